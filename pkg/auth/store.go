@@ -1,0 +1,91 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// Hash is the SHA-256 of a secret (a session id, a series, a token). Only hashes are stored.
+type Hash [32]byte
+
+// Session is a login that is alive. Its ID is known to the client alone.
+type Session struct {
+	Hash      Hash
+	Tenant    chat.Tenant
+	Login     string
+	Series    Hash // the remembered login it came from or brought along; zero if none
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// Remembered is a remember-me login: one device.
+type Remembered struct {
+	Series    Hash
+	Tenant    chat.Tenant
+	Login     string
+	Token     Hash      // the token that is good now
+	Previous  Hash      // the one before it; zero before the first rotation
+	RotatedAt time.Time // when Token replaced Previous
+	ExpiresAt time.Time
+}
+
+// APIToken is a bearer token of a user.
+type APIToken struct {
+	Hash      Hash
+	Tenant    chat.Tenant
+	Login     string
+	ExpiresAt time.Time // zero: never
+}
+
+// The interfaces below are what authentication needs kept. What pkg/chat says at the
+// top of its store.go holds for them too. Things past their ExpiresAt are NotFound, and
+// are removed from disk some time later.
+
+// SessionStore keeps sessions by the hash of their id.
+type SessionStore interface {
+	// PutSession stores or replaces a session until its ExpiresAt.
+	PutSession(ctx context.Context, s Session) error
+	Session(ctx context.Context, h Hash) (Session, error)
+	// DeleteSession ends a session; an unknown one is no error.
+	DeleteSession(ctx context.Context, h Hash) error
+	// SessionsOf returns the user's live sessions, at most limit.
+	SessionsOf(ctx context.Context, t chat.Tenant, login string, limit int) ([]Session, error)
+}
+
+// RememberStore keeps remember-me series.
+type RememberStore interface {
+	CreateRemembered(ctx context.Context, r Remembered) error
+	Remembered(ctx context.Context, series Hash) (Remembered, error)
+	// Rotate replaces the row by next (same Series) if its Token still is from; of
+	// concurrent calls with one from exactly one returns true.
+	Rotate(ctx context.Context, from Hash, next Remembered) (rotated bool, err error)
+	// DeleteRemembered forgets a series; an unknown one is no error.
+	DeleteRemembered(ctx context.Context, series Hash) error
+	// RememberedOf returns the user's live series, at most limit.
+	RememberedOf(ctx context.Context, t chat.Tenant, login string, limit int) ([]Remembered, error)
+}
+
+// TokenStore keeps API tokens by their hash.
+type TokenStore interface {
+	PutToken(ctx context.Context, a APIToken) error
+	Token(ctx context.Context, h Hash) (APIToken, error)
+	DeleteToken(ctx context.Context, h Hash) error
+	TokensOf(ctx context.Context, t chat.Tenant, login string, limit int) ([]APIToken, error)
+}
+
+// SecretStore keeps the server's own keys, made on first start and shared by all nodes.
+type SecretStore interface {
+	// Secret returns the secret of that name. If there is none, candidate becomes it; of
+	// concurrent first calls one candidate wins and all get that one.
+	Secret(ctx context.Context, name string, candidate []byte) ([]byte, error)
+}
+
+// RoleStore keeps the roles of users that have any.
+type RoleStore interface {
+	GrantRole(ctx context.Context, t chat.Tenant, login, role string) error
+	RevokeRole(ctx context.Context, t chat.Tenant, login, role string) error
+	// Roles returns the user's roles, ascending.
+	Roles(ctx context.Context, t chat.Tenant, login string) ([]string, error)
+}

@@ -1,0 +1,53 @@
+package chat
+
+import "context"
+
+// Event is something that happened in a room, told after it is durable: who
+// hears it and looks finds it.
+type Event interface {
+	// Where returns the room it happened in.
+	Where() (Tenant, RoomRef)
+}
+
+// Place is the room an event happened in.
+type Place struct {
+	Tenant Tenant
+	Room   RoomRef
+}
+
+// Where implements Event.
+func (p Place) Where() (Tenant, RoomRef) { return p.Tenant, p.Room }
+
+// MessagePosted is a new message, a system message too.
+type MessagePosted struct {
+	Place
+	Message Message
+}
+
+// ParticipantJoined is a new participant. The system message about it follows as an event of its own.
+type ParticipantJoined struct {
+	Place
+	Person Person
+}
+
+// ParticipantLeft is a participant who left or was removed. Nothing of the room may reach
+// them any more, this event itself excepted.
+type ParticipantLeft struct {
+	Place
+	Person Person
+}
+
+// RoomDeleted is the end of a room: the last event of it.
+type RoomDeleted struct {
+	Place
+	By string // login
+}
+
+// Publisher hears of events. Publish is called once for each event, by one
+// goroutine at a time for each room, in the order subscribers shall see them. When it
+// returns, subscribers on this node have the events in their queues and the
+// subscriptions that an event ends are ended; other nodes follow. It never blocks
+// on a slow subscriber, and cannot fail: the store is the truth, events are hints.
+type Publisher interface {
+	Publish(ctx context.Context, events ...Event)
+}

@@ -1,0 +1,182 @@
+// Package id makes and orders message ids.
+//
+// An id is a version-1 UUID (a "timeuuid"): it carries its own time, in steps
+// of 100 ns. Ids are ordered as Cassandra orders timeuuids: by time, then by
+// the low eight bytes compared as signed bytes. Every store and every cursor
+// uses that one order, through Compare or Key. The text form does not sort by
+// time; nothing may compare it.
+package id
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"time"
+)
+
+// ID is a version-1 UUID in its 16-byte network form. The zero ID is no id.
+type ID [16]byte
+
+// Key is an ID spelled so that bytes.Compare on keys agrees with Compare on
+// ids. Ordered key-value stores keep this form.
+type Key [16]byte
+
+// ErrInvalid says that a text or a byte string is no version-1 UUID.
+var ErrInvalid = errors.New("id: not a version-1 UUID")
+
+// gregorian is the number of 100 ns steps from 15 October 1582, where version-1
+// time starts, to the Unix epoch.
+const gregorian = 0x01B21DD213814000
+
+// Numbers of 100 ns steps.
+const (
+	ticksPerMilli  = 10_000
+	ticksPerSecond = 10_000_000
+)
+
+const (
+	signFlip = 0x8080808080808080
+	maxTicks = 1<<60 - 1
+)
+
+var (
+	// Min is the first position there is: no id is older.
+	Min = Key{}.ID()
+	// Max is the last position there is: no id is newer.
+	Max = compose(maxTicks, 0x7f7f7f7f7f7f7f7f)
+)
+
+// compose spells time (100 ns steps since 1582) and low half as an ID.
+func compose(ticks, low uint64) ID {
+	var u ID
+	binary.BigEndian.PutUint32(u[0:], uint32(ticks))
+	binary.BigEndian.PutUint16(u[4:], uint16(ticks>>32))
+	binary.BigEndian.PutUint16(u[6:], uint16(ticks>>48)&0x0fff|0x1000)
+	binary.BigEndian.PutUint64(u[8:], low)
+	return u
+}
+
+func (u ID) ticks() uint64 {
+	return uint64(binary.BigEndian.Uint16(u[6:])&0x0fff)<<48 |
+		uint64(binary.BigEndian.Uint16(u[4:]))<<32 |
+		uint64(binary.BigEndian.Uint32(u[0:]))
+}
+
+func (u ID) low() uint64 { return binary.BigEndian.Uint64(u[8:]) }
+
+// IsZero reports whether u is the zero ID.
+func (u ID) IsZero() bool { return u == ID{} }
+
+// Time returns the moment in u, in UTC, exact to 100 ns.
+func (u ID) Time() time.Time {
+	t := int64(u.ticks()) - gregorian
+	return time.Unix(t/ticksPerSecond, t%ticksPerSecond*100).UTC()
+}
+
+// UnixMilli returns the moment in u in whole milliseconds since 1970, rounded
+// down. It is the time buckets are computed from.
+func (u ID) UnixMilli() int64 {
+	t := int64(u.ticks()) - gregorian
+	if t < 0 {
+		return -((-t + ticksPerMilli - 1) / ticksPerMilli)
+	}
+	return t / ticksPerMilli
+}
+
+// Compare returns -1, 0 or 1 as u is older than, the same as or newer than v.
+func (u ID) Compare(v ID) int {
+	a, b := u.Key(), v.Key()
+	return bytes.Compare(a[:], b[:])
+}
+
+// Key returns the sortable spelling of u.
+func (u ID) Key() Key {
+	var k Key
+	binary.BigEndian.PutUint64(k[0:], u.ticks())
+	// Flipping the sign bit of each byte turns signed order into unsigned order.
+	binary.BigEndian.PutUint64(k[8:], u.low()^signFlip)
+	return k
+}
+
+// ID returns the id that k spells.
+func (k Key) ID() ID {
+	return compose(binary.BigEndian.Uint64(k[0:])&maxTicks, binary.BigEndian.Uint64(k[8:])^signFlip)
+}
+
+// String returns the canonical lower-case form, 36 characters.
+func (u ID) String() string {
+	b, _ := u.MarshalText()
+	return string(b)
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (u ID) MarshalText() ([]byte, error) {
+	b := make([]byte, 36)
+	hex.Encode(b[0:8], u[0:4])
+	b[8] = '-'
+	hex.Encode(b[9:13], u[4:6])
+	b[13] = '-'
+	hex.Encode(b[14:18], u[6:8])
+	b[18] = '-'
+	hex.Encode(b[19:23], u[8:10])
+	b[23] = '-'
+	hex.Encode(b[24:36], u[10:16])
+	return b, nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler; see Parse.
+func (u *ID) UnmarshalText(text []byte) error {
+	v, err := Parse(string(text))
+	if err == nil {
+		*u = v
+	}
+	return err
+}
+
+// Parse reads the canonical 36-character form, in either case. Anything that is
+// not a version-1 UUID is ErrInvalid; the variant bits are not looked at, as
+// Cassandra does not.
+func Parse(s string) (ID, error) {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return ID{}, ErrInvalid
+	}
+	var u ID
+	n := 0
+	for _, r := range [][2]int{{0, 8}, {9, 13}, {14, 18}, {19, 23}, {24, 36}} {
+		m, err := hex.Decode(u[n:], []byte(s[r[0]:r[1]]))
+		if err != nil {
+			return ID{}, ErrInvalid
+		}
+		n += m
+	}
+	return FromBytes(u[:])
+}
+
+// FromBytes reads the 16-byte network form, with the same check as Parse.
+func FromBytes(b []byte) (ID, error) {
+	if len(b) != 16 || b[6]>>4 != 1 {
+		return ID{}, ErrInvalid
+	}
+	return ID(b), nil
+}
+
+// FirstAt returns the oldest position of the moment t: every id of t or later
+// compares as newer or equal, every id before t as older. Times outside what a
+// version-1 UUID can say give Min or Max.
+func FirstAt(t time.Time) ID {
+	sec := t.Unix()
+	// Seconds of 1582 and of 5236, the range of version-1 time.
+	if sec < -gregorian/ticksPerSecond {
+		return Min
+	}
+	if sec >= (maxTicks-gregorian)/ticksPerSecond {
+		return Max
+	}
+	return compose(ticksOf(t), signFlip)
+}
+
+// ticksOf returns t in version-1 time.
+func ticksOf(t time.Time) uint64 {
+	return uint64(t.Unix()*ticksPerSecond + int64(t.Nanosecond()/100) + gregorian)
+}
