@@ -48,7 +48,11 @@ type SessionStore interface {
 	// PutSession stores or replaces a session until its ExpiresAt.
 	PutSession(ctx context.Context, s Session) error
 	Session(ctx context.Context, h Hash) (Session, error)
-	// DeleteSession ends a session; an unknown one is no error.
+	// ExtendSession moves a live session's ExpiresAt. It never brings back a session that
+	// DeleteSession has ended, also when the two run at once (a store without cheap transactions
+	// may date the deletion into the future: ids are never used again). An unknown session is no error.
+	ExtendSession(ctx context.Context, h Hash, expiresAt time.Time) error
+	// DeleteSession ends a session for good; an unknown one is no error.
 	DeleteSession(ctx context.Context, h Hash) error
 	// SessionsOf returns the user's live sessions, at most limit.
 	SessionsOf(ctx context.Context, t chat.Tenant, login string, limit int) ([]Session, error)

@@ -1,0 +1,36 @@
+package auth
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// Login is an authenticated request or connection.
+type Login struct {
+	chat.Identity
+	// Session is the session it belongs to; zero for one that came with an API token.
+	Session Hash
+	// Series is the remembered login the session came from; zero if none.
+	Series Hash
+}
+
+// secretBytes is the entropy of session ids, series and tokens.
+const secretBytes = 32
+
+// NewSecret returns a fresh random secret, safe in cookies and headers, and its hash.
+func NewSecret() (string, Hash) {
+	b := make([]byte, secretBytes)
+	_, _ = rand.Read(b) // never fails: crypto/rand aborts the process instead
+	s := base64.RawURLEncoding.EncodeToString(b)
+	return s, HashOf(s)
+}
+
+// HashOf returns what is stored of a secret. The secrets have 256 random bits, so
+// a plain hash cannot be searched.
+func HashOf(secret string) Hash { return sha256.Sum256([]byte(secret)) }
+
+// IsZero reports whether h is no hash.
+func (h Hash) IsZero() bool { return h == Hash{} }
