@@ -1,0 +1,32 @@
+// Package irclog reads IRC channel logs and imports them into a room.
+//
+// A log is one text file a day with the date in its name (2006-08-23.txt). Its
+// lines are
+//
+//	[HH:MM] <nick> text
+//	[HH:MM]  * nick does something
+//	=== nick does something
+//	=== nick [user@host]  has joined|left|quit #channel ["reason"]
+//	=== nick was kicked off #channel by nick (reason)
+//	=== nick is now known as nick
+//	=== nick changed the topic of #channel to: text
+//	=== mode/#channel [+o nick]  by nick
+//
+// Lines with === carry no time: they happen at the time of the line before, or,
+// at the top of a file, of the first line that has one. All times are UTC.
+//
+// # Time never goes back
+//
+// Lines keep their order, whatever their clock says. A clock that falls by six
+// hours or more has gone round: by a day, or by half a day in a file whose clock
+// has shown nothing later than 11:59 (some loggers wrote twelve hours without
+// saying which half; such a file is taken to start in the morning). A clock that
+// falls by less was set back: the time stands still until the clock has caught up.
+//
+// # Text
+//
+// A line that is not UTF-8 is taken as Windows-1252, unless all that is wrong is
+// a last character cut in two, as servers cut long lines: then that is dropped.
+// Formatting codes (bold, colours and so on) are removed. Everything else stays as
+// it was written.
+package irclog

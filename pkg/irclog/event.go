@@ -1,0 +1,53 @@
+package irclog
+
+import "time"
+
+// Kind says what a line tells.
+type Kind int
+
+// The kinds of events.
+const (
+	// Skipped is a line that tells nothing an import can use; Event.Reason says why.
+	Skipped Kind = iota
+	Message
+	Action
+	Join
+	Leave // by part, quit or kick
+	Rename
+	Topic
+)
+
+func (k Kind) String() string {
+	return [...]string{"skipped", "message", "action", "join", "leave", "rename", "topic"}[k]
+}
+
+// Reason says why a line was skipped.
+type Reason string
+
+// The reasons.
+const (
+	Empty      Reason = "empty line"
+	Unreadable Reason = "no known form of line"
+	LineLength Reason = "line too long to read"
+	NUL        Reason = "NUL character"
+	Mode       Reason = "channel mode"
+	Blank      Reason = "no text"
+	TextLength Reason = "text longer than 65536 bytes"
+)
+
+// Event is what one line tells.
+type Event struct {
+	Kind Kind
+	// Time is in UTC, to the minute, and never before that of the event before.
+	Time time.Time
+	Line int // from 1
+	// Nick is who did it, or whom it happened to; without spaces, 1 to 100
+	// characters. Empty for topics and skipped lines.
+	Nick string
+	// NewNick is Nick's new nick, for Rename.
+	NewNick string
+	// Text is what was said, done, or given as a topic, never blank for these; for
+	// skipped lines how the line begins. It is UTF-8 without U+0000.
+	Text   string
+	Reason Reason
+}

@@ -1,0 +1,138 @@
+package irclog
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// logFile is one file to import.
+type logFile struct {
+	path string
+	name string // without folders: it is part of the seed of its ids
+	date time.Time
+	size int64
+}
+
+// history numbers the messages of one file. Which line gets which id depends on
+// nothing but tenant, room, the file's name and its lines up to there: so a file
+// gives the same ids whenever it is imported, and a file that has grown keeps those it had.
+type history struct {
+	*Reader
+	file *os.File
+	seq  *id.Sequence
+}
+
+// open begins to read f as history of the room. The first line is part of the
+// seed, so that the logs of two channels and one day do not share ids.
+func (f logFile) open(t chat.Tenant, room id.ID) (*history, error) {
+	file, err := os.Open(f.path)
+	if err != nil {
+		return nil, err
+	}
+	head, err := bufio.NewReaderSize(file, 4096).ReadSlice('\n')
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		return nil, errors.Join(err, file.Close())
+	}
+	seed := sha256.New()
+	for _, part := range [][]byte{[]byte(t), room[:], []byte(filepath.Base(f.name)), head} {
+		sum := sha256.Sum256(part) // of equal length, so that parts cannot run into each other
+		seed.Write(sum[:])
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return &history{
+		Reader: NewReader(file, f.date),
+		file:   file,
+		seq:    id.NewSequence([8]byte(seed.Sum(nil))),
+	}, nil
+}
+
+// next returns the next event and, if it becomes a message, that message without
+// its author's login.
+func (h *history) next() (Event, *chat.Message, error) {
+	e, err := h.Next()
+	if err != nil {
+		return e, nil, err
+	}
+	m := messageOf(e)
+	if m != nil {
+		m.ID = h.seq.At(e.Time)
+	}
+	return e, m, nil
+}
+
+func (h *history) Close() error { return h.file.Close() }
+
+// messageOf says what an event becomes in the room's history.
+func messageOf(e Event) *chat.Message {
+	m := &chat.Message{Author: chat.System, System: true}
+	name := person("", e.Nick).FullName()
+	switch e.Kind {
+	case Message:
+		m.Author, m.System, m.Content = person("", e.Nick), false, e.Text
+	case Action:
+		m.Author, m.System, m.Content = person("", e.Nick), false, "* "+e.Nick+" "+e.Text
+	case Join:
+		m.Content = name + " joins the room"
+	case Leave:
+		m.Content = name + " leaves the room"
+	case Rename:
+		m.Content = e.Nick + " is now known as " + e.NewNick
+	case Topic:
+		m.Content = e.Text
+	default:
+		return nil
+	}
+	return m
+}
+
+// overview is what a first, quick reading of a file finds.
+type overview struct {
+	messages  int
+	last      *chat.Message // nil if there are none
+	firstNick string
+	present   map[string]bool // nicks in the channel at the end
+}
+
+func (f logFile) overview(t chat.Tenant, room id.ID) (o overview, err error) {
+	h, err := f.open(t, room)
+	if err != nil {
+		return o, err
+	}
+	defer h.Close()
+	o.present = map[string]bool{}
+	for {
+		e, m, err := h.next()
+		if errors.Is(err, io.EOF) {
+			return o, nil
+		}
+		if err != nil {
+			return o, err
+		}
+		if m != nil {
+			o.messages++
+			o.last = m
+		}
+		if o.firstNick == "" {
+			o.firstNick = e.Nick
+		}
+		switch e.Kind {
+		case Message, Action, Join:
+			o.present[e.Nick] = true
+		case Leave:
+			delete(o.present, e.Nick)
+		case Rename:
+			delete(o.present, e.Nick)
+			o.present[e.NewNick] = true
+		}
+	}
+}

@@ -1,0 +1,349 @@
+package irclog
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Stores is what an import needs of a store; see pkg/chat for the guarantees.
+type Stores interface {
+	CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error
+	User(ctx context.Context, t chat.Tenant, login string) (chat.User, error)
+	UsersByLogin(ctx context.Context, t chat.Tenant, logins []string) (map[string]chat.User, error)
+	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
+	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
+	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error)
+	Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error)
+	Participants(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) ([]chat.Person, error)
+	Append(ctx context.Context, l chat.Log, m chat.Message) error
+	AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error
+	Message(ctx context.Context, l chat.Log, m id.ID) (chat.Message, error)
+	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
+}
+
+// Options say what to import into.
+type Options struct {
+	Tenant chat.Tenant // empty: the default one
+	Room   string
+	// Creator is the login of the room's creator, an account that exists, if the
+	// room has to be made. Empty: the first nick of the first file.
+	Creator string
+	// IDs makes the room's id.
+	IDs *id.Generator
+	// Now is the time that new accounts and the room are dated with; nil: time.Now.
+	Now func() time.Time
+	// Progress is told how far the import is, after each batch, by one goroutine. May be nil.
+	Progress func(Progress)
+}
+
+// Progress is how far an import is.
+type Progress struct {
+	File     string // the one being read
+	Files    int    // done
+	Of       int
+	Bytes    int64 // of the files that are done or found to be imported already
+	OfBytes  int64
+	Messages int // written so far
+}
+
+const (
+	batchMessages = 500
+	batchBytes    = 1 << 20
+)
+
+// Import reads logs into a room, in the order of their dates, and makes room and
+// accounts where they are missing. Imported accounts have no password that
+// would ever verify. Nobody who is connected hears of it.
+//
+// It may be run again, after an error too: what is there already is neither
+// written twice nor changed. The last message of a file is written after all
+// that belongs to the file, so that a file that has it is done.
+//
+// The room's participants: if nothing in the room is newer than the newest of the
+// files, then of the people who came by imports exactly those are participants
+// afterwards who were in the channel at the end of that file – who joined, spoke or took a new
+// nick in it and were not seen to leave. Participants who signed up stay. If there is something
+// newer, nobody joins or leaves.
+//
+// The error is an *chat.Error, or of the file system; the report counts what was
+// done until then. Memory grows with the number of different nicks only.
+func Import(ctx context.Context, stores Stores, o Options, files ...string) (Report, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Tenant == "" {
+		o.Tenant = chat.DefaultTenant
+	}
+	start := time.Now()
+	im := &importer{store: stores, o: o, people: people{
+		store: stores, tenant: o.Tenant, now: o.Now().UTC().Truncate(time.Millisecond), byNick: map[string]chat.Person{},
+	}}
+	err := im.run(ctx, files)
+	im.report.UsersCreated = im.people.created
+	im.report.Nicks = len(im.people.byNick)
+	for nick, p := range im.people.byNick {
+		if p.Login != Login(nick) {
+			if im.report.OtherAccounts == nil {
+				im.report.OtherAccounts = map[string]string{}
+			}
+			im.report.OtherAccounts[nick] = p.Login
+		}
+	}
+	im.report.Duration = time.Since(start)
+	return im.report, err
+}
+
+type importer struct {
+	store    Stores
+	o        Options
+	people   people
+	room     chat.Room
+	report   Report
+	progress Progress
+}
+
+func (im *importer) run(ctx context.Context, paths []string) error {
+	if !loginForm.MatchString(im.o.Room) {
+		return chat.ErrInvalid("the room's name %q is none: 3 to 31 of a-z, A-Z, 0-9, '_', '.' and '-', beginning with a letter or digit", im.o.Room)
+	}
+	files, err := inOrder(paths)
+	if err != nil {
+		return err
+	}
+	im.progress.Of = len(files)
+	for _, f := range files {
+		im.progress.OfBytes += f.size
+	}
+	if err := im.openRoom(ctx, files); err != nil {
+		return err
+	}
+	for i, f := range files {
+		im.progress.File = f.name
+		if err := im.file(ctx, f, i == len(files)-1); err != nil {
+			return err
+		}
+		im.report.Files++
+		im.progress.Files++
+		im.progress.Bytes += f.size
+		im.tell()
+	}
+	return nil
+}
+
+// inOrder checks all files before anything is written, and orders them by date.
+func inOrder(paths []string) ([]logFile, error) {
+	if len(paths) == 0 {
+		return nil, chat.ErrInvalid("no files to import")
+	}
+	var files []logFile
+	for _, p := range paths {
+		date, err := DateOf(p)
+		if err != nil {
+			return nil, err
+		}
+		info, err := os.Stat(p)
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() {
+			return nil, chat.ErrInvalid("%s is no regular file", p)
+		}
+		files = append(files, logFile{path: p, name: filepath.Base(p), date: date, size: info.Size()})
+	}
+	slices.SortStableFunc(files, func(a, b logFile) int {
+		if c := a.date.Compare(b.date); c != 0 {
+			return c
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	return files, nil
+}
+
+// openRoom finds or makes the room.
+func (im *importer) openRoom(ctx context.Context, files []logFile) error {
+	t := im.o.Tenant
+	room, err := im.store.Room(ctx, t, im.o.Room)
+	if !chat.IsKind(err, chat.NotFound) {
+		im.room = room
+		return err
+	}
+	creator, err := im.creator(ctx, files)
+	if err != nil {
+		return err
+	}
+	room = chat.Room{ID: im.o.IDs.New(), Name: im.o.Room, Creator: creator, CreatedAt: im.people.now}
+	err = im.store.CreateRoom(ctx, t, room)
+	switch {
+	case err == nil:
+		im.report.RoomCreated = true
+		im.room = room
+		return nil
+	case chat.IsKind(err, chat.Conflict): // somebody was faster
+		im.room, err = im.store.Room(ctx, t, im.o.Room)
+	}
+	return err
+}
+
+func (im *importer) creator(ctx context.Context, files []logFile) (chat.Person, error) {
+	if im.o.Creator != "" {
+		u, err := im.store.User(ctx, im.o.Tenant, im.o.Creator)
+		if err == nil && u.Deleted {
+			err = chat.ErrNotFound(chat.UserEntity, im.o.Creator)
+		}
+		return u.Person, err
+	}
+	for _, f := range files {
+		v, err := f.overview(im.o.Tenant, id.ID{})
+		if err != nil {
+			return chat.Person{}, err
+		}
+		if v.firstNick != "" {
+			err := im.people.meet(ctx, map[string]bool{v.firstNick: true})
+			return im.people.byNick[v.firstNick], err
+		}
+	}
+	return chat.Person{}, chat.ErrInvalid("nobody appears in the files, so the room has no creator: name one")
+}
+
+// file imports one file. A quick first reading finds its last message: if that
+// is there, so is all the rest.
+func (im *importer) file(ctx context.Context, f logFile, newest bool) error {
+	v, err := f.overview(im.o.Tenant, im.room.ID)
+	if err != nil {
+		return err
+	}
+	if v.last != nil {
+		there, err := im.store.Message(ctx, im.room.Log(im.o.Tenant), v.last.ID)
+		if err == nil && there.Content == v.last.Content {
+			im.report.AlreadyThere++
+			return nil
+		}
+		if err != nil && !chat.IsKind(err, chat.NotFound) {
+			return err
+		}
+	}
+	last, err := im.messages(ctx, f)
+	if err != nil || last == nil {
+		return err
+	}
+	if newest {
+		if err := im.participants(ctx, last.ID, v.present); err != nil {
+			return err
+		}
+	}
+	return im.append(ctx, []chat.Message{*last})
+}
+
+// messages writes all messages of f but the last, which it returns.
+func (im *importer) messages(ctx context.Context, f logFile) (last *chat.Message, err error) {
+	h, err := f.open(im.o.Tenant, im.room.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	b := batch{nicks: map[string]bool{}}
+	for {
+		e, m, err := h.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		im.report.Lines++
+		im.report.count(e)
+		if e.Kind == Skipped {
+			im.report.skip(f.name, e)
+			continue
+		}
+		b.add(e, *m)
+		if len(b.messages) > batchMessages || b.bytes > batchBytes {
+			if err := im.flush(ctx, &b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	im.report.Recoded += h.recoded
+	im.report.Unformatted += h.formatted
+	im.report.ClockSetBack += h.clock.steps
+	if len(b.messages) == 0 {
+		return nil, nil
+	}
+	if err := im.flush(ctx, &b); err != nil {
+		return nil, err
+	}
+	m := b.messages[0]
+	m.Author = im.author(m)
+	return &m, nil
+}
+
+// batch is messages that are not written yet.
+type batch struct {
+	messages []chat.Message
+	bytes    int
+	nicks    map[string]bool
+}
+
+func (b *batch) add(e Event, m chat.Message) {
+	b.messages = append(b.messages, m)
+	b.bytes += len(m.Content)
+	if e.Nick != "" {
+		b.nicks[e.Nick] = true
+	}
+	if e.NewNick != "" {
+		b.nicks[e.NewNick] = true
+	}
+}
+
+// flush writes all of b but the last message, which stays in it, and makes the accounts of all.
+func (im *importer) flush(ctx context.Context, b *batch) error {
+	if err := im.people.meet(ctx, b.nicks); err != nil {
+		return err
+	}
+	clear(b.nicks)
+	n := len(b.messages) - 1
+	for i := range b.messages[:n] {
+		b.messages[i].Author = im.author(b.messages[i])
+	}
+	if n > 0 {
+		if err := im.append(ctx, b.messages[:n]); err != nil {
+			return err
+		}
+	}
+	// A new array: a store may still hold the old one.
+	b.messages = append(make([]chat.Message, 0, batchMessages+1), b.messages[n])
+	b.bytes = len(b.messages[0].Content)
+	im.tell()
+	return nil
+}
+
+func (im *importer) author(m chat.Message) chat.Person {
+	if m.System {
+		return m.Author
+	}
+	return im.people.byNick[m.Author.FirstName]
+}
+
+func (im *importer) append(ctx context.Context, ms []chat.Message) error {
+	err := im.store.AppendBatch(ctx, im.room.Log(im.o.Tenant), ms)
+	if err == nil {
+		im.report.Messages += len(ms)
+		im.progress.Messages += len(ms)
+	}
+	return err
+}
+
+func (im *importer) tell() {
+	if im.o.Progress != nil {
+		im.o.Progress(im.progress)
+	}
+}

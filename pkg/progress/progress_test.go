@@ -1,0 +1,69 @@
+package progress
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+type fakeClock struct{ t time.Time }
+
+func (c *fakeClock) now() time.Time { return c.t }
+
+func TestTerminal(t *testing.T) {
+	var out strings.Builder
+	c := &fakeClock{}
+	b := newBar(&out, "import", true, c.now)
+	b.Set(1, 4, "too early")
+	require.Empty(t, out.String())
+	c.t = c.t.Add(time.Second)
+	b.Set(1, 4, "a long note")
+	require.Equal(t, "\rimport [=======                       ]  25% 3s left a long note", out.String())
+	out.Reset()
+	c.t = c.t.Add(time.Second)
+	b.Set(4, 4, "")
+	require.Equal(t, "\rimport [==============================] 100%"+strings.Repeat(" ", 20), out.String(), "the longer line before is wiped out")
+	out.Reset()
+	b.End("done")
+	b.End("again")
+	b.Set(1, 4, "late")
+	require.Equal(t, "\rimport: done (2s)"+strings.Repeat(" ", 27)+"\n", out.String())
+}
+
+func TestPlain(t *testing.T) {
+	var out strings.Builder
+	c := &fakeClock{}
+	b := newBar(&out, "import", false, c.now)
+	for i := range 25 {
+		c.t = c.t.Add(time.Second)
+		b.Set(int64(i+1), 100, "note")
+	}
+	b.End("done")
+	require.Equal(t, "import  10% 1m30s left note\nimport  20% 1m20s left note\nimport: done (25s)\n", out.String())
+}
+
+func TestOddNumbers(t *testing.T) {
+	var out strings.Builder
+	c := &fakeClock{}
+	b := newBar(&out, "x", true, c.now)
+	for _, n := range [][2]int64{{-1, 10}, {11, 10}, {0, 10}, {5, 0}, {5, -1}} {
+		c.t = c.t.Add(time.Second)
+		b.Set(n[0], n[1], "")
+	}
+	require.NotContains(t, out.String(), "NaN")
+	require.Contains(t, out.String(), "100%")
+	require.NotContains(t, out.String(), "110%")
+}
+
+func TestFileIsNoTerminal(t *testing.T) {
+	f, err := os.Create(t.TempDir() + "/log")
+	require.NoError(t, err)
+	defer f.Close()
+	New(f, "import").End("done")
+	b, err := os.ReadFile(f.Name())
+	require.NoError(t, err)
+	require.NotContains(t, string(b), "\r")
+}
