@@ -1,0 +1,55 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// AcceptsJSON reports whether a request takes application/json as an answer (RFC 9110, 12.5.1):
+// the most specific range that fits decides, and it may not have q=0.
+func AcceptsJSON(r *http.Request) bool {
+	values := r.Header.Values("Accept")
+	if strings.TrimSpace(strings.Join(values, "")) == "" {
+		return true
+	}
+	best, quality := 0, 0.0
+	for _, part := range strings.Split(strings.Join(values, ","), ",") {
+		kind, params, _ := strings.Cut(part, ";")
+		rank := 0
+		switch strings.ToLower(strings.TrimSpace(kind)) {
+		case "*/*":
+			rank = 1
+		case "application/*":
+			rank = 2
+		case "application/json", "application/problem+json":
+			rank = 3
+		}
+		if rank == 0 || rank < best {
+			continue
+		}
+		q := weight(params)
+		if rank > best {
+			best, quality = rank, q
+		} else {
+			quality = max(quality, q)
+		}
+	}
+	return best > 0 && quality > 0
+}
+
+// weight returns the q of a media range's parameters; 1 when there is none.
+func weight(params string) float64 {
+	for _, p := range strings.Split(params, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "q") {
+			continue
+		}
+		q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		if err != nil || q < 0 || q > 1 {
+			return 1
+		}
+		return q
+	}
+	return 1
+}

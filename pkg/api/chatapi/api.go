@@ -1,0 +1,224 @@
+// Package chatapi is the main chat API: KillrChat's words at /killrchat and at the
+// root, and the same handlers at /api/chat/v1 in the form of today.
+//
+// A mount chooses paths, status codes and spellings; every rule is pkg/chat's or pkg/auth's.
+package chatapi
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/gorilla/mux"
+
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/api/session"
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// V1 is where the API has its present form.
+const V1 = "/api/chat/v1"
+
+// lenient lets text out that is no valid UTF-8, with replacement characters.
+var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
+
+// API is the handlers. It may be used concurrently.
+type API struct {
+	chat     *chat.Service
+	accounts *auth.Accounts
+	sessions *session.Manager
+	origins  api.Origins
+	proxied  bool
+	clock    func() time.Time
+	log      *slog.Logger
+}
+
+// Parts are what an API is made of.
+type Parts struct {
+	Chat     *chat.Service
+	Accounts *auth.Accounts
+	Sessions *session.Manager
+	Origins  api.Origins
+	// Proxied says that a proxy in front of the server writes X-Forwarded-For.
+	Proxied bool
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// New returns the API.
+func New(p Parts) *API {
+	return &API{chat: p.Chat, accounts: p.Accounts, sessions: p.Sessions, origins: p.Origins, proxied: p.Proxied,
+		clock: p.Now, log: p.Log}
+}
+
+// mount is one of the places where the API can be reached.
+type mount struct {
+	*API
+	prefix string
+	v1     bool
+	form   form
+}
+
+// Register adds all three mounts to a router, which has to match encoded paths and leave them as they are.
+func (a *API) Register(r *mux.Router) {
+	for _, prefix := range []string{"", "/killrchat"} {
+		m := &mount{API: a, prefix: prefix, form: plainForm}
+		m.register(r, m.plainRoutes())
+	}
+	m := &mount{API: a, prefix: V1, v1: true, form: isoForm}
+	m.register(r, m.v1Routes())
+}
+
+// route is one path of a mount.
+type route struct {
+	path    string
+	op      op
+	open    []string
+	methods map[string]api.Handler
+}
+
+type methods = map[string]api.Handler
+
+func (m *mount) plainRoutes() []route {
+	post := []string{http.MethodPost}
+	return []route{
+		{path: "/users", open: post, methods: methods{"POST": m.signUp}},
+		{path: "/users/{login}", methods: methods{"GET": m.getUser}},
+		{path: "/authenticate", open: post, methods: methods{"POST": m.authenticate}},
+		{path: "/logout", open: []string{"GET", "POST"}, methods: methods{"GET": m.logOut, "POST": m.logOut}},
+		{path: "/remember-me", methods: methods{"GET": m.rememberMe}},
+		{path: "/rooms", methods: methods{"GET": m.listRooms}},
+		{path: "/rooms/participant", op: opJoin, methods: methods{"PUT": m.join, "PATCH": m.leave}},
+		{path: "/rooms/participant/{room}", op: opJoin, methods: methods{"PUT": m.join, "PATCH": m.leave}},
+		{path: "/rooms/{room}", op: opRead, methods: methods{"GET": m.getRoom, "POST": m.createRoom, "PATCH": m.patchRoom}},
+		{path: "/messages", op: opRead, methods: methods{"GET": m.listMessages, "POST": m.post}},
+		{path: "/messages/{room}", op: opRead, methods: methods{"GET": m.listMessages, "POST": m.post}},
+	}
+}
+
+func (m *mount) v1Routes() []route {
+	post := []string{http.MethodPost}
+	return []route{
+		{path: "/users", open: post, methods: methods{"GET": m.listUsers, "POST": m.signUp}},
+		{path: "/users/{login}", methods: methods{"GET": m.getUser, "PUT": m.putUser, "PATCH": m.patchUser, "DELETE": m.deleteUser}},
+		{path: "/users/{login}/password", methods: methods{"PUT": m.putPassword}},
+		{path: "/authenticate", open: post, methods: methods{"POST": m.authenticate}},
+		{path: "/logout", open: []string{"GET", "POST"}, methods: methods{"GET": m.logOut, "POST": m.logOut}},
+		{path: "/remember-me", methods: methods{"GET": m.rememberMe}},
+		{path: "/rooms", methods: methods{"GET": m.listRooms, "POST": m.createRoom}},
+		{path: "/rooms/queries", methods: methods{"POST": m.queryRooms}},
+		{path: "/rooms/participant/{room}", methods: methods{"PUT": m.join, "PATCH": m.leave, "DELETE": m.leaveSelf}},
+		{path: "/rooms/{room}", methods: methods{"GET": m.getRoom, "POST": m.createRoom, "PUT": m.putRoom,
+			"PATCH": m.patchRoom, "DELETE": m.deleteRoom}},
+		{path: "/messages/{room}", methods: methods{"GET": m.listMessages, "POST": m.post}},
+		{path: "/messages/{room}/{message}", methods: methods{"GET": m.getMessage}},
+	}
+}
+
+func (m *mount) register(r *mux.Router, routes []route) {
+	for _, rt := range routes {
+		r.Handle(m.prefix+rt.path, &api.Resource{
+			Methods: rt.methods,
+			Open:    rt.open,
+			Guard:   m.guard,
+			Check:   m.check,
+			Fail:    func(w http.ResponseWriter, r *http.Request, err error) { m.fail(w, r, rt.op, err) },
+		})
+	}
+}
+
+// guard lets logged-in requests through.
+func (m *mount) guard(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	w.Header().Set("Cache-Control", "no-store")
+	login, err := m.sessions.Authenticate(w, r)
+	if err != nil {
+		return r, err
+	}
+	return session.With(r, login), nil
+}
+
+func (m *mount) check(r *http.Request) error {
+	if err := m.origins.Check(r); err != nil {
+		return err
+	}
+	if m.v1 && !api.AcceptsJSON(r) {
+		return &api.HTTPError{Status: http.StatusNotAcceptable, Message: "answers come as application/json only"}
+	}
+	return nil
+}
+
+// fail writes an error as this mount does.
+func (m *mount) fail(w http.ResponseWriter, r *http.Request, what op, err error) {
+	if m.v1 {
+		m.failV1(w, r, err)
+		return
+	}
+	if what == opRead && r.Method == http.MethodPatch {
+		what = opDelete // PATCH of a room is its deletion
+	}
+	m.failPlain(w, r, what, err)
+}
+
+// Unknown answers paths that nothing is registered for, with the rules of methods.
+func (a *API) Unknown(w http.ResponseWriter, r *http.Request) {
+	err := api.NotFound()
+	switch {
+	case !api.KnownMethod(r.Method):
+		err = api.ErrNotImplemented()
+	case r.Method == http.MethodOptions && r.RequestURI == "*":
+		w.Header().Set("Allow", api.AllMethods)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case r.Method == http.MethodTrace || r.Method == http.MethodConnect:
+		w.Header().Set("Allow", api.AllMethods)
+		err = api.ErrMethod()
+	}
+	if isV1 := len(r.URL.Path) >= 5 && r.URL.Path[:5] == "/api/"; isV1 {
+		a.failV1(w, r, err)
+		return
+	}
+	a.failPlain(w, r, opOther, err)
+}
+
+// variable returns a percent-decoded variable of the path.
+func variable(r *http.Request, name string) string {
+	raw := mux.Vars(r)[name]
+	if s, err := url.PathUnescape(raw); err == nil {
+		return s
+	}
+	return raw
+}
+
+// who returns the user of a guarded request.
+func who(r *http.Request) chat.Identity {
+	l, _ := session.Of(r)
+	return l.Identity
+}
+
+func (m *mount) ok(w http.ResponseWriter, v any) error {
+	contentType := "application/json;charset=UTF-8"
+	if m.v1 {
+		contentType = "application/json"
+	}
+	writeJSON(w, http.StatusOK, contentType, v)
+	return nil
+}
+
+// created answers a creation: nothing on the plain mounts, the thing and where it is on v1.
+func (m *mount) created(w http.ResponseWriter, path string, v any) error {
+	if !m.v1 {
+		return noContent(w)
+	}
+	w.Header().Set("Location", m.prefix+path)
+	writeJSON(w, http.StatusCreated, "application/json", v)
+	return nil
+}
+
+func noContent(w http.ResponseWriter) error {
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

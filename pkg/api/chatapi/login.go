@@ -1,0 +1,64 @@
+package chatapi
+
+import (
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// authenticate logs in. Existing front ends send the credentials in the query string of a POST whose
+// body is "{}"; forms and, on v1, JSON bodies are taken as well.
+func (m *mount) authenticate(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Cache-Control", "no-store")
+	var login, password string
+	var remember bool
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); m.v1 && kind == "application/json" && r.URL.RawQuery == "" {
+		var b struct {
+			Login      string `json:"login"`
+			Password   string `json:"password"`
+			RememberMe bool   `json:"rememberMe"`
+		}
+		if err := api.ReadJSON(w, r, &b); err != nil {
+			return err
+		}
+		login, password, remember = b.Login, b.Password, b.RememberMe
+	} else {
+		r.Body = http.MaxBytesReader(w, r.Body, api.MaxBody)
+		// A body that is no form holds no credentials; those of the query string are read all the same.
+		_ = r.ParseForm()
+		login, password = r.Form.Get("j_username"), r.Form.Get("j_password")
+		remember = isTrue(r.Form.Get("_spring_security_remember_me"))
+	}
+	id, err := m.accounts.LogIn(r.Context(), chat.DefaultTenant, login, password, api.ClientAddress(r, m.proxied))
+	if err != nil {
+		return err
+	}
+	if err := m.sessions.LogIn(w, r, id, remember); err != nil {
+		return err
+	}
+	return noContent(w)
+}
+
+func isTrue(s string) bool {
+	switch strings.ToLower(s) {
+	case "true", "on", "yes", "1":
+		return true
+	}
+	return false
+}
+
+func (m *mount) logOut(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Cache-Control", "no-store")
+	if err := m.sessions.LogOut(w, r); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func (m *mount) rememberMe(w http.ResponseWriter, r *http.Request) error {
+	return m.writeUser(w, r, who(r).Login)
+}

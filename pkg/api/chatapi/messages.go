@@ -1,0 +1,134 @@
+package chatapi
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Page sizes when none is given.
+const (
+	plainPage = 5
+	v1Page    = 50
+)
+
+type messageBody struct {
+	Author  *personBody `json:"author"`
+	Content *string     `json:"content"`
+	Room    *string     `json:"roomName"`
+}
+
+func (m *mount) post(w http.ResponseWriter, r *http.Request) error {
+	var b messageBody
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	room, err := m.roomOf(r, b.Room)
+	if err != nil {
+		return err
+	}
+	n := chat.NewMessage{Author: loginOf(b.Author), Content: b.Content}
+	if keys := r.Header.Values("Idempotency-Key"); len(keys) > 0 {
+		n.Key = &keys[0]
+	}
+	if !m.v1 && n.Author == nil {
+		return chat.Faulty(chat.MessageEntity, append(n.Validate(), chat.Missing("author")))
+	}
+	msg, err := m.chat.Post(r.Context(), who(r), room, n)
+	if err != nil {
+		return err
+	}
+	if !m.v1 {
+		return noContent(w)
+	}
+	return m.created(w, "/messages/"+url.PathEscape(room)+"/"+msg.ID.String(), m.form.message(msg))
+}
+
+func (m *mount) getMessage(w http.ResponseWriter, r *http.Request) error {
+	mid, err := id.Parse(variable(r, "message"))
+	if err != nil {
+		return chat.ErrNotFound(chat.MessageEntity, variable(r, "message"))
+	}
+	msg, err := m.chat.Message(r.Context(), who(r), variable(r, "room"), mid)
+	if err != nil {
+		return err
+	}
+	return m.ok(w, m.form.message(msg))
+}
+
+type page struct {
+	Messages      []message `json:"messages"`
+	HasMore       bool      `json:"hasMore"`
+	HasMoreBefore *bool     `json:"hasMoreBefore,omitempty"`
+	HasMoreAfter  *bool     `json:"hasMoreAfter,omitempty"`
+}
+
+func (m *mount) listMessages(w http.ResponseWriter, r *http.Request) error {
+	q, err := api.Query(r)
+	if err != nil {
+		return err
+	}
+	room, err := m.roomOf(r, nil)
+	if err != nil {
+		return err
+	}
+	pq, err := m.pageQuery(q)
+	if err != nil {
+		return err
+	}
+	p, err := m.chat.Messages(r.Context(), who(r), room, pq)
+	if err != nil {
+		return err
+	}
+	if !m.v1 {
+		return m.ok(w, m.form.messages(p.Messages))
+	}
+	out := page{Messages: m.form.messages(p.Messages), HasMore: p.HasMore()}
+	if pq.Around != nil {
+		out.HasMoreBefore, out.HasMoreAfter = &p.HasMoreBefore, &p.HasMoreAfter
+	}
+	return m.ok(w, out)
+}
+
+// pageQuery reads which page is wanted. The plain mounts know only fromMessageId, and take a size that
+// is not positive for their default.
+func (m *mount) pageQuery(q url.Values) (chat.PageQuery, error) {
+	var pq chat.PageQuery
+	var err error
+	if m.v1 {
+		pq.Limit, err = api.Int(q, "fetchSize", v1Page)
+		if err == nil && pq.Limit <= 0 {
+			err = api.Malformed("fetchSize has to be more than 0")
+		}
+	} else if pq.Limit, err = api.Int(q, "fetchSize", plainPage); pq.Limit <= 0 {
+		pq.Limit = plainPage
+	}
+	if err != nil {
+		return pq, err
+	}
+	positions := []struct {
+		name string
+		to   **id.ID
+	}{{"fromMessageId", &pq.Before}, {"before", &pq.Before}, {"after", &pq.After}, {"around", &pq.Around}}
+	if !m.v1 {
+		positions = positions[:1]
+	}
+	given := 0
+	for _, p := range positions {
+		if !q.Has(p.name) {
+			continue
+		}
+		if given++; given > 1 {
+			return pq, api.Malformed("give only one of fromMessageId, before, after and around")
+		}
+		at, err := id.Parse(q.Get(p.name))
+		if err != nil {
+			return pq, api.Malformed("%s has to be the id of a message", p.name)
+		}
+		*p.to = &at
+	}
+	return pq, nil
+}

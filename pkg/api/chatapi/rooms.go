@@ -1,0 +1,180 @@
+package chatapi
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// personBody is a person in a request. Only the login counts: names come from the stored profile.
+type personBody struct {
+	Login *string `json:"login"`
+}
+
+type roomBody struct {
+	Name         *string     `json:"roomName"`
+	Creator      *personBody `json:"creator"`
+	Banner       optional    `json:"banner"`
+	Participants *[]any      `json:"participants"`
+}
+
+// loginOf returns whom a body names; nil for nobody.
+func loginOf(p *personBody) *string {
+	if p == nil {
+		return nil
+	}
+	return p.Login
+}
+
+func (m *mount) createRoom(w http.ResponseWriter, r *http.Request) error {
+	var b roomBody
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	name := variable(r, "room")
+	if name == "" && b.Name != nil {
+		name = *b.Name
+	}
+	n := chat.NewRoom{Name: name, Creator: loginOf(b.Creator), Banner: b.Banner.value}
+	faults := n.Validate()
+	if !m.v1 && n.Creator == nil {
+		faults = append(faults, chat.Missing("creator"))
+	}
+	if err := chat.Faulty(chat.RoomEntity, faults); err != nil {
+		return err
+	}
+	return m.makeRoom(w, r, n)
+}
+
+func (m *mount) makeRoom(w http.ResponseWriter, r *http.Request, n chat.NewRoom) error {
+	v, err := m.chat.CreateRoom(r.Context(), who(r), n)
+	if err != nil {
+		return err
+	}
+	return m.created(w, "/rooms/"+url.PathEscape(v.Name), m.form.room(v))
+}
+
+func (m *mount) getRoom(w http.ResponseWriter, r *http.Request) error {
+	name := variable(r, "room")
+	if m.v1 && isSet(name) {
+		return m.roomsByName(w, r, setOf(name))
+	}
+	return m.writeRoom(w, r, name)
+}
+
+func (m *mount) writeRoom(w http.ResponseWriter, r *http.Request, name string) error {
+	v, err := m.chat.Room(r.Context(), who(r).Tenant, name)
+	if err != nil {
+		return err
+	}
+	return m.ok(w, m.form.room(v))
+}
+
+// putRoom replaces what can be replaced of a room, its banner; an unknown room is created.
+func (m *mount) putRoom(w http.ResponseWriter, r *http.Request) error {
+	var b roomBody
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	name := variable(r, "room")
+	v, err := m.chat.SetBanner(r.Context(), who(r), name, b.Banner.value)
+	if chat.IsKind(err, chat.NotFound) {
+		return m.makeRoom(w, r, chat.NewRoom{Name: name, Creator: loginOf(b.Creator), Banner: b.Banner.value})
+	}
+	if err != nil {
+		return err
+	}
+	return m.ok(w, m.form.room(v))
+}
+
+// patchRoom deletes the room if the body names participants, whoever they are: so KillrChat spells it. On v1 it
+// otherwise changes the banner.
+func (m *mount) patchRoom(w http.ResponseWriter, r *http.Request) error {
+	var b roomBody
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	name := variable(r, "room")
+	switch {
+	case b.Participants != nil:
+		return m.deleteRoom(w, r)
+	case !m.v1:
+		return chat.Faulty(chat.RoomEntity, []chat.Fault{chat.Missing("participants")})
+	case !b.Banner.set:
+		return m.writeRoom(w, r, name)
+	}
+	v, err := m.chat.SetBanner(r.Context(), who(r), name, b.Banner.value)
+	if err != nil {
+		return err
+	}
+	return m.ok(w, m.form.room(v))
+}
+
+func (m *mount) deleteRoom(w http.ResponseWriter, r *http.Request) error {
+	if err := m.chat.DeleteRoom(r.Context(), who(r), variable(r, "room")); err != nil {
+		return err
+	}
+	return noContent(w)
+}
+
+type roomList struct {
+	Rooms   []room `json:"rooms"`
+	HasMore bool   `json:"hasMore"`
+}
+
+func (m *mount) listRooms(w http.ResponseWriter, r *http.Request) error {
+	q, err := api.Query(r)
+	if err != nil {
+		return err
+	}
+	if m.v1 && q.Has("id") {
+		return m.writeRoom(w, r, q.Get("id"))
+	}
+	rg, err := m.roomRange(q)
+	if err != nil {
+		return err
+	}
+	vs, more, err := m.chat.Rooms(r.Context(), who(r).Tenant, rg)
+	if err != nil {
+		return err
+	}
+	if !m.v1 {
+		return m.ok(w, m.form.rooms(vs))
+	}
+	return m.ok(w, roomList{Rooms: m.form.rooms(vs), HasMore: more})
+}
+
+// roomRange reads which rooms are wanted. KillrChat takes a size that is not positive for its default.
+func (m *mount) roomRange(q url.Values) (chat.Range, error) {
+	if m.v1 {
+		return rangeOf(q)
+	}
+	n, err := api.Int(q, "fetchSize", defaultList)
+	if n <= 0 {
+		n = defaultList
+	}
+	return chat.Range{Limit: n}, err
+}
+
+func (m *mount) queryRooms(w http.ResponseWriter, r *http.Request) error {
+	var b struct {
+		ID []string `json:"id"`
+	}
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	if len(b.ID) > maxSet {
+		return api.Malformed("id holds at most %d names", maxSet)
+	}
+	return m.roomsByName(w, r, b.ID)
+}
+
+func (m *mount) roomsByName(w http.ResponseWriter, r *http.Request, names []string) error {
+	vs, err := m.chat.RoomsByName(r.Context(), who(r).Tenant, names)
+	if err != nil {
+		return err
+	}
+	return m.ok(w, roomList{Rooms: m.form.rooms(vs)})
+}

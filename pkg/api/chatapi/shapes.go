@@ -1,0 +1,118 @@
+package chatapi
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// form is how a mount spells what both mounts say.
+type form struct {
+	date string // layout of dates, always in UTC
+}
+
+var (
+	plainForm = form{date: "2006-01-02 15:04:05"}
+	isoForm   = form{date: "2006-01-02T15:04:05.000Z"}
+)
+
+func (f form) time(t time.Time) string { return t.UTC().Format(f.date) }
+
+type person struct {
+	Login     string `json:"login"`
+	FirstName string `json:"firstname"`
+	LastName  string `json:"lastname"`
+}
+
+type user struct {
+	Login     string   `json:"login"`
+	FirstName string   `json:"firstname"`
+	LastName  string   `json:"lastname"`
+	Email     *string  `json:"email"`
+	Bio       *string  `json:"bio"`
+	ChatRooms []string `json:"chatRooms"`
+}
+
+type room struct {
+	Name         string   `json:"roomName"`
+	Creator      person   `json:"creator"`
+	Banner       *string  `json:"banner"`
+	Participants []person `json:"participants"`
+	CreationDate string   `json:"creationDate"`
+}
+
+type message struct {
+	ID           string `json:"messageId"`
+	Author       person `json:"author"`
+	Content      string `json:"content"`
+	System       bool   `json:"systemMessage"`
+	CreationDate string `json:"creationDate"`
+}
+
+func personOf(p chat.Person) person { return person(p) }
+
+func peopleOf(ps []chat.Person) []person {
+	out := make([]person, len(ps))
+	for i, p := range ps {
+		out[i] = personOf(p)
+	}
+	return out
+}
+
+func userOf(u chat.UserView) user {
+	return user{Login: u.Login, FirstName: u.FirstName, LastName: u.LastName,
+		Email: u.Email, Bio: u.Bio, ChatRooms: u.ChatRooms}
+}
+
+func (f form) room(r chat.RoomView) room {
+	return room{Name: r.Name, Creator: personOf(r.Creator), Banner: r.Banner,
+		Participants: peopleOf(r.Participants), CreationDate: f.time(r.CreatedAt)}
+}
+
+func (f form) rooms(rs []chat.RoomView) []room {
+	out := make([]room, len(rs))
+	for i, r := range rs {
+		out[i] = f.room(r)
+	}
+	return out
+}
+
+func (f form) message(m chat.Message) message {
+	return message{ID: m.ID.String(), Author: personOf(m.Author), Content: m.Content,
+		System: m.System, CreationDate: f.time(m.CreatedAt())}
+}
+
+func (f form) messages(ms []chat.Message) []message {
+	out := make([]message, len(ms))
+	for i, m := range ms {
+		out[i] = f.message(m)
+	}
+	return out
+}
+
+// Encoder spells what real-time channels carry as one of the mounts does.
+type Encoder struct{ form form }
+
+// Encoders of the KillrChat mounts and of v1.
+var (
+	Plain = Encoder{plainForm}
+	ISO   = Encoder{isoForm}
+)
+
+// Message returns the JSON of a message as pages of the mount show it.
+func (e Encoder) Message(m chat.Message) []byte { return encode(e.form.message(m)) }
+
+// Person returns the JSON of a person.
+func (e Encoder) Person(p chat.Person) []byte { return encode(personOf(p)) }
+
+// encode writes JSON. The shapes above hold strings, which the domain keeps valid, so it cannot fail; broken
+// UTF-8 that found its way into a store is spelled with replacement characters.
+func encode(v any) []byte {
+	b, err := json.Marshal(v, lenient)
+	if err != nil {
+		panic("chatapi: a shape that cannot be encoded: " + err.Error())
+	}
+	return b
+}

@@ -1,0 +1,119 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxBody is the greatest request body that is read, in bytes. It leaves room for the largest message with
+// every character escaped.
+const MaxBody = 1 << 20
+
+// ReadBody returns the whole body: 413 when it is longer than MaxBody.
+func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	var tooLong *http.MaxBytesError
+	if err != nil && !errors.As(err, &tooLong) {
+		return nil, &HTTPError{Status: http.StatusBadRequest, Message: "the body could not be read to its end", Cause: err}
+	}
+	return body, err
+}
+
+// ReadJSON decodes the body, one JSON object, into v. Unknown members are ignored, of repeated ones the last
+// counts. 415 for another content type; 400 for anything that is not well-formed, a wrong
+// type or broken UTF-8 in it included; 413 when it is too long.
+func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	if !isJSON(r.Header.Get("Content-Type")) {
+		return &HTTPError{Status: http.StatusUnsupportedMediaType, Message: "send the body as application/json"}
+	}
+	body, err := ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	return DecodeJSON(body, v)
+}
+
+// ReadOptionalJSON is ReadJSON where the body may be absent; v is then left alone.
+func ReadOptionalJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	return ReadJSON(w, r, v)
+}
+
+// DecodeJSON decodes one JSON object; see ReadJSON.
+func DecodeJSON(body []byte, v any) error {
+	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
+		return Malformed("the body has to be a JSON object")
+	}
+	if err := json.Unmarshal(body, v, jsontext.AllowDuplicateNames(true)); err != nil {
+		return &HTTPError{Status: http.StatusBadRequest, Message: "the body is not the JSON that is expected here" + where(err), Cause: err}
+	}
+	return nil
+}
+
+// where says which member of a body is wrong, if that is known.
+func where(err error) string {
+	var se *json.SemanticError
+	if errors.As(err, &se) && se.JSONPointer != "" {
+		return ": see " + string(se.JSONPointer)
+	}
+	return ""
+}
+
+func isJSON(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+}
+
+// Query returns the parameters of the query string: 400 when it is malformed.
+func Query(r *http.Request) (url.Values, error) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, Malformed("the query string is malformed")
+	}
+	return q, nil
+}
+
+// Int returns a whole-number parameter, or def when it is absent; 400 when it is none.
+func Int(q url.Values, name string, def int) (int, error) {
+	if !q.Has(name) {
+		return def, nil
+	}
+	n, err := strconv.Atoi(q.Get(name))
+	if err != nil {
+		if errors.Is(err, strconv.ErrRange) && !strings.HasPrefix(q.Get(name), "-") {
+			return int(^uint(0) >> 1), nil
+		}
+		return 0, Malformed("%s has to be a whole number", name)
+	}
+	return n, nil
+}
+
+// ClientAddress returns the address a request came from, without its port. When the server stands behind a proxy
+// that sets X-Forwarded-For (trust), it is the last entry there: the one the proxy wrote.
+func ClientAddress(r *http.Request, trust bool) string {
+	if trust {
+		if vs := r.Header.Values("X-Forwarded-For"); len(vs) > 0 {
+			parts := strings.Split(vs[len(vs)-1], ",")
+			if ip := strings.TrimSpace(parts[len(parts)-1]); ip != "" {
+				return ip
+			}
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

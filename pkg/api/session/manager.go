@@ -1,0 +1,181 @@
+// Package session binds logins to HTTP: session cookies (gorilla/sessions over a store
+// of ours), remember-me cookies and bearer tokens.
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/sessions"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// Names of the cookies.
+const (
+	Cookie         = "confab-session"
+	RememberCookie = "confab-remember"
+)
+
+// secretName is the name under which the key that signs session cookies is kept.
+const secretName = "session-cookies"
+
+// Manager tells who sends a request, and starts and ends sessions. It may be used concurrently.
+type Manager struct {
+	cookies  *cookieStore
+	sessions *auth.Sessions
+	remember *auth.Remember
+	tokens   *auth.Tokens
+	secure   bool
+}
+
+// Parts are what a Manager is made of.
+type Parts struct {
+	Sessions *auth.Sessions
+	Remember *auth.Remember
+	Tokens   *auth.Tokens
+	Secrets  auth.SecretStore
+	// Secure marks cookies as good for TLS only. It is also done for requests that come over TLS themselves.
+	Secure bool
+}
+
+// NewManager makes or finds the signing key and returns a manager.
+func NewManager(ctx context.Context, p Parts) (*Manager, error) {
+	candidate := make([]byte, 64)
+	_, _ = rand.Read(candidate) // never fails
+	key, err := p.Secrets.Secret(ctx, secretName, candidate)
+	if err != nil {
+		return nil, err
+	}
+	return &Manager{cookies: newCookieStore(p.Sessions, key, p.Secure), sessions: p.Sessions,
+		remember: p.Remember, tokens: p.Tokens, secure: p.Secure}, nil
+}
+
+// Authenticate returns who sends the request: by bearer token if there is one, else by session,
+// else by remembered login, which then starts a session and sets new cookies. Unauthenticated if none of
+// these is good; cookies that are no good are then expired.
+func (m *Manager) Authenticate(w http.ResponseWriter, r *http.Request) (auth.Login, error) {
+	if h := r.Header.Get("Authorization"); h != "" {
+		scheme, token, _ := strings.Cut(h, " ")
+		if !strings.EqualFold(scheme, "bearer") {
+			return auth.Login{}, accessDenied()
+		}
+		return m.tokens.Find(r.Context(), strings.TrimSpace(token))
+	}
+	s, err := m.cookies.Get(r, Cookie)
+	if err != nil {
+		return auth.Login{}, err
+	}
+	if login, ok := s.Values[loginKey].(auth.Login); ok {
+		return login, nil
+	}
+	return m.resume(w, r, s)
+}
+
+// resume tries the remembered login.
+func (m *Manager) resume(w http.ResponseWriter, r *http.Request, s *sessions.Session) (auth.Login, error) {
+	cookie, err := r.Cookie(RememberCookie)
+	if err != nil {
+		return auth.Login{}, accessDenied()
+	}
+	who, series, next, err := m.remember.Resume(r.Context(), cookie.Value)
+	if chat.IsKind(err, chat.Unauthenticated) {
+		m.setRemember(w, r, "", -1)
+		return auth.Login{}, accessDenied()
+	}
+	if err != nil {
+		return auth.Login{}, err
+	}
+	if err := m.start(w, r, s, auth.Login{Identity: who, Series: series}); err != nil {
+		return auth.Login{}, err
+	}
+	if next != "" {
+		m.setRemember(w, r, next, int(auth.RememberFor.Seconds()))
+	}
+	return s.Values[loginKey].(auth.Login), nil
+}
+
+// LogIn starts a session for who, with a new id; the session that the request came with is ended.
+// With remember it also starts a remembered login. Cookies are written only when all of it worked.
+func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, who chat.Identity, remember bool) error {
+	s, err := m.cookies.Get(r, Cookie)
+	if err != nil {
+		return err
+	}
+	if old, ok := s.Values[loginKey].(auth.Login); ok {
+		if err := m.sessions.End(r.Context(), old.Session); err != nil {
+			return err
+		}
+	}
+	login := auth.Login{Identity: who}
+	var cookie string
+	if remember {
+		if cookie, login.Series, err = m.remember.Start(r.Context(), who); err != nil {
+			return err
+		}
+	}
+	if err := m.start(w, r, s, login); err != nil {
+		return err
+	}
+	if remember {
+		m.setRemember(w, r, cookie, int(auth.RememberFor.Seconds()))
+	}
+	return nil
+}
+
+func (m *Manager) start(w http.ResponseWriter, r *http.Request, s *sessions.Session, login auth.Login) error {
+	s.IsNew, s.Values[loginKey] = true, login
+	s.Options.Secure = m.secure || r.TLS != nil
+	return s.Save(r, w)
+}
+
+// LogOut ends the session of the request and the remembered login of this device, and expires
+// both cookies. Without a session it does the same.
+func (m *Manager) LogOut(w http.ResponseWriter, r *http.Request) error {
+	s, err := m.cookies.Get(r, Cookie)
+	if err != nil {
+		return err
+	}
+	if login, ok := s.Values[loginKey].(auth.Login); ok && !login.Series.IsZero() {
+		if err := m.remember.ForgetSeries(r.Context(), login.Series); err != nil {
+			return err
+		}
+	}
+	if c, err := r.Cookie(RememberCookie); err == nil {
+		if err := m.remember.Forget(r.Context(), c.Value); err != nil {
+			return err
+		}
+	}
+	s.Options.MaxAge = -1
+	if err := s.Save(r, w); err != nil {
+		return err
+	}
+	m.setRemember(w, r, "", -1)
+	return nil
+}
+
+func (m *Manager) setRemember(w http.ResponseWriter, r *http.Request, value string, maxAge int) {
+	http.SetCookie(w, sessions.NewCookie(RememberCookie, value, &sessions.Options{
+		Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: m.secure || r.TLS != nil,
+	}))
+}
+
+func accessDenied() error {
+	return &chat.Error{Kind: chat.Unauthenticated, Message: "Access Denied"}
+}
+
+type contextKey struct{}
+
+// With returns the request with its login attached.
+func With(r *http.Request, l auth.Login) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), contextKey{}, l))
+}
+
+// Of returns the login of a request that a guard has let through.
+func Of(r *http.Request) (auth.Login, bool) {
+	l, ok := r.Context().Value(contextKey{}).(auth.Login)
+	return l, ok
+}

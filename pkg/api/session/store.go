@@ -1,0 +1,111 @@
+package session
+
+import (
+	"net/http"
+
+	"github.com/gorilla/securecookie"
+	"github.com/gorilla/sessions"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// valueKey is the type of the keys in a session's Values.
+type valueKey int
+
+const (
+	// loginKey holds the auth.Login of a session that is alive.
+	loginKey valueKey = iota
+)
+
+// cookieStore is the gorilla/sessions Store over our own: the cookie carries the signed
+// random id, everything else is kept on the server under the id's hash.
+type cookieStore struct {
+	sessions *auth.Sessions
+	codec    securecookie.Codec
+	options  sessions.Options
+}
+
+var _ sessions.Store = (*cookieStore)(nil)
+
+func newCookieStore(s *auth.Sessions, key []byte, secure bool) *cookieStore {
+	codec := securecookie.New(key, nil)
+	codec.MaxAge(0) // the server knows when a session ends
+	codec.SetSerializer(securecookie.NopEncoder{})
+	return &cookieStore{sessions: s, codec: codec, options: sessions.Options{
+		Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure,
+	}}
+}
+
+// Get returns the session of this request, found once a request.
+func (c *cookieStore) Get(r *http.Request, name string) (*sessions.Session, error) {
+	return sessions.GetRegistry(r).Get(c, name)
+}
+
+// New finds the session that the request's cookie names, or returns a new, empty one. The error is that of a
+// store that cannot answer; a cookie that is no good is no error.
+func (c *cookieStore) New(r *http.Request, name string) (*sessions.Session, error) {
+	s := sessions.NewSession(c, name)
+	opts := c.options
+	s.Options = &opts
+	s.IsNew = true
+	hash, ok := c.cookieHash(r, name)
+	if !ok {
+		return s, nil
+	}
+	found, err := c.sessions.Find(r.Context(), hash)
+	if chat.IsKind(err, chat.NotFound) {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	s.IsNew = false
+	s.Values[loginKey] = auth.Login{
+		Identity: chat.Identity{Tenant: found.Tenant, Login: found.Login},
+		Session:  found.Hash, Series: found.Series,
+	}
+	return s, nil
+}
+
+// Save starts the session on the server if it is new, or, with a negative MaxAge, ends it there; and writes the cookie.
+func (c *cookieStore) Save(r *http.Request, w http.ResponseWriter, s *sessions.Session) error {
+	login, _ := s.Values[loginKey].(auth.Login)
+	if s.Options.MaxAge < 0 {
+		if !login.Session.IsZero() {
+			if err := c.sessions.End(r.Context(), login.Session); err != nil {
+				return err
+			}
+		}
+		http.SetCookie(w, sessions.NewCookie(s.Name(), "", s.Options))
+		return nil
+	}
+	if !s.IsNew {
+		return nil
+	}
+	id, started, err := c.sessions.Start(r.Context(), login.Identity, login.Series)
+	if err != nil {
+		return err
+	}
+	login.Session = started.Hash
+	s.ID, s.Values[loginKey], s.IsNew = id, login, false
+	value, err := c.codec.Encode(s.Name(), []byte(id))
+	if err != nil {
+		return err
+	}
+	http.SetCookie(w, sessions.NewCookie(s.Name(), value, s.Options))
+	return nil
+}
+
+// cookieHash returns the hash of the session id in the request's cookie, if the server signed it.
+func (c *cookieStore) cookieHash(r *http.Request, name string) (auth.Hash, bool) {
+	cookie, err := r.Cookie(name)
+	if err != nil {
+		return auth.Hash{}, false
+	}
+	var id []byte
+	if err := c.codec.Decode(name, cookie.Value, &id); err != nil {
+		return auth.Hash{}, false
+	}
+	return auth.HashOf(string(id)), true
+}

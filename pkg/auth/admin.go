@@ -1,0 +1,76 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// Admin is the administrator that the operator's settings ask for.
+type Admin struct {
+	Login    string
+	Password string // empty: the account keeps the one it has
+	Token    string // empty: none
+}
+
+// AdminStore is what making sure of an administrator needs kept.
+type AdminStore interface {
+	Credentials
+	CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error
+	GrantRole(ctx context.Context, t chat.Tenant, login, role string) error
+	PutToken(ctx context.Context, a APIToken) error
+}
+
+// EnsureAdmin makes sure that this administrator exists in the default tenant, with this password, the roles SiteAdmin
+// and IntegrationAdmin, and this API token, which never expires. Repeating it changes nothing; several nodes may
+// do it at once.
+func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore, admin Admin) error {
+	t := chat.DefaultTenant
+	if !chat.ValidName(admin.Login) || admin.Login == chat.SystemLogin {
+		return fmt.Errorf("the administrator's login %q has to be 3 to 31 letters, digits, dots, dashes or underscores", admin.Login)
+	}
+	if len(admin.Password) > MaxPassword {
+		return fmt.Errorf("the administrator's password has more than %d bytes", MaxPassword)
+	}
+	u, err := store.User(ctx, t, admin.Login)
+	switch {
+	case chat.IsKind(err, chat.NotFound):
+		if admin.Password == "" {
+			return fmt.Errorf("the administrator %q does not exist yet: set a password for it", admin.Login)
+		}
+		hash, err := a.hasher.Hash(ctx, admin.Password)
+		if err != nil {
+			return err
+		}
+		u = chat.User{Person: chat.Person{Login: admin.Login, FirstName: "Site", LastName: "Administrator"},
+			PasswordHash: hash, CreatedAt: time.Now().UTC().Truncate(time.Millisecond)}
+		if err := store.CreateUser(ctx, t, u); err != nil && !chat.IsKind(err, chat.Conflict) {
+			return err
+		}
+	case err != nil:
+		return err
+	case u.Deleted:
+		return fmt.Errorf("the administrator's login %q belongs to a deleted user", admin.Login)
+	case admin.Password != "":
+		ok, _, err := a.hasher.Verify(ctx, u.PasswordHash, admin.Password)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			if err := a.SetPassword(ctx, chat.Identity{Tenant: t, Login: admin.Login}, admin.Password); err != nil {
+				return err
+			}
+		}
+	}
+	for _, role := range []string{SiteAdmin, IntegrationAdmin} {
+		if err := store.GrantRole(ctx, t, admin.Login, role); err != nil {
+			return err
+		}
+	}
+	if admin.Token == "" {
+		return nil
+	}
+	return store.PutToken(ctx, APIToken{Hash: HashOf(admin.Token), Tenant: t, Login: admin.Login})
+}

@@ -1,0 +1,152 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
+)
+
+// MaxPassword is the greatest length of a password in bytes. All of it counts.
+const MaxPassword = 1024
+
+// argonParams are the cost of a hash; they are written into each one, so that they
+// can rise without breaking those there are.
+type argonParams struct {
+	memory  uint32 // KiB
+	time    uint32
+	threads uint8
+}
+
+// The second choice of the OWASP password storage cheat sheet: 19 MiB, two passes.
+var defaultParams = argonParams{memory: 19 * 1024, time: 2, threads: 1}
+
+const (
+	saltLen = 16
+	keyLen  = 32
+	// A stored hash may not ask for more than this, whoever wrote it.
+	maxMemory, maxTime = 256 * 1024, 16
+)
+
+var errHash = errors.New("auth: password hash of an unknown form")
+
+// Hasher hashes passwords with argon2id and checks them. At most a fixed number of
+// hashes are computed at once, so that a flood of logins cannot take all memory or
+// all processors; the rest wait for their turn, or for the end of their context.
+// A Hasher may be used concurrently.
+type Hasher struct {
+	params argonParams
+	slots  chan struct{}
+	dummy  string
+}
+
+// NewHasher returns a hasher that runs at most parallel hashes at once; 0 means one a processor.
+func NewHasher(parallel int) *Hasher {
+	if parallel <= 0 {
+		parallel = runtime.GOMAXPROCS(0)
+	}
+	h := &Hasher{params: defaultParams, slots: make(chan struct{}, parallel)}
+	h.dummy = h.encode("nobody has this password", make([]byte, saltLen))
+	return h
+}
+
+// Hash returns the encoded hash of a password.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	salt := make([]byte, saltLen)
+	_, _ = rand.Read(salt) // never fails
+	var out string
+	err := h.inSlot(ctx, func() { out = h.encode(password, salt) })
+	return out, err
+}
+
+// Verify reports whether password belongs to the encoded hash, and whether the hash
+// should be made anew because it is of an older kind or cost. An empty hash never
+// verifies, but takes the same work as one that fails.
+func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, rehash bool, err error) {
+	err = h.inSlot(ctx, func() { ok, rehash = h.verify(encoded, password) })
+	return ok, rehash, err
+}
+
+func (h *Hasher) inSlot(ctx context.Context, f func()) error {
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+		f()
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (h *Hasher) verify(encoded, password string) (ok, rehash bool) {
+	switch {
+	case len(password) > MaxPassword:
+		h.verifyArgon(h.dummy, "")
+		return false, false
+	case strings.HasPrefix(encoded, "$2"):
+		return verifyBcrypt(encoded, password), true
+	case encoded == "":
+		h.verifyArgon(h.dummy, password)
+		return false, false
+	}
+	return h.verifyArgon(encoded, password)
+}
+
+// verifyBcrypt accepts hashes brought from elsewhere. bcrypt looks at 72 bytes; a longer
+// password is tried cut off there, as the systems that wrote such hashes did. The hash
+// made anew then covers all of it.
+func verifyBcrypt(encoded, password string) bool {
+	b := []byte(password)
+	if len(b) > 72 {
+		b = b[:72]
+	}
+	return bcrypt.CompareHashAndPassword([]byte(encoded), b) == nil
+}
+
+func (h *Hasher) encode(password string, salt []byte) string {
+	p := h.params
+	key := argon2.IDKey([]byte(password), salt, p.time, p.memory, p.threads, keyLen)
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, p.time, p.threads,
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
+}
+
+func (h *Hasher) verifyArgon(encoded, password string) (ok, rehash bool) {
+	p, salt, key, err := decodeArgon(encoded)
+	if err != nil {
+		return false, false
+	}
+	got := argon2.IDKey([]byte(password), salt, p.time, p.memory, p.threads, uint32(len(key)))
+	return subtle.ConstantTimeCompare(got, key) == 1, p != h.params
+}
+
+func decodeArgon(encoded string) (p argonParams, salt, key []byte, err error) {
+	parts := strings.Split(encoded, "$")
+	if len(parts) != 6 || parts[1] != "argon2id" {
+		return p, nil, nil, errHash
+	}
+	var version int
+	if _, err = fmt.Sscanf(parts[2], "v=%d", &version); err != nil || version != argon2.Version {
+		return p, nil, nil, errHash
+	}
+	if _, err = fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &p.memory, &p.time, &p.threads); err != nil {
+		return p, nil, nil, errHash
+	}
+	if p.memory > maxMemory || p.time < 1 || p.time > maxTime || p.threads < 1 {
+		return p, nil, nil, errHash
+	}
+	if salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err != nil {
+		return p, nil, nil, errHash
+	}
+	key, err = base64.RawStdEncoding.DecodeString(parts[5])
+	if err != nil || len(key) < 16 || len(key) > 64 {
+		return p, nil, nil, errHash
+	}
+	return p, salt, key, nil
+}

@@ -1,0 +1,140 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// RememberFor is the life of a remembered login, counted from its last use.
+const RememberFor = 31 * 24 * time.Hour
+
+// Remember keeps remembered logins: a series for each device and in it one token that is
+// good at a time (the scheme of Barry Jaspan's "Improved Persistent Login Cookie Best
+// Practice"). A token that was good before means that a cookie was stolen. It may be used
+// concurrently.
+type Remember struct {
+	store    RememberStore
+	sessions *Sessions
+	grace    time.Duration
+	now      func() time.Time
+	log      *slog.Logger
+}
+
+// NewRemember returns the remembered logins of a store. grace is how long after a rotation the
+// token before it is still accepted, for browsers that send several requests at once.
+func NewRemember(store RememberStore, sessions *Sessions, grace time.Duration, now func() time.Time, log *slog.Logger) *Remember {
+	return &Remember{store: store, sessions: sessions, grace: grace, now: now, log: log}
+}
+
+// Start begins a series and returns the value of its cookie.
+func (r *Remember) Start(ctx context.Context, who chat.Identity) (cookie string, series Hash, err error) {
+	seriesSecret, seriesHash := NewSecret()
+	token, tokenHash := NewSecret()
+	err = r.store.CreateRemembered(ctx, Remembered{Series: seriesHash, Tenant: who.Tenant, Login: who.Login,
+		Token: tokenHash, ExpiresAt: r.now().Add(RememberFor).UTC()})
+	if err != nil {
+		return "", Hash{}, err
+	}
+	return seriesSecret + ":" + token, seriesHash, nil
+}
+
+// Resume accepts a cookie: it returns whose it is, the series and the cookie's new value, which
+// is empty when the browser is to keep what it has or has just got. A cookie that is
+// no good is Unauthenticated; one that was stolen has then ended its series and every session that came from it.
+func (r *Remember) Resume(ctx context.Context, cookie string) (who chat.Identity, series Hash, next string, err error) {
+	unknown := &chat.Error{Kind: chat.Unauthenticated, Message: "the remembered login is not known (any more)"}
+	seriesSecret, token, ok := splitCookie(cookie)
+	if !ok {
+		return who, series, "", unknown
+	}
+	series = HashOf(seriesSecret)
+	tokenHash := HashOf(token)
+	for {
+		row, err := r.store.Remembered(ctx, series)
+		if chat.IsKind(err, chat.NotFound) {
+			return who, series, "", unknown
+		}
+		if err != nil {
+			return who, series, "", err
+		}
+		who = chat.Identity{Tenant: row.Tenant, Login: row.Login}
+		now := r.now().UTC()
+		switch {
+		case equal(row.Token, tokenHash):
+			fresh, freshHash := NewSecret()
+			rotated, err := r.store.Rotate(ctx, row.Token, Remembered{Series: series, Tenant: row.Tenant, Login: row.Login,
+				Token: freshHash, Previous: row.Token, RotatedAt: now, ExpiresAt: now.Add(RememberFor)})
+			if err != nil {
+				return who, series, "", err
+			}
+			if rotated {
+				return who, series, seriesSecret + ":" + fresh, nil
+			}
+			// Another request of the same browser was first: look again.
+		case equal(row.Previous, tokenHash) && now.Before(row.RotatedAt.Add(r.grace)):
+			return who, series, "", nil
+		default:
+			r.log.Warn("a remembered login was used twice: its cookie was stolen; the series and its sessions are ended",
+				"tenant", row.Tenant, "login", row.Login)
+			if err := r.forget(ctx, row); err != nil {
+				return who, series, "", err
+			}
+			return who, series, "", unknown
+		}
+	}
+}
+
+// Forget ends the series of a cookie, if the cookie knows it.
+func (r *Remember) Forget(ctx context.Context, cookie string) error {
+	seriesSecret, _, ok := splitCookie(cookie)
+	if !ok {
+		return nil
+	}
+	return r.store.DeleteRemembered(ctx, HashOf(seriesSecret))
+}
+
+// ForgetSeries ends a series.
+func (r *Remember) ForgetSeries(ctx context.Context, series Hash) error {
+	return r.store.DeleteRemembered(ctx, series)
+}
+
+// ForgetAll ends all series of a user.
+func (r *Remember) ForgetAll(ctx context.Context, t chat.Tenant, login string) error {
+	rows, err := r.store.RememberedOf(ctx, t, login, perUser)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if err := r.store.DeleteRemembered(ctx, row.Series); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Remember) forget(ctx context.Context, row Remembered) error {
+	if err := r.store.DeleteRemembered(ctx, row.Series); err != nil {
+		return err
+	}
+	return r.sessions.EndWhere(ctx, row.Tenant, row.Login, func(s Session) bool { return s.Series == row.Series })
+}
+
+// maxCookie bounds what is hashed of a cookie that claims to be ours.
+const maxCookie = 256
+
+func splitCookie(cookie string) (series, token string, ok bool) {
+	if len(cookie) > maxCookie {
+		return "", "", false
+	}
+	series, token, ok = strings.Cut(cookie, ":")
+	return series, token, ok && series != "" && token != ""
+}
+
+func equal(a, b Hash) bool {
+	return !b.IsZero() && subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}

@@ -1,0 +1,118 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// cacheFor is how long a session is trusted without asking the store again: the
+// greatest time for which a node may go on accepting a session ended on another.
+const cacheFor = time.Second
+
+// cachedSessions bounds the memory of the cache, a few hundred bytes each.
+const cachedSessions = 100_000
+
+// perUser bounds how many sessions, devices or tokens of one user are looked at.
+const perUser = 1000
+
+// Sessions starts, finds and ends sessions. It may be used concurrently.
+type Sessions struct {
+	store SessionStore
+	idle  time.Duration
+	now   func() time.Time
+	ended func(context.Context, []Hash)
+	cache *otter.Cache[Hash, Session]
+}
+
+// NewSessions returns the sessions of a store. A session ends when it was not used for idle.
+// ended, which may be nil, hears of every session that is ended on purpose on this node, after it is.
+func NewSessions(store SessionStore, idle time.Duration, now func() time.Time, ended func(context.Context, []Hash)) *Sessions {
+	if ended == nil {
+		ended = func(context.Context, []Hash) {}
+	}
+	return &Sessions{store: store, idle: idle, now: now, ended: ended,
+		cache: otter.Must(&otter.Options[Hash, Session]{
+			MaximumSize:      cachedSessions,
+			ExpiryCalculator: otter.ExpiryWriting[Hash, Session](cacheFor),
+		})}
+}
+
+// Start begins a session and returns its id, the only copy there is.
+func (s *Sessions) Start(ctx context.Context, who chat.Identity, series Hash) (string, Session, error) {
+	secret, hash := NewSecret()
+	now := s.now()
+	sess := Session{Hash: hash, Tenant: who.Tenant, Login: who.Login, Series: series,
+		CreatedAt: now.UTC(), ExpiresAt: now.Add(s.idle).UTC()}
+	if err := s.store.PutSession(ctx, sess); err != nil {
+		return "", Session{}, err
+	}
+	return secret, sess, nil
+}
+
+// Find returns the session with this hash, alive for another idle time from now on.
+// An unknown or expired one is NotFound. An answer may be up to a second old.
+func (s *Sessions) Find(ctx context.Context, h Hash) (Session, error) {
+	sess, err := s.cache.Get(ctx, h, otter.LoaderFunc[Hash, Session](s.load))
+	if err != nil {
+		return Session{}, err
+	}
+	if !s.now().Before(sess.ExpiresAt) {
+		s.cache.Invalidate(h)
+		return Session{}, chat.ErrNotFound("session", "")
+	}
+	return sess, nil
+}
+
+// load reads a session, for all requests that wait for it, and extends it when a fair
+// part of its time has passed: not at each use, to keep reads from becoming writes.
+func (s *Sessions) load(ctx context.Context, h Hash) (Session, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	sess, err := s.store.Session(ctx, h)
+	if err != nil {
+		return Session{}, err
+	}
+	if now := s.now(); sess.ExpiresAt.Sub(now) < s.idle-s.idle/30 {
+		until := now.Add(s.idle).UTC()
+		if err := s.store.ExtendSession(ctx, h, until); err != nil {
+			return Session{}, err
+		}
+		sess.ExpiresAt = until
+	}
+	return sess, nil
+}
+
+// End ends a session; an unknown one is no error.
+func (s *Sessions) End(ctx context.Context, h Hash) error {
+	if err := s.store.DeleteSession(ctx, h); err != nil {
+		return err
+	}
+	s.Forget(h)
+	s.ended(ctx, []Hash{h})
+	return nil
+}
+
+// Forget drops what is remembered of a session, so that the next Find asks the store.
+// Other nodes' endings are told through it.
+func (s *Sessions) Forget(h Hash) { s.cache.Invalidate(h) }
+
+// EndWhere ends all sessions of a user for which match is true.
+func (s *Sessions) EndWhere(ctx context.Context, t chat.Tenant, login string, match func(Session) bool) error {
+	all, err := s.store.SessionsOf(ctx, t, login, perUser)
+	if err != nil {
+		return err
+	}
+	for _, sess := range all {
+		if !match(sess) {
+			continue
+		}
+		if err := s.End(ctx, sess.Hash); err != nil {
+			return err
+		}
+	}
+	return nil
+}

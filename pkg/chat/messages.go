@@ -1,0 +1,154 @@
+package chat
+
+import (
+	"context"
+	"slices"
+
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// MaxPage is the greatest number of messages in a page; more is counted as this.
+const MaxPage = 200
+
+// NewMessage is what somebody wants to post. Author, if given, has to be who posts. Key is the Idempotency-Key, if
+// one was given.
+type NewMessage struct {
+	Author  *string
+	Content *string
+	Key     *string
+}
+
+// Validate returns all faults of the message.
+func (n NewMessage) Validate() []Fault {
+	var f faults
+	f.content("content", n.Content)
+	return f
+}
+
+// Post stores a message of who in a room they are in, and tells everybody. When it returns,
+// the message is durable. With a Key that was used before by who in this room, the message that was posted first is
+// returned and nothing happens; Conflict if it said something else.
+func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMessage) (Message, error) {
+	if n.Key != nil {
+		if err := validKey(*n.Key); err != nil {
+			return Message{}, err
+		}
+	}
+	if err := Faulty(MessageEntity, n.Validate()); err != nil {
+		return Message{}, err
+	}
+	r, author, err := s.Access(ctx, who, room)
+	if err != nil {
+		return Message{}, err
+	}
+	if err := speaksFor(who, n.Author); err != nil {
+		return Message{}, err
+	}
+	if len(*n.Content) > MaxContent {
+		return Message{}, &Error{Kind: TooLarge, Entity: MessageEntity,
+			Message: "the content of a message is at most 65536 bytes of UTF-8"}
+	}
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	t := s.order.begin(r.ID, s.ids)
+	m := Message{ID: t.id, Author: author, Content: *n.Content}
+	repeated := false
+	if n.Key == nil {
+		err = s.store.Append(ctx, r.Log(who.Tenant), m)
+	} else {
+		m, repeated, err = s.store.AppendOnce(ctx, r.Log(who.Tenant), *n.Key, m)
+	}
+	if err != nil || repeated {
+		t.finish(ctx)
+		return m, err
+	}
+	t.finish(ctx, MessagePosted{Place: r.place(who.Tenant), Message: m})
+	return m, nil
+}
+
+// Message returns one message of a room who is in.
+func (s *Service) Message(ctx context.Context, who Identity, room string, m id.ID) (Message, error) {
+	r, _, err := s.Access(ctx, who, room)
+	if err != nil {
+		return Message{}, err
+	}
+	return s.store.Message(ctx, r.Log(who.Tenant), m)
+}
+
+// PageQuery says which page of a log is wanted. At most one of Before, After and Around is set;
+// none means the newest. Limit above MaxPage counts as MaxPage.
+type PageQuery struct {
+	Before, After, Around *id.ID
+	Limit                 int
+}
+
+// Page is a part of a log, oldest first.
+type Page struct {
+	Messages []Message
+	// HasMoreBefore and HasMoreAfter say whether there is something older or newer than the
+	// page. Only what the query looked for is known: HasMoreAfter is false on a page
+	// of the newest or before a position, HasMoreBefore on a page after one.
+	HasMoreBefore, HasMoreAfter bool
+}
+
+// HasMore says whether there is more in the direction of the query, in either for Around.
+func (p Page) HasMore() bool { return p.HasMoreBefore || p.HasMoreAfter }
+
+// Messages returns a page of a room who is in.
+func (s *Service) Messages(ctx context.Context, who Identity, room string, q PageQuery) (Page, error) {
+	r, _, err := s.Access(ctx, who, room)
+	if err != nil {
+		return Page{}, err
+	}
+	return s.page(ctx, r.Log(who.Tenant), q)
+}
+
+func (s *Service) page(ctx context.Context, l Log, q PageQuery) (Page, error) {
+	n := min(q.Limit, MaxPage)
+	switch {
+	case q.After != nil:
+		ms, err := s.store.Newer(ctx, l, *q.After, false, n+1)
+		if err != nil {
+			return Page{}, err
+		}
+		more := len(ms) > n
+		return Page{Messages: ms[:min(n, len(ms))], HasMoreAfter: more}, nil
+	case q.Around != nil:
+		return s.around(ctx, l, *q.Around, n)
+	}
+	before := id.Max
+	if q.Before != nil {
+		before = *q.Before
+	}
+	ms, err := s.store.Older(ctx, l, before, n+1)
+	if err != nil {
+		return Page{}, err
+	}
+	more := len(ms) > n
+	ms = ms[:min(n, len(ms))]
+	slices.Reverse(ms)
+	return Page{Messages: ms, HasMoreBefore: more}, nil
+}
+
+// around returns the page with (n-1)/2 messages before the position and the rest from it
+// on. Near an end of the log the other side fills up.
+func (s *Service) around(ctx context.Context, l Log, at id.ID, n int) (Page, error) {
+	older, err := s.store.Older(ctx, l, at, n+1)
+	if err != nil {
+		return Page{}, err
+	}
+	newer, err := s.store.Newer(ctx, l, at, true, n+1)
+	if err != nil {
+		return Page{}, err
+	}
+	before := min((n-1)/2, len(older))
+	after := min(n-before, len(newer))
+	before = min(n-after, len(older))
+	ms := slices.Clone(older[:before])
+	slices.Reverse(ms)
+	return Page{
+		Messages:      append(ms, newer[:after]...),
+		HasMoreBefore: len(older) > before,
+		HasMoreAfter:  len(newer) > after,
+	}, nil
+}

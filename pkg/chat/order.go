@@ -1,0 +1,140 @@
+package chat
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// holdFor bounds how long a room's events wait for an older change that is still being
+// stored. A store in trouble then costs order, not delivery.
+const holdFor = 250 * time.Millisecond
+
+// order tells a node's events of a room in the order of their ids, though the changes behind
+// them are stored concurrently and end in any order. So a subscriber's last message has seen
+// all of this node before it, and to resume after it leaves no hole.
+//
+// Each change takes a ticket, which fixes its id, before it is stored, and finishes it
+// afterwards. Events go out when all older tickets of the room are finished.
+type order struct {
+	pub   Publisher
+	mu    sync.Mutex
+	lanes map[id.ID]*lane
+}
+
+// lane is the changes under way in one room, oldest first.
+type lane struct {
+	mu      sync.Mutex // guards waiting; taken after order.mu
+	waiting []*ticket
+	alarm   bool       // a late release is on its way
+	telling sync.Mutex // held while events go out, so that they do one batch after the other
+}
+
+type ticket struct {
+	id     id.ID
+	room   id.ID
+	order  *order
+	lane   *lane
+	since  time.Time
+	done   bool // guarded by lane.mu
+	events []Event
+	told   chan struct{}
+}
+
+func newOrder(pub Publisher) *order {
+	return &order{pub: pub, lanes: map[id.ID]*lane{}}
+}
+
+// begin takes the next id of the room. Every ticket has to be finished.
+func (o *order) begin(room id.ID, ids *id.Generator) *ticket {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	l := o.lanes[room]
+	if l == nil {
+		l = &lane{}
+		o.lanes[room] = l
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := &ticket{id: ids.New(), room: room, order: o, lane: l, since: time.Now(), told: make(chan struct{})}
+	l.waiting = append(l.waiting, t)
+	return t
+}
+
+// finish ends the change; no events when it failed. Events that are due go out on this
+// goroutine.
+func (t *ticket) finish(ctx context.Context, events ...Event) {
+	t.lane.mu.Lock()
+	t.done, t.events = true, events
+	t.lane.mu.Unlock()
+	t.order.release(ctx, t.lane, t.room, false)
+}
+
+// wait returns when the events of a finished ticket are told.
+func (t *ticket) wait() {
+	timer := time.NewTimer(holdFor)
+	defer timer.Stop()
+	select {
+	case <-t.told:
+	case <-timer.C:
+		t.order.release(context.Background(), t.lane, t.room, true)
+		<-t.told
+	}
+}
+
+// release tells what is due: finished tickets up to the first that is under way, and beyond
+// one that is overdue (with force: beyond any).
+func (o *order) release(ctx context.Context, l *lane, room id.ID, force bool) {
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.mu.Lock()
+	var due, rest []*ticket
+	held, stuck := false, false
+	for _, t := range l.waiting {
+		if t.done && (!held || force) {
+			due = append(due, t)
+			continue
+		}
+		rest = append(rest, t)
+		held = held || time.Since(t.since) < holdFor
+		stuck = stuck || t.done
+	}
+	l.waiting = rest
+	if stuck && !l.alarm {
+		l.alarm = true
+		time.AfterFunc(holdFor, func() {
+			l.mu.Lock()
+			l.alarm = false
+			l.mu.Unlock()
+			o.release(context.Background(), l, room, false)
+		})
+	}
+	l.mu.Unlock()
+
+	var events []Event
+	for _, t := range due {
+		events = append(events, t.events...)
+	}
+	if len(events) > 0 {
+		o.pub.Publish(ctx, events...)
+	}
+	for _, t := range due {
+		close(t.told)
+	}
+	if len(rest) == 0 {
+		o.forget(l, room)
+	}
+}
+
+// forget drops a lane that nobody waits in.
+func (o *order) forget(l *lane, room id.ID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) == 0 && o.lanes[room] == l {
+		delete(o.lanes, room)
+	}
+}

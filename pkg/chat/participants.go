@@ -1,0 +1,86 @@
+package chat
+
+import "context"
+
+// Join makes who a participant. login, if given, has to be theirs: nobody joins for somebody
+// else. Joining twice changes nothing and is told nobody.
+func (s *Service) Join(ctx context.Context, who Identity, name string, login *string) error {
+	r, err := s.room(ctx, who.Tenant, name)
+	if err != nil {
+		return err
+	}
+	if err := speaksFor(who, login); err != nil {
+		return err
+	}
+	u, err := s.liveUser(ctx, who.Tenant, who.Login)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, who.Tenant, r, u.Person, true)
+}
+
+// Leave ends a participation: one's own, or, for the room's creator, that of login. To leave a
+// room one is not in changes nothing.
+func (s *Service) Leave(ctx context.Context, who Identity, name string, login *string) error {
+	r, err := s.room(ctx, who.Tenant, name)
+	if err != nil {
+		return err
+	}
+	if r.Creator.Login != who.Login {
+		if err := speaksFor(who, login); err != nil {
+			return err
+		}
+	}
+	leaving := who.Login
+	if login != nil {
+		leaving = *login
+	}
+	p, err := s.store.Participant(ctx, who.Tenant, r.ID, leaving)
+	if IsKind(err, NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, who.Tenant, r, p, false)
+}
+
+// change stores one change of membership, and if it was one the system message about it;
+// then it tells both, the participant first.
+func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join bool) error {
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	ticket := s.order.begin(r.ID, s.ids)
+	var events []Event
+	defer func() {
+		ticket.finish(ctx, events...)
+		ticket.wait()
+	}()
+
+	var changed bool
+	var err error
+	if join {
+		changed, err = s.store.Join(ctx, t, r, p)
+	} else {
+		changed, err = s.store.Leave(ctx, t, r, p.Login)
+	}
+	s.members.Invalidate(memberKey{t, r.ID, p.Login})
+	if err != nil || !changed {
+		return err
+	}
+	m := Message{ID: ticket.id, Author: System, System: true}
+	if join {
+		events = append(events, ParticipantJoined{Place: r.place(t), Person: p})
+		m.Content = p.FullName() + " joins the room"
+	} else {
+		events = append(events, ParticipantLeft{Place: r.place(t), Person: p})
+		m.Content = p.FullName() + " leaves the room"
+	}
+	if err := s.store.Append(ctx, r.Log(t), m); err != nil {
+		// The membership has changed and is told; only the line about it is missing.
+		s.log.Error("a system message was not stored", "room", r.Name, "error", err)
+		return nil
+	}
+	events = append(events, MessagePosted{Place: r.place(t), Message: m})
+	return nil
+}

@@ -1,0 +1,223 @@
+package chat
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Bounds of what one answer about rooms holds.
+const (
+	// maxShown bounds the participants shown of all rooms of one answer together.
+	maxShown = 100_000
+	// MaxParticipants bounds the participants shown of one room.
+	MaxParticipants = 10_000
+)
+
+// NewRoom is the wish for a room. Creator, if given, has to be who asks.
+type NewRoom struct {
+	Name    string
+	Creator *string
+	Banner  *string
+}
+
+// Validate returns all faults of the room.
+func (n NewRoom) Validate() []Fault {
+	var f faults
+	f.name("roomName", &n.Name)
+	if reservedRooms[n.Name] {
+		f.add("roomName", reserved, &n.Name)
+	}
+	f.text("banner", n.Banner)
+	return f
+}
+
+// RoomView is a room with its participants, ascending by login.
+type RoomView struct {
+	Room
+	Participants []Person
+}
+
+// CreateRoom makes a room with who as creator and first participant: Conflict if the name is taken.
+func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (RoomView, error) {
+	if err := Faulty(RoomEntity, n.Validate()); err != nil {
+		return RoomView{}, err
+	}
+	if err := speaksFor(who, n.Creator); err != nil {
+		return RoomView{}, err
+	}
+	u, err := s.liveUser(ctx, who.Tenant, who.Login)
+	if err != nil {
+		return RoomView{}, err
+	}
+	rid := s.ids.New()
+	r := Room{ID: rid, Name: n.Name, Creator: u.Person, Banner: n.Banner, CreatedAt: rid.Time().Truncate(time.Millisecond)}
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	if err := s.store.CreateRoom(ctx, who.Tenant, r); err != nil {
+		return RoomView{}, err
+	}
+	s.rooms.Invalidate(roomKey{who.Tenant, r.Name})
+	return RoomView{Room: r, Participants: []Person{u.Person}}, nil
+}
+
+// Room returns a room and who is in it.
+func (s *Service) Room(ctx context.Context, t Tenant, name string) (RoomView, error) {
+	r, err := s.room(ctx, t, name)
+	if err != nil {
+		return RoomView{}, err
+	}
+	ps, err := s.store.Participants(ctx, t, r.ID, "", MaxParticipants)
+	return RoomView{Room: r, Participants: ps}, err
+}
+
+// room reads a room without the cache.
+func (s *Service) room(ctx context.Context, t Tenant, name string) (Room, error) {
+	if !ValidName(name) {
+		return Room{}, ErrNotFound(RoomEntity, name)
+	}
+	return s.store.Room(ctx, t, name)
+}
+
+// Rooms returns the rooms of a range, ascending by name, and whether there are more. It
+// may return fewer than asked for when they have very many participants.
+func (s *Service) Rooms(ctx context.Context, t Tenant, rg Range) ([]RoomView, bool, error) {
+	list := func(after string, limit int) ([]Room, error) { return s.store.Rooms(ctx, t, after, limit) }
+	rs, more, err := rangeOf(rg, list, func(r Room) string { return r.Name })
+	if err != nil {
+		return nil, false, err
+	}
+	views, err := s.views(ctx, t, rs)
+	return views, more || len(views) < len(rs), err
+}
+
+// RoomsByName returns those of names that exist, in the order of names, each once.
+func (s *Service) RoomsByName(ctx context.Context, t Tenant, names []string) ([]RoomView, error) {
+	found, err := s.store.RoomsByName(ctx, t, slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !ValidName(n) }))
+	if err != nil {
+		return nil, err
+	}
+	rs := make([]Room, 0, len(found))
+	for _, n := range names {
+		if r, ok := found[n]; ok {
+			rs = append(rs, r)
+			delete(found, n)
+		}
+	}
+	return s.views(ctx, t, rs)
+}
+
+// views adds the participants. It stops before the answer grows beyond maxShown, but shows one room at least.
+func (s *Service) views(ctx context.Context, t Tenant, rs []Room) ([]RoomView, error) {
+	const chunk = 50
+	views := make([]RoomView, 0, len(rs))
+	shown := 0
+	for part := range slices.Chunk(rs, chunk) {
+		ids := make([]id.ID, len(part))
+		for i, r := range part {
+			ids[i] = r.ID
+		}
+		people, err := s.store.ParticipantsOf(ctx, t, ids, MaxParticipants)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range part {
+			ps := people[r.ID]
+			if shown += len(ps); shown > maxShown && len(views) > 0 {
+				return views, nil
+			}
+			views = append(views, RoomView{Room: r, Participants: ps})
+		}
+	}
+	return views, nil
+}
+
+// SetBanner replaces a room's banner; only its creator may.
+func (s *Service) SetBanner(ctx context.Context, who Identity, name string, banner *string) (RoomView, error) {
+	var f faults
+	f.text("banner", banner)
+	if err := f.err(RoomEntity); err != nil {
+		return RoomView{}, err
+	}
+	r, err := s.ownRoom(ctx, who, name)
+	if err != nil {
+		return RoomView{}, err
+	}
+	r.Banner = banner
+	wctx, cancel := changing(ctx)
+	defer cancel()
+	if err := s.store.UpdateRoom(wctx, who.Tenant, r); err != nil {
+		return RoomView{}, err
+	}
+	s.rooms.Invalidate(roomKey{who.Tenant, name})
+	return s.Room(ctx, who.Tenant, name)
+}
+
+// DeleteRoom ends a room, its messages and memberships; only its creator may. The name is free
+// when it returns; what is on disk goes in the background.
+func (s *Service) DeleteRoom(ctx context.Context, who Identity, name string) error {
+	r, err := s.ownRoom(ctx, who, name)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	t := s.order.begin(r.ID, s.ids)
+	err = s.store.DeleteRoom(ctx, who.Tenant, r)
+	s.rooms.Invalidate(roomKey{who.Tenant, name})
+	if err != nil {
+		t.finish(ctx)
+		return err
+	}
+	t.finish(ctx, RoomDeleted{Place: r.place(who.Tenant), By: who.Login})
+	t.wait()
+	s.sweepSoon()
+	return nil
+}
+
+// ownRoom returns the room, if who created it.
+func (s *Service) ownRoom(ctx context.Context, who Identity, name string) (Room, error) {
+	r, err := s.room(ctx, who.Tenant, name)
+	if err != nil {
+		return Room{}, err
+	}
+	if r.Creator.Login != who.Login {
+		return Room{}, &Error{Kind: Forbidden, Entity: RoomEntity, Name: name,
+			Message: "only its creator may change or delete the room '" + name + "'"}
+	}
+	return r, nil
+}
+
+func (r Room) place(t Tenant) Place {
+	return Place{Tenant: t, Room: RoomRef{ID: r.ID, Name: r.Name}}
+}
+
+// Access returns the room and who as its participant: NotFound for an unknown room,
+// Forbidden for somebody who is not in it. The answer may be up to a second old
+// about changes made on other nodes; changes on this one show at once.
+func (s *Service) Access(ctx context.Context, who Identity, name string) (Room, Person, error) {
+	r, err := s.rooms.Get(ctx, roomKey{who.Tenant, name}, otter.LoaderFunc[roomKey, Room](
+		func(ctx context.Context, k roomKey) (Room, error) {
+			ctx, cancel := changing(ctx) // others wait for this answer too
+			defer cancel()
+			return s.room(ctx, k.tenant, k.name)
+		}))
+	if err != nil {
+		return Room{}, Person{}, err
+	}
+	p, err := s.members.Get(ctx, memberKey{who.Tenant, r.ID, who.Login}, otter.LoaderFunc[memberKey, Person](
+		func(ctx context.Context, k memberKey) (Person, error) {
+			ctx, cancel := changing(ctx)
+			defer cancel()
+			return s.store.Participant(ctx, k.tenant, k.room, k.login)
+		}))
+	if IsKind(err, NotFound) {
+		return Room{}, Person{}, &Error{Kind: Forbidden, Entity: RoomEntity, Name: name,
+			Message: "only participants may do this: join the room '" + name + "' first"}
+	}
+	return r, p, err
+}

@@ -1,0 +1,161 @@
+package chat
+
+import (
+	"net/mail"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of what people write. Sizes of names and texts count characters (code
+// points); a message's content counts bytes of UTF-8.
+const (
+	MinName    = 3
+	MaxName    = 31
+	MaxPerson  = 100
+	MaxText    = 2000 // bio and banner
+	MaxContent = 65536
+	maxEmail   = 320
+	MaxKey     = 255 // Idempotency-Key
+)
+
+// The texts of faults. Clients compare them; they are part of the API.
+const (
+	notEmpty   = "may not be empty"
+	notNull    = "may not be null"
+	sizeName   = "size must be between 3 and 31"
+	sizePerson = "size must be between 0 and 100"
+	sizeText   = "size must be between 0 and 2000"
+	badEmail   = "not a well-formed email address"
+	badName    = `must match "[a-zA-Z0-9][a-zA-Z0-9_.-]{2,30}"`
+	noNUL      = "may not contain the character U+0000"
+	sizeSecret = "size must be between 0 and 1024 bytes"
+	reserved   = "is a reserved name"
+)
+
+var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{2,30}$`)
+
+// ValidName reports whether s may be a login or a room's name.
+func ValidName(s string) bool { return namePattern.MatchString(s) }
+
+// reservedRooms are words that the API's paths use in a room's place.
+var reservedRooms = map[string]bool{"participant": true, "queries": true}
+
+// faults collects what is wrong with an entity.
+type faults []Fault
+
+func (f *faults) add(field, message string, rejected *string) {
+	*f = append(*f, Fault{Field: field, Message: message, Rejected: rejected})
+}
+
+// err returns the faults as an error, or nil if there are none.
+func (f faults) err(what Entity) error {
+	if len(f) == 0 {
+		return nil
+	}
+	lines := make([]string, len(f))
+	for i, x := range f {
+		lines[i] = x.Field + " " + x.Message
+	}
+	return &Error{Kind: Invalid, Entity: what, Message: strings.Join(lines, "; "), Faults: f}
+}
+
+// Faulty returns the error for an entity with these faults, or nil if there are none. Dialects
+// that ask for more members than the domain does add theirs to what Validate returns.
+func Faulty(what Entity, fs []Fault) error { return faults(fs).err(what) }
+
+// Missing is the fault of a member that has to be there.
+func Missing(field string) Fault { return Fault{Field: field, Message: notNull} }
+
+// Blank is the fault of a member that has to say something; v is what was sent.
+func Blank(field string, v *string) Fault { return Fault{Field: field, Message: notEmpty, Rejected: v} }
+
+func (f *faults) name(field string, v *string) {
+	switch {
+	case v == nil || *v == "":
+		f.add(field, notEmpty, v)
+	case outside(*v, MinName, MaxName):
+		f.add(field, sizeName, v)
+	case !ValidName(*v):
+		f.add(field, badName, v)
+	}
+}
+
+func (f *faults) person(field string, v *string) {
+	switch {
+	case v == nil || *v == "":
+		f.add(field, notEmpty, v)
+	case outside(*v, 1, MaxPerson):
+		f.add(field, sizePerson, v)
+	default:
+		f.noNUL(field, v)
+	}
+}
+
+func (f *faults) text(field string, v *string) {
+	if v == nil {
+		return
+	}
+	if outside(*v, 0, MaxText) {
+		f.add(field, sizeText, v)
+		return
+	}
+	f.noNUL(field, v)
+}
+
+func (f *faults) email(field string, v *string) {
+	if v == nil || *v == "" {
+		return
+	}
+	a, err := mail.ParseAddress(*v)
+	if err != nil || a.Name != "" || a.Address != *v || len(*v) > maxEmail || strings.ContainsRune(*v, 0) {
+		f.add(field, badEmail, v)
+	}
+}
+
+func (f *faults) password(field string, v *string) {
+	switch {
+	case v == nil || *v == "":
+		f.add(field, notEmpty, nil) // a password is never shown, not even a refused one
+	case len(*v) > 1024:
+		f.add(field, sizeSecret, nil)
+	case strings.ContainsRune(*v, 0):
+		f.add(field, noNUL, nil)
+	}
+}
+
+func (f *faults) content(field string, v *string) {
+	if v == nil || strings.TrimFunc(*v, unicode.IsSpace) == "" {
+		f.add(field, notEmpty, v)
+		return
+	}
+	f.noNUL(field, v)
+}
+
+func (f *faults) noNUL(field string, v *string) {
+	if strings.ContainsRune(*v, 0) {
+		f.add(field, noNUL, v)
+	}
+}
+
+func outside(s string, least, most int) bool {
+	// Cheap bound first: a huge value is not counted.
+	if len(s) > most*utf8.UTFMax {
+		return true
+	}
+	n := utf8.RuneCountInString(s)
+	return n < least || n > most
+}
+
+// validKey checks an Idempotency-Key.
+func validKey(key string) error {
+	bad := key == "" || len(key) > MaxKey
+	for i := 0; i < len(key) && !bad; i++ {
+		bad = key[i] < 0x20 || key[i] > 0x7e
+	}
+	if bad {
+		return ErrInvalid("Idempotency-Key has to be 1 to %d printable ASCII characters", MaxKey)
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package chat
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Hasher turns a password into what may be stored of it.
+type Hasher interface {
+	Hash(ctx context.Context, password string) (string, error)
+}
+
+// Stores is what the service needs kept.
+type Stores interface {
+	UserStore
+	RoomStore
+	MembershipStore
+	MessageStore
+	Sweeper
+}
+
+// writeTimeout bounds a change once it has begun. A change goes on when its client hangs
+// up: the client could not know how it ended.
+const writeTimeout = 10 * time.Second
+
+// accessFor is how long a node trusts what it has read of rooms and participants on the
+// path of a message: the greatest time for which a leave, a removal or a deletion on another
+// node may go unnoticed there. On its own node each takes effect at once.
+const accessFor = time.Second
+
+// cachedAccess bounds the memory of the two caches, some hundred bytes an entry.
+const cachedAccess = 100_000
+
+// Service is the use cases. All methods may be called concurrently. They answer *Error;
+// a method that fails has changed nothing, unless the kind is Unavailable: then
+// the outcome is unknown and repeating the call is safe.
+type Service struct {
+	store  Stores
+	hasher Hasher
+	pub    Publisher
+	ids    *id.Generator
+	now    func() time.Time
+	log    *slog.Logger
+	order  *order
+
+	rooms   *otter.Cache[roomKey, Room]
+	members *otter.Cache[memberKey, Person]
+
+	sweep   chan struct{}
+	stop    context.CancelFunc
+	stopped sync.WaitGroup
+}
+
+type roomKey struct {
+	tenant Tenant
+	name   string
+}
+
+type memberKey struct {
+	tenant Tenant
+	room   id.ID
+	login  string
+}
+
+// Options are the parts of a Service; Now and Log may be left out.
+type Options struct {
+	Store     Stores
+	Hasher    Hasher
+	Publisher Publisher
+	IDs       *id.Generator
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// NewService returns a running service. Close ends it.
+func NewService(o Options) *Service {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.IDs == nil {
+		o.IDs = id.NewGenerator(o.Now)
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Publisher == nil {
+		o.Publisher = silent{}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Service{
+		store: o.Store, hasher: o.Hasher, pub: o.Publisher, ids: o.IDs, now: o.Now, log: o.Log,
+		order: newOrder(o.Publisher),
+		rooms: otter.Must(&otter.Options[roomKey, Room]{MaximumSize: cachedAccess,
+			ExpiryCalculator: otter.ExpiryWriting[roomKey, Room](accessFor)}),
+		members: otter.Must(&otter.Options[memberKey, Person]{MaximumSize: cachedAccess,
+			ExpiryCalculator: otter.ExpiryWriting[memberKey, Person](accessFor)}),
+		sweep: make(chan struct{}, 1),
+		stop:  stop,
+	}
+	s.stopped.Go(func() { s.sweepDeleted(ctx) })
+	return s
+}
+
+// Close ends the background work and waits for it.
+func (s *Service) Close() {
+	s.stop()
+	s.stopped.Wait()
+}
+
+// silent is the Publisher of a server that has no real time.
+type silent struct{}
+
+func (silent) Publish(context.Context, ...Event) {}
+
+// changing returns the context of a change that has begun; see writeTimeout.
+func changing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+}
+
+// speaksFor refuses a body that names another than who sends it.
+func speaksFor(who Identity, named *string) error {
+	if named == nil || *named == who.Login {
+		return nil
+	}
+	return ErrForbidden("you are logged in as '%s' and cannot act for '%s'", who.Login, *named)
+}
