@@ -1,0 +1,98 @@
+package embedded
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// expiryRun bounds how many rows are removed in one go.
+const expiryRun = 1000
+
+// expireEvery removes what has expired, until the store is closed.
+func (s *Store) expireEvery(interval time.Duration) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+		}
+		for {
+			n, err := s.removeExpired()
+			if err != nil || n < expiryRun || s.stopping() {
+				break // an error is in the log already; the next tick tries again
+			}
+		}
+	}
+}
+
+func (s *Store) stopping() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// removeExpired removes up to expiryRun rows that have expired and returns how
+// many entries of the expiry index it has dealt with. The removals are not synced: one that is
+// lost is made again.
+func (s *Store) removeExpired() (int, error) {
+	if err := s.health.err(); err != nil {
+		return 0, err
+	}
+	prefix := table(tableExpiry)
+	now := s.now()
+	type entry struct {
+		at  time.Time
+		row key
+	}
+	var due []entry
+	err := s.scan(context.Background(), prefix, prefix, func(last, _ []byte) (bool, error) {
+		c := columns{rest: last}
+		e := entry{at: c.time()}
+		if c.err != nil || len(c.rest) == 0 {
+			return false, s.corrupt(errKey)
+		}
+		if now.Before(e.at) {
+			return false, nil
+		}
+		e.row = slices.Clone(c.rest)
+		due = append(due, e)
+		return len(due) < expiryRun, nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range due {
+		if err := s.expire(e.at, e.row, now); err != nil {
+			return 0, err
+		}
+	}
+	return len(due), nil
+}
+
+// expire removes one entry of the expiry index, and the row it leads to unless that has been
+// replaced by one that lives longer.
+func (s *Store) expire(at time.Time, row key, now time.Time) error {
+	defer s.leases.lock(row)()
+	b := s.db.NewBatch()
+	remove(b, expiryKey(at, row))
+	v, found, err := s.find(row)
+	if err != nil {
+		return err
+	}
+	if found {
+		e, err := decodeLease(v)
+		if err != nil {
+			return s.corrupt(err)
+		}
+		if e.expired(now) {
+			dropLease(b, row, e)
+		}
+	}
+	return s.applyUnsynced(b)
+}

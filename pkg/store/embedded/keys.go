@@ -1,0 +1,128 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// A key is one byte for the table and then the columns below. All columns but
+// the last have a fixed size or are prefixed with their length, so that no
+// two rows share a key, whatever bytes names hold. The last column is bare: rows of
+// one prefix are ordered by its bytes.
+const (
+	tableMeta         byte = 0x00 // name
+	tableUser         byte = 'u'  // tenant, login
+	tableDeletedUser  byte = 'U'  // tenant, login
+	tableRole         byte = 'a'  // tenant, login, role
+	tableRoom         byte = 'r'  // tenant, name
+	tableParticipant  byte = 'p'  // tenant, room, login
+	tableRoomOf       byte = 'o'  // tenant, login, room name
+	tableMessage      byte = 'm'  // tenant, log, message id in sortable form
+	tableKey          byte = 'k'  // tenant, log, login, idempotency key
+	tableSweep        byte = 'w'  // time, tenant, room
+	tableSession      byte = 's'  // hash
+	tableSessionOf    byte = 'S'  // tenant, login, hash
+	tableRemembered   byte = 'b'  // hash
+	tableRememberedOf byte = 'B'  // tenant, login, hash
+	tableToken        byte = 't'  // hash
+	tableTokenOf      byte = 'T'  // tenant, login, hash
+	tableSecret       byte = 'c'  // name
+	tableExpiry       byte = 'x'  // time, key of the row that expires
+)
+
+var errKey = errors.New("embedded: malformed key")
+
+// key is a key, or the beginning of one, being built.
+type key []byte
+
+func table(t byte) key { return append(make(key, 0, 96), t) }
+
+// tenant, text and room add columns that further ones may follow.
+func (k key) tenant(t chat.Tenant) key { return k.text(string(t)) }
+func (k key) text(s string) key        { return append(binary.AppendUvarint(k, uint64(len(s))), s...) }
+func (k key) id(u id.ID) key           { return append(k, u[:]...) }
+
+// time adds a moment, to the millisecond, in an order that time has.
+func (k key) time(t time.Time) key {
+	return binary.BigEndian.AppendUint64(k, uint64(t.UnixMilli())^(1<<63))
+}
+
+// last adds the last column, in a copy: several keys may be made from one prefix.
+func (k key) last(s string) key        { return append(k[:len(k):len(k)], s...) }
+func (k key) lastHash(h auth.Hash) key { return append(k[:len(k):len(k)], h[:]...) }
+func (k key) lastID(u id.ID) key       { s := u.Key(); return append(k[:len(k):len(k)], s[:]...) }
+
+// after returns the first key after k: where a reading that shall not see k begins.
+func (k key) after() key { return append(k[:len(k):len(k)], 0) }
+
+// end returns the first key that does not begin with k. There always is one, as no
+// table is 0xff.
+func (k key) end() key {
+	e := append(key(nil), k...)
+	for i := len(e) - 1; ; i-- {
+		if e[i] != math.MaxUint8 {
+			e[i]++
+			return e[:i+1]
+		}
+	}
+}
+
+func userKey(t chat.Tenant, login string) key { return table(tableUser).tenant(t).last(login) }
+func roomKey(t chat.Tenant, name string) key  { return table(tableRoom).tenant(t).last(name) }
+
+func participantsOf(t chat.Tenant, room id.ID) key {
+	return table(tableParticipant).tenant(t).id(room)
+}
+
+func roomsOf(t chat.Tenant, login string) key {
+	return table(tableRoomOf).tenant(t).text(login)
+}
+
+func messagesOf(l chat.Log) key { return table(tableMessage).tenant(l.Tenant).id(l.ID) }
+func keysOf(l chat.Log) key     { return table(tableKey).tenant(l.Tenant).id(l.ID) }
+
+func sweepKey(s chat.Sweep) key {
+	return table(tableSweep).time(s.DeletedAt).tenant(s.Tenant).id(s.Room.ID)
+}
+
+func expiryKey(at time.Time, row []byte) key {
+	return append(table(tableExpiry).time(at), row...)
+}
+
+// columns takes keys apart. The first thing that does not fit is kept in err.
+type columns struct {
+	rest []byte
+	err  error
+}
+
+func (c *columns) take(n int) []byte {
+	if c.err != nil || n > len(c.rest) {
+		c.err = errKey
+		return make([]byte, min(n, 64))
+	}
+	b := c.rest[:n]
+	c.rest = c.rest[n:]
+	return b
+}
+
+func (c *columns) text() string {
+	n, size := binary.Uvarint(c.rest)
+	if size <= 0 || n > uint64(len(c.rest)-size) {
+		c.err = errKey
+		return ""
+	}
+	c.take(size)
+	return string(c.take(int(n)))
+}
+
+func (c *columns) id() id.ID { return id.ID(c.take(16)) }
+
+func (c *columns) time() time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(c.take(8)) ^ (1 << 63))).UTC()
+}

@@ -1,0 +1,157 @@
+package embedded
+
+import (
+	"context"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+func addMessage(b *pebble.Batch, l chat.Log, m chat.Message) {
+	set(b, messagesOf(l).lastID(m.ID), encodeMessage(m))
+}
+
+// Append implements chat.MessageStore.
+func (s *Store) Append(ctx context.Context, l chat.Log, m chat.Message) error {
+	return s.put(ctx, func(b *pebble.Batch) { addMessage(b, l, m) })
+}
+
+// batchBytes is how much of an import goes into one batch: enough to spread the cost
+// of a sync, little enough that other writers are not held up behind it.
+const batchBytes = 256 << 10
+
+// AppendBatch implements chat.MessageStore. Messages become visible in their
+// order, some hundreds at a time.
+func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error {
+	for len(ms) > 0 {
+		err := s.put(ctx, func(b *pebble.Batch) {
+			n := 0
+			for ; n < len(ms) && b.Len() < batchBytes; n++ {
+				addMessage(b, l, ms[n])
+			}
+			ms = ms[n:]
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AppendOnce implements chat.MessageStore.
+func (s *Store) AppendOnce(ctx context.Context, l chat.Log, idempotencyKey string, m chat.Message) (first chat.Message, repeated bool, err error) {
+	k := keysOf(l).text(m.Author.Login).last(idempotencyKey)
+	err = s.change(ctx, &s.leases, k, func(b *pebble.Batch) error {
+		v, found, err := s.find(k)
+		if err != nil {
+			return err
+		}
+		if found {
+			c, err := decodeClaim(v)
+			if err != nil {
+				return s.corrupt(err)
+			}
+			if !c.expired(s.now()) {
+				first, repeated, err = s.claimed(l, idempotencyKey, c, m)
+				return err
+			}
+		}
+		c := claim{message: m.ID, content: contentHash(m.Content)}
+		c.ExpiresAt = s.now().Add(chat.KeyLifetime)
+		set(b, k, encodeClaim(c))
+		set(b, expiryKey(c.ExpiresAt, k), nil)
+		addMessage(b, l, m)
+		first = m
+		return nil
+	})
+	if err != nil {
+		return chat.Message{}, false, err
+	}
+	return first, repeated, nil
+}
+
+// claimed answers for a key that stands for c already.
+func (s *Store) claimed(l chat.Log, idempotencyKey string, c claim, m chat.Message) (chat.Message, bool, error) {
+	if c.content != contentHash(m.Content) {
+		return chat.Message{}, false, &chat.Error{
+			Kind: chat.Conflict, Entity: chat.KeyEntity, Name: idempotencyKey,
+			Message: "this Idempotency-Key was used for another message",
+		}
+	}
+	first, err := s.message(l, c.message)
+	return first, true, err
+}
+
+// Message implements chat.MessageStore.
+func (s *Store) Message(ctx context.Context, l chat.Log, u id.ID) (chat.Message, error) {
+	if err := s.begin(ctx); err != nil {
+		return chat.Message{}, err
+	}
+	defer s.calls.Done()
+	return s.message(l, u)
+}
+
+func (s *Store) message(l chat.Log, u id.ID) (chat.Message, error) {
+	v, found, err := s.find(messagesOf(l).lastID(u))
+	if err != nil {
+		return chat.Message{}, err
+	}
+	if !found {
+		return chat.Message{}, chat.ErrNotFound(chat.MessageEntity, u.String())
+	}
+	m, err := decodeMessage(u, v)
+	return m, s.corrupt(err)
+}
+
+// Older implements chat.MessageStore.
+func (s *Store) Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error) {
+	return s.page(ctx, l, limit, func(log key) pebble.IterOptions {
+		return pebble.IterOptions{LowerBound: log, UpperBound: log.lastID(than)}
+	}, (*pebble.Iterator).Last, (*pebble.Iterator).Prev)
+}
+
+// Newer implements chat.MessageStore.
+func (s *Store) Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
+	return s.page(ctx, l, limit, func(log key) pebble.IterOptions {
+		lower := log.lastID(than)
+		if !inclusive {
+			lower = lower.after()
+		}
+		return pebble.IterOptions{LowerBound: lower, UpperBound: log.end()}
+	}, (*pebble.Iterator).First, (*pebble.Iterator).Next)
+}
+
+func (s *Store) page(ctx context.Context, l chat.Log, limit int, bounds func(log key) pebble.IterOptions, start, step func(*pebble.Iterator) bool) ([]chat.Message, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	log := messagesOf(l)
+	o := bounds(log)
+	it, err := s.db.NewIter(&o)
+	if err != nil {
+		return nil, s.unavailable("read", err)
+	}
+	defer it.Close()
+	var ms []chat.Message
+	for ok := start(it); ok && len(ms) < limit; ok = step(it) {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return nil, s.unavailable("read", err)
+		}
+		c := columns{rest: it.Key()[len(log):]}
+		m, err := decodeMessage(id.Key(c.id()).ID(), v)
+		if err != nil {
+			return nil, s.corrupt(err)
+		}
+		if ms = append(ms, m); len(ms)%256 == 0 && ctx.Err() != nil {
+			return nil, chat.ErrUnavailable(ctx.Err())
+		}
+	}
+	if err := it.Error(); err != nil {
+		return nil, s.unavailable("read", err)
+	}
+	return ms, nil
+}

@@ -1,0 +1,140 @@
+package embedded
+
+import (
+	"context"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// CreateRoom implements chat.RoomStore.
+func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
+	k := roomKey(t, r.Name)
+	return s.change(ctx, &s.rooms, k, func(b *pebble.Batch) error {
+		taken, err := s.has(k)
+		if err != nil {
+			return err
+		}
+		if taken {
+			return chat.ErrExists(chat.RoomEntity, r.Name)
+		}
+		set(b, k, encodeRoom(r))
+		addParticipant(b, t, r, r.Creator)
+		return nil
+	})
+}
+
+// Room implements chat.RoomStore.
+func (s *Store) Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error) {
+	if err := s.begin(ctx); err != nil {
+		return chat.Room{}, err
+	}
+	defer s.calls.Done()
+	r, found, err := s.room(t, name)
+	if err == nil && !found {
+		err = chat.ErrNotFound(chat.RoomEntity, name)
+	}
+	return r, err
+}
+
+func (s *Store) room(t chat.Tenant, name string) (r chat.Room, found bool, err error) {
+	v, found, err := s.find(roomKey(t, name))
+	if err != nil || !found {
+		return chat.Room{}, false, err
+	}
+	r, err = decodeRoom(name, v)
+	return r, true, s.corrupt(err)
+}
+
+// sameRoom returns the room that has r's name now, NotFound if that is not r.
+func (s *Store) sameRoom(t chat.Tenant, r chat.Room) (chat.Room, error) {
+	now, found, err := s.room(t, r.Name)
+	if err != nil {
+		return chat.Room{}, err
+	}
+	if !found || now.ID != r.ID {
+		return chat.Room{}, chat.ErrNotFound(chat.RoomEntity, r.Name)
+	}
+	return now, nil
+}
+
+// RoomsByName implements chat.RoomStore.
+func (s *Store) RoomsByName(ctx context.Context, t chat.Tenant, names []string) (map[string]chat.Room, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	rooms := make(map[string]chat.Room, len(names))
+	for _, name := range names {
+		r, found, err := s.room(t, name)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			rooms[name] = r
+		}
+	}
+	return rooms, nil
+}
+
+// Rooms implements chat.RoomStore.
+func (s *Store) Rooms(ctx context.Context, t chat.Tenant, after string, limit int) ([]chat.Room, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	prefix := roomKey(t, "")
+	var rooms []chat.Room
+	err := s.scan(ctx, prefix, from(prefix, after), func(name, v []byte) (bool, error) {
+		r, err := decodeRoom(string(name), v)
+		rooms = append(rooms, r)
+		return len(rooms) < limit, s.corrupt(err)
+	})
+	return rooms, err
+}
+
+// UpdateRoom implements chat.RoomStore.
+func (s *Store) UpdateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
+	k := roomKey(t, r.Name)
+	return s.change(ctx, &s.rooms, k, func(b *pebble.Batch) error {
+		now, err := s.sameRoom(t, r)
+		if err != nil {
+			return err
+		}
+		now.Banner = r.Banner
+		now.Creator.FirstName, now.Creator.LastName = r.Creator.FirstName, r.Creator.LastName
+		set(b, k, encodeRoom(now))
+		return nil
+	})
+}
+
+// DeleteRoom implements chat.RoomStore. All of the room goes in one batch; the Sweep is
+// for messages whose writers were under way.
+func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	b := s.db.NewBatch()
+	if err := s.planDelete(ctx, b, t, r); err != nil {
+		return err
+	}
+	return s.durable(ctx, b)
+}
+
+func (s *Store) planDelete(ctx context.Context, b *pebble.Batch, t chat.Tenant, r chat.Room) error {
+	// With the members' lock held until the batch is applied, no join comes in between.
+	defer s.members.lock(participantsOf(t, r.ID))()
+	k := roomKey(t, r.Name)
+	return s.planned(b, &s.rooms, k, func(b *pebble.Batch) error {
+		if _, err := s.sameRoom(t, r); err != nil {
+			return err
+		}
+		remove(b, k)
+		w := chat.Sweep{Tenant: t, Room: chat.RoomRef{ID: r.ID, Name: r.Name}, DeletedAt: s.now()}
+		set(b, sweepKey(w), encodeSweep(w))
+		_, err := s.removeContents(ctx, b, w)
+		return err
+	})
+}

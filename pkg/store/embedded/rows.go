@@ -1,0 +1,249 @@
+package embedded
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// The numbers of fields, once for writing and reading each kind of row. What a row's key
+// says is not repeated in its value.
+
+func encodePerson(p chat.Person) []byte {
+	return newRecord().text(1, p.FirstName).text(2, p.LastName)
+}
+
+func decodePerson(login string, b []byte) (chat.Person, error) {
+	p := chat.Person{Login: login}
+	err := decode(b, func(f *field) {
+		switch f.number {
+		case 1:
+			p.FirstName = f.text()
+		case 2:
+			p.LastName = f.text()
+		}
+	})
+	return p, err
+}
+
+func encodeUser(u chat.User) []byte {
+	return newRecord().text(1, u.FirstName).text(2, u.LastName).optional(3, u.Email).
+		optional(4, u.Bio).time(5, u.CreatedAt).text(6, u.PasswordHash)
+}
+
+func decodeUser(login string, b []byte) (chat.User, error) {
+	u := chat.User{Person: chat.Person{Login: login}}
+	err := decode(b, func(f *field) {
+		switch f.number {
+		case 1:
+			u.FirstName = f.text()
+		case 2:
+			u.LastName = f.text()
+		case 3:
+			u.Email = f.optional()
+		case 4:
+			u.Bio = f.optional()
+		case 5:
+			u.CreatedAt = f.time()
+		case 6:
+			u.PasswordHash = f.text()
+		}
+	})
+	return u, err
+}
+
+func encodeRoom(r chat.Room) []byte {
+	return newRecord().id(1, r.ID).text(2, r.Creator.Login).text(3, r.Creator.FirstName).
+		text(4, r.Creator.LastName).optional(5, r.Banner).time(6, r.CreatedAt)
+}
+
+func decodeRoom(name string, b []byte) (chat.Room, error) {
+	r := chat.Room{Name: name}
+	err := decode(b, func(f *field) {
+		switch f.number {
+		case 1:
+			r.ID = f.id()
+		case 2:
+			r.Creator.Login = f.text()
+		case 3:
+			r.Creator.FirstName = f.text()
+		case 4:
+			r.Creator.LastName = f.text()
+		case 5:
+			r.Banner = f.optional()
+		case 6:
+			r.CreatedAt = f.time()
+		}
+	})
+	return r, err
+}
+
+func encodeRoomOf(room id.ID) []byte { return newRecord().id(1, room) }
+
+func decodeRoomOf(name string, b []byte) (chat.RoomRef, error) {
+	r := chat.RoomRef{Name: name}
+	err := decode(b, func(f *field) {
+		if f.number == 1 {
+			r.ID = f.id()
+		}
+	})
+	return r, err
+}
+
+func encodeMessage(m chat.Message) []byte {
+	r := make(record, 0, len(m.Content)+len(m.Author.Login)+len(m.Author.FirstName)+len(m.Author.LastName)+32)
+	return append(r, valueForm).text(1, m.Author.Login).text(2, m.Author.FirstName).
+		text(3, m.Author.LastName).text(4, m.Content).flag(5, m.System)
+}
+
+func decodeMessage(u id.ID, b []byte) (chat.Message, error) {
+	m := chat.Message{ID: u}
+	err := decode(b, func(f *field) {
+		switch f.number {
+		case 1:
+			m.Author.Login = f.text()
+		case 2:
+			m.Author.FirstName = f.text()
+		case 3:
+			m.Author.LastName = f.text()
+		case 4:
+			m.Content = f.text()
+		case 5:
+			m.System = f.flag()
+		}
+	})
+	return m, err
+}
+
+// lease is what all rows that expire have in common, under the same numbers.
+// Tenant and Login are empty for rows that are not listed for their owner.
+type lease struct {
+	ExpiresAt time.Time // zero: never
+	Tenant    chat.Tenant
+	Login     string
+}
+
+func (e lease) record() record {
+	return newRecord().time(1, e.ExpiresAt).text(2, string(e.Tenant)).text(3, e.Login)
+}
+
+func (e *lease) visit(f *field) {
+	switch f.number {
+	case 1:
+		e.ExpiresAt = f.time()
+	case 2:
+		e.Tenant = chat.Tenant(f.text())
+	case 3:
+		e.Login = f.text()
+	}
+}
+
+func (e lease) expired(now time.Time) bool {
+	return !e.ExpiresAt.IsZero() && !now.Before(e.ExpiresAt)
+}
+
+func decodeLease(b []byte) (e lease, err error) {
+	err = decode(b, e.visit)
+	return e, err
+}
+
+// claim is what an idempotency key stands for. The content is kept as a hash of
+// its first form: the message may change later.
+type claim struct {
+	lease
+	message id.ID
+	content auth.Hash
+}
+
+func contentHash(s string) auth.Hash { return sha256.Sum256([]byte(s)) }
+
+func encodeClaim(c claim) []byte { return c.record().id(10, c.message).hash(11, c.content) }
+
+func decodeClaim(b []byte) (c claim, err error) {
+	err = decode(b, func(f *field) {
+		c.visit(f)
+		switch f.number {
+		case 10:
+			c.message = f.id()
+		case 11:
+			c.content = f.hash()
+		}
+	})
+	return c, err
+}
+
+func sessionLease(s auth.Session) lease { return lease{s.ExpiresAt, s.Tenant, s.Login} }
+
+func encodeSession(s auth.Session) []byte {
+	return sessionLease(s).record().hash(10, s.Series).time(11, s.CreatedAt)
+}
+
+func decodeSession(h auth.Hash, b []byte) (auth.Session, error) {
+	var e lease
+	s := auth.Session{Hash: h}
+	err := decode(b, func(f *field) {
+		e.visit(f)
+		switch f.number {
+		case 10:
+			s.Series = f.hash()
+		case 11:
+			s.CreatedAt = f.time()
+		}
+	})
+	s.ExpiresAt, s.Tenant, s.Login = e.ExpiresAt, e.Tenant, e.Login
+	return s, err
+}
+
+func rememberedLease(r auth.Remembered) lease { return lease{r.ExpiresAt, r.Tenant, r.Login} }
+
+func encodeRemembered(r auth.Remembered) []byte {
+	return rememberedLease(r).record().hash(10, r.Token).hash(11, r.Previous).time(12, r.RotatedAt)
+}
+
+func decodeRemembered(series auth.Hash, b []byte) (auth.Remembered, error) {
+	var e lease
+	r := auth.Remembered{Series: series}
+	err := decode(b, func(f *field) {
+		e.visit(f)
+		switch f.number {
+		case 10:
+			r.Token = f.hash()
+		case 11:
+			r.Previous = f.hash()
+		case 12:
+			r.RotatedAt = f.time()
+		}
+	})
+	r.ExpiresAt, r.Tenant, r.Login = e.ExpiresAt, e.Tenant, e.Login
+	return r, err
+}
+
+func tokenLease(a auth.APIToken) lease { return lease{a.ExpiresAt, a.Tenant, a.Login} }
+
+func encodeToken(a auth.APIToken) []byte { return tokenLease(a).record() }
+
+func decodeToken(h auth.Hash, b []byte) (auth.APIToken, error) {
+	e, err := decodeLease(b)
+	return auth.APIToken{Hash: h, Tenant: e.Tenant, Login: e.Login, ExpiresAt: e.ExpiresAt}, err
+}
+
+func encodeSweep(s chat.Sweep) []byte { return newRecord().text(1, s.Room.Name) }
+
+// decodeSweep reads the columns after the table's byte, and the value.
+func decodeSweep(k, b []byte) (chat.Sweep, error) {
+	c := columns{rest: k}
+	s := chat.Sweep{DeletedAt: c.time(), Tenant: chat.Tenant(c.text())}
+	s.Room.ID = c.id()
+	if c.err != nil {
+		return s, c.err
+	}
+	err := decode(b, func(f *field) {
+		if f.number == 1 {
+			s.Room.Name = f.text()
+		}
+	})
+	return s, err
+}

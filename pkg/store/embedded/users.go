@@ -1,0 +1,155 @@
+package embedded
+
+import (
+	"context"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// CreateUser implements chat.UserStore.
+func (s *Store) CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error {
+	k := userKey(t, u.Login)
+	return s.change(ctx, &s.users, k, func(b *pebble.Batch) error {
+		for _, taken := range []key{k, deletedUserKey(t, u.Login)} {
+			found, err := s.has(taken)
+			if err != nil {
+				return err
+			}
+			if found {
+				return chat.ErrExists(chat.UserEntity, u.Login)
+			}
+		}
+		set(b, k, encodeUser(u))
+		return nil
+	})
+}
+
+// deletedUserKey is where a deleted user's login is kept, apart from the living, so that
+// lists need not pass over the dead.
+func deletedUserKey(t chat.Tenant, login string) key {
+	return table(tableDeletedUser).tenant(t).last(login)
+}
+
+// User implements chat.UserStore.
+func (s *Store) User(ctx context.Context, t chat.Tenant, login string) (chat.User, error) {
+	if err := s.begin(ctx); err != nil {
+		return chat.User{}, err
+	}
+	defer s.calls.Done()
+	u, found, err := s.user(t, login)
+	if err != nil || found {
+		return u, err
+	}
+	deleted, err := s.has(deletedUserKey(t, login))
+	if err != nil {
+		return chat.User{}, err
+	}
+	if !deleted {
+		return chat.User{}, chat.ErrNotFound(chat.UserEntity, login)
+	}
+	return chat.User{Person: chat.Person{Login: login}, Deleted: true}, nil
+}
+
+// user reads an account that is not deleted.
+func (s *Store) user(t chat.Tenant, login string) (u chat.User, found bool, err error) {
+	v, found, err := s.find(userKey(t, login))
+	if err != nil || !found {
+		return chat.User{}, false, err
+	}
+	u, err = decodeUser(login, v)
+	return u, true, s.corrupt(err)
+}
+
+// UsersByLogin implements chat.UserStore.
+func (s *Store) UsersByLogin(ctx context.Context, t chat.Tenant, logins []string) (map[string]chat.User, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	users := make(map[string]chat.User, len(logins))
+	for _, login := range logins {
+		u, found, err := s.user(t, login)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			users[login] = u
+		}
+	}
+	return users, nil
+}
+
+// Users implements chat.UserStore.
+func (s *Store) Users(ctx context.Context, t chat.Tenant, after string, limit int) ([]chat.Person, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	prefix := userKey(t, "")
+	var people []chat.Person
+	err := s.scan(ctx, prefix, from(prefix, after), func(login, v []byte) (bool, error) {
+		u, err := decodeUser(string(login), v)
+		people = append(people, u.Person)
+		return len(people) < limit, s.corrupt(err)
+	})
+	return people, err
+}
+
+// from returns where a list that continues after a name begins.
+func from(prefix key, after string) key {
+	if after == "" {
+		return prefix
+	}
+	return prefix.last(after).after()
+}
+
+// UpdateProfile implements chat.UserStore.
+func (s *Store) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User) error {
+	return s.changeUser(ctx, t, u.Login, func(now *chat.User) {
+		now.FirstName, now.LastName, now.Email, now.Bio = u.FirstName, u.LastName, u.Email, u.Bio
+	})
+}
+
+// SetPasswordHash implements chat.UserStore.
+func (s *Store) SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash string) error {
+	return s.changeUser(ctx, t, login, func(now *chat.User) { now.PasswordHash = hash })
+}
+
+func (s *Store) changeUser(ctx context.Context, t chat.Tenant, login string, change func(*chat.User)) error {
+	k := userKey(t, login)
+	return s.change(ctx, &s.users, k, func(b *pebble.Batch) error {
+		u, found, err := s.user(t, login)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return chat.ErrNotFound(chat.UserEntity, login)
+		}
+		change(&u)
+		set(b, k, encodeUser(u))
+		return nil
+	})
+}
+
+// DeleteUser implements chat.UserStore. A login that never was is NotFound.
+func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) error {
+	k := userKey(t, login)
+	return s.change(ctx, &s.users, k, func(b *pebble.Batch) error {
+		alive, err := s.has(k)
+		if err != nil {
+			return err
+		}
+		if alive {
+			remove(b, k)
+			set(b, deletedUserKey(t, login), newRecord())
+			return nil
+		}
+		deleted, err := s.has(deletedUserKey(t, login))
+		if err == nil && !deleted {
+			err = chat.ErrNotFound(chat.UserEntity, login)
+		}
+		return err
+	})
+}
