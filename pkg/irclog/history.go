@@ -77,10 +77,8 @@ func messageOf(e Event) *chat.Message {
 	m := &chat.Message{Author: chat.System, System: true}
 	name := person("", e.Nick).FullName()
 	switch e.Kind {
-	case Message:
-		m.Author, m.System, m.Content = person("", e.Nick), false, e.Text
-	case Action:
-		m.Author, m.System, m.Content = person("", e.Nick), false, "* "+e.Nick+" "+e.Text
+	case Message, Action:
+		m.Author, m.System, m.Content = person("", e.Nick), false, content(e.Kind, e.Nick, e.Text)
 	case Join:
 		m.Content = name + " joins the room"
 	case Leave:
@@ -93,6 +91,14 @@ func messageOf(e Event) *chat.Message {
 		return nil
 	}
 	return m
+}
+
+// content is how a room shows what a person says or does.
+func content(k Kind, nick, text string) string {
+	if k == Action {
+		return "* " + nick + " " + text
+	}
+	return text
 }
 
 // overview is what a first, quick reading of a file finds.

@@ -112,8 +112,8 @@ type importer struct {
 }
 
 func (im *importer) run(ctx context.Context, paths []string) error {
-	if !loginForm.MatchString(im.o.Room) {
-		return chat.ErrInvalid("the room's name %q is none: 3 to 31 of a-z, A-Z, 0-9, '_', '.' and '-', beginning with a letter or digit", im.o.Room)
+	if err := chat.Faulty(chat.RoomEntity, chat.NewRoom{Name: im.o.Room}.Validate()); err != nil {
+		return err
 	}
 	files, err := inOrder(paths)
 	if err != nil {
@@ -217,6 +217,9 @@ func (im *importer) creator(ctx context.Context, files []logFile) (chat.Person, 
 // file imports one file. A quick first reading finds its last message: if that
 // is there, so is all the rest.
 func (im *importer) file(ctx context.Context, f logFile, newest bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	v, err := f.overview(im.o.Tenant, im.room.ID)
 	if err != nil {
 		return err
@@ -306,6 +309,9 @@ func (b *batch) add(e Event, m chat.Message) {
 
 // flush writes all of b but the last message, which stays in it, and makes the accounts of all.
 func (im *importer) flush(ctx context.Context, b *batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := im.people.meet(ctx, b.nicks); err != nil {
 		return err
 	}

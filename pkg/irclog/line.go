@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/confab-chat/confab/pkg/chat"
 )
 
 // parsed is what a line says by itself, without its place in the file.
@@ -17,12 +19,6 @@ type parsed struct {
 }
 
 const noTime = -1
-
-// maxNick is the longest nick in characters; it has to fit a first name.
-const maxNick = 100
-
-// maxText is the largest content of a message in bytes.
-const maxText = 64 << 10
 
 var (
 	move  = regexp.MustCompile(`^(.+) +\[(.*@.*)\] +has (joined|left|quit)(?:$| )`)
@@ -44,7 +40,7 @@ func parseLine(s string) parsed {
 	case p.kind != Message && p.kind != Action && p.kind != Topic:
 	case strings.TrimSpace(p.text) == "":
 		p.kind, p.reason = Skipped, Blank
-	case len(p.text) > maxText:
+	case len(content(p.kind, p.nick, p.text)) > chat.MaxContent:
 		p.kind, p.reason = Skipped, TextLength
 	}
 	return p
@@ -131,10 +127,10 @@ func said(kind Kind, minute int, nick, text string, ok bool) parsed {
 func skipped(minute int, why Reason) parsed { return parsed{minute: minute, reason: why} }
 
 // cleanNick returns the nick as IRC had it: without the space that loggers put
-// behind a bracket ("bur[n] er", "[GuS] "). A nick has no other spaces.
+// behind a bracket ("bur[n] er", "[GuS] "). A nick has no other spaces, and fits a first name.
 func cleanNick(s string) (string, bool) {
 	s = strings.TrimSuffix(strings.ReplaceAll(s, "] ", "]"), " ")
-	if s == "" || strings.ContainsAny(s, " \t<>") || utf8.RuneCountInString(s) > maxNick {
+	if s == "" || strings.ContainsAny(s, " \t<>") || utf8.RuneCountInString(s) > chat.MaxPerson {
 		return "", false
 	}
 	return s, true

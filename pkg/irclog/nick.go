@@ -3,7 +3,6 @@ package irclog
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -16,10 +15,6 @@ const lastName = "(IRC)"
 // prefix begins every login that is not the nick itself. IRC allows no dot in a
 // nick, so that no real nick begins with it; one that does is escaped like any other.
 const prefix = "irc."
-
-const maxLogin = 31
-
-var loginForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{2,30}$`)
 
 // Login returns the login of a nick. Different nicks have different logins:
 //
@@ -34,13 +29,13 @@ func Login(nick string) string { return candidate(nick, 0) }
 // candidate returns the login to try for nick when n earlier ones belong to
 // somebody else's account: the nick, its escaped form, then hashes.
 func candidate(nick string, n int) string {
-	if loginForm.MatchString(nick) && nick != chat.SystemLogin && !strings.HasPrefix(nick, prefix) {
+	if chat.ValidName(nick) && nick != chat.SystemLogin && !strings.HasPrefix(nick, prefix) {
 		if n == 0 {
 			return nick
 		}
 		n--
 	}
-	if s := escape(nick); len(s) <= maxLogin {
+	if s := escape(nick); len(s) <= chat.MaxName {
 		if n == 0 {
 			return s
 		}
@@ -66,7 +61,7 @@ func escape(nick string) string {
 func hashed(nick string, n int) string {
 	sum := sha256.Sum256([]byte(strconv.Itoa(n) + " " + nick))
 	text := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))
-	return (prefix + ".x" + text)[:maxLogin]
+	return (prefix + ".x" + text)[:chat.MaxName]
 }
 
 // imported reports whether u is the account an import made for nick.

@@ -93,7 +93,7 @@ func (r Report) String() string {
 		count int
 		what  string
 	}{
-		{r.Recoded, "lines were not UTF-8: taken as Windows-1252"},
+		{r.Recoded, "lines were not UTF-8: taken as Windows-1252, or a last character that was cut dropped"},
 		{r.Unformatted, "lines had formatting codes: removed"},
 		{r.ClockSetBack, "times the clock was set back: time stood still"},
 		{len(r.OtherAccounts), "nicks belong to accounts that were signed up: another login was used"},
@@ -113,7 +113,8 @@ func (r Report) String() string {
 			line("           %s:%d %q", x.File, x.Line, x.Text)
 		}
 	}
-	line("time       %s, %.0f messages a second", r.Duration.Round(time.Millisecond),
-		float64(r.Messages)/max(r.Duration.Seconds(), 1e-3))
+	if r.Duration > 0 {
+		line("time       %s, %.0f messages a second", r.Duration.Round(time.Millisecond), float64(r.Messages)/r.Duration.Seconds())
+	}
 	return b.String()
 }
