@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -20,8 +21,12 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// V1 is where the API has its present form.
-const V1 = "/api/chat/v1"
+const (
+	// V1 is where the API has its present form.
+	V1 = "/api/chat/v1"
+	// Killrchat is where it has KillrChat's; the root has it as well.
+	Killrchat = "/killrchat"
+)
 
 // lenient lets text out that is no valid UTF-8, with replacement characters.
 var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
@@ -65,12 +70,12 @@ type mount struct {
 
 // Register adds all three mounts to a router, which has to match encoded paths and leave them as they are.
 func (a *API) Register(r *mux.Router) {
-	for _, prefix := range []string{"", "/killrchat"} {
-		m := &mount{API: a, prefix: prefix, form: plainForm}
-		m.register(r, m.plainRoutes())
-	}
-	m := &mount{API: a, prefix: V1, v1: true, form: isoForm}
-	m.register(r, m.v1Routes())
+	v1 := &mount{API: a, prefix: V1, v1: true, form: isoForm}
+	v1.register(r.PathPrefix(V1).Subrouter(), v1.v1Routes())
+	plain := &mount{API: a, prefix: Killrchat, form: plainForm}
+	plain.register(r.PathPrefix(Killrchat).Subrouter(), plain.plainRoutes())
+	root := &mount{API: a, form: plainForm}
+	root.register(r, root.plainRoutes())
 }
 
 // route is one path of a mount.
@@ -121,7 +126,7 @@ func (m *mount) v1Routes() []route {
 
 func (m *mount) register(r *mux.Router, routes []route) {
 	for _, rt := range routes {
-		r.Handle(m.prefix+rt.path, &api.Resource{
+		r.Handle(rt.path, &api.Resource{
 			Methods: rt.methods,
 			Open:    rt.open,
 			Guard:   m.guard,
@@ -177,7 +182,7 @@ func (a *API) Unknown(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", api.AllMethods)
 		err = api.ErrMethod()
 	}
-	if isV1 := len(r.URL.Path) >= 5 && r.URL.Path[:5] == "/api/"; isV1 {
+	if r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/") {
 		a.failV1(w, r, err)
 		return
 	}

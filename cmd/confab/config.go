@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+type configCmd struct {
+	Check configCheckCmd `cmd:"" help:"Say whether the settings are right."`
+	Print configPrintCmd `cmd:"" help:"Print the settings as YAML, as --config takes them; secrets are masked."`
+}
+
+type configCheckCmd struct{ settings }
+
+func (c *configCheckCmd) Run() error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	fmt.Println("The settings are right.")
+	return nil
+}
+
+type configPrintCmd struct{ settings }
+
+func (c *configPrintCmd) Run() error {
+	doc := &yaml.Node{Kind: yaml.MappingNode}
+	addSettings(doc, reflect.ValueOf(c.settings))
+	enc := yaml.NewEncoder(os.Stdout)
+	defer enc.Close()
+	return enc.Encode(doc)
+}
+
+// addSettings adds the fields of a settings struct, in their order, under the names of their flags.
+func addSettings(doc *yaml.Node, v reflect.Value) {
+	for i := range v.NumField() {
+		field, value := v.Type().Field(i), v.Field(i)
+		if field.Anonymous {
+			addSettings(doc, value)
+			continue
+		}
+		name := flagName(field.Name)
+		var node yaml.Node
+		switch x := value.Interface().(type) {
+		case time.Duration:
+			node.SetString(x.String())
+		case string:
+			if x != "" && (name == "admin-password" || name == "admin-token") {
+				x = "********"
+			}
+			if name == "store" {
+				x = maskURL(x)
+			}
+			node.SetString(x)
+		default:
+			_ = node.Encode(x) // numbers, switches and lists of text can be encoded
+		}
+		key := &yaml.Node{}
+		key.SetString(name)
+		doc.Content = append(doc.Content, key, &node)
+	}
+}
+
+// flagName spells a field as kong spells its flag: AdminLogin is admin-login.
+func flagName(field string) string {
+	var b strings.Builder
+	for i, c := range field {
+		upper := c >= 'A' && c <= 'Z'
+		if upper && i > 0 && (field[i-1] < 'A' || field[i-1] > 'Z') {
+			b.WriteByte('-')
+		}
+		b.WriteRune(c)
+	}
+	return strings.ToLower(b.String())
+}
+
+// maskURL hides the password in a store's address.
+func maskURL(s string) string {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		return s
+	}
+	userinfo, host, ok := strings.Cut(rest, "@")
+	if !ok {
+		return s
+	}
+	user, _, hasPassword := strings.Cut(userinfo, ":")
+	if !hasPassword {
+		return s
+	}
+	return scheme + "://" + user + ":********@" + host
+}

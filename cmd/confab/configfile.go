@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+)
+
+// configFile is the flag --config: it adds the file's settings to what kong resolves.
+type configFile string
+
+// BeforeResolve implements kong's hook: flags not given elsewhere come from the file.
+func (f configFile) BeforeResolve(app *kong.Kong, ctx *kong.Context, trace *kong.Path) error {
+	path := string(ctx.FlagValue(trace.Flag).(configFile))
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("the settings file cannot be read: %w", err)
+	}
+	settings := map[string]any{}
+	if err := yaml.Unmarshal(raw, &settings); err != nil {
+		return fmt.Errorf("%s is not valid YAML: %w", path, err)
+	}
+	if err := knownSettings(app, path, settings); err != nil {
+		return err
+	}
+	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		v, ok := settings[flag.Name]
+		if !ok {
+			return nil, nil
+		}
+		return spell(flag.Name, v)
+	}))
+	return nil
+}
+
+// knownSettings refuses keys that are the name of no flag: a misspelt setting is not to be ignored.
+func knownSettings(app *kong.Kong, path string, settings map[string]any) error {
+	var names []string
+	var collect func(n *kong.Node)
+	collect = func(n *kong.Node) {
+		for _, f := range n.Flags {
+			names = append(names, f.Name)
+		}
+		for _, child := range n.Children {
+			collect(child)
+		}
+	}
+	collect(app.Model.Node)
+	for key := range settings {
+		if !slices.Contains(names, key) {
+			return fmt.Errorf("%s: there is no setting %q; confab serve --help lists them", path, key)
+		}
+	}
+	return nil
+}
+
+// spell writes a YAML value as it would stand on the command line.
+func spell(name string, v any) (any, error) {
+	switch x := v.(type) {
+	case nil:
+		return nil, nil
+	case []any:
+		parts := make([]string, len(x))
+		for i, e := range x {
+			parts[i] = fmt.Sprint(e)
+		}
+		return strings.Join(parts, ","), nil
+	case map[string]any:
+		return nil, fmt.Errorf("the setting %q takes a value, not a mapping", name)
+	}
+	return fmt.Sprint(v), nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/server"
+)
+
+type serveCmd struct{ settings }
+
+// Run serves until ctx ends, which a signal does, and then lets requests under way end.
+func (c *serveCmd) Run(ctx context.Context) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	log := c.logger()
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen at %s: %w", c.Listen, err)
+	}
+	front := &gate{}
+	web := &http.Server{
+		Handler:                      front,
+		ReadHeaderTimeout:            10 * time.Second,
+		IdleTimeout:                  2 * time.Minute,
+		MaxHeaderBytes:               64 << 10,
+		DisableGeneralOptionsHandler: true, // OPTIONS * is answered as every OPTIONS is
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- web.Serve(listener) }()
+	defer web.Close()
+
+	st, err := c.openPatiently(ctx, c.AutoSchema, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := st.Close(); err != nil {
+			log.Error("the store did not close cleanly", "error", err)
+		}
+	}()
+	node, err := server.New(ctx, c.node(log), st)
+	if err != nil {
+		return err
+	}
+	defer node.Close()
+	front.open(node.Handler)
+	fmt.Fprintf(os.Stdout, "confab is at http://%s/ and keeps its data in %s\n", browsable(listener.Addr()), c.where())
+
+	select {
+	case err := <-served:
+		return fmt.Errorf("the server ended: %w", err)
+	case <-ctx.Done():
+	}
+	log.Info("stopping: no new requests, those under way may end", "within", c.ShutdownTimeout)
+	front.close()
+	drain, cancel := context.WithTimeout(context.Background(), c.ShutdownTimeout)
+	defer cancel()
+	if err := web.Shutdown(drain); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		log.Warn("some requests were cut off", "error", err)
+	}
+	return nil
+}
+
+// gate is the handler of a server that may not be ready yet, or no more. /healthz it answers itself.
+type gate struct {
+	inner   atomic.Pointer[http.Handler]
+	leaving atomic.Bool
+}
+
+func (g *gate) open(h http.Handler) { g.inner.Store(&h) }
+
+func (g *gate) close() { g.leaving.Store(true) }
+
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	inner := g.inner.Load()
+	switch {
+	case r.URL.Path == "/healthz":
+		server.Alive(w, r)
+	case inner == nil:
+		server.NotReady(w, "the server waits for its store")
+	case g.leaving.Load() && r.URL.Path == "/readyz":
+		server.NotReady(w, "the server is stopping")
+	default:
+		(*inner).ServeHTTP(w, r)
+	}
+}
+
+// browsable spells a listening address so that a browser on this machine can open it.
+func browsable(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/server"
+	"github.com/confab-chat/confab/pkg/store/cassandra"
+)
+
+// storeSettings say where the data is.
+type storeSettings struct {
+	Store string `help:"Where the data is: embedded:PATH, or cassandra://HOST[:PORT],HOST…/KEYSPACE?dc=…&rf=…." default:"embedded:./data" placeholder:"URL"`
+}
+
+// logSettings say what is logged and how; the log goes to standard error.
+type logSettings struct {
+	LogLevel  string `help:"Least important level that is logged: ${enum}." enum:"debug,info,warn,error" default:"info"`
+	LogFormat string `help:"Form of the log: ${enum}." enum:"text,json" default:"text"`
+}
+
+// settings are all that serve can be told.
+type settings struct {
+	Listen string `help:"Address to listen at." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	storeSettings
+	AutoSchema bool `help:"Apply missing Cassandra migrations on start." default:"true" negatable:""`
+
+	PublicURL   string   `help:"Address under which browsers reach the server, if it is not the one it listens at; with https, cookies are marked Secure." placeholder:"URL"`
+	AllowOrigin []string `help:"Further web origins whose pages may act for logged-in users." placeholder:"ORIGIN"`
+	BehindProxy bool     `help:"Trust the last entry of X-Forwarded-For: a proxy in front writes it."`
+
+	SessionIdle     time.Duration `help:"How long a session lives without use." default:"30m"`
+	RememberGrace   time.Duration `help:"How long the previous token of a remembered login stays good." default:"10s"`
+	LoginFailures   int           `help:"Failed logins a minute allowed for one login from one address; 0 for any number." default:"60"`
+	PasswordHashes  int           `help:"Passwords hashed at once; 0 for one a processor." default:"0"`
+	ShutdownTimeout time.Duration `help:"How long a stop waits for requests under way." default:"15s"`
+
+	AdminLogin    string `help:"Login of an administrator to make sure of on start." placeholder:"LOGIN"`
+	AdminPassword string `help:"Password of that administrator." placeholder:"PASSWORD"`
+	AdminToken    string `help:"API token of that administrator." placeholder:"TOKEN"`
+
+	logSettings
+}
+
+// check returns the first setting that is wrong, with what to do about it.
+func (s settings) check() error {
+	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+		return badSetting("--listen %q has to be HOST:PORT or :PORT", s.Listen)
+	}
+	if err := s.storeSettings.check(); err != nil {
+		return err
+	}
+	if s.PublicURL != "" {
+		if u, err := url.Parse(s.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return badSetting("--public-url %q has to be like https://chat.example.org", s.PublicURL)
+		}
+	}
+	for _, o := range s.AllowOrigin {
+		if u, err := url.Parse(o); err != nil || u.Scheme+"://"+u.Host != o || u.Host == "" {
+			return badSetting("--allow-origin %q has to be like https://app.example.org, without a path", o)
+		}
+	}
+	for name, d := range map[string]time.Duration{"session-idle": s.SessionIdle, "shutdown-timeout": s.ShutdownTimeout} {
+		if d <= 0 {
+			return badSetting("--%s has to be more than 0, as in 30m", name)
+		}
+	}
+	if s.RememberGrace < 0 || s.LoginFailures < 0 || s.PasswordHashes < 0 {
+		return badSetting("--remember-grace, --login-failures and --password-hashes may not be negative")
+	}
+	if s.AdminLogin == "" && (s.AdminPassword != "" || s.AdminToken != "") {
+		return badSetting("--admin-password and --admin-token need --admin-login")
+	}
+	return nil
+}
+
+func (s storeSettings) check() error {
+	kind, rest, _ := strings.Cut(s.Store, ":")
+	switch {
+	case kind == "embedded" && rest != "":
+		return nil
+	case kind == "cassandra":
+		if _, err := cassandra.ParseURL(s.Store); err != nil {
+			return settingError{fmt.Errorf("--store: %w", err)}
+		}
+		return nil
+	}
+	return badSetting("--store %q has to be embedded:PATH or cassandra://HOST/KEYSPACE", s.Store)
+}
+
+func (s logSettings) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.LogLevel)) // kong has checked it
+	o := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}
+
+// node returns the settings as the server takes them.
+func (s settings) node(log *slog.Logger) server.Config {
+	failures := s.LoginFailures
+	if failures == 0 {
+		failures = -1
+	}
+	origins := s.AllowOrigin
+	if s.PublicURL != "" {
+		u, _ := url.Parse(s.PublicURL)
+		origins = append([]string{u.Scheme + "://" + u.Host}, origins...)
+	}
+	return server.Config{
+		Secure: strings.HasPrefix(s.PublicURL, "https://"), Origins: origins, Proxied: s.BehindProxy,
+		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, Hashes: s.PasswordHashes,
+		Admin: auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},
+		Log:   log,
+	}
+}

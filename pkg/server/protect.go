@@ -1,0 +1,36 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// bodyWithin bounds how long a client may take to send a request's body.
+const bodyWithin = 30 * time.Second
+
+// protect keeps one request's trouble from being everybody's: a panic becomes a logged 500, and
+// a client that sends its body in drops is cut off.
+func protect(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			what := recover()
+			if what == nil {
+				return
+			}
+			if what == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+				panic(what)
+			}
+			log.Error("a request broke", "method", r.Method, "path", r.URL.Path, "panic", what, "stack", string(debug.Stack()))
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = w.Write([]byte(`{"status":500,"error":"Internal Server Error","message":"something went wrong on the server; it has been logged"}`))
+		}()
+		if r.ContentLength != 0 && r.Body != http.NoBody {
+			// An unsupported deadline (a test's recorder) is no reason to refuse.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
