@@ -149,4 +149,6 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
 func (a *API) now() time.Time { return a.clock() }
 
 // Fail writes an error about a path that belongs to no mount, as KillrChat would.
-func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) { a.failPlain(w, r, opOther, err) }
+func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	a.failPlain(w, r, opOther, err)
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Every check there is. It gets what it needs: linters, npm packages, Chromium, Cassandra.
+source "$(dirname "$0")/lib.sh"
+
+need go "install Go 1.26 or newer"
+need npm "install Node.js 20 or newer"
+need java "install a JDK 17, which Cassandra runs on"
+
+port=${CONFAB_TEST_CASSANDRA_PORT:-19042}
+dir="$CACHE/test-cassandra"
+stop() { scripts/cassandra.sh stop --port "$port" --dir "$dir" >/dev/null 2>&1 || true; }
+trap stop EXIT
+
+step "page: build, types, unit tests"
+scripts/web.sh build
+scripts/web.sh test
+
+step "format, vet, lint"
+scripts/lint.sh
+
+step "Cassandra for the tests"
+stop
+rm -rf "$dir"
+scripts/cassandra.sh start --port "$port" --dir "$dir"
+
+step "Go tests, both stores, race detector on"
+CONFAB_TEST_CASSANDRA="127.0.0.1:$port" go test -race -shuffle=on -timeout 12m ./...
+
+step "page: flows in Chromium"
+scripts/web.sh browser
+
+step "all checks passed"

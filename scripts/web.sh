@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# The page: build | test | browser.
+source "$(dirname "$0")/lib.sh"
+
+packages() {
+	need npm "install Node.js 20 or newer"
+	# npm ci only when the lock file has changed since it last ran.
+	if ! cmp -s web/package-lock.json web/node_modules/.lock-installed; then
+		(cd web && npm ci --no-audit --no-fund --loglevel=error)
+		cp web/package-lock.json web/node_modules/.lock-installed
+	fi
+}
+
+chromium_path() {
+	local found
+	found=${CONFAB_CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+	if [ -z "$found" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+		echo "installing Chromium from Debian's packages" >&2
+		apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-color-emoji >&2
+		found=$(command -v chromium || true)
+	fi
+	[ -n "$found" ] || fail "Chromium is missing: install it, or set CONFAB_CHROMIUM to its path"
+	echo "$found"
+}
+
+case ${1:-} in
+build)
+	packages
+	(cd web && npm run --silent build)
+	;;
+test)
+	packages
+	(cd web && npm run --silent check && npm test --silent)
+	;;
+browser)
+	packages
+	chromium=$(chromium_path)
+	[ -f web/dist/index.html ] || (cd web && npm run --silent build)
+	go build -o bin/confab ./cmd/confab # with the page inside
+	(cd web && CONFAB_CHROMIUM="$chromium" CONFAB_BIN="$PWD/../bin/confab" npm run --silent e2e)
+	;;
+*) fail "usage: scripts/web.sh build|test|browser" ;;
+esac
