@@ -1,0 +1,142 @@
+package storetest
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/store"
+)
+
+// RunLifecycle checks what a store does when it is closed. open returns a store
+// that nobody else uses; it may be closed already when its owner closes it.
+func RunLifecycle(t *testing.T, open func(t *testing.T) store.Store) {
+	t.Run("closed answers Unavailable", func(t *testing.T) {
+		t.Parallel()
+		e := newEnv(t, open(t))
+		r := e.newRoom("games")
+		require.NoError(t, e.s.Ping(e.ctx))
+		require.NoError(t, e.s.Close())
+		for name, call := range e.calls(r) {
+			require.True(t, chat.IsKind(call(e.ctx), chat.Unavailable), name)
+		}
+		require.NoError(t, e.s.Close(), "closing twice")
+	})
+	t.Run("closing waits for calls under way", func(t *testing.T) {
+		t.Parallel()
+		e := newEnv(t, open(t))
+		l := e.newLog()
+		var wg sync.WaitGroup
+		running := make(chan struct{}, racers)
+		for range racers {
+			wg.Go(func() {
+				for n := 0; ; n++ {
+					err := e.s.Append(e.ctx, l, e.message("x"))
+					if n == 0 {
+						running <- struct{}{}
+					}
+					if err != nil {
+						if !chat.IsKind(err, chat.Unavailable) {
+							e.Errorf("neither done nor Unavailable: %v", err)
+						}
+						return
+					}
+				}
+			})
+		}
+		for range racers {
+			<-running
+		}
+		require.NoError(t, e.s.Close())
+		wg.Wait()
+	})
+}
+
+var contextTests = map[string]func(*env){
+	"a context that has ended is an error": func(e *env) {
+		r := e.newRoom("games")
+		cancelled, cancel := context.WithCancel(e.ctx)
+		cancel()
+		late, cancel := context.WithDeadline(e.ctx, time.Now().Add(-time.Second))
+		defer cancel()
+		for name, call := range e.calls(r) {
+			for _, ctx := range []context.Context{cancelled, late} {
+				require.True(e, chat.IsKind(call(ctx), chat.Unavailable), "%s: %v", name, call(ctx))
+			}
+		}
+		e.showsRoom(r) // nothing was done
+		e.holds(r.Log(e.tenant))
+	},
+	"ping": func(e *env) { require.NoError(e, e.s.Ping(e.ctx)) },
+}
+
+// calls is each method once, by name.
+func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
+	s, t, l := e.s, e.tenant, r.Log(e.tenant)
+	h := newHash()
+	sweep := chat.Sweep{Tenant: t, Room: chat.RoomRef{ID: r.ID, Name: r.Name}, DeletedAt: time.Now()}
+	session, remembered, token := e.session("u", far), e.remembered("u", far), e.token("u", far)
+	m := e.message("x")
+	type ctx = context.Context
+	return map[string]func(ctx) error{
+		"CreateUser":        func(c ctx) error { return s.CreateUser(c, t, user("u")) },
+		"User":              func(c ctx) error { return second(s.User(c, t, "u")) },
+		"UsersByLogin":      func(c ctx) error { return second(s.UsersByLogin(c, t, []string{"u"})) },
+		"Users":             func(c ctx) error { return second(s.Users(c, t, "", 1)) },
+		"UpdateProfile":     func(c ctx) error { return s.UpdateProfile(c, t, user("u")) },
+		"SetPasswordHash":   func(c ctx) error { return s.SetPasswordHash(c, t, "u", "x") },
+		"DeleteUser":        func(c ctx) error { return s.DeleteUser(c, t, "u") },
+		"CreateRoom":        func(c ctx) error { return s.CreateRoom(c, t, e.room("new")) },
+		"Room":              func(c ctx) error { return second(s.Room(c, t, r.Name)) },
+		"RoomsByName":       func(c ctx) error { return second(s.RoomsByName(c, t, []string{r.Name})) },
+		"Rooms":             func(c ctx) error { return second(s.Rooms(c, t, "", 1)) },
+		"UpdateRoom":        func(c ctx) error { return s.UpdateRoom(c, t, r) },
+		"DeleteRoom":        func(c ctx) error { return s.DeleteRoom(c, t, r) },
+		"Join":              func(c ctx) error { return second(s.Join(c, t, r, person("u"))) },
+		"Leave":             func(c ctx) error { return second(s.Leave(c, t, r, "creator")) },
+		"Participant":       func(c ctx) error { return second(s.Participant(c, t, r.ID, "creator")) },
+		"Participants":      func(c ctx) error { return second(s.Participants(c, t, r.ID, "", 1)) },
+		"ParticipantsOf":    func(c ctx) error { return second(s.ParticipantsOf(c, t, []id.ID{r.ID}, 1)) },
+		"RoomsOf":           func(c ctx) error { return second(s.RoomsOf(c, t, "creator", "", 1)) },
+		"UpdateParticipant": func(c ctx) error { return s.UpdateParticipant(c, t, r.ID, person("creator")) },
+		"Append":            func(c ctx) error { return s.Append(c, l, m) },
+		"AppendBatch":       func(c ctx) error { return s.AppendBatch(c, l, []chat.Message{m}) },
+		"AppendOnce": func(c ctx) error {
+			_, _, err := s.AppendOnce(c, l, "k", m)
+			return err
+		},
+		"Message":          func(c ctx) error { return second(s.Message(c, l, m.ID)) },
+		"Older":            func(c ctx) error { return second(s.Older(c, l, id.Max, 1)) },
+		"Newer":            func(c ctx) error { return second(s.Newer(c, l, id.Min, true, 1)) },
+		"Sweeps":           func(c ctx) error { return second(s.Sweeps(c, 1)) },
+		"SweepRoom":        func(c ctx) error { return s.SweepRoom(c, sweep, nil) },
+		"EndSweep":         func(c ctx) error { return s.EndSweep(c, sweep) },
+		"PutSession":       func(c ctx) error { return s.PutSession(c, session) },
+		"Session":          func(c ctx) error { return second(s.Session(c, h)) },
+		"ExtendSession":    func(c ctx) error { return s.ExtendSession(c, h, far) },
+		"DeleteSession":    func(c ctx) error { return s.DeleteSession(c, h) },
+		"SessionsOf":       func(c ctx) error { return second(s.SessionsOf(c, t, "u", 1)) },
+		"CreateRemembered": func(c ctx) error { return s.CreateRemembered(c, remembered) },
+		"Remembered":       func(c ctx) error { return second(s.Remembered(c, h)) },
+		"Rotate":           func(c ctx) error { return second(s.Rotate(c, auth.Hash{}, remembered)) },
+		"DeleteRemembered": func(c ctx) error { return s.DeleteRemembered(c, h) },
+		"RememberedOf":     func(c ctx) error { return second(s.RememberedOf(c, t, "u", 1)) },
+		"PutToken":         func(c ctx) error { return s.PutToken(c, token) },
+		"Token":            func(c ctx) error { return second(s.Token(c, h)) },
+		"DeleteToken":      func(c ctx) error { return s.DeleteToken(c, h) },
+		"TokensOf":         func(c ctx) error { return second(s.TokensOf(c, t, "u", 1)) },
+		"Secret":           func(c ctx) error { return second(s.Secret(c, string(t), []byte("x"))) },
+		"GrantRole":        func(c ctx) error { return s.GrantRole(c, t, "u", "x") },
+		"RevokeRole":       func(c ctx) error { return s.RevokeRole(c, t, "u", "x") },
+		"Roles":            func(c ctx) error { return second(s.Roles(c, t, "u")) },
+		"Ping":             func(c ctx) error { return s.Ping(c) },
+	}
+}
+
+func second[T any](_ T, err error) error { return err }

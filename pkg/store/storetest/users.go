@@ -1,0 +1,219 @@
+package storetest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+var userTests = map[string]func(*env){
+	"create and read": func(e *env) {
+		_, err := e.s.User(e.ctx, e.tenant, "jdoe")
+		e.isAbout(err, chat.NotFound, chat.UserEntity)
+
+		for name, u := range map[string]chat.User{
+			"whole": {
+				Person: person("whole"), Email: ptr("jdoe@example.org"), Bio: ptr("likes tea"),
+				CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), PasswordHash: "$argon2id$…",
+			},
+			"bare":  {Person: chat.Person{Login: "bare"}, CreatedAt: time.UnixMilli(0).UTC()},
+			"empty": {Person: person("empty"), Email: ptr(""), Bio: ptr(""), CreatedAt: time.UnixMilli(1).UTC()},
+		} {
+			require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, u), name)
+			got, err := e.s.User(e.ctx, e.tenant, u.Login)
+			require.NoError(e, err)
+			require.Equal(e, u, got, name)
+		}
+	},
+	"times are kept to the millisecond, in UTC": func(e *env) {
+		u := user("jdoe")
+		u.CreatedAt = time.Date(2026, 7, 1, 12, 0, 0, 123_456_789, time.FixedZone("CEST", 7200))
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, u))
+		got, err := e.s.User(e.ctx, e.tenant, "jdoe")
+		require.NoError(e, err)
+		require.Equal(e, time.Date(2026, 7, 1, 10, 0, 0, 123_000_000, time.UTC), got.CreatedAt)
+	},
+	"a login is claimed once": func(e *env) {
+		winner := e.claim(racers, chat.Conflict, func(i int) error {
+			u := user("jdoe")
+			u.FirstName = fmt.Sprint(i)
+			return e.s.CreateUser(e.ctx, e.tenant, u)
+		})
+		got, err := e.s.User(e.ctx, e.tenant, "jdoe")
+		require.NoError(e, err)
+		require.Equal(e, fmt.Sprint(winner), got.FirstName)
+
+		err = e.s.CreateUser(e.ctx, e.tenant, user("jdoe"))
+		e.isAbout(err, chat.Conflict, chat.UserEntity)
+		again, err := e.s.User(e.ctx, e.tenant, "jdoe")
+		require.NoError(e, err)
+		require.Equal(e, got, again)
+	},
+	"logins differ by case and by tenant": func(e *env) {
+		other := newTenant()
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("jdoe")))
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("JDoe")))
+		_, err := e.s.User(e.ctx, other, "jdoe")
+		e.isKind(err, chat.NotFound)
+		require.NoError(e, e.s.CreateUser(e.ctx, other, user("jdoe")))
+	},
+	"text comes back byte for byte": func(e *env) {
+		for name, text := range texts {
+			u := user("login of " + name)
+			u.FirstName, u.LastName, u.Email, u.Bio = text, text, &text, &text
+			require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, u))
+			got, err := e.s.User(e.ctx, e.tenant, u.Login)
+			require.NoError(e, err)
+			require.Equal(e, u, got, name)
+		}
+	},
+	"logins may hold any text": func(e *env) {
+		for name, text := range texts {
+			if text == "" {
+				continue
+			}
+			require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user(text)), name)
+			got, err := e.s.User(e.ctx, e.tenant, text)
+			require.NoError(e, err)
+			require.Equal(e, user(text), got, name)
+		}
+	},
+	"several by login": func(e *env) {
+		for _, login := range []string{"a", "b", "c"} {
+			require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user(login)))
+		}
+		require.NoError(e, e.s.DeleteUser(e.ctx, e.tenant, "b"))
+		got, err := e.s.UsersByLogin(e.ctx, e.tenant, []string{"c", "a", "b", "nobody", "a"})
+		require.NoError(e, err)
+		require.Equal(e, map[string]chat.User{"a": user("a"), "c": user("c")}, got)
+		got, err = e.s.UsersByLogin(e.ctx, e.tenant, nil)
+		require.NoError(e, err)
+		require.Empty(e, got)
+	},
+	"listed in byte order": func(e *env) {
+		logins := []string{"A", "Z", "_", "a", "aa", "a\u00e9", "b", "\u00e9", "\uffff", "😀"}
+		for i := range logins {
+			login := logins[(i*7)%len(logins)] // 7 and 10 have no common divisor: all of them, in another order
+			require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user(login)))
+		}
+		for _, gone := range []string{"0", "ab", "😁"} {
+			require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user(gone)))
+			require.NoError(e, e.s.DeleteUser(e.ctx, e.tenant, gone))
+		}
+		for _, limit := range []int{1, 3, len(logins), 100} {
+			require.Equal(e, logins, pageNames(e, limit, func(after string, limit int) ([]string, error) {
+				people, err := e.s.Users(e.ctx, e.tenant, after, limit)
+				for _, p := range people {
+					require.Equal(e, person(p.Login), p)
+				}
+				return names(people, func(p chat.Person) string { return p.Login }), err
+			}))
+		}
+		people, err := e.s.Users(e.ctx, e.tenant, "az", 1) // a position that does not exist
+		require.NoError(e, err)
+		require.Equal(e, []chat.Person{person("a\u00e9")}, people)
+	},
+	"profile and password are changed apart": func(e *env) {
+		u := user("jdoe")
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, u))
+		p := chat.User{Person: chat.Person{Login: "jdoe", FirstName: "New", LastName: ""}, Email: ptr("new@example.org"), Bio: ptr("")}
+		require.NoError(e, e.s.UpdateProfile(e.ctx, e.tenant, p))
+		require.NoError(e, e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$new"))
+		want := p
+		want.CreatedAt, want.PasswordHash = u.CreatedAt, "$new"
+		got, err := e.s.User(e.ctx, e.tenant, "jdoe")
+		require.NoError(e, err)
+		require.Equal(e, want, got)
+
+		p.Email, p.Bio = nil, nil
+		require.NoError(e, e.s.UpdateProfile(e.ctx, e.tenant, p))
+		got, err = e.s.User(e.ctx, e.tenant, "jdoe")
+		require.NoError(e, err)
+		require.Nil(e, got.Email)
+		require.Nil(e, got.Bio)
+		require.Equal(e, "$new", got.PasswordHash)
+
+		people, err := e.s.Users(e.ctx, e.tenant, "", 10)
+		require.NoError(e, err)
+		require.Equal(e, []chat.Person{p.Person}, people)
+	},
+	"what is not there is not changed": func(e *env) {
+		e.isAbout(e.s.UpdateProfile(e.ctx, e.tenant, user("jdoe")), chat.NotFound, chat.UserEntity)
+		e.isAbout(e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x"), chat.NotFound, chat.UserEntity)
+		_, err := e.s.User(e.ctx, e.tenant, "jdoe")
+		e.isKind(err, chat.NotFound)
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("jdoe")))
+	},
+	"a deleted user keeps the login and nothing else": func(e *env) {
+		u := user("jdoe")
+		u.Email, u.Bio = ptr("jdoe@example.org"), ptr("bio")
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, u))
+		for range 2 {
+			require.NoError(e, e.s.DeleteUser(e.ctx, e.tenant, "jdoe"))
+			got, err := e.s.User(e.ctx, e.tenant, "jdoe")
+			require.NoError(e, err)
+			require.Equal(e, chat.User{Person: chat.Person{Login: "jdoe"}, Deleted: true}, got)
+		}
+		e.isAbout(e.s.CreateUser(e.ctx, e.tenant, u), chat.Conflict, chat.UserEntity)
+		e.isAbout(e.s.UpdateProfile(e.ctx, e.tenant, u), chat.NotFound, chat.UserEntity)
+		e.isAbout(e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x"), chat.NotFound, chat.UserEntity)
+		people, err := e.s.Users(e.ctx, e.tenant, "", 10)
+		require.NoError(e, err)
+		require.Empty(e, people)
+		got, err := e.s.User(e.ctx, e.tenant, "jdoe")
+		require.NoError(e, err)
+		require.Equal(e, chat.User{Person: chat.Person{Login: "jdoe"}, Deleted: true}, got)
+	},
+	"changes at once do not bring back a deleted user": func(e *env) {
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("jdoe")))
+		race(racers, func(i int) {
+			var err error
+			switch i % 3 {
+			case 0:
+				err = e.s.UpdateProfile(e.ctx, e.tenant, user("jdoe"))
+			case 1:
+				err = e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x")
+			default:
+				if err := e.s.DeleteUser(e.ctx, e.tenant, "jdoe"); err != nil {
+					e.Errorf("DeleteUser: %v", err)
+				}
+				return
+			}
+			if err != nil && !chat.IsKind(err, chat.NotFound) {
+				e.Errorf("neither done nor NotFound: %v", err)
+			}
+		})
+		got, err := e.s.User(e.ctx, e.tenant, "jdoe")
+		require.NoError(e, err)
+		require.Equal(e, chat.User{Person: chat.Person{Login: "jdoe"}, Deleted: true}, got)
+	},
+}
+
+// pageNames reads a whole list page by page and returns its names.
+func pageNames(e *env, limit int, page func(after string, limit int) ([]string, error)) []string {
+	e.Helper()
+	var all []string
+	after := ""
+	for {
+		got, err := page(after, limit)
+		require.NoError(e, err)
+		require.LessOrEqual(e, len(got), limit)
+		all = append(all, got...)
+		require.LessOrEqual(e, len(all), 10_000, "a list without end")
+		if len(got) < limit {
+			return all
+		}
+		after = got[len(got)-1]
+	}
+}
+
+func names[T any](rows []T, name func(T) string) []string {
+	var s []string
+	for _, r := range rows {
+		s = append(s, name(r))
+	}
+	return s
+}
