@@ -2,7 +2,7 @@
 # Formatting, go vet and the pinned linters.
 source "$(dirname "$0")/lib.sh"
 
-VERSION=v2.12.2
+VERSION=v2.15.0
 lint="$CACHE/golangci-lint-$VERSION/golangci-lint"
 if [ ! -x "$lint" ]; then
 	echo "building golangci-lint $VERSION (once)"

@@ -39,7 +39,7 @@ func (s storeSettings) open(ctx context.Context, applySchema bool, log *slog.Log
 		return nil, settingError{fmt.Errorf("--store: %w", err)}
 	}
 	if applySchema {
-		if err := cassandra.Apply(ctx, cfg, log); err != nil {
+		if _, err := cassandra.Apply(ctx, cfg, log); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/irclog"
+	"github.com/confab-chat/confab/pkg/progress"
+)
+
+type importCmd struct {
+	IRC importIRCCmd `cmd:"" name:"irc" help:"Import IRC logs into a room, with their own dates. Doing it again adds nothing."`
+}
+
+type importIRCCmd struct {
+	storeSettings
+	logSettings
+	Room    string   `help:"Room to import into; it is created if it does not exist." required:"" placeholder:"NAME"`
+	Creator string   `help:"Login of who creates the room, an existing user; without it, the first nick." placeholder:"LOGIN"`
+	Files   []string `arg:"" help:"Log files, named after their day: 2006-08-23.txt." type:"existingfile"`
+}
+
+// Run imports the files. An embedded store may not be in use by a running server at the same time.
+func (c *importIRCCmd) Run(ctx context.Context) error {
+	if err := c.storeSettings.check(); err != nil {
+		return err
+	}
+	st, err := c.open(ctx, true, c.logger())
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	bar := progress.New(os.Stderr, "importing")
+	report, err := irclog.Import(ctx, st, irclog.Options{
+		Room: c.Room, Creator: c.Creator, IDs: id.NewGenerator(nil),
+		Progress: func(p irclog.Progress) { bar.Set(p.Bytes, p.OfBytes, fmt.Sprintf("%d messages", p.Messages)) },
+	}, c.Files...)
+	bar.End("")
+	fmt.Print(report.String())
+	return err
+}
