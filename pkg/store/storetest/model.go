@@ -1,3 +1,153 @@
 package storetest
 
-var modelTests = map[string]func(*env){}
+import (
+	"maps"
+	"slices"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// model is what a store is compared with: plain maps, and a list a log.
+type model struct {
+	users map[string]chat.User // deleted ones too
+	rooms map[string]*modelRoom
+	stale []chat.Room // deleted
+}
+
+type modelRoom struct {
+	chat.Room
+	people   map[string]chat.Person
+	messages []chat.Message // in the order of their ids
+	keys     map[[2]string]chat.Message
+}
+
+func newModel() *model {
+	return &model{users: map[string]chat.User{}, rooms: map[string]*modelRoom{}}
+}
+
+func (m *model) createUser(u chat.User) bool {
+	if _, taken := m.users[u.Login]; taken {
+		return false
+	}
+	m.users[u.Login] = u
+	return true
+}
+
+// changeUser changes a user that is there and not deleted.
+func (m *model) changeUser(login string, change func(*chat.User)) bool {
+	u, ok := m.users[login]
+	if !ok || u.Deleted {
+		return false
+	}
+	change(&u)
+	m.users[login] = u
+	return true
+}
+
+func (m *model) createRoom(r chat.Room) bool {
+	if m.rooms[r.Name] != nil {
+		return false
+	}
+	m.rooms[r.Name] = &modelRoom{
+		Room: r, people: map[string]chat.Person{r.Creator.Login: r.Creator}, keys: map[[2]string]chat.Message{},
+	}
+	return true
+}
+
+// same returns the room if it is r that has r's name now.
+func (m *model) same(r chat.Room) *modelRoom {
+	if now := m.rooms[r.Name]; now != nil && now.ID == r.ID {
+		return now
+	}
+	return nil
+}
+
+func (m *model) deleteRoom(r chat.Room) bool {
+	if m.same(r) == nil {
+		return false
+	}
+	delete(m.rooms, r.Name)
+	m.stale = append(m.stale, r)
+	return true
+}
+
+func (r *modelRoom) join(p chat.Person) bool {
+	if _, there := r.people[p.Login]; there {
+		return false
+	}
+	r.people[p.Login] = p
+	return true
+}
+
+func (r *modelRoom) leave(login string) bool {
+	_, there := r.people[login]
+	delete(r.people, login)
+	return there
+}
+
+// find returns where a message is, or would be.
+func (r *modelRoom) find(u id.ID) (at int, found bool) {
+	return slices.BinarySearchFunc(r.messages, u, func(m chat.Message, u id.ID) int { return m.ID.Compare(u) })
+}
+
+func (r *modelRoom) append(m chat.Message) {
+	if at, found := r.find(m.ID); !found {
+		r.messages = slices.Insert(r.messages, at, m)
+	}
+}
+
+// appendOnce returns the first message under the key; ok is false if its content is another.
+func (r *modelRoom) appendOnce(key string, m chat.Message) (first chat.Message, repeated, ok bool) {
+	k := [2]string{m.Author.Login, key}
+	if first, repeated = r.keys[k]; repeated {
+		return first, true, first.Content == m.Content
+	}
+	r.keys[k] = m
+	r.append(m)
+	return m, false, true
+}
+
+// listed returns up to limit of the names after the given one, ascending.
+func listed(all []string, after string, limit int) []string {
+	slices.Sort(all)
+	at, found := slices.BinarySearch(all, after)
+	if found {
+		at++
+	}
+	return all[at:min(len(all), at+limit)]
+}
+
+func (m *model) logins(after string, limit int) []string {
+	var all []string
+	for login, u := range m.users {
+		if !u.Deleted {
+			all = append(all, login)
+		}
+	}
+	return listed(all, after, limit)
+}
+
+func (m *model) names(after string, limit int) []string {
+	return listed(slices.Collect(maps.Keys(m.rooms)), after, limit)
+}
+
+func (r *modelRoom) participants(after string, limit int) (people []chat.Person) {
+	for _, login := range listed(slices.Collect(maps.Keys(r.people)), after, limit) {
+		people = append(people, r.people[login])
+	}
+	return people
+}
+
+func (m *model) roomsOf(login, after string, limit int) (refs []chat.RoomRef) {
+	var all []string
+	for name, r := range m.rooms {
+		if _, in := r.people[login]; in {
+			all = append(all, name)
+		}
+	}
+	for _, name := range listed(all, after, limit) {
+		refs = append(refs, chat.RoomRef{ID: m.rooms[name].ID, Name: name})
+	}
+	return refs
+}
