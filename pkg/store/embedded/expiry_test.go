@@ -1,0 +1,180 @@
+package embedded
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// clock is a clock that a test sets.
+type clock struct{ millis atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.UnixMilli(c.millis.Load()).UTC() }
+func (c *clock) advance(d time.Duration) { c.millis.Add(d.Milliseconds()) }
+
+func withClock(t *testing.T) (*Store, *clock) {
+	c := &clock{}
+	c.millis.Store(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli())
+	o := on(vfs.NewMem())
+	o.Now, o.ExpireEvery = c.now, time.Hour
+	return open(t, "data", o), c
+}
+
+// rows counts the rows of tables.
+func rows(t *testing.T, s *Store, tables ...byte) (n int) {
+	t.Helper()
+	for _, b := range tables {
+		it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: table(b), UpperBound: table(b).end()})
+		require.NoError(t, err)
+		for ok := it.First(); ok; ok = it.Next() {
+			n++
+		}
+		require.NoError(t, it.Close())
+	}
+	return n
+}
+
+func TestEndsAreExact(t *testing.T) {
+	s, c := withClock(t)
+	ctx := t.Context()
+	end := c.now().Add(time.Minute)
+	h := auth.Hash{1}
+	require.NoError(t, s.PutSession(ctx, auth.Session{Hash: h, Tenant: "t", Login: "a", ExpiresAt: end}))
+	require.NoError(t, s.CreateRemembered(ctx, auth.Remembered{Series: h, Tenant: "t", Login: "a", ExpiresAt: end}))
+	require.NoError(t, s.PutToken(ctx, auth.APIToken{Hash: h, Tenant: "t", Login: "a", ExpiresAt: end}))
+	kinds := func() (kinds []chat.Kind) {
+		_, err := s.Session(ctx, h)
+		_, err2 := s.Remembered(ctx, h)
+		_, err3 := s.Token(ctx, h)
+		for _, err := range []error{err, err2, err3} {
+			if err != nil {
+				kinds = append(kinds, chat.KindOf(err))
+			}
+		}
+		return kinds
+	}
+	c.advance(time.Minute - time.Millisecond)
+	require.Empty(t, kinds())
+	c.advance(time.Millisecond)
+	require.Equal(t, []chat.Kind{chat.NotFound, chat.NotFound, chat.NotFound}, kinds())
+}
+
+func TestKeysAreRememberedForTheirLifetime(t *testing.T) {
+	s, c := withClock(t)
+	ctx := t.Context()
+	first, second := message("hello"), message("hello")
+	_, _, err := s.AppendOnce(ctx, aLog, "k", first)
+	require.NoError(t, err)
+	c.advance(chat.KeyLifetime - time.Millisecond)
+	got, repeated, err := s.AppendOnce(ctx, aLog, "k", second)
+	require.NoError(t, err)
+	require.True(t, repeated)
+	require.Equal(t, first, got)
+
+	c.advance(time.Millisecond)
+	got, repeated, err = s.AppendOnce(ctx, aLog, "k", second)
+	require.NoError(t, err)
+	require.False(t, repeated)
+	require.Equal(t, second, got)
+
+	// The entry of the first life does not end the second.
+	_, err = s.removeExpired()
+	require.NoError(t, err)
+	_, repeated, err = s.AppendOnce(ctx, aLog, "k", message("hello"))
+	require.NoError(t, err)
+	require.True(t, repeated)
+	c.advance(chat.KeyLifetime)
+	_, err = s.removeExpired()
+	require.NoError(t, err)
+	require.Zero(t, rows(t, s, tableKey, tableExpiry))
+	require.Equal(t, 2, rows(t, s, tableMessage), "messages outlive their keys")
+}
+
+func TestExpiredRowsAreRemovedInBatches(t *testing.T) {
+	s, c := withClock(t)
+	ctx := t.Context()
+	const n = expiryRun + expiryRun/2
+	for i := range n {
+		h := auth.Hash{byte(i), byte(i >> 8), 1}
+		end := c.now().Add(time.Duration(i) * time.Millisecond)
+		require.NoError(t, s.PutSession(ctx, auth.Session{Hash: h, Tenant: "t", Login: "a", ExpiresAt: end}))
+	}
+	lasting := auth.Session{Hash: auth.Hash{2}, Tenant: "t", Login: "a", ExpiresAt: c.now().Add(time.Hour)}
+	forever := auth.APIToken{Hash: auth.Hash{2}, Tenant: "t", Login: "a"}
+	require.NoError(t, s.PutSession(ctx, lasting))
+	require.NoError(t, s.PutToken(ctx, forever))
+
+	done, err := s.removeExpired()
+	require.NoError(t, err)
+	require.Equal(t, 1, done, "the first has come to its end")
+	c.advance(10 * time.Second)
+	done, err = s.removeExpired()
+	require.NoError(t, err)
+	require.Equal(t, expiryRun, done)
+	done, err = s.removeExpired()
+	require.NoError(t, err)
+	require.Equal(t, n-1-expiryRun, done)
+	require.Equal(t, 1, rows(t, s, tableSession))
+	require.Equal(t, 1, rows(t, s, tableSessionOf))
+	require.Equal(t, 1, rows(t, s, tableExpiry))
+
+	c.advance(1000 * time.Hour)
+	done, err = s.removeExpired()
+	require.NoError(t, err)
+	require.Equal(t, 1, done)
+	got, err := s.Token(ctx, forever.Hash)
+	require.NoError(t, err)
+	require.Equal(t, forever, got)
+}
+
+func TestExtendedRowsAreNotRemovedAtTheirFirstEnd(t *testing.T) {
+	s, c := withClock(t)
+	ctx := t.Context()
+	n := auth.Session{Hash: auth.Hash{1}, Tenant: "t", Login: "a", ExpiresAt: c.now().Add(time.Minute)}
+	require.NoError(t, s.PutSession(ctx, n))
+	n.ExpiresAt = c.now().Add(time.Hour)
+	require.NoError(t, s.ExtendSession(ctx, n.Hash, n.ExpiresAt))
+	require.Equal(t, 1, rows(t, s, tableExpiry))
+	c.advance(2 * time.Minute)
+	_, err := s.removeExpired()
+	require.NoError(t, err)
+	got, err := s.Session(ctx, n.Hash)
+	require.NoError(t, err)
+	require.Equal(t, n, got)
+
+	// An end that has come is not moved.
+	c.advance(time.Hour)
+	require.NoError(t, s.ExtendSession(ctx, n.Hash, c.now().Add(time.Hour)))
+	_, err = s.Session(ctx, n.Hash)
+	require.True(t, chat.IsKind(err, chat.NotFound))
+}
+
+func TestASessionThatChangesHandsIsListedOnce(t *testing.T) {
+	s, c := withClock(t)
+	ctx := t.Context()
+	n := auth.Session{Hash: auth.Hash{1}, Tenant: "t", Login: "a", ExpiresAt: c.now().Add(time.Minute)}
+	require.NoError(t, s.PutSession(ctx, n))
+	n.Login = "b"
+	require.NoError(t, s.PutSession(ctx, n))
+	require.Equal(t, 1, rows(t, s, tableSessionOf))
+	require.NoError(t, s.DeleteSession(ctx, n.Hash))
+	require.Zero(t, rows(t, s, tableSession, tableSessionOf, tableExpiry))
+}
+
+func TestTheBackgroundRemovesWhatHasExpired(t *testing.T) {
+	c := &clock{}
+	o := on(vfs.NewMem())
+	o.Now, o.ExpireEvery = c.now, time.Millisecond
+	s := open(t, "data", o)
+	require.NoError(t, s.PutSession(t.Context(), auth.Session{Hash: auth.Hash{1}, Login: "a", ExpiresAt: c.now().Add(time.Minute)}))
+	c.advance(time.Hour)
+	require.Eventually(t, func() bool { return rows(t, s, tableSession, tableSessionOf, tableExpiry) == 0 },
+		10*time.Second, time.Millisecond)
+}

@@ -1,0 +1,140 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+func TestASecondStartKeepsTheData(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "deep", "data")
+	m := message("hello")
+	for n := range 3 {
+		s := open(t, dir, quiet())
+		ms, err := s.Older(t.Context(), aLog, id.Max, 10)
+		require.NoError(t, err)
+		require.Equal(t, n > 0, len(ms) == 1)
+		require.NoError(t, s.Append(t.Context(), aLog, m))
+		require.NoError(t, s.Close())
+	}
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.EqualValues(t, 0o700, info.Mode().Perm(), "the data is nobody else's")
+}
+
+func TestOneProcessAtATime(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, quiet())
+	_, err := Open(dir, quiet())
+	require.ErrorContains(t, err, dir+" is in use by another confab")
+
+	other := exec.Command(os.Args[0])
+	other.Env = append(os.Environ(), victimEnv+"="+dir)
+	out, err := other.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), dir+" is in use by another confab")
+
+	require.NoError(t, s.Close())
+	require.NoError(t, open(t, dir, quiet()).Close())
+}
+
+func TestDataOfAnotherFormatIsRefused(t *testing.T) {
+	mem := vfs.NewMem()
+	s := open(t, "data", on(mem))
+	require.NoError(t, s.db.Set(table(tableMeta).last("format"), []byte("2"), pebble.Sync))
+	require.NoError(t, s.Close())
+	for range 2 { // a refusal leaves the folder as it was
+		_, err := Open("data", on(mem))
+		require.ErrorContains(t, err, `its format is "2", this confab knows "1"`)
+	}
+}
+
+func TestADatabaseOfAnotherProgramIsRefused(t *testing.T) {
+	mem := vfs.NewMem()
+	db, err := pebble.Open("data", &pebble.Options{FS: mem, Logger: &logger{store: &Store{logger: slog.New(slog.DiscardHandler)}}})
+	require.NoError(t, err)
+	require.NoError(t, db.Set([]byte("k"), nil, pebble.Sync))
+	require.NoError(t, db.Close())
+	_, err = Open("data", on(mem))
+	require.ErrorContains(t, err, "a database without a format")
+}
+
+func TestAFolderThatCannotBeMade(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err := Open(filepath.Join(file, "data"), quiet())
+	require.ErrorContains(t, err, "cannot make the data folder")
+}
+
+func TestADiskErrorIsUnavailableAndLogged(t *testing.T) {
+	fs := newGatedFS()
+	var log bytes.Buffer
+	o := on(fs)
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	s := open(t, "data", o)
+	ctx := context.Background()
+	m := message("hello")
+	require.NoError(t, s.Append(ctx, aLog, m))
+	require.NoError(t, s.Ping(ctx))
+
+	disk := errors.New("no space left on the test's device")
+	fs.fail.Store(&disk)
+	for range 3 {
+		err := s.Append(ctx, aLog, message("lost"))
+		require.True(t, chat.IsKind(err, chat.Unavailable), "%v", err)
+		require.ErrorContains(t, err, disk.Error())
+		var e *chat.Error
+		require.ErrorAs(t, err, &e)
+		require.NotContains(t, e.Message, disk.Error(), "the user sees no internals")
+	}
+	require.Contains(t, log.String(), disk.Error())
+
+	// A disk that answers again does not make up for what was lost: a restart does.
+	fs.fail.Store(nil)
+	require.True(t, chat.IsKind(s.Append(ctx, aLog, message("late")), chat.Unavailable))
+	require.True(t, chat.IsKind(s.Ping(ctx), chat.Unavailable))
+	// What was there before can still be read.
+	got, err := s.Message(ctx, aLog, m.ID)
+	require.NoError(t, err)
+	require.Equal(t, m, got)
+	_ = s.Close()
+
+	s = open(t, "data", on(fs))
+	got, err = s.Message(ctx, aLog, m.ID)
+	require.NoError(t, err)
+	require.Equal(t, m, got)
+	require.NoError(t, s.Append(ctx, aLog, message("again")))
+}
+
+func TestCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, filepath.Join(dir, "data"), quiet())
+	ctx := t.Context()
+	before, after := message("before"), message("after")
+	require.NoError(t, s.Append(ctx, aLog, before))
+	require.NoError(t, s.Checkpoint(filepath.Join(dir, "copy")))
+	require.NoError(t, s.Append(ctx, aLog, after))
+	err := s.Checkpoint(filepath.Join(dir, "copy"))
+	require.True(t, chat.IsKind(err, chat.Unavailable), "there is something in the folder: %v", err)
+
+	restored := open(t, filepath.Join(dir, "copy"), quiet())
+	ms, err := restored.Older(ctx, aLog, id.Max, 10)
+	require.NoError(t, err)
+	require.Equal(t, []chat.Message{before}, ms)
+	require.NoError(t, restored.Append(ctx, aLog, after))
+
+	require.NoError(t, s.Close())
+	require.True(t, chat.IsKind(s.Checkpoint(filepath.Join(dir, "late")), chat.Unavailable))
+}
