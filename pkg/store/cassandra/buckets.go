@@ -1,0 +1,199 @@
+package cassandra
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+const (
+	insertBucket = `INSERT INTO message_buckets (tenant, log_id, bucket) VALUES (?, ?, ?)`
+	// The index is clustered newest first.
+	olderBuckets = `SELECT bucket FROM message_buckets WHERE tenant = ? AND log_id = ? AND bucket < ? LIMIT ?`
+	newerBuckets = `SELECT bucket FROM message_buckets WHERE tenant = ? AND log_id = ? AND bucket > ? ORDER BY bucket ASC LIMIT ?`
+)
+
+const (
+	// indexWindow is how many rows of an index are read at a time.
+	indexWindow = 64
+	// clockSkew is how far the clocks of servers may be apart: messages up to this far ahead of our
+	// clock are expected at any time, those further ahead only once the index has told of them.
+	clockSkew = 10 * time.Second
+	minBucket = id.Bucket(math.MinInt64)
+	maxBucket = id.Bucket(math.MaxInt64)
+)
+
+// bucketOf is a bucket of a log.
+type bucketOf struct {
+	log    chat.Log
+	bucket id.Bucket
+}
+
+// index makes sure that the index has the bucket, before anything is written to it. A
+// server writes it once, as long as it remembers.
+func (s *Store) index(ctx context.Context, l chat.Log, b id.Bucket) error {
+	key := bucketOf{l, b}
+	if _, known := s.indexed.GetIfPresent(key); known {
+		return nil
+	}
+	if err := s.db.exec(ctx, insertBucket, string(l.Tenant), uuid(l.ID), int64(b)); err != nil {
+		return err
+	}
+	if b > s.expected(l) {
+		raise(s.ahead, l, b)
+	}
+	s.indexed.Set(key, struct{}{})
+	return nil
+}
+
+// expected returns the newest bucket that messages may have without being ahead of time.
+func (s *Store) expected(l chat.Log) id.Bucket {
+	return s.bucket(l, id.FirstAt(s.now().Add(clockSkew)))
+}
+
+// newestBucket returns the first bucket a reader of the newest messages has to look
+// at: that of now, or a later one that this server knows to have messages. The index is
+// read once for each log, as long as this server remembers.
+func (s *Store) newestBucket(ctx context.Context, l chat.Log) (id.Bucket, error) {
+	newest, known := s.newest.GetIfPresent(l)
+	if !known {
+		newest = minBucket
+		buckets, err := s.bucketsBefore(ctx, l, maxBucket, 1)
+		if err != nil {
+			return 0, err
+		}
+		if len(buckets) > 0 {
+			newest = buckets[0]
+		}
+		raise(s.newest, l, newest)
+	}
+	if ahead, ok := s.ahead.GetIfPresent(l); ok {
+		newest = max(newest, ahead)
+	}
+	return max(newest, s.expected(l)), nil
+}
+
+func raise(cache *otter.Cache[chat.Log, id.Bucket], l chat.Log, b id.Bucket) {
+	cache.Compute(l, func(old id.Bucket, found bool) (id.Bucket, otter.ComputeOp) {
+		if found && old >= b {
+			return old, otter.CancelOp
+		}
+		return b, otter.WriteOp
+	})
+}
+
+// bucketsBefore returns up to n buckets of the index below b, newest first.
+func (s *Store) bucketsBefore(ctx context.Context, l chat.Log, b id.Bucket, n int) ([]id.Bucket, error) {
+	return s.buckets(ctx, olderBuckets, l, b, n)
+}
+
+// bucketsAfter returns up to n buckets of the index above b, oldest first.
+func (s *Store) bucketsAfter(ctx context.Context, l chat.Log, b id.Bucket, n int) ([]id.Bucket, error) {
+	return s.buckets(ctx, newerBuckets, l, b, n)
+}
+
+func (s *Store) buckets(ctx context.Context, statement string, l chat.Log, b id.Bucket, n int) ([]id.Bucket, error) {
+	var all []id.Bucket
+	var bucket int64
+	err := s.db.rows(ctx, n, func() { all = append(all, id.Bucket(bucket)) }, statement,
+		[]any{string(l.Tenant), uuid(l.ID), int64(b), n}, &bucket)
+	return all, err
+}
+
+// Older implements chat.MessageStore.
+func (s *Store) Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	first := s.bucket(l, than)
+	if than.Time().After(s.now().Add(clockSkew)) {
+		newest, err := s.newestBucket(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		first = min(first, newest)
+	}
+	return s.walk(ctx, walk{log: l, statement: olderMessages, at: than, limit: limit, next: s.bucketsBefore}, first)
+}
+
+// Newer implements chat.MessageStore.
+func (s *Store) Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	w := walk{log: l, statement: newerMessages, at: than, limit: limit, next: s.bucketsAfter}
+	if inclusive {
+		w.statement = newerMessagesAnd
+	}
+	first := s.bucket(l, than)
+	// A client that is up to date asks in the last bucket there can be: then that is all.
+	newest, err := s.newestBucket(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	w.last = first >= newest
+	return s.walk(ctx, w, first)
+}
+
+// walk is a way through a log, bucket by bucket.
+type walk struct {
+	log       chat.Log
+	statement string
+	at        id.ID
+	limit     int
+	next      func(ctx context.Context, l chat.Log, b id.Bucket, n int) ([]id.Bucket, error)
+	last      bool // the first bucket is the last one
+}
+
+// walk reads bucket first and, if that does not fill the page, those that the index
+// names next: their dates do not matter, so a hole of years costs nothing. Where buckets
+// hold few messages several are read at once, about as many as the page needs.
+func (s *Store) walk(ctx context.Context, w walk, first id.Bucket) ([]chat.Message, error) {
+	out, err := s.page(ctx, w.statement, w.log, first, w.at, w.limit)
+	if err != nil || w.last {
+		return out, err
+	}
+	at, read := first, 1
+	for len(out) < w.limit {
+		// A page that is far from full will need many buckets, one that is nearly full few.
+		buckets, err := w.next(ctx, w.log, at, indexWindow)
+		if err != nil {
+			return nil, err
+		}
+		rest := buckets
+		for len(rest) > 0 && len(out) < w.limit {
+			missing := w.limit - len(out)
+			each := max(len(out)/read, 1) // messages a bucket, as far as we have seen
+			some := rest[:min(len(rest), parallelism/2, (missing+each-1)/each)]
+			if read == 1 {
+				some = rest[:1] // the first one tells more than the one we began in the middle of
+			}
+			pages := make([][]chat.Message, len(some))
+			err := forEach(ctx, len(some), func(ctx context.Context, i int) (err error) {
+				pages[i], err = s.page(ctx, w.statement, w.log, some[i], w.at, missing)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range pages {
+				out = append(out, p[:min(len(p), w.limit-len(out))]...)
+			}
+			rest, read = rest[len(some):], read+len(some)
+		}
+		if len(buckets) < indexWindow {
+			break
+		}
+		at = buckets[len(buckets)-1]
+	}
+	return out, nil
+}

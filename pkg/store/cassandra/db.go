@@ -1,0 +1,217 @@
+package cassandra
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gocql/gocql"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// db is the only place that calls the driver. A statement's text is a constant, so
+// that it is prepared once; all of its partition key is bound, so that it goes to a
+// node that has the row.
+type db struct {
+	session     *gocql.Session
+	consistency gocql.Consistency
+	timeout     time.Duration
+	// fault, if set, is asked before each statement; what it returns is the
+	// statement's error. Tests break things with it.
+	fault func(statement string) error
+}
+
+// bounded gives ctx a deadline if it has none.
+func (d *db) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, d.timeout)
+}
+
+// query prepares a plain statement. All of ours may run twice: reads, writes of whole
+// values and deletions.
+func (d *db) query(ctx context.Context, statement string, args []any) *gocql.Query {
+	return d.session.Query(statement, args...).WithContext(ctx).
+		Consistency(d.consistency).Idempotent(true).RetryPolicy(retryIdempotent{})
+}
+
+func (d *db) broken(statement string) error {
+	if d.fault == nil {
+		return nil
+	}
+	return d.fault(statement)
+}
+
+// exec runs a plain write. It returns nil only when it is durable.
+func (d *db) exec(ctx context.Context, statement string, args ...any) error {
+	if err := d.broken(statement); err != nil {
+		return asChat(err)
+	}
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	return asChat(d.query(ctx, statement, args).Exec())
+}
+
+// row reads at most one row into dest.
+func (d *db) row(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error) {
+	return d.rowAt(ctx, d.consistency, statement, args, dest...)
+}
+
+// decided is row with what all lightweight transactions have decided so far: it
+// finishes those that were left in the middle.
+func (d *db) decided(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error) {
+	return d.rowAt(ctx, gocql.Consistency(gocql.LocalSerial), statement, args, dest...)
+}
+
+func (d *db) rowAt(ctx context.Context, c gocql.Consistency, statement string, args []any, dest ...any) (bool, error) {
+	if err := d.broken(statement); err != nil {
+		return false, asChat(err)
+	}
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	err := d.query(ctx, statement, args).Consistency(c).Scan(dest...)
+	if errors.Is(err, gocql.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, asChat(err)
+}
+
+// rows reads rows into dest, one after the other, and calls each for every one. It
+// asks for at most size rows at a time; limit the statement to read no more than that.
+func (d *db) rows(ctx context.Context, size int, each func(), statement string, args []any, dest ...any) error {
+	if err := d.broken(statement); err != nil {
+		return asChat(err)
+	}
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	iter := d.query(ctx, statement, args).PageSize(size).Iter()
+	for iter.Scan(dest...) {
+		each()
+	}
+	return asChat(iter.Close())
+}
+
+// standing is what a row says about a lightweight transaction whose answer was lost.
+type standing int
+
+const (
+	open standing = iota // nothing happened: it may be tried again
+	mine                 // it took effect
+	lost                 // its condition does not hold
+)
+
+// decide runs a lightweight transaction until its outcome is certain: applied or
+// not. When an answer is lost, look reads the row back with decided.
+func (d *db) decide(ctx context.Context, look func(ctx context.Context) (standing, error), statement string, args ...any) (bool, error) {
+	for {
+		applied, err := d.cas(ctx, statement, args)
+		if err == nil || !undecided(err) {
+			return applied, asChat(err)
+		}
+		if ctx.Err() != nil {
+			return false, asChat(err)
+		}
+		s, lookErr := look(ctx)
+		if lookErr != nil {
+			return false, asChat(errors.Join(err, lookErr))
+		}
+		if s != open {
+			return s == mine, nil
+		}
+	}
+}
+
+func (d *db) cas(ctx context.Context, statement string, args []any) (bool, error) {
+	if err := d.broken(statement); err != nil {
+		return false, err
+	}
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	return d.session.Query(statement, args...).WithContext(ctx).
+		Consistency(d.consistency).SerialConsistency(gocql.LocalSerial).
+		Idempotent(false).RetryPolicy(nil).
+		MapScanCAS(map[string]any{})
+}
+
+// write is one statement of a batch.
+type write struct {
+	statement string
+	args      []any
+}
+
+// together applies writes to several tables so that in the end all or none of them
+// are there (a logged batch). Each has to be dated, or to be a write of whole values.
+func (d *db) together(ctx context.Context, writes ...write) error {
+	return d.batch(ctx, gocql.LoggedBatch, writes)
+}
+
+// samePartition applies writes to one partition in one go.
+func (d *db) samePartition(ctx context.Context, writes []write) error {
+	return d.batch(ctx, gocql.UnloggedBatch, writes)
+}
+
+func (d *db) batch(ctx context.Context, kind gocql.BatchType, writes []write) error {
+	for _, w := range writes {
+		if err := d.broken(w.statement); err != nil {
+			return asChat(err)
+		}
+	}
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	b := d.session.NewBatch(kind).WithContext(ctx).RetryPolicy(retryIdempotent{})
+	b.SetConsistency(d.consistency)
+	for _, w := range writes {
+		b.Entries = append(b.Entries, gocql.BatchEntry{Stmt: w.statement, Args: w.args, Idempotent: true})
+	}
+	return asChat(d.session.ExecuteBatch(b))
+}
+
+// parallelism bounds the statements one call has under way at a time.
+const parallelism = 16
+
+// forEach calls f for 0 to n-1, a bounded number at a time, and returns the first
+// error, after which the others' context is cancelled.
+func forEach(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
+	if n == 1 {
+		return f(ctx, 0)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallelism)
+	for i := range n {
+		g.Go(func() error { return f(ctx, i) })
+	}
+	return g.Wait()
+}
+
+// micros is t as the timestamp of a write.
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+// uuid spells an id for the driver.
+func uuid(u id.ID) [16]byte { return u }
+
+// into is where the driver puts an id.
+func into(u *id.ID) *[16]byte { return (*[16]byte)(u) }
+
+// optional binds p, and leaves the column alone when there is nothing: an INSERT of
+// null would write a tombstone.
+func optional(p *string) any {
+	if p == nil {
+		return gocql.UnsetValue
+	}
+	return *p
+}
+
+// replacing binds p where it replaces an older value: to remove that, a tombstone is
+// what it takes.
+func replacing(p *string) any {
+	if p == nil {
+		return nil
+	}
+	return *p
+}
+
+var errClosed = chat.ErrUnavailable(errors.New("the store is closed"))

@@ -1,0 +1,221 @@
+package cassandra
+
+import (
+	"context"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+const (
+	insertDeletion = `INSERT INTO room_deletions (tenant, room_id, name, deleted_at, done) VALUES (?, ?, ?, ?, false)`
+	doneDeletion   = `UPDATE room_deletions SET done = true WHERE tenant = ? AND room_id = ?`
+	deleteDeletion = `DELETE FROM room_deletions WHERE tenant = ? AND room_id = ?`
+
+	insertSweep  = `INSERT INTO sweeps (shard, tenant, room_id, name, deleted_at) VALUES (?, ?, ?, ?, ?)`
+	selectSweeps = `SELECT tenant, room_id, name, deleted_at FROM sweeps WHERE shard = ? LIMIT ?`
+	deleteSweep  = `DELETE FROM sweeps WHERE shard = ? AND tenant = ? AND room_id = ?`
+
+	deleteRoom       = `DELETE FROM rooms WHERE tenant = ? AND name = ? IF room_id = ?`
+	deleteRoomIndex  = `DELETE FROM rooms_by_tenant USING TIMESTAMP ? WHERE tenant = ? AND shard = ? AND name = ? AND room_id = ?`
+	hideParticipants = `UPDATE participants_by_room SET room_deleted = true WHERE tenant = ? AND room_id = ?`
+
+	deleteParticipants = `DELETE FROM participants_by_room WHERE tenant = ? AND room_id = ?`
+	deleteMessages     = `DELETE FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ?`
+	deleteBuckets      = `DELETE FROM message_buckets WHERE tenant = ? AND log_id = ?`
+)
+
+// A deletion writes down what it is about to do, removes the room (one transaction,
+// which decides), hides what hangs on it with one write each, and leaves the rows to the
+// sweep. Its cost does not depend on the number of participants or messages. One that died
+// is brought to its end by the sweep.
+
+// DeleteRoom implements chat.RoomStore.
+func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	there, err := s.isRoom(ctx, t, refOf(r))
+	if err != nil || !there {
+		return notThere(err, r)
+	}
+	at := s.now().UTC()
+	err = s.db.together(ctx,
+		write{insertDeletion, []any{string(t), uuid(r.ID), r.Name, at}},
+		write{insertSweep, []any{sweepShard(r.ID), string(t), uuid(r.ID), r.Name, at}})
+	if err != nil {
+		return err
+	}
+	deleted, err := s.removeRoom(ctx, t, refOf(r))
+	if err != nil {
+		return err
+	}
+	if err := s.hideRoom(ctx, t, refOf(r)); err != nil {
+		return err
+	}
+	if !deleted {
+		return chat.ErrNotFound(chat.RoomEntity, r.Name)
+	}
+	return nil
+}
+
+// removeRoom decides a deletion. It returns false if another call has done so.
+func (s *Store) removeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) (bool, error) {
+	look := func(ctx context.Context) (standing, error) {
+		var kept id.ID
+		found, err := s.db.decided(ctx, selectRoomID, []any{string(t), r.Name}, into(&kept))
+		if err != nil || found && kept == r.ID {
+			return open, err
+		}
+		return mine, nil // or somebody else's, at the same moment: the room is gone
+	}
+	return s.db.decide(ctx, look, deleteRoom, string(t), r.Name, uuid(r.ID))
+}
+
+// hideRoom hides what hangs on a removed room. It can be repeated.
+func (s *Store) hideRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) error {
+	err := forEach(ctx, 2, func(ctx context.Context, i int) error {
+		if i == 0 {
+			return s.db.exec(ctx, hideParticipants, string(t), uuid(r.ID))
+		}
+		return s.db.exec(ctx, deleteRoomIndex, s.forGood(), string(t), shardOf(r.Name), r.Name, uuid(r.ID))
+	})
+	if err != nil {
+		return err
+	}
+	return s.db.exec(ctx, doneDeletion, string(t), uuid(r.ID))
+}
+
+// forGood is the timestamp of the deletion of a row that never comes again, as
+// its key has an id that is used once. It lies ahead, so that writes under way, with
+// another server's clock too, do not bring the row back.
+func (s *Store) forGood() int64 { return micros(s.now().Add(time.Hour)) }
+
+// underWay is how long a DeleteRoom may take at most.
+const underWay = time.Minute
+
+func sweepShard(room id.ID) int { return shardOf(string(room[:])) }
+
+// Sweeps implements chat.Sweeper.
+func (s *Store) Sweeps(ctx context.Context, limit int) ([]chat.Sweep, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var all []chat.Sweep
+	for shard := 0; shard < listShards && len(all) < limit; shard++ {
+		var sweep chat.Sweep
+		n := limit - len(all)
+		err := s.db.rows(ctx, min(n, pageRows), func() { all = append(all, sweep) }, selectSweeps, []any{shard, n},
+			(*string)(&sweep.Tenant), into(&sweep.Room.ID), &sweep.Room.Name, &sweep.DeletedAt)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// SweepRoom implements chat.Sweeper. Idempotency keys have no list: they expire.
+func (s *Store) SweepRoom(ctx context.Context, sweep chat.Sweep, progress func(removed int)) error {
+	ctx, end, err := s.beginLong(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	there, err := s.isRoom(ctx, sweep.Tenant, sweep.Room)
+	if err != nil {
+		return err
+	}
+	if there {
+		if s.now().Sub(sweep.DeletedAt) < underWay {
+			return nil // its DeleteRoom is still at it, and shall be the one that removes the room
+		}
+		if _, err := s.removeRoom(ctx, sweep.Tenant, sweep.Room); err != nil {
+			return err
+		}
+	}
+	if err := s.hideRoom(ctx, sweep.Tenant, sweep.Room); err != nil {
+		return err
+	}
+	removed := 0
+	count := func(n int) {
+		removed += n
+		if progress != nil {
+			progress(removed)
+		}
+	}
+	if err := s.sweepParticipants(ctx, sweep, count); err != nil {
+		return err
+	}
+	log := chat.Log{Tenant: sweep.Tenant, ID: sweep.Room.ID}
+	for from := maxBucket; ; {
+		buckets, err := s.bucketsBefore(ctx, log, from, indexWindow)
+		if err != nil {
+			return err
+		}
+		// The index stays until the end of the sweep: late messages need it to be found.
+		err = forEach(ctx, len(buckets), func(ctx context.Context, i int) error {
+			return s.db.exec(ctx, deleteMessages, string(log.Tenant), uuid(log.ID), int64(buckets[i]))
+		})
+		if err != nil {
+			return err
+		}
+		if len(buckets) == 0 {
+			return nil
+		}
+		count(len(buckets))
+		from = buckets[len(buckets)-1]
+	}
+}
+
+func (s *Store) sweepParticipants(ctx context.Context, sweep chat.Sweep, count func(int)) error {
+	t, room := sweep.Tenant, sweep.Room
+	for after := ""; ; {
+		people, _, err := s.participantRows(ctx, t, room.ID, after, pageRows)
+		if err != nil {
+			return err
+		}
+		err = forEach(ctx, len(people), func(ctx context.Context, i int) error {
+			login := people[i].Login
+			if _, err := s.db.decide(ctx, again, forgetMembership, string(t), uuid(room.ID), login); err != nil {
+				return err
+			}
+			gone := membership{person: people[i], version: s.forGood()}
+			return s.db.together(ctx, gone.views(t, room.ID, room.Name)...)
+		})
+		if err != nil {
+			return err
+		}
+		count(len(people))
+		if len(people) < pageRows {
+			return nil
+		}
+		after = people[len(people)-1].Login
+	}
+}
+
+// EndSweep implements chat.Sweeper.
+func (s *Store) EndSweep(ctx context.Context, sweep chat.Sweep) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	t, room := string(sweep.Tenant), uuid(sweep.Room.ID)
+	err = forEach(ctx, 2, func(ctx context.Context, i int) error {
+		if i == 0 {
+			return s.db.exec(ctx, deleteBuckets, t, room)
+		}
+		return s.db.exec(ctx, deleteParticipants, t, room)
+	})
+	if err != nil {
+		return err
+	}
+	return s.db.together(ctx,
+		write{deleteDeletion, []any{t, room}},
+		write{deleteSweep, []any{sweepShard(sweep.Room.ID), t, room}})
+}

@@ -1,0 +1,92 @@
+package cassandra
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+const (
+	insertKey = `INSERT INTO idempotency_keys (tenant, log_id, login, key, message_id, content_sha256, author_first_name, author_last_name, system)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS USING TTL ?`
+	selectKey = `SELECT message_id, content_sha256, author_first_name, author_last_name, system FROM idempotency_keys
+WHERE tenant = ? AND log_id = ? AND login = ? AND key = ?`
+)
+
+// keySeconds is KeyLifetime and an hour for clocks that differ.
+const keySeconds = int(chat.KeyLifetime/time.Second) + 3600
+
+// claimed is a row of idempotency_keys.
+type claimed struct {
+	message chat.Message // without its content
+	hash    []byte
+}
+
+// AppendOnce implements chat.MessageStore. The claim of the key decides which
+// message it is; the message follows, from whoever holds the claim's row in hand.
+func (s *Store) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.Message) (first chat.Message, repeated bool, err error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return chat.Message{}, false, err
+	}
+	defer end()
+	hash := sha256.Sum256([]byte(m.Content))
+	look := func(ctx context.Context) (standing, error) {
+		c, found, err := s.key(ctx, l, m.Author.Login, key)
+		switch {
+		case err != nil || !found:
+			return open, err
+		case c.message.ID == m.ID:
+			return mine, nil
+		default:
+			return lost, nil
+		}
+	}
+	for {
+		done, err := s.db.decide(ctx, look, insertKey, string(l.Tenant), uuid(l.ID), m.Author.Login, key,
+			uuid(m.ID), hash[:], m.Author.FirstName, m.Author.LastName, m.System, keySeconds)
+		if err != nil {
+			return chat.Message{}, false, err
+		}
+		if done {
+			return m, false, s.append(ctx, l, m)
+		}
+		c, found, err := s.key(ctx, l, m.Author.Login, key)
+		if err != nil {
+			return chat.Message{}, false, err
+		}
+		if !found {
+			continue // it has expired this moment
+		}
+		first, err = s.appended(ctx, l, c, hash, m.Content)
+		return first, err == nil, err
+	}
+}
+
+// appended returns the message of a claim; it stores it if the claimant has not yet
+// done so, or died.
+func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]byte, content string) (chat.Message, error) {
+	if !bytes.Equal(c.hash, hash[:]) {
+		return chat.Message{}, &chat.Error{Kind: chat.Conflict, Entity: chat.KeyEntity,
+			Message: "this Idempotency-Key was used for another message"}
+	}
+	m, found, err := s.message(ctx, l, c.message.ID)
+	if err != nil || found {
+		return m, err
+	}
+	c.message.Content = content // the same: its hash is
+	return c.message, s.append(ctx, l, c.message)
+}
+
+func (s *Store) key(ctx context.Context, l chat.Log, login, key string) (claimed, bool, error) {
+	c := claimed{message: chat.Message{Author: chat.Person{Login: login}}}
+	var of id.ID
+	found, err := s.db.decided(ctx, selectKey, []any{string(l.Tenant), uuid(l.ID), login, key},
+		into(&of), &c.hash, &c.message.Author.FirstName, &c.message.Author.LastName, &c.message.System)
+	c.message.ID = of
+	return c, found, err
+}

@@ -1,0 +1,132 @@
+package cassandra
+
+import (
+	"context"
+	"hash/fnv"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// listShards is the number of partitions a tenant's long lists are spread over. Rows
+// on disk depend on it: it never changes.
+const listShards = 16
+
+// shardOf returns the partition of a name. Rows on disk depend on it too.
+func shardOf(name string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	return int(h.Sum32() % listShards)
+}
+
+// listed is a row of a sharded list, and a position in it: rows are ordered by
+// name, then by id.
+type listed struct {
+	name string
+	id   id.ID
+}
+
+func (a listed) before(b listed) bool {
+	if a.name != b.name {
+		return a.name < b.name
+	}
+	return a.id.Compare(b.id) < 0
+}
+
+// afterName is the position after all rows of that name; the first one if it is empty.
+func afterName(name string) listed {
+	if name == "" {
+		return listed{id: id.Min}
+	}
+	return listed{name: name, id: id.Max}
+}
+
+// lister merges the shards of a tenant's list into one ascending order.
+type lister struct {
+	db        *db
+	statement string // binds tenant, shard, (position), limit; selects the row
+	tenant    chat.Tenant
+	withID    bool
+	shards    [listShards]shard
+}
+
+type shard struct {
+	at   listed // read up to here
+	rows []listed
+	done bool
+}
+
+func (d *db) lister(statement string, t chat.Tenant, withID bool, after string) *lister {
+	l := &lister{db: d, statement: statement, tenant: t, withID: withID}
+	for i := range l.shards {
+		l.shards[i].at = afterName(after)
+	}
+	return l
+}
+
+// next returns up to n rows; fewer mean the end. It reads about n rows: a hash spreads
+// names evenly, so each shard is asked for its share and a few more.
+func (l *lister) next(ctx context.Context, n int) ([]listed, error) {
+	out := make([]listed, 0, n)
+	for len(out) < n {
+		if err := l.fill(ctx, (n-len(out))/listShards+2); err != nil {
+			return nil, err
+		}
+		first := -1
+		for i := range l.shards {
+			if r := l.shards[i].rows; len(r) > 0 && (first < 0 || r[0].before(l.shards[first].rows[0])) {
+				first = i
+			}
+		}
+		if first < 0 {
+			break
+		}
+		out = append(out, l.shards[first].rows[0])
+		l.shards[first].rows = l.shards[first].rows[1:]
+	}
+	return out, nil
+}
+
+// fill reads on where a shard has run dry.
+func (l *lister) fill(ctx context.Context, n int) error {
+	var dry []int
+	for i := range l.shards {
+		if len(l.shards[i].rows) == 0 && !l.shards[i].done {
+			dry = append(dry, i)
+		}
+	}
+	if len(dry) == 0 {
+		return nil
+	}
+	return forEach(ctx, len(dry), func(ctx context.Context, i int) error {
+		s := &l.shards[dry[i]]
+		args := []any{string(l.tenant), dry[i], s.at.name}
+		var row listed
+		dest := []any{&row.name}
+		if l.withID {
+			args, dest = append(args, uuid(s.at.id)), append(dest, into(&row.id))
+		}
+		err := l.db.rows(ctx, n, func() { s.rows = append(s.rows, row) }, l.statement, append(args, n), dest...)
+		if err != nil {
+			return err
+		}
+		s.done = len(s.rows) < n
+		if len(s.rows) > 0 {
+			s.at = s.rows[len(s.rows)-1]
+		}
+		return nil
+	})
+}
+
+// distinct returns names without repetitions.
+func distinct(names []string) []string {
+	seen := make(map[string]bool, len(names))
+	out := make([]string, 0, len(names))
+	for _, n := range names {
+		if !seen[n] {
+			seen[n] = true
+			out = append(out, n)
+		}
+	}
+	return out
+}

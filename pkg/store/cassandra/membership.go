@@ -1,0 +1,225 @@
+package cassandra
+
+import (
+	"context"
+
+	"github.com/gocql/gocql"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+const (
+	selectMembership = `SELECT joined, version, decision, first_name, last_name FROM memberships WHERE tenant = ? AND room_id = ? AND login = ?`
+	// An UPDATE, not an INSERT: it leaves no row marker, so a row of somebody who left expires whole.
+	firstJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?
+WHERE tenant = ? AND room_id = ? AND login = ? IF version = null`
+	nextJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?
+WHERE tenant = ? AND room_id = ? AND login = ? IF version = ?`
+	// 30 days are longer than any write of an older version can be under way.
+	nextLeave = `UPDATE memberships USING TTL 2592000 SET joined = false, version = ?, decision = ?, first_name = '', last_name = ''
+WHERE tenant = ? AND room_id = ? AND login = ? IF version = ?`
+	forgetMembership = `DELETE FROM memberships WHERE tenant = ? AND room_id = ? AND login = ? IF EXISTS`
+
+	insertParticipant = `INSERT INTO participants_by_room (tenant, room_id, login, first_name, last_name) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
+	deleteParticipant = `DELETE FROM participants_by_room USING TIMESTAMP ? WHERE tenant = ? AND room_id = ? AND login = ?`
+	insertRoomOfUser  = `INSERT INTO rooms_by_user (tenant, login, room_name, room_id) VALUES (?, ?, ?, ?) USING TIMESTAMP ?`
+	deleteRoomOfUser  = `DELETE FROM rooms_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ? AND room_name = ? AND room_id = ?`
+)
+
+// membership is a row of memberships: the latest decision about a person in a room.
+type membership struct {
+	person   chat.Person
+	joined   bool
+	version  int64 // microseconds; 0 if there is no row
+	decision gocql.UUID
+}
+
+// views are the writes that make both directions show m, and nothing that is older.
+func (m membership) views(t chat.Tenant, room id.ID, name string) []write {
+	if !m.joined {
+		return []write{
+			{deleteParticipant, []any{m.version, string(t), uuid(room), m.person.Login}},
+			{deleteRoomOfUser, []any{m.version, string(t), m.person.Login, name, uuid(room)}},
+		}
+	}
+	return []write{
+		{insertParticipant, []any{string(t), uuid(room), m.person.Login, m.person.FirstName, m.person.LastName, m.version}},
+		{insertRoomOfUser, []any{string(t), m.person.Login, name, uuid(room), m.version}},
+	}
+}
+
+// membership reads the latest decision, those under way included.
+func (s *Store) membership(ctx context.Context, t chat.Tenant, room id.ID, login string) (membership, error) {
+	m := membership{person: chat.Person{Login: login}}
+	_, err := s.db.decided(ctx, selectMembership, []any{string(t), uuid(room), login},
+		&m.joined, &m.version, &m.decision, &m.person.FirstName, &m.person.LastName)
+	return m, err
+}
+
+// decideMembership replaces decision old by one of now. It returns false if old is no
+// longer the latest.
+func (s *Store) decideMembership(ctx context.Context, t chat.Tenant, room id.ID, old, next membership) (membership, bool, error) {
+	next.version = max(next.version, micros(s.now()), old.version+1)
+	next.decision = gocql.MustRandomUUID()
+	look := func(ctx context.Context) (standing, error) {
+		kept, err := s.membership(ctx, t, room, next.person.Login)
+		switch {
+		case err != nil:
+			return open, err
+		case kept.decision == next.decision:
+			return mine, nil
+		case kept.version == old.version:
+			return open, nil
+		default:
+			return lost, nil
+		}
+	}
+	key := []any{string(t), uuid(room), next.person.Login}
+	var done bool
+	var err error
+	switch {
+	case !next.joined:
+		done, err = s.db.decide(ctx, look, nextLeave, append(append([]any{next.version, next.decision}, key...), old.version)...)
+	case old.version == 0:
+		done, err = s.db.decide(ctx, look, firstJoin,
+			append([]any{next.version, next.decision, next.person.FirstName, next.person.LastName}, key...)...)
+	default:
+		done, err = s.db.decide(ctx, look, nextJoin,
+			append(append([]any{next.version, next.decision, next.person.FirstName, next.person.LastName}, key...), old.version)...)
+	}
+	return next, done, err
+}
+
+// firstMembership makes a new room's creator a participant, unless there is a decision
+// about them already; it returns the one that holds.
+func (s *Store) firstMembership(ctx context.Context, t chat.Tenant, r chat.Room, at int64) (membership, error) {
+	m := membership{person: r.Creator, joined: true, version: at, decision: gocql.MustRandomUUID()}
+	look := func(ctx context.Context) (standing, error) {
+		kept, err := s.membership(ctx, t, r.ID, r.Creator.Login)
+		switch {
+		case err != nil || kept.version == 0:
+			return open, err
+		case kept.decision == m.decision:
+			return mine, nil
+		default:
+			return lost, nil
+		}
+	}
+	done, err := s.db.decide(ctx, look, firstJoin, m.version, m.decision, m.person.FirstName, m.person.LastName,
+		string(t), uuid(r.ID), m.person.Login)
+	if err != nil || done {
+		return m, err
+	}
+	return s.membership(ctx, t, r.ID, r.Creator.Login)
+}
+
+// Join implements chat.MembershipStore.
+func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer end()
+	// Most who come too late find out here, and leave no trace.
+	if there, err := s.isRoom(ctx, t, refOf(r)); err != nil || !there {
+		return false, notThere(err, r)
+	}
+	m := membership{}
+	for {
+		var done bool
+		if m, done, err = s.decideMembership(ctx, t, r.ID, m, membership{person: p, joined: true}); err != nil {
+			return false, err
+		}
+		if done {
+			changed = true
+			break
+		}
+		if m, err = s.membership(ctx, t, r.ID, p.Login); err != nil {
+			return false, err
+		}
+		if m.joined {
+			break
+		}
+	}
+	// For a repeated join, this repairs what a crash may have left undone.
+	if err := s.db.together(ctx, m.views(t, r.ID, r.Name)...); err != nil {
+		return false, err
+	}
+	// A deletion removes the room before it lists the participants to remove: either it
+	// finds these rows, or we find the room gone.
+	there, err := s.isRoom(ctx, t, refOf(r))
+	if err == nil && there {
+		return changed, nil
+	}
+	if err == nil {
+		_, err = s.leave(ctx, t, r, p.Login)
+	}
+	return false, notThere(err, r)
+}
+
+func notThere(err error, r chat.Room) error {
+	if err != nil {
+		return err
+	}
+	return chat.ErrNotFound(chat.RoomEntity, r.Name)
+}
+
+// Leave implements chat.MembershipStore.
+func (s *Store) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer end()
+	return s.leave(ctx, t, r, login)
+}
+
+func (s *Store) leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error) {
+	for {
+		m, err := s.membership(ctx, t, r.ID, login)
+		if err != nil {
+			return false, err
+		}
+		if m.version == 0 {
+			return false, nil
+		}
+		if m.joined {
+			next := membership{person: chat.Person{Login: login}}
+			if m, changed, err = s.decideMembership(ctx, t, r.ID, m, next); err != nil {
+				return false, err
+			}
+			if !changed {
+				continue
+			}
+		}
+		// For a repeated leave, this repairs what a crash may have left undone.
+		if err := s.db.together(ctx, m.views(t, r.ID, r.Name)...); err != nil {
+			return false, err
+		}
+		return changed, nil
+	}
+}
+
+// UpdateParticipant implements chat.MembershipStore. The names are a decision too: a
+// plain write could bring back the row of somebody who is leaving.
+func (s *Store) UpdateParticipant(ctx context.Context, t chat.Tenant, room id.ID, p chat.Person) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	for {
+		m, err := s.membership(ctx, t, room, p.Login)
+		if err != nil || !m.joined {
+			return err
+		}
+		next, done, err := s.decideMembership(ctx, t, room, m, membership{person: p, joined: true})
+		if err != nil {
+			return err
+		}
+		if done {
+			return s.db.exec(ctx, insertParticipant, string(t), uuid(room), p.Login, p.FirstName, p.LastName, next.version)
+		}
+	}
+}

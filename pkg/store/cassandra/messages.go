@@ -1,0 +1,136 @@
+package cassandra
+
+import (
+	"context"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+const (
+	insertMessage = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	selectMessage = `SELECT message_id, author_login, author_first_name, author_last_name, content, system
+FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+	olderMessages = `SELECT message_id, author_login, author_first_name, author_last_name, content, system
+FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ? ORDER BY message_id DESC LIMIT ?`
+	newerMessages = `SELECT message_id, author_login, author_first_name, author_last_name, content, system
+FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id > ? ORDER BY message_id ASC LIMIT ?`
+	newerMessagesAnd = `SELECT message_id, author_login, author_first_name, author_last_name, content, system
+FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id >= ? ORDER BY message_id ASC LIMIT ?`
+)
+
+// bucket returns where a message of the log is kept.
+func (s *Store) bucket(l chat.Log, m id.ID) id.Bucket { return s.widths(l).Of(m) }
+
+// scan says where the driver puts the columns of a message.
+func scan(m *chat.Message) []any {
+	return []any{into(&m.ID), &m.Author.Login, &m.Author.FirstName, &m.Author.LastName, &m.Content, &m.System}
+}
+
+func insert(l chat.Log, b id.Bucket, m chat.Message) write {
+	return write{insertMessage, []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID),
+		m.Author.Login, m.Author.FirstName, m.Author.LastName, m.Content, m.System}}
+}
+
+// Append implements chat.MessageStore.
+func (s *Store) Append(ctx context.Context, l chat.Log, m chat.Message) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return s.append(ctx, l, m)
+}
+
+func (s *Store) append(ctx context.Context, l chat.Log, m chat.Message) error {
+	b := s.bucket(l, m.ID)
+	if err := s.index(ctx, l, b); err != nil {
+		return err
+	}
+	w := insert(l, b, m)
+	return s.db.exec(ctx, w.statement, w.args...)
+}
+
+// A batch of one partition is one write for Cassandra: these bounds keep it small
+// enough not to disturb others.
+const (
+	batchRows  = 100
+	batchBytes = 128 << 10
+)
+
+// AppendBatch implements chat.MessageStore.
+func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error {
+	ctx, end, err := s.beginLong(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	byBucket := map[id.Bucket][]chat.Message{}
+	var buckets []id.Bucket
+	for _, m := range ms {
+		b := s.bucket(l, m.ID)
+		if byBucket[b] == nil {
+			buckets = append(buckets, b)
+		}
+		byBucket[b] = append(byBucket[b], m)
+	}
+	err = forEach(ctx, len(buckets), func(ctx context.Context, i int) error { return s.index(ctx, l, buckets[i]) })
+	if err != nil {
+		return err
+	}
+	var batches [][]write
+	for _, b := range buckets {
+		batches = append(batches, split(l, b, byBucket[b])...)
+	}
+	return forEach(ctx, len(batches), func(ctx context.Context, i int) error {
+		return s.db.samePartition(ctx, batches[i])
+	})
+}
+
+// split makes bounded batches of the messages of one bucket.
+func split(l chat.Log, b id.Bucket, ms []chat.Message) [][]write {
+	var all [][]write
+	var current []write
+	size := 0
+	for _, m := range ms {
+		if n := len(m.Content) + 200; len(current) > 0 && (len(current) >= batchRows || size+n > batchBytes) {
+			all, current, size = append(all, current), nil, 0
+		}
+		size += len(m.Content) + 200
+		current = append(current, insert(l, b, m))
+	}
+	if len(current) > 0 {
+		all = append(all, current)
+	}
+	return all
+}
+
+// Message implements chat.MessageStore.
+func (s *Store) Message(ctx context.Context, l chat.Log, m id.ID) (chat.Message, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	defer end()
+	found, ok, err := s.message(ctx, l, m)
+	if err == nil && !ok {
+		err = chat.ErrNotFound(chat.MessageEntity, m.String())
+	}
+	return found, err
+}
+
+func (s *Store) message(ctx context.Context, l chat.Log, of id.ID) (m chat.Message, found bool, err error) {
+	found, err = s.db.row(ctx, selectMessage,
+		[]any{string(l.Tenant), uuid(l.ID), int64(s.bucket(l, of)), uuid(of)}, scan(&m)...)
+	return m, found, err
+}
+
+// page reads up to limit messages of one bucket.
+func (s *Store) page(ctx context.Context, statement string, l chat.Log, b id.Bucket, at id.ID, limit int) ([]chat.Message, error) {
+	ms := make([]chat.Message, 0, min(limit, 256))
+	var m chat.Message
+	err := s.db.rows(ctx, limit, func() { ms = append(ms, m) }, statement,
+		[]any{string(l.Tenant), uuid(l.ID), int64(b), uuid(at), limit}, scan(&m)...)
+	return ms, err
+}

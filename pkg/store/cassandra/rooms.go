@@ -1,0 +1,198 @@
+package cassandra
+
+import (
+	"context"
+
+	"github.com/gocql/gocql"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+const (
+	insertRoom = `INSERT INTO rooms (tenant, name, room_id, claim, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at)
+VALUES (?, ?, ?, ?, ?, false, ?, ?, ?, ?, ?) IF NOT EXISTS`
+	selectRoomClaim = `SELECT claim FROM rooms WHERE tenant = ? AND name = ?`
+	selectRoom      = `SELECT room_id, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at
+FROM rooms WHERE tenant = ? AND name = ?`
+	selectRoomID = `SELECT room_id FROM rooms WHERE tenant = ? AND name = ?`
+	readyRoom    = `UPDATE rooms SET ready = true WHERE tenant = ? AND name = ? IF room_id = ?`
+	updateRoom   = `UPDATE rooms SET creator_first_name = ?, creator_last_name = ?, banner = ? WHERE tenant = ? AND name = ? IF room_id = ?`
+
+	insertRoomIndex = `INSERT INTO rooms_by_tenant (tenant, shard, name, room_id) VALUES (?, ?, ?, ?) USING TIMESTAMP ?`
+	listRooms       = `SELECT name, room_id FROM rooms_by_tenant WHERE tenant = ? AND shard = ? AND (name, room_id) > (?, ?) LIMIT ?`
+)
+
+// A room exists from the claim of its name on: that one transaction decides. What hangs on
+// it (the list row, the creator's membership) is derived from the claimed row, by
+// the creating call, or, if that died, by the first reader who finds ready
+// false. So nobody ever sees a part of a room.
+
+// CreateRoom implements chat.RoomStore.
+func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	claim := gocql.MustRandomUUID()
+	look := func(ctx context.Context) (standing, error) {
+		var kept gocql.UUID
+		found, err := s.db.decided(ctx, selectRoomClaim, []any{string(t), r.Name}, &kept)
+		switch {
+		case err != nil || !found:
+			return open, err
+		case kept == claim:
+			return mine, nil
+		default:
+			return lost, nil
+		}
+	}
+	claimedAt := micros(s.now())
+	claimed, err := s.db.decide(ctx, look, insertRoom, string(t), r.Name, uuid(r.ID), claim, claimedAt,
+		r.Creator.Login, r.Creator.FirstName, r.Creator.LastName, optional(r.Banner), r.CreatedAt.UTC())
+	if err != nil {
+		return err
+	}
+	if !claimed {
+		return chat.ErrExists(chat.RoomEntity, r.Name)
+	}
+	return s.completeRoom(ctx, t, r, claimedAt)
+}
+
+// completeRoom writes what goes with a claimed room. It may run many times, at once and late: all of
+// it is dated with the claim, so it never undoes what came after.
+func (s *Store) completeRoom(ctx context.Context, t chat.Tenant, r chat.Room, claimedAt int64) error {
+	first, err := s.firstMembership(ctx, t, r, claimedAt)
+	if err != nil {
+		return err
+	}
+	err = s.db.together(ctx, append(first.views(t, r.ID, r.Name),
+		write{insertRoomIndex, []any{string(t), shardOf(r.Name), r.Name, uuid(r.ID), claimedAt}})...)
+	if err != nil {
+		return err
+	}
+	// Not applied means that the room is deleted already: then it was there before.
+	_, err = s.db.decide(ctx, again, readyRoom, string(t), r.Name, uuid(r.ID))
+	return err
+}
+
+// Room implements chat.RoomStore.
+func (s *Store) Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return chat.Room{}, err
+	}
+	defer end()
+	r, found, err := s.room(ctx, t, name)
+	if err == nil && !found {
+		err = chat.ErrNotFound(chat.RoomEntity, name)
+	}
+	return r, err
+}
+
+func (s *Store) room(ctx context.Context, t chat.Tenant, name string) (chat.Room, bool, error) {
+	r := chat.Room{Name: name}
+	var claimedAt int64
+	var ready bool
+	found, err := s.db.row(ctx, selectRoom, []any{string(t), name}, into(&r.ID), &claimedAt, &ready,
+		&r.Creator.Login, &r.Creator.FirstName, &r.Creator.LastName, &r.Banner, &r.CreatedAt)
+	if err != nil || !found {
+		return chat.Room{}, false, err
+	}
+	if !ready {
+		if err := s.completeRoom(ctx, t, r, claimedAt); err != nil {
+			return chat.Room{}, false, err
+		}
+	}
+	return r, true, nil
+}
+
+// isRoom reports whether the room of that name still is this one.
+func (s *Store) isRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) (bool, error) {
+	var kept id.ID
+	found, err := s.db.row(ctx, selectRoomID, []any{string(t), r.Name}, into(&kept))
+	return found && kept == r.ID, err
+}
+
+// RoomsByName implements chat.RoomStore.
+func (s *Store) RoomsByName(ctx context.Context, t chat.Tenant, names []string) (map[string]chat.Room, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return s.roomsByName(ctx, t, distinct(names))
+}
+
+func (s *Store) roomsByName(ctx context.Context, t chat.Tenant, names []string) (map[string]chat.Room, error) {
+	rooms := make([]chat.Room, len(names))
+	there := make([]bool, len(names))
+	err := forEach(ctx, len(names), func(ctx context.Context, i int) (err error) {
+		rooms[i], there[i], err = s.room(ctx, t, names[i])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]chat.Room, len(names))
+	for i, r := range rooms {
+		if there[i] {
+			byName[r.Name] = r
+		}
+	}
+	return byName, nil
+}
+
+// Rooms implements chat.RoomStore.
+func (s *Store) Rooms(ctx context.Context, t chat.Tenant, after string, limit int) ([]chat.Room, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	list := s.db.lister(listRooms, t, true, after)
+	rooms := make([]chat.Room, 0, min(limit, 1000))
+	for len(rooms) < limit {
+		want := min(limit-len(rooms), pageRows)
+		page, err := list.next(ctx, want)
+		if err != nil {
+			return nil, err
+		}
+		names := make([]string, len(page))
+		for i, row := range page {
+			names[i] = row.name
+		}
+		byName, err := s.roomsByName(ctx, t, distinct(names))
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range page {
+			// A row of an earlier room of that name may still be there.
+			if r, ok := byName[row.name]; ok && r.ID == row.id {
+				rooms = append(rooms, r)
+			}
+		}
+		if len(page) < want {
+			break
+		}
+	}
+	return rooms, nil
+}
+
+// UpdateRoom implements chat.RoomStore.
+func (s *Store) UpdateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	updated, err := s.db.decide(ctx, again, updateRoom, r.Creator.FirstName, r.Creator.LastName, replacing(r.Banner),
+		string(t), r.Name, uuid(r.ID))
+	if err == nil && !updated {
+		err = chat.ErrNotFound(chat.RoomEntity, r.Name)
+	}
+	return err
+}
+
+func refOf(r chat.Room) chat.RoomRef { return chat.RoomRef{ID: r.ID, Name: r.Name} }

@@ -1,0 +1,216 @@
+package cassandra
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gocql/gocql"
+
+	"github.com/confab-chat/confab/schema"
+)
+
+// component is the partition of our versions in schema_versions.
+const component = "confab"
+
+const (
+	createKeyspace = `CREATE KEYSPACE IF NOT EXISTS %s WITH replication = {'class': 'NetworkTopologyStrategy', '%s': %d}`
+
+	// The two tables the migrations themselves need. Their ids are given, so that two servers
+	// that create them at the same moment create the same.
+	createVersions = `CREATE TABLE IF NOT EXISTS schema_versions (
+  component text, version int, checksum text, description text, applied_at timestamp,
+  PRIMARY KEY ((component), version)) WITH id = %s`
+	createLock = `CREATE TABLE IF NOT EXISTS schema_lock (
+  component text, owner uuid, PRIMARY KEY ((component))) WITH id = %s`
+
+	selectKeyspace   = `SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?`
+	selectTable      = `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'schema_versions'`
+	selectVersions   = `SELECT version, checksum FROM schema_versions WHERE component = ?`
+	selectOneVersion = `SELECT version FROM schema_versions WHERE component = ? LIMIT 1`
+	insertVersion    = `INSERT INTO schema_versions (component, version, checksum, description, applied_at) VALUES (?, ?, ?, ?, ?)`
+
+	insertLock = `INSERT INTO schema_lock (component, owner) VALUES (?, ?) IF NOT EXISTS USING TTL 60`
+	renewLock  = `UPDATE schema_lock USING TTL 60 SET owner = ? WHERE component = ? IF owner = ?`
+	deleteLock = `DELETE FROM schema_lock WHERE component = ? IF owner = ?`
+	selectLock = `SELECT owner FROM schema_lock WHERE component = ?`
+)
+
+// migration is one version of the schema.
+type migration struct {
+	Version     int    `json:"version"`
+	File        string `json:"file"`
+	Description string `json:"description"`
+
+	text     string
+	checksum string // SHA-256 of text
+}
+
+// migrations returns those of the program, in order.
+func migrations() ([]migration, error) {
+	dir, err := fs.Sub(schema.Cassandra, "cassandra")
+	if err != nil {
+		return nil, err
+	}
+	return readMigrations(dir)
+}
+
+func readMigrations(dir fs.FS) ([]migration, error) {
+	b, err := fs.ReadFile(dir, "manifest.json")
+	if err != nil {
+		return nil, err
+	}
+	var manifest struct {
+		Versions []migration `json:"versions"`
+	}
+	if err := json.Unmarshal(b, &manifest); err != nil {
+		return nil, fmt.Errorf("manifest.json: %w", err)
+	}
+	for i := range manifest.Versions {
+		m := &manifest.Versions[i]
+		if m.Version != i+1 {
+			return nil, fmt.Errorf("manifest.json: version %d stands where %d should", m.Version, i+1)
+		}
+		b, err := fs.ReadFile(dir, path.Clean(m.File))
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(b)
+		m.text, m.checksum = string(b), hex.EncodeToString(sum[:])
+	}
+	return manifest.Versions, nil
+}
+
+// statements splits CQL where a line ends with a semicolon, comments left out.
+func statements(text string) []string {
+	var all []string
+	var current []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, " \r\n")
+		if strings.HasPrefix(strings.TrimSpace(line), "--") || line == "" {
+			continue
+		}
+		last := strings.HasSuffix(line, ";")
+		current = append(current, strings.TrimSuffix(line, ";"))
+		if last {
+			all = append(all, strings.Join(current, "\n"))
+			current = nil
+		}
+	}
+	return all
+}
+
+// SchemaStatus compares a keyspace with what this program knows.
+type SchemaStatus struct {
+	Known   int // the newest version this program has
+	Applied int // the newest version of the keyspace; 0 if it is missing or empty
+}
+
+// Current reports whether the keyspace has what this program needs, no more, no less.
+func (s SchemaStatus) Current() bool { return s.Known == s.Applied }
+
+// Check reads the state of the keyspace and changes nothing. The errors are those of a
+// cluster that does not answer, and of a keyspace that this program must not use: one
+// with a newer schema or with other versions of ours.
+func Check(ctx context.Context, c Config, log *slog.Logger) (SchemaStatus, error) {
+	m, err := newMigrator(ctx, c, log)
+	if err != nil {
+		return SchemaStatus{}, err
+	}
+	defer m.close()
+	return m.check(ctx)
+}
+
+// Apply creates the keyspace if it is missing and applies the versions it lacks. It only
+// adds, may run from many servers at once, and can be repeated after a failure.
+func Apply(ctx context.Context, c Config, log *slog.Logger) (SchemaStatus, error) {
+	m, err := newMigrator(ctx, c, log)
+	if err != nil {
+		return SchemaStatus{}, err
+	}
+	defer m.close()
+	return m.apply(ctx)
+}
+
+// Print writes the CQL of a new keyspace: what Apply does, for those who want to do it by hand.
+func Print(w io.Writer, c Config) error {
+	all, err := migrations()
+	if err != nil {
+		return err
+	}
+	dc := c.DC
+	if dc == "" {
+		dc = "datacenter1"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, createKeyspace+";\nUSE %s;\n\n", c.Keyspace, dc, max(c.RF, 1), c.Keyspace)
+	fmt.Fprintf(&b, createVersions+";\n"+createLock+";\n\n", tableID(c.Keyspace, "schema_versions"), tableID(c.Keyspace, "schema_lock"))
+	for _, m := range all {
+		fmt.Fprintf(&b, "-- Version %d: %s.\n\n%s\nINSERT INTO schema_versions (component, version, checksum, description, applied_at)\n"+
+			"VALUES ('%s', %d, '%s', '%s', toTimestamp(now()));\n\n", m.Version, m.Description, m.text, component, m.Version, m.checksum, m.Description)
+	}
+	_, err = io.WriteString(w, b.String())
+	return err
+}
+
+// tableID is the id of one of the migrations' own tables: a function of its name.
+func tableID(keyspace, table string) gocql.UUID {
+	sum := sha256.Sum256([]byte(component + "." + keyspace + "." + table))
+	sum[6] = sum[6]&0x0f | 0x50 // version 5, a name's hash
+	sum[8] = sum[8]&0x3f | 0x80
+	return gocql.UUID(sum[:16])
+}
+
+// prepareSchema is what Open does about the schema.
+func prepareSchema(ctx context.Context, c Config, o Options) error {
+	if !o.KeepSchema {
+		_, err := Apply(ctx, c, o.Log)
+		return err
+	}
+	status, err := Check(ctx, c, o.Log)
+	if err == nil && !status.Current() {
+		err = fmt.Errorf("the Cassandra keyspace %s has schema version %d and version %d is needed: run `confab schema apply`",
+			c.Keyspace, status.Applied, status.Known)
+	}
+	return err
+}
+
+// verify compares the versions of a keyspace with ours.
+func verify(keyspace string, known []migration, applied map[int]string) (SchemaStatus, error) {
+	s := SchemaStatus{Known: len(known)}
+	versions := make([]int, 0, len(applied))
+	for v := range applied {
+		versions = append(versions, v)
+	}
+	slices.Sort(versions)
+	for _, v := range versions {
+		if v > len(known) {
+			return s, fmt.Errorf("the Cassandra keyspace %s has schema version %d, newer than version %d of this program: use a newer program",
+				keyspace, versions[len(versions)-1], len(known))
+		}
+		if v != s.Applied+1 {
+			return s, fmt.Errorf("the Cassandra keyspace %s has schema version %d without version %d", keyspace, v, s.Applied+1)
+		}
+		if applied[v] != known[v-1].checksum {
+			return s, fmt.Errorf("schema version %d of the Cassandra keyspace %s is not the one of this program (checksum %.12s, not %.12s)",
+				v, keyspace, applied[v], known[v-1].checksum)
+		}
+		s.Applied = v
+	}
+	return s, nil
+}
+
+var errLostLock = errors.New("the lock on the schema was lost; try again")
+
+// schemaTimeout is what a change of the schema may take, agreement of all nodes included.
+const schemaTimeout = 60 * time.Second

@@ -1,0 +1,107 @@
+package cassandra
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/gocql/gocql/lz4"
+)
+
+// connect opens a session with the keyspace, or with none if it is empty. The data
+// centre must be known.
+func connect(ctx context.Context, c Config, keyspace, dc string, log *slog.Logger) (*gocql.Session, error) {
+	cluster := newCluster(c, log)
+	cluster.Keyspace = keyspace
+	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(
+		gocql.DCAwareRoundRobinPolicy(dc), gocql.ShuffleReplicas())
+	return createSession(ctx, cluster)
+}
+
+func newCluster(c Config, log *slog.Logger) *gocql.ClusterConfig {
+	cluster := gocql.NewCluster(c.Hosts...)
+	// Peers announce no port of their own in protocol 4; they have that of the first host.
+	if _, port, err := net.SplitHostPort(c.Hosts[0]); err == nil {
+		cluster.Port, _ = strconv.Atoi(port)
+	}
+	if c.User != "" {
+		cluster.Authenticator = gocql.PasswordAuthenticator{Username: c.User, Password: c.Password}
+	}
+	cluster.ProtoVersion = 4
+	cluster.Compressor = lz4.LZ4Compressor{}
+	cluster.Consistency = c.Consistency
+	cluster.SerialConsistency = gocql.LocalSerial
+	cluster.Timeout = c.Timeout
+	cluster.ConnectTimeout = min(c.Timeout, 5*time.Second)
+	cluster.RetryPolicy = nil // each statement says its own
+	// A node that went away is tried again every second: it costs one connection attempt.
+	cluster.ReconnectInterval = time.Second
+	cluster.ReconnectionPolicy = &gocql.ConstantReconnectionPolicy{MaxRetries: 1, Interval: 100 * time.Millisecond}
+	cluster.Logger = driverLog{log}
+	return cluster
+}
+
+// createSession honours ctx, which the driver does not: a session that comes too late is closed.
+func createSession(ctx context.Context, cluster *gocql.ClusterConfig) (*gocql.Session, error) {
+	type result struct {
+		session *gocql.Session
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() {
+		s, err := cluster.CreateSession()
+		done <- result{s, err}
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil {
+			return nil, fmt.Errorf("cannot connect to Cassandra at %s: %w", strings.Join(cluster.Hosts, ", "), r.err)
+		}
+		return r.session, nil
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.session != nil {
+				r.session.Close()
+			}
+		}()
+		return nil, fmt.Errorf("cannot connect to Cassandra at %s: %w", strings.Join(cluster.Hosts, ", "), ctx.Err())
+	}
+}
+
+const selectLocalDC = `SELECT data_center FROM system.local`
+
+// localDC returns the data centre of c, or asks a host for its own.
+func localDC(ctx context.Context, c Config, log *slog.Logger) (string, error) {
+	if c.DC != "" {
+		return c.DC, nil
+	}
+	cluster := newCluster(c, log)
+	cluster.NumConns = 1
+	cluster.DisableInitialHostLookup = true
+	s, err := createSession(ctx, cluster)
+	if err != nil {
+		return "", err
+	}
+	defer s.Close()
+	var dc string
+	if err := s.Query(selectLocalDC).WithContext(ctx).Consistency(gocql.One).RetryPolicy(retryIdempotent{}).Scan(&dc); err != nil {
+		return "", fmt.Errorf("cannot read Cassandra's local data centre: %w", err)
+	}
+	return dc, nil
+}
+
+// driverLog writes what the driver says to the log, as details.
+type driverLog struct{ log *slog.Logger }
+
+func (l driverLog) Print(v ...any)            { l.write(fmt.Sprint(v...)) }
+func (l driverLog) Printf(f string, v ...any) { l.write(fmt.Sprintf(f, v...)) }
+func (l driverLog) Println(v ...any)          { l.write(fmt.Sprintln(v...)) }
+
+func (l driverLog) write(s string) {
+	l.log.Debug("cassandra driver", "message", strings.TrimSpace(s))
+}

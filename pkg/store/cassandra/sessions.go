@@ -1,0 +1,169 @@
+package cassandra
+
+import (
+	"context"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+const (
+	insertSession = `INSERT INTO sessions (hash, tenant, login, series, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?) USING TTL ?`
+	selectSession = `SELECT tenant, login, series, created_at, expires_at FROM sessions WHERE hash = ?`
+	deleteSession = `DELETE FROM sessions USING TIMESTAMP ? WHERE hash = ?`
+
+	insertSessionOfUser = `INSERT INTO sessions_by_user (tenant, login, hash) VALUES (?, ?, ?) USING TTL ?`
+	listSessionsOfUser  = `SELECT hash FROM sessions_by_user WHERE tenant = ? AND login = ? AND hash > ? LIMIT ?`
+	deleteSessionOfUser = `DELETE FROM sessions_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ? AND hash = ?`
+)
+
+// maxTTL is the longest time Cassandra lets a row live: 20 years.
+const maxTTL = 630_720_000
+
+// ttl returns the seconds a row that is over at t has to be kept; 0 if t is over. Cassandra
+// counts from the second the write began in, so it is one or two more than are left.
+func (s *Store) ttl(t time.Time) int {
+	if s.over(t) {
+		return 0
+	}
+	return int(min(t.Sub(s.now())/time.Second+2, maxTTL))
+}
+
+func (s *Store) over(expiresAt time.Time) bool { return !expiresAt.After(s.now()) }
+
+// PutSession implements auth.SessionStore.
+func (s *Store) PutSession(ctx context.Context, session auth.Session) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return s.putSession(ctx, session)
+}
+
+func (s *Store) putSession(ctx context.Context, session auth.Session) error {
+	ttl := s.ttl(session.ExpiresAt)
+	if ttl == 0 {
+		return s.deleteSession(ctx, session)
+	}
+	if err := s.db.exec(ctx, insertSessionOfUser, string(session.Tenant), session.Login, session.Hash[:], ttl); err != nil {
+		return err
+	}
+	return s.db.exec(ctx, insertSession, session.Hash[:], string(session.Tenant), session.Login, session.Series[:],
+		session.CreatedAt.UTC(), session.ExpiresAt.UTC(), ttl)
+}
+
+// Session implements auth.SessionStore.
+func (s *Store) Session(ctx context.Context, h auth.Hash) (auth.Session, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return auth.Session{}, err
+	}
+	defer end()
+	session, found, err := s.session(ctx, h)
+	if err == nil && !found {
+		err = notKept("session")
+	}
+	return session, err
+}
+
+// session returns a live session.
+func (s *Store) session(ctx context.Context, h auth.Hash) (auth.Session, bool, error) {
+	session := auth.Session{Hash: h}
+	var series []byte
+	found, err := s.db.row(ctx, selectSession, []any{h[:]}, (*string)(&session.Tenant), &session.Login,
+		&series, &session.CreatedAt, &session.ExpiresAt)
+	if err != nil || !found || s.over(session.ExpiresAt) {
+		return auth.Session{}, false, err
+	}
+	copy(session.Series[:], series)
+	return session, true, nil
+}
+
+func notKept(what string) error {
+	return &chat.Error{Kind: chat.NotFound, Message: "there is no such " + what}
+}
+
+// ExtendSession implements auth.SessionStore. A deletion that happens between the
+// read and the write is dated ahead of the write.
+func (s *Store) ExtendSession(ctx context.Context, h auth.Hash, expiresAt time.Time) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	session, found, err := s.session(ctx, h)
+	if err != nil || !found {
+		return err
+	}
+	session.ExpiresAt = expiresAt
+	return s.putSession(ctx, session)
+}
+
+// DeleteSession implements auth.SessionStore.
+func (s *Store) DeleteSession(ctx context.Context, h auth.Hash) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	session, _, err := s.session(ctx, h)
+	if err != nil {
+		return err
+	}
+	session.Hash = h
+	return s.deleteSession(ctx, session)
+}
+
+func (s *Store) deleteSession(ctx context.Context, session auth.Session) error {
+	if err := s.db.exec(ctx, deleteSession, s.forGood(), session.Hash[:]); err != nil {
+		return err
+	}
+	return s.db.exec(ctx, deleteSessionOfUser, s.forGood(), string(session.Tenant), session.Login, session.Hash[:])
+}
+
+// SessionsOf implements auth.SessionStore.
+func (s *Store) SessionsOf(ctx context.Context, t chat.Tenant, login string, limit int) ([]auth.Session, error) {
+	return ofUser(ctx, s, listSessionsOfUser, t, login, limit, s.session)
+}
+
+// ofUser reads an index of hashes and what they stand for, as far as it is there.
+func ofUser[T any](ctx context.Context, s *Store, statement string, t chat.Tenant, login string, limit int,
+	get func(context.Context, auth.Hash) (T, bool, error)) ([]T, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var out []T
+	for after := []byte{}; len(out) < limit; {
+		want := min(limit-len(out), pageRows)
+		var hashes []auth.Hash
+		var hash []byte
+		err := s.db.rows(ctx, want, func() { hashes = append(hashes, auth.Hash(hash)) }, statement,
+			[]any{string(t), login, after, want}, &hash)
+		if err != nil {
+			return nil, err
+		}
+		things := make([]T, len(hashes))
+		there := make([]bool, len(hashes))
+		err = forEach(ctx, len(hashes), func(ctx context.Context, i int) (err error) {
+			things[i], there[i], err = get(ctx, hashes[i])
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i, thing := range things {
+			if there[i] {
+				out = append(out, thing)
+			}
+		}
+		if len(hashes) < want {
+			break
+		}
+		after = hashes[len(hashes)-1][:]
+	}
+	return out, nil
+}

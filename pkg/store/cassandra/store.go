@@ -1,0 +1,154 @@
+package cassandra
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/store"
+)
+
+// Options are what a Store takes from its surroundings. All are optional.
+type Options struct {
+	Log *slog.Logger
+	// Now is the clock; time.Now if nil.
+	Now func() time.Time
+	// KeepSchema makes Open refuse a keyspace that is missing or behind, instead of creating or upgrading it.
+	KeepSchema bool
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Store is a store.Store in a Cassandra keyspace.
+type Store struct {
+	db  *db
+	log *slog.Logger
+	now func() time.Time
+
+	// widths tells the buckets of a log.
+	widths func(chat.Log) id.Widths
+	// indexed holds the buckets whose index row is known to be written.
+	indexed *otter.Cache[bucketOf, struct{}]
+	// newest holds the newest bucket of a log's index when it was read, ahead those
+	// after now that this server wrote to.
+	newest, ahead *otter.Cache[chat.Log, id.Bucket]
+
+	mu     sync.Mutex
+	closed bool
+	calls  sync.WaitGroup
+}
+
+// remembered is how many logs and buckets a server keeps in mind, some 10 MB.
+const remembered = 50_000
+
+var _ store.Store = (*Store)(nil)
+
+// Open connects to the cluster and brings the keyspace up to the schema this
+// program knows. It fails with a clear error when the cluster does not answer before
+// ctx ends, and when the keyspace has a schema newer than this program; to try again
+// after the former makes sense.
+func Open(ctx context.Context, c Config, o Options) (*Store, error) {
+	o = o.withDefaults()
+	dc, err := localDC(ctx, c, o.Log)
+	if err != nil {
+		return nil, notOpened(err)
+	}
+	c.DC = dc
+	if err := prepareSchema(ctx, c, o); err != nil {
+		return nil, notOpened(err)
+	}
+	session, err := connect(ctx, c, c.Keyspace, dc, o.Log)
+	if err != nil {
+		return nil, notOpened(err)
+	}
+	s := &Store{
+		db:      &db{session: session, consistency: c.Consistency, timeout: c.Timeout},
+		log:     o.Log,
+		now:     o.Now,
+		widths:  func(chat.Log) id.Widths { return id.DefaultWidths },
+		indexed: otter.Must(&otter.Options[bucketOf, struct{}]{MaximumSize: remembered}),
+		newest:  otter.Must(&otter.Options[chat.Log, id.Bucket]{MaximumSize: remembered}),
+		ahead:   otter.Must(&otter.Options[chat.Log, id.Bucket]{MaximumSize: remembered}),
+	}
+	if err := s.Ping(ctx); err != nil {
+		session.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// notOpened tells a cluster that does not answer, which may pass, from what will not.
+func notOpened(err error) error {
+	if unavailable(err) && !chat.IsKind(err, chat.Unavailable) {
+		return chat.ErrUnavailable(err)
+	}
+	return err
+}
+
+// Ping implements store.Store with a read of the cluster's own small table, and of
+// our keyspace.
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	var version int
+	_, err = s.db.row(ctx, selectOneVersion, []any{component}, &version)
+	return err
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	again := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	s.calls.Wait()
+	if !again {
+		s.db.session.Close()
+	}
+	return nil
+}
+
+// begin starts a call: it counts for Close until end is called, and has a deadline.
+func (s *Store) begin(ctx context.Context) (_ context.Context, end func(), err error) {
+	if err := s.enter(); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := s.db.bounded(ctx)
+	return ctx, func() { cancel(); s.calls.Done() }, nil
+}
+
+// beginLong is begin for calls that take as long as there is work: each of their
+// statements has a deadline of its own.
+func (s *Store) beginLong(ctx context.Context) (_ context.Context, end func(), err error) {
+	if err := s.enter(); err != nil {
+		return nil, nil, err
+	}
+	return ctx, s.calls.Done, nil
+}
+
+func (s *Store) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed
+	}
+	s.calls.Add(1)
+	return nil
+}

@@ -1,0 +1,167 @@
+package cassandra
+
+import (
+	"context"
+
+	"github.com/gocql/gocql"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+const (
+	insertToken = `INSERT INTO tokens (hash, tenant, login, expires_at) VALUES (?, ?, ?, ?) USING TTL ?`
+	selectToken = `SELECT tenant, login, expires_at FROM tokens WHERE hash = ?`
+	deleteToken = `DELETE FROM tokens WHERE hash = ?`
+
+	insertTokenOfUser = `INSERT INTO tokens_by_user (tenant, login, hash) VALUES (?, ?, ?) USING TTL ?`
+	listTokensOfUser  = `SELECT hash FROM tokens_by_user WHERE tenant = ? AND login = ? AND hash > ? LIMIT ?`
+	deleteTokenOfUser = `DELETE FROM tokens_by_user WHERE tenant = ? AND login = ? AND hash = ?`
+
+	insertRole = `INSERT INTO roles (tenant, login, role) VALUES (?, ?, ?)`
+	deleteRole = `DELETE FROM roles WHERE tenant = ? AND login = ? AND role = ?`
+	listRoles  = `SELECT role FROM roles WHERE tenant = ? AND login = ?`
+
+	insertSecret = `INSERT INTO secrets (name, claim, value) VALUES (?, ?, ?) IF NOT EXISTS`
+	selectSecret = `SELECT claim, value FROM secrets WHERE name = ?`
+)
+
+// PutToken implements auth.TokenStore.
+func (s *Store) PutToken(ctx context.Context, a auth.APIToken) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	ttl := 0 // no end
+	expiresAt := any(gocql.UnsetValue)
+	if !a.ExpiresAt.IsZero() {
+		expiresAt = a.ExpiresAt.UTC()
+		if ttl = s.ttl(a.ExpiresAt); ttl == 0 {
+			return s.deleteToken(ctx, a)
+		}
+	}
+	if err := s.db.exec(ctx, insertTokenOfUser, string(a.Tenant), a.Login, a.Hash[:], ttl); err != nil {
+		return err
+	}
+	return s.db.exec(ctx, insertToken, a.Hash[:], string(a.Tenant), a.Login, expiresAt, ttl)
+}
+
+// Token implements auth.TokenStore.
+func (s *Store) Token(ctx context.Context, h auth.Hash) (auth.APIToken, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return auth.APIToken{}, err
+	}
+	defer end()
+	a, found, err := s.token(ctx, h)
+	if err == nil && !found {
+		err = notKept("token")
+	}
+	return a, err
+}
+
+// token returns a live token.
+func (s *Store) token(ctx context.Context, h auth.Hash) (auth.APIToken, bool, error) {
+	a := auth.APIToken{Hash: h}
+	found, err := s.db.row(ctx, selectToken, []any{h[:]}, (*string)(&a.Tenant), &a.Login, &a.ExpiresAt)
+	if err != nil || !found || !a.ExpiresAt.IsZero() && s.over(a.ExpiresAt) {
+		return auth.APIToken{}, false, err
+	}
+	return a, true, nil
+}
+
+// DeleteToken implements auth.TokenStore.
+func (s *Store) DeleteToken(ctx context.Context, h auth.Hash) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	a, _, err := s.token(ctx, h)
+	if err != nil {
+		return err
+	}
+	a.Hash = h
+	return s.deleteToken(ctx, a)
+}
+
+func (s *Store) deleteToken(ctx context.Context, a auth.APIToken) error {
+	if err := s.db.exec(ctx, deleteToken, a.Hash[:]); err != nil {
+		return err
+	}
+	return s.db.exec(ctx, deleteTokenOfUser, string(a.Tenant), a.Login, a.Hash[:])
+}
+
+// TokensOf implements auth.TokenStore.
+func (s *Store) TokensOf(ctx context.Context, t chat.Tenant, login string, limit int) ([]auth.APIToken, error) {
+	return ofUser(ctx, s, listTokensOfUser, t, login, limit, s.token)
+}
+
+// GrantRole implements auth.RoleStore.
+func (s *Store) GrantRole(ctx context.Context, t chat.Tenant, login, role string) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return s.db.exec(ctx, insertRole, string(t), login, role)
+}
+
+// RevokeRole implements auth.RoleStore.
+func (s *Store) RevokeRole(ctx context.Context, t chat.Tenant, login, role string) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return s.db.exec(ctx, deleteRole, string(t), login, role)
+}
+
+// Roles implements auth.RoleStore.
+func (s *Store) Roles(ctx context.Context, t chat.Tenant, login string) ([]string, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var all []string
+	var role string
+	err = s.db.rows(ctx, pageRows, func() { all = append(all, role) }, listRoles, []any{string(t), login}, &role)
+	return all, err
+}
+
+// Secret implements auth.SecretStore.
+func (s *Store) Secret(ctx context.Context, name string, candidate []byte) ([]byte, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var claim gocql.UUID
+	var value []byte
+	if found, err := s.db.row(ctx, selectSecret, []any{name}, &claim, &value); err != nil || found {
+		return value, err
+	}
+	if candidate == nil {
+		candidate = []byte{}
+	}
+	own := gocql.MustRandomUUID()
+	look := func(ctx context.Context) (standing, error) {
+		found, err := s.db.decided(ctx, selectSecret, []any{name}, &claim, &value)
+		switch {
+		case err != nil || !found:
+			return open, err
+		case claim == own:
+			return mine, nil
+		default:
+			return lost, nil
+		}
+	}
+	claimed, err := s.db.decide(ctx, look, insertSecret, name, own, candidate)
+	if err != nil || claimed {
+		return candidate, err
+	}
+	_, err = s.db.decided(ctx, selectSecret, []any{name}, &claim, &value)
+	return value, err
+}

@@ -1,0 +1,197 @@
+package cassandra
+
+import (
+	"context"
+
+	"github.com/gocql/gocql"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+const (
+	insertUser = `INSERT INTO users (tenant, login, claim, first_name, last_name, email, bio, created_at, password_hash, deleted)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, false) IF NOT EXISTS`
+	selectUserClaim = `SELECT claim FROM users WHERE tenant = ? AND login = ?`
+	selectUser      = `SELECT first_name, last_name, email, bio, created_at, password_hash, deleted FROM users WHERE tenant = ? AND login = ?`
+	updateProfile   = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ? WHERE tenant = ? AND login = ? IF deleted = false`
+	updatePassword  = `UPDATE users SET password_hash = ? WHERE tenant = ? AND login = ? IF deleted = false`
+	markUserDeleted = `UPDATE users SET deleted = true, claim = null, first_name = null, last_name = null, email = null, bio = null,
+created_at = null, password_hash = null WHERE tenant = ? AND login = ? IF deleted = false`
+
+	insertUserIndex = `INSERT INTO users_by_tenant (tenant, shard, login) VALUES (?, ?, ?)`
+	deleteUserIndex = `DELETE FROM users_by_tenant WHERE tenant = ? AND shard = ? AND login = ?`
+	listUsers       = `SELECT login FROM users_by_tenant WHERE tenant = ? AND shard = ? AND login > ? LIMIT ?`
+)
+
+// CreateUser implements chat.UserStore.
+func (s *Store) CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	// The index first: a login without a user is skipped, a user without it would be hidden.
+	if err := s.db.exec(ctx, insertUserIndex, string(t), shardOf(u.Login), u.Login); err != nil {
+		return err
+	}
+	claim := gocql.MustRandomUUID()
+	look := func(ctx context.Context) (standing, error) {
+		var kept gocql.UUID
+		found, err := s.db.decided(ctx, selectUserClaim, []any{string(t), u.Login}, &kept)
+		switch {
+		case err != nil || !found:
+			return open, err
+		case kept == claim:
+			return mine, nil
+		default:
+			return lost, nil
+		}
+	}
+	claimed, err := s.db.decide(ctx, look, insertUser, string(t), u.Login, claim, u.FirstName, u.LastName,
+		optional(u.Email), optional(u.Bio), u.CreatedAt.UTC(), u.PasswordHash)
+	if err == nil && !claimed {
+		err = chat.ErrExists(chat.UserEntity, u.Login)
+	}
+	return err
+}
+
+// User implements chat.UserStore.
+func (s *Store) User(ctx context.Context, t chat.Tenant, login string) (chat.User, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return chat.User{}, err
+	}
+	defer end()
+	u, found, err := s.user(ctx, t, login)
+	if err == nil && !found {
+		err = chat.ErrNotFound(chat.UserEntity, login)
+	}
+	return u, err
+}
+
+func (s *Store) user(ctx context.Context, t chat.Tenant, login string) (chat.User, bool, error) {
+	u := chat.User{Person: chat.Person{Login: login}}
+	found, err := s.db.row(ctx, selectUser, []any{string(t), login},
+		&u.FirstName, &u.LastName, &u.Email, &u.Bio, &u.CreatedAt, &u.PasswordHash, &u.Deleted)
+	if err != nil || !found {
+		return chat.User{}, false, err
+	}
+	return u, true, nil
+}
+
+// UsersByLogin implements chat.UserStore.
+func (s *Store) UsersByLogin(ctx context.Context, t chat.Tenant, logins []string) (map[string]chat.User, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return s.usersByLogin(ctx, t, distinct(logins))
+}
+
+func (s *Store) usersByLogin(ctx context.Context, t chat.Tenant, logins []string) (map[string]chat.User, error) {
+	users := make([]chat.User, len(logins))
+	live := make([]bool, len(logins))
+	err := forEach(ctx, len(logins), func(ctx context.Context, i int) error {
+		u, found, err := s.user(ctx, t, logins[i])
+		users[i], live[i] = u, found && !u.Deleted
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	byLogin := make(map[string]chat.User, len(logins))
+	for i, u := range users {
+		if live[i] {
+			byLogin[u.Login] = u
+		}
+	}
+	return byLogin, nil
+}
+
+// Users implements chat.UserStore.
+func (s *Store) Users(ctx context.Context, t chat.Tenant, after string, limit int) ([]chat.Person, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	list := s.db.lister(listUsers, t, false, after)
+	people := make([]chat.Person, 0, min(limit, 1000))
+	for len(people) < limit {
+		want := min(limit-len(people), pageRows)
+		page, err := list.next(ctx, want)
+		if err != nil {
+			return nil, err
+		}
+		logins := make([]string, len(page))
+		for i, row := range page {
+			logins[i] = row.name
+		}
+		users, err := s.usersByLogin(ctx, t, logins)
+		if err != nil {
+			return nil, err
+		}
+		for _, login := range logins {
+			if u, ok := users[login]; ok {
+				people = append(people, u.Person)
+			}
+		}
+		if len(page) < want {
+			break
+		}
+	}
+	return people, nil
+}
+
+// pageRows is how many rows of an index are looked up at a time.
+const pageRows = 500
+
+// UpdateProfile implements chat.UserStore.
+func (s *Store) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User) error {
+	return s.changeUser(ctx, t, u.Login, updateProfile, u.FirstName, u.LastName, replacing(u.Email), replacing(u.Bio), string(t), u.Login)
+}
+
+// SetPasswordHash implements chat.UserStore.
+func (s *Store) SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash string) error {
+	return s.changeUser(ctx, t, login, updatePassword, hash, string(t), login)
+}
+
+// changeUser runs a change that may be applied twice, so a lost answer means: once more.
+func (s *Store) changeUser(ctx context.Context, t chat.Tenant, login, statement string, args ...any) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	changed, err := s.db.decide(ctx, again, statement, args...)
+	if err == nil && !changed {
+		err = chat.ErrNotFound(chat.UserEntity, login)
+	}
+	return err
+}
+
+// again is the look of transactions that may be applied twice.
+func again(context.Context) (standing, error) { return open, nil }
+
+// DeleteUser implements chat.UserStore.
+func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	marked, err := s.db.decide(ctx, again, markUserDeleted, string(t), login)
+	if err != nil {
+		return err
+	}
+	if !marked {
+		if _, found, err := s.user(ctx, t, login); err != nil || !found {
+			if err == nil {
+				err = chat.ErrNotFound(chat.UserEntity, login)
+			}
+			return err
+		}
+	}
+	return s.db.exec(ctx, deleteUserIndex, string(t), shardOf(login), login)
+}
