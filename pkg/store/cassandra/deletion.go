@@ -119,7 +119,7 @@ func (s *Store) Sweeps(ctx context.Context, limit int) ([]chat.Sweep, error) {
 	return all, nil
 }
 
-// SweepRoom implements chat.Sweeper. Idempotency keys have no list: they expire.
+// SweepRoom implements chat.Sweeper.
 func (s *Store) SweepRoom(ctx context.Context, sweep chat.Sweep, progress func(removed int)) error {
 	ctx, end, err := s.beginLong(ctx)
 	if err != nil {
@@ -152,6 +152,13 @@ func (s *Store) SweepRoom(ctx context.Context, sweep chat.Sweep, progress func(r
 		return err
 	}
 	log := chat.Log{Tenant: sweep.Tenant, ID: sweep.Room.ID}
+	if err := s.sweepKeys(ctx, log, count); err != nil {
+		return err
+	}
+	return s.sweepMessages(ctx, log, count)
+}
+
+func (s *Store) sweepMessages(ctx context.Context, log chat.Log, count func(int)) error {
 	for from := maxBucket; ; {
 		buckets, err := s.bucketsBefore(ctx, log, from, indexWindow)
 		if err != nil {

@@ -15,7 +15,17 @@ const (
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS USING TTL ?`
 	selectKey = `SELECT message_id, content_sha256, author_first_name, author_last_name, system FROM idempotency_keys
 WHERE tenant = ? AND log_id = ? AND login = ? AND key = ?`
+	deleteKey = `DELETE FROM idempotency_keys WHERE tenant = ? AND log_id = ? AND login = ? AND key = ? IF EXISTS`
+
+	insertKeyOfLog  = `INSERT INTO keys_by_log (tenant, log_id, window, login, key) VALUES (?, ?, ?, ?, ?) USING TTL ?`
+	listKeysOfLog   = `SELECT login, key FROM keys_by_log WHERE tenant = ? AND log_id = ? AND window = ? AND (login, key) > (?, ?) LIMIT ?`
+	deleteKeysOfLog = `DELETE FROM keys_by_log WHERE tenant = ? AND log_id = ? AND window = ?`
 )
+
+// keyWindow is the span of time whose keys of a log are listed in one partition.
+const keyWindow = 6 * time.Hour
+
+func keyWindowOf(t time.Time) int64 { return t.Truncate(keyWindow).UnixMilli() }
 
 // keySeconds is KeyLifetime and an hour for clocks that differ.
 const keySeconds = int(chat.KeyLifetime/time.Second) + 3600
@@ -47,8 +57,15 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.M
 		}
 	}
 	for {
-		done, err := s.db.decide(ctx, look, insertKey, string(l.Tenant), uuid(l.ID), m.Author.Login, key,
-			uuid(m.ID), hash[:], m.Author.FirstName, m.Author.LastName, m.System, keySeconds)
+		var done bool
+		err := forEach(ctx, 2, func(ctx context.Context, i int) (err error) {
+			if i == 0 {
+				return s.db.exec(ctx, insertKeyOfLog, string(l.Tenant), uuid(l.ID), keyWindowOf(s.now()), m.Author.Login, key, keySeconds)
+			}
+			done, err = s.db.decide(ctx, look, insertKey, string(l.Tenant), uuid(l.ID), m.Author.Login, key,
+				uuid(m.ID), hash[:], m.Author.FirstName, m.Author.LastName, m.System, keySeconds)
+			return err
+		})
 		if err != nil {
 			return chat.Message{}, false, err
 		}
@@ -89,4 +106,40 @@ func (s *Store) key(ctx context.Context, l chat.Log, login, key string) (claimed
 		into(&of), &c.hash, &c.message.Author.FirstName, &c.message.Author.LastName, &c.message.System)
 	c.message.ID = of
 	return c, found, err
+}
+
+// sweepKeys removes the keys of a log that have not expired.
+func (s *Store) sweepKeys(ctx context.Context, l chat.Log, count func(int)) error {
+	first := s.now().Add(-time.Duration(keySeconds) * time.Second)
+	for at := first; !at.After(s.now().Add(keyWindow)); at = at.Add(keyWindow) {
+		if err := s.sweepKeyWindow(ctx, l, keyWindowOf(at), count); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) sweepKeyWindow(ctx context.Context, l chat.Log, window int64, count func(int)) error {
+	type name struct{ login, key string }
+	for after := (name{}); ; {
+		var names []name
+		var n name
+		err := s.db.rows(ctx, pageRows, func() { names = append(names, n) }, listKeysOfLog,
+			[]any{string(l.Tenant), uuid(l.ID), window, after.login, after.key, pageRows}, &n.login, &n.key)
+		if err != nil || len(names) == 0 && after == (name{}) {
+			return err
+		}
+		err = forEach(ctx, len(names), func(ctx context.Context, i int) error {
+			_, err := s.db.decide(ctx, again, deleteKey, string(l.Tenant), uuid(l.ID), names[i].login, names[i].key)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		count(len(names))
+		if len(names) < pageRows {
+			return s.db.exec(ctx, deleteKeysOfLog, string(l.Tenant), uuid(l.ID), window)
+		}
+		after = names[len(names)-1]
+	}
 }

@@ -172,6 +172,10 @@ func (s *Store) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login str
 		return false, err
 	}
 	defer end()
+	// What a deleted room leaves behind is nobody's participation any more.
+	if there, err := s.isRoom(ctx, t, refOf(r)); err != nil || !there {
+		return false, notThere(err, r)
+	}
 	return s.leave(ctx, t, r, login)
 }
 
