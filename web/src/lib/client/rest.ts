@@ -1,0 +1,236 @@
+import { ApiError, errorOf } from './errors'
+import type {
+  Message,
+  MessagePage,
+  NewUser,
+  PageQuery,
+  ProfileChange,
+  Room,
+  RoomPage,
+  RoomState,
+  User,
+} from './types'
+
+export interface ChatApiOptions {
+  /** Default `/api/chat/v1`. */
+  base?: string
+  fetch?: typeof fetch
+  /** Called for each 401 outside of login: the session is over. */
+  onUnauthenticated?: () => void
+}
+
+interface Sending {
+  method?: string
+  body?: unknown
+  headers?: Record<string, string>
+  query?: Record<string, string | number | undefined>
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * The chat API over REST. The session is a cookie, so that one browser (or one
+ * cookie jar of `fetch`) is one user. Every method rejects with an ApiError.
+ */
+export class ChatApi {
+  readonly base: string
+  private readonly fetch: typeof fetch
+  onUnauthenticated: () => void
+
+  constructor(options: ChatApiOptions = {}) {
+    this.base = options.base ?? '/api/chat/v1'
+    this.fetch = options.fetch ?? ((...args) => globalThis.fetch(...args))
+    this.onUnauthenticated = options.onUnauthenticated ?? (() => {})
+  }
+
+  // Users and sessions
+
+  signUp(user: NewUser): Promise<User> {
+    return this.json('users', { method: 'POST', body: user })
+  }
+
+  /** Wrong credentials are status 401. */
+  async logIn(login: string, password: string, rememberMe: boolean): Promise<void> {
+    await this.send('authenticate', { method: 'POST', body: { login, password, rememberMe } })
+  }
+
+  async logOut(): Promise<void> {
+    await this.send('logout', { method: 'POST' })
+  }
+
+  /** The user of this session or of the remember-me cookie; null if there is neither. */
+  async currentUser(): Promise<User | null> {
+    try {
+      return await this.json('remember-me')
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) return null
+      throw error
+    }
+  }
+
+  user(login: string): Promise<User> {
+    return this.json(`users/${encodeURIComponent(login)}`)
+  }
+
+  changeProfile(login: string, change: ProfileChange): Promise<User> {
+    return this.json(`users/${encodeURIComponent(login)}`, { method: 'PATCH', body: change })
+  }
+
+  async putAvatar(login: string, picture: Blob): Promise<void> {
+    await this.send(`users/${encodeURIComponent(login)}/avatar`, {
+      method: 'PUT',
+      body: picture,
+      headers: { 'Content-Type': picture.type },
+    })
+  }
+
+  async deleteAvatar(login: string): Promise<void> {
+    await this.send(`users/${encodeURIComponent(login)}/avatar`, { method: 'DELETE' })
+  }
+
+  avatarUrl(login: string): string {
+    return `${this.base}/users/${encodeURIComponent(login)}/avatar`
+  }
+
+  // Rooms
+
+  /** Rooms by name, ascending, from after `after` on. */
+  rooms(after?: string, fetchSize = 100): Promise<RoomPage> {
+    return this.json('rooms', { query: { after, fetchSize } })
+  }
+
+  room(name: string): Promise<Room> {
+    return this.json(`rooms/${encodeURIComponent(name)}`)
+  }
+
+  createRoom(name: string, banner: string | null): Promise<Room> {
+    return this.json(`rooms/${encodeURIComponent(name)}`, { method: 'POST', body: { banner } })
+  }
+
+  changeBanner(name: string, banner: string | null): Promise<Room> {
+    return this.json(`rooms/${encodeURIComponent(name)}`, { method: 'PATCH', body: { banner } })
+  }
+
+  async deleteRoom(name: string): Promise<void> {
+    await this.send(`rooms/${encodeURIComponent(name)}`, { method: 'DELETE' })
+  }
+
+  async join(room: string): Promise<void> {
+    await this.send(`rooms/participant/${encodeURIComponent(room)}`, { method: 'PUT' })
+  }
+
+  async leave(room: string): Promise<void> {
+    await this.send(`rooms/participant/${encodeURIComponent(room)}`, { method: 'DELETE' })
+  }
+
+  /** Removes another participant; only the room's creator may. */
+  async remove(room: string, login: string): Promise<void> {
+    await this.send(`rooms/participant/${encodeURIComponent(room)}`, { method: 'PATCH', body: { login } })
+  }
+
+  // What the user has read
+
+  /** The user's own rooms with what is unread in them. */
+  roomStates(login: string): Promise<{ rooms: RoomState[]; hasMore: boolean }> {
+    return this.json(`users/${encodeURIComponent(login)}/rooms`)
+  }
+
+  async markRead(room: string, messageId: string): Promise<void> {
+    await this.send(`rooms/${encodeURIComponent(room)}/read`, { method: 'PUT', body: { messageId } })
+  }
+
+  async mute(room: string, muted: boolean): Promise<void> {
+    await this.send(`rooms/${encodeURIComponent(room)}/mute`, { method: 'PUT', body: { muted } })
+  }
+
+  // Who is there
+
+  async online(room: string): Promise<string[]> {
+    return (await this.json<{ online: string[] }>(`rooms/${encodeURIComponent(room)}/presence`)).online
+  }
+
+  async typing(room: string, typing: boolean): Promise<void> {
+    await this.send(`rooms/${encodeURIComponent(room)}/typing`, { method: 'PUT', body: { typing } })
+  }
+
+  // Messages
+
+  async messages(room: string, query: PageQuery = {}, signal?: AbortSignal): Promise<MessagePage> {
+    const answer = await this.send(`messages/${encodeURIComponent(room)}`, { query: { ...query }, signal })
+    const page = (await answer.json()) as MessagePage
+    return { ...page, kept: answer.headers.get('X-Confab-Kept') === '1' }
+  }
+
+  message(room: string, messageId: string): Promise<Message> {
+    return this.json(`messages/${encodeURIComponent(room)}/${messageId}`)
+  }
+
+  /** However often it is sent with one key, there is one message. */
+  post(room: string, content: string, idempotencyKey: string, replyTo?: string): Promise<Message> {
+    return this.json(`messages/${encodeURIComponent(room)}`, {
+      method: 'POST',
+      body: replyTo === undefined ? { content } : { content, replyTo },
+      headers: { 'Idempotency-Key': idempotencyKey },
+    })
+  }
+
+  edit(room: string, messageId: string, content: string): Promise<Message> {
+    return this.json(`messages/${encodeURIComponent(room)}/${messageId}`, { method: 'PATCH', body: { content } })
+  }
+
+  async deleteMessage(room: string, messageId: string): Promise<void> {
+    await this.send(`messages/${encodeURIComponent(room)}/${messageId}`, { method: 'DELETE' })
+  }
+
+  react(room: string, messageId: string, emoji: string, on: boolean): Promise<Message> {
+    return this.json(`messages/${encodeURIComponent(room)}/${messageId}/reactions/${encodeURIComponent(emoji)}`, {
+      method: on ? 'PUT' : 'DELETE',
+    })
+  }
+
+  /** The methods that the server has for a path below the base; none if it does not know it. */
+  async methods(path: string): Promise<Set<string>> {
+    try {
+      const answer = await this.send(path, { method: 'OPTIONS' })
+      const allow = answer.headers.get('Allow') ?? ''
+      return new Set(allow.split(',').map((m) => m.trim()).filter(Boolean))
+    } catch {
+      return new Set()
+    }
+  }
+
+  private async json<T>(path: string, sending: Sending = {}): Promise<T> {
+    const answer = await this.send(path, sending)
+    try {
+      return (await answer.json()) as T
+    } catch {
+      throw new ApiError(answer.status, 'The answer of the server cannot be read')
+    }
+  }
+
+  private async send(path: string, sending: Sending): Promise<Response> {
+    const query = new URLSearchParams()
+    for (const [name, value] of Object.entries(sending.query ?? {})) {
+      if (value !== undefined) query.set(name, String(value))
+    }
+    const headers: Record<string, string> = { Accept: 'application/json', ...sending.headers }
+    const init: RequestInit = { method: sending.method ?? 'GET', headers, credentials: 'same-origin', cache: 'no-store' }
+    if (sending.signal) init.signal = sending.signal
+    if (sending.body instanceof Blob) init.body = sending.body
+    else if (sending.body !== undefined) {
+      headers['Content-Type'] = 'application/json'
+      init.body = JSON.stringify(sending.body)
+    }
+    const text = query.toString()
+    let answer: Response
+    try {
+      answer = await this.fetch(`${this.base}/${path}${text ? '?' + text : ''}`, init)
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'AbortError') throw error
+      throw new ApiError(0, 'The server cannot be reached')
+    }
+    if (answer.ok) return answer
+    const error = await errorOf(answer)
+    if (error.status === 401 && path !== 'authenticate' && path !== 'remember-me') this.onUnauthenticated()
+    throw error
+  }
+}

@@ -1,0 +1,93 @@
+import { compareIds, timeOf, type Message } from '../client'
+import type { Outgoing } from '../state/outbox.svelte'
+import { sameDay } from '../text/time'
+
+/** One row of the log. What a row shows does not depend on what is loaded before it later. */
+export interface Row {
+  /** Stays the same when a message gets its id. */
+  key: string
+  message: Message | null
+  outgoing: Outgoing | null
+  at: number
+  /** The first of its day. */
+  day: boolean
+  /** Shown below its forerunner without a head of its own. */
+  grouped: boolean
+  /** The first that was unread when the room was opened. */
+  fresh: boolean
+}
+
+// Messages of one author within this time are one group.
+const together = 5 * 60_000
+
+export interface RowsOf {
+  messages: readonly Message[]
+  /** There is something older: the first message is then only context, so that no row changes when it comes. */
+  hasOlder: boolean
+  outgoing: readonly Outgoing[]
+  self: string
+  /** The last message read before the room was opened; null if the line is not to be shown. */
+  readBefore: string | null
+  keys: ReadonlyMap<string, string>
+}
+
+export function buildRows({ messages, hasOlder, outgoing, self, readBefore, keys }: RowsOf): Row[] {
+  const rows: Row[] = []
+  let before: Message | null = null
+  let marked = readBefore === null
+  for (const [i, m] of messages.entries()) {
+    const at = timeOf(m.messageId)
+    const beforeAt: number | null = before ? timeOf(before.messageId) : null
+    const isNew: boolean = !marked && readBefore !== null && compareIds(m.messageId, readBefore) > 0 && m.author.login !== self
+    const day = beforeAt === null || !sameDay(beforeAt, at)
+    if (i > 0 || !hasOlder) {
+      if (isNew) marked = true
+      rows.push({
+        key: keys.get(m.messageId) ?? m.messageId,
+        message: m,
+        outgoing: null,
+        at,
+        day,
+        grouped: !day && !isNew && before !== null && beforeAt !== null && belongs(before, m, at - beforeAt),
+        fresh: isNew,
+      })
+    }
+    before = m
+  }
+  for (const o of outgoing) {
+    const last = rows.at(-1)
+    const day = !last || !sameDay(last.at, o.at)
+    const author = last?.message ? (last.message.systemMessage ? null : last.message.author.login) : last ? self : null
+    rows.push({
+      key: o.key,
+      message: null,
+      outgoing: o,
+      at: o.at,
+      day,
+      grouped: !day && author === self && o.replyTo === null && Math.abs(o.at - (last?.at ?? 0)) < together,
+      fresh: false,
+    })
+  }
+  return rows
+}
+
+function belongs(before: Message, m: Message, gap: number): boolean {
+  if (before.systemMessage !== m.systemMessage) return false
+  if (m.systemMessage) return true
+  return before.author.login === m.author.login && gap < together && !m.replyTo
+}
+
+/**
+ * Leaves out what is under way and has been heard already: the answer to sending
+ * may come after the message itself.
+ */
+export function stillUnderWay(outgoing: readonly Outgoing[], messages: readonly Message[], self: string): Outgoing[] {
+  const sending = outgoing.some((o) => o.state === 'sending')
+  if (!sending) return [...outgoing]
+  const recent = messages.slice(-30)
+  return outgoing.filter(
+    (o) =>
+      o.state !== 'sending' ||
+      !recent.some((m) => m.author.login === self && m.content === o.content && timeOf(m.messageId) >= o.at - 2000),
+  )
+}

@@ -1,0 +1,124 @@
+import type { Message, Person } from '../client'
+import { t } from '../i18n'
+import type { Chat } from './chat.svelte'
+import { notices } from './notices.svelte'
+import type { RoomEntry } from './room.svelte'
+
+// Somebody who writes says so again within this time.
+const typingLasts = 8000
+
+/** Listens to everything of the room that is shown. Returns how to stop. */
+export function openChannel(chat: Chat, entry: RoomEntry): () => void {
+  const { realtime, api } = chat
+  const stops = [
+    messages(chat, entry),
+    realtime.subscribe(`/topic/participants/${entry.name}`, {
+      onMessage: ({ headers, body }) => {
+        const person = JSON.parse(body) as Person
+        const here = headers['status'] === 'JOIN'
+        entry.setParticipant(person, here)
+        if (!here && person.login === chat.user.login) chat.gone(entry, t('room.removed', { room: entry.name }))
+      },
+      onReady: (_, first) => {
+        if (first) return
+        api.room(entry.name).then(
+          (room) => (entry.room = room),
+          () => {},
+        )
+      },
+    }),
+    action(chat, entry),
+  ]
+  if (chat.features.presence) {
+    stops.push(
+      realtime.subscribe(`/topic/presence/${entry.name}`, {
+        onMessage: ({ body }) => {
+          const { login, status } = JSON.parse(body) as { login: string; status: string }
+          if (status === 'online') entry.online.add(login)
+          else entry.online.delete(login)
+        },
+        onReady: () => {
+          api.online(entry.name).then(
+            (logins) => {
+              entry.online.clear()
+              for (const login of logins) entry.online.add(login)
+            },
+            () => {},
+          )
+        },
+      }),
+    )
+  }
+  if (chat.features.typing) {
+    stops.push(
+      realtime.subscribe(`/topic/typing/${entry.name}`, {
+        onMessage: ({ body }) => {
+          const { login, typing } = JSON.parse(body) as { login: string; typing: boolean }
+          if (login === chat.user.login) return
+          if (!typing) entry.typing.delete(login)
+          else {
+            const until = Date.now() + typingLasts
+            entry.typing.set(login, until)
+            setTimeout(() => {
+              if (entry.typing.get(login) === until) entry.typing.delete(login)
+            }, typingLasts)
+          }
+        },
+      }),
+    )
+  }
+  return () => {
+    for (const stop of stops) stop()
+    entry.typing.clear()
+  }
+}
+
+/** Listens to a room that is not shown, for its count of unread messages. */
+export function watchChannel(chat: Chat, entry: RoomEntry): () => void {
+  const stops = [messages(chat, entry), action(chat, entry)]
+  return () => {
+    for (const stop of stops) stop()
+  }
+}
+
+function messages(chat: Chat, entry: RoomEntry): () => void {
+  return chat.realtime.subscribe(`/topic/messages/${entry.name}`, {
+    after: () => entry.log.resumeFrom(),
+    onMessage: ({ headers, body }) => {
+      const message = JSON.parse(body) as Message
+      const change = headers['change'] !== undefined
+      const fresh = !change && entry.log.get(message.messageId) === undefined
+      chat.hear(entry, message, change)
+      if (fresh && chat.current === entry && message.author.login !== chat.user.login) {
+        notices.say(t('log.announce', { name: message.author.firstname, text: message.content.slice(0, 200) }))
+      }
+    },
+    onReady: (recovered, first) => {
+      // What was changed meanwhile is on the newest page, whether or not it is replayed.
+      if (recovered === true && first) return
+      if (entry.log.status === 'empty') {
+        if (!first) void chat.catchUp(entry)
+        return
+      }
+      entry.log.refresh().catch(() => {
+        // Lost again: the next connection does it.
+      })
+    },
+    onRefused: () => {
+      void chat.show(entry.name).then(
+        () => {
+          if (!entry.mine) chat.gone(entry, t('room.removed', { room: entry.name }))
+        },
+        () => chat.gone(entry, t('room.deleted', { room: entry.name })),
+      )
+    },
+  })
+}
+
+function action(chat: Chat, entry: RoomEntry): () => void {
+  return chat.realtime.subscribe(`/topic/action/${entry.name}`, {
+    onMessage: ({ headers }) => {
+      if (headers['action'] === 'DELETE') chat.roomDeleted(entry)
+    },
+  })
+}

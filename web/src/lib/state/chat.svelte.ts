@@ -1,0 +1,389 @@
+import { SvelteMap } from 'svelte/reactivity'
+import {
+  ApiError,
+  compareIds,
+  Realtime,
+  type ChatApi,
+  type ConnectionState,
+  type Message,
+  type Room,
+  type RoomState,
+  type User,
+} from '../client'
+import { t } from '../i18n'
+import { mentions } from '../text/tokens'
+import { openChannel, watchChannel } from './channel'
+import { Drafts } from './drafts'
+import { findFeatures, noFeatures, type Features } from './features'
+import { notices } from './notices.svelte'
+import { notify } from './notify'
+import { Outbox } from './outbox.svelte'
+import { counts, RoomEntry } from './room.svelte'
+import { roomHash, router } from './router.svelte'
+
+// Without a topic of the user's own, this many rooms are listened to.
+const mostWatched = 200
+
+/** Everything of one logged-in user: rooms, what is under way, the connection. */
+export class Chat {
+  user = $state.raw<User>() as User
+  features = $state.raw<Features>(noFeatures)
+  connection = $state<ConnectionState>('closed')
+  retryAt = $state<number | null>(null)
+  readonly rooms = new SvelteMap<string, RoomEntry>()
+  readonly outbox: Outbox
+  readonly drafts: Drafts
+  readonly realtime: Realtime
+  /** The room that is shown. */
+  current = $state.raw<RoomEntry | null>(null)
+  /** Names of rows that were shown before their message had an id. */
+  readonly keys = new Map<string, string>()
+  /** Changes when a picture has: pictures are fetched anew. */
+  pictures = $state(0)
+  private closeCurrent: () => void = () => {}
+  private readonly watched = new Map<string, () => void>()
+  private readonly reading = new Map<string, ReturnType<typeof setTimeout>>()
+  private personal = false
+
+  constructor(
+    readonly api: ChatApi,
+    user: User,
+    onOver: () => void,
+  ) {
+    this.user = user
+    this.drafts = new Drafts(user.login, storage())
+    this.outbox = new Outbox(
+      user.login,
+      {
+        post: (item) => api.post(item.room, item.content, item.key, item.replyTo ?? undefined),
+        sent: (item, message) => {
+          this.keys.set(message.messageId, item.key)
+          this.hear(this.entry(item.room), message, false)
+        },
+      },
+      storage(),
+    )
+    this.realtime = new Realtime({
+      onState: (state, retryAt) => {
+        const back = state === 'open' && this.connection !== 'open'
+        this.connection = state
+        this.retryAt = retryAt
+        if (back) this.outbox.flush(true)
+      },
+      onLost: async () => {
+        try {
+          if (await api.currentUser()) return true
+          onOver()
+          return false
+        } catch {
+          return true
+        }
+      },
+    })
+  }
+
+  async start(): Promise<void> {
+    for (const name of this.user.chatRooms) this.entry(name).mine = true
+    this.realtime.open()
+    this.outbox.flush()
+    this.features = await findFeatures(this.api, this.user.login)
+    if (this.features.readPositions) this.listenPersonally()
+    if (this.current) {
+      // It was opened before it was known what can be listened to.
+      this.closeCurrent()
+      this.closeCurrent = openChannel(this, this.current)
+    }
+    await this.loadStates()
+  }
+
+  stop(): void {
+    this.closeCurrent()
+    this.realtime.close()
+    this.outbox.stop()
+    for (const timer of this.reading.values()) clearTimeout(timer)
+  }
+
+  entry(name: string): RoomEntry {
+    let entry = this.rooms.get(name)
+    if (!entry) {
+      entry = new RoomEntry(name, this.api)
+      entry.lastRead = storage()?.getItem(this.readName(name)) ?? null
+      this.rooms.set(name, entry)
+    }
+    return entry
+  }
+
+  /** The user's rooms, the one with the newest message first. */
+  get mine(): RoomEntry[] {
+    return [...this.rooms.values()]
+      .filter((e) => e.mine)
+      .sort((a, b) => {
+        const [x, y] = [a.lastMessage?.messageId, b.lastMessage?.messageId]
+        if (x && y) return compareIds(y, x)
+        return x ? -1 : y ? 1 : a.name.localeCompare(b.name)
+      })
+  }
+
+  /** Unread messages in all rooms that are not muted. */
+  get unread(): number {
+    return this.mine.reduce((sum, e) => sum + (e.muted ? 0 : e.unread), 0)
+  }
+
+  /** Fetches a room and shows it. Throws if there is none. */
+  async show(name: string): Promise<RoomEntry> {
+    const entry = this.entry(name)
+    const room = await this.api.room(name)
+    entry.room = room
+    entry.mine = room.participants.some((p) => p.login === this.user.login)
+    return entry
+  }
+
+  /** Makes a room the one that is listened to in full. */
+  open(entry: RoomEntry): void {
+    if (this.current === entry) return
+    this.shut()
+    this.current = entry
+    this.watched.get(entry.name)?.()
+    this.watched.delete(entry.name)
+    this.closeCurrent = openChannel(this, entry)
+  }
+
+  /** No room is shown any more. */
+  shut(): void {
+    const left = this.current
+    this.closeCurrent()
+    this.closeCurrent = () => {}
+    this.current = null
+    if (left?.mine && !this.personal) this.watch(left)
+  }
+
+  async create(name: string, banner: string | null): Promise<void> {
+    const room = await this.api.createRoom(name, banner)
+    this.joined(room)
+  }
+
+  async join(name: string): Promise<void> {
+    await this.api.join(name)
+    this.joined(await this.api.room(name))
+  }
+
+  async leave(entry: RoomEntry): Promise<void> {
+    await this.api.leave(entry.name)
+    this.gone(entry)
+  }
+
+  async delete(entry: RoomEntry): Promise<void> {
+    await this.api.deleteRoom(entry.name)
+    this.gone(entry)
+  }
+
+  private joined(room: Room): void {
+    const entry = this.entry(room.roomName)
+    entry.room = room
+    entry.mine = true
+    entry.log.clear()
+    if (!this.personal && this.current !== entry) this.watch(entry)
+  }
+
+  /** The user is no longer in a room, or it has ended. */
+  gone(entry: RoomEntry, told?: string): void {
+    if (this.current === entry) {
+      this.closeCurrent()
+      this.closeCurrent = () => {}
+      this.current = null
+      if (router.route.at === 'room') router.go('#/', true)
+    }
+    this.watched.get(entry.name)?.()
+    this.watched.delete(entry.name)
+    this.rooms.delete(entry.name)
+    if (told) notices.show(told)
+  }
+
+  /** Takes a message, or a change of one, from whatever way it came. */
+  hear(entry: RoomEntry, message: Message, change: boolean): void {
+    const known = entry.log.get(message.messageId) !== undefined
+    const newer = !entry.lastMessage || compareIds(message.messageId, entry.lastMessage.messageId) > 0
+    const unread = entry.lastRead === null || compareIds(message.messageId, entry.lastRead) > 0
+    entry.log.hear(message, change)
+    entry.note(message, change)
+    entry.typing.delete(message.author.login)
+    if (change || known || !newer) return
+    if (message.author.login === this.user.login) {
+      // Who writes has read what was there.
+      entry.unread = 0
+      entry.lastRead = message.messageId
+      entry.mentioned = false
+      return
+    }
+    if (!counts(message, this.user.login) || !unread) return
+    entry.unread = Math.min(100, entry.unread + 1)
+    const called = mentions(message.content, this.user.login)
+    if (called) entry.mentioned = true
+    const seen = this.current === entry && document.visibilityState === 'visible' && document.hasFocus()
+    if (!seen && (!entry.muted || called)) notify(entry.name, message)
+  }
+
+  /** The reader has seen everything up to a message. */
+  read(entry: RoomEntry, messageId: string): void {
+    if (entry.lastRead !== null && compareIds(messageId, entry.lastRead) <= 0) {
+      if (entry.log.newest?.messageId === entry.lastRead) entry.unread = 0
+      return
+    }
+    this.setRead(entry, messageId)
+    clearTimeout(this.reading.get(entry.name))
+    if (!this.features.readPositions) return
+    this.reading.set(
+      entry.name,
+      setTimeout(() => {
+        this.api.markRead(entry.name, messageId).catch(() => {
+          // The next message read tells it again.
+        })
+      }, 400),
+    )
+  }
+
+  private setRead(entry: RoomEntry, messageId: string, unread?: number): void {
+    if (entry.lastRead === null || compareIds(messageId, entry.lastRead) > 0) {
+      entry.lastRead = messageId
+      try {
+        storage()?.setItem(this.readName(entry.name), messageId)
+      } catch {
+        // Kept on the server, or as long as the page lives.
+      }
+    }
+    entry.unread = unread ?? entry.countUnread(this.user.login) ?? entry.unread
+    if (entry.unread === 0) entry.mentioned = false
+  }
+
+  async mute(entry: RoomEntry, muted: boolean): Promise<void> {
+    if (this.features.mute) await this.api.mute(entry.name, muted)
+    else storage()?.setItem(`confab:muted:${this.user.login}:${entry.name}`, muted ? '1' : '')
+    entry.muted = muted
+  }
+
+  // What is unread, and hearing of it
+
+  private async loadStates(): Promise<void> {
+    if (this.features.readPositions) {
+      try {
+        for (const s of (await this.api.roomStates(this.user.login)).rooms) this.takeState(s)
+        return
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error
+      }
+    }
+    const names = this.mine.map((e) => e.name)
+    for (const name of names) {
+      const entry = this.entry(name)
+      entry.muted = storage()?.getItem(`confab:muted:${this.user.login}:${name}`) === '1'
+    }
+    // A few at a time: there may be hundreds of rooms.
+    const next = async (): Promise<void> => {
+      for (let name = names.shift(); name !== undefined; name = names.shift()) await this.catchUp(this.entry(name))
+    }
+    await Promise.all([next(), next(), next(), next()])
+  }
+
+  /** Counts what came since the last visit, on a server that does not count. */
+  async catchUp(entry: RoomEntry): Promise<void> {
+    if (!this.personal && this.current !== entry) this.watch(entry)
+    try {
+      const newest = await this.api.messages(entry.name, { fetchSize: 1 })
+      const last = newest.messages[0]
+      if (last) entry.note(last, false)
+      if (!last || entry.lastRead === null || compareIds(last.messageId, entry.lastRead) <= 0) return
+      const missed = await this.api.messages(entry.name, { after: entry.lastRead, fetchSize: 100 })
+      const n = missed.messages.filter((m) => counts(m, this.user.login)).length
+      entry.unread = missed.hasMore ? 100 : n
+    } catch {
+      // Left for the next start; the room itself still opens.
+    }
+  }
+
+  private takeState(s: RoomState): void {
+    const entry = this.entry(s.roomName)
+    entry.mine = true
+    if (s.lastMessage) entry.note(s.lastMessage, false)
+    if (s.lastRead !== null && (entry.lastRead === null || compareIds(s.lastRead, entry.lastRead) > 0)) {
+      entry.lastRead = s.lastRead
+    }
+    entry.unread = s.unread
+    entry.muted = s.muted
+  }
+
+  private listenPersonally(): void {
+    this.personal = true
+    this.realtime.subscribe('/topic/me', {
+      onMessage: ({ headers, body }) => this.heardPersonally(headers['event'] ?? '', body),
+      onReady: (_, first) => {
+        if (!first) void this.loadStates()
+      },
+      onRefused: () => {
+        this.personal = false
+        for (const entry of this.mine) if (entry !== this.current) this.watch(entry)
+      },
+    })
+  }
+
+  private heardPersonally(event: string, body: string): void {
+    const told = JSON.parse(body) as {
+      roomName: string
+      messageId?: string
+      lastRead?: string
+      unread?: number
+      muted?: boolean
+      message?: Message
+    }
+    const known = this.rooms.get(told.roomName)
+    switch (event) {
+      case 'read': {
+        const read = told.lastRead ?? told.messageId
+        if (known && read) this.setRead(known, read, told.unread)
+        break
+      }
+      case 'mute':
+        if (known) known.muted = told.muted === true
+        break
+      case 'message':
+        // The room that is shown hears its messages itself.
+        if (known && known !== this.current && told.message) this.hear(known, told.message, false)
+        else if (!known || !told.message) void this.loadStates()
+        break
+      case 'joined':
+        this.entry(told.roomName).mine = true
+        void this.loadStates()
+        break
+      case 'left':
+      case 'deleted':
+        if (known?.mine) this.gone(known)
+        break
+    }
+  }
+
+  private watch(entry: RoomEntry): void {
+    if (this.watched.has(entry.name) || this.watched.size >= mostWatched) return
+    this.watched.set(entry.name, watchChannel(this, entry))
+  }
+
+  private readName(room: string): string {
+    return `confab:read:${this.user.login}:${room}`
+  }
+
+  /** The room has been deleted, by whomever. */
+  roomDeleted(entry: RoomEntry): void {
+    this.gone(entry, t('room.deleted', { room: entry.name }))
+  }
+
+  link(room: string, message?: string): string {
+    return location.origin + location.pathname + roomHash(room, message)
+  }
+}
+
+/** The browser's storage, unless it is switched off. */
+export function storage(): Storage | null {
+  try {
+    return window.localStorage
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,30 @@
+export interface Notice {
+  id: number
+  text: string
+  kind: 'info' | 'error'
+}
+
+/** Short messages of the page itself, shown for some seconds and read out. */
+class Notices {
+  list = $state.raw<readonly Notice[]>([])
+  /** What screen readers say next. */
+  spoken = $state('')
+  private last = 0
+
+  show(text: string, kind: Notice['kind'] = 'info'): void {
+    const id = ++this.last
+    this.list = [...this.list.filter((n) => n.text !== text).slice(-2), { id, text, kind }]
+    setTimeout(() => this.close(id), kind === 'error' ? 8000 : 4000)
+  }
+
+  close(id: number): void {
+    this.list = this.list.filter((n) => n.id !== id)
+  }
+
+  say(text: string): void {
+    // The same words twice in a row have to differ to be heard again.
+    this.spoken = this.spoken === text ? text + '\u00a0' : text
+  }
+}
+
+export const notices = new Notices()

@@ -1,0 +1,45 @@
+import type { Message } from '../client'
+import { t } from '../i18n'
+import { fullName } from './room.svelte'
+import { roomHash } from './router.svelte'
+
+const wanted = 'confab:notify'
+
+export function notificationsBlocked(): boolean {
+  return !('Notification' in window) || Notification.permission === 'denied'
+}
+
+/** The user asked for notifications and the browser allows them. */
+export function notificationsOn(): boolean {
+  return !notificationsBlocked() && Notification.permission === 'granted' && localStorage.getItem(wanted) === '1'
+}
+
+/** Asks the browser if need be. Reports whether they are on now. */
+export async function setNotifications(on: boolean): Promise<boolean> {
+  localStorage.setItem(wanted, on ? '1' : '')
+  if (on && 'Notification' in window && Notification.permission === 'default') await Notification.requestPermission()
+  return notificationsOn()
+}
+
+/** Shows a message on the desktop; the newest of a room takes the place of the one before. */
+export function notify(room: string, message: Message): void {
+  if (!notificationsOn()) return
+  const title = t('notify.title', { name: fullName(message.author), room })
+  const url = location.pathname + roomHash(room)
+  const options: NotificationOptions = {
+    body: message.content.slice(0, 200),
+    tag: room,
+    icon: `${import.meta.env.BASE_URL}icon-192.png`,
+    data: { url },
+  }
+  void navigator.serviceWorker?.getRegistration().then((worker) => {
+    if (worker) return worker.showNotification(title, options)
+    const shown = new Notification(title, options)
+    shown.onclick = () => {
+      window.focus()
+      location.hash = roomHash(room)
+      shown.close()
+    }
+    return undefined
+  })
+}

@@ -1,0 +1,75 @@
+import { SvelteMap, SvelteSet } from 'svelte/reactivity'
+import { compareIds, systemLogin, type ChatApi, type Message, type Person, type Room } from '../client'
+import { RoomLog } from './log.svelte'
+
+/** One room of the user, or one that is looked at. */
+export class RoomEntry {
+  readonly name: string
+  readonly log: RoomLog
+  /** Null until it has been fetched. */
+  room = $state.raw<Room | null>(null)
+  /** The user is a participant. */
+  mine = $state(false)
+  lastMessage = $state.raw<Message | null>(null)
+  lastRead = $state<string | null>(null)
+  /** Bounded: 100 means 100 or more. */
+  unread = $state(0)
+  /** Somebody wrote the user's login since it was read. */
+  mentioned = $state(false)
+  muted = $state(false)
+  readonly online = new SvelteSet<string>()
+  /** Who is writing, with the time at which that is no longer believed. */
+  readonly typing = new SvelteMap<string, number>()
+
+  constructor(name: string, api: ChatApi) {
+    this.name = name
+    this.log = new RoomLog((query, signal) => api.messages(name, query, signal))
+  }
+
+  person(login: string): Person | undefined {
+    return this.room?.participants.find((p) => p.login === login)
+  }
+
+  isParticipant(login: string): boolean {
+    return this.person(login) !== undefined
+  }
+
+  setParticipant(person: Person, here: boolean): void {
+    const room = this.room
+    if (!room) return
+    const others = room.participants.filter((p) => p.login !== person.login)
+    this.room = { ...room, participants: here ? [...others, person] : others }
+    if (!here) {
+      this.online.delete(person.login)
+      this.typing.delete(person.login)
+    }
+  }
+
+  /** Takes note of the newest message; an older one, or a change of another, is not it. */
+  note(message: Message, change: boolean): void {
+    const last = this.lastMessage
+    const order = last ? compareIds(message.messageId, last.messageId) : 1
+    if (order === 0 || (order > 0 && !change)) this.lastMessage = message
+  }
+
+  /** How many of the loaded messages come after the last one read; null if that cannot be known. */
+  countUnread(self: string): number | null {
+    const { messages, hasOlder, hasNewer } = this.log
+    const read = this.lastRead
+    const first = messages[0]
+    if (this.log.status !== 'ready' || hasNewer) return null
+    if (hasOlder && (read === null || (first && compareIds(read, first.messageId) < 0))) return null
+    const after = messages.filter((m) => read === null || compareIds(m.messageId, read) > 0)
+    return Math.min(100, after.filter((m) => counts(m, self)).length)
+  }
+}
+
+/** Reports whether a message is something to read for a user. */
+export function counts(message: Message, self: string): boolean {
+  return !message.systemMessage && message.author.login !== systemLogin && message.author.login !== self && !message.deleted
+}
+
+/** A person's name as it is shown. */
+export function fullName(person: Person): string {
+  return `${person.firstname} ${person.lastname}`.trim() || person.login
+}

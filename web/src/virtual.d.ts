@@ -1,0 +1,4 @@
+declare module 'virtual:emoji/*' {
+  const groups: import('./lib/text/emoji').Emoji[][]
+  export default groups
+}
