@@ -43,7 +43,7 @@ func (s storeSettings) open(ctx context.Context, applySchema bool, log *slog.Log
 			return nil, err
 		}
 	}
-	return cassandra.Open(ctx, cfg, cassandra.Options{Logger: log})
+	return cassandra.Open(ctx, cfg, cassandra.Options{Log: log})
 }
 
 // openPatiently opens the store, and while it cannot be reached tries again with growing pauses.
