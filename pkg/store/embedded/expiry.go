@@ -55,7 +55,8 @@ func (s *Store) removeExpired() (int, error) {
 		c := columns{rest: last}
 		e := entry{at: c.time()}
 		if c.err != nil || len(c.rest) == 0 {
-			return false, s.corrupt(errKey)
+			_ = s.corrupt(errKey) // for the log: it must not keep others from being removed
+			return true, nil
 		}
 		if now.Before(e.at) {
 			return false, nil
@@ -88,9 +89,8 @@ func (s *Store) expire(at time.Time, row key, now time.Time) error {
 	if found {
 		e, err := decodeLease(v)
 		if err != nil {
-			return s.corrupt(err)
-		}
-		if e.expired(now) {
+			_ = s.corrupt(err) // for the log; the row stays for who looks into it, its entry goes
+		} else if e.expired(now) {
 			dropLease(b, row, e)
 		}
 	}

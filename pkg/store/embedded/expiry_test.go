@@ -178,3 +178,21 @@ func TestTheBackgroundRemovesWhatHasExpired(t *testing.T) {
 	require.Eventually(t, func() bool { return rows(t, s, tableSession, tableSessionOf, tableExpiry) == 0 },
 		10*time.Second, time.Millisecond)
 }
+
+func TestACorruptRowDoesNotHoldUpTheOthers(t *testing.T) {
+	s, c := withClock(t)
+	for i := range 3 {
+		n := auth.Session{Hash: auth.Hash{byte(i)}, Tenant: "t", Login: "a", ExpiresAt: c.now().Add(time.Duration(i+1) * time.Minute)}
+		require.NoError(t, s.PutSession(t.Context(), n))
+	}
+	require.NoError(t, s.db.Set(sessions.key(auth.Hash{0}), []byte("nonsense"), pebble.Sync))
+	require.NoError(t, s.db.Set(table(tableExpiry).last("short"), nil, pebble.Sync))
+	c.advance(time.Hour)
+	done, err := s.removeExpired()
+	require.NoError(t, err)
+	require.Equal(t, 3, done)
+	require.Equal(t, 1, rows(t, s, tableSession))
+	done, err = s.removeExpired()
+	require.NoError(t, err)
+	require.Zero(t, done)
+}
