@@ -114,7 +114,7 @@ func (s *Store) Secret(ctx context.Context, name string, candidate []byte) (secr
 		if found {
 			return s.corrupt(decode(v, func(f *field) {
 				if f.number == 1 {
-					secret = f.raw()
+					secret = []byte(f.text())
 				}
 			}))
 		}

@@ -74,26 +74,24 @@ type field struct {
 	number protowire.Number
 	kind   protowire.Type
 	varint uint64
-	data   []byte
+	data   string
 	bad    bool
 }
 
-func (f *field) raw() []byte {
+func (f *field) text() string {
 	f.bad = f.bad || f.kind != protowire.BytesType
 	return f.data
 }
 
-func (f *field) text() string { return string(f.raw()) }
-
 func (f *field) optional() *string { s := f.text(); return &s }
 
 func (f *field) id() (u id.ID) {
-	f.bad = f.bad || copy(u[:], f.raw()) != len(u) || len(f.data) != len(u)
+	f.bad = f.bad || copy(u[:], f.text()) != len(u) || len(f.data) != len(u)
 	return u
 }
 
 func (f *field) hash() (h auth.Hash) {
-	f.bad = f.bad || copy(h[:], f.raw()) != len(h) || len(f.data) != len(h)
+	f.bad = f.bad || copy(h[:], f.text()) != len(h) || len(f.data) != len(h)
 	return h
 }
 
@@ -114,9 +112,11 @@ func decode(value []byte, visit func(f *field)) error {
 	if len(value) == 0 || value[0] != valueForm {
 		return fmt.Errorf("%w: unknown form", errValue)
 	}
-	b := value[1:]
+	// One copy for all texts in it. One field for all visits, as what visit is given escapes.
+	whole, b := string(value), value[1:]
+	var f field
 	for len(b) > 0 {
-		f := field{}
+		f = field{}
 		var n int
 		f.number, f.kind, n = protowire.ConsumeTag(b)
 		if n < 0 {
@@ -127,7 +127,11 @@ func decode(value []byte, visit func(f *field)) error {
 		case protowire.VarintType:
 			f.varint, n = protowire.ConsumeVarint(b)
 		case protowire.BytesType:
-			f.data, n = protowire.ConsumeBytes(b)
+			var data []byte
+			if data, n = protowire.ConsumeBytes(b); n >= 0 {
+				end := len(whole) - len(b) + n
+				f.data = whole[end-len(data) : end]
+			}
 		default:
 			n = protowire.ConsumeFieldValue(f.number, f.kind, b)
 		}

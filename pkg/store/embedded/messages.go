@@ -25,7 +25,7 @@ const batchBytes = 256 << 10
 // AppendBatch implements chat.MessageStore. Messages become visible in their
 // order, some hundreds at a time.
 func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error {
-	for len(ms) > 0 {
+	for {
 		err := s.put(ctx, func(b *pebble.Batch) {
 			n := 0
 			for ; n < len(ms) && b.Len() < batchBytes; n++ {
@@ -33,11 +33,10 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 			}
 			ms = ms[n:]
 		})
-		if err != nil {
+		if err != nil || len(ms) == 0 {
 			return err
 		}
 	}
-	return nil
 }
 
 // AppendOnce implements chat.MessageStore.
@@ -135,7 +134,7 @@ func (s *Store) page(ctx context.Context, l chat.Log, limit int, bounds func(log
 		return nil, s.unavailable("read", err)
 	}
 	defer it.Close()
-	var ms []chat.Message
+	ms := make([]chat.Message, 0, min(limit, 100))
 	for ok := start(it); ok && len(ms) < limit; ok = step(it) {
 		v, err := it.ValueAndErr()
 		if err != nil {

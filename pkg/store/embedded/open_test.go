@@ -129,6 +129,9 @@ func TestCheckpoint(t *testing.T) {
 	err := s.Checkpoint(filepath.Join(dir, "copy"))
 	require.True(t, chat.IsKind(err, chat.Unavailable), "there is something in the folder: %v", err)
 
+	info, err := os.Stat(filepath.Join(dir, "copy"))
+	require.NoError(t, err)
+	require.EqualValues(t, 0o700, info.Mode().Perm(), "the copy is nobody else's")
 	restored := open(t, filepath.Join(dir, "copy"), quiet())
 	ms, err := restored.Older(ctx, aLog, id.Max, 10)
 	require.NoError(t, err)

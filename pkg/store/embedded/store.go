@@ -32,6 +32,9 @@ type Options struct {
 	fs vfs.FS
 }
 
+// folderMode is for data folders: they hold password hashes.
+const folderMode = 0o700
+
 // memTableBytes bounds what a start has to read back from the log.
 const memTableBytes = 32 << 20
 
@@ -61,6 +64,7 @@ type Store struct {
 	logger *slog.Logger
 	now    func() time.Time
 	health health
+	onDisk bool // not on a file system of a test
 
 	// Who takes two of these locks takes them in the order of the fields.
 	users   locks // by login: accounts
@@ -88,7 +92,7 @@ var (
 // not know. The time it takes does not grow with the data.
 func Open(dir string, opts Options) (*Store, error) {
 	o := opts.withDefaults()
-	if err := o.fs.MkdirAll(dir, 0o700); err != nil {
+	if err := o.fs.MkdirAll(dir, folderMode); err != nil {
 		return nil, fmt.Errorf("cannot make the data folder %s: %w", dir, err)
 	}
 	folder, err := pebble.LockDirectory(dir, o.fs)
@@ -98,7 +102,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s is in use by another confab: %w", dir, err)
 	}
-	s := &Store{folder: folder, logger: o.Logger, now: o.Now, stop: make(chan struct{})}
+	s := &Store{folder: folder, logger: o.Logger, now: o.Now, stop: make(chan struct{}), onDisk: o.fs == vfs.Default}
 	s.users.init()
 	s.rooms.init()
 	s.members.init()
@@ -197,7 +201,8 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Checkpoint makes a copy of the data as it is now in a new folder dir, on the
-// same file system, while the store goes on. Open opens it.
+// same file system, while the store goes on. Open opens it. As the data folder, it is
+// for its owner alone.
 func (s *Store) Checkpoint(dir string) error {
 	if err := s.begin(context.Background()); err != nil {
 		return err
@@ -208,6 +213,11 @@ func (s *Store) Checkpoint(dir string) error {
 	}
 	if err := s.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
 		return s.unavailable("checkpoint", err)
+	}
+	if s.onDisk {
+		if err := os.Chmod(dir, folderMode); err != nil {
+			return s.unavailable("checkpoint", err)
+		}
 	}
 	return nil
 }
