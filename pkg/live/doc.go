@@ -1,0 +1,39 @@
+// Package live delivers what happens in rooms to who is listening, on this node
+// and on all others.
+//
+// A Hub implements chat.Publisher. Transports (package stomp) subscribe to topics
+// of a room; an event is encoded once for each protocol variant and its bytes are shared
+// by all subscribers. Nodes tell each other through a Bus.
+//
+// The store is the truth and the bus a hint. Each node numbers what it broadcasts and
+// beats once a second; whoever misses a number, or a node, reads what it may have
+// missed from the store (repair.go), so that a subscriber that stays connected gets every
+// message of its rooms once. Each room with subscribers remembers the ids it delivered
+// lately, so that a message heard twice is delivered once.
+//
+// Presence and typing notices live in memory only.
+//
+// # Wiring
+//
+//	var service *chat.Service
+//	hub, err := live.New(live.Options{
+//		Bus:     bus,   // nil: this process is alone; see live/natsbus
+//		History: store, // chat.MessageStore
+//		Access: func(ctx context.Context, who chat.Identity, room string) (chat.Room, error) {
+//			r, _, err := service.Access(ctx, who, room)
+//			return r, err
+//		},
+//	})
+//	service = chat.NewService(store, hub, …) // hub is its chat.Publisher
+//	defer hub.Close()
+//
+// Sessions that end are told with hub.Signal(live.SessionEnded, live.SessionKey(hash)),
+// caches are invalidated over all nodes with kinds of their own; see Hub.Signal.
+//
+// # Locks and goroutines
+//
+// A room belongs to one of 64 shards, each with a lock; delivery to the queues of
+// subscribers happens under it. Order of locks: peers, presence, shard, then whatever a
+// Subscriber locks. No lock is held while the store or a socket is waited for. A hub has two
+// goroutines (tick, repair), and the bus calls it on its own.
+package live

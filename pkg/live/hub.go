@@ -1,0 +1,162 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// History is what the hub reads of the store, to replay and to repair.
+type History interface {
+	// Newer is that of chat.MessageStore.
+	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
+}
+
+// Options are what a hub works with. Access and History are needed, the rest has defaults.
+type Options struct {
+	Bus     Bus // nil: this process is alone
+	History History
+	// Access returns the room of that name if who may listen to it: *chat.Error NotFound or
+	// Forbidden if not. What it answers must be as new as the call.
+	Access func(ctx context.Context, who chat.Identity, room string) (chat.Room, error)
+
+	Node string // the name of this process among the nodes; default: random. Never the same twice
+	Now  func() time.Time
+	Log  *slog.Logger
+
+	// Beat is how often this node tells others that it is there; default 1 s.
+	Beat time.Duration
+	// PeerLost is the silence after which a node counts as dead and its users as offline; default 4 s.
+	PeerLost time.Duration
+	// TypingFor is how long a typing notice lasts that is not renewed; default 6 s.
+	TypingFor time.Duration
+	// Overlap is how much further back than needed a repair reads, because ids of several nodes
+	// become visible out of order; default 10 s.
+	Overlap time.Duration
+}
+
+// Hub delivers events to subscribers. It implements chat.Publisher. All methods may be
+// called concurrently.
+type Hub struct {
+	opts   Options
+	node   string
+	now    func() time.Time
+	log    *slog.Logger
+	ids    *id.Generator
+	shards [shards]shard
+
+	departures departures
+	presence   *presence
+	typing     *typing
+	peers      *peers
+	signals    signals
+	asks       asks
+	repairs    repairs
+	replays    chan struct{} // one token for each replay under way
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// maxReplays bounds the replays that read from the store at one time.
+const maxReplays = 64
+
+// New starts a hub. It joins the bus and leaves it in Close; the bus itself is the caller's to close, afterwards.
+func New(o Options) (*Hub, error) {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&o.Beat, time.Second)
+	def(&o.PeerLost, 4*time.Second)
+	def(&o.TypingFor, 6*time.Second)
+	def(&o.Overlap, 10*time.Second)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Node == "" {
+		o.Node = id.NewGenerator(nil).New().String()
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	h := &Hub{opts: o, node: o.Node, now: o.Now, log: o.Log, ids: id.NewGenerator(o.Now),
+		replays: make(chan struct{}, maxReplays), stop: stop}
+	h.departures.last = make(map[departure]uint64)
+	h.presence = &presence{hub: h, rooms: make(map[place]*roomPresence)}
+	h.typing = &typing{hub: h, until: make(map[typist]notice)}
+	h.peers = newPeers(h)
+	h.repairs.wake = make(chan struct{}, 1)
+	if o.Bus != nil {
+		if err := o.Bus.Join(h.peers.receive); err != nil {
+			stop()
+			return nil, fmt.Errorf("live: joining the bus: %w", err)
+		}
+		h.peers.hello()
+	}
+	h.done.Go(func() { h.tick(ctx) })
+	h.done.Go(func() { h.repairLoop(ctx) })
+	return h, nil
+}
+
+// Node returns the name of this process among the nodes.
+func (h *Hub) Node() string { return h.node }
+
+// Close tells the other nodes that this one goes and ends the hub's work. Subscriptions should be ended before.
+func (h *Hub) Close() error {
+	h.peers.close()
+	h.stop()
+	h.done.Wait()
+	if h.opts.Bus == nil {
+		return nil
+	}
+	h.peers.bye()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	return h.opts.Bus.Flush(ctx)
+}
+
+// tick does what time brings: beats, lost peers, ended typing notices, forgotten rooms.
+func (h *Hub) tick(ctx context.Context) {
+	every := min(h.opts.Beat, h.opts.TypingFor/4)
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		now := h.now()
+		if h.opts.Bus != nil {
+			h.peers.tick(now)
+		}
+		h.typing.expire(now)
+		h.forgetRooms(now)
+	}
+}
+
+// forgetRooms drops rooms nobody has listened to for a while. Until then they remember what
+// was delivered, for those who come back.
+func (h *Hub) forgetRooms(now time.Time) {
+	for i := range h.shards {
+		sh := &h.shards[i]
+		sh.mu.Lock()
+		for key, r := range sh.places {
+			if !r.emptySince.IsZero() && now.Sub(r.emptySince) > recentFor && r.empty() {
+				delete(sh.places, key)
+			}
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// Alone reports whether no other node is there now.
+func (h *Hub) Alone() bool { return h.opts.Bus == nil || h.peers.live() == 0 }

@@ -1,0 +1,106 @@
+package live
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// packet is what nodes tell each other, as JSON, so that nodes of different versions
+// understand each other: unknown members and kinds are ignored.
+type packet struct {
+	Node string     `json:"node"`
+	Seq  uint64     `json:"seq"` // of this packet; of a beat: of the last packet before it
+	At   int64      `json:"at"`  // the sender's clock, ms
+	Kind packetKind `json:"kind"`
+	// Started is when the sender started, by its clock, ms.
+	Started int64 `json:"started"`
+
+	Events   []wireEvent       `json:"events,omitempty"`
+	Notice   *UserNotice       `json:"notice,omitempty"`
+	Signal   string            `json:"signal,omitempty"`
+	Key      string            `json:"key,omitempty"`
+	Presence []PresenceChanged `json:"presence,omitempty"`
+	More     bool              `json:"more,omitempty"` // the presence goes on in the next packet
+	To       string            `json:"to,omitempty"`   // the only node it concerns
+	Ask      uint64            `json:"ask,omitempty"`
+	Body     []byte            `json:"body,omitempty"`
+	Yes      bool              `json:"yes,omitempty"`
+}
+
+type packetKind string
+
+const (
+	packetBeat     packetKind = "beat"
+	packetHello    packetKind = "hello" // asks all, or To, for their presence
+	packetBye      packetKind = "bye"
+	packetEvents   packetKind = "events"
+	packetNotice   packetKind = "notice"
+	packetSignal   packetKind = "signal"
+	packetPresence packetKind = "presence" // all of a node's
+	packetAsk      packetKind = "ask"
+	packetAnswer   packetKind = "answer"
+)
+
+// wireEvent is a chat.Event.
+type wireEvent struct {
+	Type    string        `json:"type"`
+	Tenant  chat.Tenant   `json:"tenant"`
+	Room    id.ID         `json:"room"`
+	Name    string        `json:"name"`
+	Message *chat.Message `json:"message,omitempty"`
+	Person  *chat.Person  `json:"person,omitempty"`
+	Login   string        `json:"login,omitempty"`
+	On      bool          `json:"on,omitempty"`
+}
+
+var errUnknownEvent = errors.New("live: unknown event")
+
+func toWire(e chat.Event) (wireEvent, error) {
+	t, r := e.Where()
+	w := wireEvent{Tenant: t, Room: r.ID, Name: r.Name}
+	switch e := e.(type) {
+	case chat.MessagePosted:
+		w.Type, w.Message = "posted", &e.Message
+	case chat.ParticipantJoined:
+		w.Type, w.Person = "joined", &e.Person
+	case chat.ParticipantLeft:
+		w.Type, w.Person = "left", &e.Person
+	case chat.RoomDeleted:
+		w.Type, w.Login = "deleted", e.By
+	case PresenceChanged:
+		w.Type, w.Login, w.On = "presence", e.Login, e.Online
+	case TypingChanged:
+		w.Type, w.Login, w.On = "typing", e.Login, e.Typing
+	default:
+		return w, errUnknownEvent
+	}
+	return w, nil
+}
+
+func (w wireEvent) event() (chat.Event, error) {
+	p := chat.Place{Tenant: w.Tenant, Room: chat.RoomRef{ID: w.Room, Name: w.Name}}
+	switch {
+	case w.Type == "posted" && w.Message != nil:
+		return chat.MessagePosted{Place: p, Message: *w.Message}, nil
+	case w.Type == "joined" && w.Person != nil:
+		return chat.ParticipantJoined{Place: p, Person: *w.Person}, nil
+	case w.Type == "left" && w.Person != nil:
+		return chat.ParticipantLeft{Place: p, Person: *w.Person}, nil
+	case w.Type == "deleted":
+		return chat.RoomDeleted{Place: p, By: w.Login}, nil
+	case w.Type == "presence":
+		return PresenceChanged{Place: p, Login: w.Login, Online: w.On}, nil
+	case w.Type == "typing":
+		return TypingChanged{Place: p, Login: w.Login, Typing: w.On}, nil
+	}
+	return nil, errUnknownEvent
+}
+
+func decodePacket(data []byte) (packet, error) {
+	var p packet
+	err := json.Unmarshal(data, &p)
+	return p, err
+}

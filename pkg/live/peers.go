@@ -1,0 +1,269 @@
+package live
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// peers is what this node tells others and knows of them.
+type peers struct {
+	hub     *Hub
+	started time.Time
+
+	out struct { // last in the order of locks
+		sync.Mutex
+		seq uint64
+	}
+
+	mu    sync.Mutex
+	known map[string]*peer
+	// held are packets that wait until a repair is done, so that what was missed comes first.
+	held      []packet
+	repairing bool
+	closed    bool
+}
+
+type peer struct {
+	seq      uint64    // of the newest packet taken in
+	heard    time.Time // when, by our clock
+	clock    time.Time // when it was sent, by its clock
+	lost     bool
+	presence []PresenceChanged // gathered until the last part is here
+}
+
+const (
+	// forgetPeer is how long a dead node is remembered: if it was only cut off, its numbering tells what was missed.
+	forgetPeer = time.Hour
+	// maxHeldPackets bounds what waits for a repair; beyond it, it counts as missed.
+	maxHeldPackets = 50_000
+	// presencePart is how many entries one packet holds, to stay below MaxBroadcast.
+	presencePart = 1000
+)
+
+func newPeers(h *Hub) *peers {
+	return &peers{hub: h, started: h.now(), known: make(map[string]*peer)}
+}
+
+// broadcast numbers a packet and sends it.
+func (ps *peers) broadcast(p packet) {
+	bus := ps.hub.opts.Bus
+	if bus == nil {
+		return
+	}
+	ps.out.Lock()
+	defer ps.out.Unlock()
+	if p.Kind != packetBeat {
+		ps.out.seq++
+	}
+	p.Node, p.Seq, p.At = ps.hub.node, ps.out.seq, ps.hub.now().UnixMilli()
+	p.Started = ps.started.UnixMilli()
+	data, err := json.Marshal(p)
+	if err == nil {
+		err = bus.Broadcast(data)
+	}
+	if err != nil {
+		// Others notice that a number is missing and read the store.
+		ps.hub.log.Warn("cannot tell other nodes", "kind", p.Kind, "error", err)
+	}
+}
+
+func (h *Hub) broadcastEvents(events []chat.Event) {
+	if h.opts.Bus == nil {
+		return
+	}
+	p := packet{Kind: packetEvents}
+	for _, e := range events {
+		w, err := toWire(e)
+		if err != nil {
+			h.log.Error("cannot tell other nodes", "error", err)
+			continue
+		}
+		p.Events = append(p.Events, w)
+	}
+	h.peers.broadcast(p)
+}
+
+func (ps *peers) hello() { ps.broadcast(packet{Kind: packetHello}) }
+
+// close stops reception.
+func (ps *peers) close() {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	ps.closed = true
+}
+
+func (ps *peers) bye() { ps.broadcast(packet{Kind: packetBye}) }
+
+// receive is called by the bus.
+func (ps *peers) receive(data []byte) {
+	p, err := decodePacket(data)
+	if err != nil || p.Node == "" || p.Node == ps.hub.node {
+		if err != nil {
+			ps.hub.log.Warn("another node sent nonsense", "error", err)
+		}
+		return
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if ps.closed || !ps.number(p) {
+		return
+	}
+	if ps.repairing {
+		if len(ps.held) < maxHeldPackets {
+			ps.held = append(ps.held, p)
+		} else {
+			ps.missed(ps.hub.now())
+		}
+		return
+	}
+	ps.take(p)
+}
+
+// number checks the packet's number; false if there is nothing to take in.
+func (ps *peers) number(p packet) bool {
+	now := ps.hub.now()
+	k := ps.known[p.Node]
+	if k == nil {
+		// What it told before we heard of it may concern rooms here.
+		if p.Kind != packetHello && p.Seq > 0 {
+			since := time.UnixMilli(p.Started)
+			if since.Before(ps.started) {
+				since = ps.started
+			}
+			ps.missed(since)
+		}
+		k = &peer{}
+		ps.known[p.Node] = k
+		defer ps.broadcast(packet{Kind: packetHello, To: p.Node})
+	} else {
+		expected := k.seq + 1
+		if p.Kind == packetBeat {
+			expected = k.seq
+		}
+		if p.Seq < expected {
+			return false
+		}
+		if p.Seq > expected || k.lost {
+			ps.hub.log.Info("missed what another node told", "node", p.Node, "packets", p.Seq-expected)
+			ps.missed(k.clock)
+			defer ps.broadcast(packet{Kind: packetHello, To: p.Node})
+		}
+	}
+	k.seq, k.heard, k.clock, k.lost = p.Seq, now, time.UnixMilli(p.At), false
+	return p.Kind != packetBeat
+}
+
+// missed asks for a repair of what happened since then. Packets wait until it is done.
+func (ps *peers) missed(since time.Time) {
+	ps.repairing = true
+	ps.hub.repairs.ask(since.Add(-ps.hub.opts.Overlap))
+}
+
+// repaired takes in what had to wait.
+func (ps *peers) repaired() {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	ps.repairing = false
+	for _, p := range ps.held {
+		ps.take(p)
+	}
+	ps.held = nil
+}
+
+func (ps *peers) take(p packet) {
+	h := ps.hub
+	switch p.Kind {
+	case packetHello:
+		if p.To == "" || p.To == h.node {
+			h.presence.tell(ps.tellPresence)
+		}
+	case packetBye:
+		h.presence.replace(p.Node, nil)
+		delete(ps.known, p.Node)
+	case packetEvents:
+		for _, w := range p.Events {
+			ps.takeEvent(p.Node, w)
+		}
+	case packetNotice:
+		if p.Notice != nil {
+			h.applyNotice(*p.Notice)
+		}
+	case packetSignal:
+		h.signals.call(p.Signal, p.Key)
+	case packetPresence:
+		if k := ps.known[p.Node]; k != nil {
+			k.presence = append(k.presence, p.Presence...)
+			if !p.More {
+				h.presence.replace(p.Node, k.presence)
+				k.presence = nil
+			}
+		}
+	case packetAsk:
+		h.asks.answer(h, p)
+	case packetAnswer:
+		if p.To == h.node {
+			h.asks.answered(p)
+		}
+	}
+}
+
+func (ps *peers) takeEvent(node string, w wireEvent) {
+	e, err := w.event()
+	if err != nil {
+		return // of a newer version
+	}
+	switch e := e.(type) {
+	case PresenceChanged:
+		ps.hub.presence.heard(node, e)
+	case TypingChanged:
+		ps.hub.typing.set(e)
+	default:
+		ps.hub.apply(e)
+	}
+}
+
+func (ps *peers) tellPresence(all []PresenceChanged) {
+	for {
+		n := min(len(all), presencePart)
+		ps.broadcast(packet{Kind: packetPresence, Presence: all[:n], More: n < len(all)})
+		all = all[n:]
+		if len(all) == 0 {
+			return
+		}
+	}
+}
+
+// tick beats and looks for nodes that have gone silent.
+func (ps *peers) tick(now time.Time) {
+	ps.broadcast(packet{Kind: packetBeat})
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for node, k := range ps.known {
+		silent := now.Sub(k.heard)
+		switch {
+		case k.lost && silent > forgetPeer:
+			delete(ps.known, node)
+		case !k.lost && silent > ps.hub.opts.PeerLost:
+			ps.hub.log.Warn("another node is silent", "node", node)
+			k.lost, k.presence = true, nil
+			ps.hub.presence.replace(node, nil)
+			// It may have stored messages and died before telling.
+			ps.missed(k.clock)
+		}
+	}
+}
+
+// live is how many other nodes are there.
+func (ps *peers) live() (n int) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for _, k := range ps.known {
+		if !k.lost {
+			n++
+		}
+	}
+	return n
+}

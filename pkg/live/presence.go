@@ -1,0 +1,173 @@
+package live
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// presence knows who is online in which room: whoever has a subscription to one of its
+// topics, on any node.
+type presence struct {
+	hub *Hub
+
+	mu    sync.Mutex
+	rooms map[place]*roomPresence
+}
+
+type roomPresence struct {
+	name  string
+	here  map[string]int             // login: subscriptions on this node
+	there map[string]map[string]bool // login: other nodes
+}
+
+// Online returns the logins that are online in a room, ascending.
+func (h *Hub) Online(t chat.Tenant, r chat.RoomRef) []string {
+	p := h.presence
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := []string{}
+	if rp := p.rooms[placeOf(t, r)]; rp != nil {
+		for login, n := range rp.here {
+			if n > 0 {
+				out = append(out, login)
+			}
+		}
+		for login := range rp.there {
+			if rp.here[login] <= 0 {
+				out = append(out, login)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (p *presence) room(key place, name string) *roomPresence {
+	rp := p.rooms[key]
+	if rp == nil {
+		rp = &roomPresence{name: name, here: make(map[string]int)}
+		p.rooms[key] = rp
+	}
+	return rp
+}
+
+func (p *presence) tidy(key place, rp *roomPresence) {
+	if len(rp.here)+len(rp.there) == 0 {
+		delete(p.rooms, key)
+	}
+}
+
+// came and left follow the subscriptions of this node.
+func (p *presence) came(s *Subscription) {
+	key, login := s.room.key, s.who.Login
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rp := p.room(key, s.room.name)
+	rp.here[login]++
+	switch rp.here[login] {
+	case 0:
+		delete(rp.here, login)
+		p.tidy(key, rp)
+	case 1:
+		p.changed(key, rp, login, true, len(rp.there[login]) == 0)
+	}
+}
+
+func (p *presence) left(s *Subscription) {
+	if s.kind == User {
+		return
+	}
+	key, login := s.room.key, s.who.Login
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rp := p.room(key, s.room.name)
+	rp.here[login]--
+	// came may follow later, when a subscription is ended while it begins.
+	if rp.here[login] == 0 {
+		delete(rp.here, login)
+		p.changed(key, rp, login, false, len(rp.there[login]) == 0)
+	}
+	p.tidy(key, rp)
+}
+
+// changed tells the other nodes, and, if it makes a difference, subscribers here.
+func (p *presence) changed(key place, rp *roomPresence, login string, online, visible bool) {
+	e := PresenceChanged{Place: chat.Place{Tenant: key.tenant, Room: chat.RoomRef{ID: key.room, Name: rp.name}}, Login: login, Online: online}
+	p.hub.broadcastEvents([]chat.Event{e})
+	if visible {
+		p.hub.apply(e)
+	}
+}
+
+// heard takes in a change on another node.
+func (p *presence) heard(node string, e PresenceChanged) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.set(node, e)
+}
+
+func (p *presence) set(node string, e PresenceChanged) {
+	key := placeOf(e.Tenant, e.Room)
+	rp := p.room(key, e.Room.Name)
+	was := len(rp.there[e.Login]) > 0
+	if e.Online {
+		if rp.there == nil {
+			rp.there = make(map[string]map[string]bool)
+		}
+		if rp.there[e.Login] == nil {
+			rp.there[e.Login] = make(map[string]bool)
+		}
+		rp.there[e.Login][node] = true
+	} else {
+		delete(rp.there[e.Login], node)
+		if len(rp.there[e.Login]) == 0 {
+			delete(rp.there, e.Login)
+		}
+	}
+	if is := len(rp.there[e.Login]) > 0; is != was && rp.here[e.Login] == 0 {
+		p.hub.apply(e)
+	}
+	p.tidy(key, rp)
+}
+
+// replace makes the given changes all there is of a node.
+func (p *presence) replace(node string, now []PresenceChanged) {
+	type at struct {
+		key   place
+		login string
+	}
+	stays := make(map[at]bool, len(now))
+	for _, e := range now {
+		stays[at{placeOf(e.Tenant, e.Room), e.Login}] = true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, rp := range p.rooms {
+		for login, nodes := range rp.there {
+			if nodes[node] && !stays[at{key, login}] {
+				p.set(node, PresenceChanged{Place: chat.Place{Tenant: key.tenant, Room: chat.RoomRef{ID: key.room, Name: rp.name}}, Login: login})
+			}
+		}
+	}
+	for _, e := range now {
+		p.set(node, e)
+	}
+}
+
+// tell broadcasts who is online on this node; under the lock, so that changes and the whole come in order.
+func (p *presence) tell(send func([]PresenceChanged)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []PresenceChanged
+	for key, rp := range p.rooms {
+		for login, n := range rp.here {
+			if n <= 0 {
+				continue
+			}
+			all = append(all, PresenceChanged{Place: chat.Place{Tenant: key.tenant, Room: chat.RoomRef{ID: key.room, Name: rp.name}}, Login: login, Online: true})
+		}
+	}
+	send(all)
+}

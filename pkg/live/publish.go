@@ -1,0 +1,91 @@
+package live
+
+import (
+	"context"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// Publish implements chat.Publisher.
+func (h *Hub) Publish(_ context.Context, events ...chat.Event) {
+	for _, e := range events {
+		h.apply(e)
+	}
+	h.broadcastEvents(events)
+}
+
+// apply delivers an event to this node's subscribers and ends the subscriptions it ends.
+func (h *Hub) apply(e chat.Event) {
+	tenant, ref := e.Where()
+	key := placeOf(tenant, ref)
+	sh := h.shardOf(key)
+	sh.mu.Lock()
+	ended := h.applyTo(sh, key, e)
+	sh.mu.Unlock()
+	for _, s := range ended {
+		h.presence.left(s)
+	}
+	switch e := e.(type) {
+	case chat.MessagePosted:
+		if !e.Message.System {
+			h.typing.ended(key, e.Message.Author.Login)
+		}
+	case chat.ParticipantLeft:
+		h.typing.ended(key, e.Person.Login)
+	}
+}
+
+// applyTo is called under the shard's lock.
+func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription) {
+	switch e := e.(type) {
+	case chat.ParticipantLeft:
+		h.departures.add(key, e.Person.Login)
+	case chat.RoomDeleted:
+		h.departures.add(key, "")
+	}
+	r := sh.places[key]
+	if r == nil {
+		return nil
+	}
+	now := h.now()
+	switch e := e.(type) {
+	case chat.MessagePosted:
+		if r.recent.add(e.Message.ID, now) && len(r.subs[Messages]) > 0 {
+			r.deliver(Messages, &Delivery{Kind: Messages, Room: r.name, ID: e.Message.ID, Event: e}, now)
+		}
+	case chat.ParticipantJoined:
+		r.deliver(Participants, &Delivery{Kind: Participants, Room: r.name, ID: h.ids.New(), Event: e}, now)
+	case chat.ParticipantLeft:
+		r.deliver(Participants, &Delivery{Kind: Participants, Room: r.name, ID: h.ids.New(), Event: e}, now)
+		ended = r.endAll(func(s *Subscription) bool { return s.who.Login == e.Person.Login })
+	case chat.RoomDeleted:
+		r.deliver(Action, &Delivery{Kind: Action, Room: r.name, ID: h.ids.New(), Event: e}, now)
+		ended = r.endAll(func(*Subscription) bool { return true })
+		delete(sh.places, key)
+	case PresenceChanged:
+		r.deliver(Presence, &Delivery{Kind: Presence, Room: r.name, ID: h.ids.New(), Event: e}, now)
+	case TypingChanged:
+		r.deliver(Typing, &Delivery{Kind: Typing, Room: r.name, ID: h.ids.New(), Event: e}, now)
+	}
+	if len(ended) > 0 {
+		r.emptySince = now
+	}
+	return ended
+}
+
+// Notify tells a user something, on all their connections to all nodes. Body is JSON.
+func (h *Hub) Notify(who chat.Identity, name string, body []byte) {
+	n := UserNotice{Identity: who, Name: name, Body: body}
+	h.applyNotice(n)
+	h.peers.broadcast(packet{Kind: packetNotice, Notice: &n})
+}
+
+func (h *Hub) applyNotice(n UserNotice) {
+	key := place{tenant: n.Tenant, login: n.Login}
+	sh := h.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if r := sh.places[key]; r != nil {
+		r.deliver(User, &Delivery{Kind: User, ID: h.ids.New(), Event: n}, h.now())
+	}
+}

@@ -1,0 +1,74 @@
+package live
+
+import (
+	"time"
+
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// What a room remembers of the messages it delivered: all of the last recentFor, as long
+// as they are not more than recentMost, and at least recentLeast.
+const (
+	recentFor   = 2 * time.Minute
+	recentLeast = 128
+	recentMost  = 8192
+)
+
+// recent holds the ids a room delivered lately, in the order of their delivery.
+type recent struct {
+	order map[id.ID]uint64 // number of the delivery
+	queue []heard          // oldest first
+	next  uint64
+	// floor is the newest id that was forgotten; zero if none was.
+	floor id.ID
+}
+
+type heard struct {
+	id id.ID
+	at time.Time
+}
+
+// add notes a delivery; false if it was made before.
+func (r *recent) add(m id.ID, now time.Time) bool {
+	if _, ok := r.order[m]; ok {
+		return false
+	}
+	if r.order == nil {
+		r.order = make(map[id.ID]uint64)
+	}
+	r.order[m] = r.next
+	r.next++
+	r.queue = append(r.queue, heard{m, now})
+	drop := 0
+	for n := len(r.queue); n-drop > recentMost ||
+		n-drop > recentLeast && now.Sub(r.queue[drop].at) > recentFor; drop++ {
+		old := r.queue[drop].id
+		delete(r.order, old)
+		if r.floor.IsZero() || old.Compare(r.floor) > 0 {
+			r.floor = old
+		}
+	}
+	r.queue = r.queue[drop:] // append moves it to a new array when the old one is used up
+	return true
+}
+
+func (r *recent) has(m id.ID) bool {
+	_, ok := r.order[m]
+	return ok
+}
+
+// overtaken returns the ids that were delivered after m although they are older.
+func (r *recent) overtaken(m id.ID) []id.ID {
+	at, ok := r.order[m]
+	if !ok {
+		return nil
+	}
+	var out []id.ID
+	first := r.next - uint64(len(r.queue))
+	for _, h := range r.queue[at-first+1:] {
+		if h.id.Compare(m) < 0 {
+			out = append(out, h.id)
+		}
+	}
+	return out
+}

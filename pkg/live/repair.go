@@ -1,0 +1,209 @@
+package live
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// repairs remembers from when on events may have been missed.
+type repairs struct {
+	wake chan struct{}
+
+	mu    sync.Mutex
+	asked bool
+	since time.Time
+}
+
+const (
+	repairPage     = 200
+	repairParallel = 8
+	repairTimeout  = 30 * time.Second
+	repairRetry    = time.Second
+)
+
+// ask asks for a repair of all that happened since then.
+func (r *repairs) ask(since time.Time) {
+	r.mu.Lock()
+	if !r.asked || since.Before(r.since) {
+		r.asked, r.since = true, since
+	}
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *repairs) take() (since time.Time, asked bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since, asked = r.since, r.asked
+	r.asked = false
+	return since, asked
+}
+
+func (r *repairs) pending() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked
+}
+
+// repairLoop makes the repairs. If the store does not answer it goes on trying, and lets what
+// other nodes tell through in the meantime.
+func (h *Hub) repairLoop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.repairs.wake:
+		}
+		since, asked := h.repairs.take()
+		if !asked {
+			continue
+		}
+		h.signals.doubt()
+		err := h.repair(ctx, since)
+		if err == nil && h.repairs.pending() {
+			continue // more was missed meanwhile: what waits goes on waiting
+		}
+		h.peers.repaired()
+		if err == nil {
+			continue
+		}
+		h.log.Warn("cannot read what was missed; trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(repairRetry):
+			h.repairs.ask(since)
+		}
+	}
+}
+
+// repair brings every room with subscribers up to date: messages since then that were not
+// delivered are, subscriptions of who is out are ended, and deletions are told.
+func (h *Hub) repair(ctx context.Context, since time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, repairTimeout)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(repairParallel)
+	for _, r := range h.rooms() {
+		g.Go(func() error { return h.repairRoom(ctx, r, since) })
+	}
+	return g.Wait()
+}
+
+// rooms returns the rooms with subscribers.
+func (h *Hub) rooms() (out []*room) {
+	for i := range h.shards {
+		sh := &h.shards[i]
+		sh.mu.Lock()
+		for key, r := range sh.places {
+			if key.login == "" && !r.empty() {
+				out = append(out, r)
+			}
+		}
+		sh.mu.Unlock()
+	}
+	return out
+}
+
+func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
+	if err := h.recheck(ctx, r); err != nil {
+		return err
+	}
+	r.shard.mu.Lock()
+	listening := len(r.subs[Messages]) > 0
+	// Of messages older than what is remembered nobody knows whether they were delivered.
+	known := r.recent.floor.IsZero() || !r.recent.floor.Time().After(since)
+	if listening && !known {
+		h.log.Warn("too far behind to repair; clients have to resume", "room", r.name)
+		for _, s := range r.subs[Messages] {
+			s.to.Lost()
+		}
+	}
+	r.shard.mu.Unlock()
+	if !listening || !known {
+		return nil
+	}
+	at, inclusive := id.FirstAt(since), true
+	for {
+		ms, err := h.opts.History.Newer(ctx, chat.Log{Tenant: r.key.tenant, ID: r.key.room}, at, inclusive, repairPage)
+		if err != nil {
+			return err
+		}
+		for _, m := range ms {
+			h.applyMissed(r, m)
+		}
+		if len(ms) < repairPage {
+			return nil
+		}
+		at, inclusive = ms[len(ms)-1].ID, false
+	}
+}
+
+// repairSlack is how much older than a subscription a message may be that it gets by a repair: ids are
+// made a moment before their message is visible, and by other clocks.
+const repairSlack = time.Second
+
+// applyMissed delivers a message unless it has been.
+func (h *Hub) applyMissed(r *room, m chat.Message) {
+	r.shard.mu.Lock()
+	defer r.shard.mu.Unlock()
+	now := h.now()
+	if !r.recent.add(m.ID, now) {
+		return
+	}
+	d := h.delivery(r, m)
+	for _, s := range r.subs[Messages] {
+		if m.ID.Time().After(s.since.Add(-repairSlack)) {
+			s.deliver(d, now)
+		}
+	}
+}
+
+// recheck ends the subscriptions whose users are not in the room any more.
+func (h *Hub) recheck(ctx context.Context, r *room) error {
+	r.shard.mu.Lock()
+	logins := make(map[string]bool)
+	for kind := range r.subs {
+		for _, s := range r.subs[kind] {
+			logins[s.who.Login] = true
+		}
+	}
+	creator := r.creator
+	r.shard.mu.Unlock()
+	place := chat.Place{Tenant: r.key.tenant, Room: r.ref()}
+	for login := range logins {
+		now, err := h.opts.Access(ctx, chat.Identity{Tenant: r.key.tenant, Login: login}, r.name)
+		switch {
+		case chat.IsKind(err, chat.NotFound) || err == nil && now.ID != r.key.room:
+			// Only its creator deletes a room.
+			h.apply(chat.RoomDeleted{Place: place, By: creator})
+			return nil
+		case chat.IsKind(err, chat.Forbidden):
+			h.dismiss(r, login)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// dismiss ends a login's subscriptions to a room.
+func (h *Hub) dismiss(r *room, login string) {
+	r.shard.mu.Lock()
+	h.departures.add(r.key, login)
+	ended := r.endAll(func(s *Subscription) bool { return s.who.Login == login })
+	r.emptySince = h.now()
+	r.shard.mu.Unlock()
+	for _, s := range ended {
+		h.presence.left(s)
+	}
+}

@@ -1,0 +1,105 @@
+package live
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// shards is how many locks the places share; a power of two.
+const shards = 64
+
+type shard struct {
+	mu     sync.Mutex
+	places map[place]*room
+}
+
+var shardSeed = maphash.MakeSeed()
+
+func (h *Hub) shardOf(p place) *shard {
+	return &h.shards[maphash.Comparable(shardSeed, p)%shards]
+}
+
+// room is a place with subscribers, or one that had some a short while ago. All of
+// it but the first four is guarded by its shard's lock.
+type room struct {
+	hub   *Hub
+	shard *shard
+	key   place
+	name  string
+
+	creator    string
+	subs       [User + 1][]*Subscription
+	recent     recent
+	emptySince time.Time
+}
+
+// open returns the room of that key, made if need be. The shard's lock is held.
+func (sh *shard) open(h *Hub, key place, name string) *room {
+	r := sh.places[key]
+	if r == nil {
+		if sh.places == nil {
+			sh.places = make(map[place]*room)
+		}
+		r = &room{hub: h, shard: sh, key: key, name: name}
+		sh.places[key] = r
+	}
+	return r
+}
+
+func (r *room) empty() bool {
+	for _, s := range r.subs {
+		if len(s) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *room) add(s *Subscription) {
+	s.index = int32(len(r.subs[s.kind]))
+	r.subs[s.kind] = append(r.subs[s.kind], s)
+}
+
+// remove takes s out; false if it was out before.
+func (r *room) remove(s *Subscription) bool {
+	if s.index < 0 {
+		return false
+	}
+	list := r.subs[s.kind]
+	last := len(list) - 1
+	list[s.index] = list[last]
+	list[s.index].index = s.index
+	list[last] = nil
+	r.subs[s.kind] = list[:last]
+	s.index = -1
+	s.resuming = nil
+	return true
+}
+
+// endAll ends the subscriptions for which match is true and returns them.
+func (r *room) endAll(match func(*Subscription) bool) []*Subscription {
+	var out []*Subscription
+	for kind := range r.subs {
+		for i := len(r.subs[kind]) - 1; i >= 0; i-- {
+			s := r.subs[kind][i]
+			if !match(s) {
+				continue
+			}
+			r.remove(s)
+			s.to.Ended()
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (r *room) deliver(kind Kind, d *Delivery, now time.Time) {
+	for _, s := range r.subs[kind] {
+		s.deliver(d, now)
+	}
+}
+
+func (r *room) ref() chat.RoomRef { return chat.RoomRef{ID: r.key.room, Name: r.name} }

@@ -1,0 +1,76 @@
+package live
+
+import (
+	"encoding/hex"
+	"sync"
+
+	"github.com/confab-chat/confab/pkg/auth"
+)
+
+// SessionEnded is the kind of signal that closes the sockets of a session; its key is a SessionKey.
+const SessionEnded = "session-ended"
+
+// SessionKey spells a session as the key of a signal.
+func SessionKey(h auth.Hash) string { return hex.EncodeToString(h[:]) }
+
+type signals struct {
+	mu       sync.Mutex
+	handlers map[string]map[int]func(key string)
+	next     int
+}
+
+// Signal tells all nodes that what the key stands for has changed or ended: handlers of
+// that kind on this node are called before it returns, those on other nodes soon after.
+func (h *Hub) Signal(kind, key string) {
+	h.signals.call(kind, key)
+	h.peers.broadcast(packet{Kind: packetSignal, Signal: kind, Key: key})
+}
+
+// OnSignal calls f for each signal of that kind, from this node and others, concurrently. An empty
+// key means that signals may have been missed: everything of the kind is in doubt then.
+func (h *Hub) OnSignal(kind string, f func(key string)) (cancel func()) {
+	s := &h.signals
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.handlers == nil {
+		s.handlers = make(map[string]map[int]func(string))
+	}
+	if s.handlers[kind] == nil {
+		s.handlers[kind] = make(map[int]func(string))
+	}
+	n := s.next
+	s.next++
+	s.handlers[kind][n] = f
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.handlers[kind], n)
+	}
+}
+
+func (s *signals) call(kind, key string) {
+	for _, f := range s.of(func(k string) bool { return k == kind }) {
+		f(key)
+	}
+}
+
+// doubt tells all handlers that signals may have been missed.
+func (s *signals) doubt() {
+	for _, f := range s.of(func(string) bool { return true }) {
+		f("")
+	}
+}
+
+func (s *signals) of(match func(kind string) bool) []func(string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []func(string)
+	for kind, fs := range s.handlers {
+		if match(kind) {
+			for _, f := range fs {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}

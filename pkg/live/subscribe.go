@@ -1,0 +1,109 @@
+package live
+
+import (
+	"context"
+	"sync"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// Subscribe adds a subscriber to a topic of a room: what is published from the moment
+// it returns is delivered. Errors are those of Options.Access.
+//
+// With hold, deliveries are kept back until the caller has called Replay and Replayed.
+func (h *Hub) Subscribe(ctx context.Context, who chat.Identity, name string, kind Kind, to Subscriber, hold bool) (*Subscription, error) {
+	for {
+		// Who leaves between the check and the entry into the list is noticed by the mark.
+		mark := h.departures.mark()
+		r, err := h.opts.Access(ctx, who, name)
+		if err != nil {
+			return nil, err
+		}
+		if s := h.enter(mark, who, r, kind, to, hold); s != nil {
+			return s, nil
+		}
+	}
+}
+
+func (h *Hub) enter(mark uint64, who chat.Identity, r chat.Room, kind Kind, to Subscriber, hold bool) *Subscription {
+	key := placeOf(who.Tenant, chat.RoomRef{ID: r.ID})
+	sh := h.shardOf(key)
+	sh.mu.Lock()
+	if h.departures.since(mark, key, who.Login) {
+		sh.mu.Unlock()
+		return nil
+	}
+	room := sh.open(h, key, r.Name)
+	room.creator = r.Creator.Login
+	s := &Subscription{room: room, to: to, who: who, kind: kind, since: h.now()}
+	if hold {
+		s.resuming = &resuming{holding: true}
+	}
+	room.add(s)
+	room.emptySince = s.since
+	sh.mu.Unlock()
+	h.presence.came(s)
+	return s
+}
+
+// SubscribeUser adds a subscriber to a user's own topic.
+func (h *Hub) SubscribeUser(who chat.Identity, to Subscriber) *Subscription {
+	key := place{tenant: who.Tenant, login: who.Login}
+	sh := h.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	room := sh.open(h, key, "")
+	s := &Subscription{room: room, to: to, who: who, kind: User, since: h.now()}
+	room.add(s)
+	room.emptySince = s.since
+	return s
+}
+
+// departures remembers who left which room lately, so that a subscription whose right was
+// checked before, and which is entered after, is not overlooked.
+type departures struct {
+	mu    sync.Mutex
+	count uint64
+	last  map[departure]uint64
+	queue []departure
+}
+
+// departure is a login that left; or, with an empty login, a room that was deleted.
+type departure struct {
+	room  place
+	login string
+}
+
+// keptDepartures is how many are remembered. Whoever's mark is older has to check again.
+const keptDepartures = 4096
+
+func (d *departures) mark() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.count
+}
+
+// add is called under the lock of the room's shard, before subscriptions are ended.
+func (d *departures) add(room place, login string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.count++
+	dep := departure{room, login}
+	d.last[dep] = d.count
+	d.queue = append(d.queue, dep)
+	if len(d.queue) > keptDepartures {
+		old := d.queue[0]
+		if d.last[old]+keptDepartures <= d.count {
+			delete(d.last, old)
+		}
+		d.queue = d.queue[1:]
+	}
+}
+
+// since reports whether the login left, or may have left, the room after the mark.
+func (d *departures) since(mark uint64, room place, login string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.count-mark >= keptDepartures ||
+		d.last[departure{room, login}] > mark || d.last[departure{room, ""}] > mark
+}

@@ -1,0 +1,53 @@
+package live
+
+import (
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Kind is what a topic is about.
+type Kind uint8
+
+// The topics of a room, and the one of a user.
+const (
+	Messages     Kind = iota // chat.MessagePosted
+	Participants             // chat.ParticipantJoined, chat.ParticipantLeft
+	Action                   // chat.RoomDeleted
+	Presence                 // PresenceChanged
+	Typing                   // TypingChanged
+	roomKinds
+	// User is the topic of one user, whatever the room: UserNotice.
+	User
+)
+
+// PresenceChanged tells that a participant's first subscription to a room, over all
+// nodes, began or the last one ended.
+type PresenceChanged struct {
+	chat.Place
+	Login  string
+	Online bool
+}
+
+// TypingChanged tells that a participant began or stopped to write.
+type TypingChanged struct {
+	chat.Place
+	Login  string
+	Typing bool
+}
+
+// UserNotice is news for one user. Body is what the dialect shows, JSON.
+type UserNotice struct {
+	chat.Identity
+	Name string
+	Body []byte
+}
+
+// place is what topics hang on: a room by its ID, or a user. A new room under an
+// old name is another place.
+type place struct {
+	tenant chat.Tenant
+	room   id.ID
+	login  string
+}
+
+func placeOf(t chat.Tenant, r chat.RoomRef) place { return place{tenant: t, room: r.ID} }

@@ -1,0 +1,98 @@
+package live
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// typing knows who is writing. Every node keeps all notices and ends them by itself.
+type typing struct {
+	hub *Hub
+
+	mu    sync.Mutex
+	until map[typist]notice
+}
+
+type typist struct {
+	room  place
+	login string
+}
+
+type notice struct {
+	room  string // its name
+	until time.Time
+}
+
+// maxTypists bounds the notices kept; beyond it new ones are not heard.
+const maxTypists = 100_000
+
+// SetTyping tells that a participant writes, or has stopped. It lasts for Options.TypingFor unless it
+// is renewed, or the participant posts or leaves. The caller has checked that they are in the room.
+func (h *Hub) SetTyping(who chat.Identity, r chat.RoomRef, on bool) {
+	e := TypingChanged{Place: chat.Place{Tenant: who.Tenant, Room: r}, Login: who.Login, Typing: on}
+	h.typing.set(e)
+	h.broadcastEvents([]chat.Event{e})
+}
+
+// TypingIn returns the logins that write in a room, ascending.
+func (h *Hub) TypingIn(t chat.Tenant, r chat.RoomRef) []string {
+	h.typing.mu.Lock()
+	defer h.typing.mu.Unlock()
+	out := []string{}
+	for w := range h.typing.until {
+		if w.room == placeOf(t, r) {
+			out = append(out, w.login)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (t *typing) set(e TypingChanged) {
+	w := typist{placeOf(e.Tenant, e.Room), e.Login}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, was := t.until[w]
+	switch {
+	case !e.Typing:
+		delete(t.until, w)
+	case was || len(t.until) < maxTypists:
+		t.until[w] = notice{e.Room.Name, t.hub.now().Add(t.hub.opts.TypingFor)}
+	default:
+		return
+	}
+	if was != e.Typing {
+		t.hub.apply(e)
+	}
+}
+
+// ended ends a notice because the login posted or left.
+func (t *typing) ended(room place, login string) {
+	w := typist{room, login}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n, ok := t.until[w]; ok {
+		t.end(w, n)
+	}
+}
+
+func (t *typing) expire(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for w, n := range t.until {
+		if !now.Before(n.until) {
+			t.end(w, n)
+		}
+	}
+}
+
+func (t *typing) end(w typist, n notice) {
+	delete(t.until, w)
+	t.hub.apply(TypingChanged{
+		Place: chat.Place{Tenant: w.room.tenant, Room: chat.RoomRef{ID: w.room.room, Name: n.room}},
+		Login: w.login,
+	})
+}

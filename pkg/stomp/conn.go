@@ -1,0 +1,257 @@
+package stomp
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/live"
+)
+
+// transport is what carries a connection's frames.
+type transport interface {
+	// wake tells that the queue has something or that the connection is ending. It is called under
+	// conn.mu, possibly under the hub's locks as well: it must not block.
+	wake()
+	// kill ends the transport at once, whatever is under way. Called under conn.mu.
+	kill()
+	// silence is after how long without a frame from the server beat is written; zero for never.
+	silence() (after time.Duration, beat entry)
+}
+
+// ending is how a connection ends, in the words of WebSocket and of SockJS.
+type ending struct {
+	code   uint16
+	reason string
+	sockjs string // the closing frame
+}
+
+var (
+	endGoAway  = ending{1000, "", `c[3000,"Go away!"]`}
+	endFault   = ending{1002, "", `c[3000,"Go away!"]`}
+	endPolicy  = ending{1008, "", `c[3000,"Go away!"]`}
+	endRestart = ending{1012, "Service restart", `c[1012,"Service restart"]`}
+)
+
+// conn is one STOMP conversation. What its transport reads it gives to feed, one call at a
+// time; what is to be written stands in the queue.
+type conn struct {
+	srv   *Server
+	login auth.Login
+	enc   *encoding
+	extra bool // topics KillrChat does not have are allowed
+	via   transport
+
+	// Only for who calls feed.
+	parser    parser
+	version   version
+	connected atomic.Bool
+
+	opened    time.Time
+	lastRead  atomic.Int64 // ns since 1970
+	lastWrite atomic.Int64
+	writing   atomic.Int64 // since when a write has been under way; 0: none is
+	beatOut   atomic.Int64 // ns; 0: none
+	beatIn    atomic.Int64
+
+	index     int // in Server.conns
+	sessIndex int // in the session's list
+
+	mu      sync.Mutex
+	queue   queue
+	subs    []*subscription
+	ending  *ending // set: nothing more is accepted
+	gone    bool    // the subscriptions are ended, the server has forgotten it
+	drained chan struct{}
+}
+
+// send queues a frame of the connection's own.
+func (c *conn) send(frame string) { c.enqueue(entry{enc: c.enc.whole(frame)}) }
+
+// enqueue adds to the queue or, if it is full, ends the connection. It does not block.
+func (c *conn) enqueue(e entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.push(e)
+}
+
+func (c *conn) push(e entry) {
+	if c.ending != nil {
+		return
+	}
+	o := &c.srv.opts
+	if c.queue.n >= o.QueueMessages || c.queue.n > 0 && c.queue.bytes+e.len() > o.QueueBytes {
+		c.srv.tooSlow.Add(1)
+		c.queue.clear()
+		c.end(errorFrame("too slow", ""), endPolicy)
+		return
+	}
+	c.queue.push(e)
+	c.via.wake()
+}
+
+// end queues a last frame, which may be empty, and ends the connection when all is written. c.mu is held.
+func (c *conn) end(last string, how ending) {
+	if c.ending != nil {
+		return
+	}
+	if last != "" {
+		c.queue.push(entry{enc: c.enc.whole(last)})
+	}
+	c.ending = &how
+	c.signalDrained()
+	c.via.wake()
+}
+
+// fail ends the connection with an ERROR.
+func (c *conn) fail(message, receipt string, how ending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end(errorFrame(message, receipt), how)
+}
+
+// finish ends the connection without an ERROR.
+func (c *conn) finish(last string, how ending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end(last, how)
+}
+
+// abandon ends the connection at once.
+func (c *conn) abandon() {
+	c.mu.Lock()
+	if c.ending == nil {
+		c.ending = &endGoAway
+	}
+	c.queue.clear()
+	c.signalDrained()
+	c.via.kill()
+	c.mu.Unlock()
+	c.release()
+}
+
+// release ends the subscriptions and makes the server forget the connection. No lock may be held.
+func (c *conn) release() {
+	c.mu.Lock()
+	if c.gone {
+		c.mu.Unlock()
+		return
+	}
+	c.gone = true
+	if c.ending == nil {
+		c.ending = &endGoAway
+	}
+	c.signalDrained()
+	subs := c.subs
+	c.subs = nil
+	c.mu.Unlock()
+	for _, s := range subs {
+		s.live.End()
+	}
+	c.srv.forget(c)
+}
+
+const (
+	joinFrames = 64       // most frames in one write
+	joinBytes  = 64 << 10 // about as many bytes in one write
+)
+
+// take appends what is to be written next to dst; with nothing left it tells whether the
+// connection ends.
+func (c *conn) take(dst []entry) (out []entry, end *ending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.takeLocked(dst)
+}
+
+func (c *conn) takeLocked(dst []entry) ([]entry, *ending) {
+	for len(dst) == 0 && c.queue.n > 0 {
+		dst = slices.DeleteFunc(c.queue.take(dst, joinFrames, joinBytes), func(e entry) bool {
+			return e.sub != nil && e.sub.dropped.Load()
+		})
+	}
+	if c.queue.n <= c.srv.opts.QueueMessages/4 && c.queue.bytes <= c.srv.opts.QueueBytes/4 {
+		c.signalDrained()
+	}
+	if len(dst) == 0 {
+		return dst, c.ending
+	}
+	return dst, nil
+}
+
+func (c *conn) signalDrained() {
+	if c.drained != nil {
+		close(c.drained)
+		c.drained = nil
+	}
+}
+
+// sendPatiently queues e once there is room; false if the connection has ended. It is for replays, which are
+// longer than the queue: the client is not slow because the server has much to tell.
+func (c *conn) sendPatiently(e entry) bool {
+	for {
+		c.mu.Lock()
+		if c.ending != nil {
+			c.mu.Unlock()
+			return false
+		}
+		o := &c.srv.opts
+		if c.queue.n < o.QueueMessages/2 && (c.queue.n == 0 || c.queue.bytes+e.len() < o.QueueBytes/2) {
+			c.push(e)
+			c.mu.Unlock()
+			return true
+		}
+		if c.drained == nil {
+			c.drained = make(chan struct{})
+		}
+		wait := c.drained
+		c.mu.Unlock()
+		<-wait
+	}
+}
+
+// subscription is a client's subscription.
+type subscription struct {
+	conn *conn
+	live *live.Subscription
+	id   string // escapes undone
+	dest string
+	line []byte // see encoding.subscriptionLine
+	// dropped: the client has unsubscribed. What is still in the queue is not written.
+	dropped atomic.Bool
+	ended   bool // by the hub; guarded by conn.mu
+}
+
+// Deliver implements live.Subscriber.
+func (s *subscription) Deliver(d *live.Delivery) {
+	s.conn.enqueue(entry{enc: d.As(s.conn.enc), sub: s})
+}
+
+// Ended implements live.Subscriber.
+func (s *subscription) Ended() {
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.ended = true
+	c.drop(s)
+}
+
+// Lost implements live.Subscriber.
+func (s *subscription) Lost() {
+	s.conn.fail("events were missed; connect again and resume", "", endPolicy)
+}
+
+// drop takes s out of the list. c.mu is held.
+func (c *conn) drop(s *subscription) {
+	for i, t := range c.subs {
+		if t == s {
+			last := len(c.subs) - 1
+			c.subs[i] = c.subs[last]
+			c.subs[last] = nil
+			c.subs = c.subs[:last]
+			return
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package stomp
+
+import (
+	"strings"
+
+	"github.com/confab-chat/confab/pkg/live"
+)
+
+// The one place that knows how topics are written:
+//
+//	/topic/messages/{room}  /topic/participants/{room}  /topic/action/{room}
+//	/topic/presence/{room}  /topic/typing/{room}  /topic/me     (not at KillrChat's mounts)
+//
+// with the room's name as it is.
+const topicPrefix = "/topic/"
+
+// userTopic is the topic of the connection's own user.
+const userTopic = topicPrefix + "me"
+
+var topics = map[live.Kind]string{
+	live.Messages:     "messages",
+	live.Participants: "participants",
+	live.Action:       "action",
+	live.Presence:     "presence",
+	live.Typing:       "typing",
+}
+
+// parseDestination returns the topic a destination names. extra allows those that
+// KillrChat does not have.
+func parseDestination(d string, extra bool) (kind live.Kind, room string, ok bool) {
+	if d == userTopic {
+		return live.User, "", extra
+	}
+	rest, ok := strings.CutPrefix(d, topicPrefix)
+	if !ok {
+		return 0, "", false
+	}
+	name, room, ok := strings.Cut(rest, "/")
+	if !ok || room == "" || strings.Contains(room, "/") {
+		return 0, "", false
+	}
+	for kind, n := range topics {
+		if n == name {
+			return kind, room, extra || kind <= live.Action
+		}
+	}
+	return 0, "", false
+}
+
+func destinationOf(d *live.Delivery) string {
+	if d.Kind == live.User {
+		return userTopic
+	}
+	return topicPrefix + topics[d.Kind] + "/" + d.Room
+}

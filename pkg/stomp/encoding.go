@@ -1,0 +1,105 @@
+package stomp
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/live"
+)
+
+// Encoder writes the bodies of MESSAGE frames as the pages of a mount show them: JSON, not
+// empty, valid UTF-8. It is called once for each event and compared by identity: it must be
+// comparable, and the same one for all handlers of a mount.
+type Encoder interface {
+	Message(m chat.Message) []byte
+	Person(p chat.Person) []byte
+}
+
+// encoding makes MESSAGE frames: bodies of one mount, bare or as SockJS strings.
+type encoding struct {
+	bodies Encoder
+	quoted bool
+}
+
+const (
+	jsonType = "application/json;charset=UTF-8"
+	textType = "text/plain;charset=UTF-8"
+)
+
+// Encode implements live.Encoding. The line with the subscription comes between head and tail.
+func (e *encoding) Encode(d *live.Delivery) *live.Encoded {
+	var extra, contentType string
+	var body []byte
+	contentType = jsonType
+	switch v := d.Event.(type) {
+	case chat.MessagePosted:
+		body = e.bodies.Message(v.Message)
+	case chat.ParticipantJoined:
+		extra, body = "status:JOIN\n", e.bodies.Person(v.Person)
+	case chat.ParticipantLeft:
+		extra, body = "status:LEAVE\n", e.bodies.Person(v.Person)
+	case chat.RoomDeleted:
+		contentType = textType
+		extra = "action:DELETE\nroom:" + d.Room + "\ncreator:" + v.By + "\n"
+		body = fmt.Appendf(nil, "The room '%s' has been removed by '%s'", d.Room, v.By)
+	case live.PresenceChanged:
+		status := "offline"
+		if v.Online {
+			status = "online"
+		}
+		body = mustJSON(struct {
+			Login  string `json:"login"`
+			Status string `json:"status"`
+		}{v.Login, status})
+	case live.TypingChanged:
+		body = mustJSON(struct {
+			Login  string `json:"login"`
+			Typing bool   `json:"typing"`
+		}{v.Login, v.Typing})
+	case live.UserNotice:
+		extra, body = "notice:"+v.Name+"\n", v.Body
+	}
+	var head strings.Builder
+	head.WriteString("MESSAGE\ndestination:")
+	head.WriteString(destinationOf(d))
+	head.WriteString("\nmessage-id:")
+	head.WriteString(d.ID.String())
+	head.WriteString("\ncontent-type:" + contentType + "\n" + extra)
+	if len(body) > 0 {
+		head.WriteString("content-length:" + strconv.Itoa(len(body)) + "\n")
+	}
+	tail := make([]byte, 0, len(body)+2)
+	tail = append(append(append(tail, '\n'), body...), 0)
+	return &live.Encoded{Head: e.bytes(head.String()), Tail: e.bytes(string(tail))}
+}
+
+// subscriptionLine is what tells a MESSAGE frame to a subscriber: the client's id as it was sent.
+func (e *encoding) subscriptionLine(id string, has bool) []byte {
+	if !has {
+		return nil // STOMP 1.0 may leave it out
+	}
+	return e.bytes("subscription:" + id + "\n")
+}
+
+// whole makes a frame that is not shared.
+func (e *encoding) whole(frame string) *live.Encoded { return &live.Encoded{Head: e.bytes(frame)} }
+
+// bytes returns text as it stands in the frames of the transport.
+func (e *encoding) bytes(text string) []byte {
+	if !e.quoted {
+		return []byte(text)
+	}
+	q := mustJSON(text)
+	return q[1 : len(q)-1]
+}
+
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings and bools can always be written
+	}
+	return b
+}

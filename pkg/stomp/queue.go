@@ -1,0 +1,72 @@
+package stomp
+
+import "github.com/confab-chat/confab/pkg/live"
+
+// entry is something to be written: a STOMP frame or, with another op, something of the transport's own.
+type entry struct {
+	enc *live.Encoded
+	sub *subscription // nil unless it is a MESSAGE
+	op  op
+}
+
+type op uint8
+
+const (
+	opFrame op = iota // STOMP data
+	opBare            // SockJS text that is no data: "h"
+	opPong            // answer to a WebSocket ping
+)
+
+func (e entry) len() int {
+	n := e.enc.Len()
+	if e.sub != nil {
+		n += len(e.sub.line)
+	}
+	return n
+}
+
+// queue is a ring of entries. Empty, it holds no memory.
+type queue struct {
+	ring  []entry // its length is a power of two
+	head  int
+	n     int
+	bytes int
+}
+
+func (q *queue) push(e entry) {
+	if q.n == len(q.ring) {
+		bigger := make([]entry, max(4, 2*len(q.ring)))
+		for i := range q.n {
+			bigger[i] = q.ring[(q.head+i)&(len(q.ring)-1)]
+		}
+		q.ring, q.head = bigger, 0
+	}
+	q.ring[(q.head+q.n)&(len(q.ring)-1)] = e
+	q.n++
+	q.bytes += e.len()
+}
+
+// take appends to dst up to most entries of together about maxBytes, at least one if there is any.
+func (q *queue) take(dst []entry, most, maxBytes int) []entry {
+	size := 0
+	for q.n > 0 && most > 0 {
+		e := q.ring[q.head]
+		l := e.len()
+		if size > 0 && size+l > maxBytes {
+			break
+		}
+		dst = append(dst, e)
+		q.ring[q.head] = entry{}
+		q.head = (q.head + 1) & (len(q.ring) - 1)
+		q.n--
+		q.bytes -= l
+		size += l
+		most--
+	}
+	if q.n == 0 {
+		*q = queue{}
+	}
+	return dst
+}
+
+func (q *queue) clear() { *q = queue{} }

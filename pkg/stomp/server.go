@@ -1,0 +1,246 @@
+package stomp
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/live"
+)
+
+// Options are what a server works with. Hub and Login are needed, the rest has defaults.
+type Options struct {
+	Hub *live.Hub
+	// Login returns the login of a request; false answers 401. Origins are checked before.
+	Login func(*http.Request) (auth.Login, bool)
+	// KeepAlive keeps a session alive because a socket of it is open. *chat.Error NotFound or
+	// Unauthenticated mean that it has ended: its sockets are closed. nil: sessions are not looked after.
+	KeepAlive func(context.Context, auth.Hash) error
+	// KeepAliveEvery is how often KeepAlive is called for each session that has sockets; default 1 minute.
+	KeepAliveEvery time.Duration
+	// Refuse answers a request that cannot be served; default: plain text.
+	Refuse func(w http.ResponseWriter, r *http.Request, status int, message string)
+
+	HeartBeat       time.Duration // what the server offers, both ways; default 10 s, negative for none
+	SockJSHeartBeat time.Duration // silence after which SockJS sends "h"; default 25 s
+	PollTimeout     time.Duration // a SockJS session not polled for so long is over; default 5 s
+	ConnectTimeout  time.Duration // how long a client may take to CONNECT; default 30 s
+	WriteTimeout    time.Duration // how long one write may take; default 30 s
+
+	QueueMessages int // frames that may wait for a client; default 1024
+	QueueBytes    int // bytes that may wait, one frame always may; default 4 MiB
+	// DrainOver is the time over which Drain spreads the ends of connections; default 5 s.
+	DrainOver time.Duration
+
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Server keeps the STOMP connections of this node. All methods may be called concurrently.
+type Server struct {
+	opts Options
+	now  func() time.Time
+	log  *slog.Logger
+	ids  *id.Generator
+	ctx  context.Context
+	stop context.CancelFunc
+	work sync.WaitGroup // readers and writers
+	own  sync.WaitGroup // the server's own goroutines
+
+	unhear  func() // ends hearing of ended sessions
+	tooSlow atomic.Int64
+
+	mu       sync.Mutex
+	draining bool
+	closed   bool
+	conns    []*conn
+	sessions map[auth.Hash]*sessionConns
+	polls    map[string]*polling
+	encoders map[encoding]*encoding
+}
+
+// NewServer starts a server; Close ends it.
+func NewServer(o Options) *Server {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&o.KeepAliveEvery, time.Minute)
+	def(&o.HeartBeat, 10*time.Second)
+	o.HeartBeat = max(o.HeartBeat, 0)
+	def(&o.SockJSHeartBeat, 25*time.Second)
+	def(&o.PollTimeout, 5*time.Second)
+	def(&o.ConnectTimeout, 30*time.Second)
+	def(&o.WriteTimeout, 30*time.Second)
+	def(&o.DrainOver, 5*time.Second)
+	if o.QueueMessages <= 0 {
+		o.QueueMessages = 1024
+	}
+	if o.QueueBytes <= 0 {
+		o.QueueBytes = 4 << 20
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Refuse == nil {
+		o.Refuse = func(w http.ResponseWriter, _ *http.Request, status int, message string) {
+			http.Error(w, message, status)
+		}
+	}
+	s := &Server{opts: o, now: o.Now, log: o.Log, ids: id.NewGenerator(o.Now),
+		sessions: make(map[auth.Hash]*sessionConns), polls: make(map[string]*polling), encoders: make(map[encoding]*encoding)}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.unhear = o.Hub.OnSignal(live.SessionEnded, s.sessionSignal)
+	o.Hub.OnAsk(askSend, s.answerSend)
+	s.own.Go(s.housekeep)
+	s.own.Go(s.keepSessions)
+	return s
+}
+
+// WebSocket serves STOMP over plain WebSockets with all topics.
+func (s *Server) WebSocket(bodies Encoder) http.Handler {
+	enc := s.encoding(bodies, false)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.upgrade(w, r, enc, true, false) })
+}
+
+// encoding returns the one encoding of these bodies, so that all connections share its bytes.
+func (s *Server) encoding(bodies Encoder, quoted bool) *encoding {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := encoding{bodies, quoted}
+	if s.encoders[e] == nil {
+		s.encoders[e] = &e
+	}
+	return s.encoders[e]
+}
+
+// admit returns the login of a request, or answers it.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request) (auth.Login, bool) {
+	login, ok := s.opts.Login(r)
+	if !ok {
+		s.opts.Refuse(w, r, http.StatusUnauthorized, "log in first")
+		return login, false
+	}
+	s.mu.Lock()
+	draining := s.draining
+	s.mu.Unlock()
+	if draining {
+		w.Header().Set("Retry-After", "1")
+		s.opts.Refuse(w, r, http.StatusServiceUnavailable, "the server is restarting")
+		return login, false
+	}
+	return login, true
+}
+
+func (s *Server) newConn(login auth.Login, enc *encoding, extra bool, via transport) *conn {
+	c := &conn{srv: s, login: login, enc: enc, extra: extra, via: via, opened: s.now(), index: -1}
+	c.lastRead.Store(c.opened.UnixNano())
+	c.lastWrite.Store(c.opened.UnixNano())
+	return c
+}
+
+// start makes a connection known and runs its reader, if it has one; false if the server is closed.
+func (s *Server) start(c *conn, read func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.draining {
+		return false
+	}
+	c.index = len(s.conns)
+	s.conns = append(s.conns, c)
+	s.addToSession(c)
+	if read != nil {
+		s.work.Go(read)
+	}
+	return true
+}
+
+// forget takes a connection out of the lists.
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.index < 0 {
+		return
+	}
+	last := len(s.conns) - 1
+	s.conns[c.index] = s.conns[last]
+	s.conns[c.index].index = c.index
+	s.conns[last] = nil
+	s.conns = s.conns[:last]
+	c.index = -1
+	s.removeFromSession(c)
+}
+
+// Stats are counts for metrics.
+type Stats struct {
+	Connections int   // open now
+	TooSlow     int64 // ended because their queue was full, since the start
+}
+
+// Stats returns the counts of now.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Stats{Connections: len(s.conns), TooSlow: s.tooSlow.Load()}
+}
+
+// Drain refuses new connections and asks clients, a few at a time over DrainOver, to connect again
+// elsewhere; what is queued for them is written first. It returns when all are gone, or with ctx's error
+// when ctx is over; those left are cut by Close.
+func (s *Server) Drain(ctx context.Context) error {
+	s.mu.Lock()
+	s.draining = true
+	conns := append([]*conn(nil), s.conns...)
+	s.mu.Unlock()
+	rand.Shuffle(len(conns), func(i, j int) { conns[i], conns[j] = conns[j], conns[i] })
+	const steps = 50
+	tick := time.NewTicker(max(s.opts.DrainOver/steps, time.Millisecond))
+	defer tick.Stop()
+	for step := 0; ; step++ {
+		n := len(conns)
+		if step < steps-1 {
+			n = (n + steps - 1 - step) / (steps - step)
+		}
+		for _, c := range conns[:n] {
+			c.finish("", endRestart)
+		}
+		conns = conns[n:]
+		if s.Stats().Connections == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
+			return context.DeadlineExceeded
+		case <-tick.C:
+		}
+	}
+}
+
+// Close cuts all connections and waits until the server's goroutines have ended.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.draining, s.closed = true, true
+	conns := append([]*conn(nil), s.conns...)
+	s.mu.Unlock()
+	s.unhear()
+	s.stop()
+	for _, c := range conns {
+		c.abandon()
+	}
+	s.work.Wait()
+	s.own.Wait()
+}

@@ -1,0 +1,140 @@
+package stomp
+
+import (
+	"context"
+	"encoding/hex"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// sessionConns are the connections of one login session.
+type sessionConns struct {
+	conns []*conn
+	due   time.Time // of the next KeepAlive
+}
+
+const (
+	// firstKeepAlive is when a session with a new socket is looked at: it may have ended while
+	// the socket was opened.
+	firstKeepAlive = 2 * time.Second
+	keepParallel   = 8
+)
+
+// addToSession and removeFromSession are called with s.mu held.
+func (s *Server) addToSession(c *conn) {
+	h := c.login.Session
+	if h.IsZero() {
+		return
+	}
+	sc := s.sessions[h]
+	if sc == nil {
+		sc = &sessionConns{}
+		s.sessions[h] = sc
+	}
+	sc.due = s.now().Add(min(firstKeepAlive, s.opts.KeepAliveEvery))
+	c.sessIndex = len(sc.conns)
+	sc.conns = append(sc.conns, c)
+}
+
+func (s *Server) removeFromSession(c *conn) {
+	sc := s.sessions[c.login.Session]
+	if sc == nil {
+		return
+	}
+	last := len(sc.conns) - 1
+	sc.conns[c.sessIndex] = sc.conns[last]
+	sc.conns[c.sessIndex].sessIndex = c.sessIndex
+	sc.conns[last] = nil
+	sc.conns = sc.conns[:last]
+	if last == 0 {
+		delete(s.sessions, c.login.Session)
+	}
+}
+
+// sessionSignal hears of a session that ended on some node. An empty key means that such news
+// may have been missed: all are looked at.
+func (s *Server) sessionSignal(key string) {
+	if key == "" {
+		now := s.now()
+		s.mu.Lock()
+		for _, sc := range s.sessions {
+			sc.due = now
+		}
+		s.mu.Unlock()
+		return
+	}
+	b, err := hex.DecodeString(key)
+	if err != nil || len(b) != len(auth.Hash{}) {
+		return
+	}
+	s.endSession(auth.Hash(b))
+}
+
+func (s *Server) endSession(h auth.Hash) {
+	s.mu.Lock()
+	var conns []*conn
+	if sc := s.sessions[h]; sc != nil {
+		conns = append(conns, sc.conns...)
+	}
+	s.mu.Unlock()
+	for _, c := range conns {
+		c.fail("the session has ended", "", endPolicy)
+	}
+}
+
+// keepSessions calls KeepAlive for the sessions that are due.
+func (s *Server) keepSessions() {
+	if s.opts.KeepAlive == nil {
+		return
+	}
+	tick := time.NewTicker(min(time.Second, s.opts.KeepAliveEvery))
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		var g errgroup.Group
+		g.SetLimit(keepParallel)
+		for _, h := range s.dueSessions(s.now()) {
+			g.Go(func() error {
+				s.keepSession(h)
+				return nil
+			})
+		}
+		_ = g.Wait()
+	}
+}
+
+func (s *Server) dueSessions(now time.Time) (out []auth.Hash) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for h, sc := range s.sessions {
+		if now.Before(sc.due) {
+			continue
+		}
+		// Spread, so that sessions that began together are not all due together.
+		sc.due = now.Add(s.opts.KeepAliveEvery/2 + rand.N(s.opts.KeepAliveEvery/2+1))
+		out = append(out, h)
+	}
+	return out
+}
+
+func (s *Server) keepSession(h auth.Hash) {
+	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
+	defer cancel()
+	err := s.opts.KeepAlive(ctx, h)
+	switch {
+	case err == nil || s.ctx.Err() != nil:
+	case chat.IsKind(err, chat.NotFound), chat.IsKind(err, chat.Unauthenticated), chat.IsKind(err, chat.Gone):
+		s.endSession(h)
+	default:
+		s.log.Warn("cannot keep a session alive; trying again", "error", err)
+	}
+}

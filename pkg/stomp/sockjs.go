@@ -1,0 +1,191 @@
+package stomp
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/live"
+)
+
+// SockJS 0.3 as its clients speak it: /info, the greeting and the transports websocket,
+// xhr_streaming, xhr with xhr_send, and eventsource. The transports for foreign sites (jsonp, htmlfile,
+// iframe) are left out on purpose.
+//
+// It is our own because igm/sockjs-go keeps unbounded queues, reads messages of any size, encodes
+// each message again for every session, lets any login use a polling session, answers a poll that comes right
+// after another with 2010, and sets CORS headers; what is left of it is a routing table.
+
+var (
+	openFrame      = &live.Encoded{Head: []byte("o")}
+	heartbeatFrame = &live.Encoded{Head: []byte("h")}
+)
+
+// SockJS serves STOMP in SockJS at prefix (without a slash at its end) and below it, with the topics of KillrChat.
+func (s *Server) SockJS(prefix string, bodies Encoder) http.Handler {
+	enc := s.encoding(bodies, true)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rest, ok := strings.CutPrefix(r.URL.Path, prefix)
+		if !ok {
+			s.opts.Refuse(w, r, http.StatusNotFound, "not found")
+			return
+		}
+		s.route(w, r, rest, enc)
+	})
+}
+
+func (s *Server) route(w http.ResponseWriter, r *http.Request, rest string, enc *encoding) {
+	switch rest {
+	case "", "/":
+		if s.allow(w, r, http.MethodGet, http.MethodHead) {
+			s.greet(w, r)
+		}
+		return
+	case "/info":
+		if s.allow(w, r, http.MethodGet, http.MethodHead) {
+			s.info(w, r)
+		}
+		return
+	}
+	// /{server}/{session}/{transport}: segments without a dot, the first of no meaning.
+	parts := strings.Split(rest, "/")
+	if len(parts) != 4 || parts[1] == "" || parts[2] == "" || strings.Contains(parts[1]+parts[2], ".") {
+		s.opts.Refuse(w, r, http.StatusNotFound, "not found")
+		return
+	}
+	session := parts[2]
+	switch parts[3] {
+	case "websocket":
+		if s.allow(w, r, http.MethodGet) {
+			s.upgrade(w, r, enc, false, true)
+		}
+	case "xhr":
+		if s.allow(w, r, http.MethodPost) {
+			s.poll(w, r, session, enc, xhr)
+		}
+	case "xhr_streaming":
+		if s.allow(w, r, http.MethodPost) {
+			s.poll(w, r, session, enc, xhrStreaming)
+		}
+	case "eventsource":
+		if s.allow(w, r, http.MethodGet) {
+			s.poll(w, r, session, enc, eventSource)
+		}
+	case "xhr_send":
+		if s.allow(w, r, http.MethodPost) {
+			s.xhrSend(w, r, session)
+		}
+	default:
+		s.opts.Refuse(w, r, http.StatusNotFound, "not found")
+	}
+}
+
+func (s *Server) allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	for _, m := range methods {
+		if r.Method == m {
+			return true
+		}
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	s.opts.Refuse(w, r, http.StatusMethodNotAllowed, "method not allowed")
+	return false
+}
+
+func (s *Server) greet(w http.ResponseWriter, r *http.Request) {
+	if _, ok := s.opts.Login(r); !ok {
+		s.opts.Refuse(w, r, http.StatusUnauthorized, "log in first")
+		return
+	}
+	w.Header().Set("Content-Type", textType)
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, "Welcome to SockJS!\n")
+}
+
+func (s *Server) info(w http.ResponseWriter, r *http.Request) {
+	if _, ok := s.opts.Login(r); !ok {
+		s.opts.Refuse(w, r, http.StatusUnauthorized, "log in first")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = fmt.Fprintf(w, `{"websocket":true,"cookie_needed":true,"origins":["*:*"],"entropy":%d}`, rand.Uint32())
+}
+
+// sockjsLen is the length of what appendSockJS appends.
+func sockjsLen(run []entry) int {
+	n := len(`a[]`) + len(run) - 1
+	for _, e := range run {
+		n += len(`""`) + e.len()
+	}
+	return n
+}
+
+// appendSockJS appends the frame a["…","…"] of one or more entries.
+func appendSockJS(out []byte, run []entry) []byte {
+	out = append(out, "a["...)
+	for i, e := range run {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(appendEntry(append(out, '"'), e), '"')
+	}
+	return append(out, ']')
+}
+
+// askSend is the question to other nodes whether they have the polling session a client sends to.
+const askSend = "sockjs-send"
+
+type sendRequest struct {
+	Session string   `json:"session"`
+	Tenant  string   `json:"tenant"`
+	Login   string   `json:"login"`
+	Texts   []string `json:"texts"`
+}
+
+func (s *Server) xhrSend(w http.ResponseWriter, r *http.Request, session string) {
+	login, ok := s.opts.Login(r)
+	if !ok {
+		s.opts.Refuse(w, r, http.StatusUnauthorized, "log in first")
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		s.opts.Refuse(w, r, http.StatusRequestEntityTooLarge, "message too large")
+		return
+	case err != nil:
+		return // the client is gone
+	}
+	req := sendRequest{Session: session, Tenant: string(login.Tenant), Login: login.Login}
+	if s.polling(session, login.Identity) == nil && s.opts.Hub.Alone() {
+		s.opts.Refuse(w, r, http.StatusNotFound, "unknown session")
+		return
+	}
+	if len(body) == 0 || json.Unmarshal(body, &req.Texts) != nil {
+		s.opts.Refuse(w, r, http.StatusBadRequest, "a JSON array of strings is expected")
+		return
+	}
+	if !s.sendHere(req) && !s.opts.Hub.Ask(r.Context(), askSend, mustJSON(req)) {
+		s.opts.Refuse(w, r, http.StatusNotFound, "unknown session")
+		return
+	}
+	w.Header().Set("Content-Type", textType)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// sendHere gives texts to the session if it is on this node and belongs to the login.
+func (s *Server) sendHere(req sendRequest) bool {
+	p := s.polling(req.Session, chat.Identity{Tenant: chat.Tenant(req.Tenant), Login: req.Login})
+	return p != nil && p.take(req.Texts)
+}
+
+func (s *Server) answerSend(body []byte) bool {
+	var req sendRequest
+	return json.Unmarshal(body, &req) == nil && s.sendHere(req)
+}

@@ -1,0 +1,143 @@
+package stomp
+
+import (
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/live"
+)
+
+// maxSubscriptions is how many a connection may have at one time.
+const maxSubscriptions = 1000
+
+func (c *conn) subscribe(f *frame, receipt string) error {
+	rawID, hasID := f.raw("id")
+	name, _, err := f.get("id")
+	if err != nil {
+		return err
+	}
+	if !hasID && c.version > v10 {
+		return protocolError("SUBSCRIBE without id")
+	}
+	dest, _, err := f.get("destination")
+	if err != nil {
+		return err
+	}
+	kind, room, ok := parseDestination(dest, c.extra)
+	if !ok {
+		return protocolError("unknown destination")
+	}
+	after, resumes, err := parseAfter(f, kind)
+	if err != nil {
+		return err
+	}
+	if err := c.mayAdd(name, hasID); err != nil {
+		return err
+	}
+	s := &subscription{conn: c, id: name, dest: dest, line: c.enc.subscriptionLine(rawID, hasID)}
+
+	ctx, cancel := c.context()
+	defer cancel()
+	if kind == live.User {
+		s.live = c.srv.opts.Hub.SubscribeUser(c.login.Identity, s)
+	} else if s.live, err = c.srv.opts.Hub.Subscribe(ctx, c.login.Identity, room, kind, s, resumes); err != nil {
+		return err
+	}
+	if !c.add(s) {
+		s.live.End()
+		return nil
+	}
+	if !resumes {
+		if receipt != "" {
+			c.send(receiptFrame(receipt))
+		}
+		return nil
+	}
+	missed, recovered := c.srv.opts.Hub.Replay(ctx, s.live, after)
+	defer s.live.Replayed(missed)
+	if receipt != "" {
+		c.send(recoveredReceipt(receipt, recovered))
+	}
+	for _, d := range missed {
+		if !c.sendPatiently(entry{enc: d.As(c.enc), sub: s}) {
+			break
+		}
+	}
+	return nil
+}
+
+func recoveredReceipt(receipt string, recovered bool) string {
+	answer := "false"
+	if recovered {
+		answer = "true"
+	}
+	return "RECEIPT\nreceipt-id:" + receipt + "\nrecovered:" + answer + "\n\n\x00"
+}
+
+// parseAfter reads the position to resume from. Only messages can be resumed.
+func parseAfter(f *frame, kind live.Kind) (after id.ID, resumes bool, err error) {
+	v, has, err := f.get("after")
+	if err != nil || !has || kind != live.Messages {
+		return id.ID{}, false, err
+	}
+	if after, err = id.Parse(v); err != nil {
+		return id.ID{}, false, protocolError("after is not a message id")
+	}
+	return after, true, nil
+}
+
+func (c *conn) mayAdd(name string, hasID bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.subs) >= maxSubscriptions {
+		return protocolError("too many subscriptions")
+	}
+	for _, s := range c.subs {
+		if hasID && s.id == name {
+			return protocolError("subscription id in use")
+		}
+	}
+	return nil
+}
+
+// add enters s in the list; false if the connection has ended.
+func (c *conn) add(s *subscription) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		return false
+	}
+	if !s.ended {
+		c.subs = append(c.subs, s)
+	}
+	return true
+}
+
+func (c *conn) unsubscribe(f *frame) error {
+	name, hasID, err := f.get("id")
+	if err != nil {
+		return err
+	}
+	dest, _, err := f.get("destination")
+	if err != nil {
+		return err
+	}
+	if !hasID && (c.version > v10 || dest == "") {
+		return protocolError("UNSUBSCRIBE without id")
+	}
+	var out []*subscription
+	c.mu.Lock()
+	for _, s := range c.subs {
+		if hasID && s.id == name || !hasID && s.dest == dest {
+			out = append(out, s)
+		}
+	}
+	for _, s := range out {
+		c.drop(s)
+		s.dropped.Store(true)
+	}
+	c.mu.Unlock()
+	// An id that is not known may be of a subscription that the server ended.
+	for _, s := range out {
+		s.live.End()
+	}
+	return nil
+}

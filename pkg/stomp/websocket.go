@@ -1,0 +1,364 @@
+package stomp
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/confab-chat/confab/pkg/live"
+)
+
+// wsTransport is a WebSocket that carries STOMP bare or in SockJS frames. While it is idle
+// it has one goroutine, which reads, and no buffer but a small one; who has something to write
+// starts the goroutine that does.
+type wsTransport struct {
+	c      *conn
+	net    net.Conn
+	in     *bufio.Reader
+	sockjs bool
+
+	header  [ws.MaxHeaderSize]byte
+	state   ws.State
+	message []byte // SockJS: the pieces of the message under way
+	work    sync.WaitGroup
+
+	writer bool // a goroutine writes; guarded by conn.mu
+	closed bool // the closing handshake has begun or the connection is dead; guarded by conn.mu
+}
+
+const (
+	readBuffer = 256
+	// maxMessage bounds a WebSocket message in SockJS frames: the longest STOMP frame, quoted.
+	maxMessage = 256 << 10
+	// maxPiece is how much of a message is read at a time.
+	maxPiece = 16 << 10
+	// lingering is how long a closed connection is read on, so that the client gets the last frames.
+	lingering = 2 * time.Second
+)
+
+// subprotocols are the names of STOMP's versions as WebSocket subprotocols, highest first.
+var subprotocols = []string{"v12.stomp", "v11.stomp", "v10.stomp"}
+
+// upgrade makes a WebSocket of the request and starts the connection; errors are answered.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, enc *encoding, extra, sockjs bool) {
+	login, ok := s.admit(w, r)
+	if !ok {
+		return
+	}
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+		s.opts.Refuse(w, r, http.StatusUpgradeRequired, "this is a WebSocket")
+		return
+	}
+	var u ws.HTTPUpgrader
+	if !sockjs {
+		// The library takes the first name in the client's order; the highest is wanted.
+		best := highest(r.Header.Values("Sec-Websocket-Protocol"))
+		u.Protocol = func(p string) bool { return p == best }
+	}
+	u.Timeout = 10 * time.Second
+	nc, rw, _, err := u.Upgrade(r, w)
+	if err != nil {
+		if nc != nil {
+			_ = nc.Close()
+		}
+		return
+	}
+	_ = nc.SetDeadline(time.Time{})
+	t := &wsTransport{net: nc, sockjs: sockjs, state: ws.StateServerSide, in: bufio.NewReaderSize(afterUpgrade(nc, rw.Reader), readBuffer)}
+	t.c = s.newConn(login, enc, extra, t)
+	if sockjs {
+		t.c.enqueue(entry{enc: openFrame, op: opBare})
+	}
+	if !s.start(t.c, t.read) {
+		t.c.abandon()
+	}
+}
+
+func highest(offers []string) string {
+	best := len(subprotocols)
+	for _, line := range offers {
+		for _, p := range strings.Split(line, ",") {
+			if i := slices.Index(subprotocols, strings.TrimSpace(p)); i >= 0 {
+				best = min(best, i)
+			}
+		}
+	}
+	if best == len(subprotocols) {
+		return ""
+	}
+	return subprotocols[best]
+}
+
+// afterUpgrade reads on after the request: what net/http has read already, then the connection. Its buffers
+// are let go.
+func afterUpgrade(nc net.Conn, in *bufio.Reader) io.Reader {
+	n := in.Buffered()
+	if n == 0 {
+		return nc
+	}
+	ahead, _ := in.Peek(n)
+	return io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), nc)
+}
+
+// read is the goroutine of an idle connection. It does next to nothing itself, to keep its stack
+// small: what a client asks for is done by a goroutine of its own, for which it waits.
+func (t *wsTransport) read() {
+	defer t.c.abandon()
+	for {
+		h, err := ws.ReadHeaderBuffer(t.in, t.header[:0])
+		if err != nil {
+			return
+		}
+		t.c.lastRead.Store(t.c.srv.now().UnixNano())
+		ok := false
+		t.work.Add(1)
+		go func() {
+			defer t.work.Done()
+			ok = t.frame(h)
+		}()
+		t.work.Wait()
+		if !ok {
+			return
+		}
+	}
+}
+
+// frame reads the rest of a WebSocket frame and acts on it; false ends the connection.
+func (t *wsTransport) frame(h ws.Header) bool {
+	if err := ws.CheckHeader(h, t.state); err != nil {
+		t.c.finish("", endFault)
+		return t.linger()
+	}
+	if h.OpCode.IsControl() {
+		return t.control(h)
+	}
+	if h.Fin {
+		t.state = t.state.Clear(ws.StateFragmented)
+	} else {
+		t.state = t.state.Set(ws.StateFragmented)
+	}
+	if t.sockjs && int64(len(t.message))+h.Length > maxMessage {
+		t.c.finish("", ending{1009, "message too big", endGoAway.sockjs})
+		return t.linger()
+	}
+	buf := getBuffer()
+	defer putBuffer(buf)
+	offset := 0
+	for left := h.Length; left > 0; {
+		piece := slices.Grow((*buf)[:0], int(min(left, maxPiece)))[:min(left, maxPiece)]
+		if _, err := io.ReadFull(t.in, piece); err != nil {
+			return false
+		}
+		ws.Cipher(piece, h.Mask, offset)
+		offset += len(piece)
+		left -= int64(len(piece))
+		t.c.lastRead.Store(t.c.srv.now().UnixNano())
+		if t.sockjs {
+			t.message = append(t.message, piece...)
+		} else {
+			t.c.feed(piece)
+		}
+		*buf = piece
+	}
+	if t.sockjs && h.Fin {
+		message := t.message
+		t.message = nil
+		if !t.c.feedSockJS(message) {
+			t.c.finish("", endFault)
+		}
+	}
+	if t.c.isEnding() {
+		return t.linger()
+	}
+	return true
+}
+
+// feedSockJS takes in what a SockJS client sent: a JSON array of strings; false if it is none. An empty
+// message is nothing.
+func (c *conn) feedSockJS(message []byte) bool {
+	if len(message) == 0 {
+		return true
+	}
+	var texts []string
+	if json.Unmarshal(message, &texts) != nil {
+		return false
+	}
+	for _, text := range texts {
+		c.feed([]byte(text))
+	}
+	return true
+}
+
+func (t *wsTransport) control(h ws.Header) bool {
+	payload := make([]byte, h.Length) // CheckHeader: at most 125
+	if _, err := io.ReadFull(t.in, payload); err != nil {
+		return false
+	}
+	ws.Cipher(payload, h.Mask, 0)
+	switch h.OpCode {
+	case ws.OpPing:
+		t.c.enqueue(entry{enc: &live.Encoded{Head: payload}, op: opPong})
+	case ws.OpClose:
+		t.c.finish("", endGoAway)
+		return t.linger()
+	}
+	return true
+}
+
+// linger reads and drops what still comes, while the last frames are written, until the client is
+// gone or some time has passed. It returns false, for its callers to pass on.
+func (t *wsTransport) linger() bool {
+	_ = t.net.SetReadDeadline(time.Now().Add(lingering))
+	_, _ = io.Copy(io.Discard, t.in)
+	return false
+}
+
+func (t *wsTransport) wake() {
+	if !t.writer && !t.closed {
+		t.writer = true
+		t.c.srv.work.Go(t.write)
+	}
+	if t.c.ending != nil && t.writer {
+		// Whatever is being written has little time left.
+		_ = t.net.SetWriteDeadline(time.Now().Add(lingering))
+	}
+}
+
+func (t *wsTransport) kill() {
+	t.closed = true
+	_ = t.net.Close()
+}
+
+func (t *wsTransport) silence() (time.Duration, entry) {
+	if !t.sockjs {
+		return 0, entry{}
+	}
+	return t.c.srv.opts.SockJSHeartBeat, entry{enc: heartbeatFrame, op: opBare}
+}
+
+// write writes until the queue is empty, many frames at a time.
+func (t *wsTransport) write() {
+	c := t.c
+	buf := getBuffer()
+	defer putBuffer(buf)
+	var entries [joinFrames]entry
+	for {
+		c.mu.Lock()
+		batch, end := c.takeLocked(entries[:0])
+		if len(batch) == 0 && end == nil || t.closed {
+			t.writer = false
+			c.mu.Unlock()
+			return
+		}
+		if end != nil {
+			t.closed, t.writer = true, false
+		}
+		c.mu.Unlock()
+		out := (*buf)[:0]
+		if end != nil {
+			out = t.appendEnding(out, *end)
+		} else {
+			out = t.appendFrames(out, batch)
+		}
+		*buf = out
+		now := c.srv.now().UnixNano()
+		c.writing.Store(now)
+		_, err := t.net.Write(out)
+		c.writing.Store(0)
+		c.lastWrite.Store(now)
+		switch {
+		case end != nil:
+			c.release()
+			t.hangUp()
+			return
+		case err != nil && !errors.Is(err, net.ErrClosed):
+			c.abandon()
+		}
+	}
+}
+
+// hangUp tells the client that nothing more comes. The reader closes the connection once the client has done
+// so, or after lingering.
+func (t *wsTransport) hangUp() {
+	_ = t.net.SetReadDeadline(time.Now().Add(lingering))
+	if half, ok := t.net.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+}
+
+func (t *wsTransport) appendFrames(out []byte, batch []entry) []byte {
+	for i := 0; i < len(batch); {
+		e := batch[i]
+		switch {
+		case e.op == opPong:
+			out = append(appendHeader(out, ws.OpPong, e.enc.Len()), e.enc.Head...)
+			i++
+		case e.op == opBare:
+			out = append(appendHeader(out, ws.OpText, e.enc.Len()), e.enc.Head...)
+			i++
+		case t.sockjs:
+			n := 1
+			for i+n < len(batch) && batch[i+n].op == opFrame {
+				n++
+			}
+			run := batch[i : i+n]
+			out = appendSockJS(appendHeader(out, ws.OpText, sockjsLen(run)), run)
+			i += n
+		default:
+			out = appendEntry(appendHeader(out, ws.OpText, e.len()), e)
+			i++
+		}
+	}
+	return out
+}
+
+func (t *wsTransport) appendEnding(out []byte, end ending) []byte {
+	if t.sockjs {
+		out = append(appendHeader(out, ws.OpText, len(end.sockjs)), end.sockjs...)
+	}
+	body := ws.NewCloseFrameBody(ws.StatusCode(end.code), end.reason)
+	return append(appendHeader(out, ws.OpClose, len(body)), body...)
+}
+
+func appendHeader(out []byte, op ws.OpCode, n int) []byte {
+	out = append(out, 0x80|byte(op))
+	switch {
+	case n < 126:
+		return append(out, byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(out, 126), uint16(n))
+	default:
+		return binary.BigEndian.AppendUint64(append(out, 127), uint64(n))
+	}
+}
+
+func appendEntry(out []byte, e entry) []byte {
+	out = append(out, e.enc.Head...)
+	if e.sub != nil {
+		out = append(out, e.sub.line...)
+	}
+	return append(out, e.enc.Tail...)
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+func getBuffer() *[]byte { return buffers.Get().(*[]byte) }
+
+func putBuffer(b *[]byte) {
+	if cap(*b) <= 2*joinBytes { // a rare long one is not kept
+		buffers.Put(b)
+	}
+}
