@@ -1,0 +1,127 @@
+// A new user's first minutes.
+import assert from 'node:assert/strict'
+import { ApiUser, device, eventually, unique } from './harness.mjs'
+
+export const flows = [
+  {
+    name: 'sign up, log out, log in',
+    async run({ browser, base, keep }) {
+      const d = keep(await device(browser, base))
+      const login = unique('ann')
+      await d.goto()
+      await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      await d.accessible('log in')
+      await d.shot('login')
+      await d.page.getByRole('link', { name: 'Sign up' }).click()
+      await d.page.getByLabel('Login').fill('a')
+      await d.page.getByRole('button', { name: 'Sign up' }).click()
+      await d.page.getByText('Between 3 and 31 characters, please.').waitFor()
+      assert.equal(await d.page.getByText('Please fill this in.').count(), 3)
+      assert.equal(await d.page.evaluate(() => document.activeElement.name), 'login')
+      await d.accessible('sign up with faults')
+      await d.shot('signup-faults')
+      await d.signUp(login, 'Ann', 'Example')
+      await d.page.getByText('You are not in a room yet.').first().waitFor()
+      await d.shot('empty')
+      await d.accessible('no room yet')
+      await d.page.getByRole('link', { name: 'Your profile' }).click()
+      await d.page.getByRole('button', { name: 'Log out' }).click()
+      await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      await d.page.getByLabel('Login').fill(login)
+      await d.page.getByLabel('Password', { exact: true }).fill('wrong')
+      await d.page.getByRole('button', { name: 'Log in' }).click()
+      await d.page.getByText('Invalid login or password.').waitFor()
+      await d.page.getByLabel('Password', { exact: true }).fill('secret')
+      await d.page.getByRole('button', { name: 'Log in' }).click()
+      await d.page.getByRole('link', { name: 'Your profile' }).waitFor()
+      await d.page.reload()
+      await d.page.getByRole('link', { name: 'Your profile' }).waitFor()
+    },
+  },
+  {
+    name: 'remember me',
+    async run({ browser, base, keep }) {
+      const login = unique('rem')
+      await new ApiUser(base, login).signUp()
+      const d = keep(await device(browser, base))
+      await d.goto('#/login')
+      await d.page.getByLabel('Login').fill(login)
+      await d.page.getByLabel('Password', { exact: true }).fill('secret')
+      await d.page.getByLabel('Remember me on this device').check()
+      await d.page.getByRole('button', { name: 'Log in' }).click()
+      await d.page.getByRole('link', { name: 'Your profile' }).waitFor()
+      // A browser that was closed has lost the cookies without a date.
+      const cookies = await d.context.cookies()
+      await d.context.clearCookies()
+      const lasting = cookies.filter((c) => c.expires > 0)
+      assert.equal(lasting.length, 1)
+      await d.context.addCookies(lasting)
+      await d.page.reload()
+      await d.page.getByRole('link', { name: 'Your profile' }).waitFor()
+    },
+  },
+  {
+    name: 'create a room, write, read older messages, leave',
+    async run({ browser, base, keep }) {
+      const d = keep(await device(browser, base))
+      const room = unique('Twin.Peaks')
+      await d.signUp(unique('dale'), 'Dale', 'Cooper')
+      await d.page.getByRole('button', { name: 'Create a room' }).first().click()
+      await d.page.getByRole('button', { name: 'Create', exact: true }).click()
+      await d.page.getByText('Please fill this in.').waitFor()
+      await d.page.getByLabel('Name of the room').fill(room)
+      await d.page.getByLabel('Banner').fill('Damn fine coffee')
+      await d.accessible('create a room')
+      await d.shot('create-room')
+      await d.page.getByRole('button', { name: 'Create', exact: true }).click()
+      await d.page.getByText('Damn fine coffee').waitFor()
+      await d.page.getByText('Nobody has written here yet.').waitFor()
+      await d.say('first <b>line</b>\nhttps://example.org/?a=1&b=2.')
+      await d.row('first <b>line</b>').waitFor()
+      await eventually('it is sent', async () => (await d.page.locator('[data-test^=state-]').count()) === 0)
+      assert.equal(await d.log.locator('b').count(), 0)
+      assert.equal(await d.log.locator('a').first().getAttribute('href'), 'https://example.org/?a=1&b=2')
+      for (let i = 0; i < 5; i++) await d.say(`quick ${i}`)
+      await eventually('all are sent', async () => (await d.log.locator('[data-message-id]').count()) === 6)
+      const texts = await d.log.locator('[data-message-id] .text').allTextContents()
+      assert.deepEqual(texts.slice(1), [0, 1, 2, 3, 4].map((i) => `quick ${i}`))
+      await d.page.reload()
+      await d.row('quick 4').waitFor()
+      assert.equal(await d.log.locator('[data-message-id]').count(), 6)
+      await d.page.getByRole('button', { name: 'Room menu' }).click()
+      await d.page.getByRole('menuitem', { name: 'Leave the room' }).click()
+      await d.page.getByRole('button', { name: 'Leave the room' }).click()
+      await d.page.getByText('You are not in a room yet.').first().waitFor()
+    },
+  },
+  {
+    name: 'browse and join',
+    async run({ browser, base, keep }) {
+      const owner = await new ApiUser(base, unique('own')).signUp()
+      const room = unique('Zebra')
+      await owner.createRoom(room, 'About stripes')
+      await owner.post(room, 'hello there')
+      const d = keep(await device(browser, base))
+      await d.signUp(unique('bob'), 'Bob', 'Briggs')
+      await d.page.getByRole('link', { name: 'Browse rooms' }).first().click()
+      await d.page.getByRole('main').getByLabel('Find a room').fill(room.toLowerCase())
+      await d.page.getByRole('button', { name: `Join ${room}` }).waitFor()
+      await d.accessible('browse')
+      await d.page.getByRole('main').getByLabel('Find a room').fill('')
+      await d.shot('browse')
+      await d.page.getByRole('main').getByLabel('Find a room').fill(room)
+      await d.page.getByRole('button', { name: `Join ${room}` }).click()
+      await d.row('hello there').waitFor()
+      await d.row('Bob Briggs joined').waitFor()
+      // A link to a room one is not in offers to join; one to no room says so.
+      const other = unique('Other')
+      await owner.createRoom(other)
+      await d.goto(`#/rooms/${other}`)
+      await d.page.getByText(`You are not in ${other} yet.`).waitFor()
+      await d.page.getByRole('button', { name: 'Join' }).click()
+      await d.composer.waitFor()
+      await d.goto('#/rooms/NoSuchRoom')
+      await d.page.getByText('There is no room NoSuchRoom.').waitFor()
+    },
+  },
+]
