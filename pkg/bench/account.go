@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,29 +40,48 @@ func setUp(ctx context.Context, o Options) (*stage, error) {
 	for i := range o.Rooms {
 		s.rooms = append(s.rooms, fmt.Sprintf("bench-%s-%d", run, i))
 	}
+	var done atomic.Int64
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(4) // password hashing is the server's dearest work
 	for i := range s.cookies {
 		g.Go(func() (err error) {
 			s.cookies[i], err = s.user(gctx, fmt.Sprintf("bench-%s-u%d", run, i))
+			o.Progress(done.Add(1), int64(o.Users), "signing up")
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	return s, s.makeRooms(ctx)
+}
+
+// makeRooms has the first user make the rooms, and those others join who will use
+// them: client i is user i in room i, both counted round.
+func (s *stage) makeRooms(ctx context.Context) error {
+	var done atomic.Int64
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
 	for i, room := range s.rooms {
-		if _, _, err := s.call(ctx, "POST", "/rooms/"+room, s.cookies[0], map[string]any{}); err != nil {
-			return nil, err
+		joins := map[int]bool{i % len(s.cookies): true}
+		for c := i; c < max(s.o.Clients, len(s.cookies)); c += len(s.rooms) {
+			joins[c%len(s.cookies)] = true
 		}
-		s.o.Progress(int64(i), int64(len(s.rooms)), "making rooms")
-		for _, c := range s.cookies[1:] {
-			if _, _, err := s.call(ctx, "PUT", "/rooms/participant/"+room, c, nil); err != nil {
-				return nil, err
+		delete(joins, 0)
+		g.Go(func() error {
+			if _, _, err := s.call(gctx, "POST", "/rooms/"+room, s.cookies[0], map[string]any{}); err != nil {
+				return err
 			}
-		}
+			for u := range joins {
+				if _, _, err := s.call(gctx, "PUT", "/rooms/participant/"+room, s.cookies[u], nil); err != nil {
+					return err
+				}
+			}
+			s.o.Progress(done.Add(1), int64(len(s.rooms)), "making rooms")
+			return nil
+		})
 	}
-	return s, nil
+	return g.Wait()
 }
 
 func (s *stage) user(ctx context.Context, login string) (cookie string, err error) {

@@ -45,6 +45,19 @@ func TestPosts(t *testing.T) {
 	require.Empty(t, f.rooms)
 }
 
+// Whatever the numbers of clients, users and rooms: everybody is let in where they post and read.
+func TestWhoUsesWhichRoom(t *testing.T) {
+	for _, n := range [][3]int{{1, 1, 1}, {5, 2, 3}, {2, 5, 1}, {2, 5, 7}, {7, 3, 7}, {6, 4, 8}} {
+		f := newFake(t)
+		o := Options{URL: f.URL, Clients: n[0], Users: n[1], Rooms: n[2], Count: 60, Fill: 30, Page: "around"}
+		for _, name := range []string{"posts", "pages"} {
+			r, err := Run(t.Context(), name, o)
+			require.NoError(t, err, n)
+			require.Zero(t, r.Errors, "%v %s", n, r.FirstError)
+		}
+	}
+}
+
 func TestPostsForAWhile(t *testing.T) {
 	f := newFake(t)
 	o := small(f)

@@ -23,6 +23,7 @@ type fake struct {
 	mu       sync.Mutex
 	users    map[string]string // login: password
 	rooms    map[string][]stored
+	members  map[string]bool       // room/login
 	subs     map[string][]net.Conn // by room
 	deleted  []string
 	sockets  sync.WaitGroup
@@ -42,7 +43,7 @@ type stored struct {
 
 func newFake(t *testing.T) *fake {
 	f := &fake{
-		users: map[string]string{}, rooms: map[string][]stored{}, subs: map[string][]net.Conn{},
+		users: map[string]string{}, rooms: map[string][]stored{}, members: map[string]bool{}, subs: map[string][]net.Conn{},
 		lose: func(int) bool { return false }, deliver: func(int) int { return 1 }, refuse: func(int) bool { return false },
 	}
 	m := http.NewServeMux()
@@ -87,7 +88,7 @@ func (f *fake) login(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.users[c.Login] != c.Password {
-		http.Error(w, "no", 401)
+		http.Error(w, "no", http.StatusUnauthorized)
 		return
 	}
 	http.SetCookie(w, &http.Cookie{Name: "session", Value: c.Login, HttpOnly: true})
@@ -100,7 +101,7 @@ func (f *fake) known(h http.HandlerFunc) http.HandlerFunc {
 		defer f.mu.Unlock()
 		c, err := r.Cookie("session")
 		if err != nil || f.users[c.Value] == "" {
-			http.Error(w, "who are you", 401)
+			http.Error(w, "who are you", http.StatusUnauthorized)
 			return
 		}
 		h(w, r)
@@ -109,6 +110,7 @@ func (f *fake) known(h http.HandlerFunc) http.HandlerFunc {
 
 func (f *fake) create(w http.ResponseWriter, r *http.Request) {
 	f.rooms[r.PathValue("room")] = []stored{{ID: "system", System: true}}
+	f.members[member(r)] = true
 	w.WriteHeader(201)
 }
 
@@ -117,6 +119,7 @@ func (f *fake) join(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(404)
 		return
 	}
+	f.members[member(r)] = true
 	w.WriteHeader(204)
 }
 
@@ -129,6 +132,10 @@ func (f *fake) remove(w http.ResponseWriter, r *http.Request) {
 func (f *fake) post(w http.ResponseWriter, r *http.Request) {
 	var m stored
 	room := r.PathValue("room")
+	if !f.members[member(r)] {
+		w.WriteHeader(403)
+		return
+	}
 	if json.NewDecoder(r.Body).Decode(&m) != nil || f.rooms[room] == nil {
 		http.Error(w, "bad message", 400)
 		return
@@ -136,7 +143,7 @@ func (f *fake) post(w http.ResponseWriter, r *http.Request) {
 	n := f.numbered
 	f.numbered++
 	if f.refuse(n) {
-		http.Error(w, "refused", 503)
+		http.Error(w, "refused", http.StatusServiceUnavailable)
 		return
 	}
 	m.ID = fmt.Sprintf("id-%d", n)
@@ -161,7 +168,16 @@ func (f *fake) post(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func member(r *http.Request) string {
+	c, _ := r.Cookie("session")
+	return r.PathValue("room") + "/" + c.Value
+}
+
 func (f *fake) page(w http.ResponseWriter, r *http.Request) {
+	if !f.members[member(r)] {
+		w.WriteHeader(403)
+		return
+	}
 	all := f.rooms[r.PathValue("room")]
 	q := r.URL.Query()
 	size, _ := strconv.Atoi(q.Get("fetchSize"))

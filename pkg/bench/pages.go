@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"sync/atomic"
 )
 
 // positions is how many different positions pages are read at.
@@ -26,9 +27,7 @@ func Pages(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	defer s.tearDown(ctx)
-	fill := *s
-	fill.o.Count, fill.o.PID = int64(o.Fill*o.Rooms), 0
-	if _, err := fill.posts(ctx, "filling the room"); err != nil {
+	if err := s.fill(ctx); err != nil {
 		return Result{}, err
 	}
 	var requests [][]byte
@@ -67,6 +66,32 @@ func Pages(ctx context.Context, o Options) (Result, error) {
 	})
 	r.Setting = fmt.Sprintf("%d clients, page of %d, room of %d", o.Clients, o.PageSize, o.Fill)
 	return r, err
+}
+
+// fill posts o.Fill messages to each room.
+func (s *stage) fill(ctx context.Context) error {
+	requests := make([][]byte, len(s.rooms))
+	for i, room := range s.rooms {
+		var err error
+		if requests[i], err = postRequest(s.url, room, s.cookie(i), content(s.o.MessageBytes)); err != nil {
+			return err
+		}
+	}
+	cs, err := clients(ctx, s.url, s.o.Clients)
+	if err != nil {
+		return err
+	}
+	defer closeAll(cs)
+	o := s.o
+	o.Count, o.PID = int64(o.Fill*o.Rooms), 0
+	var next atomic.Int64
+	r, err := closedLoop(ctx, o, "filling rooms", func(ctx context.Context, i int) error {
+		return cs[i].do(ctx, requests[next.Add(1)%int64(len(requests))])
+	})
+	if err == nil && r.Errors > 0 {
+		err = fmt.Errorf("%d of %d posts were refused: %s", r.Errors, o.Count, r.FirstError)
+	}
+	return err
 }
 
 func (s *stage) pageRequests(user int, room string, ids []string) [][]byte {

@@ -16,15 +16,29 @@ import (
 
 // Stores is what an import needs of a store; see pkg/chat for the guarantees.
 type Stores interface {
+	UserStore
+	RoomStore
+	HistoryStore
+}
+
+// UserStore keeps the accounts that stand for nicks.
+type UserStore interface {
 	CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error
 	User(ctx context.Context, t chat.Tenant, login string) (chat.User, error)
 	UsersByLogin(ctx context.Context, t chat.Tenant, logins []string) (map[string]chat.User, error)
+}
+
+// RoomStore keeps the room and who is in it.
+type RoomStore interface {
 	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error)
 	Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error)
 	Participants(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) ([]chat.Person, error)
-	Append(ctx context.Context, l chat.Log, m chat.Message) error
+}
+
+// HistoryStore keeps the room's messages.
+type HistoryStore interface {
 	AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error
 	Message(ctx context.Context, l chat.Log, m id.ID) (chat.Message, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)

@@ -108,10 +108,6 @@ func (s *memory) Participants(_ context.Context, _ chat.Tenant, _ id.ID, after s
 	return ps, nil
 }
 
-func (s *memory) Append(ctx context.Context, l chat.Log, m chat.Message) error {
-	return s.AppendBatch(ctx, l, []chat.Message{m})
-}
-
 // AppendBatch stores half of the batch and the last of it when it fails, as a store may.
 func (s *memory) AppendBatch(_ context.Context, _ chat.Log, ms []chat.Message) error {
 	s.mu.Lock()

@@ -62,7 +62,8 @@ func (b *Bar) Set(done, total int64, note string) {
 	b.draw(b.line(done, total, note, now))
 }
 
-// End ends the bar with a last line that stays. The second call does nothing.
+// End ends the bar with a last line that stays; an empty note is "done". The
+// second call does nothing.
 func (b *Bar) End(note string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -70,6 +71,9 @@ func (b *Bar) End(note string) {
 		return
 	}
 	b.ended = true
+	if note == "" {
+		note = "done"
+	}
 	b.draw(fmt.Sprintf("%s: %s (%s)", b.label, note, b.now().Sub(b.start).Round(100*time.Millisecond)))
 	if b.tty {
 		_, _ = io.WriteString(b.out, "\n")

@@ -41,7 +41,7 @@ func TestPlain(t *testing.T) {
 		c.t = c.t.Add(time.Second)
 		b.Set(int64(i+1), 100, "note")
 	}
-	b.End("done")
+	b.End("")
 	require.Equal(t, "import  10% 1m30s left note\nimport  20% 1m20s left note\nimport: done (25s)\n", out.String())
 }
 
