@@ -19,9 +19,16 @@ type db struct {
 	session     *gocql.Session
 	consistency gocql.Consistency
 	timeout     time.Duration
-	// fault, if set, is asked before each statement; what it returns is the
-	// statement's error. Tests break things with it.
-	fault func(statement string) error
+	// around, if set, runs each statement, or not, and returns its error: the place for
+	// measuring, and for breaking things in tests.
+	around func(statement string, run func() error) error
+}
+
+func (d *db) do(statement string, run func() error) error {
+	if d.around == nil {
+		return run()
+	}
+	return d.around(statement, run)
 }
 
 // bounded gives ctx a deadline if it has none.
@@ -39,21 +46,11 @@ func (d *db) query(ctx context.Context, statement string, args []any) *gocql.Que
 		Consistency(d.consistency).Idempotent(true).RetryPolicy(retryIdempotent{})
 }
 
-func (d *db) broken(statement string) error {
-	if d.fault == nil {
-		return nil
-	}
-	return d.fault(statement)
-}
-
 // exec runs a plain write. It returns nil only when it is durable.
 func (d *db) exec(ctx context.Context, statement string, args ...any) error {
-	if err := d.broken(statement); err != nil {
-		return asChat(err)
-	}
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
-	return asChat(d.query(ctx, statement, args).Exec())
+	return asChat(d.do(statement, func() error { return d.query(ctx, statement, args).Exec() }))
 }
 
 // row reads at most one row into dest.
@@ -68,12 +65,9 @@ func (d *db) decided(ctx context.Context, statement string, args []any, dest ...
 }
 
 func (d *db) rowAt(ctx context.Context, c gocql.Consistency, statement string, args []any, dest ...any) (bool, error) {
-	if err := d.broken(statement); err != nil {
-		return false, asChat(err)
-	}
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
-	err := d.query(ctx, statement, args).Consistency(c).Scan(dest...)
+	err := d.do(statement, func() error { return d.query(ctx, statement, args).Consistency(c).Scan(dest...) })
 	if errors.Is(err, gocql.ErrNotFound) {
 		return false, nil
 	}
@@ -83,16 +77,15 @@ func (d *db) rowAt(ctx context.Context, c gocql.Consistency, statement string, a
 // rows reads rows into dest, one after the other, and calls each for every one. It
 // asks for at most size rows at a time; limit the statement to read no more than that.
 func (d *db) rows(ctx context.Context, size int, each func(), statement string, args []any, dest ...any) error {
-	if err := d.broken(statement); err != nil {
-		return asChat(err)
-	}
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
-	iter := d.query(ctx, statement, args).PageSize(size).Iter()
-	for iter.Scan(dest...) {
-		each()
-	}
-	return asChat(iter.Close())
+	return asChat(d.do(statement, func() error {
+		iter := d.query(ctx, statement, args).PageSize(size).Iter()
+		for iter.Scan(dest...) {
+			each()
+		}
+		return iter.Close()
+	}))
 }
 
 // standing is what a row says about a lightweight transaction whose answer was lost.
@@ -126,15 +119,17 @@ func (d *db) decide(ctx context.Context, look func(ctx context.Context) (standin
 }
 
 func (d *db) cas(ctx context.Context, statement string, args []any) (bool, error) {
-	if err := d.broken(statement); err != nil {
-		return false, err
-	}
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
-	return d.session.Query(statement, args...).WithContext(ctx).
-		Consistency(d.consistency).SerialConsistency(gocql.LocalSerial).
-		Idempotent(false).RetryPolicy(nil).
-		MapScanCAS(map[string]any{})
+	applied := false
+	err := d.do(statement, func() (err error) {
+		applied, err = d.session.Query(statement, args...).WithContext(ctx).
+			Consistency(d.consistency).SerialConsistency(gocql.LocalSerial).
+			Idempotent(false).RetryPolicy(nil).
+			MapScanCAS(map[string]any{})
+		return err
+	})
+	return applied && err == nil, err
 }
 
 // write is one statement of a batch.
@@ -155,11 +150,6 @@ func (d *db) samePartition(ctx context.Context, writes []write) error {
 }
 
 func (d *db) batch(ctx context.Context, kind gocql.BatchType, writes []write) error {
-	for _, w := range writes {
-		if err := d.broken(w.statement); err != nil {
-			return asChat(err)
-		}
-	}
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
 	b := d.session.NewBatch(kind).WithContext(ctx).RetryPolicy(retryIdempotent{})
@@ -167,7 +157,7 @@ func (d *db) batch(ctx context.Context, kind gocql.BatchType, writes []write) er
 	for _, w := range writes {
 		b.Entries = append(b.Entries, gocql.BatchEntry{Stmt: w.statement, Args: w.args, Idempotent: true})
 	}
-	return asChat(d.session.ExecuteBatch(b))
+	return asChat(d.do(writes[0].statement, func() error { return d.session.ExecuteBatch(b) }))
 }
 
 // parallelism bounds the statements one call has under way at a time.

@@ -20,6 +20,7 @@ type migrator struct {
 	// keyed has the keyspace, from the moment there is one.
 	keyed *db
 	owner gocql.UUID
+	lease int // seconds
 }
 
 func newMigrator(ctx context.Context, c Config, log *slog.Logger) (*migrator, error) {
@@ -43,7 +44,7 @@ func newMigrator(ctx context.Context, c Config, log *slog.Logger) (*migrator, er
 		admin.Close()
 		return nil, err
 	}
-	return &migrator{config: c, log: log, known: known, admin: admin, owner: owner}, nil
+	return &migrator{config: c, log: log, known: known, admin: admin, owner: owner, lease: lockSeconds}, nil
 }
 
 func (m *migrator) close() {
@@ -164,7 +165,7 @@ func (m *migrator) run(ctx context.Context, next migration) error {
 // died ends by itself.
 func (m *migrator) lock(ctx context.Context) error {
 	for {
-		locked, err := m.keyed.decide(ctx, m.locked, insertLock, component, m.owner)
+		locked, err := m.keyed.decide(ctx, m.locked, insertLock, component, m.owner, m.lease)
 		if err != nil || locked {
 			return err
 		}
@@ -191,7 +192,7 @@ func (m *migrator) locked(ctx context.Context) (standing, error) {
 }
 
 func (m *migrator) renew(ctx context.Context) error {
-	held, err := m.keyed.decide(ctx, m.locked, renewLock, m.owner, component, m.owner)
+	held, err := m.keyed.decide(ctx, m.locked, renewLock, m.lease, m.owner, component, m.owner)
 	if err == nil && !held {
 		return errLostLock
 	}

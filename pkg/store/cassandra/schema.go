@@ -40,8 +40,8 @@ const (
 	selectOneVersion = `SELECT version FROM schema_versions WHERE component = ? LIMIT 1`
 	insertVersion    = `INSERT INTO schema_versions (component, version, checksum, description, applied_at) VALUES (?, ?, ?, ?, ?)`
 
-	insertLock = `INSERT INTO schema_lock (component, owner) VALUES (?, ?) IF NOT EXISTS USING TTL 60`
-	renewLock  = `UPDATE schema_lock USING TTL 60 SET owner = ? WHERE component = ? IF owner = ?`
+	insertLock = `INSERT INTO schema_lock (component, owner) VALUES (?, ?) IF NOT EXISTS USING TTL ?`
+	renewLock  = `UPDATE schema_lock USING TTL ? SET owner = ? WHERE component = ? IF owner = ?`
 	deleteLock = `DELETE FROM schema_lock WHERE component = ? IF owner = ?`
 	selectLock = `SELECT owner FROM schema_lock WHERE component = ?`
 )
@@ -209,6 +209,10 @@ func verify(keyspace string, known []migration, applied map[int]string) (SchemaS
 	}
 	return s, nil
 }
+
+// lockSeconds is how long the lock of a server that died keeps others waiting; it
+// is renewed before each statement.
+const lockSeconds = 2 * int(schemaTimeout/time.Second)
 
 var errLostLock = errors.New("the lock on the schema was lost; try again")
 

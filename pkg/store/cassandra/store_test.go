@@ -92,11 +92,15 @@ func dropKeyspaces() {
 		return
 	}
 	defer s.Close()
+	var wg sync.WaitGroup
 	for _, name := range keyspaces.names {
-		if err := s.Query("DROP KEYSPACE IF EXISTS " + name).Exec(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
+		wg.Go(func() {
+			if err := s.Query("DROP KEYSPACE IF EXISTS " + name).Exec(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		})
 	}
+	wg.Wait()
 }
 
 // sharedConfig is that of the shared store.

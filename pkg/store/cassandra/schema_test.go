@@ -1,0 +1,227 @@
+package cassandra
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func withTimeout(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// small is a schema that is quick to create.
+var small = readSmall()
+
+func readSmall() []migration {
+	all, err := readMigrations(fstest.MapFS{
+		"manifest.json": {Data: []byte(`{"versions":[{"version":1,"file":"1"},{"version":2,"file":"2"}]}`)},
+		"1":             {Data: []byte("CREATE TABLE IF NOT EXISTS a (k int PRIMARY KEY);\nCREATE TABLE IF NOT EXISTS b (k int PRIMARY KEY);\n")},
+		"2":             {Data: []byte("ALTER TABLE a ADD IF NOT EXISTS v int;\n")},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return all
+}
+
+func newSmall(t testing.TB, c Config) *migrator {
+	m, err := newMigrator(withTimeout(t), c, nil)
+	require.NoError(t, err)
+	t.Cleanup(m.close)
+	m.known = small
+	return m
+}
+
+func TestApplyTwiceAndAtOnce(t *testing.T) {
+	t.Parallel()
+	c, ctx := testConfig(t), withTimeout(t)
+	status, err := newSmall(t, c).check(ctx)
+	require.NoError(t, err)
+	require.Equal(t, SchemaStatus{Known: 2}, status)
+
+	var wg sync.WaitGroup
+	errs := make([]error, 4)
+	for i := range errs {
+		m := newSmall(t, c)
+		wg.Go(func() { _, errs[i] = m.apply(ctx) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
+	m := newSmall(t, c)
+	for range 2 {
+		status, err = m.apply(ctx)
+		require.NoError(t, err)
+		require.True(t, status.Current())
+	}
+	require.NoError(t, m.keyed.exec(ctx, "INSERT INTO a (k, v) VALUES (?, ?)", 1, 2))
+}
+
+func TestApplyUpgrades(t *testing.T) {
+	t.Parallel()
+	c, ctx := testConfig(t), withTimeout(t)
+	m := newSmall(t, c)
+	m.known = small[:1]
+	_, err := m.apply(ctx)
+	require.NoError(t, err)
+	require.NoError(t, m.keyed.exec(ctx, "INSERT INTO a (k) VALUES (?)", 1))
+
+	m = newSmall(t, c)
+	status, err := m.apply(ctx)
+	require.NoError(t, err)
+	require.Equal(t, SchemaStatus{Known: 2, Applied: 2}, status)
+	var k int
+	found, err := m.keyed.row(ctx, "SELECT k FROM a WHERE k = ?", []any{1}, &k)
+	require.NoError(t, err)
+	require.True(t, found)
+	m = newSmall(t, c)
+	m.known = small[:1]
+	_, err = m.apply(ctx)
+	require.ErrorContains(t, err, "schema version 2, newer than version 1 of this program")
+}
+
+func TestApplyGoesOnAfterACrash(t *testing.T) {
+	t.Parallel()
+	c, ctx := testConfig(t), withTimeout(t)
+	m := newSmall(t, c)
+	m.lease = 2
+	// A server that dies in the middle of version 1 leaves some tables, and its lock.
+	require.NoError(t, m.bootstrap(ctx))
+	require.NoError(t, m.lock(ctx))
+	require.NoError(t, m.change(ctx, m.keyed.session, statements(small[0].text)[0]))
+
+	status, err := newSmall(t, c).apply(ctx)
+	require.NoError(t, err)
+	require.True(t, status.Current())
+	// Should it come back, it finds that its time is over.
+	require.ErrorIs(t, m.run(ctx, small[0]), errLostLock)
+}
+
+func TestOpenKeepsTheSchema(t *testing.T) {
+	t.Parallel()
+	_, err := Open(withTimeout(t), testConfig(t), Options{KeepSchema: true})
+	require.ErrorContains(t, err, "version 0 and version 2 is needed: run `confab schema apply`")
+	shared(t)
+	s := openStore(t, sharedConfig, Options{KeepSchema: true})
+	require.NoError(t, s.Close())
+}
+
+func TestRefusesUnknownSchemas(t *testing.T) {
+	t.Parallel()
+	c, ctx := testConfig(t), withTimeout(t)
+	m := newSmall(t, c)
+	_, err := m.apply(ctx)
+	require.NoError(t, err)
+
+	for _, test := range []struct{ change, undo, says string }{
+		{"INSERT INTO schema_versions (component, version, checksum) VALUES (?, 99, 'x')",
+			"DELETE FROM schema_versions WHERE component = ? AND version = 99", "newer than version"},
+		{"UPDATE schema_versions SET checksum = 'other' WHERE component = ? AND version = 1",
+			"UPDATE schema_versions SET checksum = '" + small[0].checksum + "' WHERE component = ? AND version = 1", "is not the one of this program"},
+		{"DELETE FROM schema_versions WHERE component = ? AND version = 1", "", "version 2 without version 1"},
+	} {
+		require.NoError(t, m.keyed.exec(ctx, test.change, component))
+		_, err = m.apply(ctx)
+		require.ErrorContains(t, err, test.says)
+		_, err = m.check(ctx)
+		require.ErrorContains(t, err, test.says)
+		for _, keep := range []bool{false, true} {
+			_, err = Open(ctx, c, Options{KeepSchema: keep})
+			require.Error(t, err, "its versions are not those of this program")
+		}
+		if test.undo != "" {
+			require.NoError(t, m.keyed.exec(ctx, test.undo, component))
+			_, err = m.check(ctx)
+			require.NoError(t, err)
+		}
+	}
+}
+
+// What Print writes, put in by hand, is what Apply would have done.
+func TestPrint(t *testing.T) {
+	t.Parallel()
+	c, ctx := testConfig(t), withTimeout(t)
+	var out bytes.Buffer
+	require.NoError(t, Print(&out, c))
+	m := newSmall(t, c)
+	for _, s := range statements(out.String()) {
+		switch {
+		case strings.HasPrefix(s, "USE "):
+			continue
+		case strings.HasPrefix(s, "CREATE KEYSPACE"):
+			require.NoError(t, m.change(ctx, m.admin, s))
+			require.NoError(t, m.use(ctx))
+		default:
+			require.NoError(t, m.change(ctx, m.keyed.session, s), s)
+		}
+	}
+	status, err := Check(ctx, c, nil)
+	require.NoError(t, err)
+	require.True(t, status.Current())
+}
+
+func TestWarnsOfFewCopies(t *testing.T) {
+	t.Parallel()
+	shared(t)
+	var log lockedBuffer
+	_, err := Apply(withTimeout(t), sharedConfig, slog.New(slog.NewTextHandler(&log, nil)))
+	require.NoError(t, err)
+	require.Contains(t, log.String(), "fewer than 3 copies")
+}
+
+// lockedBuffer is a log that several goroutines write to.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+var _ io.Writer = (*lockedBuffer)(nil)
+
+func TestStatements(t *testing.T) {
+	require.Equal(t, []string{"CREATE TABLE a (\n  b int)", "CREATE TABLE c (d int)"},
+		statements("-- a; comment;\nCREATE TABLE a (\n  -- why\n  b int);\n\nCREATE TABLE c (d int);\n"))
+	known, err := migrations()
+	require.NoError(t, err)
+	for _, m := range known {
+		all := statements(m.text)
+		require.NotEmpty(t, all)
+		for _, s := range all {
+			// Versions only add, and can be repeated.
+			require.Regexp(t, `^(CREATE TABLE IF NOT EXISTS |ALTER TABLE \w+ ADD IF NOT EXISTS )`, s)
+		}
+	}
+}
+
+func TestManifest(t *testing.T) {
+	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
+	_, err := readMigrations(fstest.MapFS{"manifest.json": file(`{"versions":[{"version":2,"file":"a"}]}`), "a": file("")})
+	require.ErrorContains(t, err, "version 2 stands where 1 should")
+	_, err = readMigrations(fstest.MapFS{"manifest.json": file(`{"versions":[{"version":1,"file":"b"}]}`), "a": file("")})
+	require.ErrorContains(t, err, "b")
+	_, err = readMigrations(fstest.MapFS{"manifest.json": file(`{`)})
+	require.ErrorContains(t, err, "manifest.json")
+}
