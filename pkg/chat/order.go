@@ -92,19 +92,25 @@ func (o *order) release(ctx context.Context, l *lane, room id.ID, force bool) {
 	l.mu.Lock()
 	var due, rest []*ticket
 	held, stuck := false, false
+	var until time.Time // when the first stuck one is held no longer
 	for _, t := range l.waiting {
 		if t.done && (!held || force) {
 			due = append(due, t)
 			continue
 		}
 		rest = append(rest, t)
-		held = held || time.Since(t.since) < holdFor
+		if late := t.since.Add(holdFor); !t.done && time.Now().Before(late) {
+			held = true
+			if !stuck {
+				until = late
+			}
+		}
 		stuck = stuck || t.done
 	}
 	l.waiting = rest
 	if stuck && !l.alarm {
 		l.alarm = true
-		time.AfterFunc(holdFor, func() {
+		time.AfterFunc(time.Until(until), func() {
 			l.mu.Lock()
 			l.alarm = false
 			l.mu.Unlock()

@@ -111,6 +111,8 @@ func NewService(o Options) *Service {
 func (s *Service) Close() {
 	s.stop()
 	s.stopped.Wait()
+	s.rooms.StopAllGoroutines()
+	s.members.StopAllGoroutines()
 }
 
 // silent is the Publisher of a server that has no real time.

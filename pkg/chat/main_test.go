@@ -1,0 +1,261 @@
+package chat_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/store/embedded"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const tenant chat.Tenant = "test"
+
+// world is a service on an embedded store of its own, with its events recorded.
+type world struct {
+	*chat.Service
+	t      *testing.T
+	store  *hooked
+	events *recorder
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20})
+	require.NoError(t, err)
+	h := &hooked{Stores: st}
+	rec := &recorder{}
+	s := chat.NewService(chat.Options{Store: h, Hasher: plainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(func() {
+		s.Close()
+		require.NoError(t, st.Close())
+	})
+	return &world{Service: s, t: t, store: h, events: rec}
+}
+
+// user signs up login and returns who it is.
+func (w *world) user(login string) chat.Identity {
+	w.t.Helper()
+	_, err := w.SignUp(w.t.Context(), tenant, newUser(login))
+	require.NoError(w.t, err)
+	return as(login)
+}
+
+// room creates a room with these participants, the first being its creator.
+func (w *world) room(name string, in ...chat.Identity) {
+	w.t.Helper()
+	_, err := w.CreateRoom(w.t.Context(), in[0], chat.NewRoom{Name: name})
+	require.NoError(w.t, err)
+	for _, who := range in[1:] {
+		require.NoError(w.t, w.Join(w.t.Context(), who, name, nil))
+	}
+}
+
+func (w *world) post(who chat.Identity, room, content string) chat.Message {
+	w.t.Helper()
+	m, err := w.Post(w.t.Context(), who, room, chat.NewMessage{Content: &content})
+	require.NoError(w.t, err)
+	return m
+}
+
+// contents returns what is said in a room, oldest first.
+func (w *world) contents(who chat.Identity, room string) []string {
+	w.t.Helper()
+	p, err := w.Messages(w.t.Context(), who, room, chat.PageQuery{Limit: chat.MaxPage})
+	require.NoError(w.t, err)
+	return said(p.Messages)
+}
+
+func said(ms []chat.Message) []string {
+	out := make([]string, len(ms))
+	for i, m := range ms {
+		out[i] = m.Content
+	}
+	return out
+}
+
+func (w *world) participants(room string) []string {
+	w.t.Helper()
+	v, err := w.Room(w.t.Context(), tenant, room)
+	require.NoError(w.t, err)
+	out := make([]string, len(v.Participants))
+	for i, p := range v.Participants {
+		out[i] = p.Login
+	}
+	return out
+}
+
+func as(login string) chat.Identity { return chat.Identity{Tenant: tenant, Login: login} }
+
+func newUser(login string) chat.NewUser {
+	return chat.NewUser{Login: &login, Password: new("secret of " + login),
+		Profile: chat.Profile{FirstName: new("First-" + login), LastName: new("Last-" + login)}}
+}
+
+type plainHasher struct{}
+
+func (plainHasher) Hash(_ context.Context, password string) (string, error) {
+	return "hash of " + password, nil
+}
+
+// recorder is a Publisher that remembers.
+type recorder struct {
+	mu     sync.Mutex
+	events []chat.Event
+}
+
+func (r *recorder) Publish(_ context.Context, events ...chat.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, events...)
+}
+
+// take returns what was published since the last take, spelled shortly.
+func (r *recorder) take() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := []string{}
+	for _, e := range r.events {
+		switch e := e.(type) {
+		case chat.MessagePosted:
+			out = append(out, "message: "+e.Message.Content)
+		case chat.ParticipantJoined:
+			out = append(out, "joined: "+e.Person.Login)
+		case chat.ParticipantLeft:
+			out = append(out, "left: "+e.Person.Login)
+		case chat.RoomDeleted:
+			out = append(out, "deleted by "+e.By)
+		}
+	}
+	r.events = nil
+	return out
+}
+
+// hooked lets a test stand in front of store calls: before sees each call's name and may hold
+// it, change the world or refuse it; after sees it done, before the service does.
+type hooked struct {
+	chat.Stores
+	mu     sync.Mutex
+	before func(ctx context.Context, call string) error
+	after  func(call string)
+}
+
+// on sets before; nil takes it away.
+func (h *hooked) on(before func(ctx context.Context, call string) error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.before = before
+}
+
+func (h *hooked) onDone(after func(call string)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.after = after
+}
+
+func (h *hooked) call(ctx context.Context, name string) error {
+	h.mu.Lock()
+	f := h.before
+	h.mu.Unlock()
+	if f == nil {
+		return nil
+	}
+	return f(ctx, name)
+}
+
+func (h *hooked) done(name string) {
+	h.mu.Lock()
+	f := h.after
+	h.mu.Unlock()
+	if f != nil {
+		f(name)
+	}
+}
+
+func (h *hooked) User(ctx context.Context, t chat.Tenant, login string) (chat.User, error) {
+	if err := h.call(ctx, "User"); err != nil {
+		return chat.User{}, err
+	}
+	return h.Stores.User(ctx, t, login)
+}
+
+func (h *hooked) CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error {
+	if err := h.call(ctx, "CreateUser"); err != nil {
+		return err
+	}
+	return h.Stores.CreateUser(ctx, t, u)
+}
+
+func (h *hooked) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
+	if err := h.call(ctx, "CreateRoom"); err != nil {
+		return err
+	}
+	return h.Stores.CreateRoom(ctx, t, r)
+}
+
+func (h *hooked) Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error) {
+	if err := h.call(ctx, "Room"); err != nil {
+		return chat.Room{}, err
+	}
+	r, err := h.Stores.Room(ctx, t, name)
+	h.done("Room")
+	return r, err
+}
+
+func (h *hooked) Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error) {
+	if err := h.call(ctx, "Participant"); err != nil {
+		return chat.Person{}, err
+	}
+	p, err := h.Stores.Participant(ctx, t, room, login)
+	h.done("Participant")
+	return p, err
+}
+
+func (h *hooked) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (bool, error) {
+	if err := h.call(ctx, "Join"); err != nil {
+		return false, err
+	}
+	return h.Stores.Join(ctx, t, r, p)
+}
+
+func (h *hooked) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (bool, error) {
+	if err := h.call(ctx, "Leave"); err != nil {
+		return false, err
+	}
+	return h.Stores.Leave(ctx, t, r, login)
+}
+
+func (h *hooked) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
+	if err := h.call(ctx, "DeleteRoom"); err != nil {
+		return err
+	}
+	return h.Stores.DeleteRoom(ctx, t, r)
+}
+
+func (h *hooked) Append(ctx context.Context, l chat.Log, m chat.Message) error {
+	if err := h.call(ctx, "Append"); err != nil {
+		return err
+	}
+	return h.Stores.Append(ctx, l, m)
+}
+
+func (h *hooked) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.Message) (chat.Message, bool, error) {
+	if err := h.call(ctx, "AppendOnce"); err != nil {
+		return chat.Message{}, false, err
+	}
+	return h.Stores.AppendOnce(ctx, l, key, m)
+}
+
+func (h *hooked) Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error) {
+	if err := h.call(ctx, "Older"); err != nil {
+		return nil, err
+	}
+	return h.Stores.Older(ctx, l, than, limit)
+}

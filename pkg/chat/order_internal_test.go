@@ -1,0 +1,167 @@
+package chat
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// heard is a Publisher that remembers what messages say.
+type heard struct {
+	mu   sync.Mutex
+	said []string
+}
+
+func (h *heard) Publish(_ context.Context, events ...Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range events {
+		h.said = append(h.said, e.(MessagePosted).Message.Content)
+	}
+}
+
+func (h *heard) all() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.Join(h.said, " ")
+}
+
+func saying(s string) Event { return MessagePosted{Message: Message{Content: s}} }
+
+type lanes struct {
+	*order
+	heard *heard
+	ids   *id.Generator
+	room  id.ID
+}
+
+func newLanes() *lanes {
+	h := &heard{}
+	ids := id.NewGenerator(nil)
+	return &lanes{order: newOrder(h), heard: h, ids: ids, room: ids.New()}
+}
+
+func (l *lanes) start() *ticket { return l.begin(l.room, l.ids) }
+
+func TestEventsLeaveInTheOrderOfIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes()
+		a, b, c := l.start(), l.start(), l.start()
+		require.Negative(t, a.id.Compare(b.id))
+		c.finish(t.Context(), saying("c"))
+		b.finish(t.Context(), saying("b"))
+		require.Empty(t, l.heard.all())
+		a.finish(t.Context(), saying("a"))
+		require.Equal(t, "a b c", l.heard.all())
+		require.Empty(t, l.lanes, "a lane nobody waits in is forgotten")
+		time.Sleep(2 * holdFor) // the alarm that was set finds nothing to do
+		require.Equal(t, "a b c", l.heard.all())
+	})
+}
+
+func TestAFailedChangeHoldsNobody(t *testing.T) {
+	l := newLanes()
+	a, b := l.start(), l.start()
+	b.finish(t.Context(), saying("b"))
+	a.finish(t.Context())
+	require.Equal(t, "b", l.heard.all())
+	require.Empty(t, l.lanes)
+}
+
+func TestRoomsDoNotWaitForEachOther(t *testing.T) {
+	l := newLanes()
+	stuck := l.start()
+	other := l.begin(l.ids.New(), l.ids)
+	other.finish(t.Context(), saying("other"))
+	require.Equal(t, "other", l.heard.all())
+	stuck.finish(t.Context())
+	require.Empty(t, l.lanes)
+}
+
+func TestAStuckChangeHoldsOthersForALittleOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes()
+		stuck, a := l.start(), l.start()
+		a.finish(t.Context(), saying("a"))
+		time.Sleep(holdFor - time.Millisecond)
+		synctest.Wait()
+		require.Empty(t, l.heard.all())
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		require.Equal(t, "a", l.heard.all())
+		b := l.start()
+		b.finish(t.Context(), saying("b"))
+		require.Equal(t, "a b", l.heard.all(), "who is overdue holds nobody any more")
+		stuck.finish(t.Context(), saying("late"))
+		require.Equal(t, "a b late", l.heard.all())
+		require.Empty(t, l.lanes)
+	})
+}
+
+// Two changes get stuck one after the other: each holds those behind it for holdFor, no longer.
+func TestSeveralStuckChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes()
+		first, a := l.start(), l.start()
+		a.finish(t.Context(), saying("a"))
+		time.Sleep(holdFor / 2)
+		second, b := l.start(), l.start()
+		time.Sleep(holdFor / 4)
+		b.finish(t.Context(), saying("b"))
+		time.Sleep(holdFor / 4)
+		synctest.Wait()
+		require.Equal(t, "a", l.heard.all())
+		time.Sleep(holdFor / 2)
+		synctest.Wait()
+		require.Equal(t, "a b", l.heard.all())
+		first.finish(t.Context())
+		second.finish(t.Context())
+		require.Empty(t, l.lanes)
+	})
+}
+
+func TestWaitEndsWhenTheEventsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes()
+		stuck, a, b := l.start(), l.start(), l.start()
+		b.finish(t.Context(), saying("b"))
+		a.finish(t.Context(), saying("a"))
+		began := time.Now()
+		b.wait()
+		a.wait()
+		require.LessOrEqual(t, time.Since(began), holdFor)
+		require.Equal(t, "a b", l.heard.all())
+		stuck.finish(t.Context())
+	})
+}
+
+func TestAnyOrderOfEndsGivesOneOrderOfEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes()
+		const n = 200
+		var all sync.WaitGroup
+		var want []string
+		for range n {
+			tk := l.start()
+			text := tk.id.String()
+			want = append(want, text)
+			all.Go(func() {
+				time.Sleep(time.Duration(rand.IntN(int(holdFor) / 2)))
+				tk.finish(t.Context(), saying(text))
+				tk.wait()
+			})
+		}
+		all.Wait()
+		require.Equal(t, strings.Join(want, " "), l.heard.all())
+		require.Empty(t, l.lanes)
+		time.Sleep(2 * holdFor)
+	})
+}

@@ -1,0 +1,312 @@
+package chat_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+func TestCreateRoom(t *testing.T) {
+	w := newWorld(t)
+	jdoe := w.user("jdoe")
+	v, err := w.CreateRoom(t.Context(), jdoe, chat.NewRoom{Name: "Dallas", Creator: new("jdoe"), Banner: new("J.R.")})
+	require.NoError(t, err)
+	got, err := w.Room(t.Context(), tenant, "Dallas")
+	require.NoError(t, err)
+	require.Equal(t, v, got)
+	require.Equal(t, "First-jdoe", v.Creator.FirstName, "persons come from the profile")
+	require.Equal(t, []chat.Person{v.Creator}, v.Participants)
+	require.Equal(t, v.ID.Time().UnixMilli(), v.CreatedAt.UnixMilli())
+	u, err := w.User(t.Context(), tenant, "jdoe")
+	require.NoError(t, err)
+	require.Equal(t, []string{"Dallas"}, u.ChatRooms)
+	require.Empty(t, w.contents(jdoe, "Dallas"), "a creation is no message")
+	require.Empty(t, w.events.take())
+
+	_, err = w.CreateRoom(t.Context(), jdoe, chat.NewRoom{Name: "Houston", Creator: new("other")})
+	requireKind(t, chat.Forbidden, err)
+	_, err = w.CreateRoom(t.Context(), as("nobody"), chat.NewRoom{Name: "Houston"})
+	requireKind(t, chat.NotFound, err)
+	_, err = w.Room(t.Context(), tenant, "Houston")
+	requireKind(t, chat.NotFound, err)
+}
+
+func TestOneOfManyCreationsWins(t *testing.T) {
+	w := newWorld(t)
+	var users []chat.Identity
+	for i := range 6 {
+		users = append(users, w.user(fmt.Sprint("user", i)))
+	}
+	errs := together(len(users), func(i int) error {
+		_, err := w.CreateRoom(t.Context(), users[i], chat.NewRoom{Name: "Dallas", Banner: &users[i].Login})
+		return err
+	})
+	v, err := w.Room(t.Context(), tenant, "Dallas")
+	require.NoError(t, err)
+	for i, err := range errs {
+		u, uerr := w.User(t.Context(), tenant, users[i].Login)
+		require.NoError(t, uerr)
+		if users[i].Login == v.Creator.Login {
+			require.NoError(t, err)
+			require.Equal(t, []string{"Dallas"}, u.ChatRooms)
+			continue
+		}
+		requireKind(t, chat.Conflict, err)
+		require.Empty(t, u.ChatRooms)
+	}
+	require.Equal(t, v.Creator.Login, *v.Banner)
+	require.Equal(t, []chat.Person{v.Creator}, v.Participants)
+}
+
+func TestJoinAndLeave(t *testing.T) {
+	w := newWorld(t)
+	jdoe, other := w.user("jdoe"), w.user("other")
+	w.room("Dallas", jdoe)
+	joins, leaves := "message: First-other Last-other joins the room", "message: First-other Last-other leaves the room"
+
+	require.NoError(t, w.Join(t.Context(), other, "Dallas", new("other")))
+	require.Equal(t, []string{"joined: other", joins}, w.events.take(), "the participant first")
+	require.NoError(t, w.Join(t.Context(), other, "Dallas", nil))
+	require.Empty(t, w.events.take(), "to join again is silent")
+	require.Equal(t, []string{"jdoe", "other"}, w.participants("Dallas"))
+
+	require.NoError(t, w.Leave(t.Context(), other, "Dallas", nil))
+	require.Equal(t, []string{"left: other", leaves}, w.events.take())
+	require.NoError(t, w.Leave(t.Context(), other, "Dallas", nil))
+	require.Empty(t, w.events.take(), "to leave again is silent")
+	require.Equal(t, []string{"jdoe"}, w.participants("Dallas"))
+
+	p, err := w.Messages(t.Context(), jdoe, "Dallas", chat.PageQuery{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, p.Messages, 2)
+	for _, m := range p.Messages {
+		require.True(t, m.System)
+		require.Equal(t, chat.System, m.Author)
+	}
+}
+
+func TestWhoMayJoinAndLeaveForWhom(t *testing.T) {
+	w := newWorld(t)
+	creator, member, stranger := w.user("creator"), w.user("member"), w.user("stranger")
+	w.room("Dallas", creator, member)
+	w.events.take()
+
+	requireKind(t, chat.Forbidden, w.Join(t.Context(), creator, "Dallas", new("stranger")))
+	requireKind(t, chat.Forbidden, w.Leave(t.Context(), member, "Dallas", new("creator")))
+	requireKind(t, chat.Forbidden, w.Leave(t.Context(), stranger, "Dallas", new("member")))
+	requireKind(t, chat.NotFound, w.Join(t.Context(), member, "nowhere", nil))
+	requireKind(t, chat.NotFound, w.Leave(t.Context(), member, "nowhere", new("creator")))
+	require.Empty(t, w.events.take())
+	require.Equal(t, []string{"creator", "member"}, w.participants("Dallas"))
+
+	require.NoError(t, w.Leave(t.Context(), creator, "Dallas", new("stranger")), "nobody to remove")
+	require.Empty(t, w.events.take())
+	require.NoError(t, w.Leave(t.Context(), creator, "Dallas", new("member")))
+	require.Equal(t, []string{"left: member", "message: First-member Last-member leaves the room"}, w.events.take())
+	require.NoError(t, w.Leave(t.Context(), creator, "Dallas", nil), "the creator may leave")
+	require.Empty(t, w.participants("Dallas"))
+	require.NoError(t, w.DeleteRoom(t.Context(), creator, "Dallas"), "and still delete the room")
+}
+
+func TestManyJoinsAtOnceAreOne(t *testing.T) {
+	w := newWorld(t)
+	jdoe, other := w.user("jdoe"), w.user("other")
+	w.room("Dallas", jdoe)
+	for _, err := range together(8, func(int) error { return w.Join(t.Context(), other, "Dallas", nil) }) {
+		require.NoError(t, err)
+	}
+	require.Equal(t, []string{"joined: other", "message: First-other Last-other joins the room"}, w.events.take())
+	require.Equal(t, []string{"jdoe", "other"}, w.participants("Dallas"))
+	for _, err := range together(8, func(int) error { return w.Leave(t.Context(), other, "Dallas", nil) }) {
+		require.NoError(t, err)
+	}
+	require.Equal(t, []string{"left: other", "message: First-other Last-other leaves the room"}, w.events.take())
+}
+
+func TestAMissingSystemMessageDoesNotHideAJoin(t *testing.T) {
+	w := newWorld(t)
+	jdoe, other := w.user("jdoe"), w.user("other")
+	w.room("Dallas", jdoe)
+	w.store.on(func(_ context.Context, call string) error {
+		if call == "Append" {
+			return chat.ErrUnavailable(errDisk)
+		}
+		return nil
+	})
+	require.NoError(t, w.Join(t.Context(), other, "Dallas", nil))
+	require.Equal(t, []string{"joined: other"}, w.events.take())
+}
+
+func TestDeleteRoom(t *testing.T) {
+	w := newWorld(t)
+	jdoe, other, third := w.user("jdoe"), w.user("other"), w.user("third")
+	w.room("Dallas", jdoe, other)
+	old := w.post(jdoe, "Dallas", "oil")
+	requireKind(t, chat.Forbidden, w.DeleteRoom(t.Context(), other, "Dallas"))
+	requireKind(t, chat.NotFound, w.DeleteRoom(t.Context(), other, "nowhere"))
+	w.events.take()
+
+	require.NoError(t, w.DeleteRoom(t.Context(), jdoe, "Dallas"))
+	require.Equal(t, []string{"deleted by jdoe"}, w.events.take())
+	requireKind(t, chat.NotFound, w.DeleteRoom(t.Context(), jdoe, "Dallas"))
+	_, err := w.Messages(t.Context(), jdoe, "Dallas", chat.PageQuery{Limit: 1})
+	requireKind(t, chat.NotFound, err)
+	_, err = w.Post(t.Context(), jdoe, "Dallas", chat.NewMessage{Content: new("anybody?")})
+	requireKind(t, chat.NotFound, err)
+	requireKind(t, chat.NotFound, w.Join(t.Context(), other, "Dallas", nil))
+	for _, who := range []chat.Identity{jdoe, other} {
+		u, err := w.User(t.Context(), tenant, who.Login)
+		require.NoError(t, err)
+		require.Empty(t, u.ChatRooms)
+	}
+
+	w.room("Dallas", third)
+	require.Equal(t, []string{"third"}, w.participants("Dallas"))
+	require.Empty(t, w.contents(third, "Dallas"))
+	_, err = w.Message(t.Context(), third, "Dallas", old.ID)
+	requireKind(t, chat.NotFound, err)
+	_, err = w.Post(t.Context(), jdoe, "Dallas", chat.NewMessage{Content: new("me again")})
+	requireKind(t, chat.Forbidden, err)
+}
+
+func TestSetBanner(t *testing.T) {
+	w := newWorld(t)
+	jdoe, other := w.user("jdoe"), w.user("other")
+	w.room("Dallas", jdoe, other)
+	_, err := w.SetBanner(t.Context(), other, "Dallas", new("mine"))
+	requireKind(t, chat.Forbidden, err)
+	_, err = w.SetBanner(t.Context(), jdoe, "Dallas", nul("x"))
+	requireKind(t, chat.Invalid, err)
+	v, err := w.SetBanner(t.Context(), jdoe, "Dallas", new("oil"))
+	require.NoError(t, err)
+	require.Equal(t, "oil", *v.Banner)
+	require.Len(t, v.Participants, 2)
+	v, err = w.SetBanner(t.Context(), jdoe, "Dallas", nil)
+	require.NoError(t, err)
+	require.Nil(t, v.Banner)
+	_, err = w.SetBanner(t.Context(), jdoe, "nowhere", nil)
+	requireKind(t, chat.NotFound, err)
+}
+
+func TestListsOfRooms(t *testing.T) {
+	w := newWorld(t)
+	jdoe, other := w.user("jdoe"), w.user("other")
+	w.room("Houston", jdoe)
+	w.room("Austin", jdoe, other)
+	w.room("Dallas", other)
+	vs, more, err := w.Rooms(t.Context(), tenant, chat.Range{Limit: 2})
+	require.NoError(t, err)
+	require.True(t, more)
+	require.Equal(t, "Austin", vs[0].Name)
+	require.Len(t, vs[0].Participants, 2)
+	require.Equal(t, "Dallas", vs[1].Name)
+	vs, more, err = w.Rooms(t.Context(), tenant, chat.Range{Limit: 2, After: "Dallas"})
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Len(t, vs, 1)
+	require.Equal(t, "Houston", vs[0].Name)
+	vs, err = w.RoomsByName(t.Context(), tenant, []string{"Houston", "nowhere", "a/b", "Austin", "Houston"})
+	require.NoError(t, err)
+	require.Len(t, vs, 2)
+	require.Equal(t, "Houston", vs[0].Name)
+	require.Equal(t, "Austin", vs[1].Name)
+}
+
+// A change goes on when its client hangs up; its outcome is whole.
+func TestAChangeOutlivesItsClient(t *testing.T) {
+	w := newWorld(t)
+	jdoe, other := w.user("jdoe"), w.user("other")
+	w.room("Dallas", jdoe)
+	w.post(jdoe, "Dallas", "warm")
+	hangUpAt := func(call string, f func(ctx context.Context) error) {
+		ctx, hangUp := context.WithCancel(t.Context())
+		var seen error
+		w.store.on(func(inner context.Context, name string) error {
+			if name == call {
+				hangUp()
+				seen = inner.Err()
+			}
+			return nil
+		})
+		defer w.store.on(nil)
+		require.NoError(t, f(ctx), call)
+		require.ErrorIs(t, ctx.Err(), context.Canceled, "the call %s was not made", call)
+		require.NoError(t, seen, "the store still works on %s", call)
+	}
+	hangUpAt("Append", func(ctx context.Context) error {
+		_, err := w.Post(ctx, jdoe, "Dallas", chat.NewMessage{Content: new("hello")})
+		return err
+	})
+	hangUpAt("AppendOnce", func(ctx context.Context) error {
+		_, err := w.Post(ctx, jdoe, "Dallas", chat.NewMessage{Content: new("once"), Key: new("k")})
+		return err
+	})
+	hangUpAt("Join", func(ctx context.Context) error { return w.Join(ctx, other, "Dallas", nil) })
+	hangUpAt("Leave", func(ctx context.Context) error { return w.Leave(ctx, other, "Dallas", nil) })
+	hangUpAt("CreateUser", func(ctx context.Context) error { _, err := w.SignUp(ctx, tenant, newUser("late")); return err })
+	hangUpAt("CreateRoom", func(ctx context.Context) error {
+		_, err := w.CreateRoom(ctx, jdoe, chat.NewRoom{Name: "Houston"})
+		return err
+	})
+	require.Equal(t, []string{"warm", "hello", "once", "First-other Last-other joins the room",
+		"First-other Last-other leaves the room"}, w.contents(jdoe, "Dallas"))
+	hangUpAt("DeleteRoom", func(ctx context.Context) error { return w.DeleteRoom(ctx, jdoe, "Dallas") })
+}
+
+// What ends access shows at once on its own node, also to a look-up that had read the state before.
+func TestEndedAccessIsNotRememberedFromBefore(t *testing.T) {
+	ends := map[string]struct {
+		read string // the call that reads what is about to end
+		kind chat.Kind
+		end  func(ctx context.Context, w *world) error
+	}{
+		"leave":   {"Participant", chat.Forbidden, func(ctx context.Context, w *world) error { return w.Leave(ctx, as("member"), "Dallas", nil) }},
+		"removal": {"Participant", chat.Forbidden, func(ctx context.Context, w *world) error { return w.Leave(ctx, as("creator"), "Dallas", new("member")) }},
+		"deletion": {"Room", chat.NotFound, func(ctx context.Context, w *world) error {
+			return w.DeleteRoom(ctx, as("creator"), "Dallas")
+		}},
+	}
+	for name, c := range ends {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.room("Dallas", w.user("creator"), w.user("member"))
+			member := as("member")
+			_, _, err := w.Access(t.Context(), member, "Dallas")
+			require.NoError(t, err)
+			require.NoError(t, c.end(t.Context(), w))
+			_, _, err = w.Access(t.Context(), member, "Dallas")
+			requireKind(t, c.kind, err)
+		})
+		t.Run(name+" while it is looked up", func(t *testing.T) {
+			w := newWorld(t)
+			w.room("Dallas", w.user("creator"), w.user("member"))
+			member := as("member")
+			read, goOn := make(chan struct{}), make(chan struct{})
+			var first atomic.Bool
+			w.store.onDone(func(call string) {
+				if call == c.read {
+					if first.CompareAndSwap(false, true) {
+						close(read)
+						<-goOn
+					}
+				}
+			})
+			var looking sync.WaitGroup
+			looking.Go(func() { _, _, _ = w.Access(t.Context(), member, "Dallas") })
+			<-read // the old state is read, and not yet remembered
+			require.NoError(t, c.end(t.Context(), w))
+			_, _, err := w.Access(t.Context(), member, "Dallas")
+			requireKind(t, c.kind, err)
+			close(goOn)
+			looking.Wait()
+			_, _, err = w.Access(t.Context(), member, "Dallas")
+			requireKind(t, c.kind, err)
+		})
+	}
+}

@@ -1,0 +1,113 @@
+package chat_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// deletions is the part of a store that clears deleted rooms.
+type deletions struct {
+	chat.Stores
+	mu    sync.Mutex
+	todo  []chat.Sweep
+	swept map[string]int
+	fail  error
+}
+
+func (d *deletions) Sweeps(context.Context, int) ([]chat.Sweep, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]chat.Sweep(nil), d.todo...), nil
+}
+
+func (d *deletions) SweepRoom(_ context.Context, s chat.Sweep, _ func(int)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fail != nil {
+		return d.fail
+	}
+	d.swept[s.Room.Name]++
+	return nil
+}
+
+func (d *deletions) EndSweep(_ context.Context, s chat.Sweep) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, x := range d.todo {
+		if x.Room == s.Room {
+			d.todo = append(d.todo[:i:i], d.todo[i+1:]...)
+			break
+		}
+	}
+	return nil
+}
+
+func (d *deletions) state(room string) (swept int, open bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, x := range d.todo {
+		open = open || x.Room.Name == room
+	}
+	return d.swept[room], open
+}
+
+func TestDeletedRoomsAreCleared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &deletions{swept: map[string]int{}, fail: errDisk}
+		d.todo = []chat.Sweep{
+			{Tenant: tenant, Room: chat.RoomRef{Name: "old"}, DeletedAt: time.Now().Add(-time.Hour)},
+			{Tenant: tenant, Room: chat.RoomRef{Name: "new"}, DeletedAt: time.Now()},
+		}
+		s := chat.NewService(chat.Options{Store: d, Log: slog.New(slog.DiscardHandler)})
+		synctest.Wait()
+		_, open := d.state("old")
+		require.True(t, open, "what could not be cleared is kept in mind")
+
+		d.mu.Lock()
+		d.fail = nil
+		d.mu.Unlock()
+		time.Sleep(time.Minute + time.Second)
+		synctest.Wait()
+		swept, open := d.state("old")
+		require.Equal(t, 1, swept)
+		require.False(t, open)
+		swept, open = d.state("new")
+		require.Equal(t, 1, swept, "cleared at once")
+		require.True(t, open, "but writers may still be under way")
+
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		swept, open = d.state("new")
+		require.Equal(t, 2, swept, "cleared again when nobody can be writing, and not in between")
+		require.False(t, open)
+		s.Close()
+	})
+}
+
+func TestADeletionIsClearedAfterARestart(t *testing.T) {
+	w := newWorld(t)
+	jdoe := w.user("jdoe")
+	w.room("Dallas", jdoe)
+	w.post(jdoe, "Dallas", "oil")
+	require.NoError(t, w.DeleteRoom(t.Context(), jdoe, "Dallas"))
+	w.Close()
+	left, err := w.store.Sweeps(t.Context(), 10)
+	require.NoError(t, err)
+	require.Len(t, left, 1, "the grace is not over")
+
+	later := chat.NewService(chat.Options{Store: w.store.Stores, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return time.Now().Add(time.Hour) }})
+	defer later.Close()
+	require.Eventually(t, func() bool {
+		left, err := w.store.Sweeps(t.Context(), 10)
+		return err == nil && len(left) == 0
+	}, 20*time.Second, time.Millisecond)
+}

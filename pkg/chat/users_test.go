@@ -1,0 +1,254 @@
+package chat_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+func requireKind(t *testing.T, kind chat.Kind, err error) {
+	t.Helper()
+	require.Error(t, err)
+	require.Equal(t, kind.String(), chat.KindOf(err).String(), err.Error())
+}
+
+// together runs f n times at once and returns the errors in the order of i.
+func together(n int, f func(i int) error) []error {
+	errs := make([]error, n)
+	start := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			<-start
+			errs[i] = f(i)
+		})
+	}
+	close(start)
+	all.Wait()
+	return errs
+}
+
+func TestSignUpKeepsTextAsItIs(t *testing.T) {
+	w := newWorld(t)
+	n := newUser("jdoe")
+	n.FirstName, n.LastName = new(" <b>John</b> "), new("e\u0301\u2028\u0085"+astral)
+	n.Email, n.Bio = new(""), new("\u200f bio\n")
+	v, err := w.SignUp(t.Context(), tenant, n)
+	require.NoError(t, err)
+	got, err := w.User(t.Context(), tenant, "jdoe")
+	require.NoError(t, err)
+	require.Equal(t, v, got)
+	require.Equal(t, *n.FirstName, got.FirstName)
+	require.Equal(t, *n.LastName, got.LastName)
+	require.Equal(t, n.Email, got.Email)
+	require.Equal(t, n.Bio, got.Bio)
+	require.Equal(t, []string{}, got.ChatRooms)
+	require.Equal(t, "hash of secret of jdoe", got.PasswordHash)
+}
+
+func TestOneOfManySignUpsWins(t *testing.T) {
+	w := newWorld(t)
+	errs := together(8, func(i int) error {
+		n := newUser("jdoe")
+		n.FirstName, n.LastName = new(fmt.Sprint("First", i)), new(fmt.Sprint("Last", i))
+		_, err := w.SignUp(t.Context(), tenant, n)
+		return err
+	})
+	winner := -1
+	for i, err := range errs {
+		if err == nil {
+			require.Equal(t, -1, winner, "two sign-ups succeeded")
+			winner = i
+			continue
+		}
+		requireKind(t, chat.Conflict, err)
+	}
+	u, err := w.User(t.Context(), tenant, "jdoe")
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprint("First", winner), u.FirstName)
+	require.Equal(t, fmt.Sprint("Last", winner), u.LastName)
+}
+
+func TestTheSystemsLoginIsTaken(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.SignUp(t.Context(), tenant, newUser(chat.SystemLogin))
+	requireKind(t, chat.Conflict, err)
+	u, err := w.User(t.Context(), tenant, chat.SystemLogin)
+	require.NoError(t, err)
+	require.Equal(t, chat.System, u.Person)
+	require.Empty(t, u.PasswordHash)
+	require.Equal(t, []string{}, u.ChatRooms)
+}
+
+func TestLoginsAreCaseSensitiveAndPerTenant(t *testing.T) {
+	w := newWorld(t)
+	w.user("jdoe")
+	w.user("JDoe")
+	_, err := w.SignUp(t.Context(), "another", newUser("jdoe"))
+	require.NoError(t, err)
+	_, err = w.SignUp(t.Context(), tenant, newUser("jdoe"))
+	requireKind(t, chat.Conflict, err)
+}
+
+func TestUnknownUsers(t *testing.T) {
+	w := newWorld(t)
+	for _, login := range []string{"nobody", "", "a b", "x/y", "\x00abc"} {
+		_, err := w.User(t.Context(), tenant, login)
+		requireKind(t, chat.NotFound, err)
+		var e *chat.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, chat.UserEntity, e.Entity)
+		require.Equal(t, login, e.Name)
+	}
+}
+
+func TestUpdateProfile(t *testing.T) {
+	w := newWorld(t)
+	jdoe, other := w.user("jdoe"), w.user("other")
+	w.room("Dallas", jdoe, other)
+	w.post(jdoe, "Dallas", "before")
+
+	_, err := w.UpdateProfile(t.Context(), other, "jdoe", func(p chat.Profile) chat.Profile { return p })
+	requireKind(t, chat.Forbidden, err)
+	_, err = w.UpdateProfile(t.Context(), other, "nobody", func(p chat.Profile) chat.Profile { return p })
+	requireKind(t, chat.NotFound, err)
+	_, err = w.UpdateProfile(t.Context(), jdoe, "jdoe", func(p chat.Profile) chat.Profile { p.FirstName = new(""); return p })
+	requireKind(t, chat.Invalid, err)
+
+	v, err := w.UpdateProfile(t.Context(), jdoe, "jdoe", func(p chat.Profile) chat.Profile {
+		require.Equal(t, "First-jdoe", *p.FirstName)
+		return chat.Profile{FirstName: new("Johnny"), LastName: p.LastName, Bio: new("new")}
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{"Dallas"}, v.ChatRooms)
+	got, err := w.User(t.Context(), tenant, "jdoe")
+	require.NoError(t, err)
+	require.Equal(t, v, got)
+	require.Equal(t, "hash of secret of jdoe", got.PasswordHash, "a profile has no password")
+
+	johnny := chat.Person{Login: "jdoe", FirstName: "Johnny", LastName: "Last-jdoe"}
+	room, err := w.Room(t.Context(), tenant, "Dallas")
+	require.NoError(t, err)
+	require.Equal(t, johnny, room.Creator)
+	require.Contains(t, room.Participants, johnny)
+	require.Equal(t, johnny, w.post(jdoe, "Dallas", "after").Author, "the next message has the new name")
+	p, err := w.Messages(t.Context(), jdoe, "Dallas", chat.PageQuery{Limit: 10})
+	require.NoError(t, err)
+	require.Equal(t, "First-jdoe", p.Messages[1].Author.FirstName, "a message keeps the name it was written under")
+}
+
+func TestDeleteUser(t *testing.T) {
+	w := newWorld(t)
+	jdoe, other := w.user("jdoe"), w.user("other")
+	w.room("Dallas", jdoe, other)
+	w.room("Houston", other, jdoe)
+	w.post(jdoe, "Dallas", "howdy")
+	requireKind(t, chat.Forbidden, w.DeleteUser(t.Context(), other, "jdoe"))
+	w.events.take()
+
+	require.NoError(t, w.DeleteUser(t.Context(), jdoe, "jdoe"))
+	require.Equal(t, []string{"left: jdoe", "message: First-jdoe Last-jdoe leaves the room",
+		"left: jdoe", "message: First-jdoe Last-jdoe leaves the room"}, w.events.take())
+	_, err := w.User(t.Context(), tenant, "jdoe")
+	requireKind(t, chat.Gone, err)
+	_, err = w.SignUp(t.Context(), tenant, newUser("jdoe"))
+	requireKind(t, chat.Conflict, err)
+	require.Equal(t, []string{"other"}, w.participants("Dallas"))
+	require.Equal(t, []string{"other"}, w.participants("Houston"))
+	require.Contains(t, w.contents(other, "Dallas"), "howdy", "what they wrote stays")
+	for _, err := range []error{
+		w.Join(t.Context(), jdoe, "Dallas", nil),
+		func() error { _, err := w.CreateRoom(t.Context(), jdoe, chat.NewRoom{Name: "Austin"}); return err }(),
+	} {
+		requireKind(t, chat.Gone, err)
+	}
+	_, err = w.Post(t.Context(), jdoe, "Dallas", chat.NewMessage{Content: new("from beyond")})
+	requireKind(t, chat.Forbidden, err)
+}
+
+func TestListsOfUsers(t *testing.T) {
+	w := newWorld(t)
+	for _, l := range []string{"carol", "Alice", "bob"} {
+		w.user(l)
+	}
+	list := func(rg chat.Range) (logins []string, more bool) {
+		ps, more, err := w.Users(t.Context(), tenant, rg)
+		require.NoError(t, err)
+		for _, p := range ps {
+			logins = append(logins, p.Login)
+		}
+		return logins, more
+	}
+	for _, c := range []struct {
+		rg   chat.Range
+		want []string
+		more bool
+	}{
+		{chat.Range{Limit: 10}, []string{"Alice", "bob", "carol"}, false},
+		{chat.Range{Limit: 3}, []string{"Alice", "bob", "carol"}, false},
+		{chat.Range{Limit: 2}, []string{"Alice", "bob"}, true},
+		{chat.Range{Limit: 2, After: "Alice"}, []string{"bob", "carol"}, false},
+		{chat.Range{Limit: 1, Start: 1}, []string{"bob"}, true},
+		{chat.Range{Limit: 1, Start: 1, After: "Alice"}, []string{"carol"}, false},
+		{chat.Range{Limit: 1, Start: 3}, nil, false},
+		{chat.Range{Limit: 1, Start: 99}, nil, false},
+		{chat.Range{Limit: 1, After: "zzz"}, nil, false},
+	} {
+		got, more := list(c.rg)
+		require.Equal(t, c.want, got, "%+v", c.rg)
+		require.Equal(t, c.more, more, "%+v", c.rg)
+	}
+	ps, err := w.People(t.Context(), tenant, []string{"carol", "nobody", "Alice", "carol", ""})
+	require.NoError(t, err)
+	require.Len(t, ps, 2)
+	require.Equal(t, "carol", ps[0].Login)
+	require.Equal(t, "Alice", ps[1].Login)
+}
+
+func TestAStoreThatIsAwayIsNotHidden(t *testing.T) {
+	w := newWorld(t)
+	jdoe, other := w.user("jdoe"), w.user("other")
+	w.room("Dallas", jdoe)
+	attempts := map[string]func() error{
+		"CreateUser": func() error { _, err := w.SignUp(t.Context(), tenant, newUser("late")); return err },
+		"User":       func() error { _, err := w.User(t.Context(), tenant, "jdoe"); return err },
+		"CreateRoom": func() error { _, err := w.CreateRoom(t.Context(), jdoe, chat.NewRoom{Name: "Houston"}); return err },
+		"Room":       func() error { _, err := w.Room(t.Context(), tenant, "Dallas"); return err },
+		"Join":       func() error { return w.Join(t.Context(), other, "Dallas", nil) },
+		"Leave":      func() error { return w.Leave(t.Context(), jdoe, "Dallas", nil) },
+		"DeleteRoom": func() error { return w.DeleteRoom(t.Context(), jdoe, "Dallas") },
+		"Older": func() error {
+			_, err := w.Messages(t.Context(), jdoe, "Dallas", chat.PageQuery{Limit: 1})
+			return err
+		},
+		"Append": func() error {
+			_, err := w.Post(t.Context(), jdoe, "Dallas", chat.NewMessage{Content: new("x")})
+			return err
+		},
+		"AppendOnce": func() error {
+			_, err := w.Post(t.Context(), jdoe, "Dallas", chat.NewMessage{Content: new("x"), Key: new("k")})
+			return err
+		},
+	}
+	w.events.take()
+	for call, attempt := range attempts {
+		w.store.on(func(_ context.Context, name string) error {
+			if name == call {
+				return chat.ErrUnavailable(errDisk)
+			}
+			return nil
+		})
+		err := attempt()
+		requireKind(t, chat.Unavailable, err)
+		require.ErrorIs(t, err, errDisk, call)
+	}
+	require.Empty(t, w.events.take(), "what failed is told nobody")
+	w.store.on(nil)
+	require.Equal(t, []string{"jdoe"}, w.participants("Dallas"))
+	require.Empty(t, w.contents(jdoe, "Dallas"))
+}
