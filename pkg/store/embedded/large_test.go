@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -14,16 +15,16 @@ import (
 // A room is deleted in one batch, however many are in it: the batch is larger than what
 // the database keeps in memory at once.
 func TestDeletingALargeRoom(t *testing.T) {
-	const people = 200_000
+	const people = 20_000
 	s := open(t, t.TempDir(), quiet())
 	ctx := t.Context()
 	r, other := room("large"), room("other")
 	require.NoError(t, s.CreateRoom(ctx, "t", r))
 	require.NoError(t, s.CreateRoom(ctx, "t", other))
-	for n := 0; n < people; n += 10_000 {
+	for n := 0; n < people; n += 1000 {
 		b := s.db.NewBatch()
-		for i := range 10_000 {
-			addParticipant(b, "t", r, chat.Person{Login: fmt.Sprintf("%s-%06d", string(make([]byte, 100)), n+i)})
+		for i := range 1000 {
+			addParticipant(b, "t", r, chat.Person{Login: fmt.Sprintf("%s-%06d", strings.Repeat("x", 1000), n+i)})
 		}
 		require.NoError(t, b.Commit(pebble.NoSync))
 	}

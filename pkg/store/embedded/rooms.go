@@ -134,7 +134,10 @@ func (s *Store) planDelete(ctx context.Context, b *pebble.Batch, t chat.Tenant, 
 		remove(b, k)
 		w := chat.Sweep{Tenant: t, Room: chat.RoomRef{ID: r.ID, Name: r.Name}, DeletedAt: s.now()}
 		set(b, sweepKey(w), encodeSweep(w))
-		_, err := s.removeContents(ctx, b, w)
+		if err := s.removeMembers(ctx, b, t, r); err != nil {
+			return err
+		}
+		_, err := s.removeLog(ctx, b, r.Log(t))
 		return err
 	})
 }

@@ -8,28 +8,21 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// removeContents puts the removal of all that hangs on a room into b and returns how
-// many of its tables had any rows.
-func (s *Store) removeContents(ctx context.Context, b *pebble.Batch, w chat.Sweep) (tables int, err error) {
-	members := participantsOf(w.Tenant, w.Room.ID)
-	err = s.scan(ctx, members, members, func(login, _ []byte) (bool, error) {
-		k := roomsOf(w.Tenant, string(login)).last(w.Room.Name)
-		v, found, err := s.find(k)
-		if err != nil || !found {
-			return true, err
-		}
-		// The name may belong to a newer room by now.
-		of, err := decodeRoomOf(w.Room.Name, v)
-		if err == nil && of.ID == w.Room.ID {
-			remove(b, k)
-		}
-		return true, s.corrupt(err)
+// removeMembers puts the removal of all memberships of a room into b. As long as the room
+// has its name, each row of a participant has its row of the user's rooms.
+func (s *Store) removeMembers(ctx context.Context, b *pebble.Batch, t chat.Tenant, r chat.Room) error {
+	members := participantsOf(t, r.ID)
+	removeAll(b, members)
+	return s.scan(ctx, members, members, func(login, _ []byte) (bool, error) {
+		remove(b, roomsOf(t, string(login)).last(r.Name))
+		return true, nil
 	})
-	if err != nil {
-		return 0, err
-	}
-	log := chat.Log{Tenant: w.Tenant, ID: w.Room.ID}
-	for _, prefix := range []key{members, messagesOf(log), keysOf(log)} {
+}
+
+// removeLog puts the removal of all that is in a log into b and returns how many of its
+// tables had any rows.
+func (s *Store) removeLog(ctx context.Context, b *pebble.Batch, l chat.Log) (tables int, err error) {
+	for _, prefix := range []key{messagesOf(l), keysOf(l)} {
 		some := false
 		err := s.scan(ctx, prefix, prefix, func(_, _ []byte) (bool, error) {
 			some = true
@@ -63,12 +56,13 @@ func (s *Store) Sweeps(ctx context.Context, limit int) ([]chat.Sweep, error) {
 	return sweeps, err
 }
 
-// SweepRoom implements chat.Sweeper. progress counts the tables that had rows of the room:
-// each is removed as a whole, however many rows it has.
+// SweepRoom implements chat.Sweeper. Memberships cannot be left: DeleteRoom ends them all,
+// and no join comes later. progress counts the tables that had rows of the room: each is
+// removed as a whole, however many rows it has.
 func (s *Store) SweepRoom(ctx context.Context, w chat.Sweep, progress func(removed int)) error {
 	tables := 0
 	err := s.change(ctx, &s.members, participantsOf(w.Tenant, w.Room.ID), func(b *pebble.Batch) (err error) {
-		tables, err = s.removeContents(ctx, b, w)
+		tables, err = s.removeLog(ctx, b, chat.Log{Tenant: w.Tenant, ID: w.Room.ID})
 		return err
 	})
 	if err == nil && progress != nil {
