@@ -11,6 +11,8 @@ import (
 
 	"github.com/gocql/gocql"
 	"github.com/gocql/gocql/lz4"
+
+	"github.com/confab-chat/confab/pkg/chat"
 )
 
 // connect opens a session with the keyspace, or with none if it is empty. The data
@@ -60,7 +62,7 @@ func createSession(ctx context.Context, cluster *gocql.ClusterConfig) (*gocql.Se
 	select {
 	case r := <-done:
 		if r.err != nil {
-			return nil, fmt.Errorf("cannot connect to Cassandra at %s: %w", strings.Join(cluster.Hosts, ", "), r.err)
+			return nil, notConnected(cluster, r.err)
 		}
 		return r.session, nil
 	case <-ctx.Done():
@@ -69,8 +71,14 @@ func createSession(ctx context.Context, cluster *gocql.ClusterConfig) (*gocql.Se
 				r.session.Close()
 			}
 		}()
-		return nil, fmt.Errorf("cannot connect to Cassandra at %s: %w", strings.Join(cluster.Hosts, ", "), ctx.Err())
+		return nil, notConnected(cluster, ctx.Err())
 	}
+}
+
+// notConnected is an error that may pass: the driver does not tell why in a form to
+// look at, only in words.
+func notConnected(cluster *gocql.ClusterConfig, err error) error {
+	return chat.ErrUnavailable(fmt.Errorf("cannot connect to Cassandra at %s: %w", strings.Join(cluster.Hosts, ", "), err))
 }
 
 const selectLocalDC = `SELECT data_center FROM system.local`

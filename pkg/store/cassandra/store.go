@@ -127,7 +127,7 @@ func (s *Store) Close() error {
 
 // begin starts a call: it counts for Close until end is called, and has a deadline.
 func (s *Store) begin(ctx context.Context) (_ context.Context, end func(), err error) {
-	if err := s.enter(); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := s.db.bounded(ctx)
@@ -137,13 +137,16 @@ func (s *Store) begin(ctx context.Context) (_ context.Context, end func(), err e
 // beginLong is begin for calls that take as long as there is work: each of their
 // statements has a deadline of its own.
 func (s *Store) beginLong(ctx context.Context) (_ context.Context, end func(), err error) {
-	if err := s.enter(); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, nil, err
 	}
 	return ctx, s.calls.Done, nil
 }
 
-func (s *Store) enter() error {
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return asChat(err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

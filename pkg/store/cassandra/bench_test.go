@@ -1,0 +1,94 @@
+package cassandra
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// posters is how many clients the benchmarks have.
+const posters = 64
+
+// BenchmarkRatio compares the store with bare gocql that runs the same statement, both with the same
+// number of clients, by turns in the same run: "ratio" is the store's rate over the bare one.
+//
+//	go test -bench Ratio -benchtime 20000x ./pkg/store/cassandra
+func BenchmarkRatio(b *testing.B) {
+	shared(b)
+	c := sharedConfig
+	s := openStore(b, c, Options{})
+	b.Cleanup(func() { require.NoError(b, s.Close()) })
+	log := slog.New(slog.DiscardHandler)
+	dc, err := localDC(context.Background(), c, log)
+	require.NoError(b, err)
+	bare, err := connect(context.Background(), c, c.Keyspace, dc, log)
+	require.NoError(b, err)
+	b.Cleanup(bare.Close)
+
+	ctx := context.Background()
+	l := chat.Log{Tenant: tenant(), ID: ids.New()}
+	message := func() chat.Message {
+		return chat.Message{ID: ids.New(), Author: person("ann"), Content: "a message of a usual length, as people write them"}
+	}
+	for range 100 {
+		require.NoError(b, s.Append(ctx, l, message()))
+	}
+	_, err = s.Older(ctx, l, id.Max, 20)
+	require.NoError(b, err)
+
+	b.Run("Append", func(b *testing.B) {
+		ratio(b, func() error { return s.Append(ctx, l, message()) }, func() error {
+			w := insert(l, s.bucket(l, ids.New()), message())
+			return bare.Query(w.statement, w.args...).Exec()
+		})
+	})
+	b.Run("Older20", func(b *testing.B) {
+		ratio(b, func() error { _, err := s.Older(ctx, l, id.Max, 20); return err }, func() error {
+			iter := bare.Query(olderMessages, string(l.Tenant), uuid(l.ID), int64(s.bucket(l, ids.New())), uuid(id.Max), 20).Iter()
+			var m chat.Message
+			for iter.Scan(scan(&m)...) {
+			}
+			return iter.Close()
+		})
+	})
+}
+
+// ratio runs each of b.N operations both ways, in turns of a second or so.
+func ratio(b *testing.B, ours, bare func() error) {
+	const turns = 10
+	n := max(b.N/turns, posters)
+	var our, other time.Duration
+	for range turns {
+		our += spread(b, n, ours)
+		other += spread(b, n, bare)
+	}
+	b.ReportMetric(other.Seconds()/our.Seconds(), "ratio")
+	b.ReportMetric(float64(n*turns)/our.Seconds(), "ours/s")
+	b.ReportMetric(float64(n*turns)/other.Seconds(), "bare/s")
+	b.ReportMetric(0, "ns/op") // of both ways together it would say nothing
+}
+
+// spread runs f n times with all clients and returns how long that took.
+func spread(b *testing.B, n int, f func() error) time.Duration {
+	var wg sync.WaitGroup
+	begin := time.Now()
+	for range posters {
+		wg.Go(func() {
+			for range n / posters {
+				if err := f(); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(begin)
+}
