@@ -22,6 +22,7 @@ type cli struct {
 	Schema  schemaCmd  `cmd:"" help:"Apply, check or print the Cassandra schema."`
 	Conf    configCmd  `cmd:"" name:"config" help:"Check or print the settings that serve would use."`
 	Import  importCmd  `cmd:"" help:"Import chat logs."`
+	Bench   benchCmd   `cmd:"" help:"Measure a running server."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

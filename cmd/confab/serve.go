@@ -65,6 +65,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	front.close()
 	drain, cancel := context.WithTimeout(context.Background(), c.ShutdownTimeout)
 	defer cancel()
+	if err := node.Drain(drain); err != nil {
+		log.Warn("some sockets were cut off", "error", err)
+	}
 	if err := web.Shutdown(drain); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		log.Warn("some requests were cut off", "error", err)
 	}

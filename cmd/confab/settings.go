@@ -41,6 +41,11 @@ type settings struct {
 	PasswordHashes  int           `help:"Passwords hashed at once; 0 for one a processor." default:"0"`
 	ShutdownTimeout time.Duration `help:"How long a stop waits for requests under way." default:"15s"`
 
+	ClusterListen string        `help:"Address where the embedded bus waits for other nodes, HOST:PORT; without it and --nats this node is alone." placeholder:"ADDR"`
+	ClusterRoutes []string      `help:"Where other nodes' buses wait, nats://HOST:PORT; one that is reachable is enough." placeholder:"URL"`
+	Nats          string        `help:"An outside NATS instead of the embedded bus." placeholder:"URL"`
+	Heartbeat     time.Duration `help:"Heart-beat offered to STOMP clients; 0 for none." default:"10s"`
+
 	AdminLogin    string `help:"Login of an administrator to make sure of on start." placeholder:"LOGIN"`
 	AdminPassword string `help:"Password of that administrator." placeholder:"PASSWORD"`
 	AdminToken    string `help:"API token of that administrator." placeholder:"TOKEN"`
@@ -73,6 +78,17 @@ func (s settings) check() error {
 	}
 	if s.RememberGrace < 0 || s.LoginFailures < 0 || s.PasswordHashes < 0 {
 		return badSetting("--remember-grace, --login-failures and --password-hashes may not be negative")
+	}
+	if s.ClusterListen != "" {
+		if _, _, err := net.SplitHostPort(s.ClusterListen); err != nil {
+			return badSetting("--cluster-listen %q has to be HOST:PORT", s.ClusterListen)
+		}
+	}
+	if len(s.ClusterRoutes) > 0 && s.ClusterListen == "" {
+		return badSetting("--cluster-routes needs --cluster-listen")
+	}
+	if s.Nats != "" && s.ClusterListen != "" {
+		return badSetting("--nats and --cluster-listen exclude each other")
 	}
 	if s.AdminLogin == "" && (s.AdminPassword != "" || s.AdminToken != "") {
 		return badSetting("--admin-password and --admin-token need --admin-login")
@@ -110,6 +126,10 @@ func (s settings) node(log *slog.Logger) server.Config {
 	if failures == 0 {
 		failures = -1
 	}
+	heartBeat := s.Heartbeat
+	if heartBeat == 0 {
+		heartBeat = -1
+	}
 	origins := s.AllowOrigin
 	if s.PublicURL != "" {
 		u, _ := url.Parse(s.PublicURL)
@@ -118,7 +138,9 @@ func (s settings) node(log *slog.Logger) server.Config {
 	return server.Config{
 		Secure: strings.HasPrefix(s.PublicURL, "https://"), Origins: origins, Proxied: s.BehindProxy,
 		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, Hashes: s.PasswordHashes,
-		Admin: auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},
-		Log:   log,
+		Cluster:   server.Cluster{Listen: s.ClusterListen, Routes: s.ClusterRoutes, NATS: s.Nats},
+		HeartBeat: heartBeat,
+		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},
+		Log:       log,
 	}
 }

@@ -38,12 +38,7 @@ func (s storeSettings) open(ctx context.Context, applySchema bool, log *slog.Log
 	if err != nil {
 		return nil, settingError{fmt.Errorf("--store: %w", err)}
 	}
-	if applySchema {
-		if _, err := cassandra.Apply(ctx, cfg, log); err != nil {
-			return nil, err
-		}
-	}
-	return cassandra.Open(ctx, cfg, cassandra.Options{Log: log})
+	return cassandra.Open(ctx, cfg, cassandra.Options{Log: log, KeepSchema: !applySchema})
 }
 
 // openPatiently opens the store, and while it cannot be reached tries again with growing pauses.

@@ -35,6 +35,15 @@ func (o Origins) Check(r *http.Request) error {
 	return ErrOrigin()
 }
 
+// CheckSocket refuses every request from a foreign page: a socket, or a stream in its place, can be
+// read by the page that opened it.
+func (o Origins) CheckSocket(r *http.Request) error {
+	if o.Own(r) {
+		return nil
+	}
+	return ErrOrigin()
+}
+
 // ErrOrigin is the refusal of a foreign page.
 func ErrOrigin() error {
 	return &HTTPError{Status: http.StatusForbidden, Message: "requests from this origin are not allowed"}

@@ -116,3 +116,6 @@ func (s *Sessions) EndWhere(ctx context.Context, t chat.Tenant, login string, ma
 	}
 	return nil
 }
+
+// Close ends the cache's housekeeping.
+func (s *Sessions) Close() { s.cache.StopAllGoroutines() }

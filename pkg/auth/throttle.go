@@ -46,3 +46,6 @@ func (t *Throttle) Failed(key string) {
 	})
 	l.Allow()
 }
+
+// Close ends the housekeeping.
+func (t *Throttle) Close() { t.limiters.StopAllGoroutines() }

@@ -47,3 +47,6 @@ func (t *Tokens) Find(ctx context.Context, token string) (Login, error) {
 	}
 	return Login{Identity: chat.Identity{Tenant: a.Tenant, Login: a.Login}}, nil
 }
+
+// Close ends the cache's housekeeping.
+func (t *Tokens) Close() { t.cache.StopAllGoroutines() }

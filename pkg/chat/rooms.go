@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/maypok86/otter/v2"
-
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -61,7 +59,7 @@ func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (Room
 	if err := s.store.CreateRoom(ctx, who.Tenant, r); err != nil {
 		return RoomView{}, err
 	}
-	s.rooms.Invalidate(roomKey{who.Tenant, r.Name})
+	s.access.forgetRoom(who.Tenant, r.Name)
 	return RoomView{Room: r, Participants: []Person{u.Person}}, nil
 }
 
@@ -153,7 +151,7 @@ func (s *Service) SetBanner(ctx context.Context, who Identity, name string, bann
 	if err := s.store.UpdateRoom(wctx, who.Tenant, r); err != nil {
 		return RoomView{}, err
 	}
-	s.rooms.Invalidate(roomKey{who.Tenant, name})
+	s.access.forgetRoom(who.Tenant, name)
 	return s.Room(ctx, who.Tenant, name)
 }
 
@@ -168,7 +166,7 @@ func (s *Service) DeleteRoom(ctx context.Context, who Identity, name string) err
 	defer cancel()
 	t := s.order.begin(r.ID, s.ids)
 	err = s.store.DeleteRoom(ctx, who.Tenant, r)
-	s.rooms.Invalidate(roomKey{who.Tenant, name})
+	s.access.forgetRoom(who.Tenant, name)
 	if err != nil {
 		t.finish(ctx)
 		return err
@@ -194,30 +192,4 @@ func (s *Service) ownRoom(ctx context.Context, who Identity, name string) (Room,
 
 func (r Room) place(t Tenant) Place {
 	return Place{Tenant: t, Room: RoomRef{ID: r.ID, Name: r.Name}}
-}
-
-// Access returns the room and who as its participant: NotFound for an unknown room,
-// Forbidden for somebody who is not in it. The answer may be up to a second old
-// about changes made on other nodes; changes on this one show at once.
-func (s *Service) Access(ctx context.Context, who Identity, name string) (Room, Person, error) {
-	r, err := s.rooms.Get(ctx, roomKey{who.Tenant, name}, otter.LoaderFunc[roomKey, Room](
-		func(ctx context.Context, k roomKey) (Room, error) {
-			ctx, cancel := changing(ctx) // others wait for this answer too
-			defer cancel()
-			return s.room(ctx, k.tenant, k.name)
-		}))
-	if err != nil {
-		return Room{}, Person{}, err
-	}
-	p, err := s.members.Get(ctx, memberKey{who.Tenant, r.ID, who.Login}, otter.LoaderFunc[memberKey, Person](
-		func(ctx context.Context, k memberKey) (Person, error) {
-			ctx, cancel := changing(ctx)
-			defer cancel()
-			return s.store.Participant(ctx, k.tenant, k.room, k.login)
-		}))
-	if IsKind(err, NotFound) {
-		return Room{}, Person{}, &Error{Kind: Forbidden, Entity: RoomEntity, Name: name,
-			Message: "only participants may do this: join the room '" + name + "' first"}
-	}
-	return r, p, err
 }

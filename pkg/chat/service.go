@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/maypok86/otter/v2"
-
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -29,14 +27,6 @@ type Stores interface {
 // up: the client could not know how it ended.
 const writeTimeout = 10 * time.Second
 
-// accessFor is how long a node trusts what it has read of rooms and participants on the
-// path of a message: the greatest time for which a leave, a removal or a deletion on another
-// node may go unnoticed there. On its own node each takes effect at once.
-const accessFor = time.Second
-
-// cachedAccess bounds the memory of the two caches, some hundred bytes an entry.
-const cachedAccess = 100_000
-
 // Service is the use cases. All methods may be called concurrently. They answer *Error;
 // a method that fails has changed nothing, unless the kind is Unavailable: then
 // the outcome is unknown and repeating the call is safe.
@@ -49,23 +39,11 @@ type Service struct {
 	log    *slog.Logger
 	order  *order
 
-	rooms   *otter.Cache[roomKey, Room]
-	members *otter.Cache[memberKey, Person]
+	access *access
 
 	sweep   chan struct{}
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
-}
-
-type roomKey struct {
-	tenant Tenant
-	name   string
-}
-
-type memberKey struct {
-	tenant Tenant
-	room   id.ID
-	login  string
 }
 
 // Options are the parts of a Service; Now and Log may be left out.
@@ -73,9 +51,12 @@ type Options struct {
 	Store     Stores
 	Hasher    Hasher
 	Publisher Publisher
-	IDs       *id.Generator
-	Now       func() time.Time
-	Log       *slog.Logger
+	// RoomChanged and MemberChanged, if set, are told which rooms and participants other nodes must not
+	// remember any longer; the keys are for their ForgetRoom and ForgetMember.
+	RoomChanged, MemberChanged func(key string)
+	IDs                        *id.Generator
+	Now                        func() time.Time
+	Log                        *slog.Logger
 }
 
 // NewService returns a running service. Close ends it.
@@ -95,13 +76,10 @@ func NewService(o Options) *Service {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Service{
 		store: o.Store, hasher: o.Hasher, pub: o.Publisher, ids: o.IDs, now: o.Now, log: o.Log,
-		order: newOrder(o.Publisher),
-		rooms: otter.Must(&otter.Options[roomKey, Room]{MaximumSize: cachedAccess,
-			ExpiryCalculator: otter.ExpiryWriting[roomKey, Room](accessFor)}),
-		members: otter.Must(&otter.Options[memberKey, Person]{MaximumSize: cachedAccess,
-			ExpiryCalculator: otter.ExpiryWriting[memberKey, Person](accessFor)}),
-		sweep: make(chan struct{}, 1),
-		stop:  stop,
+		order:  newOrder(o.Publisher),
+		access: newAccess(o.RoomChanged, o.MemberChanged),
+		sweep:  make(chan struct{}, 1),
+		stop:   stop,
 	}
 	s.stopped.Go(func() { s.sweepDeleted(ctx) })
 	return s
@@ -111,8 +89,7 @@ func NewService(o Options) *Service {
 func (s *Service) Close() {
 	s.stop()
 	s.stopped.Wait()
-	s.rooms.StopAllGoroutines()
-	s.members.StopAllGoroutines()
+	s.access.close()
 }
 
 // silent is the Publisher of a server that has no real time.

@@ -16,6 +16,9 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/live"
+	"github.com/confab-chat/confab/pkg/live/natsbus"
+	"github.com/confab-chat/confab/pkg/stomp"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/web"
 )
@@ -36,6 +39,10 @@ type Config struct {
 	LoginFailures int
 	// Hashes is how many passwords are hashed at once.
 	Hashes int
+	// Cluster says how this node talks to others.
+	Cluster Cluster
+	// HeartBeat is what STOMP clients are offered, both ways; negative: none.
+	HeartBeat time.Duration
 	// Admin is the administrator to make sure of; none without a login.
 	Admin auth.Admin
 
@@ -70,29 +77,69 @@ type Node struct {
 	Chat *chat.Service
 	// Accounts checks and changes passwords.
 	Accounts *auth.Accounts
+
+	bus     *natsbus.Bus // nil for a node that is alone
+	hub     *live.Hub
+	sockets *stomp.Server
+	caches  []interface{ Close() }
 }
 
 // New starts a node on a store, which stays the caller's. Close ends it.
 func New(ctx context.Context, c Config, st store.Store) (*Node, error) {
 	c = c.withDefaults()
-	hasher := auth.NewHasher(c.Hashes)
-	sessions := auth.NewSessions(st, c.SessionIdle, c.Now, nil)
+	n := &Node{}
+	if err := n.start(ctx, c, st); err != nil {
+		n.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) {
+	if n.bus, err = startBus(ctx, c, st); err != nil {
+		return err
+	}
+	hubOptions := live.Options{History: st, Now: c.Now, Log: c.Log,
+		Access: func(ctx context.Context, who chat.Identity, room string) (chat.Room, error) {
+			return n.Chat.Admit(ctx, who, room)
+		}}
+	if n.bus != nil {
+		hubOptions.Bus = n.bus
+	}
+	if n.hub, err = live.New(hubOptions); err != nil {
+		return err
+	}
+	sessions := auth.NewSessions(st, c.SessionIdle, c.Now, func(_ context.Context, hashes []auth.Hash) {
+		for _, h := range hashes {
+			n.hub.Signal(live.SessionEnded, live.SessionKey(h))
+		}
+	})
 	remember := auth.NewRemember(st, sessions, c.RememberGrace, c.Now, c.Log)
-	accounts := auth.NewAccounts(st, hasher, auth.NewThrottle(max(c.LoginFailures, 0)), sessions, remember, c.Log)
+	hasher := auth.NewHasher(c.Hashes)
+	throttle := auth.NewThrottle(max(c.LoginFailures, 0))
+	tokens := auth.NewTokens(st, c.Now)
+	n.caches = append(n.caches, sessions, throttle, tokens)
+	n.Accounts = auth.NewAccounts(st, hasher, throttle, sessions, remember, c.Log)
 	if c.Admin.Login != "" {
-		if err := accounts.EnsureAdmin(ctx, st, c.Admin); err != nil {
-			return nil, err
+		if err := n.Accounts.EnsureAdmin(ctx, st, c.Admin); err != nil {
+			return err
 		}
 	}
 	manager, err := session.NewManager(ctx, session.Parts{Sessions: sessions, Remember: remember,
-		Tokens: auth.NewTokens(st, c.Now), Secrets: st, Secure: c.Secure})
+		Tokens: tokens, Secrets: st, Secure: c.Secure})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	service := chat.NewService(chat.Options{Store: st, Hasher: hasher, IDs: id.NewGenerator(c.Now), Now: c.Now, Log: c.Log})
+	n.Chat = chat.NewService(chat.Options{Store: st, Hasher: hasher, Publisher: n.hub, IDs: id.NewGenerator(c.Now), Now: c.Now, Log: c.Log,
+		RoomChanged:   func(key string) { n.hub.Signal(roomChanged, key) },
+		MemberChanged: func(key string) { n.hub.Signal(memberChanged, key) }})
+	listenForChanges(n.hub, n.Chat, sessions)
+
 	origins := api.Origins{Allowed: c.Origins}
-	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Accounts: accounts, Sessions: manager, Origins: origins,
+	chatAPI := chatapi.New(chatapi.Parts{Chat: n.Chat, Live: n.hub, Accounts: n.Accounts, Sessions: manager, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
+	n.sockets = stomp.NewServer(stomp.Options{Hub: n.hub, Login: session.Of, KeepAlive: keepAlive(sessions),
+		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log})
 
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	r.NotFoundHandler = http.HandlerFunc(chatAPI.Unknown)
@@ -100,12 +147,34 @@ func New(ctx context.Context, c Config, st store.Store) (*Node, error) {
 	r.PathPrefix("/ui/chat/").Handler(web.Handler())
 	r.Handle("/", &api.Resource{Methods: map[string]api.Handler{"GET": toFrontEnd}, Open: []string{"GET"},
 		Fail: chatAPI.Fail})
+	n.registerRealtime(r, chatAPI, manager, origins)
 	chatAPI.Register(r)
-	return &Node{Handler: protect(c.Log, origins.CORS(r)), Chat: service, Accounts: accounts}, nil
+	n.Handler = protect(c.Log, origins.CORS(r))
+	return nil
 }
 
-// Close ends the node's background work.
-func (n *Node) Close() { n.Chat.Close() }
+// Drain asks the clients of this node's sockets to connect again elsewhere, spread over some
+// seconds. It returns when all are gone or ctx is over. Requests may still be served meanwhile.
+func (n *Node) Drain(ctx context.Context) error { return n.sockets.Drain(ctx) }
+
+// Close cuts what is left of the sockets and ends the node's background work.
+func (n *Node) Close() {
+	if n.sockets != nil {
+		n.sockets.Close()
+	}
+	if n.Chat != nil {
+		n.Chat.Close()
+	}
+	if n.hub != nil {
+		n.hub.Close()
+	}
+	if n.bus != nil {
+		n.bus.Close()
+	}
+	for _, c := range n.caches {
+		c.Close()
+	}
+}
 
 func toFrontEnd(w http.ResponseWriter, r *http.Request) error {
 	http.Redirect(w, r, "/ui/chat/index.html", http.StatusFound)

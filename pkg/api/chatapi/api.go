@@ -34,6 +34,7 @@ var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
 // API is the handlers. It may be used concurrently.
 type API struct {
 	chat     *chat.Service
+	live     Live
 	accounts *auth.Accounts
 	sessions *session.Manager
 	origins  api.Origins
@@ -45,6 +46,7 @@ type API struct {
 // Parts are what an API is made of.
 type Parts struct {
 	Chat     *chat.Service
+	Live     Live
 	Accounts *auth.Accounts
 	Sessions *session.Manager
 	Origins  api.Origins
@@ -56,7 +58,7 @@ type Parts struct {
 
 // New returns the API.
 func New(p Parts) *API {
-	return &API{chat: p.Chat, accounts: p.Accounts, sessions: p.Sessions, origins: p.Origins, proxied: p.Proxied,
+	return &API{chat: p.Chat, live: p.Live, accounts: p.Accounts, sessions: p.Sessions, origins: p.Origins, proxied: p.Proxied,
 		clock: p.Now, log: p.Log}
 }
 
@@ -119,6 +121,8 @@ func (m *mount) v1Routes() []route {
 		{path: "/rooms/participant/{room}", methods: methods{"PUT": m.join, "PATCH": m.leave, "DELETE": m.leaveSelf}},
 		{path: "/rooms/{room}", methods: methods{"GET": m.getRoom, "POST": m.createRoom, "PUT": m.putRoom,
 			"PATCH": m.patchRoom, "DELETE": m.deleteRoom}},
+		{path: "/rooms/{room}/presence", methods: methods{"GET": m.getPresence}},
+		{path: "/rooms/{room}/typing", methods: methods{"PUT": m.putTyping}},
 		{path: "/messages/{room}", methods: methods{"GET": m.listMessages, "POST": m.post}},
 		{path: "/messages/{room}/{message}", methods: methods{"GET": m.getMessage}},
 	}
@@ -159,7 +163,7 @@ func (m *mount) check(r *http.Request) error {
 // fail writes an error as this mount does.
 func (m *mount) fail(w http.ResponseWriter, r *http.Request, what op, err error) {
 	if m.v1 {
-		m.failV1(w, r, err)
+		m.FailV1(w, r, err)
 		return
 	}
 	if what == opRead && r.Method == http.MethodPatch {
@@ -183,7 +187,7 @@ func (a *API) Unknown(w http.ResponseWriter, r *http.Request) {
 		err = api.ErrMethod()
 	}
 	if r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/") {
-		a.failV1(w, r, err)
+		a.FailV1(w, r, err)
 		return
 	}
 	a.failPlain(w, r, opOther, err)

@@ -111,8 +111,8 @@ func faultLines(faults []chat.Fault) string {
 	return b.String()
 }
 
-// failV1 answers with a problem object.
-func (a *API) failV1(w http.ResponseWriter, r *http.Request, err error) {
+// FailV1 answers an error with a problem object, as v1 does.
+func (a *API) FailV1(w http.ResponseWriter, r *http.Request, err error) {
 	status, message := api.StatusOf(err)
 	logFailure(a.log, r, status, err)
 	api.SetRetryAfter(w.Header(), status, err)

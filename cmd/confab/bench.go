@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/bench"
+	"github.com/confab-chat/confab/pkg/progress"
+)
+
+type benchCmd struct {
+	Run  benchRunCmd  `cmd:"" default:"withargs" help:"Measure a running server, or the bare things beside it."`
+	Bare benchBareCmd `cmd:"" hidden:"" help:"Serve the bare references."`
+}
+
+type benchRunCmd struct {
+	Names []string `arg:"" help:"What to measure: posts, pages, live, connections of a server; or beside it bare-http, bare-live, bare-insert, bare-select, disk." enum:"posts,pages,live,connections,bare-http,bare-live,bare-insert,bare-select,disk"`
+
+	URL         string        `help:"Address of the server." default:"http://127.0.0.1:8080"`
+	AllowRemote bool          `help:"Allow a server that is not on this machine. Only for servers of yours."`
+	PID         int           `name:"pid" help:"Process id of the server, to read its CPU time and memory."`
+	JSON        bool          `name:"json" help:"Print JSON instead of a table."`
+	Clients     int           `help:"Clients at once." default:"64"`
+	Rooms       int           `help:"Rooms that clients are spread over." default:"1"`
+	Count       int64         `help:"Operations; 0 for as many as fit into the duration."`
+	Duration    time.Duration `help:"How long to measure." default:"10s"`
+	Warmup      time.Duration `help:"Time before that, not measured." default:"2s"`
+	Bytes       int           `help:"Size of a message's content." default:"100"`
+	Fill        int           `help:"Messages in the room whose pages are read." default:"2000"`
+	Page        string        `help:"Pages to read: ${enum}." enum:"newest,older,around" default:"newest"`
+	PageSize    int           `help:"Messages in a page." default:"20"`
+	Subscribers int           `help:"Subscribers of the room that live fills." default:"1000"`
+	InFlight    int           `help:"Messages on their way at once in live." default:"1"`
+	Connections int           `help:"Idle connections." default:"10000"`
+	Cassandra   string        `help:"Cassandra for bare-insert and bare-select: cassandra://HOST." placeholder:"URL"`
+	Dir         string        `help:"Folder whose disk is measured by disk." default:"."`
+	Keep        bool          `help:"Keep the rooms that were made."`
+}
+
+// Run measures one thing after the other and prints all results together.
+func (c *benchRunCmd) Run(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	o := bench.Options{URL: c.URL, AllowRemote: c.AllowRemote, PID: c.PID, Clients: c.Clients, Rooms: c.Rooms, Count: c.Count,
+		Duration: c.Duration, Warmup: c.Warmup, MessageBytes: c.Bytes, Fill: c.Fill, Page: c.Page, PageSize: c.PageSize,
+		Subscribers: c.Subscribers, InFlight: c.InFlight, Connections: c.Connections, Keep: c.Keep,
+		BareCommand: []string{self, "bench", "bare"}, Cassandra: c.Cassandra, Dir: c.Dir}
+	var results []bench.Result
+	for _, name := range c.Names {
+		if _, ok := bench.Benchmarks[name]; !ok {
+			return badSetting("there is no benchmark %q; there are %v", name, slices.Sorted(maps.Keys(bench.Benchmarks)))
+		}
+		bar := progress.New(os.Stderr, name)
+		o.Progress = bar.Set
+		r, err := bench.Run(ctx, name, o)
+		if err != nil {
+			return err
+		}
+		bar.End(fmt.Sprintf("%.0f/s", r.Rate))
+		results = append(results, r)
+	}
+	if c.JSON {
+		return bench.WriteJSON(os.Stdout, results...)
+	}
+	return bench.WriteTable(os.Stdout, results...)
+}
+
+type benchBareCmd struct{}
+
+// Run serves the bare references until its standard input ends.
+func (benchBareCmd) Run(ctx context.Context) error { return bench.ServeBare(ctx, os.Stdin, os.Stdout) }

@@ -1,0 +1,47 @@
+package chatapi
+
+import (
+	"net/http"
+
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// Live is what real time knows of rooms and is told.
+type Live interface {
+	// Online returns who is online in a room, over all nodes, ascending.
+	Online(t chat.Tenant, r chat.RoomRef) []string
+	// SetTyping says that who types, or no longer does. It wears off by itself.
+	SetTyping(who chat.Identity, r chat.RoomRef, on bool)
+}
+
+type presence struct {
+	Online []string `json:"online"`
+}
+
+func (m *mount) getPresence(w http.ResponseWriter, r *http.Request) error {
+	room, _, err := m.chat.Access(r.Context(), who(r), variable(r, "room"))
+	if err != nil {
+		return err
+	}
+	online := m.live.Online(who(r).Tenant, chat.RoomRef{ID: room.ID, Name: room.Name})
+	return m.ok(w, presence{Online: append([]string{}, online...)})
+}
+
+func (m *mount) putTyping(w http.ResponseWriter, r *http.Request) error {
+	b := struct {
+		Typing *bool `json:"typing"`
+	}{}
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	if b.Typing == nil {
+		return api.Malformed("typing has to be true or false")
+	}
+	room, _, err := m.chat.Access(r.Context(), who(r), variable(r, "room"))
+	if err != nil {
+		return err
+	}
+	m.live.SetTyping(who(r), chat.RoomRef{ID: room.ID, Name: room.Name}, *b.Typing)
+	return noContent(w)
+}
