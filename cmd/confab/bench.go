@@ -13,8 +13,37 @@ import (
 )
 
 type benchCmd struct {
-	Run  benchRunCmd  `cmd:"" default:"withargs" help:"Measure a running server, or the bare things beside it."`
-	Bare benchBareCmd `cmd:"" hidden:"" help:"Serve the bare references."`
+	Run   benchRunCmd   `cmd:"" default:"withargs" help:"Measure a running server, or the bare things beside it."`
+	Table benchTableCmd `cmd:"" help:"Print results that were kept as JSON, and how they compare."`
+	Bare  benchBareCmd  `cmd:"" hidden:"" help:"Serve the bare references."`
+}
+
+type benchTableCmd struct {
+	Files []string `arg:"" help:"Files of results, as --json prints them." type:"existingfile"`
+}
+
+func (c *benchTableCmd) Run() error {
+	for _, name := range c.Files {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		rs, err := bench.ReadJSON(f)
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		fmt.Printf("%s\n\n", name)
+		if err := bench.WriteTable(os.Stdout, rs...); err != nil {
+			return err
+		}
+		fmt.Println()
+		if err := bench.WriteRatios(os.Stdout, rs...); err != nil {
+			return err
+		}
+		fmt.Println()
+	}
+	return nil
 }
 
 type benchRunCmd struct {
