@@ -189,6 +189,29 @@ func TestADeadlineEndsTheWaitForTheDisk(t *testing.T) {
 	require.NoError(t, s.Append(context.Background(), aLog, message("y")))
 }
 
+func TestCloseWaitsForTheDisk(t *testing.T) {
+	fs := newGatedFS()
+	s := open(t, "data", on(fs))
+	m := message("x")
+	fs.gate.Lock()
+	appended, closed := make(chan error, 1), make(chan error, 1)
+	go func() { appended <- s.Append(context.Background(), aLog, m) }()
+	require.Eventually(t, func() bool {
+		ms, err := s.Older(context.Background(), aLog, id.Max, 1)
+		return err == nil && len(ms) == 1
+	}, 10*time.Second, time.Millisecond)
+	go func() { closed <- s.Close() }()
+	// New calls are refused at once, but the one under way is waited for.
+	require.Eventually(t, func() bool {
+		return chat.IsKind(s.Ping(context.Background()), chat.Unavailable)
+	}, 10*time.Second, time.Millisecond)
+	require.Never(t, func() bool { return len(closed) > 0 }, 50*time.Millisecond, 5*time.Millisecond)
+	require.NotPanics(t, func() { _ = s.db.Metrics() }, "the database is open as long as a call needs it")
+	fs.gate.Unlock()
+	require.NoError(t, <-appended)
+	require.NoError(t, <-closed)
+}
+
 // Every acknowledged change survives a crash that keeps nothing but what was synced, and
 // both directions of membership agree in whatever else is kept.
 func TestACrashLosesNothingAcknowledged(t *testing.T) {
