@@ -1,1 +1,167 @@
-export const flows = []
+// Two people, two browsers.
+import assert from 'node:assert/strict'
+import { ApiUser, device, eventually, unique } from './harness.mjs'
+
+/** Two logged-in devices of two people in one room. */
+async function pair({ browser, base, keep }, options = {}) {
+  const room = unique('Dallas')
+  const [ann, bob] = [
+    await new ApiUser(base, unique('ann'), 'Ann', 'Archer').signUp(),
+    await new ApiUser(base, unique('bob'), 'Bob', 'Briggs').signUp(),
+  ]
+  await ann.createRoom(room, 'Oil and other things')
+  await bob.join(room)
+  const [a, b] = [keep(await device(browser, base, options)), keep(await device(browser, base, options))]
+  for (const [d, user] of [[a, ann], [b, bob]]) {
+    await d.logIn(user.login)
+    await d.goto(`#/rooms/${room}`)
+    await d.composer.waitFor()
+    await d.row('Bob Briggs joined').waitFor()
+  }
+  return { room, ann, bob, a, b }
+}
+
+const texts = (d) => d.log.locator('[data-message-id] .text').allTextContents()
+
+export const flows = [
+  {
+    name: 'two browsers talk',
+    async run(given) {
+      const { a, b, room, ann } = await pair(given)
+      await a.say('Hello Bob')
+      await b.row('Hello Bob').waitFor()
+      await b.say(`hi @${ann.login}, see \`main.go\` 👍`)
+      await a.row('see main.go').waitFor()
+      assert.equal(await a.log.locator('.mention.self').innerText(), `@${ann.login}`)
+      assert.equal(await a.log.locator('code').innerText(), 'main.go')
+      for (let i = 0; i < 10; i++) await Promise.all([a.say(`a${i}`), b.say(`b${i}`)])
+      await eventually('both see all', async () => (await texts(a)).length === 22 && (await texts(b)).length === 22)
+      assert.deepEqual(await texts(a), await texts(b))
+      assert.deepEqual((await texts(a)).filter((x) => /^a\d$/.test(x)), Array.from({ length: 10 }, (_, i) => `a${i}`))
+      // A third person comes and goes.
+      const eve = await new ApiUser(given.base, unique('eve'), 'Eve', 'Elder').signUp()
+      await eve.join(room)
+      await a.page.getByRole('complementary').getByText('Eve Elder').waitFor()
+      await a.row('Eve Elder joined').waitFor()
+      await eve.call('DELETE', `rooms/participant/${room}`)
+      await a.row('Eve Elder left').waitFor()
+      await eventually('she is off the list', async () => (await a.page.getByRole('complementary').getByText('Eve Elder').count()) === 0)
+      await a.shot('room')
+      await a.accessible('a room')
+    },
+  },
+  {
+    name: 'unread counts of rooms that are not open',
+    async run(given) {
+      const { a, room, bob } = await pair(given)
+      await a.goto('#/browse')
+      await bob.post(room, 'are you there?')
+      await bob.post(room, 'hello?')
+      await a.page.locator('.sidebar .count', { hasText: '2' }).waitFor()
+      await eventually('the title tells it', async () => (await a.page.title()).startsWith('(2)'))
+      await a.page.locator('.sidebar').getByText('Bob: hello?').waitFor()
+      await a.page.locator('.sidebar').getByRole('link', { name: room }).click()
+      await a.row('hello?').waitFor()
+      await a.page.getByTestId('new-line').waitFor()
+      await a.shot('unread')
+      await eventually('nothing is unread', async () => (await a.page.locator('.sidebar .count').count()) === 0)
+      await eventually('the title is quiet', async () => !(await a.page.title()).startsWith('('))
+    },
+  },
+  {
+    name: 'a deleted room closes',
+    async run(given) {
+      const { a, b, room } = await pair(given)
+      await a.page.getByRole('button', { name: 'Room menu' }).click()
+      await a.shot('room-menu')
+      await a.page.getByRole('menuitem', { name: 'Delete the room' }).click()
+      await a.accessible('a question')
+      await a.page.getByRole('button', { name: 'Delete the room' }).click()
+      await b.page.getByText(`The room ${room} has been deleted.`).waitFor()
+      await b.page.getByText('You are not in a room yet.').first().waitFor()
+      assert.equal(new URL(b.page.url()).hash, '#/')
+    },
+  },
+  {
+    name: 'offline and back: nothing missing, nothing twice',
+    async run(given) {
+      const { a, b, room } = await pair(given)
+      await a.say('before')
+      await b.row('before').waitFor()
+      await a.context.setOffline(true)
+      // The socket that is open stays open under this switch: cut it as a network would.
+      await a.page.evaluate(() => window.dispatchEvent(new Event('offline')))
+      await a.say('written offline 1')
+      await a.say('written offline 2')
+      await a.page.getByTestId('state-queued').or(a.page.getByTestId('state-sending')).first().waitFor()
+      for (let i = 0; i < 5; i++) await b.say(`meanwhile ${i}`)
+      await a.page.getByTestId('offline').waitFor({ timeout: 30_000 })
+      await a.shot('offline')
+      await a.accessible('offline')
+      await a.context.setOffline(false)
+      await a.page.evaluate(() => window.dispatchEvent(new Event('online')))
+      await eventually('it is sent', async () => (await a.page.locator('[data-test^=state-]').count()) === 0, 40_000)
+      await a.row('meanwhile 4').waitFor()
+      await b.row('written offline 2').waitFor()
+      await eventually('both agree', async () => JSON.stringify(await texts(a)) === JSON.stringify(await texts(b)))
+      assert.deepEqual((await texts(a)).sort(), ['before', 'meanwhile 0', 'meanwhile 1', 'meanwhile 2', 'meanwhile 3', 'meanwhile 4', 'written offline 1', 'written offline 2'])
+      await a.page.reload()
+      await a.row('written offline 2').waitFor()
+      assert.equal((await texts(a)).length, 8)
+      assert.ok(room)
+    },
+  },
+  {
+    name: 'the server restarts',
+    async run(given) {
+      if (!given.server.own) return
+      const { a, b } = await pair(given)
+      await given.server.halt()
+      await a.say('into the dark')
+      await a.page.getByTestId('offline').waitFor()
+      await given.server.start()
+      await b.row('into the dark').waitFor({ timeout: 40_000 })
+      await eventually('once', async () => (await texts(a)).filter((x) => x === 'into the dark').length === 1)
+      assert.equal((await texts(b)).filter((x) => x === 'into the dark').length, 1)
+    },
+  },
+  {
+    name: 'a draft stays in its room',
+    async run(given) {
+      const { a, room } = await pair(given)
+      await a.composer.fill('half a tho')
+      await a.goto('#/browse')
+      await a.goto(`#/rooms/${room}`)
+      assert.equal(await a.composer.inputValue(), 'half a tho')
+      await a.page.reload()
+      assert.equal(await a.composer.inputValue(), 'half a tho')
+    },
+  },
+  {
+    name: 'completion of logins and emoji, and the picker',
+    async run(given) {
+      const { a, bob } = await pair(given)
+      await a.composer.click()
+      await a.page.keyboard.type('hi @bo')
+      await a.page.getByRole('option', { name: 'Bob Briggs' }).waitFor()
+      await a.shot('completion')
+      await a.accessible('completion')
+      await a.page.keyboard.press('Enter')
+      await eventually('the login is there', async () => (await a.composer.inputValue()) === `hi @${bob.login} `)
+      await a.page.keyboard.type(':tad')
+      await a.page.getByRole('option', { name: ':tada:' }).waitFor()
+      await a.page.keyboard.press('Tab')
+      await eventually('the emoji is there', async () => (await a.composer.inputValue()) === `hi @${bob.login} 🎉 `)
+      await a.page.keyboard.type(':+1:')
+      await eventually('the whole name is taken', async () => (await a.composer.inputValue()).endsWith('👍'))
+      await a.page.getByRole('button', { name: 'Emoji' }).click()
+      await a.page.getByText('Smileys').waitFor()
+      await a.shot('emoji')
+      await a.accessible('the emoji picker')
+      await a.page.keyboard.type('rocket')
+      await a.page.getByRole('button', { name: 'rocket' }).waitFor()
+      await a.page.keyboard.press('Enter')
+      await eventually('the picked one is there', async () => (await a.composer.inputValue()).endsWith('👍🚀'))
+    },
+  },
+]

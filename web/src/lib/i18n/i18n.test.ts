@@ -1,0 +1,37 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { en } from './en'
+import { fr } from './fr'
+import { choose, t, useLanguage } from './index'
+
+afterEach(() => useLanguage('en'))
+
+const places = (entry: string | object): string[] =>
+  [...new Set([...JSON.stringify(entry).matchAll(/\{(\w+)\}/g)].map((m) => m[1] ?? ''))].sort()
+
+describe('the catalogue', () => {
+  it('has the same keys and the same places to fill in in every language', () => {
+    expect(Object.keys(fr).sort()).toEqual(Object.keys(en).sort())
+    for (const key of Object.keys(en) as (keyof typeof en)[]) expect(places(fr[key]), key).toEqual(places(en[key]))
+  })
+
+  it('has no text that was left in English', () => {
+    const same = (Object.keys(en) as (keyof typeof en)[]).filter((k) => JSON.stringify(en[k]) === JSON.stringify(fr[k]))
+    // These are the same words in both.
+    expect(same.sort()).toEqual(['field.email', 'room.participants', 'rooms.people', 'write.emoji', 'write.suggestions'].sort())
+  })
+
+  it('fills in and counts', async () => {
+    expect(t('rooms.unread', { n: 1 })).toBe('1 unread message')
+    expect(t('rooms.unread', { n: 2000 })).toBe('2,000 unread messages')
+    expect(t('log.announce', { name: '{text}', text: 'x' })).toBe('{text}: x')
+    await useLanguage('fr')
+    expect(t('rooms.unread', { n: 0 })).toBe('0 message non lu')
+    expect(t('rooms.unread', { n: 2 })).toBe('2 messages non lus')
+  })
+
+  it('takes the first language that there is', () => {
+    expect(choose(['de-DE', 'fr-CA', 'en'])).toBe('fr')
+    expect(choose(['de', 'constructor'])).toBe('en')
+    expect(choose(['EN-gb'])).toBe('en')
+  })
+})

@@ -1,0 +1,148 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { ApiError, idBefore, type Message } from '../client'
+import { Drafts } from './drafts'
+import { errorText, faultsOf } from './faults'
+import { findFeatures } from './features'
+import { counts, RoomEntry } from './room.svelte'
+import { parseRoute, roomHash } from './router.svelte'
+import { shortcut } from './shortcuts'
+import { Typist } from './typist'
+
+describe('addresses of places', () => {
+  it('can be read back', () => {
+    expect(parseRoute(roomHash('room.v1'))).toEqual({ at: 'room', room: 'room.v1', message: null })
+    expect(parseRoute(roomHash('Dallas', 'abc'))).toEqual({ at: 'room', room: 'Dallas', message: 'abc' })
+    expect(parseRoute('#/browse')).toEqual({ at: 'browse' })
+  })
+
+  it('are home when they are none', () => {
+    for (const hash of ['', '#', '#/', '#/rooms', '#/rooms/', '#/nowhere/x', '#%']) expect(parseRoute(hash), hash).toEqual({ at: 'home' })
+    expect(parseRoute('#/rooms/%zz')).toEqual({ at: 'room', room: '%zz', message: null })
+  })
+})
+
+describe('drafts', () => {
+  const shelf = (): Storage => {
+    const map = new Map<string, string>()
+    return { getItem: (k: string) => map.get(k) ?? null, setItem: (k: string, v: string) => void map.set(k, v), removeItem: (k: string) => void map.delete(k), get length() { return map.size } } as Storage
+  }
+
+  it('are kept for each room and login, and gone when empty', () => {
+    const s = shelf()
+    const drafts = new Drafts('ann', s)
+    drafts.set('a', { text: 'half', replyTo: 'm1' })
+    expect(new Drafts('ann', s).get('a')).toEqual({ text: 'half', replyTo: 'm1' })
+    expect(new Drafts('bob', s).get('a').text).toBe('')
+    expect(new Drafts('ann', s).get('b').text).toBe('')
+    drafts.set('a', { text: '', replyTo: null })
+    expect(s.length).toBe(0)
+  })
+
+  it('live in memory when storage is full or off', () => {
+    const full = { getItem: () => null, removeItem: () => {}, setItem: () => { throw new Error('full') } }
+    for (const s of [full, null]) {
+      const drafts = new Drafts('ann', s)
+      drafts.set('a', { text: 'half', replyTo: null })
+      expect(drafts.get('a').text).toBe('half')
+    }
+  })
+})
+
+describe('faults', () => {
+  it('are said in the reader’s words', () => {
+    const error = new ApiError(400, 'invalid', [
+      { field: 'login', message: 'size must be between 3 and 31' },
+      { field: 'login', message: 'another' },
+      { field: 'email', message: 'not a well-formed email address' },
+      { field: 'x', message: 'something new' },
+    ])
+    expect(faultsOf(error)).toEqual({ login: 'Between 3 and 31 characters, please.', email: 'This is no e-mail address.', x: 'something new' })
+    expect(faultsOf(new Error('x'))).toEqual({})
+  })
+
+  it('never show what is inside of a server', () => {
+    expect(errorText(new ApiError(500, 'panic: nil map'))).not.toContain('panic')
+    expect(errorText(new ApiError(0, 'x'))).toBe('The server cannot be reached. Please try again.')
+    expect(errorText(new ApiError(409, 'the room is busy'))).toBe('the room is busy')
+    expect(errorText(new TypeError('undefined is not'))).not.toContain('undefined')
+  })
+})
+
+describe('what a server can do', () => {
+  it('is what it has methods for', async () => {
+    const found = await findFeatures({ methods: (path) => Promise.resolve(new Set(path.endsWith('/typing') ? ['PUT'] : path.startsWith('messages/') && !path.includes('reactions') ? ['GET', 'PATCH'] : [])) }, 'ann')
+    expect(found).toMatchObject({ typing: true, edit: true, remove: false, reactions: false, presence: false, readPositions: false })
+  })
+})
+
+describe('a room', () => {
+  const msg = (n: number, login = 'bob', more: Partial<Message> = {}): Message => ({
+    messageId: idBefore(n * 1000), author: { login, firstname: 'B', lastname: 'B' }, content: 'x', systemMessage: false, creationDate: '', ...more,
+  })
+
+  it('counts what others wrote', () => {
+    expect(counts(msg(1), 'ann')).toBe(true)
+    expect(counts(msg(1, 'ann'), 'ann')).toBe(false)
+    expect(counts(msg(1, 'killrchat', { systemMessage: true }), 'ann')).toBe(false)
+    expect(counts(msg(1, 'bob', { deleted: true }), 'ann')).toBe(false)
+  })
+
+  it('counts from the read position, if the messages are there', async () => {
+    const all = [msg(1), msg(2), msg(3, 'ann'), msg(4)]
+    const api = { messages: () => Promise.resolve({ messages: all, hasMore: false, kept: false }) }
+    const entry = new RoomEntry('r', api as never)
+    expect(entry.countUnread('ann')).toBeNull()
+    await entry.log.open()
+    expect(entry.countUnread('ann')).toBe(3)
+    entry.lastRead = all[1]!.messageId
+    expect(entry.countUnread('ann')).toBe(1)
+    entry.lastRead = all[3]!.messageId
+    expect(entry.countUnread('ann')).toBe(0)
+  })
+
+  it('knows its newest message', () => {
+    const entry = new RoomEntry('r', {} as never)
+    entry.note(msg(5), false)
+    entry.note(msg(3), false)
+    entry.note({ ...msg(9), content: 'a change of something not seen' }, true)
+    expect(entry.lastMessage?.messageId).toBe(msg(5).messageId)
+    entry.note({ ...msg(5), content: 'edited' }, true)
+    expect(entry.lastMessage?.content).toBe('edited')
+  })
+})
+
+describe('keys', () => {
+  const key = (k: string, more = {}): Parameters<typeof shortcut>[0] => ({ key: k, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, target: null, ...more })
+
+  it('mean the same everywhere', () => {
+    expect(shortcut(key('k', { ctrlKey: true }))).toBe('find')
+    expect(shortcut(key('ArrowDown', { altKey: true }))).toBe('next')
+    expect(shortcut(key('ArrowUp', { altKey: true, shiftKey: true }))).toBe('previousUnread')
+    expect(shortcut(key('?', { shiftKey: true }))).toBe('help')
+    expect(shortcut(key('k'))).toBeNull()
+    expect(shortcut(key('k', { ctrlKey: true, shiftKey: true }))).toBeNull()
+  })
+})
+
+describe('telling that one writes', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('is seldom, and is taken back after a pause', () => {
+    const told: boolean[] = []
+    const typist = new Typist((on) => told.push(on))
+    for (let i = 0; i < 30; i++) {
+      typist.typed()
+      vi.advanceTimersByTime(200)
+    }
+    expect(told).toEqual([true, true])
+    vi.advanceTimersByTime(6000)
+    expect(told).toEqual([true, true, false])
+    typist.stop()
+    expect(told).toHaveLength(3)
+  })
+})

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest'
+import type { Person } from '../client'
+import { askedAt, completed, peopleFor } from './complete'
+import { findEmoji, type Emoji } from './emoji'
+import { preview, systemText } from './preview'
+import { dayName, sameDay } from './time'
+import { isEmojiOnly, mentions, tokenize } from './tokens'
+
+const known = (login: string): boolean => ['ann', 'bob.b'].includes(login)
+const short = (text: string): string[] => tokenize(text, known).map((x) => `${x.kind}:${x.text}`)
+
+describe('the parts of a text', () => {
+  it('leaves plain text and line ends alone', () => {
+    expect(short('a <b>x</b>\n\n b & c')).toEqual(['text:a <b>x</b>\n\n b & c'])
+    expect(short('')).toEqual([])
+  })
+
+  it('finds addresses and not what ends the sentence', () => {
+    expect(short('see https://a.example/x_(y)?q=1&r=2#z, ok')).toEqual(['text:see ', 'link:https://a.example/x_(y)?q=1&r=2#z', 'text:, ok'])
+    expect(short('(http://a.example/b).')).toEqual(['text:(', 'link:http://a.example/b', 'text:).'])
+    expect(short('http://')).toEqual(['text:http://'])
+  })
+
+  it('never makes an address of a script', () => {
+    for (const text of ['javascript:alert(1)', 'data:text/html,x', 'xhttp://a.b', 'vbscript:x']) {
+      expect(tokenize(text, known).filter((x) => x.kind === 'link')).toEqual([])
+    }
+    for (const token of tokenize('https://a.example/"onclick="x', known)) {
+      if (token.kind === 'link') expect(token.href).toMatch(/^https:\/\//)
+    }
+  })
+
+  it('finds mentions of people who are there', () => {
+    expect(short('@ann and @bob.b. but @eve, mail x@ann')).toEqual(['mention:@ann', 'text: and ', 'mention:@bob.b', 'text:. but @eve, mail x@ann'])
+    expect(mentions('hey @ann!', 'ann')).toBe(true)
+    expect(mentions('`@ann`', 'ann')).toBe(false)
+    expect(mentions('hey @anna', 'ann')).toBe(false)
+  })
+
+  it('shows code as it stands', () => {
+    expect(short('use `a *b* @ann` now')).toEqual(['text:use ', 'code:a *b* @ann', 'text: now'])
+    expect(short('```go\nx := "https://a.b"\n```\nafter')).toEqual(['block:x := "https://a.b"', 'text:after'])
+    expect(short('a ` b')).toEqual(['text:a ` b'])
+    expect(short('``a`b``')).toEqual(['code:a`b'])
+  })
+
+  it('loses no character outside of marks', () => {
+    const texts = ['a@ann b', 'https://x.y/z).', '@@ann', 'x\u2028y\u0301 😀', '((https://a.b/(c)))']
+    for (const text of texts) expect(tokenize(text, known).map((x) => x.text).join('')).toBe(text)
+  })
+
+  it('stays quick on nasty texts', () => {
+    const began = performance.now()
+    for (const text of ['`'.repeat(60_000), '@'.repeat(60_000), 'https://' + '('.repeat(60_000), '```' + 'a'.repeat(60_000), '`a'.repeat(30_000)]) {
+      tokenize(text, known)
+      isEmojiOnly(text)
+    }
+    // Far above what it takes, far below what a quadratic search would.
+    expect(performance.now() - began).toBeLessThan(5000)
+  })
+
+  it('knows a text of emoji alone', () => {
+    for (const text of ['👍', '❤️', '👨‍👩‍👧‍👦 🎉', '🇫🇷', '👍🏽', '1️⃣']) expect(isEmojiOnly(text), text).toBe(true)
+    for (const text of ['', '1', '123', '#', 'a👍', '👍👍👍👍👍👍', ' ']) expect(isEmojiOnly(text), text).toBe(false)
+  })
+})
+
+describe('completion', () => {
+  const people: Person[] = [
+    { login: 'zoe', firstname: 'Bea', lastname: 'Zed' },
+    { login: 'bob.b', firstname: 'Robert', lastname: 'Briggs' },
+    { login: 'abo', firstname: 'Al', lastname: 'Al' },
+  ]
+
+  it('knows what is being typed', () => {
+    expect(askedAt('hi @bo', 6)).toEqual({ kind: 'login', word: 'bo', start: 3 })
+    expect(askedAt('@', 1)).toEqual({ kind: 'login', word: '', start: 0 })
+    expect(askedAt('x :ta', 5)).toEqual({ kind: 'emoji', word: 'ta', start: 2 })
+    for (const text of ['mail a@b', ':p', 'at 10:30', '@bo ']) expect(askedAt(text, text.length), text).toBeNull()
+  })
+
+  it('finds people by login and name, the nearest first', () => {
+    expect(peopleFor('b', people).map((p) => p.login)).toEqual(['bob.b', 'zoe', 'abo'])
+    expect(peopleFor('zed', people).map((p) => p.login)).toEqual(['zoe'])
+  })
+
+  it('puts the choice in its place', () => {
+    const asked = askedAt('hi @bo there', 6)!
+    expect(completed('hi @bo there', asked, 6, '@bob.b')).toEqual({ text: 'hi @bob.b there', caret: 10 })
+    expect(completed('@bo', askedAt('@bo', 3)!, 3, '@bob.b')).toEqual({ text: '@bob.b ', caret: 7 })
+  })
+
+  it('finds emoji, exact shortcodes first', () => {
+    const groups: Emoji[][] = [[['😀', 'grinning face', ['grinning'], ['smile']]], [['🎉', 'party popper', ['tada'], ['celebrate']], ['📅', 'calendar', ['date'], ['day']]]]
+    expect(findEmoji(groups, 'tada', 5).map((e) => e[0])).toEqual(['🎉'])
+    expect(findEmoji(groups, 'da', 5).map((e) => e[0])).toEqual(['📅', '🎉'])
+    expect(findEmoji(groups, 'smi', 5).map((e) => e[0])).toEqual(['😀'])
+    expect(findEmoji(groups, 'nothing', 5)).toEqual([])
+  })
+})
+
+describe('words about messages', () => {
+  const m = (content: string, more = {}) => ({ messageId: '', author: { login: 'a', firstname: 'A', lastname: 'B' }, content, systemMessage: false, creationDate: '', ...more })
+
+  it('says system messages in the reader’s language, and unknown ones as they stand', () => {
+    expect(systemText('Ann B joins the room')).toBe('Ann B joined')
+    expect(systemText('Ann B leaves the room')).toBe('Ann B left')
+    expect(systemText('Something else')).toBe('Something else')
+  })
+
+  it('makes one line of a message', () => {
+    expect(preview(m('a\n\n`b`  c'))).toBe('a b c')
+    expect(preview(m('', { deleted: true }))).toBe('This message was deleted.')
+  })
+
+  it('names days', () => {
+    const now = new Date(2026, 4, 20, 1).getTime()
+    const name = (y: number, mo: number, d: number, h = 12): string => dayName(new Date(y, mo, d, h).getTime(), now, 'T', 'Y')
+    expect(name(2026, 4, 20, 0)).toBe('T')
+    expect(name(2026, 4, 19, 23)).toBe('Y')
+    expect(name(2026, 4, 15)).toBe('Friday')
+    expect(name(2025, 11, 31)).toContain('2025')
+    expect(sameDay(now, now + 86_400_000)).toBe(false)
+  })
+})
