@@ -17,12 +17,18 @@ type Store interface {
 	chat.RoomStore
 	chat.MembershipStore
 	chat.MessageStore
+	chat.ChangeStore
+	chat.DigestStore
+	chat.ReadStore
+	chat.AvatarStore
 	chat.Sweeper
+	chat.Inventory
 	auth.SessionStore
 	auth.RememberStore
 	auth.TokenStore
 	auth.SecretStore
 	auth.RoleStore
+	auth.Inventory
 
 	// Ping reports whether the store can answer now (Unavailable if not).
 	Ping(ctx context.Context) error

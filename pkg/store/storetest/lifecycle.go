@@ -136,6 +136,10 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"GrantRole":        func(c ctx) error { return s.GrantRole(c, t, "u", "x") },
 		"RevokeRole":       func(c ctx) error { return s.RevokeRole(c, t, "u", "x") },
 		"Roles":            func(c ctx) error { return second(s.Roles(c, t, "u")) },
+		"EachUser":         func(c ctx) error { return s.EachUser(c, func(chat.Tenant, chat.User) error { return nil }) },
+		"EachRoom":         func(c ctx) error { return s.EachRoom(c, func(chat.Tenant, chat.Room) error { return nil }) },
+		"EachRole":         func(c ctx) error { return s.EachRole(c, func(chat.Tenant, string, string) error { return nil }) },
+		"EachToken":        func(c ctx) error { return s.EachToken(c, func(auth.APIToken) error { return nil }) },
 		"Ping":             func(c ctx) error { return s.Ping(c) },
 	}
 }

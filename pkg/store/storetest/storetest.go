@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Tokens", tokenTests},
 		{"Secrets", secretTests},
 		{"Roles", roleTests},
+		{"Inventory", inventoryTests},
 		{"Contexts", contextTests},
 		{"Model", modelTests},
 	} {
