@@ -1,0 +1,205 @@
+// Package bustest is the conformance suite of live.Bus: what its comments promise.
+package bustest
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/live"
+)
+
+const patience = 20 * time.Second
+
+// Run checks the buses that connected makes: n of them that stand in connection with each other. They are
+// closed by the suite; connected may close them again.
+func Run(t *testing.T, connected func(t *testing.T, n int) []live.Bus) {
+	t.Run("everybody else hears", func(t *testing.T) {
+		ms := join(t, connected(t, 3))
+		settle(t, ms)
+		require.NoError(t, ms[0].bus.Broadcast([]byte("hello")))
+		ms[1].await(t, "hello")
+		ms[2].await(t, "hello")
+		require.NoError(t, ms[1].bus.Broadcast([]byte("end")))
+		ms[0].await(t, "end")
+		require.NotContains(t, ms[0].all(), "hello", "a node heard itself")
+	})
+	t.Run("order of each sender, nothing twice", func(t *testing.T) {
+		ms := join(t, connected(t, 3))
+		settle(t, ms)
+		const each = 2000
+		var wg sync.WaitGroup
+		for i, m := range ms {
+			wg.Go(func() {
+				for j := range each {
+					if err := m.bus.Broadcast(fmt.Appendf(nil, "%d %d", i, j)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		for i, m := range ms {
+			for other := range ms {
+				if other != i {
+					m.await(t, fmt.Sprintf("%d %d", other, each-1))
+				}
+			}
+			next := make([]int, len(ms))
+			for _, text := range m.all() {
+				var from, n int
+				if c, _ := fmt.Sscanf(text, "%d %d", &from, &n); c != 2 {
+					continue
+				}
+				require.Equal(t, next[from], n, "from %d to %d", from, i)
+				next[from]++
+			}
+		}
+	})
+	t.Run("data of any size and content, free to be reused", func(t *testing.T) {
+		ms := join(t, connected(t, 2))
+		settle(t, ms)
+		for _, n := range []int{1, 100, 100_000, live.MaxBroadcast} {
+			data := make([]byte, n)
+			for i := range data {
+				data[i] = byte(i * 7)
+			}
+			want := string(data)
+			require.NoError(t, ms[0].bus.Broadcast(data))
+			clear(data)
+			ms[1].await(t, want)
+		}
+		require.Error(t, ms[0].bus.Broadcast(make([]byte, live.MaxBroadcast+1)))
+	})
+	t.Run("one call of receive at a time", func(t *testing.T) {
+		buses := connected(t, 3)
+		ms := join(t, buses[1:])
+		var mu sync.Mutex
+		heard := 0
+		done := make(chan struct{})
+		require.NoError(t, buses[0].Join(func(data []byte) {
+			if bytes.HasPrefix(data, []byte("settle")) {
+				return
+			}
+			if !mu.TryLock() {
+				t.Error("two calls at a time")
+				return
+			}
+			defer mu.Unlock()
+			if heard++; heard == 200 {
+				close(done)
+			}
+		}))
+		all := append([]*member{{bus: buses[0]}}, ms...)
+		t.Cleanup(func() { _ = buses[0].Close() })
+		settle(t, ms)
+		for heardOne := false; !heardOne; { // until the first one stands in connection too
+			require.NoError(t, all[1].bus.Broadcast([]byte("x")))
+			mu.Lock()
+			heardOne = heard > 0
+			mu.Unlock()
+		}
+		for range 200 {
+			require.NoError(t, all[1].bus.Broadcast([]byte("x")))
+			require.NoError(t, all[2].bus.Broadcast([]byte("x")))
+		}
+		select {
+		case <-done:
+		case <-time.After(patience):
+			require.Fail(t, "not all was heard")
+		}
+	})
+	t.Run("nothing after Close", func(t *testing.T) {
+		ms := join(t, connected(t, 2))
+		settle(t, ms)
+		require.NoError(t, ms[0].bus.Flush(context.Background()))
+		require.NoError(t, ms[1].bus.Close())
+		before := len(ms[1].all())
+		require.NoError(t, ms[0].bus.Broadcast([]byte("late")))
+		require.NoError(t, ms[0].bus.Flush(context.Background()))
+		require.Len(t, ms[1].all(), before)
+		require.Error(t, ms[1].bus.Broadcast([]byte("x")))
+		require.NoError(t, ms[1].bus.Close(), "closing again")
+	})
+}
+
+// member is a bus and what it heard.
+type member struct {
+	bus live.Bus
+
+	mu    sync.Mutex
+	heard []string
+	more  chan struct{}
+}
+
+func join(t *testing.T, buses []live.Bus) (out []*member) {
+	for _, b := range buses {
+		m := &member{bus: b, more: make(chan struct{})}
+		require.NoError(t, b.Join(func(data []byte) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.heard = append(m.heard, string(data))
+			close(m.more)
+			m.more = make(chan struct{})
+		}))
+		t.Cleanup(func() { _ = b.Close() })
+		out = append(out, m)
+	}
+	return out
+}
+
+// settle broadcasts until everybody has heard everybody: connections are made in the background.
+func settle(t *testing.T, ms []*member) {
+	var n uint64
+	for i, m := range ms {
+		for _, other := range ms {
+			for other != m {
+				n++
+				text := string(binary.BigEndian.AppendUint64(fmt.Appendf(nil, "settle %d ", i), n))
+				require.NoError(t, m.bus.Broadcast([]byte(text)))
+				if other.heardWithin(text, 50*time.Millisecond) {
+					break
+				}
+				require.Less(t, n, uint64(2000), "never connected")
+			}
+		}
+	}
+}
+
+func (m *member) all() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]string(nil), m.heard...)
+}
+
+func (m *member) await(t *testing.T, text string) {
+	t.Helper()
+	require.True(t, m.heardWithin(text, patience), "not heard: %.40q", text)
+}
+
+func (m *member) heardWithin(text string, d time.Duration) bool {
+	late := time.After(d)
+	seen := 0
+	for {
+		m.mu.Lock()
+		for ; seen < len(m.heard); seen++ {
+			if m.heard[seen] == text {
+				m.mu.Unlock()
+				return true
+			}
+		}
+		more := m.more
+		m.mu.Unlock()
+		select {
+		case <-more:
+		case <-late:
+			return false
+		}
+	}
+}

@@ -1,0 +1,351 @@
+package live_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/live"
+	"github.com/confab-chat/confab/pkg/live/livetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 10 * time.Second
+
+// ear is a Subscriber that writes down what it hears.
+type ear struct {
+	mu    sync.Mutex
+	heard []string
+	ids   map[id.ID]int
+	ended bool
+	lost  bool
+}
+
+func (e *ear) Deliver(d *live.Delivery) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	text := ""
+	switch v := d.Event.(type) {
+	case chat.MessagePosted:
+		text = v.Message.Content
+		if e.ids == nil {
+			e.ids = make(map[id.ID]int)
+		}
+		e.ids[v.Message.ID]++
+	case chat.ParticipantJoined:
+		text = "+" + v.Person.Login
+	case chat.ParticipantLeft:
+		text = "-" + v.Person.Login
+	case chat.RoomDeleted:
+		text = "deleted by " + v.By
+	case live.PresenceChanged:
+		text = fmt.Sprint(v.Login, " ", v.Online)
+	case live.TypingChanged:
+		text = fmt.Sprint(v.Login, " ", v.Typing)
+	case live.UserNotice:
+		text = v.Name + string(v.Body)
+	}
+	e.heard = append(e.heard, text)
+}
+
+func (e *ear) Ended() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ended = true
+}
+
+func (e *ear) Lost() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lost = true
+}
+
+func (e *ear) all() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]string{}, e.heard...)
+}
+
+// await waits until want has been heard, and nothing else.
+func (e *ear) await(t testing.TB, want ...string) {
+	t.Helper()
+	eventually(t, func() bool { return len(e.all()) >= len(want) })
+	require.Equal(t, want, e.all())
+}
+
+func eventually(t testing.TB, f func() bool) {
+	t.Helper()
+	require.Eventually(t, f, patience, time.Millisecond)
+}
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+func hub(t testing.TB, w *livetest.World, bus live.Bus) *live.Hub {
+	h, err := live.New(live.Options{Bus: bus, History: w, Access: w.Access, Log: quiet,
+		Beat: 10 * time.Millisecond, PeerLost: 500 * time.Millisecond, TypingFor: 200 * time.Millisecond})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, h.Close())
+		if bus != nil {
+			require.NoError(t, bus.Close())
+		}
+	})
+	return h
+}
+
+func listen(t testing.TB, h *live.Hub, login, room string, kind live.Kind) (*ear, *live.Subscription) {
+	e := &ear{}
+	s, err := h.Subscribe(context.Background(), livetest.Who(login), room, kind, e, false)
+	require.NoError(t, err)
+	return e, s
+}
+
+func ref(r chat.Room) chat.RoomRef { return chat.RoomRef{ID: r.ID, Name: r.Name} }
+
+// pair returns two hubs that know each other.
+func pair(t testing.TB, w *livetest.World) (x *live.Exchange, a, b *live.Hub, busA, busB live.Bus) {
+	x = live.NewExchange()
+	busA, busB = x.Bus(), x.Bus()
+	a, b = hub(t, w, busA), hub(t, w, busB)
+	eventually(t, func() bool { return !a.Alone() && !b.Alone() })
+	return x, a, b, busA, busB
+}
+
+func TestEventsReachBothNodesInOrder(t *testing.T) {
+	w := livetest.NewWorld()
+	_, a, b, _, _ := pair(t, w)
+	room, other := w.Room("games", "ann", "bob"), w.Room("other", "ann")
+	var ears []*ear
+	for _, h := range []*live.Hub{a, b} {
+		e := &ear{}
+		for _, kind := range []live.Kind{live.Messages, live.Participants, live.Action} {
+			_, err := h.Subscribe(t.Context(), livetest.Who("ann"), "games", kind, e, false)
+			require.NoError(t, err)
+		}
+		ears = append(ears, e)
+	}
+	w.Post(a, room, "ann", "one")
+	w.Post(a, other, "ann", "elsewhere")
+	w.Join(a, room, "eve")
+	w.Leave(a, room, "eve")
+	w.Delete(a, room)
+	w.Post(a, room, "ann", "too late")
+	for _, e := range ears {
+		e.await(t, "one", "+eve", "First eve Last eve joins the room", "-eve", "First eve Last eve leaves the room", "deleted by ann")
+		eventually(t, func() bool { e.mu.Lock(); defer e.mu.Unlock(); return e.ended })
+	}
+}
+
+func TestAMessageHeardTwiceIsDeliveredOnce(t *testing.T) {
+	w := livetest.NewWorld()
+	_, a, b, _, _ := pair(t, w)
+	room := w.Room("games", "ann")
+	onA, _ := listen(t, a, "ann", "games", live.Messages)
+	onB, _ := listen(t, b, "ann", "games", live.Messages)
+	m := w.Message("ann", "once")
+	w.Store(room, m)
+	for _, h := range []*live.Hub{a, b, a} {
+		h.Publish(t.Context(), livetest.Posted(room, m))
+	}
+	w.Post(a, room, "ann", "end of a")
+	w.Post(b, room, "ann", "end of b")
+	for _, e := range []*ear{onA, onB} {
+		eventually(t, func() bool { return len(e.all()) >= 3 })
+		require.ElementsMatch(t, []string{"once", "end of a", "end of b"}, e.all())
+	}
+}
+
+func TestLeavingEndsOnEveryNode(t *testing.T) {
+	w := livetest.NewWorld()
+	_, a, b, _, _ := pair(t, w)
+	room := w.Room("games", "ann", "bob")
+	bob, _ := listen(t, b, "bob", "games", live.Messages)
+	bobs, _ := listen(t, b, "bob", "games", live.Participants)
+	ann, _ := listen(t, b, "ann", "games", live.Messages)
+	w.Leave(a, room, "bob")
+	w.Join(a, room, "bob")
+	w.Post(a, room, "ann", "x")
+	ann.await(t, "First bob Last bob leaves the room", "First bob Last bob joins the room", "x")
+	require.Empty(t, bob.all())
+	bobs.await(t, "-bob")
+	require.True(t, bob.ended && bobs.ended)
+}
+
+// Whoever leaves between the check and the subscription does not slip through.
+func TestSubscribingWhileLeaving(t *testing.T) {
+	w := livetest.NewWorld()
+	var h *live.Hub
+	room := w.Room("games", "ann", "bob")
+	left := false
+	h, err := live.New(live.Options{History: w, Log: quiet, Access: func(ctx context.Context, who chat.Identity, name string) (chat.Room, error) {
+		r, err := w.Access(ctx, who, name)
+		if !left {
+			left = true
+			w.Leave(h, room, "bob")
+		}
+		return r, err
+	}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, h.Close()) })
+	_, err = h.Subscribe(t.Context(), livetest.Who("bob"), "games", live.Messages, &ear{}, false)
+	require.True(t, chat.IsKind(err, chat.Forbidden), err)
+	require.Empty(t, h.Online(livetest.Tenant, ref(room)))
+}
+
+func TestPresenceOverNodes(t *testing.T) {
+	w := livetest.NewWorld()
+	x, a, b, _, busB := pair(t, w)
+	room := w.Room("games", "ann", "bob")
+	e, _ := listen(t, a, "ann", "games", live.Presence)
+	_, one := listen(t, b, "bob", "games", live.Messages)
+	_, two := listen(t, b, "bob", "games", live.Participants)
+	_, here := listen(t, a, "bob", "games", live.Messages)
+	eventually(t, func() bool {
+		return len(a.Online(livetest.Tenant, ref(room))) == 2 && len(b.Online(livetest.Tenant, ref(room))) == 2
+	})
+	here.End()
+	here.End()
+	one.End()
+	two.End()
+	e.await(t, "ann true", "bob true", "bob false")
+	eventually(t, func() bool { return len(b.Online(livetest.Tenant, ref(room))) == 1 })
+
+	// A node that comes later learns who is there; one that dies takes its users along.
+	listen(t, b, "bob", "games", live.Messages)
+	c := hub(t, w, x.Bus())
+	eventually(t, func() bool { return len(c.Online(livetest.Tenant, ref(room))) == 2 })
+	require.NoError(t, busB.Close())
+	e.await(t, "ann true", "bob true", "bob false", "bob true", "bob false")
+	eventually(t, func() bool { return len(c.Online(livetest.Tenant, ref(room))) == 1 })
+}
+
+func TestTypingOverNodes(t *testing.T) {
+	w := livetest.NewWorld()
+	_, a, b, _, _ := pair(t, w)
+	room := w.Room("games", "ann", "bob")
+	e, _ := listen(t, a, "ann", "games", live.Typing)
+	b.SetTyping(livetest.Who("bob"), ref(room), true)
+	b.SetTyping(livetest.Who("bob"), ref(room), true)
+	e.await(t, "bob true", "bob false") // it ends by itself
+	b.SetTyping(livetest.Who("bob"), ref(room), true)
+	eventually(t, func() bool { return len(a.TypingIn(livetest.Tenant, ref(room))) == 1 })
+	b.SetTyping(livetest.Who("bob"), ref(room), false)
+	e.await(t, "bob true", "bob false", "bob true", "bob false")
+	a.SetTyping(livetest.Who("ann"), ref(room), true)
+	w.Post(a, room, "ann", "written")
+	require.Empty(t, a.TypingIn(livetest.Tenant, ref(room)))
+}
+
+func TestSignalsAndNotices(t *testing.T) {
+	w := livetest.NewWorld()
+	_, a, b, _, _ := pair(t, w)
+	var mu sync.Mutex
+	var got []string
+	note := func(node string) func(string) {
+		return func(key string) {
+			mu.Lock()
+			defer mu.Unlock()
+			if key != "" {
+				got = append(got, node+key)
+			}
+		}
+	}
+	a.OnSignal("cache", note("a"))
+	cancel := b.OnSignal("cache", note("b"))
+	b.OnSignal("other", note("other"))
+	a.Signal("cache", "1")
+	mu.Lock()
+	require.Equal(t, "a1", got[0], "here at once")
+	mu.Unlock()
+	eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == 2 })
+	require.Equal(t, []string{"a1", "b1"}, got)
+	cancel()
+	b.Signal("cache", "2")
+	eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == 3 })
+	require.Equal(t, "a2", got[2])
+
+	e := &ear{}
+	s := b.SubscribeUser(livetest.Who("ann"), e)
+	a.Notify(livetest.Who("bob"), "not", []byte(`1`))
+	a.Notify(livetest.Who("ann"), "joined", []byte(`{"room":"x"}`))
+	e.await(t, `joined{"room":"x"}`)
+	s.End()
+}
+
+func TestAsk(t *testing.T) {
+	w := livetest.NewWorld()
+	x, a, b, _, _ := pair(t, w)
+	c := hub(t, w, x.Bus())
+	eventually(t, func() bool { return a.Ask(t.Context(), "nobody", nil) == false && !c.Alone() })
+	b.OnAsk("where", func(body []byte) bool { return string(body) == "b" })
+	c.OnAsk("where", func(body []byte) bool { return string(body) == "c" })
+	require.True(t, a.Ask(t.Context(), "where", []byte("b")))
+	require.True(t, a.Ask(t.Context(), "where", []byte("c")))
+	require.False(t, a.Ask(t.Context(), "where", []byte("d")))
+	alone := hub(t, w, nil)
+	require.False(t, alone.Ask(t.Context(), "where", []byte("b")))
+}
+
+func TestReplay(t *testing.T) {
+	w := livetest.NewWorld()
+	h := hub(t, w, nil)
+	room := w.Room("games", "ann")
+	watcher, _ := listen(t, h, "ann", "games", live.Messages)
+	// Two posts overtake each other: the older id is published last.
+	older, newer := w.Message("ann", "older"), w.Message("ann", "newer")
+	for _, m := range []chat.Message{newer, older} {
+		w.Store(room, m)
+		h.Publish(t.Context(), livetest.Posted(room, m))
+	}
+	watcher.await(t, "newer", "older")
+
+	e := &ear{}
+	s, err := h.Subscribe(t.Context(), livetest.Who("ann"), "games", live.Messages, e, true)
+	require.NoError(t, err)
+	w.Post(h, room, "ann", "during")
+	missed, recovered := h.Replay(t.Context(), s, newer.ID)
+	require.True(t, recovered)
+	w.Post(h, room, "ann", "later")
+	require.Empty(t, e.all())
+	for _, d := range missed {
+		e.Deliver(d)
+	}
+	s.Replayed(missed)
+	w.Post(h, room, "ann", "live")
+	e.await(t, "older", "during", "later", "live")
+
+	w.Fail(chat.ErrUnavailable(nil))
+	_, recovered = h.Replay(t.Context(), s, newer.ID)
+	require.False(t, recovered)
+}
+
+// A replay may read a message whose event is still under way.
+func TestReplayedMessageWhoseEventComesLater(t *testing.T) {
+	w := livetest.NewWorld()
+	h := hub(t, w, nil)
+	room := w.Room("games", "ann")
+	first := w.Post(h, room, "ann", "first")
+	m := w.Message("ann", "stored")
+	w.Store(room, m)
+	e := &ear{}
+	s, err := h.Subscribe(t.Context(), livetest.Who("ann"), "games", live.Messages, e, true)
+	require.NoError(t, err)
+	missed, _ := h.Replay(t.Context(), s, first.ID)
+	require.Len(t, missed, 1)
+	s.Replayed(missed)
+	other, _ := listen(t, h, "ann", "games", live.Messages)
+	h.Publish(t.Context(), livetest.Posted(room, m))
+	w.Post(h, room, "ann", "next")
+	e.await(t, "next")
+	other.await(t, "stored", "next")
+}

@@ -1,0 +1,79 @@
+package natsbus
+
+import (
+	"io"
+	"log/slog"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/confab-chat/confab/pkg/live"
+	"github.com/confab-chat/confab/pkg/live/bustest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// cluster starts n embedded servers, each knowing the first.
+func cluster(t testing.TB, n int, secret string) (out []*Bus) {
+	for range n {
+		o := Options{ClusterListen: "127.0.0.1:0", Secret: secret, Log: quiet}
+		if len(out) > 0 {
+			o.ClusterRoutes = []string{"nats://" + out[0].ClusterAddr()}
+		}
+		b, err := Start(o)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, b.Close()) })
+		out = append(out, b)
+	}
+	return out
+}
+
+func TestEmbeddedCluster(t *testing.T) {
+	bustest.Run(t, func(t *testing.T, n int) (out []live.Bus) {
+		for _, b := range cluster(t, n, "secret") {
+			out = append(out, b)
+		}
+		return out
+	})
+}
+
+func TestOutsideServer(t *testing.T) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, MaxPayload: 2 << 20})
+	require.NoError(t, err)
+	s.Start()
+	require.True(t, s.ReadyForConnections(startTimeout))
+	t.Cleanup(func() { stop(s) })
+	bustest.Run(t, func(t *testing.T, n int) (out []live.Bus) {
+		for range n {
+			b, err := Start(Options{URL: s.ClientURL(), Log: quiet})
+			require.NoError(t, err)
+			out = append(out, b)
+		}
+		return out
+	})
+}
+
+func TestOptions(t *testing.T) {
+	for _, o := range []Options{{}, {ClusterListen: "nowhere"}, {ClusterListen: "127.0.0.1:x"},
+		{ClusterListen: "127.0.0.1:0", ClusterRoutes: []string{"::"}}} {
+		_, err := Start(o)
+		require.Error(t, err)
+	}
+}
+
+func TestWrongSecretStaysOut(t *testing.T) {
+	inside := cluster(t, 1, "right")[0]
+	stranger, err := Start(Options{ClusterListen: "127.0.0.1:0", ClusterRoutes: []string{"nats://" + inside.ClusterAddr()}, Secret: "wrong", Log: quiet})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stranger.Close()) })
+	// A third node that belongs finds its way in while the stranger does not.
+	third, err := Start(Options{ClusterListen: "127.0.0.1:0", ClusterRoutes: []string{"nats://" + inside.ClusterAddr()}, Secret: "right", Log: quiet})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, third.Close()) })
+	require.Eventually(t, func() bool { return inside.Routes() == 1 && third.Routes() == 1 }, startTimeout, 1e7)
+	require.Zero(t, stranger.Routes())
+}
