@@ -32,7 +32,9 @@ export function emojiData(): Plugin {
         // Group 2 holds skin tones and hair alone: nothing to send.
         if (e.group === undefined || e.group === 2) continue
         const group = (groups[e.group] ??= [])
-        group.push([e.unicode, e.label, [codes[e.hexcode] ?? []].flat(), e.tags ?? []])
+        // One spelling for each: a selector that changes nothing would make two reactions of one emoji.
+        const character = e.unicode.replace(/(\p{Emoji_Presentation})\uFE0F/gu, '$1')
+        group.push([character, e.label, [codes[e.hexcode] ?? []].flat(), e.tags ?? []])
       }
       return `export default ${JSON.stringify(groups.filter(Boolean))}`
     },

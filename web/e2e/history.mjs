@@ -1,1 +1,165 @@
-export const flows = []
+// A long history: read from the end to the start while others write, and nothing jumps.
+import assert from 'node:assert/strict'
+import { ApiUser, device, eventually, unique } from './harness.mjs'
+
+const total = Number(process.env.CONFAB_E2E_MESSAGES ?? 3000)
+
+/** A room with many messages of uneven length, written by two people. */
+async function longRoom(base) {
+  const [ann, bob] = [
+    await new ApiUser(base, unique('ann'), 'Ann', 'Archer').signUp(),
+    await new ApiUser(base, unique('bob'), 'Bob', 'Briggs').signUp(),
+  ]
+  const room = unique('Long')
+  await ann.createRoom(room, 'A long history')
+  await bob.join(room)
+  let next = 0
+  const writer = async (user) => {
+    while (next < total) {
+      const n = next++
+      const more = n % 7 === 0 ? ' lorem ipsum dolor sit amet'.repeat(1 + (n % 23)) : n % 31 === 0 ? '\n```\nfirst\nsecond\n```' : ''
+      await user.post(room, `#${n}${more}`)
+    }
+  }
+  await Promise.all(Array.from({ length: 16 }, (_, i) => writer(i % 3 === 0 ? ann : bob)))
+  return { ann, bob, room }
+}
+
+/**
+ * Watches each frame of the page: a row that is in the view before and after must move
+ * exactly as far as the wheel turned it, and no further. Keeps the worst.
+ */
+function watchJumps() {
+  const scroller = document.querySelector('[role=log]')
+  const state = (globalThis.jumps = { worst: 0, where: '', frames: 0, seen: new Set(), doubles: 0, mostRows: 0 })
+  let before = new Map()
+  let at = null
+  // How far the reader has scrolled since the last frame, as they meant it.
+  globalThis.intended = 0
+  const frame = () => {
+    const view = scroller.getBoundingClientRect()
+    const now = new Map()
+    const rows = scroller.querySelectorAll('[data-message-id]')
+    state.mostRows = Math.max(state.mostRows, rows.length)
+    const ids = new Set()
+    for (const row of rows) {
+      const id = row.dataset.messageId
+      if (ids.has(id)) state.doubles++
+      ids.add(id)
+      state.seen.add(id)
+      const mark = row.querySelector('[data-anchor]') ?? row
+      const box = mark.getBoundingClientRect()
+      if (box.bottom > view.top && box.top < view.bottom) now.set(id, box.top)
+    }
+    const intended = globalThis.intended
+    globalThis.intended = 0
+    if (at !== null && intended === 0) {
+      for (const [id, top] of now) {
+        if (!before.has(id)) continue
+        const moved = Math.abs(top - before.get(id))
+        if (moved > state.worst) Object.assign(state, { worst: moved, where: `${id} at frame ${state.frames}` })
+      }
+    }
+    at = scroller.scrollTop
+    before = now
+    state.frames++
+    requestAnimationFrame(frame)
+  }
+  requestAnimationFrame(frame)
+}
+
+export const flows = [
+  {
+    name: 'a long history from its end to its start while others write',
+    async run({ browser, base, keep }) {
+      const { ann, bob, room } = await longRoom(base)
+      const d = keep(await device(browser, base))
+      await d.logIn(ann.login)
+      await d.goto(`#/rooms/${room}`)
+      await d.row(`#${total - 1}`).first().or(d.row(`#${total - 2}`).first()).first().waitFor()
+      await d.page.evaluate(watchJumps)
+      let writing = true
+      let written = 0
+      const writer = (async () => {
+        while (writing) {
+          await bob.post(room, `meanwhile ${written++}`)
+          await new Promise((resolve) => setTimeout(resolve, 150))
+        }
+      })()
+      // A step up, then some frames to look whether what came moved anything.
+      const start = () => d.page.evaluate(() => document.querySelector('.hello') !== null && document.querySelector('[role=log]').scrollTop <= 0)
+      for (let i = 0; i < 4000 && !(await start()); i++) {
+        await d.page.evaluate(async () => {
+          const scroller = document.querySelector('[role=log]')
+          const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve))
+          const top = scroller.scrollTop
+          globalThis.intended = -1
+          scroller.scrollTop = top - 640
+          await nextFrame()
+          globalThis.intended = -1
+          await nextFrame()
+          for (let f = 0; f < 3; f++) await nextFrame()
+        })
+      }
+      writing = false
+      await writer
+      await d.page.getByText(`This is where ${room} begins.`).waitFor()
+      const seen = await d.page.evaluate(() => ({ ...globalThis.jumps, seen: [...globalThis.jumps.seen] }))
+      console.log(`        ${seen.frames} frames, worst move ${seen.worst.toFixed(2)} px, at most ${seen.mostRows} rows in the DOM, ${seen.seen.length} messages seen, ${written} written meanwhile`)
+      assert.ok(seen.worst <= 2, `${seen.where} moved by ${seen.worst} px`)
+      assert.equal(seen.doubles, 0)
+      assert.ok(seen.mostRows < 200, `${seen.mostRows} rows in the DOM`)
+      // Everything the server has of before was shown: total messages and who joined.
+      let before
+      const all = []
+      for (;;) {
+        const page = await ann.call('GET', `messages/${room}?fetchSize=200${before ? `&before=${before}` : ''}`)
+        all.unshift(...page.messages)
+        if (!page.hasMore) break
+        before = page.messages[0].messageId
+      }
+      const shown = new Set(seen.seen)
+      const missing = all.filter((m) => !m.content.startsWith('meanwhile') && !shown.has(m.messageId))
+      assert.deepEqual(missing.map((m) => m.content.slice(0, 20)), [])
+      // And back to the newest.
+      await d.shot('history-start')
+      await d.page.getByTestId('to-newest').click()
+      await d.row(`meanwhile ${written - 1}`).waitFor()
+      await eventually('it follows the newest again', async () => (await d.page.getByTestId('to-newest').count()) === 0)
+      await bob.post(room, 'the last word')
+      await d.row('the last word').waitFor()
+      assert.ok(await d.row('the last word').evaluate((e) => e.getBoundingClientRect().bottom <= innerHeight))
+    },
+  },
+  {
+    name: 'a link to a message opens the history around it',
+    async run({ browser, base, keep }) {
+      const { ann, room } = await longRoom(base)
+      const first = await ann.call('GET', `messages/${room}?fetchSize=200`)
+      const older = await ann.call('GET', `messages/${room}?fetchSize=200&before=${first.messages[0].messageId}`)
+      const target = older.messages[50]
+      const d = keep(await device(browser, base))
+      await d.logIn(ann.login)
+      await d.goto(`#/rooms/${room}/messages/${target.messageId}`)
+      const row = d.page.locator(`[data-message-id="${target.messageId}"]`)
+      await row.waitFor()
+      await eventually('it is in the view', () => row.evaluate((e) => {
+        const box = e.getBoundingClientRect()
+        return box.top > 50 && box.bottom < innerHeight
+      }))
+      assert.ok(await row.evaluate((e) => e.contains(document.activeElement)))
+      // Down to the newest, page after page.
+      const newest = first.messages.at(-1).messageId
+      for (let i = 0; i < 400; i++) {
+        if ((await d.page.locator(`[data-message-id="${newest}"]`).count()) > 0 && !(await d.page.getByTestId('to-newest').count())) break
+        await d.log.evaluate((e) => { e.scrollTop += 600 })
+        await d.page.waitForTimeout(20)
+      }
+      await d.page.locator(`[data-message-id="${newest}"]`).waitFor()
+      // One that is not there is said to be gone, and the room is shown.
+      await d.goto(`#/rooms/${room}/messages/00000000-0000-1000-8080-808080808080`)
+      await d.page.getByText('This message is not there any more.').waitFor()
+      await d.log.locator('[data-message-id]').first().waitFor()
+    },
+  },
+]

@@ -1,1 +1,210 @@
-export const flows = []
+// How it looks and reads: schemes, sizes, languages, keys.
+import assert from 'node:assert/strict'
+import { ApiUser, device, eventually, unique } from './harness.mjs'
+
+/** A room that looks like one. */
+async function livelyRoom(base) {
+  const [ann, bob, eve] = [
+    await new ApiUser(base, unique('ann'), 'Ann', 'Archer').signUp(),
+    await new ApiUser(base, unique('bob'), 'Bob', 'Briggs').signUp(),
+    await new ApiUser(base, unique('eve'), 'Ève', 'Élan').signUp(),
+  ]
+  const room = unique('kitchen')
+  await ann.createRoom(room, 'Recipes, leftovers and who does the dishes. Be kind.')
+  const other = unique('garden')
+  await bob.createRoom(other, 'Plants')
+  await ann.join(other)
+  await bob.post(other, 'The tomatoes are up 🌱')
+  for (const u of [bob, eve]) await u.join(room)
+  await bob.post(room, 'Morning! Who left the oven on?')
+  await bob.post(room, 'I could have baked a whole loaf with that heat.')
+  await eve.post(room, `Not me – I only used the kettle. Ask @${ann.login}?`)
+  await ann.post(room, 'Guilty. It was this one, and it is worth it: https://example.org/recipes/sourdough?step=3')
+  await ann.post(room, 'The trick is in the timing:\n```\n500 g flour\n350 g water   # 70 %\n10 g salt\n```\nand then `wait`.')
+  await eve.post(room, '🍞🎉')
+  await bob.post(room, 'Seventy per cent? Brave. My last attempt at a dough that wet ended up on the counter, on the floor and, in some way that nobody has been able to explain to me, on the ceiling lamp. I am still finding bits of it.')
+  await eve.post(room, 'I am coming over. Save me a slice.')
+  return { ann, bob, eve, room, other }
+}
+
+async function inRoom(base, browser, keep, lively, options) {
+  const d = keep(await device(browser, base, options))
+  await d.logIn(lively.ann.login)
+  await d.goto(`#/rooms/${lively.room}`)
+  await d.row('Save me a slice').waitFor()
+  return d
+}
+
+export const flows = [
+  {
+    name: 'both colour schemes and high contrast',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      for (const [name, options] of [
+        ['light', { colorScheme: 'light' }],
+        ['dark', { colorScheme: 'dark' }],
+        ['contrast-light', { colorScheme: 'light', contrast: 'more' }],
+        ['contrast-dark', { colorScheme: 'dark', contrast: 'more' }],
+        ['forced-colours', { forcedColors: 'active' }],
+      ]) {
+        const d = await inRoom(base, browser, keep, lively, options)
+        await d.page.locator('.sidebar .count').waitFor()
+        await d.row('Seventy per cent').hover()
+        await d.shot(`desk-${name}`)
+        if (name !== 'forced-colours') await d.accessible(`a room, ${name}`)
+        await d.goto('#/profile')
+        await d.page.getByRole('heading', { name: 'Your profile' }).waitFor()
+        await d.shot(`profile-${name}`)
+        if (name !== 'forced-colours') await d.accessible(`the profile, ${name}`)
+        await d.page.keyboard.press('Control+/')
+        await d.page.getByRole('dialog').waitFor()
+        if (name !== 'forced-colours') await d.accessible(`the help sheet, ${name}`)
+        if (name === 'light' || name === 'dark') await d.shot(`help-${name}`)
+        await d.close()
+      }
+    },
+  },
+  {
+    name: 'on a phone',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      for (const [name, width, height, colorScheme] of [['phone', 390, 844, 'dark'], ['narrow', 320, 568, 'light']]) {
+        const d = keep(await device(browser, base, { viewport: { width, height }, isMobile: true, hasTouch: true, deviceScaleFactor: 2, colorScheme }))
+        await d.logIn(lively.ann.login)
+        await d.page.locator('.sidebar').getByRole('link', { name: lively.room }).waitFor()
+        await d.page.locator('.sidebar .count').waitFor()
+        await d.shot(`${name}-rooms`)
+        await d.accessible(`the rooms, ${name}`)
+        await d.page.locator('.sidebar').getByRole('link', { name: lively.room }).tap()
+        await d.row('Save me a slice').waitFor()
+        await d.shot(`${name}-room`)
+        await d.accessible(`a room, ${name}`)
+        assert.ok(await d.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing is wider than the screen')
+        await d.row('Save me a slice').locator('.text').tap()
+        await d.page.getByRole('toolbar').waitFor()
+        await d.shot(`${name}-tools`)
+        await d.page.getByRole('button', { name: 'Participants' }).tap()
+        await d.page.getByRole('complementary').getByText('Bob Briggs').waitFor()
+        await d.shot(`${name}-people`)
+        await d.page.getByRole('complementary').getByRole('button', { name: 'Close' }).tap()
+        await d.page.getByRole('link', { name: 'Back' }).tap()
+        await d.page.locator('.sidebar').getByRole('link', { name: lively.room }).waitFor()
+        for (const hash of ['#/browse', '#/profile']) {
+          await d.goto(hash)
+          await d.page.getByRole('heading', { level: 1 }).first().waitFor()
+          await d.shot(`${name}-${hash.slice(2)}`)
+          assert.ok(await d.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${hash} is not wider than the screen`)
+        }
+        await d.close()
+      }
+    },
+  },
+  {
+    name: 'in French',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      const d = await inRoom(base, browser, keep, lively, { locale: 'fr-FR' })
+      assert.equal(await d.page.evaluate(() => document.documentElement.lang), 'fr')
+      await d.row('Bob Briggs a rejoint le salon').waitFor()
+      await d.page.getByText('Aujourd’hui').first().waitFor()
+      await d.shot('french')
+      await d.accessible('a room in French')
+      await d.composer.click()
+      await d.page.keyboard.type(':pizz')
+      await d.page.getByRole('option').first().waitFor()
+      await d.goto('#/profile')
+      await d.page.getByLabel('Langue').selectOption('en')
+      await d.page.getByRole('heading', { name: 'Your profile' }).waitFor()
+      assert.equal(await d.page.evaluate(() => document.documentElement.lang), 'en')
+    },
+  },
+  {
+    name: 'with the keyboard alone',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      const d = keep(await device(browser, base))
+      const { keyboard } = d.page
+      await d.goto()
+      await d.page.getByLabel('Login').waitFor()
+      // The first field has the focus.
+      await keyboard.type(lively.ann.login)
+      await keyboard.press('Tab')
+      await keyboard.type('secret')
+      await keyboard.press('Enter')
+      await d.page.getByRole('link', { name: 'Your profile' }).waitFor()
+      await keyboard.press('Control+k')
+      await keyboard.type('kitchen')
+      await keyboard.press('Enter')
+      await d.row('Save me a slice').waitFor()
+      await keyboard.press('Control+k')
+      await keyboard.press('Alt+ArrowDown')
+      await d.row('The tomatoes are up').waitFor()
+      await keyboard.press('Alt+ArrowUp')
+      await d.row('Save me a slice').waitFor()
+      await eventually('the room takes the focus', () => d.composer.evaluate((e) => (e.focus(), true)))
+      await keyboard.type('typed, not clicked')
+      await keyboard.press('Shift+Enter')
+      await keyboard.type('second line')
+      await keyboard.press('Enter')
+      await eventually('it is there', async () => (await d.row('second line').locator('.text').textContent()) === 'typed, not clicked\nsecond line')
+      // Into the messages and up.
+      await keyboard.press('Shift+Tab')
+      await keyboard.press('ArrowUp')
+      const focused = () => d.page.evaluate(() => document.activeElement?.closest('[data-key]')?.textContent ?? '')
+      await eventually('the last message has the focus', async () => (await focused()).includes('typed, not clicked'))
+      await keyboard.press('ArrowUp')
+      await eventually('the one before has it', async () => (await focused()).includes('Save me a slice'))
+      await d.shot('keyboard')
+      await keyboard.press('c')
+      await d.page.getByText('Text copied.').waitFor()
+      assert.equal(await d.page.evaluate(() => navigator.clipboard.readText()), 'I am coming over. Save me a slice.')
+      await keyboard.press('ArrowRight')
+      assert.equal(await d.page.evaluate(() => document.activeElement?.tagName), 'BUTTON')
+      await keyboard.press('Home')
+      await eventually('the first row has the focus', async () => (await focused()).includes('joined'))
+      await keyboard.press('Escape')
+      assert.equal(await d.page.evaluate(() => document.activeElement?.tagName), 'TEXTAREA')
+      await keyboard.press('Control+/')
+      await d.page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
+      await keyboard.press('Escape')
+      await eventually('the sheet is closed', async () => (await d.page.getByRole('dialog').count()) === 0)
+      assert.equal(await d.page.evaluate(() => document.activeElement?.tagName), 'TEXTAREA')
+      await keyboard.press('Control+.')
+      await eventually('the participants are hidden', async () => (await d.page.getByRole('complementary').count()) === 0)
+    },
+  },
+  {
+    name: 'the shell opens offline and shows what was read last',
+    async run({ browser, base, keep, server }) {
+      if (!server.own) return
+      const lively = await livelyRoom(base)
+      const d = await inRoom(base, browser, keep, lively, { serviceWorkers: 'allow' })
+      await d.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+      await d.page.reload()
+      await d.row('Save me a slice').waitFor()
+      await eventually('the worker serves the page', () => d.page.evaluate(() => navigator.serviceWorker.controller !== null))
+      await d.page.reload()
+      await d.row('Save me a slice').waitFor()
+      await server.halt()
+      try {
+        await d.page.reload()
+        await d.row('Save me a slice').waitFor()
+        await d.page.getByText('this is what you read last', { exact: false }).waitFor()
+        await d.page.getByTestId('offline').waitFor()
+        await d.shot('kept')
+        await d.say('written in the dark')
+      } finally {
+        await server.start()
+      }
+      await lively.bob.post(lively.room, 'back again')
+      await d.row('back again').waitFor({ timeout: 40_000 })
+      await eventually('what was written is sent', async () => (await d.page.locator('[data-test^=state-]').count()) === 0, 40_000)
+      await eventually('it is not called old any more', async () => (await d.page.getByText('this is what you read last', { exact: false }).count()) === 0)
+      // Nothing stays behind after logging out.
+      await d.goto('#/profile')
+      await d.page.getByRole('button', { name: 'Log out' }).click()
+      await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      await eventually('what was kept is gone', () => d.page.evaluate(() => caches.has('confab-data').then((x) => !x)))
+    },
+  },
+]

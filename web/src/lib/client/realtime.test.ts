@@ -173,6 +173,20 @@ describe('the real-time client', () => {
   })
 })
 
+describe('a network that is said to be gone', () => {
+  it('is left at once', async () => {
+    const { realtime, states } = start()
+    await settle()
+    socket().connect()
+    realtime.cut()
+    await settle()
+    expect(states.at(-1)).toBe('waiting')
+    expect(socket().readyState).toBe(3)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(FakeSocket.all).toHaveLength(2)
+  })
+})
+
 describe('waiting longer and longer', () => {
   it('doubles up to the most, shortened at random', () => {
     const full = new Backoff(100, 1000, () => 0)

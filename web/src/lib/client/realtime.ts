@@ -81,6 +81,11 @@ export class Realtime {
     this.connect()
   }
 
+  /** The network is said to be gone: does not wait until the silence proves it. */
+  cut(): void {
+    if (this.client && this.state !== 'waiting') void this.lost()
+  }
+
   /** Listens to a topic over all reconnections, until the returned function is called. */
   subscribe(topic: string, listener: Listener): () => void {
     const subscription: Subscription = { id: `s${++this.counter}`, topic, listener, readied: false }

@@ -12,12 +12,18 @@ export const languages: Record<string, { name: string; load: () => Promise<Catal
 }
 
 let tag = 'en'
+let regional = 'en'
 let words: Catalogue = en
 let plural = new Intl.PluralRules('en')
 
 /** The tag of the language in use. */
 export function language(): string {
   return tag
+}
+
+/** The reader's own form of the language in use, for dates and numbers. */
+export function region(): string {
+  return regional
 }
 
 /** The first of the wanted tags that there is a catalogue for; English if there is none. */
@@ -33,6 +39,8 @@ export function choose(wanted: readonly string[]): string {
 export async function useLanguage(wanted: string): Promise<void> {
   words = (await languages[wanted]?.load()) ?? en
   tag = wanted
+  const preferred = typeof navigator === 'undefined' ? [] : navigator.languages
+  regional = preferred.find((l) => l.toLowerCase().split('-')[0] === wanted) ?? wanted
   plural = new Intl.PluralRules(wanted)
 }
 
@@ -42,6 +50,6 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   const text = typeof entry === 'string' ? entry : (entry[plural.select(Number(values['n']))] ?? entry.other)
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name]
-    return value === undefined ? whole : typeof value === 'number' ? value.toLocaleString(tag) : value
+    return value === undefined ? whole : typeof value === 'number' ? value.toLocaleString(regional) : value
   })
 }

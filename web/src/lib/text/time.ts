@@ -1,11 +1,11 @@
-import { language } from '../i18n'
+import { region } from '../i18n'
 
 // Making a formatter is slow, using it is not.
 const formatters = new Map<string, Intl.DateTimeFormat>()
 
 function format(ms: number, key: string, options: Intl.DateTimeFormatOptions): string {
-  let formatter = formatters.get(key + language())
-  if (!formatter) formatters.set(key + language(), (formatter = new Intl.DateTimeFormat(language(), options)))
+  let formatter = formatters.get(key + region())
+  if (!formatter) formatters.set(key + region(), (formatter = new Intl.DateTimeFormat(region(), options)))
   return formatter.format(ms)
 }
 
