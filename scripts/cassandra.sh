@@ -101,8 +101,8 @@ native_transport_port: $port
 start_native_transport: true
 auto_bootstrap: false
 auto_snapshot: false
-commitlog_sync: periodic
-commitlog_sync_period: 10s
+commitlog_sync: group
+commitlog_sync_group_window: 5ms
 commitlog_total_space: 256MiB
 memtable_heap_space: 192MiB
 memtable_offheap_space: 64MiB

@@ -27,7 +27,7 @@ func connect(ctx context.Context, c Config, keyspace, dc string, log *slog.Logge
 
 func newCluster(c Config, log *slog.Logger) *gocql.ClusterConfig {
 	cluster := gocql.NewCluster(c.Hosts...)
-	// Peers announce no port of their own in protocol 4; they have that of the first host.
+	// For peers that announce no port of their own: that of the first host.
 	if _, port, err := net.SplitHostPort(c.Hosts[0]); err == nil {
 		cluster.Port, _ = strconv.Atoi(port)
 	}
