@@ -99,7 +99,7 @@ func (m *mount) plainRoutes() []route {
 		{path: "/logout", open: []string{"GET", "POST"}, methods: methods{"GET": m.logOut, "POST": m.logOut}},
 		{path: "/remember-me", methods: methods{"GET": m.rememberMe}},
 		{path: "/rooms", methods: methods{"GET": m.listRooms}},
-		{path: "/rooms/participant", op: opJoin, methods: methods{"PUT": m.join, "PATCH": m.leave}},
+		{path: "/rooms/participant", op: opJoin, methods: methods{"PUT": m.join, "PATCH": m.leave, "POST": m.createReserved}},
 		{path: "/rooms/participant/{room}", op: opJoin, methods: methods{"PUT": m.join, "PATCH": m.leave}},
 		{path: "/rooms/{room}", op: opRead, methods: methods{"GET": m.getRoom, "POST": m.createRoom, "PATCH": m.patchRoom}},
 		{path: "/messages", op: opRead, methods: methods{"GET": m.listMessages, "POST": m.post}},

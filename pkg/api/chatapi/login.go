@@ -52,6 +52,9 @@ func isTrue(s string) bool {
 
 func (m *mount) logOut(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
+	if !m.origins.Own(r) { // this GET changes something
+		return api.ErrOrigin()
+	}
 	if err := m.sessions.LogOut(w, r); err != nil {
 		return err
 	}

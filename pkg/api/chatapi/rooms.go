@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/gorilla/mux"
+
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -46,6 +48,11 @@ func (m *mount) createRoom(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return m.makeRoom(w, r, n)
+}
+
+// createReserved refuses a room called participant as any reserved name is refused, though the path is one of its own.
+func (m *mount) createReserved(w http.ResponseWriter, r *http.Request) error {
+	return m.createRoom(w, mux.SetURLVars(r, map[string]string{"room": "participant"}))
 }
 
 func (m *mount) makeRoom(w http.ResponseWriter, r *http.Request, n chat.NewRoom) error {
