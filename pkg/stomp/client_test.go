@@ -68,6 +68,9 @@ func newNode(t testing.TB, w *livetest.World, bus live.Bus, change func(*Options
 		n.stomp.Close()
 		n.web.Close()
 		require.NoError(t, n.hub.Close())
+		if bus != nil {
+			require.NoError(t, bus.Close())
+		}
 		http.DefaultClient.CloseIdleConnections()
 	})
 	return n

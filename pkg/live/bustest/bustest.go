@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,34 +81,39 @@ func Run(t *testing.T, connected func(t *testing.T, n int) []live.Bus) {
 	t.Run("one call of receive at a time", func(t *testing.T) {
 		buses := connected(t, 3)
 		ms := join(t, buses[1:])
-		var mu sync.Mutex
-		heard := 0
-		done := make(chan struct{})
+		var busy atomic.Bool
+		var heard atomic.Int32
+		first, done := make(chan struct{}), make(chan struct{})
 		require.NoError(t, buses[0].Join(func(data []byte) {
+			if !busy.CompareAndSwap(false, true) {
+				t.Error("two calls at a time")
+			}
+			defer busy.Store(false)
 			if bytes.HasPrefix(data, []byte("settle")) {
 				return
 			}
-			if !mu.TryLock() {
-				t.Error("two calls at a time")
-				return
-			}
-			defer mu.Unlock()
-			if heard++; heard == 200 {
+			switch heard.Add(1) {
+			case 1:
+				close(first)
+			case 200:
 				close(done)
 			}
 		}))
-		all := append([]*member{{bus: buses[0]}}, ms...)
 		t.Cleanup(func() { _ = buses[0].Close() })
 		settle(t, ms)
-		for heardOne := false; !heardOne; { // until the first one stands in connection too
-			require.NoError(t, all[1].bus.Broadcast([]byte("x")))
-			mu.Lock()
-			heardOne = heard > 0
-			mu.Unlock()
+		for n := 0; ; n++ { // until the first one stands in connection too
+			require.Less(t, n, 1000, "never connected")
+			require.NoError(t, ms[0].bus.Broadcast([]byte("x")))
+			select {
+			case <-first:
+			case <-time.After(10 * time.Millisecond):
+				continue
+			}
+			break
 		}
 		for range 200 {
-			require.NoError(t, all[1].bus.Broadcast([]byte("x")))
-			require.NoError(t, all[2].bus.Broadcast([]byte("x")))
+			require.NoError(t, ms[0].bus.Broadcast([]byte("x")))
+			require.NoError(t, ms[1].bus.Broadcast([]byte("x")))
 		}
 		select {
 		case <-done:
