@@ -33,7 +33,7 @@ function watchJumps() {
   const scroller = document.querySelector('[role=log]')
   const state = (globalThis.jumps = { worst: 0, where: '', frames: 0, seen: new Set(), doubles: 0, mostRows: 0 })
   let before = new Map()
-  let at = null
+  let atEnd = true
   // How far the reader has scrolled since the last frame, as they meant it.
   globalThis.intended = 0
   const frame = () => {
@@ -53,14 +53,15 @@ function watchJumps() {
     }
     const intended = globalThis.intended
     globalThis.intended = 0
-    if (at !== null && intended === 0) {
+    // Who is at the end follows it.
+    if (!atEnd) {
       for (const [id, top] of now) {
         if (!before.has(id)) continue
-        const moved = Math.abs(top - before.get(id))
+        const moved = Math.abs(top - before.get(id) + intended)
         if (moved > state.worst) Object.assign(state, { worst: moved, where: `${id} at frame ${state.frames}` })
       }
     }
-    at = scroller.scrollTop
+    atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 30
     before = now
     state.frames++
     requestAnimationFrame(frame)
@@ -93,12 +94,9 @@ export const flows = [
           const scroller = document.querySelector('[role=log]')
           const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve))
           const top = scroller.scrollTop
-          globalThis.intended = -1
           scroller.scrollTop = top - 640
-          await nextFrame()
-          globalThis.intended = -1
-          await nextFrame()
-          for (let f = 0; f < 3; f++) await nextFrame()
+          globalThis.intended += scroller.scrollTop - top
+          for (let f = 0; f < 4; f++) await nextFrame()
         })
       }
       writing = false

@@ -32,6 +32,7 @@ async function inRoom(base, browser, keep, lively, options) {
   await d.logIn(lively.ann.login)
   await d.goto(`#/rooms/${lively.room}`)
   await d.row('Save me a slice').waitFor()
+  await lively.bob.post(lively.other, 'And the beans too')
   return d
 }
 
@@ -71,7 +72,8 @@ export const flows = [
       for (const [name, width, height, colorScheme] of [['phone', 390, 844, 'dark'], ['narrow', 320, 568, 'light']]) {
         const d = keep(await device(browser, base, { viewport: { width, height }, isMobile: true, hasTouch: true, deviceScaleFactor: 2, colorScheme }))
         await d.logIn(lively.ann.login)
-        await d.page.locator('.sidebar').getByRole('link', { name: lively.room }).waitFor()
+        await d.page.locator('.sidebar').getByText('The tomatoes').or(d.page.locator('.sidebar').getByText('And the beans')).waitFor()
+        await lively.bob.post(lively.other, 'And the beans too')
         await d.page.locator('.sidebar .count').waitFor()
         await d.shot(`${name}-rooms`)
         await d.accessible(`the rooms, ${name}`)

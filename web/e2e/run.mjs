@@ -1,4 +1,4 @@
-// Runs the flows against a real server in a real browser: `npm run e2e [-- part of a name]`.
+// Runs the flows against a real server in a real browser: `npm run e2e [-- part of a name, or parts with | between]`.
 import { flows as first } from './first.mjs'
 import { flows as chatting } from './chatting.mjs'
 import { flows as history } from './history.mjs'
@@ -6,7 +6,7 @@ import { flows as looks } from './looks.mjs'
 import { launch, startServer } from './harness.mjs'
 
 const wanted = process.argv[2] ?? ''
-const all = [...first, ...chatting, ...history, ...looks].filter((f) => f.name.includes(wanted))
+const all = [...first, ...chatting, ...history, ...looks].filter((f) => wanted.split('|').some((w) => f.name.includes(w)))
 
 const server = await startServer()
 const browser = await launch()

@@ -187,13 +187,14 @@ export class ChatApi {
     })
   }
 
-  /** The methods that the server has for a path below the base; none if it does not know it. */
+  /** The methods that the server has for a path below the base; none if it does not know it. Rejects only without an answer. */
   async methods(path: string): Promise<Set<string>> {
     try {
       const answer = await this.send(path, { method: 'OPTIONS' })
       const allow = answer.headers.get('Allow') ?? ''
       return new Set(allow.split(',').map((m) => m.trim()).filter(Boolean))
-    } catch {
+    } catch (error) {
+      if (error instanceof ApiError && error.unreachable) throw error
       return new Set()
     }
   }

@@ -196,6 +196,7 @@ export const en = {
   'help.nextUnread': 'Next or previous unread room',
   'help.toLog': 'From the text field into the messages',
   'help.inLog': 'Next or previous message',
+  'help.tools': 'Links and actions of the focused message',
   'help.ends': 'Oldest loaded or newest message',
   'help.editLast': 'Edit your last message (in an empty text field)',
   'help.reply': 'Reply to the focused message',

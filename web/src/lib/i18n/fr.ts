@@ -194,6 +194,7 @@ export const fr: Catalogue = {
   'help.nextUnread': 'Salon non lu suivant ou précédent',
   'help.toLog': 'Du champ de texte aux messages',
   'help.inLog': 'Message suivant ou précédent',
+  'help.tools': 'Liens et actions du message sélectionné',
   'help.ends': 'Premier message chargé ou dernier message',
   'help.editLast': 'Modifier votre dernier message (champ de texte vide)',
   'help.reply': 'Répondre au message sélectionné',

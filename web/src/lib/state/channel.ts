@@ -95,7 +95,7 @@ function messages(chat: Chat, entry: RoomEntry): () => void {
     },
     onReady: (recovered, first) => {
       // What was changed meanwhile is on the newest page, whether or not it is replayed.
-      if (recovered === true && first) return
+      if (recovered === true && first && !entry.log.kept) return
       if (entry.log.status === 'empty') {
         if (!first) void chat.catchUp(entry)
         return

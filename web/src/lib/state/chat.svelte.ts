@@ -44,6 +44,7 @@ export class Chat {
   private readonly watched = new Map<string, () => void>()
   private readonly reading = new Map<string, ReturnType<typeof setTimeout>>()
   private personal = false
+  private learned = false
 
   constructor(
     readonly api: ChatApi,
@@ -68,7 +69,10 @@ export class Chat {
         const back = state === 'open' && this.connection !== 'open'
         this.connection = state
         this.retryAt = retryAt
-        if (back) this.outbox.flush(true)
+        if (back) {
+          this.outbox.flush(true)
+          if (!this.learned) void this.learn()
+        }
       },
       onLost: async () => {
         try {
@@ -86,7 +90,19 @@ export class Chat {
     for (const name of this.user.chatRooms) this.entry(name).mine = true
     this.realtime.open()
     this.outbox.flush()
-    this.features = await findFeatures(this.api, this.user.login)
+    await this.learn()
+  }
+
+  /** Finds out what the server can do and what there is to read; without a connection, at the next one. */
+  private async learn(): Promise<void> {
+    if (this.learned) return
+    this.learned = true
+    try {
+      this.features = await findFeatures(this.api, this.user.login)
+    } catch {
+      this.learned = false
+      return
+    }
     if (this.features.readPositions) this.listenPersonally()
     if (this.current) {
       // It was opened before it was known what can be listened to.
