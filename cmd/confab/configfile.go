@@ -29,12 +29,17 @@ func (f configFile) BeforeResolve(app *kong.Kong, ctx *kong.Context, trace *kong
 	}
 	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 		v, ok := settings[flag.Name]
-		if !ok {
+		if !ok || slices.ContainsFunc(flag.Envs, isSet) { // kong asks resolvers after the environment
 			return nil, nil
 		}
 		return spell(flag.Name, v)
 	}))
 	return nil
+}
+
+func isSet(env string) bool {
+	_, ok := os.LookupEnv(env)
+	return ok
 }
 
 // knownSettings refuses keys that are the name of no flag: a misspelt setting is not to be ignored.

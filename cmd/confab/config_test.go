@@ -1,0 +1,115 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+func file(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "confab.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+// printed returns what config print says.
+func printed(t *testing.T, env []string, args ...string) map[string]any {
+	t.Helper()
+	c := command(t, append(args, "config", "print")...)
+	c.Env = append(c.Env, env...)
+	code, stdout, stderr := outcome(t, c)
+	require.Zero(t, code, stderr)
+	var got map[string]any
+	require.NoError(t, yaml.Unmarshal([]byte(stdout), &got), stdout)
+	return got
+}
+
+func TestAFlagGoesBeforeTheEnvironmentBeforeTheFile(t *testing.T) {
+	f := file(t, "listen: 127.0.0.1:1\nsession-idle: 1m\nlogin-failures: 7\nallow-origin: [https://a.example, https://b.example]\nbehind-proxy: true\n")
+	got := printed(t, nil)
+	require.Equal(t, "127.0.0.1:8080", got["listen"])
+	require.Equal(t, "30m0s", got["session-idle"])
+	require.Equal(t, "embedded:./data", got["store"])
+	got = printed(t, nil, "--config", f)
+	require.Equal(t, "127.0.0.1:1", got["listen"])
+	require.Equal(t, "1m0s", got["session-idle"])
+	require.Equal(t, 7, got["login-failures"])
+	require.Equal(t, []any{"https://a.example", "https://b.example"}, got["allow-origin"])
+	require.Equal(t, true, got["behind-proxy"])
+	env := []string{"CONFAB_LISTEN=127.0.0.1:2", "CONFAB_SESSION_IDLE=2m"}
+	got = printed(t, env, "--config", f)
+	require.Equal(t, "127.0.0.1:2", got["listen"])
+	require.Equal(t, "2m0s", got["session-idle"])
+	require.Equal(t, 7, got["login-failures"])
+	c := command(t, "--config", f, "config", "print", "--listen", "127.0.0.1:3")
+	c.Env = append(c.Env, env...)
+	code, stdout, _ := outcome(t, c)
+	require.Zero(t, code)
+	require.Contains(t, stdout, "listen: 127.0.0.1:3\n")
+	got = printed(t, append(env, "CONFAB_CONFIG="+f))
+	require.Equal(t, 7, got["login-failures"], "the file too may stand in the environment")
+}
+
+func TestSecretsAreMasked(t *testing.T) {
+	f := file(t, "admin-login: administrator\nadmin-password: hunter2\nadmin-token: t0ken\nstore: cassandra://me:hunter2@host.example/chat\n")
+	code, stdout, stderr := outcome(t, command(t, "--config", f, "config", "print"))
+	require.Zero(t, code, stderr)
+	require.NotContains(t, stdout, "hunter2")
+	require.NotContains(t, stdout, "t0ken")
+	require.Contains(t, stdout, "admin-login: administrator")
+	require.Contains(t, stdout, "cassandra://me:********@host.example/chat")
+	require.Contains(t, stdout, "admin-password: '********'")
+}
+
+// What config print writes is taken by --config.
+func TestPrintedSettingsCanBeRead(t *testing.T) {
+	code, stdout, _ := outcome(t, command(t, "config", "print"))
+	require.Zero(t, code)
+	code, again, stderr := outcome(t, command(t, "--config", file(t, stdout), "config", "print"))
+	require.Zero(t, code, stderr)
+	require.Equal(t, stdout, again)
+}
+
+func TestExitStatuses(t *testing.T) {
+	blocked := file(t, "") // a file where a folder has to be
+	for name, c := range map[string]struct {
+		args   []string
+		status int
+		says   string
+	}{
+		"right settings":     {[]string{"config", "check"}, 0, ""},
+		"help":               {[]string{"--help"}, 0, ""},
+		"help of a command":  {[]string{"serve", "--help"}, 0, ""},
+		"version":            {[]string{"version"}, 0, ""},
+		"no command":         {nil, 2, "confab"},
+		"unknown command":    {[]string{"frobnicate"}, 2, "frobnicate"},
+		"unknown flag":       {[]string{"serve", "--frobnicate"}, 2, "frobnicate"},
+		"not a number":       {[]string{"serve", "--login-failures", "x"}, 2, "login-failures"},
+		"bad address":        {[]string{"serve", "--listen", "nowhere"}, 2, "--listen"},
+		"bad store":          {[]string{"serve", "--store", "mysql://x"}, 2, "--store"},
+		"bad Cassandra URL":  {[]string{"config", "check", "--store", "cassandra://"}, 2, "--store"},
+		"bad public URL":     {[]string{"config", "check", "--public-url", "chat.example"}, 2, "--public-url"},
+		"origin with a path": {[]string{"config", "check", "--allow-origin", "https://x.example/y"}, 2, "--allow-origin"},
+		"idle of nothing":    {[]string{"config", "check", "--session-idle", "0s"}, 2, "--session-idle"},
+		"negative failures":  {[]string{"config", "check", "--login-failures=-1"}, 2, "--login-failures"},
+		"token, no login":    {[]string{"config", "check", "--admin-token", "x"}, 2, "--admin-login"},
+		"unknown level":      {[]string{"config", "check", "--log-level", "loud"}, 2, "log-level"},
+		"no such file":       {[]string{"--config", "/no/such/file.yaml", "config", "check"}, 2, "/no/such/file.yaml"},
+		"no YAML":            {[]string{"--config", file(t, "a: [b"), "config", "check"}, 2, "YAML"},
+		"unknown setting":    {[]string{"--config", file(t, "lisen: :1\n"), "config", "check"}, 2, "lisen"},
+		"a mapping":          {[]string{"--config", file(t, "listen: {a: b}\n"), "config", "check"}, 2, "listen"},
+		"a folder is a file": {[]string{"serve", "--listen", "127.0.0.1:0", "--store", "embedded:" + blocked}, 1, "folder"},
+		"admin, no password": {[]string{"serve", "--listen", "127.0.0.1:0", "--admin-login", "administrator"}, 1, "password"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, stderr := outcome(t, command(t, c.args...))
+			require.Equal(t, c.status, code, stderr)
+			require.Contains(t, stderr, c.says)
+			require.NotContains(t, stderr, "goroutine")
+		})
+	}
+}
