@@ -229,7 +229,8 @@ func (t *wsTransport) linger() bool {
 func (t *wsTransport) wake() {
 	if !t.writer && !t.closed {
 		t.writer = true
-		t.c.srv.work.Go(t.write)
+		t.c.srv.work.Add(1)
+		go t.write()
 	}
 	if t.c.ending != nil && t.writer {
 		// Whatever is being written has little time left.
@@ -252,12 +253,13 @@ func (t *wsTransport) silence() (time.Duration, entry) {
 // write writes until the queue is empty, many frames at a time.
 func (t *wsTransport) write() {
 	c := t.c
-	buf := getBuffer()
-	defer putBuffer(buf)
-	var entries [joinFrames]entry
+	defer c.srv.work.Done()
+	// Not on the stack: a goroutine that begins with a small one has to move to a larger.
+	work := writes.Get().(*writeWork)
+	defer work.put()
 	for {
 		c.mu.Lock()
-		batch, end := c.takeLocked(entries[:0])
+		batch, end := c.takeLocked(work.entries[:0])
 		if len(batch) == 0 && end == nil || t.closed {
 			t.writer = false
 			c.mu.Unlock()
@@ -267,13 +269,13 @@ func (t *wsTransport) write() {
 			t.closed, t.writer = true, false
 		}
 		c.mu.Unlock()
-		out := (*buf)[:0]
+		out := work.buf[:0]
 		if end != nil {
 			out = t.appendEnding(out, *end)
 		} else {
 			out = t.appendFrames(out, batch)
 		}
-		*buf = out
+		work.buf = out
 		now := c.srv.now().UnixNano()
 		c.writing.Store(now)
 		_, err := t.net.Write(out)
@@ -351,6 +353,22 @@ func appendEntry(out []byte, e entry) []byte {
 		out = append(out, e.sub.line...)
 	}
 	return append(out, e.enc.Tail...)
+}
+
+// writeWork is what a write needs while it lasts.
+type writeWork struct {
+	entries [joinFrames]entry
+	buf     []byte
+}
+
+var writes = sync.Pool{New: func() any { return &writeWork{buf: make([]byte, 0, 4<<10)} }}
+
+func (w *writeWork) put() {
+	clear(w.entries[:])
+	if cap(w.buf) > 2*joinBytes { // a rare long one is not kept
+		w.buf = nil
+	}
+	writes.Put(w)
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
