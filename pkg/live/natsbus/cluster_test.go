@@ -1,0 +1,264 @@
+package natsbus
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/live"
+	"github.com/confab-chat/confab/pkg/live/livetest"
+)
+
+const patience = 30 * time.Second
+
+// ear counts the messages it is delivered and keeps their order.
+type ear struct {
+	mu    sync.Mutex
+	heard []string
+	lost  bool
+}
+
+func (e *ear) Deliver(d *live.Delivery) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.heard = append(e.heard, d.Event.(chat.MessagePosted).Message.Content)
+}
+
+func (e *ear) Ended() {}
+
+func (e *ear) Lost() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lost = true
+}
+
+func (e *ear) all() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]string{}, e.heard...)
+}
+
+func newHub(t *testing.T, w *livetest.World, b *Bus) *live.Hub {
+	h, err := live.New(live.Options{Bus: b, History: w, Access: w.Access, Log: quiet, Beat: 50 * time.Millisecond, PeerLost: time.Second})
+	require.NoError(t, err)
+	return h
+}
+
+// check waits until every ear has heard all that was posted, and checks that it was once and, for each
+// sender, in order.
+func check(t *testing.T, ears []*ear, want []string) {
+	t.Helper()
+	for i, e := range ears {
+		require.Eventually(t, func() bool { return len(e.all()) >= len(want) }, patience, 10*time.Millisecond, "ear %d heard %d of %d", i, len(e.all()), len(want))
+		require.ElementsMatch(t, want, e.all())
+		require.False(t, e.lost)
+		last := map[string]int{}
+		for _, text := range e.all() {
+			var from string
+			var n int
+			_, err := fmt.Sscanf(text, "%s %d", &from, &n)
+			require.NoError(t, err)
+			require.Greater(t, n, last[from], "order of %s at ear %d", from, i)
+			last[from] = n
+		}
+	}
+}
+
+// Three nodes in a cluster, users on each; one dies under load without a word.
+func TestThreeNodesOneDies(t *testing.T) {
+	w := livetest.NewWorld()
+	room := w.Room("games", "u0", "u1", "u2")
+	buses := cluster(t, 3, "secret")
+	var hubs []*live.Hub
+	for _, b := range buses {
+		h := newHub(t, w, b)
+		t.Cleanup(func() { _ = h.Close() })
+		hubs = append(hubs, h)
+	}
+	require.Eventually(t, func() bool {
+		for i, h := range hubs {
+			if h.Alone() || buses[i].Routes() != 2 {
+				return false
+			}
+		}
+		return true
+	}, patience, 10*time.Millisecond)
+	var ears []*ear
+	for i, h := range hubs {
+		e := &ear{}
+		_, err := h.Subscribe(t.Context(), livetest.Who(fmt.Sprint("u", i)), "games", live.Messages, e, false)
+		require.NoError(t, err)
+		ears = append(ears, e)
+	}
+	const each = 300
+	var want []string
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for i, h := range hubs {
+		wg.Go(func() {
+			for n := 1; n <= each; n++ {
+				text := fmt.Sprintf("u%d %d", i, n)
+				mu.Lock()
+				want = append(want, text)
+				mu.Unlock()
+				if i == 2 && n == each {
+					// Stored, and dead before anybody is told.
+					w.Store(room, w.Message("u2", text))
+					_ = buses[2].Close()
+					return
+				}
+				w.Post(h, room, fmt.Sprint("u", i), text)
+			}
+		})
+	}
+	wg.Wait()
+	check(t, ears[:2], want)
+	require.Eventually(t, func() bool {
+		return len(hubs[0].Online(livetest.Tenant, livetest.At(room).Room)) == 2
+	}, patience, 10*time.Millisecond, "the dead node's user is offline")
+}
+
+// The route between two nodes goes through a proxy that is cut and heals under load.
+func TestRouteCutAndHealed(t *testing.T) {
+	w := livetest.NewWorld()
+	room := w.Room("games", "u0", "u1")
+	first := cluster(t, 1, "secret")[0]
+	p := newProxy(t, first.ClusterAddr())
+	second, err := Start(Options{ClusterListen: "127.0.0.1:0", ClusterRoutes: []string{"nats://" + p.addr()}, Secret: "secret", Log: quiet})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, second.Close()) })
+	hubs := []*live.Hub{newHub(t, w, first), newHub(t, w, second)}
+	for _, h := range hubs {
+		t.Cleanup(func() { require.NoError(t, h.Close()) })
+	}
+	require.Eventually(t, func() bool { return !hubs[0].Alone() && !hubs[1].Alone() }, patience, 10*time.Millisecond)
+	var ears []*ear
+	for i, h := range hubs {
+		e := &ear{}
+		_, err := h.Subscribe(t.Context(), livetest.Who(fmt.Sprint("u", i)), "games", live.Messages, e, false)
+		require.NoError(t, err)
+		ears = append(ears, e)
+	}
+	stop := make(chan struct{})
+	var want []string
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for i, h := range hubs {
+		wg.Go(func() {
+			for n := 1; ; n++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Millisecond):
+				}
+				text := fmt.Sprintf("u%d %d", i, n)
+				mu.Lock()
+				want = append(want, text)
+				mu.Unlock()
+				w.Post(h, room, fmt.Sprint("u", i), text)
+			}
+		})
+	}
+	count := func(e *ear, from string) (n int) {
+		for _, text := range e.all() {
+			if strings.HasPrefix(text, from) {
+				n++
+			}
+		}
+		return n
+	}
+	for range 2 {
+		p.cut()
+		here := count(ears[0], "u0")
+		require.Eventually(t, func() bool { return count(ears[0], "u0") > here+100 }, patience, time.Millisecond, "posting goes on while cut")
+		there := count(ears[0], "u1")
+		p.heal()
+		require.Eventually(t, func() bool { return count(ears[0], "u1") > there }, patience, time.Millisecond, "the nodes hear each other again")
+	}
+	close(stop)
+	wg.Wait()
+	check(t, ears, want)
+}
+
+// proxy passes TCP connections on until it is cut.
+type proxy struct {
+	to string
+	ln net.Listener
+
+	mu    sync.Mutex
+	down  bool
+	conns map[net.Conn]bool
+	work  sync.WaitGroup
+}
+
+func newProxy(t *testing.T, to string) *proxy {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &proxy{to: to, ln: ln, conns: make(map[net.Conn]bool)}
+	p.work.Go(p.run)
+	t.Cleanup(func() {
+		_ = ln.Close()
+		p.cut()
+		p.work.Wait()
+	})
+	return p
+}
+
+func (p *proxy) addr() string { return p.ln.Addr().String() }
+
+func (p *proxy) run() {
+	for {
+		c, err := p.ln.Accept()
+		if err != nil {
+			return
+		}
+		p.work.Go(func() { p.pass(c) })
+	}
+}
+
+func (p *proxy) pass(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	d, err := net.Dial("tcp", p.to)
+	if err != nil {
+		return
+	}
+	defer func() { _ = d.Close() }()
+	p.mu.Lock()
+	if p.down {
+		p.mu.Unlock()
+		return
+	}
+	p.conns[c], p.conns[d] = true, true
+	p.mu.Unlock()
+	p.work.Go(func() {
+		_, _ = io.Copy(d, c)
+		_ = d.Close()
+	})
+	_, _ = io.Copy(c, d)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+	delete(p.conns, d)
+}
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = true
+	for c := range p.conns {
+		_ = c.Close()
+	}
+}
+
+func (p *proxy) heal() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = false
+}
