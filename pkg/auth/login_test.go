@@ -1,0 +1,302 @@
+package auth
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+func (w *world) start(t *testing.T, series Hash) Hash {
+	t.Helper()
+	id, s, err := w.sessions.Start(t.Context(), jdoe, series)
+	require.NoError(t, err)
+	require.Equal(t, HashOf(id), s.Hash)
+	return s.Hash
+}
+
+func TestSessionsEndWhenIdle(t *testing.T) {
+	w := newWorld(0)
+	h := w.start(t, Hash{})
+	s, err := w.sessions.Find(t.Context(), h)
+	require.NoError(t, err)
+	require.Equal(t, jdoe, chat.Identity{Tenant: s.Tenant, Login: s.Login})
+	for range 10 { // used often enough it lives on
+		w.clock.pass(idle - time.Second)
+		w.sessions.Forget(h)
+		_, err = w.sessions.Find(t.Context(), h)
+		require.NoError(t, err)
+	}
+	w.clock.pass(idle)
+	_, err = w.sessions.Find(t.Context(), h)
+	requireKind(t, chat.NotFound, err)
+	_, err = w.sessions.Find(t.Context(), HashOf("invented"))
+	requireKind(t, chat.NotFound, err)
+}
+
+func TestUseDoesNotMeanAWrite(t *testing.T) {
+	w := newWorld(0)
+	h := w.start(t, Hash{})
+	for range 20 {
+		_, err := w.sessions.Find(t.Context(), h)
+		require.NoError(t, err)
+	}
+	reads, extends := w.counted()
+	require.Equal(t, 1, reads, "within a second the store is asked once")
+	require.Zero(t, extends)
+	w.clock.pass(idle / 10)
+	w.sessions.Forget(h)
+	_, err := w.sessions.Find(t.Context(), h)
+	require.NoError(t, err)
+	_, extends = w.counted()
+	require.Equal(t, 1, extends)
+}
+
+func TestEndedSessionsStayDead(t *testing.T) {
+	w := newWorld(0)
+	h, other := w.start(t, Hash{}), w.start(t, Hash{})
+	for _, x := range []Hash{h, other} {
+		_, err := w.sessions.Find(t.Context(), x)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.sessions.End(t.Context(), h))
+	_, err := w.sessions.Find(t.Context(), h)
+	requireKind(t, chat.NotFound, err)
+	_, err = w.sessions.Find(t.Context(), other)
+	require.NoError(t, err)
+	require.Equal(t, []Hash{h}, w.ended)
+	require.NoError(t, w.sessions.End(t.Context(), HashOf("unknown")))
+
+	// One ended on another node is noticed as soon as that is told.
+	require.NoError(t, w.DeleteSession(t.Context(), other))
+	w.sessions.Forget(other)
+	_, err = w.sessions.Find(t.Context(), other)
+	requireKind(t, chat.NotFound, err)
+}
+
+func TestAStoreThatIsDownIsNoLogout(t *testing.T) {
+	w := newWorld(0)
+	h := w.start(t, Hash{})
+	cookie, _, err := w.remember.Start(t.Context(), jdoe)
+	require.NoError(t, err)
+	w.down = chat.ErrUnavailable(errDown)
+	_, err = w.sessions.Find(t.Context(), h)
+	requireKind(t, chat.Unavailable, err)
+	_, _, _, err = w.remember.Resume(t.Context(), cookie)
+	requireKind(t, chat.Unavailable, err)
+	_, err = NewTokens(w, w.clock.now).Find(t.Context(), "x")
+	requireKind(t, chat.Unavailable, err)
+	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "x", "")
+	requireKind(t, chat.Unavailable, err)
+}
+
+func TestRememberedLoginsRotate(t *testing.T) {
+	w := newWorld(0)
+	cookie, series, err := w.remember.Start(t.Context(), jdoe)
+	require.NoError(t, err)
+	for range 3 {
+		w.clock.pass(RememberFor - time.Second) // each use renews it
+		who, s, next, err := w.remember.Resume(t.Context(), cookie)
+		require.NoError(t, err)
+		require.Equal(t, jdoe, who)
+		require.Equal(t, series, s)
+		require.NotEqual(t, cookie, next)
+		cookie = next
+	}
+	w.clock.pass(RememberFor)
+	_, _, _, err = w.remember.Resume(t.Context(), cookie)
+	requireKind(t, chat.Unauthenticated, err)
+}
+
+func TestOneTokenUsedInParallel(t *testing.T) {
+	w := newWorld(0)
+	cookie, _, err := w.remember.Start(t.Context(), jdoe)
+	require.NoError(t, err)
+	const n = 16
+	next, errs := make([]string, n), make([]error, n)
+	var done sync.WaitGroup
+	for i := range n {
+		done.Go(func() { _, _, next[i], errs[i] = w.remember.Resume(t.Context(), cookie) })
+	}
+	done.Wait()
+	rotated := ""
+	for i := range n {
+		require.NoError(t, errs[i])
+		if next[i] != "" {
+			require.Empty(t, rotated, "one rotation only")
+			rotated = next[i]
+		}
+	}
+	require.NotEmpty(t, rotated)
+	w.clock.pass(grace - time.Millisecond)
+	_, _, again, err := w.remember.Resume(t.Context(), cookie)
+	require.NoError(t, err, "within the grace")
+	require.Empty(t, again)
+	_, _, _, err = w.remember.Resume(t.Context(), rotated)
+	require.NoError(t, err)
+}
+
+func TestTheftEndsTheSeriesAndItsSessionsOnly(t *testing.T) {
+	for name, steal := range map[string]func(w *world, resume func(string) string, cookie string) string{
+		"previous token after the grace": func(w *world, resume func(string) string, cookie string) string {
+			resume(cookie)
+			w.clock.pass(grace)
+			return cookie
+		},
+		"older token": func(_ *world, resume func(string) string, cookie string) string {
+			resume(resume(cookie))
+			return cookie
+		},
+		"invented token of a known series": func(_ *world, _ func(string) string, cookie string) string { return cookie + "x" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(0)
+			cookie, series, err := w.remember.Start(t.Context(), jdoe)
+			require.NoError(t, err)
+			otherCookie, otherSeries, err := w.remember.Start(t.Context(), jdoe)
+			require.NoError(t, err)
+			mine, others, plain := w.start(t, series), w.start(t, otherSeries), w.start(t, Hash{})
+			stolen := steal(w, func(c string) string {
+				_, _, next, err := w.remember.Resume(t.Context(), c)
+				require.NoError(t, err)
+				return next
+			}, cookie)
+			_, _, _, err = w.remember.Resume(t.Context(), stolen)
+			requireKind(t, chat.Unauthenticated, err)
+			_, err = w.Remembered(t.Context(), series)
+			requireKind(t, chat.NotFound, err)
+			_, err = w.sessions.Find(t.Context(), mine)
+			requireKind(t, chat.NotFound, err)
+			for _, h := range []Hash{others, plain} {
+				_, err = w.sessions.Find(t.Context(), h)
+				require.NoError(t, err)
+			}
+			_, _, _, err = w.remember.Resume(t.Context(), otherCookie)
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestCookiesThatAreNone(t *testing.T) {
+	w := newWorld(0)
+	long := make([]byte, 300)
+	for _, c := range []string{"", ":", "a", "a:", ":b", "a:b", string(long) + ":x"} {
+		_, _, _, err := w.remember.Resume(t.Context(), c)
+		requireKind(t, chat.Unauthenticated, err)
+		require.NoError(t, w.remember.Forget(t.Context(), c))
+	}
+}
+
+func TestThrottle(t *testing.T) {
+	w := newWorld(3)
+	w.signUp(t, "jdoe", "secret")
+	for range 3 {
+		_, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "wrong", "10.0.0.1")
+		requireKind(t, chat.Unauthenticated, err)
+	}
+	_, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "10.0.0.1")
+	requireKind(t, chat.RateLimited, err)
+	var wait RetryAfter
+	require.ErrorAs(t, err, &wait)
+	require.Positive(t, wait.Duration)
+	require.LessOrEqual(t, wait.Duration, 20*time.Second)
+	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "10.0.0.2")
+	require.NoError(t, err, "another address is another matter")
+	off := NewThrottle(0)
+	for range 100 {
+		off.Failed("x")
+	}
+	require.Zero(t, off.Wait("x"))
+}
+
+func TestWhateverIsWrongTheAnswerIsTheSame(t *testing.T) {
+	w := newWorld(0)
+	w.signUp(t, "jdoe", "secret")
+	w.users["gone"] = chat.User{Person: chat.Person{Login: "gone"}, Deleted: true}
+	for _, c := range [][2]string{{"jdoe", "wrong"}, {"jdoe", ""}, {"nobody", "secret"}, {"gone", ""}, {"", ""}, {"a/b", "x"}, {"JDOE", "secret"}} {
+		_, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, c[0], c[1], "")
+		require.EqualError(t, err, "unauthenticated: Invalid login/password")
+	}
+	who, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "")
+	require.NoError(t, err)
+	require.Equal(t, jdoe, who)
+}
+
+func TestAPasswordChangeEndsEverything(t *testing.T) {
+	w := newWorld(0)
+	w.signUp(t, "jdoe", "secret")
+	cookie, series, err := w.remember.Start(t.Context(), jdoe)
+	require.NoError(t, err)
+	h := w.start(t, series)
+	requireKind(t, chat.Forbidden, w.accounts.ChangePassword(t.Context(), jdoe, "wrong", "new", ""))
+	requireKind(t, chat.Invalid, w.accounts.ChangePassword(t.Context(), jdoe, "secret", "", ""))
+	_, err = w.sessions.Find(t.Context(), h)
+	require.NoError(t, err)
+	require.NoError(t, w.accounts.ChangePassword(t.Context(), jdoe, "secret", "new", ""))
+	_, err = w.sessions.Find(t.Context(), h)
+	requireKind(t, chat.NotFound, err)
+	_, _, _, err = w.remember.Resume(t.Context(), cookie)
+	requireKind(t, chat.Unauthenticated, err)
+	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "")
+	requireKind(t, chat.Unauthenticated, err)
+	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "new", "")
+	require.NoError(t, err)
+}
+
+func TestTokens(t *testing.T) {
+	w := newWorld(0)
+	tokens := NewTokens(w, w.clock.now)
+	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("forever"), Tenant: jdoe.Tenant, Login: "jdoe"}))
+	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("hour"), Tenant: jdoe.Tenant, Login: "jdoe",
+		ExpiresAt: w.clock.now().Add(time.Hour)}))
+	for _, good := range []string{"forever", "hour"} {
+		l, err := tokens.Find(t.Context(), good)
+		require.NoError(t, err)
+		require.Equal(t, Login{Identity: jdoe}, l)
+	}
+	w.clock.pass(time.Hour)
+	_, err := tokens.Find(t.Context(), "forever")
+	require.NoError(t, err)
+	for _, bad := range []string{"hour", "", "x", string(make([]byte, 5000))} {
+		_, err := tokens.Find(t.Context(), bad)
+		requireKind(t, chat.Unauthenticated, err)
+	}
+}
+
+func TestEnsureAdmin(t *testing.T) {
+	w := newWorld(0)
+	admin := Admin{Login: "administrator", Password: "secret", Token: "token"}
+	for _, bad := range []Admin{{Login: "a b"}, {Login: chat.SystemLogin, Password: "x"}, {Login: "administrator"},
+		{Login: "administrator", Password: string(make([]byte, MaxPassword+1))}} {
+		require.Error(t, w.accounts.EnsureAdmin(t.Context(), w, bad))
+	}
+	require.Empty(t, w.users)
+	require.NoError(t, w.accounts.EnsureAdmin(t.Context(), w, admin))
+	before := w.users["administrator"]
+	h := func() Hash {
+		_, s, err := w.sessions.Start(t.Context(), chat.Identity{Tenant: chat.DefaultTenant, Login: "administrator"}, Hash{})
+		require.NoError(t, err)
+		return s.Hash
+	}()
+	require.NoError(t, w.accounts.EnsureAdmin(t.Context(), w, admin))
+	require.NoError(t, w.accounts.EnsureAdmin(t.Context(), w, Admin{Login: "administrator"}))
+	require.Equal(t, before, w.users["administrator"], "repeating it changes nothing")
+	_, err := w.sessions.Find(t.Context(), h)
+	require.NoError(t, err, "and ends no session")
+	require.Equal(t, map[string]bool{SiteAdmin: true, IntegrationAdmin: true}, w.roles["administrator"])
+	l, err := NewTokens(w, w.clock.now).Find(t.Context(), "token")
+	require.NoError(t, err)
+	require.Equal(t, "administrator", l.Login)
+
+	admin.Password = "another"
+	require.NoError(t, w.accounts.EnsureAdmin(t.Context(), w, admin))
+	_, err = w.accounts.LogIn(t.Context(), chat.DefaultTenant, "administrator", "another", "")
+	require.NoError(t, err)
+	_, err = w.sessions.Find(t.Context(), h)
+	requireKind(t, chat.NotFound, err)
+	w.users["administrator"] = chat.User{Person: chat.Person{Login: "administrator"}, Deleted: true}
+	require.ErrorContains(t, w.accounts.EnsureAdmin(t.Context(), w, admin), "deleted")
+}
