@@ -77,8 +77,13 @@ type Log struct {
 type Message struct {
 	ID      id.ID
 	Author  Person // the profile at the time of writing
-	Content string
+	Content string // the present one; empty when Deleted
 	System  bool
+
+	EditedAt  time.Time  // of the last edit, to the millisecond; zero if there was none
+	Deleted   bool       // for good; the message keeps its place
+	ReplyTo   id.ID      // the message of this log that it answers; zero if none
+	Reactions []Reaction // see GroupReactions; none when Deleted
 }
 
 // CreatedAt returns the message's time in UTC.

@@ -51,6 +51,7 @@ const (
 	RoomEntity    Entity = "room"
 	MessageEntity Entity = "message"
 	KeyEntity     Entity = "idempotency key"
+	AvatarEntity  Entity = "avatar"
 )
 
 // Fault is one broken rule of one member of an entity.

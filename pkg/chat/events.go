@@ -1,6 +1,10 @@
 package chat
 
-import "context"
+import (
+	"context"
+
+	"github.com/confab-chat/confab/pkg/id"
+)
 
 // Event is something that happened in a room, told after it is durable: who
 // hears it and looks finds it.
@@ -22,6 +26,35 @@ func (p Place) Where() (Tenant, RoomRef) { return p.Tenant, p.Room }
 type MessagePosted struct {
 	Place
 	Message Message
+}
+
+// MessageChanged is a message that was edited, deleted or reacted to. Message is as it was right
+// after; a later event may hold an older state, so who shows it reads it anew.
+type MessageChanged struct {
+	Place
+	Change  id.ID // of the change: unique, and in one order with the ids of messages
+	Kind    ChangeKind
+	Message Message
+}
+
+// ReadMoved is a read position that its user moved. Only they hear of it.
+type ReadMoved struct {
+	Place
+	Login string
+	Read  id.ID
+}
+
+// MuteChanged is a room that a user muted, or no longer does. Only they hear of it.
+type MuteChanged struct {
+	Place
+	Login string
+	Muted bool
+}
+
+// RoomCreated is a new room, with its creator in it. Only they hear of it.
+type RoomCreated struct {
+	Place
+	Creator Person
 }
 
 // ParticipantJoined is a new participant. The system message about it follows as an event of its own.

@@ -12,10 +12,12 @@ const MaxPage = 200
 
 // NewMessage is what somebody wants to post. Author, if given, has to be who posts. Key is the Idempotency-Key, if
 // one was given.
+// ReplyTo is the message of the same room that it answers.
 type NewMessage struct {
 	Author  *string
 	Content *string
 	Key     *string
+	ReplyTo *id.ID
 }
 
 // Validate returns all faults of the message.
@@ -44,14 +46,21 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 	if err := speaksFor(who, n.Author); err != nil {
 		return Message{}, err
 	}
-	if len(*n.Content) > MaxContent {
-		return Message{}, &Error{Kind: TooLarge, Entity: MessageEntity,
-			Message: "the content of a message is at most 65536 bytes of UTF-8"}
+	if err := fits(*n.Content); err != nil {
+		return Message{}, err
+	}
+	if n.ReplyTo != nil {
+		if _, err := s.store.Message(ctx, r.Log(who.Tenant), *n.ReplyTo); err != nil {
+			return Message{}, err
+		}
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	t := s.order.begin(r.ID, s.ids)
 	m := Message{ID: t.id, Author: author, Content: *n.Content}
+	if n.ReplyTo != nil {
+		m.ReplyTo = *n.ReplyTo
+	}
 	repeated := false
 	if n.Key == nil {
 		err = s.store.Append(ctx, r.Log(who.Tenant), m)
@@ -63,7 +72,15 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 		return m, err
 	}
 	t.finish(ctx, MessagePosted{Place: r.place(who.Tenant), Message: m})
+	s.reads.posted(who, r.ID, m.ID)
 	return m, nil
+}
+
+func fits(content string) error {
+	if len(content) <= MaxContent {
+		return nil
+	}
+	return &Error{Kind: TooLarge, Entity: MessageEntity, Message: "the content of a message is at most 65536 bytes of UTF-8"}
 }
 
 // Message returns one message of a room who is in.

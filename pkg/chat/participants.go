@@ -70,9 +70,11 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join b
 	}
 	m := Message{ID: ticket.id, Author: System, System: true}
 	if join {
+		s.entered(ctx, t, r, p.Login, ticket.id)
 		events = append(events, ParticipantJoined{Place: r.place(t), Person: p})
 		m.Content = p.FullName() + " joins the room"
 	} else {
+		s.departed(ctx, t, r, p.Login)
 		events = append(events, ParticipantLeft{Place: r.place(t), Person: p})
 		m.Content = p.FullName() + " leaves the room"
 	}

@@ -60,6 +60,8 @@ func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (Room
 		return RoomView{}, err
 	}
 	s.access.forgetRoom(who.Tenant, r.Name)
+	s.entered(ctx, who.Tenant, r, who.Login, rid)
+	s.order.begin(r.ID, s.ids).finish(ctx, RoomCreated{Place: r.place(who.Tenant), Creator: u.Person})
 	return RoomView{Room: r, Participants: []Person{u.Person}}, nil
 }
 

@@ -20,6 +20,10 @@ type Stores interface {
 	RoomStore
 	MembershipStore
 	MessageStore
+	ChangeStore
+	DigestStore
+	ReadStore
+	AvatarStore
 	Sweeper
 }
 
@@ -40,6 +44,9 @@ type Service struct {
 	order  *order
 
 	access *access
+	reads  *reads
+	// pictures bounds how many images are decoded at once.
+	pictures chan struct{}
 
 	sweep   chan struct{}
 	stop    context.CancelFunc
@@ -78,10 +85,12 @@ func NewService(o Options) *Service {
 		store: o.Store, hasher: o.Hasher, pub: o.Publisher, ids: o.IDs, now: o.Now, log: o.Log,
 		order:  newOrder(o.Publisher),
 		access: newAccess(o.RoomChanged, o.MemberChanged),
-		sweep:  make(chan struct{}, 1),
-		stop:   stop,
+		reads:  newReads(o.Store, o.Log), pictures: make(chan struct{}, maxPictures),
+		sweep: make(chan struct{}, 1),
+		stop:  stop,
 	}
 	s.stopped.Go(func() { s.sweepDeleted(ctx) })
+	s.stopped.Go(func() { s.reads.keep(ctx) })
 	return s
 }
 

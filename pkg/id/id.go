@@ -65,6 +65,9 @@ func (u ID) ticks() uint64 {
 
 func (u ID) low() uint64 { return binary.BigEndian.Uint64(u[8:]) }
 
+// Ticks returns the moment in u in steps of 100 ns since 15 October 1582.
+func (u ID) Ticks() int64 { return int64(u.ticks()) }
+
 // IsZero reports whether u is the zero ID.
 func (u ID) IsZero() bool { return u == ID{} }
 

@@ -52,8 +52,8 @@ func BenchmarkRatio(b *testing.B) {
 	b.Run("Older20", func(b *testing.B) {
 		ratio(b, func() error { _, err := s.Older(ctx, l, id.Max, 20); return err }, func() error {
 			iter := bare.Query(olderMessages, string(l.Tenant), uuid(l.ID), int64(s.bucket(l, ids.New())), uuid(id.Max), 20).Iter()
-			var m chat.Message
-			for iter.Scan(scan(&m)...) {
+			var row messageRow
+			for iter.Scan(row.dest()...) {
 			}
 			return iter.Close()
 		})

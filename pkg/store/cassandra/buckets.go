@@ -125,15 +125,19 @@ func (s *Store) Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([
 
 // Newer implements chat.MessageStore.
 func (s *Store) Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
+	if inclusive {
+		return s.newer(ctx, l, than, newerMessagesAnd, limit)
+	}
+	return s.newer(ctx, l, than, newerMessages, limit)
+}
+
+func (s *Store) newer(ctx context.Context, l chat.Log, than id.ID, statement string, limit int) ([]chat.Message, error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	w := walk{log: l, statement: newerMessages, at: than, limit: limit, next: s.bucketsAfter}
-	if inclusive {
-		w.statement = newerMessagesAnd
-	}
+	w := walk{log: l, statement: statement, at: than, limit: limit, next: s.bucketsAfter}
 	first := s.bucket(l, than)
 	// A client that is up to date asks in the last bucket there can be: then that is all.
 	newest, err := s.newestBucket(ctx, l)

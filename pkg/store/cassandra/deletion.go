@@ -22,8 +22,9 @@ const (
 	hideParticipants = `UPDATE participants_by_room SET room_deleted = true WHERE tenant = ? AND room_id = ?`
 
 	deleteParticipants = `DELETE FROM participants_by_room WHERE tenant = ? AND room_id = ?`
-	deleteMessages     = `DELETE FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ?`
-	deleteBuckets      = `DELETE FROM message_buckets WHERE tenant = ? AND log_id = ?`
+	// Dated ahead, as deletions of single messages are.
+	deleteMessages = `DELETE FROM messages USING TIMESTAMP ? WHERE tenant = ? AND log_id = ? AND bucket = ?`
+	deleteBuckets  = `DELETE FROM message_buckets WHERE tenant = ? AND log_id = ?`
 )
 
 // A deletion writes down what it is about to do, removes the room (one transaction,
@@ -155,7 +156,10 @@ func (s *Store) SweepRoom(ctx context.Context, sweep chat.Sweep, progress func(r
 	if err := s.sweepKeys(ctx, log, count); err != nil {
 		return err
 	}
-	return s.sweepMessages(ctx, log, count)
+	if err := s.sweepMessages(ctx, log, count); err != nil {
+		return err
+	}
+	return s.sweepMessages(ctx, chat.ChangesOf(log), count)
 }
 
 func (s *Store) sweepMessages(ctx context.Context, log chat.Log, count func(int)) error {
@@ -166,7 +170,7 @@ func (s *Store) sweepMessages(ctx context.Context, log chat.Log, count func(int)
 		}
 		// The index stays until the end of the sweep: late messages need it to be found.
 		err = forEach(ctx, len(buckets), func(ctx context.Context, i int) error {
-			return s.db.exec(ctx, deleteMessages, string(log.Tenant), uuid(log.ID), int64(buckets[i]))
+			return s.db.exec(ctx, deleteMessages, s.forGood(), string(log.Tenant), uuid(log.ID), int64(buckets[i]))
 		})
 		if err != nil {
 			return err
@@ -191,6 +195,9 @@ func (s *Store) sweepParticipants(ctx context.Context, sweep chat.Sweep, count f
 			if _, err := s.db.decide(ctx, again, forgetMembership, string(t), uuid(room.ID), login); err != nil {
 				return err
 			}
+			if err := s.forgetReading(ctx, t, room.ID, login); err != nil {
+				return err
+			}
 			gone := membership{person: people[i], version: s.forGood()}
 			return s.db.together(ctx, gone.views(t, room.ID, room.Name)...)
 		})
@@ -213,9 +220,13 @@ func (s *Store) EndSweep(ctx context.Context, sweep chat.Sweep) error {
 	}
 	defer end()
 	t, room := string(sweep.Tenant), uuid(sweep.Room.ID)
-	err = forEach(ctx, 2, func(ctx context.Context, i int) error {
-		if i == 0 {
+	changes := uuid(chat.ChangesOf(chat.Log{Tenant: sweep.Tenant, ID: sweep.Room.ID}).ID)
+	err = forEach(ctx, 3, func(ctx context.Context, i int) error {
+		switch i {
+		case 0:
 			return s.db.exec(ctx, deleteBuckets, t, room)
+		case 1:
+			return s.db.exec(ctx, deleteBuckets, t, changes)
 		}
 		return s.db.exec(ctx, deleteParticipants, t, room)
 	})

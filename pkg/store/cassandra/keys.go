@@ -3,7 +3,6 @@ package cassandra
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
@@ -44,7 +43,7 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.M
 		return chat.Message{}, false, err
 	}
 	defer end()
-	hash := sha256.Sum256([]byte(m.Content))
+	hash := m.Digest()
 	look := func(ctx context.Context) (standing, error) {
 		c, found, err := s.key(ctx, l, m.Author.Login, key)
 		switch {
@@ -79,14 +78,14 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.M
 		if !found {
 			continue // it has expired this moment
 		}
-		first, err = s.appended(ctx, l, c, hash, m.Content)
+		first, err = s.appended(ctx, l, c, hash, m)
 		return first, err == nil, err
 	}
 }
 
 // appended returns the message of a claim; it stores it if the claimant has not yet
 // done so, or died.
-func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]byte, content string) (chat.Message, error) {
+func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]byte, again chat.Message) (chat.Message, error) {
 	if !bytes.Equal(c.hash, hash[:]) {
 		return chat.Message{}, &chat.Error{Kind: chat.Conflict, Entity: chat.KeyEntity,
 			Message: "this Idempotency-Key was used for another message"}
@@ -95,7 +94,7 @@ func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]by
 	if err != nil || found {
 		return m, err
 	}
-	c.message.Content = content // the same: its hash is
+	c.message.Content, c.message.ReplyTo = again.Content, again.ReplyTo // the same: their hash is
 	return c.message, s.append(ctx, l, c.message)
 }
 

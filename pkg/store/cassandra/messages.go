@@ -8,29 +8,32 @@ import (
 )
 
 const (
+	messageColumns = `message_id, author_login, author_first_name, author_last_name, content, system,
+reply_to, edit, edited_content, deleted, reactions`
 	insertMessage = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	selectMessage = `SELECT message_id, author_login, author_first_name, author_last_name, content, system
+	insertReply = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system, reply_to)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	selectMessage = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
-	olderMessages = `SELECT message_id, author_login, author_first_name, author_last_name, content, system
+	olderMessages = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ? ORDER BY message_id DESC LIMIT ?`
-	newerMessages = `SELECT message_id, author_login, author_first_name, author_last_name, content, system
+	newerMessages = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id > ? ORDER BY message_id ASC LIMIT ?`
-	newerMessagesAnd = `SELECT message_id, author_login, author_first_name, author_last_name, content, system
+	newerMessagesAnd = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id >= ? ORDER BY message_id ASC LIMIT ?`
 )
 
 // bucket returns where a message of the log is kept.
 func (s *Store) bucket(l chat.Log, m id.ID) id.Bucket { return s.widths(l).Of(m) }
 
-// scan says where the driver puts the columns of a message.
-func scan(m *chat.Message) []any {
-	return []any{into(&m.ID), &m.Author.Login, &m.Author.FirstName, &m.Author.LastName, &m.Content, &m.System}
-}
-
 func insert(l chat.Log, b id.Bucket, m chat.Message) write {
-	return write{insertMessage, []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID),
-		m.Author.Login, m.Author.FirstName, m.Author.LastName, m.Content, m.System}}
+	args := []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID),
+		m.Author.Login, m.Author.FirstName, m.Author.LastName, m.Content, m.System}
+	if m.ReplyTo.IsZero() {
+		return write{insertMessage, args}
+	}
+	return write{insertReply, append(args, uuid(m.ReplyTo))}
 }
 
 // Append implements chat.MessageStore.
@@ -121,16 +124,27 @@ func (s *Store) Message(ctx context.Context, l chat.Log, m id.ID) (chat.Message,
 }
 
 func (s *Store) message(ctx context.Context, l chat.Log, of id.ID) (m chat.Message, found bool, err error) {
+	var row messageRow
 	found, err = s.db.row(ctx, selectMessage,
-		[]any{string(l.Tenant), uuid(l.ID), int64(s.bucket(l, of)), uuid(of)}, scan(&m)...)
-	return m, found, err
+		[]any{string(l.Tenant), uuid(l.ID), int64(s.bucket(l, of)), uuid(of)}, row.dest()...)
+	if err != nil || !found || !row.whole() {
+		return chat.Message{}, false, err
+	}
+	return row.message(), true, nil
 }
 
 // page reads up to limit messages of one bucket.
 func (s *Store) page(ctx context.Context, statement string, l chat.Log, b id.Bucket, at id.ID, limit int) ([]chat.Message, error) {
 	ms := make([]chat.Message, 0, min(limit, 256))
-	var m chat.Message
-	err := s.db.rows(ctx, limit, func() { ms = append(ms, m) }, statement,
-		[]any{string(l.Tenant), uuid(l.ID), int64(b), uuid(at), limit}, scan(&m)...)
+	var row messageRow
+	dest := row.dest()
+	if statement == countMessages {
+		dest = []any{into(&row.id), &row.author.Login, &row.system, &row.deleted}
+	}
+	err := s.db.rows(ctx, limit, func() {
+		if row.whole() {
+			ms = append(ms, row.message())
+		}
+	}, statement, []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(at), limit}, dest...)
 	return ms, err
 }

@@ -193,5 +193,13 @@ func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) err
 			return err
 		}
 	}
-	return s.db.exec(ctx, deleteUserIndex, string(t), shardOf(login), login)
+	return forEach(ctx, 3, func(ctx context.Context, i int) error {
+		switch i {
+		case 0:
+			return s.db.exec(ctx, deleteAvatar, string(t), login)
+		case 1:
+			return s.db.exec(ctx, deleteReadings, s.nowTicks(), string(t), login)
+		}
+		return s.db.exec(ctx, deleteUserIndex, string(t), shardOf(login), login)
+	})
 }

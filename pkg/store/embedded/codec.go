@@ -45,6 +45,14 @@ func (r record) optional(n protowire.Number, s *string) record {
 
 func (r record) id(n protowire.Number, u id.ID) record { return r.bytes(n, u[:]) }
 
+// someID writes an id that may be none.
+func (r record) someID(n protowire.Number, u id.ID) record {
+	if u.IsZero() {
+		return r
+	}
+	return r.id(n, u)
+}
+
 func (r record) hash(n protowire.Number, h auth.Hash) record {
 	if h == (auth.Hash{}) {
 		return r

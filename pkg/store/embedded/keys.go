@@ -24,6 +24,9 @@ const (
 	tableParticipant  byte = 'p'  // tenant, room, login
 	tableRoomOf       byte = 'o'  // tenant, login, room name
 	tableMessage      byte = 'm'  // tenant, log, message id in sortable form
+	tableFate         byte = 'f'  // tenant, log, message id in sortable form
+	tableReading      byte = 'd'  // tenant, login, room
+	tableAvatar       byte = 'v'  // tenant, login
 	tableKey          byte = 'k'  // tenant, log, login, idempotency key
 	tableSweep        byte = 'w'  // time, tenant, room
 	tableSession      byte = 's'  // hash
@@ -85,7 +88,11 @@ func roomsOf(t chat.Tenant, login string) key {
 }
 
 func messagesOf(l chat.Log) key { return table(tableMessage).tenant(l.Tenant).id(l.ID) }
+func fatesOf(l chat.Log) key    { return table(tableFate).tenant(l.Tenant).id(l.ID) }
 func keysOf(l chat.Log) key     { return table(tableKey).tenant(l.Tenant).id(l.ID) }
+
+func readingsOf(t chat.Tenant, login string) key { return table(tableReading).tenant(t).text(login) }
+func avatarKey(t chat.Tenant, login string) key  { return table(tableAvatar).tenant(t).last(login) }
 
 func sweepKey(s chat.Sweep) key {
 	return table(tableSweep).time(s.DeletedAt).tenant(s.Tenant).id(s.Room.ID)

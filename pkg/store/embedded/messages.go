@@ -57,7 +57,7 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, idempotencyKey strin
 				return err
 			}
 		}
-		c := claim{message: m.ID, content: contentHash(m.Content)}
+		c := claim{message: m.ID, content: m.Digest()}
 		c.ExpiresAt = s.now().Add(chat.KeyLifetime)
 		set(b, k, encodeClaim(c))
 		set(b, expiryKey(c.ExpiresAt, k), nil)
@@ -73,7 +73,7 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, idempotencyKey strin
 
 // claimed answers for a key that stands for c already.
 func (s *Store) claimed(l chat.Log, idempotencyKey string, c claim, m chat.Message) (chat.Message, bool, error) {
-	if c.content != contentHash(m.Content) {
+	if c.content != m.Digest() {
 		return chat.Message{}, false, &chat.Error{
 			Kind: chat.Conflict, Entity: chat.KeyEntity, Name: idempotencyKey,
 			Message: "this Idempotency-Key was used for another message",
@@ -101,6 +101,15 @@ func (s *Store) message(l chat.Log, u id.ID) (chat.Message, error) {
 		return chat.Message{}, chat.ErrNotFound(chat.MessageEntity, u.String())
 	}
 	m, err := decodeMessage(u, v)
+	if err != nil {
+		return m, s.corrupt(err)
+	}
+	v, found, err = s.find(fatesOf(l).lastID(u))
+	if err != nil || !found {
+		return m, err
+	}
+	f, err := decodeFate(v)
+	f.befall(&m)
 	return m, s.corrupt(err)
 }
 
@@ -152,5 +161,5 @@ func (s *Store) page(ctx context.Context, l chat.Log, limit int, bounds func(log
 	if err := it.Error(); err != nil {
 		return nil, s.unavailable("read", err)
 	}
-	return ms, nil
+	return ms, s.befallAll(ctx, l, ms)
 }

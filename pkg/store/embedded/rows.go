@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"crypto/sha256"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/auth"
@@ -96,7 +95,7 @@ func decodeRoomOf(name string, b []byte) (chat.RoomRef, error) {
 func encodeMessage(m chat.Message) []byte {
 	r := make(record, 0, len(m.Content)+len(m.Author.Login)+len(m.Author.FirstName)+len(m.Author.LastName)+32)
 	return append(r, valueForm).text(1, m.Author.Login).text(2, m.Author.FirstName).
-		text(3, m.Author.LastName).text(4, m.Content).flag(5, m.System)
+		text(3, m.Author.LastName).text(4, m.Content).flag(5, m.System).someID(6, m.ReplyTo)
 }
 
 func decodeMessage(u id.ID, b []byte) (chat.Message, error) {
@@ -113,6 +112,8 @@ func decodeMessage(u id.ID, b []byte) (chat.Message, error) {
 			m.Content = f.text()
 		case 5:
 			m.System = f.flag()
+		case 6:
+			m.ReplyTo = f.id()
 		}
 	})
 	return m, err
@@ -157,8 +158,6 @@ type claim struct {
 	message id.ID
 	content auth.Hash
 }
-
-func contentHash(s string) auth.Hash { return sha256.Sum256([]byte(s)) }
 
 func encodeClaim(c claim) []byte { return c.record().id(10, c.message).hash(11, c.content) }
 

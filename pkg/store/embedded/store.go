@@ -71,6 +71,8 @@ type Store struct {
 	members locks // by room id: participants, and the room's deletion
 	rooms   locks // by name: which room has it
 	leases  locks // by key: rows that expire
+	fates   locks // by message: what happened to it
+	reads   locks // by reading
 	secrets locks // by name
 
 	mu       sync.RWMutex // guards closed, and calls against being added to after Close began
@@ -107,6 +109,8 @@ func Open(dir string, opts Options) (*Store, error) {
 	s.rooms.init()
 	s.members.init()
 	s.leases.init()
+	s.fates.init()
+	s.reads.init()
 	s.secrets.init()
 	if s.db, err = openDB(dir, o, s); err != nil {
 		_ = folder.Close()

@@ -15,6 +15,7 @@ func (s *Store) removeMembers(ctx context.Context, b *pebble.Batch, t chat.Tenan
 	removeAll(b, members)
 	return s.scan(ctx, members, members, func(login, _ []byte) (bool, error) {
 		remove(b, roomsOf(t, string(login)).last(r.Name))
+		remove(b, readingsOf(t, string(login)).lastID(r.ID))
 		return true, nil
 	})
 }
@@ -22,7 +23,7 @@ func (s *Store) removeMembers(ctx context.Context, b *pebble.Batch, t chat.Tenan
 // removeLog puts the removal of all that is in a log into b and returns how many of its
 // tables had any rows.
 func (s *Store) removeLog(ctx context.Context, b *pebble.Batch, l chat.Log) (tables int, err error) {
-	for _, prefix := range []key{messagesOf(l), keysOf(l)} {
+	for _, prefix := range []key{messagesOf(l), fatesOf(l), messagesOf(chat.ChangesOf(l)), keysOf(l)} {
 		some := false
 		err := s.scan(ctx, prefix, prefix, func(_, _ []byte) (bool, error) {
 			some = true

@@ -103,7 +103,7 @@ var keyTests = map[string]func(*env){
 		}
 		winner := e.claim(racers, chat.Conflict, func(i int) error {
 			got, repeated, err := e.s.AppendOnce(e.ctx, l, "k", ms[i])
-			if err == nil && (repeated || got != ms[i]) {
+			if err == nil && (repeated || got.ID != ms[i].ID || got.Content != ms[i].Content) {
 				e.Errorf("not what was stored: %v", got)
 			}
 			return err

@@ -1,0 +1,207 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Limits of reactions. Those who react at the same moment on different nodes may go over the latter two by a few.
+const (
+	MaxEmoji     = 32  // bytes of one emoji
+	MaxEmojis    = 20  // different ones on a message
+	MaxReactions = 500 // on a message
+)
+
+// EditMessage replaces what a message says; only its author may, as a participant. The rules for content are
+// those of Post. To say the same again changes nothing. Conflict for a deleted message.
+func (s *Service) EditMessage(ctx context.Context, who Identity, room string, m id.ID, content *string) (Message, error) {
+	if err := Faulty(MessageEntity, NewMessage{Content: content}.Validate()); err != nil {
+		return Message{}, err
+	}
+	r, p, err := s.Access(ctx, who, room)
+	if err != nil {
+		return Message{}, err
+	}
+	if err := fits(*content); err != nil {
+		return Message{}, err
+	}
+	return s.changeMessage(ctx, who, r, p, m, func(now Message) (Change, error) {
+		switch {
+		case now.System || now.Author.Login != who.Login:
+			return Change{}, refused(Forbidden, m, "only its author may edit a message")
+		case now.Deleted:
+			return Change{}, errDeleted(m)
+		case now.Content == *content:
+			return Change{}, nil
+		}
+		return Change{Kind: Edit, Content: *content}, nil
+	})
+}
+
+// DeleteMessage empties a message for good; its author and the room's creator may, as participants. Repeating it
+// changes nothing.
+func (s *Service) DeleteMessage(ctx context.Context, who Identity, room string, m id.ID) error {
+	r, p, err := s.Access(ctx, who, room)
+	if err != nil {
+		return err
+	}
+	_, err = s.changeMessage(ctx, who, r, p, m, func(now Message) (Change, error) {
+		switch {
+		case now.System:
+			return Change{}, refused(Forbidden, m, "messages of the system cannot be deleted")
+		case now.Author.Login != who.Login && r.Creator.Login != who.Login:
+			return Change{}, refused(Forbidden, m, "only its author or the room's creator may delete a message")
+		case now.Deleted:
+			return Change{}, nil
+		}
+		return Change{Kind: Delete}, nil
+	})
+	return err
+}
+
+// React sets or takes back a reaction of who. Repeating it changes nothing. Conflict for a deleted message, and
+// for one that has as many reactions as it can have.
+func (s *Service) React(ctx context.Context, who Identity, room string, m id.ID, emoji string, on bool) (Message, error) {
+	if err := validEmoji(emoji); err != nil {
+		return Message{}, err
+	}
+	r, p, err := s.Access(ctx, who, room)
+	if err != nil {
+		return Message{}, err
+	}
+	return s.changeMessage(ctx, who, r, p, m, func(now Message) (Change, error) {
+		switch {
+		case now.Deleted:
+			return Change{}, errDeleted(m)
+		case now.Reacted(who.Login, emoji) == on:
+			return Change{}, nil
+		case on:
+			if err := roomForReaction(now, emoji); err != nil {
+				return Change{}, err
+			}
+		}
+		return Change{Kind: React, Emoji: emoji, On: on}, nil
+	})
+}
+
+func validEmoji(emoji string) error {
+	bad := emoji == "" || len(emoji) > MaxEmoji || !utf8.ValidString(emoji) || strings.ContainsFunc(emoji, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r)
+	})
+	if bad {
+		return ErrInvalid("an emoji has to be 1 to %d bytes of UTF-8 without spaces and control characters", MaxEmoji)
+	}
+	return nil
+}
+
+func roomForReaction(m Message, emoji string) error {
+	all, known := 0, false
+	for _, r := range m.Reactions {
+		all += len(r.Logins)
+		known = known || r.Emoji == emoji
+	}
+	if all >= MaxReactions {
+		return refused(Conflict, m.ID, fmt.Sprintf("a message can have %d reactions at most", MaxReactions))
+	}
+	if !known && len(m.Reactions) >= MaxEmojis {
+		return refused(Conflict, m.ID, fmt.Sprintf("a message can have %d different emojis at most", MaxEmojis))
+	}
+	return nil
+}
+
+func refused(k Kind, m id.ID, message string) error {
+	return &Error{Kind: k, Entity: MessageEntity, Name: m.String(), Message: message}
+}
+
+func errDeleted(m id.ID) error { return refused(Conflict, m, "this message was deleted") }
+
+// changeMessage stores what decide decides and tells everybody. It returns the message as it is then.
+func (s *Service) changeMessage(ctx context.Context, who Identity, r Room, by Person, m id.ID,
+	decide func(now Message) (Change, error)) (Message, error) {
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	t := s.order.begin(r.ID, s.ids)
+	var done Change
+	now, err := s.store.ChangeMessage(ctx, r.Log(who.Tenant), m, func(now Message) (Change, error) {
+		var err error
+		if done, err = decide(now); err == nil && done.Kind != "" {
+			done.ID, done.By = t.id, by
+		}
+		return done, err
+	})
+	if err != nil || done.Kind == "" {
+		t.finish(ctx)
+		return now, err
+	}
+	t.finish(ctx, MessageChanged{Place: r.place(who.Tenant), Change: t.id, Kind: done.Kind, Message: now})
+	return now, nil
+}
+
+// MessageChange is an entry of a room's changes, with the message as it is now.
+type MessageChange struct {
+	ID      id.ID
+	Kind    ChangeKind
+	Message Message
+}
+
+// Changes returns changes of messages of a room who is in, newer than after, oldest first, and whether there are
+// more. Limit above MaxPage counts as MaxPage.
+func (s *Service) Changes(ctx context.Context, who Identity, room string, after id.ID, limit int) ([]MessageChange, bool, error) {
+	r, _, err := s.Access(ctx, who, room)
+	if err != nil {
+		return nil, false, err
+	}
+	limit = min(limit, MaxPage)
+	cs, err := ReadChanges(ctx, s.store, r.Log(who.Tenant), after, limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	return cs[:min(limit, len(cs))], len(cs) > limit, nil
+}
+
+// ChangeReader is what ReadChanges reads.
+type ChangeReader interface {
+	// Newer is that of MessageStore.
+	Newer(ctx context.Context, l Log, than id.ID, inclusive bool, limit int) ([]Message, error)
+	// MessagesByID is that of ChangeStore.
+	MessagesByID(ctx context.Context, l Log, ids []id.ID) (map[id.ID]Message, error)
+}
+
+// ReadChanges returns up to limit changes of messages of l newer than after, oldest first.
+func ReadChanges(ctx context.Context, store ChangeReader, l Log, after id.ID, limit int) ([]MessageChange, error) {
+	entries, err := store.Newer(ctx, ChangesOf(l), after, false, limit)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	cs := make([]MessageChange, 0, len(entries))
+	var ids []id.ID
+	seen := map[id.ID]bool{}
+	for _, e := range entries {
+		kind, m, ok := ParseEntry(e)
+		if !ok {
+			continue // of a later version
+		}
+		cs = append(cs, MessageChange{ID: e.ID, Kind: kind, Message: Message{ID: m}})
+		if !seen[m] {
+			seen[m] = true
+			ids = append(ids, m)
+		}
+	}
+	found, err := store.MessagesByID(ctx, l, ids)
+	if err != nil {
+		return nil, err
+	}
+	kept := cs[:0]
+	for _, c := range cs {
+		if m, ok := found[c.Message.ID]; ok {
+			c.Message = m
+			kept = append(kept, c)
+		}
+	}
+	return kept, nil
+}

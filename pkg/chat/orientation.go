@@ -1,0 +1,83 @@
+package chat
+
+import (
+	"encoding/binary"
+	"image"
+)
+
+// orientation returns how a camera held a JPEG (EXIF tag 0x0112, 1 to 8); 1, upright, when the file does not say.
+func orientation(jpeg []byte) int {
+	b := jpeg
+	if len(b) < 4 || b[0] != 0xff || b[1] != 0xd8 {
+		return 1
+	}
+	for b = b[2:]; len(b) >= 4 && b[0] == 0xff; {
+		marker, size := b[1], int(binary.BigEndian.Uint16(b[2:]))
+		if size < 2 || 2+size > len(b) || marker == 0xda {
+			return 1
+		}
+		if body := b[4 : 2+size]; marker == 0xe1 && len(body) > 6 && string(body[:6]) == "Exif\x00\x00" {
+			return exifOrientation(body[6:])
+		}
+		b = b[2+size:]
+	}
+	return 1
+}
+
+func exifOrientation(tiff []byte) int {
+	if len(tiff) < 8 {
+		return 1
+	}
+	var order binary.ByteOrder = binary.BigEndian
+	if tiff[0] == 'I' {
+		order = binary.LittleEndian
+	}
+	at := uint64(order.Uint32(tiff[4:]))
+	if at+2 > uint64(len(tiff)) {
+		return 1
+	}
+	n := int(order.Uint16(tiff[at:]))
+	for i, e := 0, tiff[at+2:]; i < n && len(e) >= 12; i, e = i+1, e[12:] {
+		if order.Uint16(e) == 0x0112 {
+			if o := int(order.Uint16(e[8:])); o >= 1 && o <= 8 {
+				return o
+			}
+			return 1
+		}
+	}
+	return 1
+}
+
+// upright turns a square picture so that what the camera saw on top is on top.
+func upright(img *image.NRGBA, orientation int) {
+	if orientation <= 1 || orientation > 8 {
+		return
+	}
+	side := img.Bounds().Dx()
+	seen := image.NewNRGBA(img.Bounds())
+	copy(seen.Pix, img.Pix)
+	for y := range side {
+		for x := range side {
+			fx, fy := x, y
+			if orientation >= 5 {
+				fx, fy = y, x
+			}
+			// Where the pixel at (x, y) comes from: mirrored or not, along each of the two axes.
+			switch orientation {
+			case 2:
+				fx = side - 1 - fx
+			case 3:
+				fx, fy = side-1-fx, side-1-fy
+			case 4:
+				fy = side - 1 - fy
+			case 6:
+				fy = side - 1 - fy
+			case 7:
+				fx, fy = side-1-fx, side-1-fy
+			case 8:
+				fx = side - 1 - fx
+			}
+			img.SetNRGBA(x, y, seen.NRGBAAt(fx, fy))
+		}
+	}
+}

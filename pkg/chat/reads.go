@@ -1,0 +1,259 @@
+package chat
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// MaxUnread is where counting of unread messages ends: it means "this many or more".
+const MaxUnread = 100
+
+// MaxRoomStates is the greatest number of rooms in one answer of RoomStates; more is counted as this.
+const MaxRoomStates = 200
+
+// RoomState is a room in the eyes of a participant.
+type RoomState struct {
+	Name   string
+	Last   *Message // the newest; nil if there is none
+	Unread int      // newer than Read, by others, not deleted; at most MaxUnread
+	Reading
+}
+
+// RoomStates returns the rooms who is in, ascending by name, after the given name, and whether there are more.
+func (s *Service) RoomStates(ctx context.Context, who Identity, login, after string, limit int) ([]RoomState, bool, error) {
+	if login != who.Login {
+		return nil, false, ErrForbidden("only '%s' may see what they have read", login)
+	}
+	limit = min(limit, MaxRoomStates)
+	refs, err := s.store.RoomsOf(ctx, who.Tenant, login, after, limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	more := len(refs) > limit
+	refs = refs[:min(limit, len(refs))]
+	rooms, logs := make([]id.ID, len(refs)), make([]Log, len(refs))
+	for i, ref := range refs {
+		rooms[i], logs[i] = ref.ID, Log{Tenant: who.Tenant, ID: ref.ID}
+	}
+	var readings map[id.ID]Reading
+	var newest map[id.ID]Message
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		readings, err = s.readings(gctx, who, rooms)
+		return err
+	})
+	g.Go(func() (err error) {
+		newest, err = s.store.Newest(gctx, logs)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return nil, false, err
+	}
+	states := make([]RoomState, len(refs))
+	var from []Position
+	for i, ref := range refs {
+		states[i] = RoomState{Name: ref.Name, Reading: readings[ref.ID]}
+		if m, ok := newest[ref.ID]; ok {
+			states[i].Last = &m
+			if m.ID.Compare(states[i].Read) > 0 {
+				from = append(from, Position{Log: logs[i], After: states[i].Read})
+			}
+		}
+	}
+	counts, err := s.store.CountNewer(ctx, from, login, MaxUnread)
+	if err != nil {
+		return nil, false, err
+	}
+	for i, ref := range refs {
+		states[i].Unread = counts[ref.ID]
+	}
+	return states, more, nil
+}
+
+// readings are those of the store, and what is on its way there from this node.
+func (s *Service) readings(ctx context.Context, who Identity, rooms []id.ID) (map[id.ID]Reading, error) {
+	// Asked first: what is not waiting any more is in the store.
+	waiting := s.reads.waiting(who, rooms)
+	kept, err := s.store.Readings(ctx, who.Tenant, who.Login, rooms)
+	if err != nil {
+		return nil, err
+	}
+	for room, read := range waiting {
+		if k := kept[room]; read.Compare(k.Read) > 0 {
+			k.Read = read
+			kept[room] = k
+		}
+	}
+	return kept, nil
+}
+
+// MarkRead moves the read position of who in a room they are in to one of its messages. An older message than what
+// they have read changes nothing.
+func (s *Service) MarkRead(ctx context.Context, who Identity, room string, m id.ID) error {
+	r, _, err := s.Access(ctx, who, room)
+	if err != nil {
+		return err
+	}
+	if _, err := s.store.Message(ctx, r.Log(who.Tenant), m); err != nil {
+		return err
+	}
+	now, err := s.readings(ctx, who, []id.ID{r.ID})
+	if err != nil || m.Compare(now[r.ID].Read) <= 0 {
+		return err
+	}
+	return s.telling(ctx, r, func(ctx context.Context) (Event, error) {
+		return ReadMoved{Place: r.place(who.Tenant), Login: who.Login, Read: m},
+			s.store.SetRead(ctx, who.Tenant, r.ID, who.Login, m)
+	})
+}
+
+// Mute mutes a room for who, or ends that. It is for their front ends: the server tells them everything as before.
+func (s *Service) Mute(ctx context.Context, who Identity, room string, muted bool) error {
+	r, _, err := s.Access(ctx, who, room)
+	if err != nil {
+		return err
+	}
+	return s.telling(ctx, r, func(ctx context.Context) (Event, error) {
+		return MuteChanged{Place: r.place(who.Tenant), Login: who.Login, Muted: muted},
+			s.store.SetMuted(ctx, who.Tenant, r.ID, who.Login, muted)
+	})
+}
+
+// telling makes a change and tells of it.
+func (s *Service) telling(ctx context.Context, r Room, change func(ctx context.Context) (Event, error)) error {
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	t := s.order.begin(r.ID, s.ids)
+	e, err := change(ctx)
+	if err != nil {
+		t.finish(ctx)
+		return err
+	}
+	t.finish(ctx, e)
+	return nil
+}
+
+// entered sets the read position of who has just joined; what was said before is not unread.
+func (s *Service) entered(ctx context.Context, t Tenant, r Room, login string, at id.ID) {
+	if err := s.store.SetRead(ctx, t, r.ID, login, at); err != nil {
+		s.log.Warn("a read position was not set", "room", r.Name, "error", err)
+	}
+}
+
+// departed forgets what is kept for who has left.
+func (s *Service) departed(ctx context.Context, t Tenant, r Room, login string) {
+	s.reads.drop(reader{Identity{t, login}, r.ID})
+	if err := s.store.ForgetReading(ctx, t, r.ID, login); err != nil {
+		s.log.Warn("a read position was not removed", "room", r.Name, "error", err)
+	}
+}
+
+// reads moves the positions of who posts, after the fact: a message does not wait for it, and of many messages
+// only the newest is written. A crash may lose some; then one's own messages are still not counted as unread.
+type reads struct {
+	store ReadStore
+	log   *slog.Logger
+	wake  chan struct{}
+
+	mu      sync.Mutex
+	pending map[reader]id.ID // until it is stored
+}
+
+type reader struct {
+	who  Identity
+	room id.ID
+}
+
+const (
+	// maxPending bounds the positions that wait; beyond it they are let go.
+	maxPending    = 100_000
+	readsParallel = 8
+	// lastReads is how long a closing service waits for the store.
+	lastReads = 2 * time.Second
+)
+
+func newReads(store ReadStore, log *slog.Logger) *reads {
+	return &reads{store: store, log: log, wake: make(chan struct{}, 1), pending: map[reader]id.ID{}}
+}
+
+func (r *reads) posted(who Identity, room, at id.ID) {
+	k := reader{who, room}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old, there := r.pending[k]; there && old.Compare(at) > 0 || !there && len(r.pending) >= maxPending {
+		return
+	}
+	r.pending[k] = at
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *reads) drop(k reader) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.pending, k)
+}
+
+func (r *reads) waiting(who Identity, rooms []id.ID) map[id.ID]id.ID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.pending) == 0 {
+		return nil
+	}
+	out := map[id.ID]id.ID{}
+	for _, room := range rooms {
+		if at, ok := r.pending[reader{who, room}]; ok {
+			out[room] = at
+		}
+	}
+	return out
+}
+
+// keep stores what is pending until ctx ends, and what is left then.
+func (r *reads) keep(ctx context.Context) {
+	for {
+		select {
+		case <-r.wake:
+			r.flush(ctx, writeTimeout)
+		case <-ctx.Done():
+			r.flush(ctx, lastReads)
+			return
+		}
+	}
+}
+
+func (r *reads) flush(ctx context.Context, within time.Duration) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	defer cancel()
+	r.mu.Lock()
+	batch := make(map[reader]id.ID, len(r.pending))
+	for k, at := range r.pending {
+		batch[k] = at
+	}
+	r.mu.Unlock()
+	var g errgroup.Group
+	g.SetLimit(readsParallel)
+	for k, at := range batch {
+		g.Go(func() error {
+			err := r.store.SetRead(ctx, k.who.Tenant, k.room, k.who.Login, at)
+			if err != nil {
+				r.log.Warn("a read position was not moved", "error", err)
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if r.pending[k] == at {
+				delete(r.pending, k)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+}

@@ -1,0 +1,142 @@
+package cassandra
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gocql/gocql"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// What happens to a message is written without looking, and commutes: edits by the time of their ids,
+// reactions a cell each, and a deletion over everything. See v003_changes.cql.
+const (
+	editMessage = `UPDATE messages USING TIMESTAMP ? SET edit = ?, edited_content = ?
+WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+	deleteMessage = `UPDATE messages USING TIMESTAMP ? SET deleted = true, content = '', edited_content = '', reactions = null
+WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+	react = `UPDATE messages USING TIMESTAMP ? SET reactions[?] = ?
+WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+	unreact = `DELETE reactions[?] FROM messages USING TIMESTAMP ?
+WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+)
+
+// messageRow is where the driver puts the columns of a message.
+type messageRow struct {
+	id            id.ID
+	author        chat.Person
+	content       string
+	system        *bool
+	replyTo, edit gocql.UUID // zero for null
+	edited        string
+	deleted       bool
+	reactions     map[string]int64
+}
+
+func (r *messageRow) dest() []any {
+	return []any{into(&r.id), &r.author.Login, &r.author.FirstName, &r.author.LastName, &r.content, &r.system,
+		&r.replyTo, &r.edit, &r.edited, &r.deleted, &r.reactions}
+}
+
+// whole is false for what a change leaves that came after its message was swept.
+func (r *messageRow) whole() bool { return r.system != nil }
+
+func (r *messageRow) message() chat.Message {
+	m := chat.Message{ID: r.id, Author: r.author, Content: r.content, System: *r.system, ReplyTo: id.ID(r.replyTo)}
+	if r.deleted {
+		m.Content, m.Deleted = "", true
+		return m
+	}
+	if edit := id.ID(r.edit); !edit.IsZero() {
+		m.Content, m.EditedAt = r.edited, chat.EditedAt(edit)
+	}
+	if len(r.reactions) > 0 {
+		all := make([]chat.ReactionBy, 0, len(r.reactions))
+		for key, at := range r.reactions {
+			emoji, login, _ := strings.Cut(key, " ")
+			all = append(all, chat.ReactionBy{Emoji: emoji, Login: login, At: at})
+		}
+		m.Reactions = chat.GroupReactions(all)
+	}
+	return m
+}
+
+// ChangeMessage implements chat.ChangeStore. What decide sees may change before the change is written.
+func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide func(chat.Message) (chat.Change, error)) (chat.Message, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	defer end()
+	now, err := s.known(ctx, l, u)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	c, err := decide(now)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	if c.Kind == "" {
+		return now, nil
+	}
+	// A logged batch would keep both together, but long texts are too much for one.
+	if err := s.append(ctx, chat.ChangesOf(l), c.Entry(u)); err != nil {
+		return chat.Message{}, err
+	}
+	w := s.change(l, u, c)
+	if err := s.db.exec(ctx, w.statement, w.args...); err != nil {
+		return chat.Message{}, err
+	}
+	return s.known(ctx, l, u)
+}
+
+func (s *Store) known(ctx context.Context, l chat.Log, u id.ID) (chat.Message, error) {
+	m, found, err := s.message(ctx, l, u)
+	if err == nil && !found {
+		err = chat.ErrNotFound(chat.MessageEntity, u.String())
+	}
+	return m, err
+}
+
+// change spells a change of a message.
+func (s *Store) change(l chat.Log, u id.ID, c chat.Change) write {
+	row := []any{string(l.Tenant), uuid(l.ID), int64(s.bucket(l, u)), uuid(u)}
+	at := micros(c.ID.Time())
+	key := c.Emoji + " " + c.By.Login
+	switch {
+	case c.Kind == chat.Delete:
+		return write{deleteMessage, append([]any{s.forGood()}, row...)}
+	case c.Kind == chat.Edit:
+		return write{editMessage, append([]any{at, uuid(c.ID), c.Content}, row...)}
+	case c.On:
+		return write{react, append([]any{at, key, at}, row...)}
+	default:
+		return write{unreact, append([]any{key, at}, row...)}
+	}
+}
+
+// MessagesByID implements chat.ChangeStore.
+func (s *Store) MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	ms, there := make([]chat.Message, len(ids)), make([]bool, len(ids))
+	err = forEach(ctx, len(ids), func(ctx context.Context, i int) (err error) {
+		ms[i], there[i], err = s.message(ctx, l, ids[i])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[id.ID]chat.Message, len(ids))
+	for i, m := range ms {
+		if there[i] {
+			out[m.ID] = m
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,76 @@
+package cassandra
+
+import (
+	"context"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// countMessages reads what counting needs: not the texts.
+const countMessages = `SELECT message_id, author_login, system, deleted
+FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id > ? ORDER BY message_id ASC LIMIT ?`
+
+// countPage is how many messages are read at a time to be counted.
+const countPage = 200
+
+// Newest implements chat.DigestStore.
+func (s *Store) Newest(ctx context.Context, logs []chat.Log) (map[id.ID]chat.Message, error) {
+	pages := make([][]chat.Message, len(logs))
+	err := forEach(ctx, len(logs), func(ctx context.Context, i int) (err error) {
+		pages[i], err = s.Older(ctx, logs[i], id.Max, 1)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[id.ID]chat.Message, len(logs))
+	for i, p := range pages {
+		if len(p) > 0 {
+			out[logs[i].ID] = p[0]
+		}
+	}
+	return out, nil
+}
+
+// CountNewer implements chat.DigestStore.
+func (s *Store) CountNewer(ctx context.Context, from []chat.Position, but string, bound int) (map[id.ID]int, error) {
+	counts := make([]int, len(from))
+	err := forEach(ctx, len(from), func(ctx context.Context, i int) (err error) {
+		counts[i], err = s.count(ctx, from[i], but, bound)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[id.ID]int, len(from))
+	for i, p := range from {
+		out[p.Log.ID] = counts[i]
+	}
+	return out, nil
+}
+
+func (s *Store) count(ctx context.Context, p chat.Position, but string, bound int) (n int, err error) {
+	at := p.After
+	if at.IsZero() {
+		at = id.Min
+	}
+	for read := 0; read < chat.MaxCounted; {
+		ms, err := s.newer(ctx, p.Log, at, countMessages, countPage)
+		if err != nil {
+			return 0, err
+		}
+		for _, m := range ms {
+			if !m.System && !m.Deleted && m.Author.Login != but {
+				if n++; n == bound {
+					return n, nil
+				}
+			}
+			at = m.ID
+		}
+		if read += len(ms); len(ms) < countPage {
+			break
+		}
+	}
+	return n, nil
+}

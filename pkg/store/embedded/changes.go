@@ -1,0 +1,199 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// fate is what happened to a message: a row beside the message's own, so that appending a message once
+// more, as a repeated import does, undoes nothing.
+type fate struct {
+	edit      id.ID  // the newest; zero: never
+	content   string // if edited
+	deleted   bool
+	reactions []chat.ReactionBy
+}
+
+func encodeFate(f fate) []byte {
+	r := newRecord().someID(1, f.edit).text(2, f.content).flag(3, f.deleted)
+	for _, x := range f.reactions {
+		// An emoji has no space in it.
+		r = r.bytes(4, append(binary.BigEndian.AppendUint64(nil, uint64(x.At)), x.Emoji+" "+x.Login...))
+	}
+	return r
+}
+
+func decodeFate(b []byte) (f fate, err error) {
+	err = decode(b, func(x *field) {
+		switch x.number {
+		case 1:
+			f.edit = x.id()
+		case 2:
+			f.content = x.text()
+		case 3:
+			f.deleted = x.flag()
+		case 4:
+			v := x.text()
+			if len(v) < 8 {
+				x.bad = true
+				return
+			}
+			emoji, login, ok := strings.Cut(v[8:], " ")
+			x.bad = x.bad || !ok
+			f.reactions = append(f.reactions, chat.ReactionBy{Emoji: emoji, Login: login,
+				At: int64(binary.BigEndian.Uint64([]byte(v[:8])))})
+		}
+	})
+	return f, err
+}
+
+// befall shows m as it is after all that happened.
+func (f fate) befall(m *chat.Message) {
+	if f.deleted {
+		m.Content, m.Deleted = "", true
+		return
+	}
+	if !f.edit.IsZero() {
+		m.Content, m.EditedAt = f.content, chat.EditedAt(f.edit)
+	}
+	m.Reactions = chat.GroupReactions(slices.Clone(f.reactions))
+}
+
+// befallAll does so for the messages of a page, which are in either order.
+func (s *Store) befallAll(ctx context.Context, l chat.Log, ms []chat.Message) error {
+	if len(ms) == 0 {
+		return nil
+	}
+	prefix := fatesOf(l)
+	first, last := prefix.lastID(ms[0].ID), prefix.lastID(ms[len(ms)-1].ID)
+	if bytes.Compare(first, last) > 0 {
+		first, last = last, first
+	}
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: first, UpperBound: last.after()})
+	if err != nil {
+		return s.unavailable("read", err)
+	}
+	defer it.Close()
+	var at map[id.ID]int
+	for ok := it.First(); ok; ok = it.Next() {
+		if at == nil { // most pages have none
+			at = make(map[id.ID]int, len(ms))
+			for i := range ms {
+				at[ms[i].ID] = i
+			}
+		}
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return s.unavailable("read", err)
+		}
+		c := columns{rest: it.Key()[len(prefix):]}
+		i, there := at[id.Key(c.id()).ID()]
+		if !there {
+			continue
+		}
+		f, err := decodeFate(v)
+		if err != nil {
+			return s.corrupt(err)
+		}
+		f.befall(&ms[i])
+	}
+	if err := it.Error(); err != nil {
+		return s.unavailable("read", err)
+	}
+	return nil
+}
+
+// ChangeMessage implements chat.ChangeStore. Nothing else changes the message while decide runs.
+func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide func(chat.Message) (chat.Change, error)) (chat.Message, error) {
+	var now chat.Message
+	k := fatesOf(l).lastID(u)
+	err := s.change(ctx, &s.fates, k, func(b *pebble.Batch) error {
+		row, found, err := s.find(messagesOf(l).lastID(u))
+		if err != nil {
+			return err
+		}
+		if !found {
+			return chat.ErrNotFound(chat.MessageEntity, u.String())
+		}
+		written, err := decodeMessage(u, row)
+		if err != nil {
+			return s.corrupt(err)
+		}
+		var f fate
+		if v, found, err := s.find(k); err != nil {
+			return err
+		} else if found {
+			if f, err = decodeFate(v); err != nil {
+				return s.corrupt(err)
+			}
+		}
+		now = written
+		f.befall(&now)
+		c, err := decide(now)
+		if err != nil || c.Kind == "" {
+			return err
+		}
+		f.take(c)
+		set(b, k, encodeFate(f))
+		if f.deleted {
+			written.Content = ""
+			addMessage(b, l, written)
+		}
+		addMessage(b, chat.ChangesOf(l), c.Entry(u))
+		now = written
+		f.befall(&now)
+		return nil
+	})
+	if err != nil {
+		return chat.Message{}, err
+	}
+	return now, nil
+}
+
+// take adds a change to what happened. Nothing happens to a deleted message any more.
+func (f *fate) take(c chat.Change) {
+	if f.deleted {
+		return
+	}
+	switch c.Kind {
+	case chat.Delete:
+		*f = fate{deleted: true}
+	case chat.Edit:
+		if f.edit.IsZero() || c.ID.Compare(f.edit) > 0 {
+			f.content, f.edit = c.Content, c.ID
+		}
+	case chat.React:
+		same := func(r chat.ReactionBy) bool { return r.Emoji == c.Emoji && r.Login == c.By.Login }
+		f.reactions = slices.DeleteFunc(f.reactions, same)
+		if c.On {
+			f.reactions = append(f.reactions, chat.ReactionBy{Emoji: c.Emoji, Login: c.By.Login, At: c.ID.Time().UnixMicro()})
+		}
+	}
+}
+
+// MessagesByID implements chat.ChangeStore.
+func (s *Store) MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	out := make(map[id.ID]chat.Message, len(ids))
+	for _, u := range ids {
+		m, err := s.message(l, u)
+		switch {
+		case err == nil:
+			out[u] = m
+		case !chat.IsKind(err, chat.NotFound):
+			return nil, err
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,139 @@
+package embedded
+
+import (
+	"context"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+func encodeReading(r chat.Reading) []byte {
+	return newRecord().someID(1, r.Read).flag(2, r.Muted)
+}
+
+func decodeReading(b []byte) (r chat.Reading, err error) {
+	err = decode(b, func(f *field) {
+		switch f.number {
+		case 1:
+			r.Read = f.id()
+		case 2:
+			r.Muted = f.flag()
+		}
+	})
+	return r, err
+}
+
+func (s *Store) reading(k key) (chat.Reading, error) {
+	v, found, err := s.find(k)
+	if err != nil || !found {
+		return chat.Reading{}, err
+	}
+	r, err := decodeReading(v)
+	return r, s.corrupt(err)
+}
+
+func (s *Store) changeReading(ctx context.Context, t chat.Tenant, room id.ID, login string, change func(*chat.Reading)) error {
+	k := readingsOf(t, login).lastID(room)
+	return s.change(ctx, &s.reads, k, func(b *pebble.Batch) error {
+		before, err := s.reading(k)
+		if err != nil {
+			return err
+		}
+		after := before
+		if change(&after); after != before {
+			set(b, k, encodeReading(after))
+		}
+		return nil
+	})
+}
+
+// SetRead implements chat.ReadStore.
+func (s *Store) SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error {
+	return s.changeReading(ctx, t, room, login, func(r *chat.Reading) {
+		if r.Read.IsZero() || to.Compare(r.Read) > 0 {
+			r.Read = to
+		}
+	})
+}
+
+// SetMuted implements chat.ReadStore.
+func (s *Store) SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login string, muted bool) error {
+	return s.changeReading(ctx, t, room, login, func(r *chat.Reading) { r.Muted = muted })
+}
+
+// Readings implements chat.ReadStore.
+func (s *Store) Readings(ctx context.Context, t chat.Tenant, login string, rooms []id.ID) (map[id.ID]chat.Reading, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	out := make(map[id.ID]chat.Reading, len(rooms))
+	for _, room := range rooms {
+		r, err := s.reading(readingsOf(t, login).lastID(room))
+		if err != nil {
+			return nil, err
+		}
+		if r != (chat.Reading{}) {
+			out[room] = r
+		}
+	}
+	return out, nil
+}
+
+// ForgetReading implements chat.ReadStore.
+func (s *Store) ForgetReading(ctx context.Context, t chat.Tenant, room id.ID, login string) error {
+	k := readingsOf(t, login).lastID(room)
+	return s.change(ctx, &s.reads, k, func(b *pebble.Batch) error {
+		remove(b, k)
+		return nil
+	})
+}
+
+// Newest implements chat.DigestStore.
+func (s *Store) Newest(ctx context.Context, logs []chat.Log) (map[id.ID]chat.Message, error) {
+	out := make(map[id.ID]chat.Message, len(logs))
+	for _, l := range logs {
+		ms, err := s.Older(ctx, l, id.Max, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(ms) > 0 {
+			out[l.ID] = ms[0]
+		}
+	}
+	return out, nil
+}
+
+// countPage is how many messages are read at a time to be counted.
+const countPage = 200
+
+// CountNewer implements chat.DigestStore.
+func (s *Store) CountNewer(ctx context.Context, from []chat.Position, but string, bound int) (map[id.ID]int, error) {
+	out := make(map[id.ID]int, len(from))
+	for _, p := range from {
+		n := 0
+		at := p.After
+		if at.IsZero() {
+			at = id.Min
+		}
+		for read := 0; n < bound && read < chat.MaxCounted; {
+			ms, err := s.Newer(ctx, p.Log, at, false, countPage)
+			if err != nil {
+				return nil, err
+			}
+			for _, m := range ms {
+				if n < bound && !m.System && !m.Deleted && m.Author.Login != but {
+					n++
+				}
+				at = m.ID
+			}
+			if read += len(ms); len(ms) < countPage {
+				break
+			}
+		}
+		out[p.Log.ID] = n
+	}
+	return out, nil
+}
