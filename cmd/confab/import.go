@@ -11,7 +11,8 @@ import (
 )
 
 type importCmd struct {
-	IRC importIRCCmd `cmd:"" name:"irc" help:"Import IRC logs into a room, with their own dates. Doing it again adds nothing."`
+	File importFileCmd `cmd:"" default:"withargs" help:"Import what confab export has written. What is there already stays as it is; after an interruption, run it again."`
+	IRC  importIRCCmd  `cmd:"" name:"irc" help:"Import IRC logs into a room, with their own dates. Doing it again adds nothing."`
 }
 
 type importIRCCmd struct {

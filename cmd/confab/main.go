@@ -21,7 +21,8 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the chat server."`
 	Schema  schemaCmd  `cmd:"" help:"Apply, check or print the Cassandra schema."`
 	Conf    configCmd  `cmd:"" name:"config" help:"Check or print the settings that serve would use."`
-	Import  importCmd  `cmd:"" help:"Import chat logs."`
+	Import  importCmd  `cmd:"" help:"Import an export, or chat logs of other programs."`
+	Export  exportCmd  `cmd:"" help:"Write all data to a file, to move it to another store. The file holds password hashes."`
 	Bench   benchCmd   `cmd:"" help:"Measure a running server."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

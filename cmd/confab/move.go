@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/confab-chat/confab/pkg/move"
+	"github.com/confab-chat/confab/pkg/progress"
+)
+
+type exportCmd struct {
+	storeSettings
+	logSettings
+	Room string `help:"Export this room alone, with the accounts of who is in it." placeholder:"NAME"`
+	File string `arg:"" help:"File to write, for its owner alone; - for standard output." placeholder:"FILE"`
+}
+
+// Help is shown by confab export --help.
+func (c *exportCmd) Help() string {
+	return "Writes accounts with their password hashes, roles, hashes of API tokens, rooms, participants and messages, " +
+		"one JSON object a line: keep the file as you would keep the data itself. Sessions are left out: people log in again. " +
+		"Of an embedded store, stop the server first. A file appears under its name when it is complete."
+}
+
+// Run writes the file.
+func (c *exportCmd) Run(ctx context.Context) error {
+	if err := c.storeSettings.check(); err != nil {
+		return err
+	}
+	if err := c.exists(); err != nil {
+		return err
+	}
+	st, err := c.open(ctx, false, c.logger())
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	bar := progress.New(os.Stderr, "exporting")
+	var counts move.Counts
+	err = writeTo(c.File, func(w io.Writer) (err error) {
+		counts, err = move.Export(ctx, w, st, move.ExportOptions{Room: c.Room, Progress: func(n move.Counts) {
+			bar.Set(n.Messages, 0, fmt.Sprintf("messages of %d rooms, %d users", n.Rooms, n.Users))
+		}})
+		return err
+	})
+	if err != nil {
+		bar.End("not finished")
+		return err
+	}
+	bar.End(fmt.Sprintf("%d users, %d rooms, %d messages", counts.Users, counts.Rooms, counts.Messages))
+	return nil
+}
+
+// exists refuses an embedded store that is not there: opening it would make an empty one.
+func (s storeSettings) exists() error {
+	dir, embedded := strings.CutPrefix(s.Store, "embedded:")
+	if !embedded {
+		return nil
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return badSetting("--store %q: there is no such data folder", s.Store)
+	}
+	return nil
+}
+
+// writeTo has a file written whole or not at all; only its owner can read it. The name - is standard output.
+func writeTo(name string, write func(io.Writer) error) (err error) {
+	if name == "-" {
+		return write(os.Stdout)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*") // of mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		f.Close()
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+type importFileCmd struct {
+	storeSettings
+	logSettings
+	File string `arg:"" help:"File that confab export has written; - for standard input." placeholder:"FILE"`
+}
+
+// Run imports the file. An embedded store may not be in use by a running server at the same time.
+func (c *importFileCmd) Run(ctx context.Context) error {
+	if err := c.storeSettings.check(); err != nil {
+		return err
+	}
+	in, size := io.Reader(os.Stdin), int64(0)
+	if c.File != "-" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			size = info.Size()
+		}
+		in = f
+	}
+	st, err := c.open(ctx, true, c.logger())
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	bar := progress.New(os.Stderr, "importing")
+	report, err := move.Import(ctx, st, in, move.ImportOptions{Progress: func(bytes int64, n move.Counts) {
+		bar.Set(bytes, size, fmt.Sprintf("%d messages", n.Messages))
+	}})
+	if err != nil {
+		bar.End("not finished")
+	} else {
+		bar.End("")
+	}
+	fmt.Print(report.String())
+	return err
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What one server kept, another one that imported it shows.
+func TestExportAndImport(t *testing.T) {
+	data, other := t.TempDir(), t.TempDir()
+	file := filepath.Join(t.TempDir(), "all.ndjson")
+	logFile := filepath.Join(t.TempDir(), "2006-08-23.txt")
+	require.NoError(t, os.WriteFile(logFile, []byte("[04:42] <ann> hello\n[04:43] <bob> hi ann\n"), 0o600))
+	run := func(want int, args ...string) (string, string) {
+		t.Helper()
+		status, out, errs := outcome(t, command(t, args...))
+		require.Equal(t, want, status, "%s%s", out, errs)
+		return out, errs
+	}
+	run(0, "import", "irc", "--store", "embedded:"+data, "--room", "lounge", logFile)
+	run(0, "export", "--store", "embedded:"+data, file)
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode())
+	out, _ := run(0, "import", "--store", "embedded:"+other, file)
+	require.Regexp(t, `messages +2 added +0 there already`, out)
+	out, _ = run(0, "import", "--store", "embedded:"+other, file)
+	require.Regexp(t, `messages +0 added +2 there already`, out)
+
+	first, _ := run(0, "export", "--store", "embedded:"+data, "-")
+	second, _ := run(0, "export", "--store", "embedded:"+other, "--room", "lounge", "-")
+	require.Contains(t, first, `"content":"hi ann"`)
+	last := func(s string) string { ls := strings.Split(strings.TrimSpace(s), "\n"); return ls[len(ls)-1] }
+	require.Equal(t, last(first), last(second), "all there is is this room")
+
+	// Standard input, cut off.
+	c := command(t, "import", "--store", "embedded:"+t.TempDir(), "-")
+	c.Stdin = strings.NewReader(first[:len(first)/2])
+	status, _, errs := outcome(t, c)
+	require.Equal(t, 1, status)
+	require.Contains(t, errs, "line")
+
+	// Failures leave no file behind, and make no store.
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	_, errs = run(2, "export", "--store", "embedded:"+nowhere, file+"2")
+	require.Contains(t, errs, "no such data folder")
+	require.NoDirExists(t, nowhere)
+	run(1, "export", "--store", "embedded:"+data, "--room", "unknown", file+"2")
+	left, err := os.ReadDir(filepath.Dir(file))
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+}

@@ -1,0 +1,240 @@
+package move
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Source is what Export reads; see pkg/chat and pkg/auth for the guarantees.
+type Source interface {
+	chat.Inventory
+	auth.Inventory
+	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
+	UsersByLogin(ctx context.Context, t chat.Tenant, logins []string) (map[string]chat.User, error)
+	Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error)
+	Participants(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) ([]chat.Person, error)
+	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
+	Readings(ctx context.Context, t chat.Tenant, login string, rooms []id.ID) (map[id.ID]chat.Reading, error)
+	Avatar(ctx context.Context, t chat.Tenant, login string) (chat.Avatar, error)
+}
+
+// ExportOptions say what to export.
+type ExportOptions struct {
+	// Room is the name of the only room to export, of the tenant given or else the default one, with the
+	// accounts of its creator and participants; empty for everything there is.
+	Room   string
+	Tenant chat.Tenant
+	// Now is the time that the header names; nil: time.Now.
+	Now func() time.Time
+	// Progress is told what has been written so far, now and then, by one goroutine. May be nil.
+	Progress func(Counts)
+}
+
+// pageRows is how many rows are read at a time. Messages have 64 KiB at most, so a page
+// has 32 MiB at the very worst.
+const pageRows = 500
+
+// Export writes all that a store keeps, or one room of it. Memory does not grow with it. What is changed
+// meanwhile may be in the file or not; a room that is deleted meanwhile may be there in part. A file without
+// its last line is not complete: Import notices.
+func Export(ctx context.Context, w io.Writer, from Source, o ExportOptions) (Counts, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Tenant == "" {
+		o.Tenant = chat.DefaultTenant
+	}
+	if o.Progress == nil {
+		o.Progress = func(Counts) {}
+	}
+	x := &exporter{from: from, o: o, w: bufio.NewWriterSize(w, 1<<20), tally: newTally()}
+	if err := x.write(line{Header: &header{Version: Version, ExportedAt: o.Now().UTC().Truncate(time.Second), Room: o.Room}}); err != nil {
+		return x.tally.Counts, err
+	}
+	what := x.everything
+	if o.Room != "" {
+		what = x.oneRoom
+	}
+	if err := what(ctx); err != nil {
+		return x.tally.Counts, err
+	}
+	if err := x.write(line{End: x.tally.end()}); err != nil {
+		return x.tally.Counts, err
+	}
+	return x.tally.Counts, x.w.Flush()
+}
+
+type exporter struct {
+	from  Source
+	o     ExportOptions
+	w     *bufio.Writer
+	tally *tally
+}
+
+func (x *exporter) write(l line) error {
+	b, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	x.tally.add(l, b)
+	if _, err := x.w.Write(b); err != nil {
+		return err
+	}
+	return x.w.WriteByte('\n')
+}
+
+func (x *exporter) everything(ctx context.Context) error {
+	err := x.from.EachUser(ctx, func(t chat.Tenant, u chat.User) error {
+		if x.tally.Users%pageRows == 0 {
+			x.o.Progress(x.tally.Counts)
+		}
+		return x.user(ctx, t, u)
+	})
+	if err != nil {
+		return err
+	}
+	err = x.from.EachRole(ctx, func(t chat.Tenant, login, name string) error {
+		return x.write(line{Role: &role{Tenant: t, Login: login, Role: name}})
+	})
+	if err != nil {
+		return err
+	}
+	err = x.from.EachToken(ctx, func(a auth.APIToken) error { return x.write(line{Token: tokenOf(a)}) })
+	if err != nil {
+		return err
+	}
+	return x.from.EachRoom(ctx, func(t chat.Tenant, r chat.Room) error { return x.room(ctx, t, r) })
+}
+
+// oneRoom writes a room after the accounts it needs.
+func (x *exporter) oneRoom(ctx context.Context) error {
+	t := x.o.Tenant
+	r, err := x.from.Room(ctx, t, x.o.Room)
+	if err != nil {
+		return err
+	}
+	creatorIn := false
+	err = x.eachParticipant(ctx, t, r, func(ps []chat.Person) error {
+		logins := make([]string, len(ps))
+		for i, p := range ps {
+			logins[i] = p.Login
+			creatorIn = creatorIn || p.Login == r.Creator.Login
+		}
+		return x.users(ctx, t, logins)
+	})
+	if err != nil {
+		return err
+	}
+	if !creatorIn {
+		if err := x.users(ctx, t, []string{r.Creator.Login}); err != nil {
+			return err
+		}
+	}
+	return x.room(ctx, t, r)
+}
+
+// users writes those of logins that have an account, in the order of logins.
+func (x *exporter) users(ctx context.Context, t chat.Tenant, logins []string) error {
+	found, err := x.from.UsersByLogin(ctx, t, logins)
+	if err != nil {
+		return err
+	}
+	for _, login := range logins {
+		if u, ok := found[login]; ok {
+			if err := x.user(ctx, t, u); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (x *exporter) user(ctx context.Context, t chat.Tenant, u chat.User) error {
+	l := userOf(t, u)
+	if !u.Deleted {
+		a, err := x.from.Avatar(ctx, t, u.Login)
+		switch {
+		case err == nil:
+			l.Avatar = &avatar{Type: a.Type, Data: a.Data}
+		case !chat.IsKind(err, chat.NotFound):
+			return err
+		}
+	}
+	return x.write(line{User: l})
+}
+
+func (x *exporter) room(ctx context.Context, t chat.Tenant, r chat.Room) error {
+	_, err := x.from.Participant(ctx, t, r.ID, r.Creator.Login)
+	left := chat.IsKind(err, chat.NotFound)
+	if err != nil && !left {
+		return err
+	}
+	if err := x.write(line{Room: roomOf(t, r, left)}); err != nil {
+		return err
+	}
+	err = x.eachParticipant(ctx, t, r, func(ps []chat.Person) error {
+		readings := make([]chat.Reading, len(ps))
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(atOnce)
+		for i, p := range ps {
+			g.Go(func() error {
+				found, err := x.from.Readings(gctx, t, p.Login, []id.ID{r.ID})
+				readings[i] = found[r.ID]
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+		for i, p := range ps {
+			if err := x.write(line{Member: memberOf(p, readings[i])}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for at, inclusive := id.Min, true; ; inclusive = false {
+		ms, err := x.from.Newer(ctx, r.Log(t), at, inclusive, pageRows)
+		if err != nil {
+			return err
+		}
+		for _, m := range ms {
+			if err := x.write(line{Message: messageOf(m)}); err != nil {
+				return err
+			}
+		}
+		x.o.Progress(x.tally.Counts)
+		if len(ms) < pageRows {
+			return nil
+		}
+		at = ms[len(ms)-1].ID
+	}
+}
+
+func (x *exporter) eachParticipant(ctx context.Context, t chat.Tenant, r chat.Room, visit func([]chat.Person) error) error {
+	for after := ""; ; {
+		ps, err := x.from.Participants(ctx, t, r.ID, after, pageRows)
+		if err != nil {
+			return err
+		}
+		if err := visit(ps); err != nil {
+			return err
+		}
+		if len(ps) < pageRows {
+			return nil
+		}
+		after = ps[len(ps)-1].Login
+	}
+}

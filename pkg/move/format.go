@@ -1,0 +1,205 @@
+package move
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Version is that of the files that Export writes; Import reads it and all before it.
+const Version = 1
+
+// line is one line of a file. Exactly one member is set.
+type line struct {
+	Header  *header  `json:"confab,omitzero"`
+	User    *user    `json:"user,omitzero"`
+	Role    *role    `json:"role,omitzero"`
+	Token   *token   `json:"token,omitzero"`
+	Room    *room    `json:"room,omitzero"`
+	Member  *member  `json:"member,omitzero"`
+	Message *message `json:"message,omitzero"`
+	End     *end     `json:"end,omitzero"`
+}
+
+type header struct {
+	Version    int       `json:"version"`
+	ExportedAt time.Time `json:"exportedAt"`
+	Room       string    `json:"room,omitzero"` // set if the file is of this room alone
+}
+
+// end says what has come before it.
+type end struct {
+	Counts
+	Digest string `json:"digest"`
+}
+
+type person struct {
+	Login     string `json:"login"`
+	FirstName string `json:"firstname"`
+	LastName  string `json:"lastname"`
+}
+
+type user struct {
+	Tenant chat.Tenant `json:"tenant"`
+	person
+	Email        *string   `json:"email,omitzero"`
+	Bio          *string   `json:"bio,omitzero"`
+	CreatedAt    time.Time `json:"createdAt,omitzero"`
+	PasswordHash string    `json:"passwordHash,omitzero"`
+	Deleted      bool      `json:"deleted,omitzero"`
+	Avatar       *avatar   `json:"avatar,omitzero"`
+}
+
+type avatar struct {
+	Type string `json:"type"`
+	Data []byte `json:"data"` // Base64
+}
+
+type role struct {
+	Tenant chat.Tenant `json:"tenant"`
+	Login  string      `json:"login"`
+	Role   string      `json:"role"`
+}
+
+type token struct {
+	Tenant    chat.Tenant `json:"tenant"`
+	Login     string      `json:"login"`
+	Hash      string      `json:"hash"`
+	ExpiresAt time.Time   `json:"expiresAt,omitzero"`
+}
+
+type room struct {
+	Tenant    chat.Tenant `json:"tenant"`
+	ID        id.ID       `json:"id"`
+	Name      string      `json:"name"`
+	Creator   person      `json:"creator"`
+	Banner    *string     `json:"banner,omitzero"`
+	CreatedAt time.Time   `json:"createdAt"`
+	// CreatorLeft says that the creator is no participant any more: a new room's creator is one.
+	CreatorLeft bool `json:"creatorLeft,omitzero"`
+}
+
+// member is a participant, and what they keep about the room.
+type member struct {
+	person
+	Read  id.ID `json:"read,omitzero"`
+	Muted bool  `json:"muted,omitzero"`
+}
+
+type message struct {
+	ID        id.ID      `json:"id"`
+	Author    person     `json:"author"`
+	Content   string     `json:"content"`
+	System    bool       `json:"system,omitzero"`
+	EditedAt  time.Time  `json:"editedAt,omitzero"`
+	Deleted   bool       `json:"deleted,omitzero"`
+	ReplyTo   id.ID      `json:"replyTo,omitzero"`
+	Reactions []reaction `json:"reactions,omitzero"`
+}
+
+type reaction struct {
+	Emoji  string   `json:"emoji"`
+	Logins []string `json:"logins"`
+}
+
+func personOf(p chat.Person) person { return person(p) }
+func (p person) chat() chat.Person  { return chat.Person(p) }
+
+func memberOf(p chat.Person, r chat.Reading) *member {
+	return &member{person: personOf(p), Read: r.Read, Muted: r.Muted}
+}
+
+func (m *member) reading() chat.Reading { return chat.Reading{Read: m.Read, Muted: m.Muted} }
+
+func userOf(t chat.Tenant, u chat.User) *user {
+	return &user{Tenant: t, person: personOf(u.Person), Email: u.Email, Bio: u.Bio, CreatedAt: u.CreatedAt,
+		PasswordHash: u.PasswordHash, Deleted: u.Deleted}
+}
+
+func (u *user) chat() chat.User {
+	return chat.User{Person: u.person.chat(), Email: u.Email, Bio: u.Bio, CreatedAt: u.CreatedAt.UTC(),
+		PasswordHash: u.PasswordHash, Deleted: u.Deleted}
+}
+
+func tokenOf(a auth.APIToken) *token {
+	return &token{Tenant: a.Tenant, Login: a.Login, Hash: hex.EncodeToString(a.Hash[:]), ExpiresAt: a.ExpiresAt}
+}
+
+func (k *token) auth() (auth.APIToken, error) {
+	a := auth.APIToken{Tenant: k.Tenant, Login: k.Login, ExpiresAt: k.ExpiresAt.UTC()}
+	hash, err := hex.DecodeString(k.Hash)
+	if err != nil || copy(a.Hash[:], hash) != len(a.Hash) || len(hash) != len(a.Hash) {
+		return a, errors.New("the hash of a token has to be 64 hexadecimal digits")
+	}
+	return a, nil
+}
+
+func roomOf(t chat.Tenant, r chat.Room, creatorLeft bool) *room {
+	return &room{Tenant: t, ID: r.ID, Name: r.Name, Creator: personOf(r.Creator), Banner: r.Banner, CreatedAt: r.CreatedAt,
+		CreatorLeft: creatorLeft}
+}
+
+func (r *room) chat() chat.Room {
+	return chat.Room{ID: r.ID, Name: r.Name, Creator: r.Creator.chat(), Banner: r.Banner, CreatedAt: r.CreatedAt.UTC()}
+}
+
+func messageOf(m chat.Message) *message {
+	l := &message{ID: m.ID, Author: personOf(m.Author), Content: m.Content, System: m.System,
+		EditedAt: m.EditedAt, Deleted: m.Deleted, ReplyTo: m.ReplyTo}
+	for _, r := range m.Reactions {
+		l.Reactions = append(l.Reactions, reaction(r))
+	}
+	return l
+}
+
+func (m *message) chat() chat.Message {
+	c := chat.Message{ID: m.ID, Author: m.Author.chat(), Content: m.Content, System: m.System,
+		EditedAt: m.EditedAt.UTC(), Deleted: m.Deleted, ReplyTo: m.ReplyTo}
+	for _, r := range m.Reactions {
+		c.Reactions = append(c.Reactions, chat.Reaction(r))
+	}
+	return c
+}
+
+// decode reads one line, without its line break.
+func decode(b []byte) (line, error) {
+	var l line
+	if err := json.Unmarshal(b, &l, json.RejectUnknownMembers(true)); err != nil {
+		return l, fmt.Errorf("the line cannot be read: %w", err)
+	}
+	if l.kind() == "" {
+		return l, errors.New("a line has to hold one thing")
+	}
+	if l.Room != nil && l.Room.ID.IsZero() || l.Message != nil && l.Message.ID.IsZero() {
+		return l, errors.New("the id is missing")
+	}
+	return l, nil
+}
+
+// kind names the one thing that a line holds; empty if it holds none or several.
+func (l line) kind() string {
+	kind, n := "", 0
+	for _, k := range [...]struct {
+		name  string
+		there bool
+	}{{"header", l.Header != nil}, {"user", l.User != nil}, {"role", l.Role != nil}, {"token", l.Token != nil},
+		{"room", l.Room != nil}, {"member", l.Member != nil}, {"message", l.Message != nil}, {"end", l.End != nil}} {
+		if k.there {
+			kind, n = k.name, n+1
+		}
+	}
+	if n != 1 {
+		return ""
+	}
+	return kind
+}
+
+// within says that a line belongs to the room before it.
+func (l line) within() bool { return l.Member != nil || l.Message != nil }

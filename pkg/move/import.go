@@ -1,0 +1,182 @@
+package move
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Sink is what Import writes to; see pkg/chat and pkg/auth for the guarantees.
+type Sink interface {
+	Accounts
+	Rooms
+}
+
+// Accounts is the part of Sink that keeps users and what they have.
+type Accounts interface {
+	User(ctx context.Context, t chat.Tenant, login string) (chat.User, error)
+	CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error
+	DeleteUser(ctx context.Context, t chat.Tenant, login string) error
+	Roles(ctx context.Context, t chat.Tenant, login string) ([]string, error)
+	GrantRole(ctx context.Context, t chat.Tenant, login, role string) error
+	Token(ctx context.Context, h auth.Hash) (auth.APIToken, error)
+	PutToken(ctx context.Context, a auth.APIToken) error
+	Avatar(ctx context.Context, t chat.Tenant, login string) (chat.Avatar, error)
+	SetAvatar(ctx context.Context, t chat.Tenant, login string, a chat.Avatar) error
+}
+
+// Rooms is the part of Sink that keeps rooms and what is in them.
+type Rooms interface {
+	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
+	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
+	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error)
+	Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error)
+	SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error
+	SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login string, muted bool) error
+	AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error
+	ChangeMessage(ctx context.Context, l chat.Log, m id.ID, decide func(chat.Message) (chat.Change, error)) (chat.Message, error)
+	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
+	Sweeps(ctx context.Context, limit int) ([]chat.Sweep, error)
+}
+
+// ImportOptions are what Import can be told.
+type ImportOptions struct {
+	// Progress is told how many bytes and lines are read, now and then, by one goroutine. May be nil.
+	Progress func(bytes int64, read Counts)
+}
+
+const (
+	// atOnce is how many writes of single rows run together: a store shares the cost of syncing among them.
+	atOnce = 32
+	// batchMessages and batchBytes bound what is written in one go, batches how many of these run together.
+	batchMessages = 500
+	batchBytes    = 1 << 20
+	batches       = 4
+)
+
+// Import brings what a file holds into a store, under the same ids. What is there already stays as it is:
+// to import a file again adds nothing, and completes what an error or a crash has interrupted. (Who has left a room
+// since is joined again: a store does not tell that from somebody who has not joined yet.) Nobody who is
+// connected hears of it. Memory does not grow with the file.
+//
+// It ends with an error at a line that it does not understand, at a room whose name
+// belongs to another room, with ErrIncomplete if the file is cut off, and with an error if the file does
+// not hold what its last line says. The report counts what was done until then.
+func Import(ctx context.Context, to Sink, r io.Reader, o ImportOptions) (Report, error) {
+	start := time.Now()
+	im := &importer{to: to, lines: newReader(r)}
+	im.begin(ctx, "", atOnce)
+	err := im.run(ctx, o)
+	// A write that failed is the cause of what came after it.
+	if workErr := im.work.Wait(); workErr != nil {
+		err = workErr
+	}
+	report := im.done.report()
+	report.Duration = time.Since(start)
+	return report, err
+}
+
+type importer struct {
+	to    Sink
+	lines *reader
+	done  results
+
+	kind string          // of the lines whose writes are under way
+	work *errgroup.Group // those writes
+	ctx  context.Context // theirs
+
+	room  *roomImport // whose members and messages are being read
+	batch []chat.Message
+	size  int // of batch, in bytes
+}
+
+func (im *importer) begin(ctx context.Context, kind string, limit int) {
+	im.kind = kind
+	im.work, im.ctx = errgroup.WithContext(ctx)
+	im.work.SetLimit(limit)
+}
+
+func (im *importer) run(ctx context.Context, o ImportOptions) error {
+	for {
+		l, err := im.lines.next()
+		if err != nil {
+			im.flush()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		if err := im.take(ctx, l); err != nil {
+			return err
+		}
+		if o.Progress != nil && im.lines.number%pageRows == 0 {
+			o.Progress(im.lines.bytes, im.lines.tally.Counts)
+		}
+	}
+}
+
+// take starts the writes of a line. Lines of one kind are written side by side; before another kind begins, all
+// are done.
+func (im *importer) take(ctx context.Context, l line) error {
+	kind, limit := l.kind(), atOnce
+	if kind == "message" {
+		limit = batches
+	}
+	if kind != im.kind || kind == "room" {
+		im.flush()
+		if err := im.work.Wait(); err != nil {
+			return err
+		}
+		im.begin(ctx, kind, limit)
+	}
+	if err := im.ctx.Err(); err != nil {
+		return chat.ErrUnavailable(err)
+	}
+	switch {
+	case l.User != nil:
+		im.start(func(ctx context.Context) error { return im.user(ctx, l.User) })
+	case l.Role != nil:
+		im.start(func(ctx context.Context) error { return im.role(ctx, *l.Role) })
+	case l.Token != nil:
+		a, err := l.Token.auth()
+		if err != nil {
+			return im.lines.at(err)
+		}
+		im.start(func(ctx context.Context) error { return im.token(ctx, a) })
+	case l.Room != nil:
+		return im.enter(ctx, l.Room)
+	case l.Member != nil:
+		room := im.room
+		im.start(func(ctx context.Context) error { return im.member(ctx, room, l.Member) })
+	case l.Message != nil:
+		m := l.Message.chat()
+		im.batch = append(im.batch, m)
+		if im.size += len(m.Content); len(im.batch) >= batchMessages || im.size >= batchBytes {
+			im.flush()
+		}
+	}
+	return nil
+}
+
+// start runs a write beside others; it waits while there are as many as there may be.
+func (im *importer) start(write func(ctx context.Context) error) {
+	ctx := im.ctx
+	im.work.Go(func() error { return write(ctx) })
+}
+
+// flush starts the write of the messages read so far.
+func (im *importer) flush() {
+	if len(im.batch) == 0 {
+		return
+	}
+	room, ms := im.room, im.batch
+	im.batch, im.size = nil, 0
+	im.start(func(ctx context.Context) error { return im.messages(ctx, room, ms) })
+}

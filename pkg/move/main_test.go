@@ -1,0 +1,243 @@
+package move_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/move"
+	"github.com/confab-chat/confab/pkg/store"
+	"github.com/confab-chat/confab/pkg/store/cassandra"
+	"github.com/confab-chat/confab/pkg/store/embedded"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func openEmbedded(t *testing.T) store.Store {
+	t.Helper()
+	s, err := embedded.Open(t.TempDir(), embedded.Options{Logger: quiet, CacheBytes: 1 << 20})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// addressEnv names the Cassandra to test against; "off" leaves out what needs one.
+const addressEnv = "CONFAB_TEST_CASSANDRA"
+
+// openCassandra opens an empty keyspace, which is dropped at the end.
+func openCassandra(t *testing.T) store.Store {
+	t.Helper()
+	address := os.Getenv(addressEnv)
+	switch address {
+	case "":
+		address = "127.0.0.1:9042"
+	case "off":
+		t.Skip(addressEnv + "=off: tests that need a Cassandra are left out")
+	}
+	keyspace := fmt.Sprintf("confab_move_%d", time.Now().UnixNano())
+	c, err := cassandra.ParseURL("cassandra://" + address + "/" + keyspace + "?timeout=20s")
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	s, err := cassandra.Open(ctx, c, cassandra.Options{Log: quiet})
+	require.NoError(t, err, "no Cassandra answers at %s: start one with `make cassandra`, or set %s to HOST:PORT, or to off", address, addressEnv)
+	t.Cleanup(func() {
+		require.NoError(t, s.Close())
+		cluster := gocql.NewCluster(address)
+		cluster.ProtoVersion, cluster.Timeout = 4, time.Minute
+		session, err := cluster.CreateSession()
+		require.NoError(t, err)
+		defer session.Close()
+		require.NoError(t, session.Query("DROP KEYSPACE "+keyspace).Exec())
+	})
+	return s
+}
+
+var created = time.Date(2015, 3, 15, 12, 3, 35, 25e6, time.UTC)
+
+func person(login string) chat.Person {
+	return chat.Person{Login: login, FirstName: "First \u2028 " + login, LastName: "Last 😀"}
+}
+
+// fill puts something of everything into a store: two tenants, accounts with and without what is
+// optional, deleted ones, roles, tokens, and rooms with years of history, none, and without their creator.
+func fill(t *testing.T, s store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	ids := id.NewGenerator(nil)
+	odd := "\x01\t\"\\ e\u0301 \u202e👩‍👩‍👧‍👦 \ufffd"
+	for _, tenant := range []chat.Tenant{chat.DefaultTenant, "org#app"} {
+		for i := range 40 {
+			u := chat.User{Person: person(fmt.Sprintf("user%02d", i)), PasswordHash: "$argon2id$" + fmt.Sprint(i), CreatedAt: created}
+			if i%3 == 0 {
+				u.Email, u.Bio = new(string), &odd
+			}
+			require.NoError(t, s.CreateUser(ctx, tenant, u))
+			if i%4 == 0 {
+				require.NoError(t, s.SetAvatar(ctx, tenant, u.Login, chat.Avatar{Type: "image/png", Data: []byte{0, 255, byte(i)}}))
+			}
+			if i%10 == 9 {
+				require.NoError(t, s.DeleteUser(ctx, tenant, u.Login))
+			}
+		}
+		require.NoError(t, s.GrantRole(ctx, tenant, "user00", auth.SiteAdmin))
+		require.NoError(t, s.GrantRole(ctx, tenant, "user00", auth.IntegrationAdmin))
+		require.NoError(t, s.PutToken(ctx, auth.APIToken{Hash: auth.HashOf(string(tenant)), Tenant: tenant, Login: "user00"}))
+		require.NoError(t, s.PutToken(ctx, auth.APIToken{Hash: auth.HashOf("x" + string(tenant)), Tenant: tenant, Login: "user01",
+			ExpiresAt: time.Now().Add(1000 * time.Hour).UTC().Truncate(time.Millisecond)}))
+		for n, name := range []string{"empty", "lounge", "left"} {
+			r := chat.Room{ID: ids.New(), Name: name, Creator: person("user00"), CreatedAt: created}
+			if n > 0 {
+				r.Banner = &odd
+			}
+			require.NoError(t, s.CreateRoom(ctx, tenant, r))
+			for i := 1; i < 20; i++ {
+				if i%10 != 9 {
+					_, err := s.Join(ctx, tenant, r, person(fmt.Sprintf("user%02d", i)))
+					require.NoError(t, err)
+				}
+			}
+			if name == "left" {
+				_, err := s.Leave(ctx, tenant, r, "user00")
+				require.NoError(t, err)
+			}
+			ms := history(n, odd)
+			require.NoError(t, s.AppendBatch(ctx, r.Log(tenant), ms))
+			if n > 0 {
+				happen(t, s, ids, tenant, r, ms)
+			}
+		}
+	}
+}
+
+// happen changes messages of a room, and what people keep about it.
+func happen(t *testing.T, s store.Store, ids *id.Generator, tenant chat.Tenant, r chat.Room, ms []chat.Message) {
+	t.Helper()
+	ctx := t.Context()
+	change := func(m chat.Message, c chat.Change) {
+		c.ID = ids.New()
+		_, err := s.ChangeMessage(ctx, r.Log(tenant), m.ID, func(chat.Message) (chat.Change, error) { return c, nil })
+		require.NoError(t, err)
+	}
+	change(ms[11], chat.Change{Kind: chat.Edit, By: ms[11].Author, Content: "first edit"})
+	change(ms[11], chat.Change{Kind: chat.Edit, By: ms[11].Author, Content: "second edit"})
+	change(ms[12], chat.Change{Kind: chat.Delete, By: ms[12].Author})
+	for _, login := range []string{"user05", "user03", "user04"} {
+		for _, emoji := range []string{"👍", "🎉"} {
+			change(ms[11], chat.Change{Kind: chat.React, By: person(login), Emoji: emoji, On: true})
+			change(ms[13], chat.Change{Kind: chat.React, By: person(login), Emoji: emoji, On: true})
+		}
+	}
+	change(ms[13], chat.Change{Kind: chat.React, By: person("user05"), Emoji: "🎉"})
+	reply := chat.Message{ID: ids.New(), Author: person("user03"), Content: "a reply", ReplyTo: ms[11].ID}
+	require.NoError(t, s.Append(ctx, r.Log(tenant), reply))
+	require.NoError(t, s.SetRead(ctx, tenant, r.ID, "user03", reply.ID))
+	require.NoError(t, s.SetMuted(ctx, tenant, r.ID, "user04", true))
+}
+
+// history is a channel's log: bursts of talk, years apart.
+func history(n int, odd string) []chat.Message {
+	seq := id.NewSequence([8]byte{byte(n)})
+	at := time.Date(2006, 8, 23, 0, 0, 0, 0, time.UTC)
+	ms := make([]chat.Message, 0, 1100*n)
+	for i := range cap(ms) {
+		m := chat.Message{ID: seq.At(at), Author: person(fmt.Sprintf("nick%d", i%37)), Content: fmt.Sprintf("<%d> %s", i, odd)}
+		if i%50 == 0 {
+			m.Author, m.System, m.Content = chat.System, true, "First Last joins the room"
+		}
+		ms = append(ms, m)
+		at = at.Add(20 * time.Second)
+		if i%200 == 199 {
+			at = at.Add(300 * 24 * time.Hour)
+		}
+	}
+	return ms
+}
+
+func export(t *testing.T, s store.Store, o move.ExportOptions) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	_, err := move.Export(t.Context(), &b, s, o)
+	require.NoError(t, err)
+	return b.Bytes()
+}
+
+func lastLine(file []byte) string {
+	lines := strings.Split(strings.TrimSuffix(string(file), "\n"), "\n")
+	return lines[len(lines)-1]
+}
+
+// canonical is what a file holds in an order that does not depend on the store: each room's lines behind
+// the room's.
+func canonical(file []byte) []string {
+	var blocks []string
+	for _, l := range strings.Split(strings.TrimSuffix(string(file), "\n"), "\n")[1:] {
+		if strings.HasPrefix(l, `{"member"`) || strings.HasPrefix(l, `{"message"`) {
+			blocks[len(blocks)-1] += "\n" + l
+			continue
+		}
+		blocks = append(blocks, l)
+	}
+	slices.Sort(blocks)
+	return blocks
+}
+
+// samePages requires that every page of every room is the same in both stores.
+func samePages(t *testing.T, a, b store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	require.NoError(t, a.EachRoom(ctx, func(tenant chat.Tenant, r chat.Room) error {
+		other, err := b.Room(ctx, tenant, r.Name)
+		require.NoError(t, err)
+		require.Equal(t, r, other)
+		for at := id.Max; ; {
+			want, err := a.Older(ctx, r.Log(tenant), at, 200)
+			require.NoError(t, err)
+			got, err := b.Older(ctx, r.Log(tenant), at, 200)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+			if len(want) < 200 {
+				break
+			}
+			at = want[len(want)-1].ID
+		}
+		for _, login := range []string{"user00", "user01"} {
+			want, err := a.RoomsOf(ctx, tenant, login, "", 100)
+			require.NoError(t, err)
+			got, err := b.RoomsOf(ctx, tenant, login, "", 100)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+		for _, login := range []string{"user03", "user04", "user05"} {
+			want, err := a.Readings(ctx, tenant, login, []id.ID{r.ID})
+			require.NoError(t, err)
+			got, err := b.Readings(ctx, tenant, login, []id.ID{r.ID})
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+		return nil
+	}))
+}
+
+func importInto(t *testing.T, s store.Store, file io.Reader) move.Report {
+	t.Helper()
+	report, err := move.Import(t.Context(), s, file, move.ImportOptions{})
+	require.NoError(t, err)
+	return report
+}

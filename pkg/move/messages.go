@@ -1,0 +1,115 @@
+package move
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// messages writes those of ms that are not there, and then what has happened to them. What is there stays: it may
+// have been changed since.
+func (im *importer) messages(ctx context.Context, r *roomImport, ms []chat.Message) error {
+	l := r.Log(r.tenant)
+	kept := map[id.ID]chat.Message{}
+	if !r.isNew {
+		var err error
+		if kept, err = im.kept(ctx, l, ms); err != nil {
+			return err
+		}
+	}
+	missing := make([]chat.Message, 0, len(ms))
+	for _, m := range ms {
+		if _, ok := kept[m.ID]; !ok {
+			missing = append(missing, asWritten(m))
+		}
+	}
+	if len(missing) > 0 {
+		if err := im.to.AppendBatch(ctx, l, missing); err != nil {
+			return err
+		}
+	}
+	for _, m := range ms {
+		todo := changes(m)
+		if k, ok := kept[m.ID]; ok {
+			todo = rest(changes(k), todo)
+		}
+		for _, c := range todo {
+			_, err := im.to.ChangeMessage(ctx, l, m.ID, func(chat.Message) (chat.Change, error) { return c, nil })
+			if err != nil {
+				return err
+			}
+		}
+	}
+	im.done.count(&im.done.Messages, added, int64(len(missing)))
+	im.done.count(&im.done.Messages, there, int64(len(ms)-len(missing)))
+	return nil
+}
+
+// rest returns what of all is left to do where done is done: nothing, unless an interrupted import may have left it so.
+func rest(done, all []chat.Change) []chat.Change {
+	if len(done) > len(all) || !slices.Equal(done, all[:len(done)]) {
+		return nil
+	}
+	return all[len(done):]
+}
+
+// kept returns what there is of the span of ms, keyed by id.
+func (im *importer) kept(ctx context.Context, l chat.Log, ms []chat.Message) (map[id.ID]chat.Message, error) {
+	wanted := make(map[id.ID]bool, len(ms))
+	for _, m := range ms {
+		wanted[m.ID] = true
+	}
+	byID := func(a, b chat.Message) int { return a.ID.Compare(b.ID) }
+	at, last := slices.MinFunc(ms, byID).ID, slices.MaxFunc(ms, byID).ID
+	kept := map[id.ID]chat.Message{}
+	for inclusive := true; ; inclusive = false {
+		page, err := im.to.Newer(ctx, l, at, inclusive, pageRows)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range page {
+			if at = m.ID; wanted[at] {
+				kept[at] = m
+			}
+		}
+		if len(page) < pageRows || at.Compare(last) >= 0 {
+			return kept, nil
+		}
+	}
+}
+
+// asWritten returns a message without what happened to it later.
+func asWritten(m chat.Message) chat.Message {
+	m.EditedAt, m.Deleted, m.Reactions = time.Time{}, false, nil
+	return m
+}
+
+// changes returns what makes m of asWritten(m). Their ids, and so their order and dates, are the same each time. The
+// date of an edit is kept, those of others are not known.
+func changes(m chat.Message) []chat.Change {
+	if m.EditedAt.IsZero() && !m.Deleted && len(m.Reactions) == 0 {
+		return nil
+	}
+	seed := sha256.Sum256(m.ID[:])
+	seq := id.NewSequence([8]byte(seed[:8]))
+	if m.Deleted {
+		return []chat.Change{{Kind: chat.Delete, ID: seq.At(m.CreatedAt()), By: m.Author}}
+	}
+	var cs []chat.Change
+	at := m.CreatedAt()
+	for _, r := range m.Reactions {
+		for _, login := range r.Logins {
+			at = at.Add(time.Microsecond) // the step of their order
+			cs = append(cs, chat.Change{Kind: chat.React, ID: seq.At(at), By: chat.Person{Login: login}, Emoji: r.Emoji, On: true})
+		}
+	}
+	if !m.EditedAt.IsZero() {
+		edits := id.NewSequence([8]byte(seed[8:16]))
+		cs = append(cs, chat.Change{Kind: chat.Edit, ID: edits.At(m.EditedAt), By: m.Author, Content: m.Content})
+	}
+	return cs
+}

@@ -1,0 +1,103 @@
+package move
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxLine bounds a line, in bytes: the longest message with every character escaped has less than 1 MiB.
+const maxLine = 4 << 20
+
+// ErrIncomplete says that a file ended before its last line.
+var ErrIncomplete = errors.New("the file is not complete, its last line is missing; what it holds is imported")
+
+// reader reads a file line by line and checks that it is whole.
+type reader struct {
+	lines  *bufio.Scanner
+	tally  *tally
+	number int   // of the line that was read last
+	bytes  int64 // up to its end
+}
+
+func newReader(r io.Reader) *reader {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 64<<10), maxLine)
+	return &reader{lines: lines, tally: newTally()}
+}
+
+// next returns the next line between header and end. After the last one it is io.EOF if the file
+// is whole, otherwise another error.
+func (r *reader) next() (line, error) {
+	if r.number == 0 {
+		if err := r.header(); err != nil {
+			return line{}, err
+		}
+	}
+	text, err := r.scan()
+	if errors.Is(err, io.EOF) {
+		return line{}, ErrIncomplete
+	}
+	if err != nil {
+		return line{}, err
+	}
+	l, err := decode(text)
+	switch {
+	case err != nil:
+		return line{}, r.at(err)
+	case l.Header != nil:
+		return line{}, r.at(errors.New("a second header: import the files one after the other"))
+	case l.End != nil:
+		return line{}, r.end(*l.End)
+	case l.within() && r.tally.room == nil:
+		return line{}, r.at(errors.New("something of a room comes before any room"))
+	}
+	r.tally.add(l, text)
+	return l, nil
+}
+
+func (r *reader) header() error {
+	text, err := r.scan()
+	if errors.Is(err, io.EOF) {
+		return errors.New("the file is empty")
+	}
+	if err != nil {
+		return err
+	}
+	l, err := decode(text)
+	if err != nil || l.Header == nil {
+		return errors.New("this is no file that confab export has written")
+	}
+	if v := l.Header.Version; v < 1 || v > Version {
+		return fmt.Errorf("the file is of version %d and this confab reads up to %d: import it with a newer one", v, Version)
+	}
+	return nil
+}
+
+// end checks that the file holds what its last line says, and nothing comes after that.
+func (r *reader) end(want end) error {
+	if got := r.tally.end(); *got != want {
+		return fmt.Errorf("the file is damaged: according to its last line it should hold %+v, but it holds %+v", want, *got)
+	}
+	if _, err := r.scan(); !errors.Is(err, io.EOF) {
+		return r.at(errors.Join(errors.New("something comes after the last line"), err))
+	}
+	return io.EOF
+}
+
+func (r *reader) scan() ([]byte, error) {
+	if !r.lines.Scan() {
+		if err := r.lines.Err(); err != nil {
+			r.number++
+			return nil, r.at(err)
+		}
+		return nil, io.EOF
+	}
+	text := r.lines.Bytes()
+	r.number++
+	r.bytes += int64(len(text)) + 1
+	return text, nil
+}
+
+func (r *reader) at(err error) error { return fmt.Errorf("line %d: %w", r.number, err) }

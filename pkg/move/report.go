@@ -1,0 +1,73 @@
+package move
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Outcome is what became of the lines of one kind.
+type Outcome struct {
+	Added  int64
+	There  int64 // were there already
+	Differ int64 // were there already with other data, which was kept
+}
+
+// outcome is one of the counts of an Outcome.
+type outcome int
+
+const (
+	added outcome = iota
+	there
+	differs
+)
+
+// Report says what an import has done.
+type Report struct {
+	Users, Roles, Tokens, Rooms, Members, Messages Outcome
+	Duration                                       time.Duration
+}
+
+// String is the report for an operator, several lines.
+func (r Report) String() string {
+	var b strings.Builder
+	for _, k := range []struct {
+		name string
+		Outcome
+	}{{"users", r.Users}, {"roles", r.Roles}, {"API tokens", r.Tokens}, {"rooms", r.Rooms},
+		{"participants", r.Members}, {"messages", r.Messages}} {
+		fmt.Fprintf(&b, "%-13s %9d added %9d there already", k.name, k.Added, k.There)
+		if k.Differ > 0 {
+			fmt.Fprintf(&b, ", %d there with other data, which was kept", k.Differ)
+		}
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "in %s\n", r.Duration.Round(10*time.Millisecond))
+	return b.String()
+}
+
+// results is a report being made by several goroutines.
+type results struct {
+	mu sync.Mutex
+	Report
+}
+
+func (r *results) count(o *Outcome, what outcome, n int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch what {
+	case added:
+		o.Added += n
+	case there:
+		o.There += n
+	default:
+		o.Differ += n
+	}
+}
+
+func (r *results) report() Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.Report
+}

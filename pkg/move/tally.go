@@ -1,0 +1,70 @@
+package move
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
+	"math/bits"
+)
+
+// Counts is how many lines of each kind there are.
+type Counts struct {
+	Users    int64 `json:"users"`
+	Roles    int64 `json:"roles"`
+	Tokens   int64 `json:"tokens"`
+	Rooms    int64 `json:"rooms"`
+	Members  int64 `json:"members"`
+	Messages int64 `json:"messages"`
+}
+
+// tally counts lines and sums their hashes, modulo 2^256: the sum is the same in any
+// order, and another one if a line is missing, doubled, changed or in another room.
+type tally struct {
+	Counts
+	sum  [4]uint64
+	room []byte // the key of the room that members and messages belong to
+	hash hash.Hash
+}
+
+func newTally() *tally { return &tally{hash: sha256.New()} }
+
+// add takes a line, given without its line break, into account.
+func (t *tally) add(l line, text []byte) {
+	switch {
+	case l.User != nil:
+		t.Users++
+	case l.Role != nil:
+		t.Roles++
+	case l.Token != nil:
+		t.Tokens++
+	case l.Room != nil:
+		t.Rooms++
+		t.room = append(append([]byte(l.Room.Tenant+"\x00"), l.Room.ID[:]...), 0)
+	case l.Member != nil:
+		t.Members++
+	case l.Message != nil:
+		t.Messages++
+	default:
+		return // header and end are not what the file holds
+	}
+	t.hash.Reset()
+	if l.within() {
+		t.hash.Write(t.room)
+	}
+	t.hash.Write(text)
+	var sum [sha256.Size]byte
+	t.hash.Sum(sum[:0])
+	carry := uint64(0)
+	for i := range t.sum {
+		t.sum[i], carry = bits.Add64(t.sum[i], binary.LittleEndian.Uint64(sum[8*i:]), carry)
+	}
+}
+
+func (t *tally) end() *end {
+	var b [sha256.Size]byte
+	for i, n := range t.sum {
+		binary.LittleEndian.PutUint64(b[8*i:], n)
+	}
+	return &end{Counts: t.Counts, Digest: hex.EncodeToString(b[:])}
+}
