@@ -63,7 +63,9 @@ type Server struct {
 	conns    []*conn
 	sessions map[auth.Hash]*sessionConns
 	polls    map[string]*polling
-	encoders map[encoding]*encoding
+	// lingering are sockets that are read on for a moment after their end; Close cuts them.
+	lingering map[*wsTransport]struct{}
+	encoders  map[encoding]*encoding
 }
 
 // NewServer starts a server; Close ends it.
@@ -99,7 +101,8 @@ func NewServer(o Options) *Server {
 		}
 	}
 	s := &Server{opts: o, now: o.Now, log: o.Log, ids: id.NewGenerator(o.Now),
-		sessions: make(map[auth.Hash]*sessionConns), polls: make(map[string]*polling), encoders: make(map[encoding]*encoding)}
+		sessions: make(map[auth.Hash]*sessionConns), polls: make(map[string]*polling),
+		lingering: make(map[*wsTransport]struct{}), encoders: make(map[encoding]*encoding)}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.unhear = o.Hub.OnSignal(live.SessionEnded, s.sessionSignal)
 	o.Hub.OnAsk(askSend, s.answerSend)
@@ -182,6 +185,24 @@ func (s *Server) forget(c *conn) {
 	s.removeFromSession(c)
 }
 
+// lingers notes that a socket is read on after its end, or, for good, that it is not any more.
+func (s *Server) lingers(t *wsTransport, on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !on {
+		t.over = true
+		delete(s.lingering, t)
+		return
+	}
+	if t.over {
+		return
+	}
+	s.lingering[t] = struct{}{}
+	if s.closed {
+		_ = t.net.Close()
+	}
+}
+
 // Stats are counts for metrics.
 type Stats struct {
 	Connections int   // open now
@@ -241,6 +262,11 @@ func (s *Server) Close() {
 	for _, c := range conns {
 		c.abandon()
 	}
+	s.mu.Lock()
+	for t := range s.lingering {
+		_ = t.net.Close()
+	}
+	s.mu.Unlock()
 	s.work.Wait()
 	s.own.Wait()
 }

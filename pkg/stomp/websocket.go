@@ -35,6 +35,7 @@ type wsTransport struct {
 
 	writer bool // a goroutine writes; guarded by conn.mu
 	closed bool // the closing handshake has begun or the connection is dead; guarded by conn.mu
+	over   bool // the reader has ended; guarded by Server.mu
 }
 
 const (
@@ -116,6 +117,7 @@ func afterUpgrade(nc net.Conn, in *bufio.Reader) io.Reader {
 // read is the goroutine of an idle connection. It does next to nothing itself, to keep its stack
 // small: what a client asks for is done by a goroutine of its own, for which it waits.
 func (t *wsTransport) read() {
+	defer t.c.srv.lingers(t, false)
 	defer t.c.abandon()
 	for {
 		h, err := ws.ReadHeaderBuffer(t.in, t.header[:0])
@@ -221,6 +223,7 @@ func (t *wsTransport) control(h ws.Header) bool {
 // linger reads and drops what still comes, while the last frames are written, until the client is
 // gone or some time has passed. It returns false, for its callers to pass on.
 func (t *wsTransport) linger() bool {
+	t.c.srv.lingers(t, true)
 	_ = t.net.SetReadDeadline(time.Now().Add(lingering))
 	_, _ = io.Copy(io.Discard, t.in)
 	return false
@@ -283,8 +286,8 @@ func (t *wsTransport) write() {
 		c.lastWrite.Store(now)
 		switch {
 		case end != nil:
-			c.release()
 			t.hangUp()
+			c.release()
 			return
 		case err != nil && !errors.Is(err, net.ErrClosed):
 			c.abandon()
@@ -295,6 +298,7 @@ func (t *wsTransport) write() {
 // hangUp tells the client that nothing more comes. The reader closes the connection once the client has done
 // so, or after lingering.
 func (t *wsTransport) hangUp() {
+	t.c.srv.lingers(t, true)
 	_ = t.net.SetReadDeadline(time.Now().Add(lingering))
 	if half, ok := t.net.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
