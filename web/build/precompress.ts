@@ -3,9 +3,13 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Plugin } from 'vite'
 
+// Script and style of the first load together, compressed, in bytes.
+const budget = 90_000
+
 /**
  * Empties dist before a build (all but .gitkeep) and puts a .gz beside every text
  * file after it, so that the server never compresses.
+ * Fails if the first load has become too large.
  */
 export function precompress(): Plugin {
   let out = 'dist'
@@ -31,6 +35,12 @@ export function precompress(): Plugin {
         }
       }
       walk(out)
+      const page = readFileSync(join(out, 'index.html'), 'utf8')
+      const first = [...page.matchAll(/\/ui\/chat\/(assets\/[^"]+\.(?:js|css))"/g)].map((m) => m[1] ?? '')
+      const bytes = first.reduce((sum, name) => sum + statSync(join(out, name + '.gz')).size, 0)
+      if (first.length < 2 || bytes > budget) {
+        throw new Error(`the first load is ${bytes} bytes of ${first.join(', ')}; at most ${budget} are allowed`)
+      }
     },
   }
 }

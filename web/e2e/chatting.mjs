@@ -38,6 +38,11 @@ export const flows = [
       await eventually('both see all', async () => (await texts(a)).length === 22 && (await texts(b)).length === 22)
       assert.deepEqual(await texts(a), await texts(b))
       assert.deepEqual((await texts(a)).filter((x) => /^a\d$/.test(x)), Array.from({ length: 10 }, (_, i) => `a${i}`))
+      // Whoever writes is seen to; the field is left empty again.
+      await b.composer.pressSequentially('I am')
+      await a.page.getByText('Bob is typing…').waitFor()
+      await b.composer.fill('')
+      await eventually('he has stopped', async () => (await a.page.getByText('Bob is typing…').count()) === 0)
       // A third person comes and goes.
       const eve = await new ApiUser(given.base, unique('eve'), 'Eve', 'Elder').signUp()
       await eve.join(room)

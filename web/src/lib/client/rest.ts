@@ -129,9 +129,9 @@ export class ChatApi {
 
   // What the user has read
 
-  /** The user's own rooms with what is unread in them. */
-  roomStates(login: string): Promise<{ rooms: RoomState[]; hasMore: boolean }> {
-    return this.json(`users/${encodeURIComponent(login)}/rooms`)
+  /** The user's own rooms with what is unread in them, by name, ascending, from after `after` on. */
+  roomStates(login: string, after?: string): Promise<{ rooms: RoomState[]; hasMore: boolean }> {
+    return this.json(`users/${encodeURIComponent(login)}/rooms`, { query: { after } })
   }
 
   async markRead(room: string, messageId: string): Promise<void> {

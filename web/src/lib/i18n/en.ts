@@ -138,7 +138,6 @@ export const en = {
   'message.replyTo': 'Replying to {name}',
   'message.answers': 'In reply to {name}: {text}',
   'message.answers.unknown': 'In reply to an earlier message',
-  'message.reaction': { one: '{emoji}: {names}', other: '{emoji}: {names}' },
   'message.reaction.more': '{names} and {n} more',
 
   'write.label': 'Message to {room}',

@@ -136,7 +136,6 @@ export const fr: Catalogue = {
   'message.replyTo': 'Réponse à {name}',
   'message.answers': 'En réponse à {name} : {text}',
   'message.answers.unknown': 'En réponse à un message antérieur',
-  'message.reaction': { one: '{emoji} : {names}', other: '{emoji} : {names}' },
   'message.reaction.more': '{names} et {n} de plus',
 
   'write.label': 'Message à {room}',

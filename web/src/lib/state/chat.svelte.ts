@@ -282,7 +282,12 @@ export class Chat {
   private async loadStates(): Promise<void> {
     if (this.features.readPositions) {
       try {
-        for (const s of (await this.api.roomStates(this.user.login)).rooms) this.takeState(s)
+        for (let after: string | undefined, more = true; more; ) {
+          const page = await this.api.roomStates(this.user.login, after)
+          for (const s of page.rooms) this.takeState(s)
+          after = page.rooms.at(-1)?.roomName
+          more = page.hasMore && after !== undefined
+        }
         return
       } catch (error) {
         if (!(error instanceof ApiError)) throw error

@@ -1,0 +1,153 @@
+// What can be done about messages once they are written, and what every device of a user knows.
+import assert from 'node:assert/strict'
+import { ApiUser, device, eventually, unique } from './harness.mjs'
+
+const anyMessage = '00000000-0000-1000-8080-808080808080'
+
+/** Reports whether the server has a method for a path. */
+async function offers(base, path, method) {
+  const answer = await fetch(`${base}/api/chat/v1/${path}`, { method: 'OPTIONS' })
+  return answer.ok && (answer.headers.get('Allow') ?? '').split(/,\s*/).includes(method)
+}
+
+async function pair({ browser, base, keep }) {
+  const [ann, bob] = [
+    await new ApiUser(base, unique('ann'), 'Ann', 'Archer').signUp(),
+    await new ApiUser(base, unique('bob'), 'Bob', 'Briggs').signUp(),
+  ]
+  const room = unique('Changes')
+  await ann.createRoom(room)
+  await bob.join(room)
+  const open = async (user, options = {}) => {
+    const d = keep(await device(browser, base, options))
+    await d.logIn(user.login)
+    await d.goto(`#/rooms/${room}`)
+    await d.row('Bob Briggs joined').waitFor()
+    return d
+  }
+  return { ann, bob, room, open }
+}
+
+export const flows = [
+  {
+    name: 'edit, delete, reply and react',
+    async run(given) {
+      const { base } = given
+      if (!(await offers(base, `messages/any/${anyMessage}`, 'PATCH'))) return 'not offered by this server'
+      const { ann, bob, open } = await pair(given)
+      const [a, b] = [await open(ann), await open(bob)]
+      await a.say('Tea at four')
+      await b.row('Tea at four').waitFor()
+      await eventually('it is sent', async () => (await a.page.locator('[data-test^=state-]').count()) === 0)
+      // Up in an empty field edits the last message.
+      await a.composer.press('ArrowUp')
+      await a.page.getByText('Editing your message').waitFor()
+      assert.equal(await a.composer.inputValue(), 'Tea at four')
+      await a.composer.fill('Tea at five')
+      await a.composer.press('Enter')
+      await b.row('Tea at five').getByText('(edited)').waitFor()
+      assert.equal(await b.row('Tea at four').count(), 0)
+      // An answer shows what it answers, and leads there.
+      await b.row('Tea at five').hover()
+      await b.page.getByRole('button', { name: 'Reply' }).click()
+      await b.page.getByText('Replying to Ann Archer').waitFor()
+      await b.shot('reply')
+      await b.say('I will be there')
+      await a.row('I will be there').locator('.answers', { hasText: 'Tea at five' }).waitFor()
+      // A reaction, twice the same emoji by two people.
+      await b.row('I will be there').waitFor()
+      await b.log.locator('[data-message-id]', { hasText: 'Tea at five' }).first().hover()
+      await b.page.getByRole('button', { name: 'Add a reaction' }).click()
+      await b.page.getByRole('button', { name: '👍' }).first().click()
+      const reaction = (d) => d.log.locator('.reaction', { hasText: '👍' })
+      await reaction(a).waitFor()
+      await reaction(a).click()
+      await eventually('both have reacted', async () => (await reaction(b).textContent())?.replace(/\s+/g, '').startsWith('👍2'))
+      await a.shot('reactions')
+      await a.accessible('reactions')
+      await reaction(a).click()
+      await eventually('one has taken it back', async () => (await reaction(b).textContent())?.replace(/\s+/g, '').startsWith('👍1'))
+      // Gone for both, also after a reload.
+      await b.row('I will be there').last().hover()
+      await b.page.getByRole('button', { name: 'Delete' }).click()
+      await b.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+      await a.row('This message was deleted.').waitFor()
+      await a.page.reload()
+      await a.row('This message was deleted.').waitFor()
+      await a.row('Tea at five').getByText('(edited)').waitFor()
+      assert.equal(await a.row('I will be there').count(), 0)
+      return undefined
+    },
+  },
+  {
+    name: 'what was changed while one was away',
+    async run(given) {
+      if (!(await offers(given.base, `messages/any/${anyMessage}`, 'PATCH'))) return 'not offered by this server'
+      const { ann, bob, room, open } = await pair(given)
+      const [first, second] = [await bob.post(room, 'first'), await bob.post(room, 'second')]
+      const a = await open(ann)
+      await a.row('second').waitFor()
+      await a.context.setOffline(true)
+      await a.page.getByTestId('offline').waitFor()
+      await bob.call('PATCH', `messages/${room}/${first.messageId}`, { content: 'first, edited' })
+      await bob.call('DELETE', `messages/${room}/${second.messageId}`)
+      await a.context.setOffline(false)
+      await a.row('first, edited').waitFor({ timeout: 40_000 })
+      await a.row('This message was deleted.').waitFor()
+      assert.equal(await a.row('second').count(), 0)
+      return undefined
+    },
+  },
+  {
+    name: 'two devices of one user agree on what is read',
+    async run(given) {
+      if (!(await offers(given.base, 'rooms/any/read', 'PUT'))) return 'not offered by this server'
+      const { ann, bob, room, open } = await pair(given)
+      const [one, two] = [await open(ann), await open(ann)]
+      await one.goto('#/browse')
+      await two.goto('#/browse')
+      for (let i = 0; i < 3; i++) await bob.post(room, `news ${i}`)
+      const count = (d) => d.page.locator('.sidebar .count')
+      await count(one).getByText('3').waitFor()
+      await count(two).getByText('3').waitFor()
+      await one.page.bringToFront()
+      await one.goto(`#/rooms/${room}`)
+      await one.row('news 2').waitFor()
+      await eventually('nothing is unread on the first', async () => (await count(one).count()) === 0)
+      await eventually('nothing is unread on the second', async () => (await count(two).count()) === 0)
+      // A new device knows it too, and counts end at 99.
+      await one.goto('#/browse')
+      for (let i = 0; i < 105; i++) await bob.post(room, `more ${i}`)
+      await count(one).getByText('99+').waitFor()
+      const three = given.keep(await device(given.browser, given.base))
+      await three.logIn(ann.login)
+      await count(three).getByText('99+').waitFor()
+      await three.shot('many-unread')
+      return undefined
+    },
+  },
+  {
+    name: 'a picture of oneself',
+    async run(given) {
+      if (!(await offers(given.base, 'users/any/avatar', 'PUT'))) return 'not offered by this server'
+      const { ann, open } = await pair(given)
+      const a = await open(ann)
+      await a.goto('#/profile')
+      // A red square, made by the page as a browser would read it from a file.
+      const png = await a.page.evaluate(async () => {
+        const canvas = new OffscreenCanvas(40, 20)
+        const paper = canvas.getContext('2d')
+        paper.fillStyle = 'red'
+        paper.fillRect(0, 0, 40, 20)
+        return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())]
+      })
+      await a.page.getByLabel('Upload a picture').setInputFiles({ name: 'me.png', mimeType: 'image/png', buffer: Buffer.from(png) })
+      await a.page.locator('.avatar.large img').waitFor()
+      await eventually('it is shown', () => a.page.locator('.avatar.large img').evaluate((i) => i.naturalWidth > 0))
+      await a.shot('picture')
+      await a.page.getByRole('button', { name: 'Remove the picture' }).click()
+      await eventually('it is gone', async () => (await a.page.locator('.avatar.large img').count()) === 0)
+      return undefined
+    },
+  },
+]
