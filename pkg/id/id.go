@@ -93,6 +93,17 @@ func (u ID) Compare(v ID) int {
 	return bytes.Compare(a[:], b[:])
 }
 
+// Before returns the position just before u: no id is between the two.
+func (u ID) Before() ID {
+	k := u.Key()
+	for i := len(k) - 1; i >= 0; i-- {
+		if k[i]--; k[i] != 0xff {
+			break
+		}
+	}
+	return k.ID()
+}
+
 // Key returns the sortable spelling of u.
 func (u ID) Key() Key {
 	var k Key
@@ -183,3 +194,6 @@ func FirstAt(t time.Time) ID {
 func ticksOf(t time.Time) uint64 {
 	return uint64(t.Unix()*ticksPerSecond + int64(t.Nanosecond()/100) + gregorian)
 }
+
+// SameMaker reports whether u and v were made by one Generator or Sequence.
+func (u ID) SameMaker(v ID) bool { return u.low() == v.low() }

@@ -15,6 +15,8 @@ import (
 type History interface {
 	// Newer is that of chat.MessageStore.
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
+	// MessagesByID is that of chat.ChangeStore.
+	MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error)
 }
 
 // Options are what a hub works with. Access and History are needed, the rest has defaults.
@@ -24,6 +26,10 @@ type Options struct {
 	// Access returns the room of that name if who may listen to it: *chat.Error NotFound or
 	// Forbidden if not. What it answers must be as new as the call.
 	Access func(ctx context.Context, who chat.Identity, room string) (chat.Room, error)
+
+	// RoomsOf returns the rooms a user is in, as that of chat.MembershipStore; nil: the topics of users have nothing of
+	// rooms.
+	RoomsOf func(ctx context.Context, t chat.Tenant, login, after string, limit int) ([]chat.RoomRef, error)
 
 	Node string // the name of this process among the nodes; default: random. Never the same twice
 	Now  func() time.Time
@@ -59,8 +65,12 @@ type Hub struct {
 	repairs    repairs
 	replays    chan struct{} // one token for each replay under way
 
+	ctx  context.Context // ends with Close
 	stop context.CancelFunc
 	done sync.WaitGroup
+	// spawning guards done against being added to after Close began to wait.
+	spawning sync.Mutex
+	closed   bool
 }
 
 // maxReplays bounds the replays that read from the store at one time.
@@ -88,7 +98,7 @@ func New(o Options) (*Hub, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	h := &Hub{opts: o, node: o.Node, now: o.Now, log: o.Log, ids: id.NewGenerator(o.Now),
-		replays: make(chan struct{}, maxReplays), stop: stop}
+		replays: make(chan struct{}, maxReplays), ctx: ctx, stop: stop}
 	h.departures.last = make(map[departure]uint64)
 	h.presence = &presence{hub: h, rooms: make(map[place]*roomPresence)}
 	h.typing = &typing{hub: h, until: make(map[typist]notice)}
@@ -112,6 +122,9 @@ func (h *Hub) Node() string { return h.node }
 // Close tells the other nodes that this one goes and ends the hub's work. Subscriptions should be ended before.
 func (h *Hub) Close() error {
 	h.peers.close()
+	h.spawning.Lock()
+	h.closed = true
+	h.spawning.Unlock()
 	h.stop()
 	h.done.Wait()
 	if h.opts.Bus == nil {
@@ -121,6 +134,15 @@ func (h *Hub) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	return h.opts.Bus.Flush(ctx)
+}
+
+// spawn runs f apart from the caller; not at all after Close.
+func (h *Hub) spawn(f func()) {
+	h.spawning.Lock()
+	defer h.spawning.Unlock()
+	if !h.closed {
+		h.done.Go(f)
+	}
 }
 
 // tick does what time brings: beats, lost peers, ended typing notices, forgotten rooms.

@@ -275,7 +275,8 @@ func TestSignalsAndNotices(t *testing.T) {
 	require.Equal(t, "a2", got[2])
 
 	e := &ear{}
-	s := b.SubscribeUser(livetest.Who("ann"), e)
+	s, err := b.SubscribeUser(t.Context(), livetest.Who("ann"), e)
+	require.NoError(t, err)
 	a.Notify(livetest.Who("bob"), "not", []byte(`1`))
 	a.Notify(livetest.Who("ann"), "joined", []byte(`{"room":"x"}`))
 	e.await(t, `joined{"room":"x"}`)

@@ -3,6 +3,7 @@ package live
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -46,15 +47,31 @@ const (
 
 // wireEvent is a chat.Event.
 type wireEvent struct {
-	Type    string        `json:"type"`
-	Tenant  chat.Tenant   `json:"tenant"`
-	Room    id.ID         `json:"room"`
-	Name    string        `json:"name"`
-	Message *chat.Message `json:"message,omitempty"`
-	Person  *chat.Person  `json:"person,omitempty"`
-	Login   string        `json:"login,omitempty"`
-	On      bool          `json:"on,omitempty"`
+	Type    string       `json:"type"`
+	Tenant  chat.Tenant  `json:"tenant"`
+	Room    id.ID        `json:"room"`
+	Name    string       `json:"name"`
+	Message *wireMessage `json:"message,omitempty"`
+	Person  *chat.Person `json:"person,omitempty"`
+	Login   string       `json:"login,omitempty"`
+	On      bool         `json:"on,omitempty"`
+	At      *id.ID       `json:"at,omitempty"` // a change, or a read position
+	Change  string       `json:"change,omitempty"`
 }
+
+// wireMessage is a chat.Message; what most have not is left out.
+type wireMessage struct {
+	ID        id.ID
+	Author    chat.Person
+	Content   string
+	System    bool
+	EditedAt  time.Time       `json:",omitzero"`
+	Deleted   bool            `json:",omitzero"`
+	ReplyTo   id.ID           `json:",omitzero"`
+	Reactions []chat.Reaction `json:",omitempty"`
+}
+
+func wireOf(m chat.Message) *wireMessage { w := wireMessage(m); return &w }
 
 var errUnknownEvent = errors.New("live: unknown event")
 
@@ -63,13 +80,21 @@ func toWire(e chat.Event) (wireEvent, error) {
 	w := wireEvent{Tenant: t, Room: r.ID, Name: r.Name}
 	switch e := e.(type) {
 	case chat.MessagePosted:
-		w.Type, w.Message = "posted", &e.Message
+		w.Type, w.Message = "posted", wireOf(e.Message)
 	case chat.ParticipantJoined:
 		w.Type, w.Person = "joined", &e.Person
 	case chat.ParticipantLeft:
 		w.Type, w.Person = "left", &e.Person
 	case chat.RoomDeleted:
 		w.Type, w.Login = "deleted", e.By
+	case chat.MessageChanged:
+		w.Type, w.Message, w.At, w.Change = "changed", wireOf(e.Message), &e.Change, string(e.Kind)
+	case chat.ReadMoved:
+		w.Type, w.Login, w.At = "read", e.Login, &e.Read
+	case chat.MuteChanged:
+		w.Type, w.Login, w.On = "mute", e.Login, e.Muted
+	case chat.RoomCreated:
+		w.Type, w.Person = "created", &e.Creator
 	case PresenceChanged:
 		w.Type, w.Login, w.On = "presence", e.Login, e.Online
 	case TypingChanged:
@@ -84,11 +109,19 @@ func (w wireEvent) event() (chat.Event, error) {
 	p := chat.Place{Tenant: w.Tenant, Room: chat.RoomRef{ID: w.Room, Name: w.Name}}
 	switch {
 	case w.Type == "posted" && w.Message != nil:
-		return chat.MessagePosted{Place: p, Message: *w.Message}, nil
+		return chat.MessagePosted{Place: p, Message: chat.Message(*w.Message)}, nil
 	case w.Type == "joined" && w.Person != nil:
 		return chat.ParticipantJoined{Place: p, Person: *w.Person}, nil
 	case w.Type == "left" && w.Person != nil:
 		return chat.ParticipantLeft{Place: p, Person: *w.Person}, nil
+	case w.Type == "changed" && w.Message != nil && w.At != nil:
+		return chat.MessageChanged{Place: p, Change: *w.At, Kind: chat.ChangeKind(w.Change), Message: chat.Message(*w.Message)}, nil
+	case w.Type == "read" && w.At != nil:
+		return chat.ReadMoved{Place: p, Login: w.Login, Read: *w.At}, nil
+	case w.Type == "mute":
+		return chat.MuteChanged{Place: p, Login: w.Login, Muted: w.On}, nil
+	case w.Type == "created" && w.Person != nil:
+		return chat.RoomCreated{Place: p, Creator: *w.Person}, nil
 	case w.Type == "deleted":
 		return chat.RoomDeleted{Place: p, By: w.Login}, nil
 	case w.Type == "presence":

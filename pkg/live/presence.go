@@ -76,7 +76,7 @@ func (p *presence) came(s *Subscription) {
 }
 
 func (p *presence) left(s *Subscription) {
-	if s.kind == User {
+	if s.kind >= User {
 		return
 	}
 	key, login := s.room.key, s.who.Login

@@ -17,6 +17,23 @@ func (h *Hub) Publish(_ context.Context, events ...chat.Event) {
 // apply delivers an event to this node's subscribers and ends the subscriptions it ends.
 func (h *Hub) apply(e chat.Event) {
 	tenant, ref := e.Where()
+	switch e := e.(type) {
+	case chat.MessageChanged:
+		h.changed(e)
+		return
+	case chat.ReadMoved:
+		h.tellUser(tenant, e.Login, e)
+		return
+	case chat.MuteChanged:
+		h.tellUser(tenant, e.Login, e)
+		return
+	case chat.RoomCreated:
+		h.userEnters(tenant, ref, e.Creator.Login, e)
+		return
+	case chat.ParticipantJoined:
+		// Before the room hears of it: the message about it is already for them.
+		h.userEnters(tenant, ref, e.Person.Login, e)
+	}
 	key := placeOf(tenant, ref)
 	sh := h.shardOf(key)
 	sh.mu.Lock()
@@ -32,6 +49,7 @@ func (h *Hub) apply(e chat.Event) {
 		}
 	case chat.ParticipantLeft:
 		h.typing.ended(key, e.Person.Login)
+		h.tellUser(tenant, e.Person.Login, e)
 	}
 }
 
@@ -50,9 +68,13 @@ func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription
 	now := h.now()
 	switch e := e.(type) {
 	case chat.MessagePosted:
-		if r.recent.add(e.Message.ID, now) && len(r.subs[Messages]) > 0 {
+		if !r.recent.add(e.Message.ID, now) {
+			break
+		}
+		if len(r.subs[Messages]) > 0 {
 			r.deliver(Messages, &Delivery{Kind: Messages, Room: r.name, ID: e.Message.ID, Event: e}, now)
 		}
+		r.deliverNews(e, now, func(*Subscription) bool { return true })
 	case chat.ParticipantJoined:
 		r.deliver(Participants, &Delivery{Kind: Participants, Room: r.name, ID: h.ids.New(), Event: e}, now)
 	case chat.ParticipantLeft:
@@ -60,6 +82,7 @@ func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription
 		ended = r.endAll(func(s *Subscription) bool { return s.who.Login == e.Person.Login })
 	case chat.RoomDeleted:
 		r.deliver(Action, &Delivery{Kind: Action, Room: r.name, ID: h.ids.New(), Event: e}, now)
+		r.deliver(news, &Delivery{Kind: User, Room: r.name, ID: h.ids.New(), Event: e}, now)
 		ended = r.endAll(func(*Subscription) bool { return true })
 		delete(sh.places, key)
 	case PresenceChanged:

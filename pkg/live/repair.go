@@ -93,6 +93,9 @@ func (h *Hub) repair(ctx context.Context, since time.Time) error {
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(repairParallel)
+	for _, s := range h.users() {
+		g.Go(func() error { return h.followRooms(ctx, s, true) })
+	}
 	for _, r := range h.rooms() {
 		g.Go(func() error { return h.repairRoom(ctx, r, since) })
 	}
@@ -119,13 +122,16 @@ func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
 		return err
 	}
 	r.shard.mu.Lock()
-	listening := len(r.subs[Messages]) > 0
+	messages := len(r.subs[Messages]) > 0
+	listening := messages || len(r.subs[news]) > 0
 	// Of messages older than what is remembered nobody knows whether they were delivered.
 	known := r.recent.floor.IsZero() || !r.recent.floor.Time().After(since)
 	if listening && !known {
 		h.log.Warn("too far behind to repair; clients have to resume", "room", r.name)
-		for _, s := range r.subs[Messages] {
-			s.to.Lost()
+		for _, kind := range []Kind{Messages, news} {
+			for _, s := range r.subs[kind] {
+				s.to.Lost()
+			}
 		}
 	}
 	r.shard.mu.Unlock()
@@ -142,10 +148,14 @@ func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
 			h.applyMissed(r, m)
 		}
 		if len(ms) < repairPage {
-			return nil
+			break
 		}
 		at, inclusive = ms[len(ms)-1].ID, false
 	}
+	if !messages {
+		return nil
+	}
+	return h.repairChanges(ctx, r, since)
 }
 
 // repairSlack is how much older than a subscription a message may be that it gets by a repair: ids are
@@ -161,18 +171,20 @@ func (h *Hub) applyMissed(r *room, m chat.Message) {
 		return
 	}
 	d := h.delivery(r, m)
+	new := func(s *Subscription) bool { return m.ID.Time().After(s.since.Add(-repairSlack)) }
 	for _, s := range r.subs[Messages] {
-		if m.ID.Time().After(s.since.Add(-repairSlack)) {
+		if new(s) {
 			s.deliver(d, now)
 		}
 	}
+	r.deliverNews(d.Event.(chat.MessagePosted), now, new)
 }
 
 // recheck ends the subscriptions whose users are not in the room any more.
 func (h *Hub) recheck(ctx context.Context, r *room) error {
 	r.shard.mu.Lock()
 	logins := make(map[string]bool)
-	for kind := range r.subs {
+	for kind := range r.subs[:User] { // followRooms sees to those of news
 		for _, s := range r.subs[kind] {
 			logins[s.who.Login] = true
 		}

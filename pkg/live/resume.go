@@ -12,8 +12,9 @@ import (
 const MaxReplay = 1000
 
 // Replay returns what a subscriber that last saw the message after has missed, oldest
-// first: every newer message, and older ones that this node delivered after it.
-// recovered is false, and nothing is returned, if that is more than MaxReplay messages or cannot be read.
+// first: every newer message, newer changes of messages, and older ones of both that this node delivered after it. Of
+// several changes of a kind of one message only the last is returned.
+// recovered is false, and nothing is returned, if that is more than MaxReplay or cannot be read.
 //
 // The subscription must have been made with hold. Replayed has to be called afterwards in any case, when
 // the messages have been handed to the client.
@@ -34,15 +35,18 @@ func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (missed 
 		return nil, false
 	}
 	ms, err := h.opts.History.Newer(ctx, log, after, false, MaxReplay+1-len(missed))
+	if err == nil {
+		for _, m := range ms {
+			missed = append(missed, h.delivery(r, m))
+		}
+		missed, err = h.withChanges(ctx, r, after, missed)
+	}
 	if err != nil {
 		h.log.Warn("cannot replay", "room", r.name, "error", err)
 		return nil, false
 	}
-	if len(missed)+len(ms) > MaxReplay {
+	if len(missed) > MaxReplay {
 		return nil, false
-	}
-	for _, m := range ms {
-		missed = append(missed, h.delivery(r, m))
 	}
 	return missed, true
 }
@@ -60,20 +64,24 @@ func (h *Hub) lateOnes(ctx context.Context, log chat.Log, r *room, after id.ID, 
 	from, inclusive := slices.MinFunc(late, id.ID.Compare), true
 	for len(out) < len(late) {
 		ms, err := h.opts.History.Newer(ctx, log, from, inclusive, 200)
-		if err != nil || len(ms) == 0 {
+		if err != nil {
 			return out
+		}
+		if len(ms) == 0 {
+			break
 		}
 		for _, m := range ms {
 			if wanted[m.ID] {
 				out = append(out, h.delivery(r, m))
+				delete(wanted, m.ID)
 			}
 		}
 		from, inclusive = ms[len(ms)-1].ID, false
 		if from.Compare(after) >= 0 {
-			return out
+			break
 		}
 	}
-	return out
+	return append(out, h.lateChanges(ctx, log, r, after, wanted)...)
 }
 
 // Replayed ends the holding back: what came in since Subscribe and is not among the
@@ -81,7 +89,10 @@ func (h *Hub) lateOnes(ctx context.Context, log chat.Log, r *room, after id.ID, 
 func (s *Subscription) Replayed(ds []*Delivery) {
 	ids := make(map[id.ID]struct{}, len(ds))
 	for _, d := range ds {
-		ids[d.ID] = struct{}{}
+		// A change is told again: who replayed it may have read the message just before.
+		if _, change := d.Event.(chat.MessageChanged); !change {
+			ids[d.ID] = struct{}{}
+		}
 	}
 	s.release(ids)
 }

@@ -30,9 +30,12 @@ type room struct {
 	key   place
 	name  string
 
-	creator    string
-	subs       [User + 1][]*Subscription
-	recent     recent
+	creator string
+	subs    [kinds][]*Subscription
+	recent  recent
+	// changed are changes of messages that wait to be delivered; delivering says that somebody is at it.
+	changed    []chat.MessageChanged
+	delivering bool
 	emptySince time.Time
 }
 

@@ -46,19 +46,6 @@ func (h *Hub) enter(mark uint64, who chat.Identity, r chat.Room, kind Kind, to S
 	return s
 }
 
-// SubscribeUser adds a subscriber to a user's own topic.
-func (h *Hub) SubscribeUser(who chat.Identity, to Subscriber) *Subscription {
-	key := place{tenant: who.Tenant, login: who.Login}
-	sh := h.shardOf(key)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	room := sh.open(h, key, "")
-	s := &Subscription{room: room, to: to, who: who, kind: User, since: h.now()}
-	room.add(s)
-	room.emptySince = s.since
-	return s
-}
-
 // departures remembers who left which room lately, so that a subscription whose right was
 // checked before, and which is entered after, is not overlooked.
 type departures struct {

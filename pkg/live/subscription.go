@@ -32,6 +32,8 @@ type Subscription struct {
 	kind  Kind
 	index int32 // in room.subs[kind]; -1 when ended
 
+	ears *ears // of a User subscription
+
 	*resuming // nil unless it resumes or resumed shortly before
 }
 
@@ -57,6 +59,9 @@ func (s *Subscription) End() {
 	sh.mu.Unlock()
 	if ended {
 		s.room.hub.presence.left(s)
+	}
+	if s.ears != nil {
+		s.ears.end()
 	}
 }
 

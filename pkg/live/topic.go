@@ -10,14 +10,19 @@ type Kind uint8
 
 // The topics of a room, and the one of a user.
 const (
-	Messages     Kind = iota // chat.MessagePosted
+	Messages     Kind = iota // chat.MessagePosted, chat.MessageChanged
 	Participants             // chat.ParticipantJoined, chat.ParticipantLeft
 	Action                   // chat.RoomDeleted
 	Presence                 // PresenceChanged
 	Typing                   // TypingChanged
 	roomKinds
-	// User is the topic of one user, whatever the room: UserNotice.
+	// User is the topic of one user, whatever the room: UserNotice, chat.ReadMoved and chat.MuteChanged of
+	// theirs, chat.MessagePosted in all their rooms, and chat.RoomCreated, chat.ParticipantJoined, chat.ParticipantLeft and
+	// chat.RoomDeleted that make or end one of their rooms.
 	User
+	// news is a User subscription's ear in one room.
+	news
+	kinds
 )
 
 // PresenceChanged tells that a participant's first subscription to a room, over all

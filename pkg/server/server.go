@@ -11,9 +11,11 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/api/adminapi"
 	"github.com/confab-chat/confab/pkg/api/chatapi"
 	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/backup"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/live"
@@ -45,6 +47,8 @@ type Config struct {
 	HeartBeat time.Duration
 	// Admin is the administrator to make sure of; none without a login.
 	Admin auth.Admin
+	// BackupDir is the folder below which administrators may have backups made; empty: none.
+	BackupDir string
 
 	Now func() time.Time
 	Log *slog.Logger
@@ -99,7 +103,7 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 	if n.bus, err = startBus(ctx, c, st); err != nil {
 		return err
 	}
-	hubOptions := live.Options{History: st, Now: c.Now, Log: c.Log,
+	hubOptions := live.Options{History: st, RoomsOf: st.RoomsOf, Now: c.Now, Log: c.Log,
 		Access: func(ctx context.Context, who chat.Identity, room string) (chat.Room, error) {
 			return n.Chat.Admit(ctx, who, room)
 		}}
@@ -148,6 +152,8 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 	r.Handle("/", &api.Resource{Methods: map[string]api.Handler{"GET": toFrontEnd}, Open: []string{"GET"},
 		Fail: chatAPI.Fail})
 	n.registerRealtime(r, chatAPI, manager, origins)
+	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: auth.NewOfficers(st), Origins: origins,
+		Backups: backup.New(st, c.BackupDir, c.Now), Fail: chatAPI.FailV1})
 	chatAPI.Register(r)
 	n.Handler = protect(c.Log, origins.CORS(r))
 	return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/live"
 )
 
@@ -226,7 +227,16 @@ type subscription struct {
 
 // Deliver implements live.Subscriber.
 func (s *subscription) Deliver(d *live.Delivery) {
+	if !s.wants(d) {
+		return
+	}
 	s.conn.enqueue(entry{enc: d.As(s.conn.enc), sub: s})
+}
+
+// wants is false for changes of messages at KillrChat's mounts: its front ends take every frame for a new message.
+func (s *subscription) wants(d *live.Delivery) bool {
+	_, change := d.Event.(chat.MessageChanged)
+	return !change || s.conn.extra
 }
 
 // Ended implements live.Subscriber.

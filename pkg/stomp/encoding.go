@@ -34,9 +34,17 @@ func (e *encoding) Encode(d *live.Delivery) *live.Encoded {
 	var extra, contentType string
 	var body []byte
 	contentType = jsonType
-	switch v := d.Event.(type) {
+	event := d.Event
+	if d.Kind == live.User {
+		if extra, body = e.news(d); body != nil {
+			event = nil
+		}
+	}
+	switch v := event.(type) {
 	case chat.MessagePosted:
 		body = e.bodies.Message(v.Message)
+	case chat.MessageChanged:
+		extra, body = "change:"+string(v.Kind)+"\n", e.bodies.Message(v.Message)
 	case chat.ParticipantJoined:
 		extra, body = "status:JOIN\n", e.bodies.Person(v.Person)
 	case chat.ParticipantLeft:

@@ -37,7 +37,9 @@ func (c *conn) subscribe(f *frame, receipt string) error {
 	ctx, cancel := c.context()
 	defer cancel()
 	if kind == live.User {
-		s.live = c.srv.opts.Hub.SubscribeUser(c.login.Identity, s)
+		if s.live, err = c.srv.opts.Hub.SubscribeUser(ctx, c.login.Identity, s); err != nil {
+			return err
+		}
 	} else if s.live, err = c.srv.opts.Hub.Subscribe(ctx, c.login.Identity, room, kind, s, resumes); err != nil {
 		return err
 	}
@@ -57,6 +59,9 @@ func (c *conn) subscribe(f *frame, receipt string) error {
 		c.send(recoveredReceipt(receipt, recovered))
 	}
 	for _, d := range missed {
+		if !s.wants(d) {
+			continue
+		}
 		if !c.sendPatiently(entry{enc: d.As(c.enc), sub: s}) {
 			break
 		}

@@ -1,0 +1,59 @@
+package livetest
+
+import (
+	"context"
+	"slices"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// MessagesByID is that of live.History.
+func (w *World) MessagesByID(_ context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fail != nil {
+		return nil, w.fail
+	}
+	out := make(map[id.ID]chat.Message)
+	for _, m := range w.logs[l.ID] {
+		if slices.Contains(ids, m.ID) {
+			out[m.ID] = m
+		}
+	}
+	return out, nil
+}
+
+// RoomsOf is that of live.Options.
+func (w *World) RoomsOf(_ context.Context, t chat.Tenant, login, after string, limit int) ([]chat.RoomRef, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fail != nil {
+		return nil, w.fail
+	}
+	var out []chat.RoomRef
+	for name, p := range w.rooms {
+		if t == Tenant && p.members[login] && name > after {
+			out = append(out, chat.RoomRef{ID: p.room.ID, Name: name})
+		}
+	}
+	slices.SortFunc(out, func(a, b chat.RoomRef) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return out[:min(limit, len(out))], nil
+}
+
+// Edit changes what a message says, with its entry in the room's changes, without a word; it returns the event.
+func (w *World) Edit(r chat.Room, m id.ID, content string) chat.MessageChanged {
+	c := chat.Change{Kind: chat.Edit, ID: w.ids.New(), By: Person(r.Creator.Login)}
+	w.Store(chat.Room{ID: chat.ChangesOf(r.Log(Tenant)).ID}, c.Entry(m))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	log := w.logs[r.ID]
+	i := slices.IndexFunc(log, func(x chat.Message) bool { return x.ID == m })
+	log[i].Content, log[i].EditedAt = content, chat.EditedAt(c.ID)
+	return chat.MessageChanged{Place: At(r), Change: c.ID, Kind: chat.Edit, Message: log[i]}
+}

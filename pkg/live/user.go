@@ -1,0 +1,262 @@
+package live
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// Whoever listens to their own topic hears of the messages in all their rooms: each such subscription has an ear in each
+// of its user's rooms, a light subscription of kind news, on the node it is connected to. So a message costs
+// what its room has listeners on a node, not what it has participants.
+
+const (
+	// maxEars bounds the rooms a subscription hears of, in the order of their names.
+	maxEars = 2000
+	earPage = 500
+)
+
+// ears are those of one subscription. The lock is taken last, after a shard's.
+type ears struct {
+	mu    sync.Mutex
+	in    map[place]*Subscription
+	ended bool
+}
+
+// ear passes on what a room says.
+type ear struct {
+	*Subscription // to the user's topic
+	at            place
+}
+
+func (e ear) Deliver(d *Delivery) { e.to.Deliver(d) }
+func (e ear) Lost()               { e.to.Lost() }
+
+func (e ear) Ended() {
+	e.ears.mu.Lock()
+	defer e.ears.mu.Unlock()
+	delete(e.ears.in, e.at)
+}
+
+func (e *ears) end() {
+	e.mu.Lock()
+	e.ended = true
+	in := e.in
+	e.in = nil
+	e.mu.Unlock()
+	for _, s := range in {
+		s.End()
+	}
+}
+
+// SubscribeUser adds a subscriber to a user's own topic, and to what happens in the user's rooms. Rooms they join
+// later come along.
+func (h *Hub) SubscribeUser(ctx context.Context, who chat.Identity, to Subscriber) (*Subscription, error) {
+	key := userPlace(who.Tenant, who.Login)
+	sh := h.shardOf(key)
+	sh.mu.Lock()
+	room := sh.open(h, key, "")
+	s := &Subscription{room: room, to: to, who: who, kind: User, since: h.now(), ears: &ears{in: map[place]*Subscription{}}}
+	room.add(s)
+	room.emptySince = s.since
+	sh.mu.Unlock()
+	if err := h.followRooms(ctx, s, false); err != nil {
+		s.End()
+		return nil, err
+	}
+	return s, nil
+}
+
+func userPlace(t chat.Tenant, login string) place { return place{tenant: t, login: login} }
+
+// followRooms makes a subscription hear of exactly the rooms its user is in. With tell, it is told what
+// that changes.
+func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error {
+	if h.opts.RoomsOf == nil {
+		return nil
+	}
+	s.ears.mu.Lock()
+	gone := make(map[place]*Subscription, len(s.ears.in))
+	for key, e := range s.ears.in {
+		gone[key] = e
+	}
+	s.ears.mu.Unlock()
+	for after, n := "", 0; n < maxEars; n += earPage {
+		mark := h.departures.mark()
+		refs, err := h.opts.RoomsOf(ctx, s.who.Tenant, s.who.Login, after, earPage)
+		if err != nil {
+			return err
+		}
+		for _, ref := range refs {
+			delete(gone, placeOf(s.who.Tenant, ref))
+			entered, err := h.enterEar(ctx, s, ref, mark)
+			if err != nil {
+				return err
+			}
+			if entered && tell {
+				at := chat.Place{Tenant: s.who.Tenant, Room: ref}
+				h.tell(s, chat.ParticipantJoined{Place: at, Person: chat.Person{Login: s.who.Login}})
+			}
+		}
+		if len(refs) < earPage {
+			break
+		}
+		after = refs[len(refs)-1].Name
+	}
+	if !tell {
+		return nil
+	}
+	for _, e := range gone {
+		// Asked once more: the list may be older than the ear.
+		r, err := h.opts.Access(ctx, s.who, e.room.name)
+		if err == nil && r.ID == e.room.key.room {
+			continue
+		}
+		if err != nil && !chat.IsKind(err, chat.NotFound) && !chat.IsKind(err, chat.Forbidden) {
+			return err
+		}
+		e.End()
+		ear{s, e.room.key}.Ended()
+		at := chat.Place{Tenant: s.who.Tenant, Room: e.room.ref()}
+		h.tell(s, chat.ParticipantLeft{Place: at, Person: chat.Person{Login: s.who.Login}})
+	}
+	return nil
+}
+
+// enterEar makes s hear of a room that its user was in at the mark; false if it does already, or they have left.
+func (h *Hub) enterEar(ctx context.Context, s *Subscription, ref chat.RoomRef, mark uint64) (bool, error) {
+	for {
+		entered, left := h.listen(s, ref, mark)
+		if !left {
+			return entered, nil
+		}
+		mark = h.departures.mark()
+		r, err := h.opts.Access(ctx, s.who, ref.Name)
+		switch {
+		case chat.IsKind(err, chat.NotFound), chat.IsKind(err, chat.Forbidden), err == nil && r.ID != ref.ID:
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+	}
+}
+
+func (h *Hub) listen(s *Subscription, ref chat.RoomRef, mark uint64) (entered, left bool) {
+	key := placeOf(s.who.Tenant, ref)
+	sh := h.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if h.departures.since(mark, key, s.who.Login) {
+		return false, true
+	}
+	s.ears.mu.Lock()
+	defer s.ears.mu.Unlock()
+	if s.ears.ended || s.ears.in[key] != nil {
+		return false, false
+	}
+	r := sh.open(h, key, ref.Name)
+	e := &Subscription{room: r, to: ear{s, key}, who: s.who, kind: news, since: h.now()}
+	r.add(e)
+	r.emptySince = e.since
+	s.ears.in[key] = e
+	return true, false
+}
+
+// users returns the subscriptions to users' topics.
+func (h *Hub) users() (out []*Subscription) {
+	for i := range h.shards {
+		sh := &h.shards[i]
+		sh.mu.Lock()
+		for key, r := range sh.places {
+			if key.login != "" {
+				out = append(out, r.subs[User]...)
+			}
+		}
+		sh.mu.Unlock()
+	}
+	return out
+}
+
+// tellUser delivers an event on a user's topic and returns its subscriptions.
+func (h *Hub) tellUser(t chat.Tenant, login string, e chat.Event) []*Subscription {
+	key := userPlace(t, login)
+	sh := h.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r := sh.places[key]
+	if r == nil || len(r.subs[User]) == 0 {
+		return nil
+	}
+	_, ref := e.Where()
+	r.deliver(User, &Delivery{Kind: User, Room: ref.Name, ID: h.ids.New(), Event: e}, h.now())
+	return append([]*Subscription(nil), r.subs[User]...)
+}
+
+// tell delivers an event to one subscription to a user's topic.
+func (h *Hub) tell(s *Subscription, e chat.Event) {
+	s.room.shard.mu.Lock()
+	defer s.room.shard.mu.Unlock()
+	if s.index >= 0 {
+		_, ref := e.Where()
+		s.deliver(&Delivery{Kind: User, Room: ref.Name, ID: h.ids.New(), Event: e}, h.now())
+	}
+}
+
+// checkTimeout bounds the check of somebody who is said to have joined.
+const checkTimeout = 10 * time.Second
+
+// userEnters tells a user that they are in a room now, and lets their subscriptions hear of it at once. That they
+// are in it still is checked afterwards: news of a leave on another node may have come before that of the join.
+func (h *Hub) userEnters(t chat.Tenant, ref chat.RoomRef, login string, e chat.Event) {
+	subs := h.tellUser(t, login, e)
+	if len(subs) == 0 || h.opts.RoomsOf == nil {
+		return
+	}
+	for _, s := range subs {
+		h.listen(s, ref, h.departures.mark())
+	}
+	h.spawn(func() {
+		ctx, cancel := context.WithTimeout(h.ctx, checkTimeout)
+		defer cancel()
+		r, err := h.opts.Access(ctx, chat.Identity{Tenant: t, Login: login}, ref.Name)
+		if chat.IsKind(err, chat.NotFound) || chat.IsKind(err, chat.Forbidden) || err == nil && r.ID != ref.ID {
+			h.deafen(placeOf(t, ref), login)
+		}
+	})
+}
+
+// deafen ends the ears a user has in a room.
+func (h *Hub) deafen(key place, login string) {
+	sh := h.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if r := sh.places[key]; r != nil {
+		r.endAll(func(s *Subscription) bool { return s.kind == news && s.who.Login == login })
+		r.emptySince = h.now()
+	}
+}
+
+// deliverNews tells those with an ear in the room, for which is true, of a message. Its author has read it.
+func (r *room) deliverNews(e chat.MessagePosted, now time.Time, is func(*Subscription) bool) {
+	if len(r.subs[news]) == 0 {
+		return
+	}
+	d := &Delivery{Kind: User, Room: r.name, ID: e.Message.ID, Event: e}
+	var read *Delivery
+	for _, s := range r.subs[news] {
+		if !is(s) {
+			continue
+		}
+		s.deliver(d, now)
+		if e.Message.System || s.who.Login != e.Message.Author.Login {
+			continue
+		}
+		if read == nil {
+			read = &Delivery{Kind: User, Room: r.name, ID: r.hub.ids.New(),
+				Event: chat.ReadMoved{Place: e.Place, Login: s.who.Login, Read: e.Message.ID}}
+		}
+		s.deliver(read, now)
+	}
+}

@@ -1,0 +1,37 @@
+package stomp
+
+import (
+	"encoding/json"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/live"
+)
+
+// news is the body of an event on a user's own topic, by the event's name in a header; no body for a notice,
+// which brings its own.
+func (e *encoding) news(d *live.Delivery) (header string, body []byte) {
+	type news struct {
+		Room    string          `json:"roomName"`
+		ID      string          `json:"messageId,omitempty"`
+		Muted   *bool           `json:"muted,omitempty"`
+		Message json.RawMessage `json:"message,omitempty"`
+	}
+	n := news{Room: d.Room}
+	switch v := d.Event.(type) {
+	case chat.MessagePosted:
+		header, n.Message = "message", e.bodies.Message(v.Message)
+	case chat.ReadMoved:
+		header, n.ID = "read", v.Read.String()
+	case chat.MuteChanged:
+		header, n.Muted = "mute", &v.Muted
+	case chat.RoomCreated, chat.ParticipantJoined:
+		header = "joined"
+	case chat.ParticipantLeft:
+		header = "left"
+	case chat.RoomDeleted:
+		header = "deleted"
+	default:
+		return "", nil
+	}
+	return "event:" + header + "\n", mustJSON(n)
+}
