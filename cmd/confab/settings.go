@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -49,6 +50,7 @@ type settings struct {
 	AdminLogin    string `help:"Login of an administrator to make sure of on start." placeholder:"LOGIN"`
 	AdminPassword string `help:"Password of that administrator." placeholder:"PASSWORD"`
 	AdminToken    string `help:"API token of that administrator." placeholder:"TOKEN"`
+	BackupDir     string `help:"Folder below which administrators may have backups of an embedded store made; without it, the data folder's name and -backups." type:"path" placeholder:"PATH"`
 
 	logSettings
 }
@@ -120,6 +122,15 @@ func (s logSettings) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, o))
 }
 
+// backupDir is beside the data by default: on its disk a backup shares the files that do not change.
+func (s settings) backupDir() string {
+	dir, embedded := strings.CutPrefix(s.Store, "embedded:")
+	if s.BackupDir != "" || !embedded {
+		return s.BackupDir
+	}
+	return filepath.Clean(dir) + "-backups"
+}
+
 // node returns the settings as the server takes them.
 func (s settings) node(log *slog.Logger) server.Config {
 	failures := s.LoginFailures
@@ -141,6 +152,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 		Cluster:   server.Cluster{Listen: s.ClusterListen, Routes: s.ClusterRoutes, NATS: s.Nats},
 		HeartBeat: heartBeat,
 		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},
+		BackupDir: s.backupDir(),
 		Log:       log,
 	}
 }

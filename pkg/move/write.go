@@ -33,17 +33,17 @@ func (im *importer) user(ctx context.Context, l *user) error {
 
 // account makes sure of an account, if its login is not in use.
 func (im *importer) account(ctx context.Context, t chat.Tenant, u chat.User) (outcome, error) {
-	alive := u
-	alive.Deleted = false
-	err := im.to.CreateUser(ctx, t, alive)
-	if err != nil && !chat.IsKind(err, chat.Conflict) {
-		return 0, err
-	}
-	if err != nil {
-		kept, err := im.to.User(ctx, t, u.Login)
-		if err != nil {
+	kept, err := im.to.User(ctx, t, u.Login) // asked first: to claim a login costs more
+	switch {
+	case chat.IsKind(err, chat.NotFound):
+		alive := u
+		alive.Deleted = false
+		if err := im.to.CreateUser(ctx, t, alive); err != nil {
 			return 0, err
 		}
+	case err != nil:
+		return 0, err
+	default:
 		kept.CreatedAt = kept.CreatedAt.UTC()
 		switch {
 		case kept.Deleted && u.Deleted, reflect.DeepEqual(kept, u):

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const operatorsToken = "the-token-of-the-operator"
+
+// serveWithAdmin starts a server that has an administrator with operatorsToken.
+func serveWithAdmin(t *testing.T, data string, more ...string) *process {
+	return serve(t, data, append([]string{"--admin-login", "operator", "--admin-password", "secret", "--admin-token", operatorsToken}, more...)...)
+}
+
+// admin runs confab admin on a server.
+func admin(t *testing.T, s *process, want int, args ...string) (stdout, stderr string) {
+	t.Helper()
+	c := command(t, append([]string{"admin"}, args...)...)
+	c.Env = append(c.Env, "CONFAB_ADMIN_TOKEN="+operatorsToken, "CONFAB_URL="+s.url)
+	status, stdout, stderr := outcome(t, c)
+	require.Equal(t, want, status, "%s%s", stdout, stderr)
+	return stdout, stderr
+}
+
+func TestBackupAndRestore(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	s := serveWithAdmin(t, data)
+	ann := newUser(t, s, "ann").signUp()
+	ann.must(201, "POST", "/rooms/lounge", map[string]any{}, "")
+	ann.must(201, "POST", "/messages/lounge", map[string]any{"content": "before the backup"}, "")
+	out, _ := admin(t, s, 0, "backup", "monday")
+	copied := data + "-backups/monday"
+	require.Contains(t, out, copied)
+	ann.must(201, "POST", "/messages/lounge", map[string]any{"content": "after it"}, "")
+	_, errs := admin(t, s, 1, "backup", "monday")
+	require.Contains(t, errs, "409")
+	_, errs = admin(t, s, 1, "backup", filepath.Join(t.TempDir(), "elsewhere"))
+	require.Contains(t, errs, "400")
+
+	c := command(t, "admin", "backup", "--url", s.url)
+	status, _, errs := outcome(t, c)
+	require.Equal(t, 2, status)
+	require.Contains(t, errs, "CONFAB_ADMIN_TOKEN")
+	c = command(t, "admin", "backup", "--url", s.url, "--token", "wrong")
+	status, _, errs = outcome(t, c)
+	require.Equal(t, 1, status)
+	require.Contains(t, errs, "401")
+
+	// With the server running its store cannot be copied from outside.
+	offline := filepath.Join(t.TempDir(), "offline")
+	admin(t, s, 1, "backup", "--offline", "--store", "embedded:"+data, offline)
+	require.NoDirExists(t, offline)
+	require.Equal(t, 0, s.stop(syscall.SIGTERM))
+	_, errs = admin(t, s, 1, "backup", "tuesday")
+	require.Contains(t, errs, "no server answers")
+	admin(t, s, 0, "backup", "--offline", "--store", "embedded:"+data, offline)
+
+	for dir, want := range map[string][]string{copied: {"before the backup"}, offline: {"before the backup", "after it"}} {
+		restored := serve(t, dir)
+		var said []string
+		for _, m := range newUser(t, restored, "ann").logIn().history("lounge") {
+			said = append(said, m.Content)
+		}
+		require.Equal(t, want, said)
+		restored.stop(syscall.SIGTERM)
+	}
+}

@@ -1,0 +1,96 @@
+// Package adminapi is how operators look after a running server: JSON over HTTP, for site administrators only.
+package adminapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/gorilla/mux"
+
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/api/session"
+	"github.com/confab-chat/confab/pkg/backup"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// Prefix is where the API is.
+const Prefix = "/api/chat/v1/admin"
+
+// Officers says who may administer; see auth.Officers.
+type Officers interface {
+	Admit(ctx context.Context, who chat.Identity) error
+}
+
+// Backups makes backups; see backup.Backups.
+type Backups interface {
+	Make(ctx context.Context, dir string) (backup.Backup, error)
+}
+
+// Parts are what an API is made of.
+type Parts struct {
+	Sessions *session.Manager
+	Officers Officers
+	Origins  api.Origins
+	Backups  Backups
+	// Fail writes an error.
+	Fail func(w http.ResponseWriter, r *http.Request, err error)
+}
+
+// Register adds the API to a router. It has to come before what else begins with Prefix.
+func Register(r *mux.Router, p Parts) {
+	a := &admin{p}
+	for path, methods := range map[string]map[string]api.Handler{
+		"/backups": {"POST": a.makeBackup},
+	} {
+		r.Handle(Prefix+path, &api.Resource{Methods: methods, Guard: a.guard, Check: a.check, Fail: p.Fail})
+	}
+}
+
+type admin struct{ Parts }
+
+// guard lets site administrators through.
+func (a *admin) guard(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	w.Header().Set("Cache-Control", "no-store")
+	login, err := a.Sessions.Authenticate(w, r)
+	if err != nil {
+		return r, err
+	}
+	return session.With(r, login), a.Officers.Admit(r.Context(), login.Identity)
+}
+
+func (a *admin) check(r *http.Request) error {
+	if err := a.Origins.Check(r); err != nil {
+		return err
+	}
+	if !api.AcceptsJSON(r) {
+		return &api.HTTPError{Status: http.StatusNotAcceptable, Message: "answers come as application/json only"}
+	}
+	return nil
+}
+
+// timestamp is a moment as this API spells it: UTC with milliseconds.
+func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func write(w http.ResponseWriter, status int, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // the client may be gone; there is nobody to tell
+	return nil
+}
+
+// variable returns a percent-decoded variable of the path.
+func variable(r *http.Request, name string) string {
+	raw := mux.Vars(r)[name]
+	if s, err := url.PathUnescape(raw); err == nil {
+		return s
+	}
+	return raw
+}

@@ -1,0 +1,136 @@
+package adminapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/confab-chat/confab/pkg/api/adminapi"
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/server"
+	"github.com/confab-chat/confab/pkg/store/embedded"
+)
+
+func TestMain(m *testing.M) {
+	// The caches of sessions and tokens live as long as the process.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/maypok86/otter/v2.periodicCleanUp[...]"))
+}
+
+const (
+	adminToken = "the token of an administrator"
+	annToken   = "the token of ann"
+	otherAdmin = "the token of an administrator of another tenant"
+)
+
+// world is a server with an administrator and a user.
+type world struct {
+	t        *testing.T
+	node     *server.Node
+	store    *embedded.Store
+	backups  string
+	contract routers.Router
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	w := &world{t: t, backups: filepath.Join(t.TempDir(), "backups")}
+	var err error
+	w.store, err = embedded.Open(t.TempDir(), embedded.Options{Logger: quiet, CacheBytes: 1 << 20})
+	require.NoError(t, err)
+	w.node, err = server.New(t.Context(), server.Config{Log: quiet, Hashes: 2, BackupDir: w.backups,
+		Admin: auth.Admin{Login: "root", Password: "x", Token: adminToken}}, w.store)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		w.node.Close()
+		require.NoError(t, w.store.Close())
+	})
+	ctx := t.Context()
+	require.NoError(t, w.store.CreateUser(ctx, chat.DefaultTenant, chat.User{Person: ann, PasswordHash: "x"}))
+	require.NoError(t, w.store.PutToken(ctx, auth.APIToken{Hash: auth.HashOf(annToken), Tenant: chat.DefaultTenant, Login: "ann"}))
+	require.NoError(t, w.store.PutToken(ctx, auth.APIToken{Hash: auth.HashOf(otherAdmin), Tenant: "other", Login: "root"}))
+	require.NoError(t, w.store.GrantRole(ctx, "other", "root", auth.SiteAdmin))
+
+	doc, err := openapi3.NewLoader().LoadFromFile("../../../schema/openapi/admin-v1.yaml")
+	require.NoError(t, err)
+	require.NoError(t, doc.Validate(context.Background()))
+	w.contract, err = gorillamux.NewRouter(doc)
+	require.NoError(t, err)
+	return w
+}
+
+var ann = chat.Person{Login: "ann", FirstName: "Ann", LastName: "Smith"}
+
+// ask sends a request with a token, requires a status and returns the answer, which has to obey the OpenAPI document.
+func (w *world) ask(token, method, path string, body any, status int) map[string]any {
+	w.t.Helper()
+	var content io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		require.NoError(w.t, err)
+		content = bytes.NewReader(b)
+	}
+	r := httptest.NewRequest(method, adminapi.Prefix+path, content)
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	rec := httptest.NewRecorder()
+	w.node.Handler.ServeHTTP(rec, r)
+	require.Equal(w.t, status, rec.Code, "%s %s: %s", method, path, rec.Body)
+	route, vars, err := w.contract.FindRoute(r)
+	require.NoError(w.t, err, "%s %s", method, path)
+	require.NoError(w.t, openapi3filter.ValidateResponse(w.t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: vars, Route: route},
+		Status:                 rec.Code, Header: rec.Header(), Body: io.NopCloser(bytes.NewReader(rec.Body.Bytes())),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	}), "%s", rec.Body)
+	if rec.Code == http.StatusNoContent {
+		require.Empty(w.t, rec.Body.Bytes())
+		return nil
+	}
+	var v map[string]any
+	require.NoError(w.t, json.Unmarshal(rec.Body.Bytes(), &v))
+	return v
+}
+
+// Nobody but an administrator of this server gets anywhere.
+func TestForAdministratorsOnly(t *testing.T) {
+	w := newWorld(t)
+	for _, e := range endpoints {
+		w.ask("", e.method, e.path, e.body, http.StatusUnauthorized)
+		w.ask("invented", e.method, e.path, e.body, http.StatusUnauthorized)
+		w.ask(annToken, e.method, e.path, e.body, http.StatusForbidden)
+		w.ask(otherAdmin, e.method, e.path, e.body, http.StatusForbidden)
+	}
+	require.NoDirExists(t, w.backups)
+	// Who loses the role, loses the right at once.
+	require.NoError(t, w.store.RevokeRole(t.Context(), chat.DefaultTenant, "root", auth.SiteAdmin))
+	w.ask(adminToken, "POST", "/backups", nil, http.StatusForbidden)
+}
+
+type endpoint struct {
+	method, path string
+	body         any
+}
+
+// endpoints is each method of each path.
+var endpoints = []endpoint{
+	{"POST", "/backups", map[string]string{"dir": "a"}},
+}
