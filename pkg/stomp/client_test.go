@@ -134,7 +134,7 @@ func (c *client) read(in io.Reader) {
 	defer close(c.done)
 	p := &parser{}
 	for {
-		f, err := ws.ReadFrame(in)
+		f, err := readFrame(in)
 		c.mu.Lock()
 		switch {
 		case err != nil:
@@ -153,6 +153,20 @@ func (c *client) read(in io.Reader) {
 			return
 		}
 	}
+}
+
+// readFrame reads a frame of the server under test, which is of a bounded size.
+func readFrame(in io.Reader) (ws.Frame, error) {
+	head, err := ws.ReadHeader(in)
+	if err != nil {
+		return ws.Frame{}, err
+	}
+	if head.Length > 8<<20 {
+		return ws.Frame{}, fmt.Errorf("a frame of %d bytes", head.Length)
+	}
+	f := ws.Frame{Header: head, Payload: make([]byte, head.Length)}
+	_, err = io.ReadFull(in, f.Payload)
+	return f, err
 }
 
 func (c *client) text(p *parser, data []byte) {

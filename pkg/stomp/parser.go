@@ -27,9 +27,6 @@ const (
 	atEnd // the NUL after a body of known length
 )
 
-// idle reports whether nothing of a frame has been read.
-func (p *parser) idle() bool { return p.state == betweenFrames }
-
 // next reads data up to the end of a frame and returns it with the rest; a nil frame
 // means that all of data was taken in and the frame goes on in the next piece. After an error, a
 // protocolError, the parser must not be used.

@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -82,22 +83,26 @@ func (c *conn) handle(f *frame) {
 	}
 }
 
+const serverFailed = "the server failed; try again"
+
 // say puts an error in words for the client, and its cause into the log.
 func (c *conn) say(err error) string {
-	switch e := err.(type) {
-	case protocolError:
-		return string(e)
-	case *chat.Error:
-		if e.Cause != nil {
-			c.srv.log.Warn("STOMP frame failed", "login", c.login.Login, "error", err)
-		}
-		if e.Message != "" && e.Kind != chat.Internal {
-			return e.Message
-		}
-	default:
-		c.srv.log.Error("STOMP frame failed", "login", c.login.Login, "error", err)
+	var refused protocolError
+	if errors.As(err, &refused) {
+		return string(refused)
 	}
-	return "the server failed; try again"
+	var e *chat.Error
+	if !errors.As(err, &e) {
+		c.srv.log.Error("STOMP frame failed", "login", c.login.Login, "error", err)
+		return serverFailed
+	}
+	if e.Cause != nil {
+		c.srv.log.Warn("STOMP frame failed", "login", c.login.Login, "error", err)
+	}
+	if e.Message != "" && e.Kind != chat.Internal {
+		return e.Message
+	}
+	return serverFailed
 }
 
 func (c *conn) connect(f *frame) {

@@ -12,6 +12,8 @@ import (
 )
 
 // Store is a whole store. All methods may be called concurrently.
+//
+//nolint:interfacebloat // the sum of narrow ones; no code but the wiring takes it whole
 type Store interface {
 	chat.UserStore
 	chat.RoomStore
