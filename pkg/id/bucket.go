@@ -1,6 +1,10 @@
 package id
 
-import "time"
+import (
+	"math"
+	"sort"
+	"time"
+)
 
 // Bucket is the start of a span of time, in milliseconds since 1970. A log's
 // messages are kept one partition a bucket.
@@ -25,10 +29,7 @@ var DefaultWidths = Widths{{Span: (7 * 24 * time.Hour).Milliseconds()}}
 // Of returns the bucket that holds id.
 func (w Widths) Of(u ID) Bucket {
 	t := u.UnixMilli()
-	at := 0
-	for at+1 < len(w) && w[at+1].From <= t {
-		at++
-	}
+	at := w.epoch(t)
 	b := floor(t, w[at].Span)
 	// A bucket never reaches back over the change of width that began its epoch.
 	if at > 0 && b < w[at].From {
@@ -37,10 +38,33 @@ func (w Widths) Of(u ID) Bucket {
 	return Bucket(b)
 }
 
+// Span returns how far a bucket of this list reaches: from itself to end, in milliseconds since 1970,
+// end not included. It is shorter than the width where a change of width cuts it.
+func (w Widths) Span(b Bucket) (end int64, width time.Duration) {
+	at := w.epoch(int64(b))
+	span := w[at].Span
+	end = floor(int64(b), span) + span
+	if at+1 < len(w) {
+		end = min(end, w[at+1].From)
+	}
+	return end, time.Duration(span) * time.Millisecond
+}
+
+// epoch returns which width is valid at t.
+func (w Widths) epoch(t int64) int {
+	if last := len(w) - 1; last == 0 || w[last].From <= t {
+		return last
+	}
+	return max(0, sort.Search(len(w), func(i int) bool { return w[i].From > t })-1)
+}
+
 func floor(t, span int64) int64 {
 	q := t / span
 	if t%span < 0 {
 		q--
+	}
+	if q < math.MinInt64/span {
+		return math.MinInt64
 	}
 	return q * span
 }

@@ -45,13 +45,13 @@ func BenchmarkRatio(b *testing.B) {
 
 	b.Run("Append", func(b *testing.B) {
 		ratio(b, func() error { return s.Append(ctx, l, message()) }, func() error {
-			w := insert(l, s.bucket(l, ids.New()), message())
+			w := insert(l, id.DefaultWidths.Of(ids.New()), message())
 			return bare.Query(w.statement, w.args...).Exec()
 		})
 	})
 	b.Run("Older20", func(b *testing.B) {
 		ratio(b, func() error { _, err := s.Older(ctx, l, id.Max, 20); return err }, func() error {
-			iter := bare.Query(olderMessages, string(l.Tenant), uuid(l.ID), int64(s.bucket(l, ids.New())), uuid(id.Max), 20).Iter()
+			iter := bare.Query(olderMessages, string(l.Tenant), uuid(l.ID), int64(id.DefaultWidths.Of(ids.New())), uuid(id.Max), 20).Iter()
 			var row messageRow
 			for iter.Scan(row.dest()...) {
 			}

@@ -21,8 +21,8 @@ const (
 const (
 	// indexWindow is how many rows of an index are read at a time.
 	indexWindow = 64
-	// clockSkew is how far the clocks of servers may be apart: messages up to this far ahead of our
-	// clock are expected at any time, those further ahead only once the index has told of them.
+	// clockSkew is how far the clock of a server may be ahead: messages up to this far ahead of the
+	// cluster's clock are expected at any time, those further ahead once their time comes.
 	clockSkew = 10 * time.Second
 	minBucket = id.Bucket(math.MinInt64)
 	maxBucket = id.Bucket(math.MaxInt64)
@@ -44,7 +44,11 @@ func (s *Store) index(ctx context.Context, l chat.Log, b id.Bucket) error {
 	if err := s.db.exec(ctx, insertBucket, string(l.Tenant), uuid(l.ID), int64(b)); err != nil {
 		return err
 	}
-	if b > s.expected(l) {
+	expected, err := s.expected(ctx, l)
+	if err != nil {
+		return err
+	}
+	if b > expected {
 		raise(s.ahead, l, b)
 	}
 	s.indexed.Set(key, struct{}{})
@@ -52,8 +56,12 @@ func (s *Store) index(ctx context.Context, l chat.Log, b id.Bucket) error {
 }
 
 // expected returns the newest bucket that messages may have without being ahead of time.
-func (s *Store) expected(l chat.Log) id.Bucket {
-	return s.bucket(l, id.FirstAt(s.now().Add(clockSkew)))
+func (s *Store) expected(ctx context.Context, l chat.Log) (id.Bucket, error) {
+	t, err := s.horizon(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return s.bucket(ctx, l, id.FirstAt(time.UnixMilli(t)))
 }
 
 // newestBucket returns the first bucket a reader of the newest messages has to look
@@ -75,7 +83,8 @@ func (s *Store) newestBucket(ctx context.Context, l chat.Log) (id.Bucket, error)
 	if ahead, ok := s.ahead.GetIfPresent(l); ok {
 		newest = max(newest, ahead)
 	}
-	return max(newest, s.expected(l)), nil
+	expected, err := s.expected(ctx, l)
+	return max(newest, expected), err
 }
 
 func raise(cache *otter.Cache[chat.Log, id.Bucket], l chat.Log, b id.Bucket) {
@@ -112,8 +121,17 @@ func (s *Store) Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([
 		return nil, err
 	}
 	defer end()
-	first := s.bucket(l, than)
-	if than.Time().After(s.now().Add(clockSkew)) {
+	first := maxBucket
+	if than != id.Max {
+		if first, err = s.bucket(ctx, l, than); err != nil {
+			return nil, err
+		}
+	}
+	horizon, err := s.horizon(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if than.UnixMilli() > horizon {
 		newest, err := s.newestBucket(ctx, l)
 		if err != nil {
 			return nil, err
@@ -138,7 +156,10 @@ func (s *Store) newer(ctx context.Context, l chat.Log, than id.ID, statement str
 	}
 	defer end()
 	w := walk{log: l, statement: statement, at: than, limit: limit, next: s.bucketsAfter}
-	first := s.bucket(l, than)
+	first, err := s.bucket(ctx, l, than)
+	if err != nil {
+		return nil, err
+	}
 	// A client that is up to date asks in the last bucket there can be: then that is all.
 	newest, err := s.newestBucket(ctx, l)
 	if err != nil {

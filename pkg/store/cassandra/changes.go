@@ -85,7 +85,11 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 	if err := s.append(ctx, chat.ChangesOf(l), c.Entry(u)); err != nil {
 		return chat.Message{}, err
 	}
-	w := s.change(l, u, c)
+	b, err := s.bucket(ctx, l, u)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	w := s.change(l, b, u, c)
 	if err := s.db.exec(ctx, w.statement, w.args...); err != nil {
 		return chat.Message{}, err
 	}
@@ -101,8 +105,8 @@ func (s *Store) known(ctx context.Context, l chat.Log, u id.ID) (chat.Message, e
 }
 
 // change spells a change of a message.
-func (s *Store) change(l chat.Log, u id.ID, c chat.Change) write {
-	row := []any{string(l.Tenant), uuid(l.ID), int64(s.bucket(l, u)), uuid(u)}
+func (s *Store) change(l chat.Log, b id.Bucket, u id.ID, c chat.Change) write {
+	row := []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(u)}
 	at := micros(c.ID.Time())
 	key := c.Emoji + " " + c.By.Login
 	switch {

@@ -221,8 +221,12 @@ func (s *Store) EndSweep(ctx context.Context, sweep chat.Sweep) error {
 	defer end()
 	t, room := string(sweep.Tenant), uuid(sweep.Room.ID)
 	changes := uuid(chat.ChangesOf(chat.Log{Tenant: sweep.Tenant, ID: sweep.Room.ID}).ID)
-	err = forEach(ctx, 3, func(ctx context.Context, i int) error {
+	err = forEach(ctx, 5, func(ctx context.Context, i int) error {
 		switch i {
+		case 3:
+			return s.db.exec(ctx, deleteWidths, t, room)
+		case 4:
+			return s.db.exec(ctx, deleteWidths, t, changes)
 		case 0:
 			return s.db.exec(ctx, deleteBuckets, t, room)
 		case 1:

@@ -24,9 +24,6 @@ FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id > ? 
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id >= ? ORDER BY message_id ASC LIMIT ?`
 )
 
-// bucket returns where a message of the log is kept.
-func (s *Store) bucket(l chat.Log, m id.ID) id.Bucket { return s.widths(l).Of(m) }
-
 func insert(l chat.Log, b id.Bucket, m chat.Message) write {
 	args := []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID),
 		m.Author.Login, m.Author.FirstName, m.Author.LastName, m.Content, m.System}
@@ -47,12 +44,23 @@ func (s *Store) Append(ctx context.Context, l chat.Log, m chat.Message) error {
 }
 
 func (s *Store) append(ctx context.Context, l chat.Log, m chat.Message) error {
-	b := s.bucket(l, m.ID)
+	list, sure, err := s.widthsAt(ctx, l, m.ID.UnixMilli())
+	if err != nil {
+		return err
+	}
+	b := list.Of(m.ID)
 	if err := s.index(ctx, l, b); err != nil {
 		return err
 	}
 	w := insert(l, b, m)
-	return s.db.exec(ctx, w.statement, w.args...)
+	if err := s.db.exec(ctx, w.statement, w.args...); err != nil {
+		return err
+	}
+	s.written(l, b, m.ID, 1)
+	if sure {
+		return nil
+	}
+	return s.settle(ctx, l, []chat.Message{m}, []id.Bucket{b})
 }
 
 // A batch of one partition is one write for Cassandra: these bounds keep it small
@@ -70,9 +78,17 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 	}
 	defer end()
 	byBucket := map[id.Bucket][]chat.Message{}
-	var buckets []id.Bucket
+	var buckets, aheadAt []id.Bucket
+	var ahead []chat.Message
 	for _, m := range ms {
-		b := s.bucket(l, m.ID)
+		list, sure, err := s.widthsAt(ctx, l, m.ID.UnixMilli())
+		if err != nil {
+			return err
+		}
+		b := list.Of(m.ID)
+		if !sure {
+			ahead, aheadAt = append(ahead, m), append(aheadAt, b)
+		}
 		if byBucket[b] == nil {
 			buckets = append(buckets, b)
 		}
@@ -86,9 +102,17 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 	for _, b := range buckets {
 		batches = append(batches, split(l, b, byBucket[b])...)
 	}
-	return forEach(ctx, len(batches), func(ctx context.Context, i int) error {
+	err = forEach(ctx, len(batches), func(ctx context.Context, i int) error {
 		return s.db.samePartition(ctx, batches[i])
 	})
+	if err != nil {
+		return err
+	}
+	for _, b := range buckets {
+		of := byBucket[b]
+		s.written(l, b, of[len(of)-1].ID, len(of))
+	}
+	return s.settle(ctx, l, ahead, aheadAt)
 }
 
 // split makes bounded batches of the messages of one bucket.
@@ -124,9 +148,13 @@ func (s *Store) Message(ctx context.Context, l chat.Log, m id.ID) (chat.Message,
 }
 
 func (s *Store) message(ctx context.Context, l chat.Log, of id.ID) (m chat.Message, found bool, err error) {
+	b, err := s.bucket(ctx, l, of)
+	if err != nil {
+		return chat.Message{}, false, err
+	}
 	var row messageRow
 	found, err = s.db.row(ctx, selectMessage,
-		[]any{string(l.Tenant), uuid(l.ID), int64(s.bucket(l, of)), uuid(of)}, row.dest()...)
+		[]any{string(l.Tenant), uuid(l.ID), int64(b), uuid(of)}, row.dest()...)
 	if err != nil || !found || !row.whole() {
 		return chat.Message{}, false, err
 	}

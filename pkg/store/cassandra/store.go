@@ -39,8 +39,8 @@ type Store struct {
 	log *slog.Logger
 	now func() time.Time
 
-	// widths tells the buckets of a log.
-	widths func(chat.Log) id.Widths
+	// book knows the widths of logs' buckets.
+	book *widthBook
 	// indexed holds the buckets whose index row is known to be written.
 	indexed *otter.Cache[bucketOf, struct{}]
 	// newest holds the newest bucket of a log's index when it was read, ahead those
@@ -79,11 +79,11 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 		db:      &db{session: session, consistency: c.Consistency, timeout: c.Timeout},
 		log:     o.Log,
 		now:     o.Now,
-		widths:  func(chat.Log) id.Widths { return id.DefaultWidths },
 		indexed: otter.Must(&otter.Options[bucketOf, struct{}]{MaximumSize: remembered}),
 		newest:  otter.Must(&otter.Options[chat.Log, id.Bucket]{MaximumSize: remembered}),
 		ahead:   otter.Must(&otter.Options[chat.Log, id.Bucket]{MaximumSize: remembered}),
 	}
+	s.book = s.newWidthBook()
 	if err := s.Ping(ctx); err != nil {
 		session.Close()
 		return nil, err
