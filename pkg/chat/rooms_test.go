@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -288,6 +289,10 @@ func TestEndedAccessIsNotRememberedFromBefore(t *testing.T) {
 			w.room("Dallas", w.user("creator"), w.user("member"))
 			member := as("member")
 			read, goOn := make(chan struct{}), make(chan struct{})
+			finish := sync.OnceFunc(func() { close(goOn) })
+			t.Cleanup(finish) // also when a check fails: the store waits for its calls
+			soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
 			var first atomic.Bool
 			w.store.onDone(func(call string) {
 				if call == c.read {
@@ -301,9 +306,9 @@ func TestEndedAccessIsNotRememberedFromBefore(t *testing.T) {
 			looking.Go(func() { _, _, _ = w.Access(t.Context(), member, "Dallas") })
 			<-read // the old state is read, and not yet remembered
 			require.NoError(t, c.end(t.Context(), w))
-			_, _, err := w.Access(t.Context(), member, "Dallas")
+			_, _, err := w.Access(soon, member, "Dallas")
 			requireKind(t, c.kind, err)
-			close(goOn)
+			finish()
 			looking.Wait()
 			_, _, err = w.Access(t.Context(), member, "Dallas")
 			requireKind(t, c.kind, err)
