@@ -4,7 +4,7 @@ source "$(dirname "$0")/lib.sh"
 
 duration=${DURATION:-8s}
 port=${BENCH_PORT:-18080}
-cql=${BENCH_CASSANDRA_PORT:-19043}
+cql=${BENCH_CASSANDRA_PORT:-19842}
 out=out/bench
 work=$(mktemp -d)
 server=

@@ -6,7 +6,7 @@ need go "install Go 1.26 or newer"
 need npm "install Node.js 20 or newer"
 need java "install a JDK 17, which Cassandra runs on"
 
-port=${CONFAB_TEST_CASSANDRA_PORT:-19042}
+port=${CONFAB_TEST_CASSANDRA_PORT:-19742}
 dir="$CACHE/test-cassandra"
 stop() { scripts/cassandra.sh stop --port "$port" --dir "$dir" >/dev/null 2>&1 || true; }
 trap stop EXIT
