@@ -82,9 +82,11 @@ func (a *API) Register(r *mux.Router) {
 
 // route is one path of a mount.
 type route struct {
-	path    string
-	op      op
-	open    []string
+	path string
+	op   op
+	open []string
+	// media says that an answer need not be JSON.
+	media   bool
 	methods map[string]api.Handler
 }
 
@@ -113,6 +115,8 @@ func (m *mount) v1Routes() []route {
 		{path: "/users", open: post, methods: methods{"GET": m.listUsers, "POST": m.signUp}},
 		{path: "/users/{login}", methods: methods{"GET": m.getUser, "PUT": m.putUser, "PATCH": m.patchUser, "DELETE": m.deleteUser}},
 		{path: "/users/{login}/password", methods: methods{"PUT": m.putPassword}},
+		{path: "/users/{login}/rooms", methods: methods{"GET": m.listStates}},
+		{path: "/users/{login}/avatar", media: true, methods: methods{"GET": m.getAvatar, "PUT": m.putAvatar, "DELETE": m.deleteAvatar}},
 		{path: "/authenticate", open: post, methods: methods{"POST": m.authenticate}},
 		{path: "/logout", open: []string{"GET", "POST"}, methods: methods{"GET": m.logOut, "POST": m.logOut}},
 		{path: "/remember-me", methods: methods{"GET": m.rememberMe}},
@@ -124,17 +128,25 @@ func (m *mount) v1Routes() []route {
 		{path: "/rooms/{room}/presence", methods: methods{"GET": m.getPresence}},
 		{path: "/rooms/{room}/typing", methods: methods{"PUT": m.putTyping}},
 		{path: "/messages/{room}", methods: methods{"GET": m.listMessages, "POST": m.post}},
-		{path: "/messages/{room}/{message}", methods: methods{"GET": m.getMessage}},
+		{path: "/rooms/{room}/read", methods: methods{"PUT": m.putRead}},
+		{path: "/rooms/{room}/mute", methods: methods{"PUT": m.putMute}},
+		{path: "/messages/{room}/changes", methods: methods{"GET": m.listChanges}},
+		{path: "/messages/{room}/{message}", methods: methods{"GET": m.getMessage, "PATCH": m.editMessage, "DELETE": m.deleteMessage}},
+		{path: "/messages/{room}/{message}/reactions/{emoji}", methods: methods{"PUT": m.react, "DELETE": m.unreact}},
 	}
 }
 
 func (m *mount) register(r *mux.Router, routes []route) {
 	for _, rt := range routes {
+		check := m.check
+		if rt.media {
+			check = m.origins.Check
+		}
 		r.Handle(rt.path, &api.Resource{
 			Methods: rt.methods,
 			Open:    rt.open,
 			Guard:   m.guard,
-			Check:   m.check,
+			Check:   check,
 			Fail:    func(w http.ResponseWriter, r *http.Request, err error) { m.fail(w, r, rt.op, err) },
 		})
 	}

@@ -18,6 +18,7 @@ const (
 type messageBody struct {
 	Author  *personBody `json:"author"`
 	Content *string     `json:"content"`
+	ReplyTo *string     `json:"replyTo"`
 	Room    *string     `json:"roomName"`
 }
 
@@ -34,6 +35,13 @@ func (m *mount) post(w http.ResponseWriter, r *http.Request) error {
 	if keys := r.Header.Values("Idempotency-Key"); len(keys) > 0 {
 		n.Key = &keys[0]
 	}
+	if m.v1 && b.ReplyTo != nil {
+		to, err := id.Parse(*b.ReplyTo)
+		if err != nil {
+			return api.Malformed("replyTo has to be the id of a message")
+		}
+		n.ReplyTo = &to
+	}
 	if !m.v1 && n.Author == nil {
 		return chat.Faulty(chat.MessageEntity, append(n.Validate(), chat.Missing("author")))
 	}
@@ -48,15 +56,24 @@ func (m *mount) post(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (m *mount) getMessage(w http.ResponseWriter, r *http.Request) error {
-	mid, err := id.Parse(variable(r, "message"))
+	mid, err := messageOf(r)
 	if err != nil {
-		return chat.ErrNotFound(chat.MessageEntity, variable(r, "message"))
+		return err
 	}
 	msg, err := m.chat.Message(r.Context(), who(r), variable(r, "room"), mid)
 	if err != nil {
 		return err
 	}
 	return m.ok(w, m.form.message(msg))
+}
+
+// messageOf returns the message that the path names.
+func messageOf(r *http.Request) (id.ID, error) {
+	m, err := id.Parse(variable(r, "message"))
+	if err != nil {
+		return m, chat.ErrNotFound(chat.MessageEntity, variable(r, "message"))
+	}
+	return m, nil
 }
 
 type page struct {

@@ -11,11 +11,13 @@ import (
 // form is how a mount spells what both mounts say.
 type form struct {
 	date string // layout of dates, always in UTC
+	// full says that messages show what has happened to them. Others have the members of KillrChat's, with the present text.
+	full bool
 }
 
 var (
 	plainForm = form{date: "2006-01-02 15:04:05"}
-	isoForm   = form{date: "2006-01-02T15:04:05.000Z"}
+	isoForm   = form{date: "2006-01-02T15:04:05.000Z", full: true}
 )
 
 func (f form) time(t time.Time) string { return t.UTC().Format(f.date) }
@@ -49,7 +51,24 @@ type message struct {
 	Content      string `json:"content"`
 	System       bool   `json:"systemMessage"`
 	CreationDate string `json:"creationDate"`
+
+	EditedAt  string     `json:"editedAt,omitempty"`
+	Deleted   bool       `json:"deleted,omitzero"`
+	ReplyTo   string     `json:"replyTo,omitempty"`
+	Reactions []reaction `json:"reactions,omitempty"`
 }
+
+type reaction struct {
+	Emoji  string   `json:"emoji"`
+	Logins []string `json:"logins"`
+	Count  int      `json:"count"`
+}
+
+// shownLogins bounds the logins shown of one reaction.
+const shownLogins = 50
+
+// deletedText is what a deleted message says where there is no member to tell.
+const deletedText = "(deleted)"
 
 func personOf(p chat.Person) person { return person(p) }
 
@@ -80,8 +99,26 @@ func (f form) rooms(rs []chat.RoomView) []room {
 }
 
 func (f form) message(m chat.Message) message {
-	return message{ID: m.ID.String(), Author: personOf(m.Author), Content: m.Content,
+	out := message{ID: m.ID.String(), Author: personOf(m.Author), Content: m.Content,
 		System: m.System, CreationDate: f.time(m.CreatedAt())}
+	if !f.full {
+		if m.Deleted {
+			out.Content = deletedText
+		}
+		return out
+	}
+	out.Deleted = m.Deleted
+	if !m.EditedAt.IsZero() {
+		out.EditedAt = f.time(m.EditedAt)
+	}
+	if !m.ReplyTo.IsZero() {
+		out.ReplyTo = m.ReplyTo.String()
+	}
+	for _, r := range m.Reactions {
+		out.Reactions = append(out.Reactions, reaction{Emoji: r.Emoji, Count: len(r.Logins),
+			Logins: r.Logins[:min(len(r.Logins), shownLogins)]})
+	}
+	return out
 }
 
 func (f form) messages(ms []chat.Message) []message {

@@ -1,0 +1,177 @@
+package chatapi
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+func (m *mount) editMessage(w http.ResponseWriter, r *http.Request) error {
+	var b struct {
+		Content *string `json:"content"`
+	}
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	mid, err := messageOf(r)
+	if err != nil {
+		return err
+	}
+	msg, err := m.chat.EditMessage(r.Context(), who(r), variable(r, "room"), mid, b.Content)
+	if err != nil {
+		return err
+	}
+	return m.ok(w, m.form.message(msg))
+}
+
+func (m *mount) deleteMessage(w http.ResponseWriter, r *http.Request) error {
+	mid, err := messageOf(r)
+	if err != nil {
+		return err
+	}
+	if err := m.chat.DeleteMessage(r.Context(), who(r), variable(r, "room"), mid); err != nil {
+		return err
+	}
+	return noContent(w)
+}
+
+func (m *mount) react(w http.ResponseWriter, r *http.Request) error { return m.reacts(w, r, true) }
+
+func (m *mount) unreact(w http.ResponseWriter, r *http.Request) error { return m.reacts(w, r, false) }
+
+func (m *mount) reacts(w http.ResponseWriter, r *http.Request, on bool) error {
+	mid, err := messageOf(r)
+	if err != nil {
+		return err
+	}
+	msg, err := m.chat.React(r.Context(), who(r), variable(r, "room"), mid, variable(r, "emoji"), on)
+	if err != nil {
+		return err
+	}
+	return m.ok(w, m.form.message(msg))
+}
+
+type change struct {
+	ID      string  `json:"changeId"`
+	Kind    string  `json:"kind"`
+	Message message `json:"message"`
+}
+
+type changeList struct {
+	Changes []change `json:"changes"`
+	HasMore bool     `json:"hasMore"`
+}
+
+func (m *mount) listChanges(w http.ResponseWriter, r *http.Request) error {
+	q, err := api.Query(r)
+	if err != nil {
+		return err
+	}
+	limit, err := pageSize(q)
+	if err != nil {
+		return err
+	}
+	after := id.Min
+	if q.Has("after") {
+		if after, err = id.Parse(q.Get("after")); err != nil {
+			return api.Malformed("after has to be the id of a message or of a change")
+		}
+	}
+	cs, more, err := m.chat.Changes(r.Context(), who(r), variable(r, "room"), after, limit)
+	if err != nil {
+		return err
+	}
+	out := changeList{Changes: make([]change, len(cs)), HasMore: more}
+	for i, c := range cs {
+		out.Changes[i] = change{ID: c.ID.String(), Kind: string(c.Kind), Message: m.form.message(c.Message)}
+	}
+	return m.ok(w, out)
+}
+
+// pageSize reads fetchSize.
+func pageSize(q url.Values) (int, error) {
+	n, err := api.Int(q, "fetchSize", v1Page)
+	if err == nil && n <= 0 {
+		err = api.Malformed("fetchSize has to be more than 0")
+	}
+	return n, err
+}
+
+type roomState struct {
+	Name   string   `json:"roomName"`
+	Last   *message `json:"lastMessage"`
+	Read   *string  `json:"lastRead"`
+	Unread int      `json:"unread"`
+	Muted  bool     `json:"muted"`
+}
+
+type stateList struct {
+	Rooms   []roomState `json:"rooms"`
+	HasMore bool        `json:"hasMore"`
+}
+
+func (m *mount) listStates(w http.ResponseWriter, r *http.Request) error {
+	q, err := api.Query(r)
+	if err != nil {
+		return err
+	}
+	limit, err := pageSize(q)
+	if err != nil {
+		return err
+	}
+	states, more, err := m.chat.RoomStates(r.Context(), who(r), variable(r, "login"), q.Get("after"), limit)
+	if err != nil {
+		return err
+	}
+	out := stateList{Rooms: make([]roomState, len(states)), HasMore: more}
+	for i, s := range states {
+		out.Rooms[i] = roomState{Name: s.Name, Unread: s.Unread, Muted: s.Muted}
+		if s.Last != nil {
+			last := m.form.message(*s.Last)
+			out.Rooms[i].Last = &last
+		}
+		if !s.Read.IsZero() {
+			read := s.Read.String()
+			out.Rooms[i].Read = &read
+		}
+	}
+	return m.ok(w, out)
+}
+
+func (m *mount) putRead(w http.ResponseWriter, r *http.Request) error {
+	var b struct {
+		ID *string `json:"messageId"`
+	}
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	if b.ID == nil {
+		return api.Malformed("messageId has to be the id of a message")
+	}
+	mid, err := id.Parse(*b.ID)
+	if err != nil {
+		return api.Malformed("messageId has to be the id of a message")
+	}
+	if err := m.chat.MarkRead(r.Context(), who(r), variable(r, "room"), mid); err != nil {
+		return err
+	}
+	return noContent(w)
+}
+
+func (m *mount) putMute(w http.ResponseWriter, r *http.Request) error {
+	var b struct {
+		Muted *bool `json:"muted"`
+	}
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	if b.Muted == nil {
+		return api.Malformed("muted has to be true or false")
+	}
+	if err := m.chat.Mute(r.Context(), who(r), variable(r, "room"), *b.Muted); err != nil {
+		return err
+	}
+	return noContent(w)
+}
