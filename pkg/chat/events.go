@@ -26,6 +26,9 @@ func (p Place) Where() (Tenant, RoomRef) { return p.Tenant, p.Room }
 type MessagePosted struct {
 	Place
 	Message Message
+	// Retried says that the message was stored by an earlier try, which may have died
+	// before it told of it. Who has heard the message does not hear it again.
+	Retried bool
 }
 
 // MessageChanged is a message that was edited, deleted or reacted to. Message is as it was right

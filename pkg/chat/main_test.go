@@ -125,7 +125,11 @@ func (r *recorder) take() []string {
 	for _, e := range r.events {
 		switch e := e.(type) {
 		case chat.MessagePosted:
-			out = append(out, "message: "+e.Message.Content)
+			said := "message: "
+			if e.Retried {
+				said = "again: "
+			}
+			out = append(out, said+e.Message.Content)
 		case chat.ParticipantJoined:
 			out = append(out, "joined: "+e.Person.Login)
 		case chat.ParticipantLeft:

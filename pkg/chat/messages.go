@@ -67,11 +67,15 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 	} else {
 		m, repeated, err = s.store.AppendOnce(ctx, r.Log(who.Tenant), *n.Key, m)
 	}
-	if err != nil || repeated {
+	if err != nil {
 		t.finish(ctx)
 		return m, err
 	}
-	t.finish(ctx, MessagePosted{Place: r.place(who.Tenant), Message: m})
+	// A retry is told again: the node that stored the message may have died before it told.
+	t.finish(ctx, MessagePosted{Place: r.place(who.Tenant), Message: m, Retried: repeated})
+	if repeated {
+		return m, nil
+	}
 	s.reads.posted(who, r.ID, m.ID)
 	return m, nil
 }

@@ -92,7 +92,7 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 func hub(t testing.TB, w *livetest.World, bus live.Bus) *live.Hub {
 	h, err := live.New(live.Options{Bus: bus, History: w, Access: w.Access, Log: quiet,
-		Beat: 10 * time.Millisecond, PeerLost: 500 * time.Millisecond, TypingFor: 200 * time.Millisecond})
+		Beat: 10 * time.Millisecond, PeerLost: 2 * time.Second, TypingFor: 200 * time.Millisecond})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, h.Close())
@@ -162,6 +162,33 @@ func TestAMessageHeardTwiceIsDeliveredOnce(t *testing.T) {
 	for _, e := range []*ear{onA, onB} {
 		eventually(t, func() bool { return len(e.all()) >= 3 })
 		require.ElementsMatch(t, []string{"once", "end of a", "end of b"}, e.all())
+	}
+}
+
+// A retry is told only to those who listened at the first try, or soon after, and have not heard of it.
+func TestRetried(t *testing.T) {
+	w := livetest.NewWorld()
+	_, a, b, _, _ := pair(t, w)
+	room := w.Room("games", "ann")
+	old := w.Message("ann", "long ago")
+	old.ID = id.FirstAt(time.Now().Add(-time.Minute))
+	onA, _ := listen(t, a, "ann", "games", live.Messages)
+	onB, _ := listen(t, b, "ann", "games", live.Messages)
+	retry := func(h *live.Hub, m chat.Message) {
+		e := livetest.Posted(room, m)
+		e.Retried = true
+		h.Publish(t.Context(), e)
+	}
+	heard := w.Post(a, room, "ann", "heard")
+	onB.await(t, "heard")
+	untold := w.Message("ann", "stored and not told")
+	retry(b, heard)
+	retry(b, old)
+	retry(b, untold)
+	retry(b, untold)
+	w.Post(b, room, "ann", "end")
+	for _, e := range []*ear{onA, onB} {
+		e.await(t, "heard", "stored and not told", "end")
 	}
 }
 

@@ -57,6 +57,7 @@ type wireEvent struct {
 	On      bool         `json:"on,omitempty"`
 	At      *id.ID       `json:"at,omitempty"` // a change, or a read position
 	Change  string       `json:"change,omitempty"`
+	Retried bool         `json:"retried,omitempty"`
 }
 
 // wireMessage is a chat.Message; what most have not is left out.
@@ -80,7 +81,7 @@ func toWire(e chat.Event) (wireEvent, error) {
 	w := wireEvent{Tenant: t, Room: r.ID, Name: r.Name}
 	switch e := e.(type) {
 	case chat.MessagePosted:
-		w.Type, w.Message = "posted", wireOf(e.Message)
+		w.Type, w.Message, w.Retried = "posted", wireOf(e.Message), e.Retried
 	case chat.ParticipantJoined:
 		w.Type, w.Person = "joined", &e.Person
 	case chat.ParticipantLeft:
@@ -109,7 +110,7 @@ func (w wireEvent) event() (chat.Event, error) {
 	p := chat.Place{Tenant: w.Tenant, Room: chat.RoomRef{ID: w.Room, Name: w.Name}}
 	switch {
 	case w.Type == "posted" && w.Message != nil:
-		return chat.MessagePosted{Place: p, Message: chat.Message(*w.Message)}, nil
+		return chat.MessagePosted{Place: p, Message: chat.Message(*w.Message), Retried: w.Retried}, nil
 	case w.Type == "joined" && w.Person != nil:
 		return chat.ParticipantJoined{Place: p, Person: *w.Person}, nil
 	case w.Type == "left" && w.Person != nil:

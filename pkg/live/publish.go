@@ -68,6 +68,11 @@ func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription
 	now := h.now()
 	switch e := e.(type) {
 	case chat.MessagePosted:
+		if e.Retried {
+			// The first try may still be under way: its writing may take a while.
+			h.deliverMissed(r, e.Message, h.opts.Overlap, now)
+			break
+		}
 		if !r.recent.add(e.Message.ID, now) {
 			break
 		}

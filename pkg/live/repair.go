@@ -166,12 +166,17 @@ const repairSlack = time.Second
 func (h *Hub) applyMissed(r *room, m chat.Message) {
 	r.shard.mu.Lock()
 	defer r.shard.mu.Unlock()
-	now := h.now()
-	if !r.recent.add(m.ID, now) {
+	h.deliverMissed(r, m, repairSlack, h.now())
+}
+
+// deliverMissed delivers a message that may have been delivered before, unless it has been, to those who
+// listened when it was posted, or began to not longer than slack after. The shard's lock is held.
+func (h *Hub) deliverMissed(r *room, m chat.Message, slack time.Duration, now time.Time) {
+	if !r.recent.floor.IsZero() && m.ID.Compare(r.recent.floor) <= 0 || !r.recent.add(m.ID, now) {
 		return
 	}
 	d := h.delivery(r, m)
-	new := func(s *Subscription) bool { return m.ID.Time().After(s.since.Add(-repairSlack)) }
+	new := func(s *Subscription) bool { return m.ID.Time().After(s.since.Add(-slack)) }
 	for _, s := range r.subs[Messages] {
 		if new(s) {
 			s.deliver(d, now)
