@@ -162,10 +162,14 @@ func (ps *peers) missed(since time.Time) {
 	ps.hub.repairs.ask(since.Add(-ps.hub.opts.Overlap))
 }
 
-// repaired takes in what had to wait.
-func (ps *peers) repaired() {
+// repaired takes in what had to wait. If more was missed in the meantime, and unless it is forced, all
+// goes on waiting.
+func (ps *peers) repaired(force bool) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
+	if !force && ps.hub.repairs.pending() {
+		return
+	}
 	ps.repairing = false
 	for _, p := range ps.held {
 		ps.take(p)

@@ -69,10 +69,7 @@ func (h *Hub) repairLoop(ctx context.Context) {
 		}
 		h.signals.doubt()
 		err := h.repair(ctx, since)
-		if err == nil && h.repairs.pending() {
-			continue // more was missed meanwhile: what waits goes on waiting
-		}
-		h.peers.repaired()
+		h.peers.repaired(err != nil)
 		if err == nil {
 			continue
 		}

@@ -1,0 +1,274 @@
+package live_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/live"
+	"github.com/confab-chat/confab/pkg/live/livetest"
+)
+
+// diary is an ear that also writes down changes, and what comes on a user's topic with its room.
+type diary struct{ ear }
+
+func (d *diary) Deliver(v *live.Delivery) {
+	text := ""
+	switch e := v.Event.(type) {
+	case chat.MessageChanged:
+		text = fmt.Sprint(e.Kind, ": ", e.Message.Content)
+	case chat.ReadMoved:
+		text = v.Room + " read"
+	case chat.MuteChanged:
+		text = fmt.Sprint(v.Room, " muted ", e.Muted)
+	case chat.RoomCreated, chat.ParticipantJoined:
+		text = v.Room + " joined"
+	case chat.ParticipantLeft:
+		text = v.Room + " left"
+	case chat.RoomDeleted:
+		text = v.Room + " deleted"
+	case chat.MessagePosted:
+		text = e.Message.Content
+		if v.Kind == live.User {
+			text = v.Room + ": " + text
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.heard = append(d.heard, text)
+}
+
+func follow(t testing.TB, h *live.Hub, login, room string) *diary {
+	d := &diary{}
+	_, err := h.Subscribe(t.Context(), livetest.Who(login), room, live.Messages, d, false)
+	require.NoError(t, err)
+	return d
+}
+
+func TestChangesShowTheMessageAsItIs(t *testing.T) {
+	w := livetest.NewWorld()
+	_, a, b, _, _ := pair(t, w)
+	room := w.Room("games", "ann")
+	onA, onB := follow(t, a, "ann", "games"), follow(t, b, "ann", "games")
+	m := w.Post(a, room, "ann", "one")
+	// Two edits at once on two nodes: whichever is told last, both show what is there.
+	first, second := w.Edit(room, m.ID, "older"), w.Edit(room, m.ID, "newest")
+	b.Publish(t.Context(), second)
+	onA.await(t, "one", "edit: newest")
+	onB.await(t, "one", "edit: newest")
+	a.Publish(t.Context(), first)
+	for _, h := range []*live.Hub{a, b, a} {
+		h.Publish(t.Context(), second) // heard again, delivered once
+	}
+	w.Post(a, room, "ann", "two")
+	for _, d := range []*diary{onA, onB} {
+		eventually(t, func() bool { return len(d.all()) >= 4 })
+		require.ElementsMatch(t, []string{"one", "edit: newest", "edit: newest", "two"}, d.all())
+	}
+}
+
+// A store that cannot answer does not keep a change from being heard.
+func TestChangesWithoutStore(t *testing.T) {
+	w := livetest.NewWorld()
+	h := hub(t, w, nil)
+	room := w.Room("games", "ann")
+	d := follow(t, h, "ann", "games")
+	m := w.Post(h, room, "ann", "one")
+	e := w.Edit(room, m.ID, "edited")
+	w.Fail(chat.ErrUnavailable(nil))
+	h.Publish(t.Context(), e)
+	d.await(t, "one", "edit: edited")
+}
+
+func replay(t testing.TB, h *live.Hub, d *diary, after id.ID) (recovered bool) {
+	s, err := h.Subscribe(t.Context(), livetest.Who("ann"), "games", live.Messages, d, true)
+	require.NoError(t, err)
+	missed, recovered := h.Replay(t.Context(), s, after)
+	for _, m := range missed {
+		d.Deliver(m)
+	}
+	s.Replayed(missed)
+	return recovered
+}
+
+func TestReplayOfChanges(t *testing.T) {
+	w := livetest.NewWorld()
+	h := hub(t, w, nil)
+	room := w.Room("games", "ann")
+	one, two := w.Post(h, room, "ann", "one"), w.Post(h, room, "ann", "two")
+	before := w.Edit(room, one.ID, "seen")
+	w.Edit(room, two.ID, "first edit")
+	w.Post(h, room, "ann", "three")
+	last := w.Edit(room, two.ID, "second edit")
+	w.Post(h, room, "ann", "four")
+
+	d := &diary{}
+	require.True(t, replay(t, h, d, before.Change))
+	d.await(t, "three", "edit: second edit", "four")
+	// A change that comes while its replay is under way is not lost, even if it was replayed already.
+	h.Publish(t.Context(), last)
+	d.await(t, "three", "edit: second edit", "four", "edit: second edit")
+
+	for range live.MaxReplay {
+		w.Edit(room, one.ID, "x")
+	}
+	require.False(t, replay(t, h, &diary{}, before.Change))
+	require.True(t, replay(t, h, &diary{}, last.Change))
+}
+
+// A change that was delivered after a newer message is replayed to who saw that message last.
+func TestReplayOfAnOvertakenChange(t *testing.T) {
+	w := livetest.NewWorld()
+	h := hub(t, w, nil)
+	room := w.Room("games", "ann")
+	d := follow(t, h, "ann", "games")
+	one := w.Post(h, room, "ann", "one")
+	late := w.Edit(room, one.ID, "edited")
+	two := w.Post(h, room, "ann", "two")
+	h.Publish(t.Context(), late)
+	d.await(t, "one", "two", "edit: edited")
+	again := &diary{}
+	require.True(t, replay(t, h, again, two.ID))
+	again.await(t, "edit: edited")
+}
+
+func TestChangesAreRepaired(t *testing.T) {
+	w := livetest.NewWorld()
+	x, a, b, busA, busB := pair(t, w)
+	room := w.Room("games", "ann")
+	onB := follow(t, b, "ann", "games")
+	m := w.Post(a, room, "ann", "one")
+	onB.await(t, "one")
+	x.Cut(busA, busB)
+	a.Publish(t.Context(), w.Edit(room, m.ID, "edited"))
+	x.Heal(busA, busB)
+	onB.await(t, "one", "edit: edited")
+}
+
+func userHub(t testing.TB, w *livetest.World, bus live.Bus) *live.Hub {
+	h, err := live.New(live.Options{Bus: bus, History: w, Access: w.Access, RoomsOf: w.RoomsOf, Log: quiet,
+		Beat: 10 * time.Millisecond, PeerLost: 500 * time.Millisecond})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, h.Close())
+		if bus != nil {
+			require.NoError(t, bus.Close())
+		}
+	})
+	return h
+}
+
+func TestAUserHearsOfTheirRooms(t *testing.T) {
+	w := livetest.NewWorld()
+	x := live.NewExchange()
+	a, b := userHub(t, w, x.Bus()), userHub(t, w, x.Bus())
+	eventually(t, func() bool { return !a.Alone() && !b.Alone() })
+	games, other := w.Room("games", "ann", "bob"), w.Room("other", "ann")
+	mine := &diary{}
+	s, err := b.SubscribeUser(t.Context(), livetest.Who("bob"), mine)
+	require.NoError(t, err)
+	want := []string{}
+	hears := func(more ...string) {
+		t.Helper()
+		want = append(want, more...)
+		mine.await(t, want...)
+	}
+	w.Post(a, games, "ann", "hello")
+	w.Post(a, other, "ann", "not for bob")
+	hears("games: hello")
+	own := w.Post(a, games, "bob", "own")
+	hears("games: own", "games read")
+	a.Publish(t.Context(), chat.ReadMoved{Place: livetest.At(games), Login: "bob", Read: own.ID},
+		chat.ReadMoved{Place: livetest.At(games), Login: "ann", Read: own.ID},
+		chat.MuteChanged{Place: livetest.At(games), Login: "bob", Muted: true})
+	hears("games read", "games muted true")
+	w.Join(a, other, "bob")
+	hears("other joined", "other: First bob Last bob joins the room")
+	w.Post(a, other, "ann", "for bob now")
+	hears("other: for bob now")
+	w.Leave(a, other, "bob")
+	w.Post(a, other, "ann", "no more")
+	hears("other left")
+	created := w.Room("mine", "bob")
+	a.Publish(t.Context(), chat.RoomCreated{Place: livetest.At(created), Creator: livetest.Person("bob")})
+	w.Post(a, created, "bob", "first")
+	hears("mine joined", "mine: first", "mine read")
+	w.Delete(a, created)
+	hears("mine deleted")
+	w.Post(a, games, "ann", "last")
+	hears("games: last")
+	require.Empty(t, a.Online(livetest.Tenant, ref(games)), "to hear of a room is not to be in it")
+
+	s.End()
+	follower := follow(t, b, "ann", "games")
+	w.Post(a, games, "ann", "after the end")
+	follower.await(t, "after the end")
+	require.Equal(t, want, mine.all())
+	require.False(t, mine.ended || mine.lost)
+}
+
+// What a join on another node says may come after a newer leave: the store decides.
+func TestAJoinThatIsOverDoesNotOpenARoom(t *testing.T) {
+	w := livetest.NewWorld()
+	h := userHub(t, w, nil)
+	games := w.Room("games", "ann")
+	mine := &diary{}
+	_, err := h.SubscribeUser(t.Context(), livetest.Who("bob"), mine)
+	require.NoError(t, err)
+	h.Publish(t.Context(), chat.ParticipantJoined{Place: livetest.At(games), Person: livetest.Person("bob")})
+	// The check runs beside: from some message on, nothing comes any more.
+	follower := follow(t, h, "ann", "games")
+	posted := 0
+	eventually(t, func() bool {
+		before := len(mine.all())
+		w.Post(h, games, "ann", "x")
+		posted++
+		return len(mine.all()) == before
+	})
+	eventually(t, func() bool { return len(follower.all()) == posted })
+	require.Less(t, len(mine.all()), posted+1)
+}
+
+func TestUsersRoomsAreRepaired(t *testing.T) {
+	w := livetest.NewWorld()
+	x := live.NewExchange()
+	busA, busB := x.Bus(), x.Bus()
+	a, b := userHub(t, w, busA), userHub(t, w, busB)
+	eventually(t, func() bool { return !a.Alone() && !b.Alone() })
+	games, other := w.Room("games", "ann", "bob"), w.Room("other", "ann")
+	mine := &diary{}
+	_, err := b.SubscribeUser(t.Context(), livetest.Who("bob"), mine)
+	require.NoError(t, err)
+	w.Post(a, games, "ann", "one")
+	mine.await(t, "games: one")
+	x.Cut(busA, busB)
+	w.Post(a, games, "ann", "two")
+	w.Join(a, other, "bob")
+	x.Heal(busA, busB)
+	eventually(t, func() bool { return len(mine.all()) >= 3 })
+	require.Subset(t, mine.all(), []string{"games: two", "other joined"})
+	w.Post(a, other, "ann", "three")
+	eventually(t, func() bool { l := mine.all(); return l[len(l)-1] == "other: three" })
+
+	x.Cut(busA, busB)
+	w.Leave(a, games, "bob")
+	x.Heal(busA, busB)
+	eventually(t, func() bool { l := mine.all(); return l[len(l)-1] == "games left" })
+	w.Post(a, games, "ann", "secret")
+	w.Post(a, other, "ann", "four")
+	eventually(t, func() bool { l := mine.all(); return l[len(l)-1] == "other: four" })
+	require.NotContains(t, mine.all(), "games: secret")
+}
+
+func TestAUserWhoseRoomsCannotBeRead(t *testing.T) {
+	w := livetest.NewWorld()
+	h := userHub(t, w, nil)
+	w.Room("games", "bob")
+	w.Fail(chat.ErrUnavailable(nil))
+	_, err := h.SubscribeUser(t.Context(), livetest.Who("bob"), &diary{})
+	require.True(t, chat.IsKind(err, chat.Unavailable))
+}
