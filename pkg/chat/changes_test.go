@@ -1,0 +1,209 @@
+package chat_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// takeAll returns the events published since the last take, newest kinds included.
+func (r *recorder) takeAll() []chat.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := r.events
+	r.events = nil
+	return out
+}
+
+func TestChangesAreTold(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("games", ann, bob)
+	m := w.post(bob, "games", "hello")
+	w.events.takeAll()
+
+	_, err := w.EditMessage(t.Context(), bob, "games", m.ID, new("hello again"))
+	require.NoError(t, err)
+	for range 2 { // the second time changes nothing, and is not told
+		_, err = w.React(t.Context(), ann, "games", m.ID, "👍", true)
+		require.NoError(t, err)
+	}
+	for range 2 {
+		require.NoError(t, w.DeleteMessage(t.Context(), ann, "games", m.ID))
+	}
+	_, err = w.EditMessage(t.Context(), bob, "games", m.ID, new("back"))
+	require.True(t, chat.IsKind(err, chat.Conflict), "%v", err)
+	_, err = w.EditMessage(t.Context(), ann, "games", m.ID, new("mine now"))
+	require.True(t, chat.IsKind(err, chat.Forbidden), "%v", err)
+
+	told := w.events.takeAll()
+	require.Len(t, told, 3)
+	cs, more, err := w.Changes(t.Context(), ann, "games", id.Min, 10)
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Len(t, cs, 3)
+	last := m.ID
+	for i, kind := range []chat.ChangeKind{chat.Edit, chat.React, chat.Delete} {
+		e := told[i].(chat.MessageChanged)
+		require.Equal(t, kind, e.Kind)
+		require.Equal(t, m.ID, e.Message.ID)
+		require.Equal(t, cs[i].ID, e.Change)
+		require.Positive(t, e.Change.Compare(last))
+		require.True(t, cs[i].Message.Deleted, "as it is now")
+		last = e.Change
+	}
+	require.Equal(t, "hello again", told[1].(chat.MessageChanged).Message.Content)
+}
+
+// A change that cannot be stored is not told, and the message stays.
+func TestAChangeThatFails(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.room("games", ann)
+	m := w.post(ann, "games", "hello")
+	w.events.takeAll()
+	w.store.on(func(_ context.Context, call string) error {
+		if call == "ChangeMessage" {
+			return chat.ErrUnavailable(nil)
+		}
+		return nil
+	})
+	_, err := w.EditMessage(t.Context(), ann, "games", m.ID, new("edited"))
+	require.True(t, chat.IsKind(err, chat.Unavailable))
+	w.store.on(nil)
+	require.Empty(t, w.events.takeAll())
+	require.Equal(t, []string{"hello"}, w.contents(ann, "games"))
+	w.post(ann, "games", "goes on")
+	require.Len(t, w.events.takeAll(), 1, "nothing waits for the change that failed")
+}
+
+func (h *hooked) ChangeMessage(ctx context.Context, l chat.Log, m id.ID, decide func(chat.Message) (chat.Change, error)) (chat.Message, error) {
+	if err := h.call(ctx, "ChangeMessage"); err != nil {
+		return chat.Message{}, err
+	}
+	return h.Stores.ChangeMessage(ctx, l, m, decide)
+}
+
+func (h *hooked) SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error {
+	if err := h.call(ctx, "SetRead"); err != nil {
+		return err
+	}
+	return h.Stores.SetRead(ctx, t, room, login, to)
+}
+
+// At most MaxReactions, on a store that decides under a lock, however many react at once.
+func TestReactionsAreBounded(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.room("games", ann)
+	m := w.post(ann, "games", "hello")
+	var wg sync.WaitGroup
+	for i := range chat.MaxEmojis + 5 {
+		wg.Go(func() {
+			_, err := w.React(t.Context(), ann, "games", m.ID, fmt.Sprint(i), true)
+			if err != nil && !chat.IsKind(err, chat.Conflict) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	got, err := w.Message(t.Context(), ann, "games", m.ID)
+	require.NoError(t, err)
+	require.Len(t, got.Reactions, chat.MaxEmojis)
+}
+
+func (w *world) state(who chat.Identity, room string) chat.RoomState {
+	w.t.Helper()
+	all, _, err := w.RoomStates(w.t.Context(), who, who.Login, "", 100)
+	require.NoError(w.t, err)
+	for _, s := range all {
+		if s.Name == room {
+			return s
+		}
+	}
+	require.Fail(w.t, "not in the room")
+	return chat.RoomState{}
+}
+
+// A message does not wait for its author's read position, and the position shows at once all the same.
+func TestPostingMovesOnesOwnPosition(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("games", ann, bob)
+	w.post(ann, "games", "unread by bob")
+	require.Equal(t, 1, w.state(bob, "games").Unread)
+	release, stored := make(chan struct{}), make(chan struct{}, 10)
+	w.store.on(func(_ context.Context, call string) error {
+		if call == "SetRead" {
+			stored <- struct{}{}
+			<-release
+		}
+		return nil
+	})
+	m := w.post(bob, "games", "bob's")
+	require.Equal(t, m.ID, w.state(bob, "games").Read)
+	require.Zero(t, w.state(bob, "games").Unread)
+	<-stored
+	close(release)
+	require.Eventually(t, func() bool {
+		kept, err := w.store.Readings(t.Context(), tenant, "bob", []id.ID{w.id("games")})
+		return err == nil && kept[w.id("games")].Read == m.ID
+	}, 10*time.Second, time.Millisecond)
+}
+
+// A service that ends stores what waits.
+func TestPositionsAreStoredAtTheEnd(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.room("games", ann)
+	m := w.post(ann, "games", "last")
+	room := w.id("games")
+	w.Close()
+	kept, err := w.store.Readings(t.Context(), tenant, "ann", []id.ID{room})
+	require.NoError(t, err)
+	require.Equal(t, m.ID, kept[room].Read)
+}
+
+func (w *world) id(room string) id.ID {
+	w.t.Helper()
+	v, err := w.Room(w.t.Context(), tenant, room)
+	require.NoError(w.t, err)
+	return v.ID
+}
+
+func TestReadingAndMutingAreToldToTheirUser(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("games", ann, bob)
+	first, last := w.post(ann, "games", "one"), w.post(ann, "games", "two")
+	w.events.takeAll()
+	for _, m := range []chat.Message{last, last, first} {
+		require.NoError(t, w.MarkRead(t.Context(), bob, "games", m.ID))
+	}
+	require.NoError(t, w.Mute(t.Context(), bob, "games", true))
+	told := w.events.takeAll()
+	require.Len(t, told, 2)
+	require.Equal(t, last.ID, told[0].(chat.ReadMoved).Read)
+	require.Equal(t, "bob", told[0].(chat.ReadMoved).Login)
+	require.Equal(t, true, told[1].(chat.MuteChanged).Muted)
+	s := w.state(bob, "games")
+	require.Equal(t, last.ID, s.Read)
+	require.True(t, s.Muted)
+	require.Equal(t, "two", s.Last.Content)
+}
+
+func TestCreatorsHearOfTheirRooms(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.room("games", ann)
+	told := w.events.takeAll()
+	require.Len(t, told, 1)
+	require.Equal(t, "ann", told[0].(chat.RoomCreated).Creator.Login)
+}
