@@ -11,4 +11,6 @@ type Inventory interface {
 	EachUser(ctx context.Context, visit func(Tenant, User) error) error
 	// EachRoom visits all rooms that are not deleted.
 	EachRoom(ctx context.Context, visit func(Tenant, Room) error) error
+	// EachFootprint visits all of FootprintStore.
+	EachFootprint(ctx context.Context, visit func(t Tenant, login string, r RoomRef) error) error
 }

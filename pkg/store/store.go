@@ -23,6 +23,8 @@ type Store interface {
 	chat.DigestStore
 	chat.ReadStore
 	chat.AvatarStore
+	chat.FootprintStore
+	chat.EraseStore
 	chat.Sweeper
 	chat.Inventory
 	auth.SessionStore

@@ -125,6 +125,9 @@ func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Per
 	if there, err := s.isRoom(ctx, t, refOf(r)); err != nil || !there {
 		return false, notThere(err, r)
 	}
+	if err := s.addFootprint(ctx, t, refOf(r), p.Login); err != nil {
+		return false, err
+	}
 	m := membership{}
 	for {
 		var done bool

@@ -35,6 +35,9 @@ func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 		return err
 	}
 	defer end()
+	if err := s.addFootprint(ctx, t, refOf(r), r.Creator.Login); err != nil {
+		return err
+	}
 	claim := gocql.MustRandomUUID()
 	look := func(ctx context.Context) (standing, error) {
 		var kept gocql.UUID

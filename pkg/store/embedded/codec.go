@@ -76,6 +76,14 @@ func (r record) flag(n protowire.Number, on bool) record {
 	return protowire.AppendVarint(protowire.AppendTag(r, n, protowire.VarintType), 1)
 }
 
+// number keeps a number that is not negative.
+func (r record) number(n protowire.Number, v int) record {
+	if v == 0 {
+		return r
+	}
+	return protowire.AppendVarint(protowire.AppendTag(r, n, protowire.VarintType), uint64(v))
+}
+
 // field is one field being read. A reading that does not fit it makes the whole
 // value malformed.
 type field struct {

@@ -27,6 +27,8 @@ const (
 	tableFate         byte = 'f'  // tenant, log, message id in sortable form
 	tableReading      byte = 'd'  // tenant, login, room
 	tableAvatar       byte = 'v'  // tenant, login
+	tableFootprint    byte = 'h'  // tenant, login, room id in sortable form
+	tableErasure      byte = 'e'  // tenant, login
 	tableKey          byte = 'k'  // tenant, log, login, idempotency key
 	tableSweep        byte = 'w'  // time, tenant, room
 	tableSession      byte = 's'  // hash

@@ -9,10 +9,11 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// addParticipant writes a membership in both directions.
+// addParticipant writes a membership in both directions, and that there was one.
 func addParticipant(b *pebble.Batch, t chat.Tenant, r chat.Room, p chat.Person) {
 	set(b, participantsOf(t, r.ID).last(p.Login), encodePerson(p))
 	set(b, roomsOf(t, p.Login).last(r.Name), encodeRoomOf(r.ID))
+	addFootprint(b, t, chat.RoomRef{ID: r.ID, Name: r.Name}, p.Login)
 }
 
 // Join implements chat.MembershipStore.

@@ -138,6 +138,17 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"Roles":            func(c ctx) error { return second(s.Roles(c, t, "u")) },
 		"EachUser":         func(c ctx) error { return s.EachUser(c, func(chat.Tenant, chat.User) error { return nil }) },
 		"EachRoom":         func(c ctx) error { return s.EachRoom(c, func(chat.Tenant, chat.Room) error { return nil }) },
+		"EachFootprint": func(c ctx) error {
+			return s.EachFootprint(c, func(chat.Tenant, string, chat.RoomRef) error { return nil })
+		},
+		"AddFootprints":    func(c ctx) error { return s.AddFootprints(c, t, chat.RoomRef{ID: r.ID, Name: r.Name}, []string{"u"}) },
+		"Footprints":       func(c ctx) error { return second(s.Footprints(c, t, "u", id.ID{}, 1)) },
+		"ForgetFootprints": func(c ctx) error { return s.ForgetFootprints(c, t, "u") },
+		"Disown":           func(c ctx) error { return s.Disown(c, l, []chat.Disowned{{ID: m.ID, Author: chat.Erased}}) },
+		"DisownRoom":       func(c ctx) error { return s.DisownRoom(c, t, chat.RoomRef{ID: r.ID, Name: r.Name}, chat.Erased) },
+		"PutErasure":       func(c ctx) error { return s.PutErasure(c, chat.Erasure{Tenant: t, Login: "u"}) },
+		"Erasures":         func(c ctx) error { return second(s.Erasures(c, 1)) },
+		"EndErasure":       func(c ctx) error { return s.EndErasure(c, t, "u") },
 		"EachRole":         func(c ctx) error { return s.EachRole(c, func(chat.Tenant, string, string) error { return nil }) },
 		"EachToken":        func(c ctx) error { return s.EachToken(c, func(auth.APIToken) error { return nil }) },
 		"Ping":             func(c ctx) error { return s.Ping(c) },

@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Secrets", secretTests},
 		{"Roles", roleTests},
 		{"Inventory", inventoryTests},
+		{"Erasing", eraseTests},
 		{"Contexts", contextTests},
 		{"Model", modelTests},
 	} {

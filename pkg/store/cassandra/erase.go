@@ -1,0 +1,175 @@
+package cassandra
+
+import (
+	"context"
+
+	"github.com/gocql/gocql"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+const (
+	insertFootprint  = `INSERT INTO footprints_by_user (tenant, login, room_id, room_name) VALUES (?, ?, ?, ?)`
+	listFootprints   = `SELECT room_id, room_name FROM footprints_by_user WHERE tenant = ? AND login = ? AND room_id > ? LIMIT ?`
+	deleteFootprints = `DELETE FROM footprints_by_user WHERE tenant = ? AND login = ?`
+	allFootprints    = `SELECT tenant, login, room_id, room_name FROM footprints_by_user`
+
+	// Dated ahead, as deletions are: the message as its author wrote it may come once more.
+	disownMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?
+WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+	rewriteMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?, content = ?
+WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+	disownRoom = `UPDATE rooms SET creator_login = ?, creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ? IF room_id = ?`
+
+	insertErasure = `INSERT INTO erasures (shard, tenant, login, names, keep_messages, started_at, updated_at, late, done, at, of_rooms, rooms, messages)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	listErasures = `SELECT tenant, login, names, keep_messages, started_at, updated_at, late, done, at, of_rooms, rooms, messages
+FROM erasures WHERE shard = ? LIMIT ?`
+	deleteErasure = `DELETE FROM erasures WHERE shard = ? AND tenant = ? AND login = ?`
+)
+
+// AddFootprints implements chat.FootprintStore.
+func (s *Store) AddFootprints(ctx context.Context, t chat.Tenant, r chat.RoomRef, logins []string) error {
+	ctx, end, err := s.beginLong(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return forEach(ctx, len(logins), func(ctx context.Context, i int) error { return s.addFootprint(ctx, t, r, logins[i]) })
+}
+
+func (s *Store) addFootprint(ctx context.Context, t chat.Tenant, r chat.RoomRef, login string) error {
+	return s.db.exec(ctx, insertFootprint, string(t), login, uuid(r.ID), r.Name)
+}
+
+// Footprints implements chat.FootprintStore.
+func (s *Store) Footprints(ctx context.Context, t chat.Tenant, login string, after id.ID, limit int) ([]chat.RoomRef, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if after.IsZero() {
+		after = id.Min
+	}
+	var rooms []chat.RoomRef
+	var r chat.RoomRef
+	err = s.db.rows(ctx, min(limit, pageRows), func() { rooms = append(rooms, r) }, listFootprints,
+		[]any{string(t), login, uuid(after), limit}, into(&r.ID), &r.Name)
+	return rooms, err
+}
+
+// ForgetFootprints implements chat.FootprintStore.
+func (s *Store) ForgetFootprints(ctx context.Context, t chat.Tenant, login string) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return s.db.exec(ctx, deleteFootprints, string(t), login)
+}
+
+// EachFootprint implements chat.Inventory.
+func (s *Store) EachFootprint(ctx context.Context, visit func(chat.Tenant, string, chat.RoomRef) error) error {
+	type footprint struct {
+		tenant, login string
+		room          chat.RoomRef
+	}
+	var f footprint
+	return everyRow(ctx, s, allFootprints, func() footprint { return f },
+		func(f footprint) error { return visit(chat.Tenant(f.tenant), f.login, f.room) },
+		func() []any { return []any{&f.tenant, &f.login, into(&f.room.ID), &f.room.Name} })
+}
+
+// Disown implements chat.EraseStore.
+func (s *Store) Disown(ctx context.Context, l chat.Log, ms []chat.Disowned) error {
+	ctx, end, err := s.beginLong(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return forEach(ctx, len(ms), func(ctx context.Context, i int) error { return s.disown(ctx, l, ms[i]) })
+}
+
+func (s *Store) disown(ctx context.Context, l chat.Log, d chat.Disowned) error {
+	// An update of a row that is not there would leave a part of one.
+	if _, there, err := s.message(ctx, l, d.ID); err != nil || !there {
+		return err
+	}
+	b, err := s.bucket(ctx, l, d.ID)
+	if err != nil {
+		return err
+	}
+	args := []any{s.forGood(), d.Author.Login, d.Author.FirstName, d.Author.LastName}
+	row := []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(d.ID)}
+	if d.Content == nil {
+		return s.db.exec(ctx, disownMessage, append(args, row...)...)
+	}
+	return s.db.exec(ctx, rewriteMessage, append(append(args, *d.Content), row...)...)
+}
+
+// DisownRoom implements chat.EraseStore.
+func (s *Store) DisownRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, creator chat.Person) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	_, err = s.db.decide(ctx, again, disownRoom, creator.Login, creator.FirstName, creator.LastName, string(t), r.Name, uuid(r.ID))
+	return err
+}
+
+// someUUID binds u, or nothing for the zero id.
+func someUUID(u id.ID) any {
+	if u.IsZero() {
+		return nil
+	}
+	return uuid(u)
+}
+
+// PutErasure implements chat.EraseStore.
+func (s *Store) PutErasure(ctx context.Context, e chat.Erasure) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return s.db.exec(ctx, insertErasure, shardOf(e.Login), string(e.Tenant), e.Login, e.Names, e.KeepMessages, e.StartedAt.UTC(), e.UpdatedAt.UTC(),
+		e.Late, someUUID(e.Done), someUUID(e.At), e.OfRooms, e.Rooms, e.Messages)
+}
+
+// Erasures implements chat.EraseStore.
+func (s *Store) Erasures(ctx context.Context, limit int) ([]chat.Erasure, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var all []chat.Erasure
+	for shard := 0; shard < listShards && len(all) < limit; shard++ {
+		var e chat.Erasure
+		var done, at gocql.UUID
+		n := limit - len(all)
+		err := s.db.rows(ctx, min(n, pageRows), func() {
+			e.Done, e.At = id.ID(done), id.ID(at)
+			all = append(all, e)
+			e.Names = nil // the driver fills an array that is there
+		}, listErasures, []any{shard, n}, (*string)(&e.Tenant), &e.Login, &e.Names, &e.KeepMessages, &e.StartedAt, &e.UpdatedAt,
+			&e.Late, &done, &at, &e.OfRooms, &e.Rooms, &e.Messages)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// EndErasure implements chat.EraseStore.
+func (s *Store) EndErasure(ctx context.Context, t chat.Tenant, login string) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return s.db.exec(ctx, deleteErasure, shardOf(login), string(t), login)
+}

@@ -1,0 +1,206 @@
+package embedded
+
+import (
+	"context"
+
+	"github.com/cockroachdb/pebble/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+func footprintsOf(t chat.Tenant, login string) key {
+	return table(tableFootprint).tenant(t).text(login)
+}
+
+func erasureKey(t chat.Tenant, login string) key { return table(tableErasure).tenant(t).last(login) }
+
+func addFootprint(b *pebble.Batch, t chat.Tenant, r chat.RoomRef, login string) {
+	set(b, footprintsOf(t, login).lastID(r.ID), newRecord().text(1, r.Name))
+}
+
+func decodeFootprint(k, v []byte) (r chat.RoomRef, err error) {
+	c := columns{rest: k}
+	if r.ID = id.Key(c.id()).ID(); c.err != nil {
+		return r, c.err
+	}
+	err = decode(v, func(f *field) {
+		if f.number == 1 {
+			r.Name = f.text()
+		}
+	})
+	return r, err
+}
+
+// AddFootprints implements chat.FootprintStore.
+func (s *Store) AddFootprints(ctx context.Context, t chat.Tenant, r chat.RoomRef, logins []string) error {
+	return s.put(ctx, func(b *pebble.Batch) {
+		for _, login := range logins {
+			addFootprint(b, t, r, login)
+		}
+		if len(logins) == 0 {
+			_ = b.LogData(nil, nil)
+		}
+	})
+}
+
+// Footprints implements chat.FootprintStore.
+func (s *Store) Footprints(ctx context.Context, t chat.Tenant, login string, after id.ID, limit int) ([]chat.RoomRef, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	prefix := footprintsOf(t, login)
+	start := prefix
+	if !after.IsZero() {
+		start = prefix.lastID(after).after()
+	}
+	var rooms []chat.RoomRef
+	err := s.scan(ctx, prefix, start, func(last, v []byte) (bool, error) {
+		r, err := decodeFootprint(last, v)
+		rooms = append(rooms, r)
+		return len(rooms) < limit, s.corrupt(err)
+	})
+	return rooms, err
+}
+
+// ForgetFootprints implements chat.FootprintStore.
+func (s *Store) ForgetFootprints(ctx context.Context, t chat.Tenant, login string) error {
+	return s.put(ctx, func(b *pebble.Batch) { removeAll(b, footprintsOf(t, login)) })
+}
+
+// EachFootprint implements chat.Inventory.
+func (s *Store) EachFootprint(ctx context.Context, visit func(chat.Tenant, string, chat.RoomRef) error) error {
+	return s.each(ctx, tableFootprint, func(c *columns, v []byte) error {
+		t, login := chat.Tenant(c.text()), c.text()
+		if c.err != nil {
+			return s.corrupt(c.err)
+		}
+		r, err := decodeFootprint(c.rest, v)
+		if err != nil {
+			return s.corrupt(err)
+		}
+		return visit(t, login, r)
+	})
+}
+
+// disownAtOnce is how many messages are disowned side by side: they share the cost of syncing.
+const disownAtOnce = 64
+
+// Disown implements chat.EraseStore.
+func (s *Store) Disown(ctx context.Context, l chat.Log, ms []chat.Disowned) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(disownAtOnce)
+	for _, m := range ms {
+		g.Go(func() error { return s.disown(ctx, l, m) })
+	}
+	return g.Wait()
+}
+
+func (s *Store) disown(ctx context.Context, l chat.Log, d chat.Disowned) error {
+	// The lock of ChangeMessage, which writes the message's row anew.
+	return s.change(ctx, &s.fates, fatesOf(l).lastID(d.ID), func(b *pebble.Batch) error {
+		row, found, err := s.find(messagesOf(l).lastID(d.ID))
+		if err != nil || !found {
+			return err
+		}
+		m, err := decodeMessage(d.ID, row)
+		if err != nil {
+			return s.corrupt(err)
+		}
+		m.Author = d.Author
+		if d.Content != nil {
+			m.Content = *d.Content
+		}
+		addMessage(b, l, m)
+		return nil
+	})
+}
+
+// DisownRoom implements chat.EraseStore.
+func (s *Store) DisownRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, creator chat.Person) error {
+	k := roomKey(t, r.Name)
+	return s.change(ctx, &s.rooms, k, func(b *pebble.Batch) error {
+		now, found, err := s.room(t, r.Name)
+		if err != nil || !found || now.ID != r.ID {
+			return err
+		}
+		now.Creator = creator
+		set(b, k, encodeRoom(now))
+		return nil
+	})
+}
+
+func encodeErasure(e chat.Erasure) []byte {
+	r := newRecord()
+	for _, n := range e.Names {
+		r = r.bytes(1, []byte(n))
+	}
+	return r.flag(2, e.KeepMessages).time(3, e.StartedAt).time(4, e.UpdatedAt).flag(5, e.Late).
+		someID(6, e.Done).someID(7, e.At).number(8, e.OfRooms).number(9, e.Rooms).number(10, e.Messages)
+}
+
+func decodeErasure(t chat.Tenant, login string, b []byte) (chat.Erasure, error) {
+	e := chat.Erasure{Tenant: t, Login: login}
+	err := decode(b, func(f *field) {
+		switch f.number {
+		case 1:
+			e.Names = append(e.Names, f.text())
+		case 2:
+			e.KeepMessages = f.flag()
+		case 3:
+			e.StartedAt = f.time()
+		case 4:
+			e.UpdatedAt = f.time()
+		case 5:
+			e.Late = f.flag()
+		case 6:
+			e.Done = f.id()
+		case 7:
+			e.At = f.id()
+		case 8:
+			e.OfRooms = int(f.number64())
+		case 9:
+			e.Rooms = int(f.number64())
+		case 10:
+			e.Messages = int(f.number64())
+		}
+	})
+	return e, err
+}
+
+// PutErasure implements chat.EraseStore.
+func (s *Store) PutErasure(ctx context.Context, e chat.Erasure) error {
+	return s.put(ctx, func(b *pebble.Batch) { set(b, erasureKey(e.Tenant, e.Login), encodeErasure(e)) })
+}
+
+// Erasures implements chat.EraseStore.
+func (s *Store) Erasures(ctx context.Context, limit int) ([]chat.Erasure, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	prefix := table(tableErasure)
+	var all []chat.Erasure
+	err := s.scan(ctx, prefix, prefix, func(last, v []byte) (bool, error) {
+		c := columns{rest: last}
+		t := chat.Tenant(c.text())
+		if c.err != nil {
+			return false, s.corrupt(c.err)
+		}
+		e, err := decodeErasure(t, string(c.rest), v)
+		all = append(all, e)
+		return len(all) < limit, s.corrupt(err)
+	})
+	return all, err
+}
+
+// EndErasure implements chat.EraseStore.
+func (s *Store) EndErasure(ctx context.Context, t chat.Tenant, login string) error {
+	return s.put(ctx, func(b *pebble.Batch) { remove(b, erasureKey(t, login)) })
+}

@@ -1,0 +1,177 @@
+package storetest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+func ref(r chat.Room) chat.RoomRef { return chat.RoomRef{ID: r.ID, Name: r.Name} }
+
+var eraseTests = map[string]func(*env){
+	"footprints stay when their maker leaves": func(e *env) {
+		var want []chat.RoomRef
+		for i := range 5 {
+			r := e.newRoom(fmt.Sprint("room", i))
+			want = append(want, ref(r))
+			e.join(r, "jdoe")
+			_, err := e.s.Leave(e.ctx, e.tenant, r, "jdoe")
+			require.NoError(e, err)
+		}
+		other := e.newRoom("other")
+		for _, login := range []string{"jdoe", "creator"} {
+			rooms := want
+			if login == "creator" {
+				rooms = append(append([]chat.RoomRef{}, want...), ref(other))
+			}
+			for limit := 1; limit < 8; limit++ {
+				var got []chat.RoomRef
+				for after := (id.ID{}); ; {
+					page, err := e.s.Footprints(e.ctx, e.tenant, login, after, limit)
+					require.NoError(e, err)
+					require.LessOrEqual(e, len(page), limit)
+					got = append(got, page...)
+					if len(page) < limit {
+						break
+					}
+					after = page[len(page)-1].ID
+				}
+				require.Equal(e, rooms, got)
+			}
+		}
+		require.NoError(e, e.s.AddFootprints(e.ctx, e.tenant, ref(other), nil))
+		for range 2 {
+			require.NoError(e, e.s.AddFootprints(e.ctx, e.tenant, ref(other), []string{"jdoe", "nick"}))
+		}
+		got, err := e.s.Footprints(e.ctx, e.tenant, "jdoe", id.ID{}, 100)
+		require.NoError(e, err)
+		require.Equal(e, append(want, ref(other)), got)
+
+		all := map[string]int{}
+		require.NoError(e, e.s.EachFootprint(e.ctx, func(t chat.Tenant, login string, _ chat.RoomRef) error {
+			if t == e.tenant {
+				all[login]++
+			}
+			return nil
+		}))
+		require.Equal(e, map[string]int{"creator": 6, "jdoe": 6, "nick": 1}, all)
+
+		require.NoError(e, e.s.ForgetFootprints(e.ctx, e.tenant, "jdoe"))
+		got, err = e.s.Footprints(e.ctx, e.tenant, "jdoe", id.ID{}, 100)
+		require.NoError(e, err)
+		require.Empty(e, got)
+		got, err = e.s.Footprints(e.ctx, e.tenant, "nick", id.ID{}, 100)
+		require.NoError(e, err)
+		require.Len(e, got, 1)
+	},
+	"disowned messages": func(e *env) {
+		l := e.newLog()
+		kept, gone, system, edited := e.message("kept"), e.message("gone"), e.message("First Last joins the room"), e.message("first")
+		system.System, system.Author = true, chat.System
+		e.append(l, kept, gone, system, edited)
+		change := chat.Change{Kind: chat.Edit, ID: e.ids.New(), By: edited.Author, Content: "second"}
+		now, err := e.s.ChangeMessage(e.ctx, l, edited.ID, func(chat.Message) (chat.Change, error) { return change, nil })
+		require.NoError(e, err)
+		_, err = e.s.ChangeMessage(e.ctx, l, gone.ID, func(chat.Message) (chat.Change, error) {
+			return chat.Change{Kind: chat.Delete, ID: e.ids.New(), By: gone.Author}, nil
+		})
+		require.NoError(e, err)
+		never := e.ids.New()
+		for range 2 {
+			require.NoError(e, e.s.Disown(e.ctx, l, []chat.Disowned{{ID: gone.ID, Author: chat.Erased},
+				{ID: system.ID, Author: chat.System, Content: ptr("Deleted User joins the room")},
+				{ID: edited.ID, Author: chat.Erased}, {ID: never, Author: chat.Erased, Content: ptr("x")}}))
+		}
+		// Whoever writes the message as it was once more does not bring its author back.
+		gone.Author, gone.Content, gone.Deleted = chat.Erased, "", true
+		system.Content = "Deleted User joins the room"
+		now.Author = chat.Erased
+		e.holds(l, kept, gone, system, now)
+		_, err = e.s.Message(e.ctx, l, never)
+		e.isAbout(err, chat.NotFound, chat.MessageEntity)
+		require.NoError(e, e.s.Disown(e.ctx, l, nil))
+
+		// The log of changes is a log.
+		entry := change.Entry(edited.ID)
+		require.NoError(e, e.s.Disown(e.ctx, chat.ChangesOf(l), []chat.Disowned{{ID: change.ID, Author: chat.Erased}}))
+		entry.Author = chat.Erased
+		got, err := e.s.Message(e.ctx, chat.ChangesOf(l), change.ID)
+		require.NoError(e, err)
+		require.Equal(e, entry, got)
+	},
+	"disowned while it changes": func(e *env) {
+		l := e.newLog()
+		var ms []chat.Message
+		for range 20 {
+			ms = append(ms, e.message("x"))
+		}
+		e.append(l, ms...)
+		race(2*len(ms), func(i int) {
+			m := ms[i/2]
+			var err error
+			if i%2 == 0 {
+				err = e.s.Disown(e.ctx, l, []chat.Disowned{{ID: m.ID, Author: chat.Erased}})
+			} else {
+				_, err = e.s.ChangeMessage(e.ctx, l, m.ID, func(chat.Message) (chat.Change, error) {
+					return chat.Change{Kind: chat.Delete, ID: e.ids.New(), By: m.Author}, nil
+				})
+			}
+			if err != nil {
+				e.Errorf("%v", err)
+			}
+		})
+		for i := range ms {
+			ms[i].Author, ms[i].Content, ms[i].Deleted = chat.Erased, "", true
+		}
+		e.holds(l, ms...)
+	},
+	"disowned rooms": func(e *env) {
+		r := e.newRoom("games")
+		require.NoError(e, e.s.DisownRoom(e.ctx, e.tenant, ref(r), chat.Erased))
+		r.Creator = chat.Erased
+		got, err := e.s.Room(e.ctx, e.tenant, "games")
+		require.NoError(e, err)
+		require.Equal(e, r, got)
+		require.NoError(e, e.s.DisownRoom(e.ctx, e.tenant, chat.RoomRef{ID: e.ids.New(), Name: "games"}, person("other")))
+		require.NoError(e, e.s.DisownRoom(e.ctx, e.tenant, chat.RoomRef{ID: e.ids.New(), Name: "nowhere"}, person("other")))
+		got, err = e.s.Room(e.ctx, e.tenant, "games")
+		require.NoError(e, err)
+		require.Equal(e, r, got)
+		_, err = e.s.Room(e.ctx, e.tenant, "nowhere")
+		e.isAbout(err, chat.NotFound, chat.RoomEntity)
+	},
+	"erasures": func(e *env) {
+		at := time.Date(2016, 2, 29, 23, 59, 59, 999e6, time.UTC)
+		first := chat.Erasure{Tenant: e.tenant, Login: "a", StartedAt: at, UpdatedAt: at}
+		second := chat.Erasure{Tenant: e.tenant, Login: "b", Names: []string{"First Last", "Other 😀"}, KeepMessages: true, StartedAt: at,
+			UpdatedAt: at.Add(time.Hour), Late: true, Done: e.ids.New(), At: e.ids.New(), OfRooms: 3, Rooms: 2, Messages: 1_000_000}
+		for _, x := range []chat.Erasure{first, {Tenant: e.tenant, Login: "b", Done: e.ids.New(), StartedAt: at, UpdatedAt: at}, second} {
+			require.NoError(e, e.s.PutErasure(e.ctx, x))
+		}
+		require.ElementsMatch(e, []chat.Erasure{first, second}, e.erasures())
+		page, err := e.s.Erasures(e.ctx, 1)
+		require.NoError(e, err)
+		require.Len(e, page, 1)
+		for range 2 {
+			require.NoError(e, e.s.EndErasure(e.ctx, e.tenant, "a"))
+		}
+		require.Equal(e, []chat.Erasure{second}, e.erasures())
+	},
+}
+
+// erasures returns those of this test's tenant.
+func (e *env) erasures() (own []chat.Erasure) {
+	e.Helper()
+	all, err := e.s.Erasures(e.ctx, 100_000)
+	require.NoError(e, err)
+	for _, x := range all {
+		if x.Tenant == e.tenant {
+			own = append(own, x)
+		}
+	}
+	return own
+}
