@@ -77,6 +77,8 @@ export const en = {
   'rooms.browse.hint': 'Every room here is open to you.',
 
   'room.participants': 'Participants',
+  'room.people.find': 'Find a participant',
+  'room.people.more': 'Show {n} more',
   'room.creator': 'creator',
   'room.you': 'you',
   'room.online': 'online',

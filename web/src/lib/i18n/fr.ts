@@ -75,6 +75,8 @@ export const fr: Catalogue = {
   'rooms.browse.hint': 'Tous ces salons vous sont ouverts.',
 
   'room.participants': 'Participants',
+  'room.people.find': 'Chercher un participant',
+  'room.people.more': 'En afficher {n} de plus',
   'room.creator': 'créateur',
   'room.you': 'vous',
   'room.online': 'en ligne',

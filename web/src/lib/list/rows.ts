@@ -1,6 +1,6 @@
 import { compareIds, timeOf, type Message } from '../client'
 import type { Outgoing } from '../state/outbox.svelte'
-import { sameDay } from '../text/time'
+import { dayOf } from '../text/time'
 
 /** One row of the log. What a row shows does not depend on what is loaded before it later. */
 export interface Row {
@@ -31,15 +31,27 @@ export interface RowsOf {
   keys: ReadonlyMap<string, string>
 }
 
+// Rows are built anew with every message: what never changes is reckoned once.
+const times = new WeakMap<Message, { at: number; day: number }>()
+
+function timesOf(m: Message): { at: number; day: number } {
+  let known = times.get(m)
+  if (!known) {
+    const at = timeOf(m.messageId)
+    times.set(m, (known = { at, day: dayOf(at) }))
+  }
+  return known
+}
+
 export function buildRows({ messages, hasOlder, outgoing, self, readBefore, keys }: RowsOf): Row[] {
   const rows: Row[] = []
   let before: Message | null = null
   let marked = readBefore === null
   for (const [i, m] of messages.entries()) {
-    const at = timeOf(m.messageId)
-    const beforeAt: number | null = before ? timeOf(before.messageId) : null
+    const { at, day: date } = timesOf(m)
+    const earlier: { at: number; day: number } | null = before ? timesOf(before) : null
     const isNew: boolean = !marked && readBefore !== null && compareIds(m.messageId, readBefore) > 0 && m.author.login !== self
-    const day = beforeAt === null || !sameDay(beforeAt, at)
+    const day = earlier === null || earlier.day !== date
     if (i > 0 || !hasOlder) {
       if (isNew) marked = true
       rows.push({
@@ -48,7 +60,7 @@ export function buildRows({ messages, hasOlder, outgoing, self, readBefore, keys
         outgoing: null,
         at,
         day,
-        grouped: !day && !isNew && before !== null && beforeAt !== null && belongs(before, m, at - beforeAt),
+        grouped: !day && !isNew && before !== null && earlier !== null && belongs(before, m, at - earlier.at),
         fresh: isNew,
       })
     }
@@ -56,7 +68,7 @@ export function buildRows({ messages, hasOlder, outgoing, self, readBefore, keys
   }
   for (const o of outgoing) {
     const last = rows.at(-1)
-    const day = !last || !sameDay(last.at, o.at)
+    const day = !last || dayOf(last.at) !== dayOf(o.at)
     const author = last?.message ? (last.message.systemMessage ? null : last.message.author.login) : last ? self : null
     rows.push({
       key: o.key,
@@ -88,6 +100,6 @@ export function stillUnderWay(outgoing: readonly Outgoing[], messages: readonly 
   return outgoing.filter(
     (o) =>
       o.state !== 'sending' ||
-      !recent.some((m) => m.author.login === self && m.content === o.content && timeOf(m.messageId) >= o.at - 2000),
+      !recent.some((m) => m.author.login === self && m.content === o.content && timesOf(m).at >= o.at - 2000),
   )
 }

@@ -26,8 +26,10 @@ export class RoomEntry {
     this.log = new RoomLog((query, signal) => api.messages(name, query, signal))
   }
 
+  private readonly byLogin = $derived(new Map(this.room?.participants.map((p) => [p.login, p])))
+
   person(login: string): Person | undefined {
-    return this.room?.participants.find((p) => p.login === login)
+    return this.byLogin.get(login)
   }
 
   isParticipant(login: string): boolean {
