@@ -19,6 +19,7 @@ type modelRoom struct {
 	chat.Room
 	people   map[string]chat.Person
 	messages []chat.Message // in the order of their ids
+	changes  []chat.Message // entries
 	keys     map[[2]string]chat.Message
 }
 
@@ -101,12 +102,42 @@ func (r *modelRoom) append(m chat.Message) {
 func (r *modelRoom) appendOnce(key string, m chat.Message) (first chat.Message, repeated, ok bool) {
 	k := [2]string{m.Author.Login, key}
 	if first, repeated = r.keys[k]; repeated {
-		return first, true, first.Content == m.Content
+		at, _ := r.find(first.ID)
+		return r.messages[at], true, first.Content == m.Content
 	}
 	r.keys[k] = m
 	r.append(m)
 	return m, false, true
 }
+
+// change changes a message as the store has to; a deletion is final.
+func (m *modelMessage) change(c chat.Change) {
+	if m.Deleted {
+		return
+	}
+	switch c.Kind {
+	case chat.Edit:
+		m.Content, m.EditedAt = c.Content, chat.EditedAt(c.ID)
+	case chat.Delete:
+		*m = modelMessage{ID: m.ID, Author: m.Author, System: m.System, ReplyTo: m.ReplyTo, Deleted: true}
+	case chat.React:
+		at := slices.IndexFunc(m.Reactions, func(r chat.Reaction) bool { return r.Emoji == c.Emoji })
+		switch {
+		case at < 0 && c.On:
+			m.Reactions = append(slices.Clone(m.Reactions), chat.Reaction{Emoji: c.Emoji, Logins: []string{c.By.Login}})
+		case at >= 0:
+			// The model has one user who reacts.
+			if !c.On {
+				m.Reactions = slices.Delete(slices.Clone(m.Reactions), at, at+1)
+			}
+		}
+		if len(m.Reactions) == 0 {
+			m.Reactions = nil
+		}
+	}
+}
+
+type modelMessage chat.Message
 
 // listed returns up to limit of the names after the given one, ascending.
 func listed(all []string, after string, limit int) []string {

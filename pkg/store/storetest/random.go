@@ -40,6 +40,8 @@ var modelTests = map[string]func(*env){
 				"append batch":       w.appendBatch,
 				"append once":        w.appendOnce,
 				"append once again":  w.appendOnce,
+				"change":             w.change,
+				"change again":       w.change,
 				"page":               w.page,
 				"page again":         w.page,
 				"list":               w.list,
@@ -242,6 +244,30 @@ func (w *walk) appendOnce(t *rapid.T) {
 		require.Equal(t, first, got)
 		require.Equal(t, repeated, again)
 	}
+}
+
+func (w *walk) change(t *rapid.T) {
+	r := w.live(t)
+	if len(r.messages) == 0 {
+		t.Skip("no message")
+	}
+	m := &r.messages[rapid.IntRange(0, len(r.messages)-1).Draw(t, "message")]
+	c := chat.Change{ID: w.ids.New(), By: person("reacting"), Kind: rapid.SampledFrom([]chat.ChangeKind{chat.Edit, chat.React, chat.React,
+		chat.Delete}).Draw(t, "kind"), Content: someText.Draw(t, "content"), Emoji: rapid.SampledFrom([]string{"😀", "x"}).Draw(t, "emoji"),
+		On: rapid.Bool().Draw(t, "on")}
+	c.On = c.On && !chat.Message(*m).Reacted(c.By.Login, c.Emoji) // as the domain does: nothing is set twice
+	before := *m
+	(*modelMessage)(m).change(c)
+	got, err := w.s.ChangeMessage(w.ctx, r.Log(w.tenant), m.ID, func(now chat.Message) (chat.Change, error) {
+		require.Equal(t, before, now)
+		return c, nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, *m, got)
+	r.changes = append(r.changes, c.Entry(m.ID))
+	entries, err := w.s.Newer(w.ctx, chat.ChangesOf(r.Log(w.tenant)), id.Min, true, 1000)
+	require.NoError(t, err)
+	require.Equal(t, r.changes, entries)
 }
 
 func (w *walk) page(t *rapid.T) {
