@@ -115,13 +115,14 @@ type Page struct {
 // HasMore says whether there is more in the direction of the query, in either for Around.
 func (p Page) HasMore() bool { return p.HasMoreBefore || p.HasMoreAfter }
 
-// Messages returns a page of a room who is in.
+// Messages returns a page of a room who is in. It may be shared with others who ask for the same page at the same
+// time: nobody may change it.
 func (s *Service) Messages(ctx context.Context, who Identity, room string, q PageQuery) (Page, error) {
 	r, _, err := s.Access(ctx, who, room)
 	if err != nil {
 		return Page{}, err
 	}
-	return s.page(ctx, r.Log(who.Tenant), q)
+	return s.sharedPage(ctx, r.Log(who.Tenant), q)
 }
 
 func (s *Service) page(ctx context.Context, l Log, q PageQuery) (Page, error) {

@@ -65,8 +65,12 @@ func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (Room
 	return RoomView{Room: r, Participants: []Person{u.Person}}, nil
 }
 
-// Room returns a room and who is in it.
+// Room returns a room and who is in it. The answer may be shared, as that of Messages.
 func (s *Service) Room(ctx context.Context, t Tenant, name string) (RoomView, error) {
+	return s.sharedRoom(ctx, t, name)
+}
+
+func (s *Service) roomView(ctx context.Context, t Tenant, name string) (RoomView, error) {
 	r, err := s.room(ctx, t, name)
 	if err != nil {
 		return RoomView{}, err

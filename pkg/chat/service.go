@@ -42,6 +42,7 @@ type Service struct {
 	now    func() time.Time
 	log    *slog.Logger
 	order  *order
+	shared sharedReads
 
 	access *access
 	reads  *reads

@@ -1,0 +1,52 @@
+package chat
+
+import (
+	"context"
+	"errors"
+
+	"github.com/confab-chat/confab/pkg/coalesce"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// sharedReads are what many clients ask for at the same moment when something happens in a room: each page
+// is then read a few times, not once a client. Every answer is as new as if it had been read for its request alone.
+type sharedReads struct {
+	pages coalesce.Group[pageKey, Page]
+	rooms coalesce.Group[roomKey, RoomView]
+}
+
+type pageKey struct {
+	log                   Log
+	before, after, around id.ID // zero if not asked for
+	limit                 int
+}
+
+func (q PageQuery) key(l Log) pageKey {
+	at := func(u *id.ID) id.ID {
+		if u == nil {
+			return id.ID{}
+		}
+		return *u
+	}
+	return pageKey{l, at(q.Before), at(q.After), at(q.Around), min(q.Limit, MaxPage)}
+}
+
+func (s *Service) sharedPage(ctx context.Context, l Log, q PageQuery) (Page, error) {
+	p, err := s.shared.pages.Do(ctx, q.key(l), func(ctx context.Context) (Page, error) { return s.page(ctx, l, q) })
+	return p, ended(err)
+}
+
+func (s *Service) sharedRoom(ctx context.Context, t Tenant, name string) (RoomView, error) {
+	v, err := s.shared.rooms.Do(ctx, roomKey{t, name}, func(ctx context.Context) (RoomView, error) { return s.roomView(ctx, t, name) })
+	return v, ended(err)
+}
+
+// ended tells a caller whose own time is over the same as a store does.
+func ended(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		if !IsKind(err, Unavailable) {
+			return ErrUnavailable(err)
+		}
+	}
+	return err
+}

@@ -1,0 +1,72 @@
+package chat_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// A thousand clients that open a room at once cost a handful of reads; who asks after a post sees it.
+func TestAThousandOpenARoomAtOnce(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.room("lounge", ann)
+	for i := range 30 {
+		w.post(ann, "lounge", fmt.Sprint(i))
+	}
+	const clients = 1000
+	var pages atomic.Int64
+	hold, reading := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	w.store.on(func(_ context.Context, call string) error {
+		if call == "Older" {
+			pages.Add(1)
+			first.Do(func() { close(reading) })
+			<-hold
+		}
+		return nil
+	})
+	open := func() []string { return w.contents(ann, "lounge") }
+	var wg sync.WaitGroup
+	wg.Go(func() { require.Len(t, open(), 31) })
+	<-reading
+	// The post is acknowledged while a page is being read: whoever comes now must see it.
+	w.post(ann, "lounge", "news")
+	var asking atomic.Int64
+	for range clients {
+		wg.Go(func() {
+			asking.Add(1)
+			said := open()
+			require.Equal(t, "news", said[len(said)-1])
+		})
+	}
+	require.Eventually(t, func() bool { return asking.Load() == clients }, 10*time.Second, time.Millisecond)
+	close(hold)
+	wg.Wait()
+	t.Logf("%d clients, %d reads", clients+1, pages.Load())
+	require.LessOrEqual(t, pages.Load(), int64(clients/10))
+}
+
+func TestASharedReadThatFailsIsUnavailable(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.room("lounge", ann)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.store.on(func(ctx context.Context, call string) error {
+		if call == "Older" {
+			cancel()
+			<-ctx.Done() // nobody waits any longer
+			return ctx.Err()
+		}
+		return nil
+	})
+	_, err := w.Messages(ctx, ann, "lounge", chat.PageQuery{Limit: 5})
+	require.True(t, chat.IsKind(err, chat.Unavailable), "%v", err)
+}
