@@ -14,7 +14,9 @@ import (
 )
 
 type adminCmd struct {
+	Users  adminUsersCmd  `cmd:"" help:"Look after users."`
 	Backup adminBackupCmd `cmd:"" help:"Copy the data of an embedded store into a folder that a server can be started on."`
+	Rooms  adminRoomsCmd  `cmd:"" help:"Look at rooms."`
 }
 
 // remote is a running server, and who talks to it. The token is best given in the environment: command lines

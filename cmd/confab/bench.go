@@ -14,6 +14,7 @@ import (
 
 type benchCmd struct {
 	Run   benchRunCmd   `cmd:"" default:"withargs" help:"Measure a running server, or the bare things beside it."`
+	Fill  benchFillCmd  `cmd:"" help:"Fill a room with messages, straight through the store."`
 	Table benchTableCmd `cmd:"" help:"Print results that were kept as JSON, and how they compare."`
 	Bare  benchBareCmd  `cmd:"" hidden:"" help:"Serve the bare references."`
 }
@@ -60,7 +61,8 @@ type benchRunCmd struct {
 	Warmup      time.Duration `help:"Time before that, not measured." default:"2s"`
 	Bytes       int           `help:"Size of a message's content." default:"100"`
 	Fill        int           `help:"Messages in the room whose pages are read." default:"2000"`
-	Page        string        `help:"Pages to read: ${enum}." enum:"newest,older,around" default:"newest"`
+	Room        string        `help:"Room that is there, to read pages of, instead of filling one." placeholder:"NAME"`
+	Page        string        `help:"Pages to read: ${enum}." enum:"newest,oldest,older,middle,around,date" default:"newest"`
 	PageSize    int           `help:"Messages in a page." default:"20"`
 	Subscribers int           `help:"Subscribers of the room that live fills." default:"1000"`
 	InFlight    int           `help:"Messages on their way at once in live." default:"1"`
@@ -77,7 +79,7 @@ func (c *benchRunCmd) Run(ctx context.Context) error {
 		return err
 	}
 	o := bench.Options{URL: c.URL, AllowRemote: c.AllowRemote, PID: c.PID, Clients: c.Clients, Rooms: c.Rooms, Count: c.Count,
-		Duration: c.Duration, Warmup: c.Warmup, MessageBytes: c.Bytes, Fill: c.Fill, Page: c.Page, PageSize: c.PageSize,
+		Duration: c.Duration, Warmup: c.Warmup, MessageBytes: c.Bytes, Fill: c.Fill, Room: c.Room, Page: c.Page, PageSize: c.PageSize,
 		Subscribers: c.Subscribers, InFlight: c.InFlight, Connections: c.Connections, Keep: c.Keep,
 		BareCommand: []string{self, "bench", "bare"}, Cassandra: c.Cassandra, Dir: c.Dir}
 	var results []bench.Result

@@ -27,6 +27,7 @@ type stage struct {
 	url     *url.URL
 	cookies []string // of the users
 	rooms   []string
+	guest   bool // the rooms are not ours
 }
 
 // setUp signs users up, logs them in and makes rooms. Names are random: runs do not meet.
@@ -37,7 +38,13 @@ func setUp(ctx context.Context, o Options) (*stage, error) {
 	}
 	run := strings.ToLower(rand.Text()[:10])
 	s := &stage{o: o, url: u, cookies: make([]string, o.Users)}
+	if o.Room != "" {
+		s.rooms, s.guest = []string{o.Room}, true
+	}
 	for i := range o.Rooms {
+		if s.guest {
+			break
+		}
 		s.rooms = append(s.rooms, fmt.Sprintf("bench-%s-%d", run, i))
 	}
 	var done atomic.Int64
@@ -67,12 +74,17 @@ func (s *stage) makeRooms(ctx context.Context) error {
 		for c := i; c < max(s.o.Clients, len(s.cookies)); c += len(s.rooms) {
 			joins[c%len(s.cookies)] = true
 		}
-		delete(joins, 0)
+		joins[0] = s.guest
 		g.Go(func() error {
-			if _, _, err := s.call(gctx, "POST", "/rooms/"+room, s.cookies[0], map[string]any{}); err != nil {
-				return err
+			if !s.guest {
+				if _, _, err := s.call(gctx, "POST", "/rooms/"+room, s.cookies[0], map[string]any{}); err != nil {
+					return err
+				}
 			}
-			for u := range joins {
+			for u, does := range joins {
+				if !does {
+					continue
+				}
 				if _, _, err := s.call(gctx, "PUT", "/rooms/participant/"+room, s.cookies[u], nil); err != nil {
 					return err
 				}
@@ -112,7 +124,7 @@ func (s *stage) call(ctx context.Context, method, path, cookie string, in any) (
 
 // tearDown deletes the rooms, unless they are to be kept. The users stay: they cannot do any harm.
 func (s *stage) tearDown(ctx context.Context) {
-	if s.o.Keep {
+	if s.o.Keep || s.guest {
 		return
 	}
 	// Also after ctx has ended, but not forever.

@@ -213,7 +213,7 @@ func TestRefusesOthersMachines(t *testing.T) {
 
 func TestBadOptions(t *testing.T) {
 	f := newFake(t)
-	for _, o := range []Options{{MessageBytes: 31}, {Clients: -1}, {Page: "oldest"}} {
+	for _, o := range []Options{{MessageBytes: 31}, {Clients: -1}, {Page: "best"}} {
 		o.URL = f.URL
 		_, err := Run(t.Context(), "posts", o)
 		require.Error(t, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,7 +27,8 @@ type Options struct {
 	Warmup       time.Duration // before it, not measured, if Count is 0; may be 0
 	MessageBytes int           // of a message's content; 100, at least 32
 	Fill         int           // messages in the room whose pages are read; 2000
-	Page         string        // which pages: newest, older or around; newest
+	Room         string        // that is there already, for pages, instead of one that is filled
+	Page         string        // which pages, one of pageKinds; newest
 	PageSize     int           // 20
 	Subscribers  int           // 100
 	InFlight     int           // publishes not yet delivered to all; 1
@@ -79,8 +81,8 @@ func (o Options) withDefaults() (Options, error) {
 			return o, fmt.Errorf("%s: too small a number", name)
 		}
 	}
-	if o.Page != "newest" && o.Page != "older" && o.Page != "around" {
-		return o, fmt.Errorf("page %q is none of newest, older, around", o.Page)
+	if !slices.Contains(pageKinds, o.Page) {
+		return o, fmt.Errorf("page %q is none of %s", o.Page, strings.Join(pageKinds, ", "))
 	}
 	return o, nil
 }

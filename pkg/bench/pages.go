@@ -3,10 +3,14 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"sync/atomic"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 // positions is how many different positions pages are read at.
@@ -27,16 +31,18 @@ func Pages(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	defer s.tearDown(ctx)
-	if err := s.fill(ctx); err != nil {
-		return Result{}, err
+	if !s.guest {
+		if err := s.fill(ctx); err != nil {
+			return Result{}, err
+		}
 	}
 	var requests [][]byte
 	for i, room := range s.rooms {
-		ids, err := s.history(ctx, room)
+		some, err := s.pageRequests(ctx, i, room)
 		if err != nil {
 			return Result{}, err
 		}
-		requests = append(requests, s.pageRequests(i, room, ids)...)
+		requests = append(requests, some...)
 	}
 	cs, err := clients(ctx, s.url, o.Clients)
 	if err != nil {
@@ -65,6 +71,9 @@ func Pages(ctx context.Context, o Options) (Result, error) {
 		return nil
 	})
 	r.Setting = fmt.Sprintf("%d clients, page of %d, room of %d", o.Clients, o.PageSize, o.Fill)
+	if s.guest {
+		r.Setting = fmt.Sprintf("%d clients, page of %d, room %s", o.Clients, o.PageSize, o.Room)
+	}
 	return r, err
 }
 
@@ -94,18 +103,70 @@ func (s *stage) fill(ctx context.Context) error {
 	return err
 }
 
-func (s *stage) pageRequests(user int, room string, ids []string) [][]byte {
+// pageKinds are the pages that can be read: the newest; the oldest; before a message, before the moment in the middle
+// of the room's time, around a message, and around a moment as a jump to a date does.
+var pageKinds = []string{"newest", "oldest", "older", "middle", "around", "date"}
+
+func (s *stage) pageRequests(ctx context.Context, user int, room string) ([][]byte, error) {
 	path := messages + room + "?fetchSize=" + strconv.Itoa(s.o.PageSize)
-	if s.o.Page == "newest" {
-		return [][]byte{request("GET", s.url, path, s.cookie(user), nil)}
+	get := func(query string) []byte { return request("GET", s.url, path+query, s.cookie(user), nil) }
+	switch s.o.Page {
+	case "newest":
+		return [][]byte{get("")}, nil
+	case "oldest":
+		return [][]byte{get("&after=" + id.Min.String())}, nil
+	case "middle", "date":
+		return s.momentRequests(ctx, room, get)
 	}
 	param := map[string]string{"older": "&before=", "around": "&around="}[s.o.Page]
+	ids, err := s.history(ctx, room)
+	if err != nil {
+		return nil, err
+	}
 	random := rand.New(rand.NewPCG(2, uint64(len(ids))))
 	var out [][]byte
 	for range positions {
 		// Not so near the beginning that a page before it would not be full.
-		id := ids[random.IntN(max(1, len(ids)-s.o.PageSize))]
-		out = append(out, request("GET", s.url, path+param+id, s.cookie(user), nil))
+		out = append(out, get(param+ids[random.IntN(max(1, len(ids)-s.o.PageSize))]))
 	}
-	return out
+	return out, nil
+}
+
+// momentRequests asks for pages at moments, without knowing the history.
+func (s *stage) momentRequests(ctx context.Context, room string, get func(string) []byte) ([][]byte, error) {
+	oldest, err := s.end(ctx, room, "&after="+id.Min.String())
+	if err != nil {
+		return nil, err
+	}
+	newest, err := s.end(ctx, room, "")
+	if err != nil {
+		return nil, err
+	}
+	reach := newest.Sub(oldest)
+	if s.o.Page == "middle" {
+		return [][]byte{get("&before=" + id.FirstAt(oldest.Add(reach/2)).String())}, nil
+	}
+	random := rand.New(rand.NewPCG(2, 2))
+	var out [][]byte
+	for range positions {
+		out = append(out, get("&around="+id.FirstAt(oldest.Add(time.Duration(random.Int64N(int64(reach)+1)))).String()))
+	}
+	return out, nil
+}
+
+// end returns the moment of a message at an end of a room.
+func (s *stage) end(ctx context.Context, room, query string) (time.Time, error) {
+	body, _, err := s.call(ctx, "GET", "/messages/"+room+"?fetchSize=1"+query, s.cookies[0], nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var p page
+	if err := json.Unmarshal(body, &p); err != nil {
+		return time.Time{}, err
+	}
+	if len(p.Messages) == 0 {
+		return time.Time{}, fmt.Errorf("the room %s is empty", room)
+	}
+	m, err := id.Parse(p.Messages[0].ID)
+	return m.Time(), err
 }
