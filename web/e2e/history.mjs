@@ -90,14 +90,14 @@ export const flows = [
       // A step up, then some frames to look whether what came moved anything.
       const start = () => d.page.evaluate(() => document.querySelector('.hello') !== null && document.querySelector('[role=log]').scrollTop <= 0)
       for (let i = 0; i < 4000 && !(await start()); i++) {
-        await d.page.evaluate(async () => {
+        await d.page.evaluate(async (step) => {
           const scroller = document.querySelector('[role=log]')
           const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve))
           const top = scroller.scrollTop
-          scroller.scrollTop = top - 640
+          scroller.scrollTop = top - step
           globalThis.intended += scroller.scrollTop - top
           for (let f = 0; f < 4; f++) await nextFrame()
-        })
+        }, [640, 90, 1500][i % 3])
       }
       writing = false
       await writer

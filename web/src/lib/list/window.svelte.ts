@@ -40,6 +40,8 @@ export class ListWindow<T extends Keyed> {
   private readonly heights = new Heights()
   private offsets: Float64Array = new Float64Array(1)
   private anchor: Anchor = 'end'
+  // The scroll position to which the anchor belongs.
+  private top = 0
   private scroller: HTMLElement | null = null
   private list: HTMLElement | null = null
   private width = 0
@@ -106,6 +108,7 @@ export class ListWindow<T extends Keyed> {
   /** Goes to the newest row. */
   async toEnd(): Promise<void> {
     this.anchor = 'end'
+    this.top = this.scroller?.scrollTop ?? 0
     await this.show()
   }
 
@@ -113,6 +116,7 @@ export class ListWindow<T extends Keyed> {
   async to(key: string, delta: number): Promise<boolean> {
     if (this.indexOf(key) < 0) return false
     this.anchor = { key, delta }
+    this.top = this.scroller?.scrollTop ?? 0
     await this.show()
     return true
   }
@@ -164,6 +168,7 @@ export class ListWindow<T extends Keyed> {
   private capture(): void {
     const { scroller, list } = this
     if (!scroller || !list) return
+    this.top = scroller.scrollTop
     const rest = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight
     if (rest < 24 && this.end === this.rows.length && this.options.atEnd()) {
       this.anchor = 'end'
@@ -237,18 +242,26 @@ export class ListWindow<T extends Keyed> {
     }
   }
 
+  /** Scrolls so that the anchor is where it was. What the reader has scrolled since then counts. */
   private restore(): void {
     const { scroller } = this
     if (!scroller) return
+    const turned = scroller.scrollTop - this.top
+    // The browser itself goes back when less is left below.
+    const pushed = turned < 0 && scroller.scrollTop + scroller.clientHeight >= scroller.scrollHeight - 1
     if (this.anchor === 'end') {
+      if (turned < -1 && !pushed) return this.capture()
       scroller.scrollTop = scroller.scrollHeight
-      return
+    } else {
+      if (!pushed) this.anchor = { key: this.anchor.key, delta: this.anchor.delta - turned }
+      const element = this.element(this.anchor.key)
+      const mark = element?.querySelector('[data-anchor]') ?? element
+      if (mark) {
+        const moved = mark.getBoundingClientRect().top - scroller.getBoundingClientRect().top - this.anchor.delta
+        if (Math.abs(moved) >= 0.5) scroller.scrollTop += moved
+      }
     }
-    const element = this.element(this.anchor.key)
-    if (!element) return
-    const mark = element.querySelector('[data-anchor]') ?? element
-    const moved = mark.getBoundingClientRect().top - scroller.getBoundingClientRect().top - this.anchor.delta
-    if (Math.abs(moved) >= 0.5) scroller.scrollTop += moved
+    this.top = scroller.scrollTop
   }
 
   private settle(): void {
