@@ -44,6 +44,9 @@ type Options struct {
 	// Overlap is how much further back than needed a repair reads, because ids of several nodes
 	// become visible out of order; default 10 s.
 	Overlap time.Duration
+	// RepairHold is how long what other nodes tell waits for a repair while the store does not answer; default 10 s.
+	// Afterwards it is delivered, and what was missed comes later.
+	RepairHold time.Duration
 }
 
 // Hub delivers events to subscribers. It implements chat.Publisher. All methods may be
@@ -87,6 +90,7 @@ func New(o Options) (*Hub, error) {
 	def(&o.PeerLost, 4*time.Second)
 	def(&o.TypingFor, 6*time.Second)
 	def(&o.Overlap, 10*time.Second)
+	def(&o.RepairHold, 10*time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -92,7 +92,7 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 func hub(t testing.TB, w *livetest.World, bus live.Bus) *live.Hub {
 	h, err := live.New(live.Options{Bus: bus, History: w, Access: w.Access, Log: quiet,
-		Beat: 10 * time.Millisecond, PeerLost: 2 * time.Second, TypingFor: 200 * time.Millisecond})
+		Beat: 10 * time.Millisecond, PeerLost: 2 * time.Second, TypingFor: 200 * time.Millisecond, RepairHold: 100 * time.Millisecond})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, h.Close())

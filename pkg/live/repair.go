@@ -54,9 +54,10 @@ func (r *repairs) pending() bool {
 	return r.asked
 }
 
-// repairLoop makes the repairs. If the store does not answer it goes on trying, and lets what
-// other nodes tell through in the meantime.
+// repairLoop makes the repairs. If the store does not answer it goes on trying; what other nodes tell
+// waits for that, but not longer than Options.RepairHold.
 func (h *Hub) repairLoop(ctx context.Context) {
+	var failing time.Time // since when the store has not answered
 	for {
 		select {
 		case <-ctx.Done():
@@ -69,9 +70,15 @@ func (h *Hub) repairLoop(ctx context.Context) {
 		}
 		h.signals.doubt()
 		err := h.repair(ctx, since)
-		h.peers.repaired(err != nil)
 		if err == nil {
+			failing = time.Time{}
+			h.peers.repaired(false)
 			continue
+		}
+		if now := h.now(); failing.IsZero() {
+			failing = now
+		} else if now.Sub(failing) > h.opts.RepairHold {
+			h.peers.repaired(true)
 		}
 		h.log.Warn("cannot read what was missed; trying again", "error", err)
 		select {
