@@ -68,3 +68,20 @@ func TestBackupAndRestore(t *testing.T) {
 		restored.stop(syscall.SIGTERM)
 	}
 }
+
+func TestEraseAUser(t *testing.T) {
+	s := serveWithAdmin(t, t.TempDir())
+	ann, bob := newUser(t, s, "ann").signUp(), newUser(t, s, "bob").signUp()
+	ann.must(201, "POST", "/rooms/lounge", map[string]any{}, "")
+	bob.must(204, "PUT", "/rooms/participant/lounge", map[string]any{}, "")
+	ann.must(201, "POST", "/messages/lounge", map[string]any{"content": "a secret"}, "")
+	out, _ := admin(t, s, 0, "users", "erase", "ann")
+	require.Contains(t, out, "'ann' is erased: 2 messages in 1 rooms")
+	ann.must(401, "GET", "/users/ann", nil, "")
+	bob.must(410, "GET", "/users/ann", nil, "")
+	for _, m := range bob.history("lounge") {
+		require.NotContains(t, m.Content, "secret")
+	}
+	_, errs := admin(t, s, 1, "users", "erase", "nobody")
+	require.Contains(t, errs, "404")
+}

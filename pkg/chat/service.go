@@ -24,6 +24,8 @@ type Stores interface {
 	DigestStore
 	ReadStore
 	AvatarStore
+	FootprintStore
+	EraseStore
 	Sweeper
 }
 
@@ -44,8 +46,9 @@ type Service struct {
 	order  *order
 	shared sharedReads
 
-	access *access
-	reads  *reads
+	access  *access
+	reads   *reads
+	erasing *erasing
 	// pictures bounds how many images are decoded at once.
 	pictures chan struct{}
 
@@ -86,11 +89,12 @@ func NewService(o Options) *Service {
 		store: o.Store, hasher: o.Hasher, pub: o.Publisher, ids: o.IDs, now: o.Now, log: o.Log,
 		order:  newOrder(o.Publisher),
 		access: newAccess(o.RoomChanged, o.MemberChanged),
-		reads:  newReads(o.Store, o.Log), pictures: make(chan struct{}, maxPictures),
+		reads:  newReads(o.Store, o.Log), erasing: newErasing(), pictures: make(chan struct{}, maxPictures),
 		sweep: make(chan struct{}, 1),
 		stop:  stop,
 	}
 	s.stopped.Go(func() { s.sweepDeleted(ctx) })
+	s.stopped.Go(func() { s.eraseUsers(ctx) })
 	s.stopped.Go(func() { s.reads.keep(ctx) })
 	return s
 }

@@ -29,12 +29,19 @@ type Backups interface {
 	Make(ctx context.Context, dir string) (backup.Backup, error)
 }
 
+// Eraser erases users; see auth.Eraser.
+type Eraser interface {
+	Erase(ctx context.Context, t chat.Tenant, login string, keepMessages bool) (chat.Erasure, error)
+	Progress(ctx context.Context, t chat.Tenant, login string) (chat.EraseSummary, error)
+}
+
 // Parts are what an API is made of.
 type Parts struct {
 	Sessions *session.Manager
 	Officers Officers
 	Origins  api.Origins
 	Backups  Backups
+	Eraser   Eraser
 	// Fail writes an error.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 }
@@ -43,7 +50,9 @@ type Parts struct {
 func Register(r *mux.Router, p Parts) {
 	a := &admin{p}
 	for path, methods := range map[string]map[string]api.Handler{
-		"/backups": {"POST": a.makeBackup},
+		"/backups":          {"POST": a.makeBackup},
+		"/erasures":         {"POST": a.erase},
+		"/erasures/{login}": {"GET": a.getErasure},
 	} {
 		r.Handle(Prefix+path, &api.Resource{Methods: methods, Guard: a.guard, Check: a.check, Fail: p.Fail})
 	}

@@ -133,4 +133,6 @@ type endpoint struct {
 // endpoints is each method of each path.
 var endpoints = []endpoint{
 	{"POST", "/backups", map[string]string{"dir": "a"}},
+	{"POST", "/erasures", map[string]string{"login": "ann"}},
+	{"GET", "/erasures/ann", nil},
 }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/progress"
+)
+
+type adminUsersCmd struct {
+	Erase adminEraseCmd `cmd:"" help:"Erase a user from all that is kept of them."`
+}
+
+type adminEraseCmd struct {
+	remote
+	KeepMessages bool   `help:"Keep what they wrote, without its author."`
+	Wait         bool   `help:"Wait until all is done, and show how far it is." default:"true" negatable:""`
+	Login        string `arg:"" help:"The user's login. It is never free again."`
+}
+
+// Help is shown by confab admin users erase --help.
+func (c *adminEraseCmd) Help() string {
+	return "At once: the account, its picture, sessions, API tokens and roles end, and the user leaves all rooms. Then, in every room " +
+		"they ever were in: their messages are deleted, or with --keep-messages lose their author only; their reactions go; lines that say that they " +
+		"came and went no longer name them. What others wrote about them stays, as do backups and exports made before. " +
+		"It cannot be undone. The server goes on with it after a restart; to run the command again is safe."
+}
+
+type erasure struct {
+	Rooms    int64 `json:"rooms"`
+	OfRooms  int64 `json:"ofRooms"`
+	Messages int64 `json:"messages"`
+	Finished bool  `json:"finished"`
+}
+
+// Run has the user erased.
+func (c *adminEraseCmd) Run(ctx context.Context) error {
+	var e erasure
+	body := map[string]any{"login": c.Login, "keepMessages": c.KeepMessages}
+	if err := c.call(ctx, "POST", "/erasures", body, &e); err != nil {
+		return err
+	}
+	if !c.Wait {
+		fmt.Println("The account has ended; the rest goes on in the background.")
+		return nil
+	}
+	bar := progress.New(os.Stderr, "erasing")
+	for !e.Finished {
+		bar.Set(e.Rooms, e.OfRooms, fmt.Sprintf("of the rooms, %d messages", e.Messages))
+		select {
+		case <-time.After(300 * time.Millisecond):
+		case <-ctx.Done():
+			bar.End("goes on in the background")
+			return ctx.Err()
+		}
+		if err := c.call(ctx, "GET", "/erasures/"+url.PathEscape(c.Login), nil, &e); err != nil {
+			bar.End("its progress is not known")
+			return err
+		}
+	}
+	bar.End("")
+	fmt.Printf("The user '%s' is erased: %d messages in %d rooms.\n", c.Login, e.Messages, e.Rooms)
+	return nil
+}

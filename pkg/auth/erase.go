@@ -1,0 +1,68 @@
+package auth
+
+import (
+	"context"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// EraseStore is what erasing a user's logins needs kept.
+type EraseStore interface {
+	RoleStore
+	TokenStore
+}
+
+// Eraser erases users: what they log in with here, the rest in the domain. It may be used concurrently.
+type Eraser struct {
+	users    *chat.Service
+	accounts *Accounts
+	store    EraseStore
+}
+
+// NewEraser returns an eraser.
+func NewEraser(users *chat.Service, accounts *Accounts, store EraseStore) *Eraser {
+	return &Eraser{users: users, accounts: accounts, store: store}
+}
+
+// Erase ends all sessions, remembered logins, API tokens and roles of a user and has the domain erase them; see
+// chat.Service.EraseUser. When it returns the account has ended; messages go in the background.
+func (x *Eraser) Erase(ctx context.Context, t chat.Tenant, login string, keepMessages bool) (chat.Erasure, error) {
+	e, err := x.users.EraseUser(ctx, t, login, keepMessages)
+	if err != nil {
+		return e, err
+	}
+	// After the account: until then new ones could come. An error is the operator's to repeat.
+	return e, x.endLogins(context.WithoutCancel(ctx), chat.Identity{Tenant: t, Login: login})
+}
+
+// Progress returns how far an erasure is; see chat.Service.Erasing.
+func (x *Eraser) Progress(ctx context.Context, t chat.Tenant, login string) (chat.EraseSummary, error) {
+	return x.users.Erasing(ctx, t, login)
+}
+
+func (x *Eraser) endLogins(ctx context.Context, who chat.Identity) error {
+	roles, err := x.store.Roles(ctx, who.Tenant, who.Login)
+	if err != nil {
+		return err
+	}
+	for _, r := range roles {
+		if err := x.store.RevokeRole(ctx, who.Tenant, who.Login, r); err != nil {
+			return err
+		}
+	}
+	for {
+		tokens, err := x.store.TokensOf(ctx, who.Tenant, who.Login, perUser)
+		if err != nil {
+			return err
+		}
+		for _, a := range tokens {
+			if err := x.store.DeleteToken(ctx, a.Hash); err != nil {
+				return err
+			}
+		}
+		if len(tokens) < perUser {
+			break
+		}
+	}
+	return x.accounts.EndAll(ctx, who)
+}

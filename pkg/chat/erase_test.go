@@ -1,0 +1,258 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/store/embedded"
+)
+
+// eraseWorld is a world with a clock that the test moves.
+type eraseWorld struct {
+	*world
+	ahead atomic.Int64 // nanoseconds
+}
+
+func newEraseWorld(t *testing.T) *eraseWorld {
+	t.Helper()
+	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, st.Close()) })
+	w := &eraseWorld{world: &world{t: t, store: &hooked{Stores: st}, events: &recorder{}}}
+	w.start(w.store)
+	return w
+}
+
+func (w *eraseWorld) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
+
+// start starts a service, as a server that starts again does.
+func (w *eraseWorld) start(st chat.Stores) {
+	w.Service = chat.NewService(chat.Options{Store: st, Hasher: plainHasher{}, Publisher: w.events,
+		Log: slog.New(slog.DiscardHandler), Now: w.now})
+	w.t.Cleanup(w.Close)
+}
+
+// finish lets the erasure of login come to its end.
+func (w *eraseWorld) finish(login string) {
+	w.t.Helper()
+	w.ahead.Add(int64(3 * time.Minute))
+	require.Zero(w.t, w.EraseOnce(w.t.Context()))
+	_, underWay, err := w.ErasureOf(w.t.Context(), tenant, login)
+	require.NoError(w.t, err)
+	require.False(w.t, underWay)
+}
+
+// everything is all that a store has of a room, as text.
+func (w *eraseWorld) everything(room string) string {
+	w.t.Helper()
+	ctx := w.t.Context()
+	r, err := w.store.Room(ctx, tenant, room)
+	require.NoError(w.t, err)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%+v\n", r)
+	for _, l := range []chat.Log{r.Log(tenant), chat.ChangesOf(r.Log(tenant))} {
+		ms, err := w.store.Newer(ctx, l, id.Min, true, 100_000)
+		require.NoError(w.t, err)
+		for _, m := range ms {
+			fmt.Fprintf(&b, "%+v\n", m)
+		}
+	}
+	ps, err := w.store.Participants(ctx, tenant, r.ID, "", 1000)
+	require.NoError(w.t, err)
+	fmt.Fprintf(&b, "%+v", ps)
+	return b.String()
+}
+
+func (w *eraseWorld) populate() (ann, bob chat.Identity, said chat.Message) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	ann, bob = w.user("ann"), w.user("bob")
+	w.room("lounge", ann, bob)
+	w.room("games", bob, ann)
+	said = w.post(ann, "lounge", "a secret of ann")
+	edited := w.post(ann, "games", "first")
+	_, err := w.EditMessage(ctx, ann, "games", edited.ID, new("a secret too"))
+	require.NoError(w.t, err)
+	bobs := w.post(bob, "games", "hello Last-ann")
+	_, err = w.React(ctx, ann, "games", bobs.ID, "👍", true)
+	require.NoError(w.t, err)
+	_, err = w.React(ctx, bob, "games", bobs.ID, "👍", true)
+	require.NoError(w.t, err)
+	// Under another name, in a room that she has left.
+	w.room("left", bob)
+	_, err = w.UpdateProfile(ctx, ann, "ann", func(p chat.Profile) chat.Profile {
+		p.FirstName, p.LastName = new("Other"), new("Name")
+		return p
+	})
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.Join(ctx, ann, "left", nil))
+	w.post(ann, "left", "a third secret")
+	require.NoError(w.t, w.Leave(ctx, ann, "left", nil))
+	return ann, bob, said
+}
+
+func TestErasing(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		t.Run(fmt.Sprint("keeping messages ", keep), func(t *testing.T) {
+			w := newEraseWorld(t)
+			ctx := t.Context()
+			ann, bob, _ := w.populate()
+			require.Contains(t, w.everything("games"), "First-ann")
+			_, err := w.EraseUser(ctx, tenant, "ann", keep)
+			require.NoError(t, err)
+
+			// At once.
+			_, err = w.User(ctx, tenant, "ann")
+			require.True(t, chat.IsKind(err, chat.Gone))
+			_, err = w.SignUp(ctx, tenant, newUser("ann"))
+			require.True(t, chat.IsKind(err, chat.Conflict))
+			_, err = w.Messages(ctx, ann, "lounge", chat.PageQuery{Limit: 1})
+			require.True(t, chat.IsKind(err, chat.Forbidden))
+			require.Equal(t, []string{"bob"}, w.participants("games"))
+
+			w.finish("ann")
+			for _, room := range []string{"lounge", "games", "left"} {
+				all := strings.ReplaceAll(w.everything(room), "hello Last-ann", "what others wrote")
+				for _, trace := range []string{"Login:ann", "-ann", " ann]", "Other"} {
+					require.NotContains(t, all, trace, room)
+				}
+				require.Equal(t, keep, strings.Contains(all, "secret"), room)
+				require.Contains(t, all, "Deleted User leaves the room")
+			}
+			v, err := w.Room(ctx, tenant, "lounge")
+			require.NoError(t, err)
+			require.Equal(t, chat.Erased, v.Creator)
+			page, err := w.Messages(ctx, bob, "games", chat.PageQuery{Limit: 100})
+			require.NoError(t, err)
+			var hello chat.Message
+			for _, m := range page.Messages {
+				if m.Content == "hello Last-ann" {
+					hello = m
+				}
+				require.Equal(t, !keep && m.Author == chat.Erased, m.Deleted)
+			}
+			require.Equal(t, []chat.Reaction{{Emoji: "👍", Logins: []string{"bob"}}}, hello.Reactions)
+			e, err := w.Erasing(ctx, tenant, "ann")
+			require.NoError(t, err)
+			require.True(t, e.Finished)
+			require.Equal(t, 3, e.Rooms)
+			require.Empty(t, e.Names)
+
+			// Once more, and nobody.
+			_, err = w.EraseUser(ctx, tenant, "ann", keep)
+			require.NoError(t, err)
+			w.finish("ann")
+			_, err = w.EraseUser(ctx, tenant, "nobody", keep)
+			require.True(t, chat.IsKind(err, chat.NotFound))
+			_, err = w.EraseUser(ctx, tenant, chat.SystemLogin, keep)
+			require.True(t, chat.IsKind(err, chat.Invalid))
+			_, err = w.Erasing(ctx, tenant, "nobody")
+			require.True(t, chat.IsKind(err, chat.NotFound))
+		})
+	}
+}
+
+// Who has deleted their account themselves can be erased as well.
+func TestErasingWhoWasDeleted(t *testing.T) {
+	w := newEraseWorld(t)
+	ann, _, _ := w.populate()
+	require.NoError(t, w.DeleteUser(t.Context(), ann, "ann"))
+	_, err := w.EraseUser(t.Context(), tenant, "ann", false)
+	require.NoError(t, err)
+	w.finish("ann")
+	for _, room := range []string{"lounge", "games", "left"} {
+		require.NotContains(t, w.everything(room), "secret")
+		require.NotContains(t, w.everything(room), "First-ann")
+	}
+}
+
+// A message that was being written while the account ended goes too.
+func TestErasingWhatComesLate(t *testing.T) {
+	w := newEraseWorld(t)
+	ctx := t.Context()
+	w.populate()
+	r, err := w.store.Room(ctx, tenant, "games")
+	require.NoError(t, err)
+	_, err = w.EraseUser(ctx, tenant, "ann", false)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		e, err := w.Erasing(ctx, tenant, "ann")
+		return err == nil && e.Late
+	}, 10*time.Second, time.Millisecond)
+	late := chat.Message{ID: id.NewGenerator(nil).New(), Author: chat.Person{Login: "ann", FirstName: "First-ann", LastName: "Last-ann"}, Content: "a late secret"}
+	require.NoError(t, w.store.Append(ctx, r.Log(tenant), late))
+	w.finish("ann")
+	require.NotContains(t, w.everything("games"), "late secret")
+}
+
+// breakingErase fails after some calls that erase.
+type breakingErase struct {
+	chat.Stores
+	left atomic.Int64
+}
+
+var errBroken = chat.ErrUnavailable(errors.New("broken"))
+
+func (b *breakingErase) Disown(ctx context.Context, l chat.Log, ms []chat.Disowned) error {
+	if b.left.Add(-1) < 0 {
+		return errBroken
+	}
+	return b.Stores.Disown(ctx, l, ms)
+}
+
+func (b *breakingErase) ChangeMessage(ctx context.Context, l chat.Log, m id.ID, decide func(chat.Message) (chat.Change, error)) (chat.Message, error) {
+	if b.left.Add(-1) < 0 {
+		return chat.Message{}, errBroken
+	}
+	return b.Stores.ChangeMessage(ctx, l, m, decide)
+}
+
+// Wherever it breaks off, another server brings it to its end.
+func TestErasingGoesOnElsewhere(t *testing.T) {
+	for n := range int64(12) {
+		w := newEraseWorld(t)
+		w.populate()
+		w.Close()
+		broken := &breakingErase{Stores: w.store}
+		broken.left.Store(n)
+		w.start(broken)
+		_, err := w.EraseUser(t.Context(), tenant, "ann", false)
+		require.NoError(t, err)
+		w.EraseOnce(t.Context())
+		w.Close()
+		_, underWay, err := w.ErasureOf(t.Context(), tenant, "ann")
+		require.NoError(t, err)
+		require.True(t, underWay)
+
+		w.start(w.store)
+		w.finish("ann")
+		for _, room := range []string{"lounge", "games", "left"} {
+			all := strings.ReplaceAll(w.everything(room), "hello Last-ann", "what others wrote")
+			for _, trace := range []string{"Login:ann", "-ann", "Other", "secret"} {
+				require.NotContains(t, all, trace, "%s, broken after %d", room, n)
+			}
+		}
+	}
+}
+
+// While an erasure is under way the choice stands.
+func TestErasingTwiceAtOnce(t *testing.T) {
+	w := newEraseWorld(t)
+	w.populate()
+	_, err := w.EraseUser(t.Context(), tenant, "ann", true)
+	require.NoError(t, err)
+	_, err = w.EraseUser(t.Context(), tenant, "ann", true)
+	require.NoError(t, err)
+	_, err = w.EraseUser(t.Context(), tenant, "ann", false)
+	require.True(t, chat.IsKind(err, chat.Conflict))
+}
