@@ -111,8 +111,11 @@ func badSetting(format string, args ...any) error {
 // plain spells an error for an operator: causes included, kinds left out.
 func plain(err error) string {
 	var e *chat.Error
-	if errors.As(err, &e) && e.Cause != nil {
+	if !errors.As(err, &e) || e.Message == "" {
+		return err.Error()
+	}
+	if e.Cause != nil {
 		return e.Message + " (" + e.Cause.Error() + ")"
 	}
-	return err.Error()
+	return e.Message
 }
