@@ -2,14 +2,6 @@
 import assert from 'node:assert/strict'
 import { ApiUser, device, eventually, unique } from './harness.mjs'
 
-const anyMessage = '00000000-0000-1000-8080-808080808080'
-
-/** Reports whether the server has a method for a path. */
-async function offers(base, path, method) {
-  const answer = await fetch(`${base}/api/chat/v1/${path}`, { method: 'OPTIONS' })
-  return answer.ok && (answer.headers.get('Allow') ?? '').split(/,\s*/).includes(method)
-}
-
 async function pair({ browser, base, keep }) {
   const [ann, bob] = [
     await new ApiUser(base, unique('ann'), 'Ann', 'Archer').signUp(),
@@ -32,8 +24,6 @@ export const flows = [
   {
     name: 'edit, delete, reply and react',
     async run(given) {
-      const { base } = given
-      if (!(await offers(base, `messages/any/${anyMessage}`, 'PATCH'))) return 'not offered by this server'
       const { ann, bob, open } = await pair(given)
       const [a, b] = [await open(ann), await open(bob)]
       await a.say('Tea at four')
@@ -76,13 +66,11 @@ export const flows = [
       await a.row('This message was deleted.').waitFor()
       await a.row('Tea at five').getByText('(edited)').waitFor()
       assert.equal(await a.row('I will be there').count(), 0)
-      return undefined
     },
   },
   {
     name: 'what was changed while one was away',
     async run(given) {
-      if (!(await offers(given.base, `messages/any/${anyMessage}`, 'PATCH'))) return 'not offered by this server'
       const { ann, bob, room, open } = await pair(given)
       const [first, second] = [await bob.post(room, 'first'), await bob.post(room, 'second')]
       const a = await open(ann)
@@ -95,13 +83,11 @@ export const flows = [
       await a.row('first, edited').waitFor({ timeout: 40_000 })
       await a.row('This message was deleted.').waitFor()
       assert.equal(await a.row('second').count(), 0)
-      return undefined
     },
   },
   {
     name: 'two devices of one user agree on what is read',
     async run(given) {
-      if (!(await offers(given.base, 'rooms/any/read', 'PUT'))) return 'not offered by this server'
       const { ann, bob, room, open } = await pair(given)
       const [one, two] = [await open(ann), await open(ann)]
       await one.goto('#/browse')
@@ -123,13 +109,11 @@ export const flows = [
       await three.logIn(ann.login)
       await count(three).getByText('99+').waitFor()
       await three.shot('many-unread')
-      return undefined
     },
   },
   {
     name: 'a picture of oneself',
     async run(given) {
-      if (!(await offers(given.base, 'users/any/avatar', 'PUT'))) return 'not offered by this server'
       const { ann, open } = await pair(given)
       const a = await open(ann)
       await a.goto('#/profile')
@@ -147,7 +131,49 @@ export const flows = [
       await a.shot('picture')
       await a.page.getByRole('button', { name: 'Remove the picture' }).click()
       await eventually('it is gone', async () => (await a.page.locator('.avatar.large img').count()) === 0)
-      return undefined
+    },
+  },
+  {
+    name: 'desktop notifications and mute',
+    async run(given) {
+      const { ann, bob, room } = await pair(given)
+      const a = given.keep(await device(given.browser, given.base))
+      // A desktop that writes down what it is shown.
+      await a.page.addInitScript(() => {
+        globalThis.shown = []
+        globalThis.Notification = class {
+          static permission = 'granted'
+          static requestPermission = () => Promise.resolve('granted')
+          constructor(title, options) {
+            globalThis.shown.push(`${title}: ${options.body}`)
+          }
+          close() {}
+        }
+      })
+      await a.logIn(ann.login)
+      await a.goto('#/profile')
+      await a.page.getByLabel('Notify me about new messages').check()
+      const shown = () => a.page.evaluate(() => globalThis.shown)
+      const count = a.page.locator('.sidebar .count')
+      await bob.post(room, 'psst')
+      await eventually('it is shown', async () => (await shown()).length === 1)
+      assert.deepEqual(await shown(), [`Bob Briggs in ${room}: psst`])
+      // Muted, a room counts in silence, but a mention is heard.
+      await a.goto(`#/rooms/${room}`)
+      await a.row('psst').waitFor()
+      await a.page.getByRole('button', { name: 'Room menu' }).click()
+      await a.page.getByRole('menuitem', { name: 'Mute notifications' }).click()
+      await a.page.locator('.sidebar').getByTitle('muted').waitFor()
+      await a.goto('#/profile')
+      await bob.post(room, 'nothing important')
+      await count.getByText('1').waitFor()
+      assert.equal(await a.page.title(), 'confab')
+      await bob.post(room, `@${ann.login} this is`)
+      await eventually('the mention is shown', async () => (await shown()).length === 2)
+      assert.match((await shown())[1], /this is$/)
+      // It stays muted on the next visit.
+      await a.page.reload()
+      await a.page.locator('.sidebar').getByTitle('muted').waitFor()
     },
   },
 ]

@@ -49,7 +49,7 @@ export const flows = [
         ['forced-colours', { forcedColors: 'active' }],
       ]) {
         const d = await inRoom(base, browser, keep, lively, options)
-        await d.page.locator('.sidebar .count').waitFor()
+        await d.page.locator('.sidebar .count').first().waitFor()
         await d.row('Seventy per cent').hover()
         await d.shot(`desk-${name}`)
         if (name !== 'forced-colours') await d.accessible(`a room, ${name}`)
@@ -74,7 +74,7 @@ export const flows = [
         await d.logIn(lively.ann.login)
         await d.page.locator('.sidebar').getByText('The tomatoes').or(d.page.locator('.sidebar').getByText('And the beans')).waitFor()
         await lively.bob.post(lively.other, 'And the beans too')
-        await d.page.locator('.sidebar .count').waitFor()
+        await d.page.locator('.sidebar .count').first().waitFor()
         await d.shot(`${name}-rooms`)
         await d.accessible(`the rooms, ${name}`)
         await d.page.locator('.sidebar').getByRole('link', { name: lively.room }).tap()

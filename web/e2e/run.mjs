@@ -17,11 +17,11 @@ try {
     const devices = []
     const began = Date.now()
     try {
-      const left = await flow.run({ server, browser, base: server.base, keep: (d) => (devices.push(d), d) })
+      await flow.run({ server, browser, base: server.base, keep: (d) => (devices.push(d), d) })
       for (const d of devices) {
         if (d.faults.length > 0) throw new Error(`on the page: ${d.faults.join('\n')}`)
       }
-      console.log(`${left ? 'left   ' : 'ok     '} ${flow.name} (${left ?? `${Date.now() - began} ms`})`)
+      console.log(`ok      ${flow.name} (${Date.now() - began} ms)`)
     } catch (error) {
       failed.push(flow.name)
       console.log(`FAILED  ${flow.name}\n${error.stack}`)
