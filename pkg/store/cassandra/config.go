@@ -24,7 +24,8 @@ type Config struct {
 	RF int
 	// Consistency of all reads and writes that are no lightweight transactions.
 	Consistency gocql.Consistency
-	// Timeout of a whole request whose context has no deadline, and of each attempt within it.
+	// Timeout of a whole request whose context has no deadline. An attempt may take two fifths of it, so that
+	// there is time for another node when one does not answer.
 	Timeout time.Duration
 }
 
@@ -157,6 +158,12 @@ func (c Config) String() string {
 		s += url.PathEscape(c.User) + ":***@"
 	}
 	return s + strings.Join(c.Hosts, ",") + "/" + c.Keyspace
+}
+
+// eachAttempt is c for a session whose statements are tried again on another node.
+func (c Config) eachAttempt() Config {
+	c.Timeout = c.Timeout * 2 / 5
+	return c
 }
 
 // GoString keeps the password out of %#v too.

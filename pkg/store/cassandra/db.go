@@ -22,9 +22,15 @@ type db struct {
 	// around, if set, runs each statement, or not, and returns its error: the place for
 	// measuring, and for breaking things in tests.
 	around func(statement string, run func() error) error
+	slots  slots
 }
 
-func (d *db) do(statement string, run func() error) error {
+// do runs a statement when there is a place for it.
+func (d *db) do(ctx context.Context, statement string, run func() error) error {
+	if err := d.slots.take(ctx); err != nil {
+		return err
+	}
+	defer d.slots.free()
 	if d.around == nil {
 		return run()
 	}
@@ -50,7 +56,7 @@ func (d *db) query(ctx context.Context, statement string, args []any) *gocql.Que
 func (d *db) exec(ctx context.Context, statement string, args ...any) error {
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
-	return asChat(d.do(statement, func() error { return d.query(ctx, statement, args).Exec() }))
+	return asChat(d.do(ctx, statement, func() error { return d.query(ctx, statement, args).Exec() }))
 }
 
 // row reads at most one row into dest.
@@ -67,7 +73,7 @@ func (d *db) decided(ctx context.Context, statement string, args []any, dest ...
 func (d *db) rowAt(ctx context.Context, c gocql.Consistency, statement string, args []any, dest ...any) (bool, error) {
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
-	err := d.do(statement, func() error { return d.query(ctx, statement, args).Consistency(c).Scan(dest...) })
+	err := d.do(ctx, statement, func() error { return d.query(ctx, statement, args).Consistency(c).Scan(dest...) })
 	if errors.Is(err, gocql.ErrNotFound) {
 		return false, nil
 	}
@@ -79,7 +85,7 @@ func (d *db) rowAt(ctx context.Context, c gocql.Consistency, statement string, a
 func (d *db) rows(ctx context.Context, size int, each func(), statement string, args []any, dest ...any) error {
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
-	return asChat(d.do(statement, func() error {
+	return asChat(d.do(ctx, statement, func() error {
 		iter := d.query(ctx, statement, args).PageSize(size).Iter()
 		for iter.Scan(dest...) {
 			each()
@@ -122,7 +128,7 @@ func (d *db) cas(ctx context.Context, statement string, args []any) (bool, error
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
 	applied := false
-	err := d.do(statement, func() (err error) {
+	err := d.do(ctx, statement, func() (err error) {
 		applied, err = d.session.Query(statement, args...).WithContext(ctx).
 			Consistency(d.consistency).SerialConsistency(gocql.LocalSerial).
 			Idempotent(false).RetryPolicy(nil).
@@ -157,7 +163,7 @@ func (d *db) batch(ctx context.Context, kind gocql.BatchType, writes []write) er
 	for _, w := range writes {
 		b.Entries = append(b.Entries, gocql.BatchEntry{Stmt: w.statement, Args: w.args, Idempotent: true})
 	}
-	return asChat(d.do(writes[0].statement, func() error { return d.session.ExecuteBatch(b) }))
+	return asChat(d.do(ctx, writes[0].statement, func() error { return d.session.ExecuteBatch(b) }))
 }
 
 // parallelism bounds the statements one call has under way at a time.

@@ -103,7 +103,7 @@ func everyRow[R any](ctx context.Context, s *Store, statement string, read func(
 func (d *db) tablePage(ctx context.Context, statement string, state []byte, dest func() []any, each func()) (next []byte, err error) {
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
-	err = d.do(statement, func() error {
+	err = d.do(ctx, statement, func() error {
 		iter := d.query(ctx, statement, nil).PageSize(pageRows).PageState(state).Iter()
 		next = iter.PageState()
 		for iter.Scan(dest()...) { // of this page only: with a page state the driver reads no further

@@ -20,8 +20,8 @@ import (
 func connect(ctx context.Context, c Config, keyspace, dc string, log *slog.Logger) (*gocql.Session, error) {
 	cluster := newCluster(c, log)
 	cluster.Keyspace = keyspace
-	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(
-		gocql.DCAwareRoundRobinPolicy(dc), gocql.ShuffleReplicas())
+	cluster.PoolConfig.HostSelectionPolicy = newAvoiding(gocql.TokenAwareHostPolicy(
+		gocql.DCAwareRoundRobinPolicy(dc), gocql.ShuffleReplicas()))
 	return createSession(ctx, cluster)
 }
 

@@ -71,12 +71,12 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 	if err := prepareSchema(ctx, c, o); err != nil {
 		return nil, notOpened(err)
 	}
-	session, err := connect(ctx, c, c.Keyspace, dc, o.Log)
+	session, err := connect(ctx, c.eachAttempt(), c.Keyspace, dc, o.Log)
 	if err != nil {
 		return nil, notOpened(err)
 	}
 	s := &Store{
-		db:      &db{session: session, consistency: c.Consistency, timeout: c.Timeout},
+		db:      &db{session: session, consistency: c.Consistency, timeout: c.Timeout, slots: make(slots, maxInFlight)},
 		log:     o.Log,
 		now:     o.Now,
 		indexed: otter.Must(&otter.Options[bucketOf, struct{}]{MaximumSize: remembered}),

@@ -1,0 +1,104 @@
+package cassandra
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gocql/gocql"
+)
+
+// avoidFor is how long a node that did not answer is asked only after all others.
+const avoidFor = 3 * time.Second
+
+// avoiding puts nodes that have lately not answered behind the others. The driver notices a node whose
+// connections break, but not one that is there and silent: each request sent to it would wait
+// for its time to be over. After avoidFor one request finds out whether the node is back.
+type avoiding struct {
+	gocql.HostSelectionPolicy
+	now func() time.Time
+
+	any   atomic.Bool // whether silent may have anything
+	mu    sync.Mutex
+	until map[string]time.Time // by host id
+}
+
+func newAvoiding(p gocql.HostSelectionPolicy) *avoiding {
+	return &avoiding{HostSelectionPolicy: p, now: time.Now, until: map[string]time.Time{}}
+}
+
+// Pick implements gocql.HostSelectionPolicy.
+func (a *avoiding) Pick(q gocql.ExecutableQuery) gocql.NextHost {
+	next := a.HostSelectionPolicy.Pick(q)
+	var last []gocql.SelectedHost
+	return func() gocql.SelectedHost {
+		for {
+			h := next()
+			if h == nil {
+				break
+			}
+			if a.any.Load() && a.silent(h.Info()) {
+				last = append(last, h)
+				continue
+			}
+			return watched{h, a}
+		}
+		if len(last) == 0 {
+			return nil
+		}
+		h := last[0]
+		last = last[1:]
+		return watched{h, a}
+	}
+}
+
+// silent reports whether a host is to be avoided. When its time is over the first one who asks gets it, and
+// the others a little later.
+func (a *avoiding) silent(h *gocql.HostInfo) bool {
+	if h == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	until, found := a.until[h.HostID()]
+	if !found {
+		return false
+	}
+	if now := a.now(); !now.Before(until) {
+		a.until[h.HostID()] = now.Add(avoidFor)
+		return false
+	}
+	return true
+}
+
+func (a *avoiding) heard(h *gocql.HostInfo, err error) {
+	silent := silence(err)
+	if h == nil || !silent && !a.any.Load() {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if silent {
+		a.until[h.HostID()] = a.now().Add(avoidFor)
+	} else if err == nil {
+		delete(a.until, h.HostID())
+	}
+	a.any.Store(len(a.until) > 0)
+}
+
+// silence reports whether err means that a node did not answer in its time.
+func silence(err error) bool {
+	return err == gocql.ErrTimeoutNoResponse || err == gocql.ErrConnectionClosed
+}
+
+// watched tells what came of a request to a host.
+type watched struct {
+	gocql.SelectedHost
+	a *avoiding
+}
+
+// Mark implements gocql.SelectedHost.
+func (w watched) Mark(err error) {
+	w.SelectedHost.Mark(err)
+	w.a.heard(w.Info(), err)
+}
