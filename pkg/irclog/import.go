@@ -40,6 +40,7 @@ type RoomStore interface {
 // HistoryStore keeps the room's messages.
 type HistoryStore interface {
 	AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error
+	AddFootprints(ctx context.Context, t chat.Tenant, r chat.RoomRef, logins []string) error
 	Message(ctx context.Context, l chat.Log, m id.ID) (chat.Message, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
 }
@@ -98,7 +99,7 @@ func Import(ctx context.Context, stores Stores, o Options, files ...string) (Rep
 		o.Tenant = chat.DefaultTenant
 	}
 	start := time.Now()
-	im := &importer{store: stores, o: o, people: people{
+	im := &importer{seen: map[string]bool{}, store: stores, o: o, people: people{
 		store: stores, tenant: o.Tenant, now: o.Now().UTC().Truncate(time.Millisecond), byNick: map[string]chat.Person{},
 	}}
 	err := im.run(ctx, files)
@@ -117,6 +118,7 @@ func Import(ctx context.Context, stores Stores, o Options, files ...string) (Rep
 }
 
 type importer struct {
+	seen     map[string]bool // logins whose footprints are noted
 	store    Stores
 	o        Options
 	people   people
@@ -329,6 +331,9 @@ func (im *importer) flush(ctx context.Context, b *batch) error {
 	if err := im.people.meet(ctx, b.nicks); err != nil {
 		return err
 	}
+	if err := im.footprints(ctx, b.nicks); err != nil {
+		return err
+	}
 	clear(b.nicks)
 	n := len(b.messages) - 1
 	for i := range b.messages[:n] {
@@ -343,6 +348,27 @@ func (im *importer) flush(ctx context.Context, b *batch) error {
 	b.messages = append(make([]chat.Message, 0, batchMessages+1), b.messages[n])
 	b.bytes = len(b.messages[0].Content)
 	im.tell()
+	return nil
+}
+
+// footprints notes that the people of some nicks were here, once each: most are no participants at the end.
+func (im *importer) footprints(ctx context.Context, nicks map[string]bool) error {
+	var logins []string
+	for n := range nicks {
+		if login := im.people.byNick[n].Login; !im.seen[login] {
+			logins = append(logins, login)
+		}
+	}
+	if len(logins) == 0 {
+		return nil
+	}
+	err := im.store.AddFootprints(ctx, im.o.Tenant, chat.RoomRef{ID: im.room.ID, Name: im.room.Name}, logins)
+	if err != nil {
+		return err
+	}
+	for _, l := range logins {
+		im.seen[l] = true
+	}
 	return nil
 }
 

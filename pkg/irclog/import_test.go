@@ -41,6 +41,8 @@ func TestGoldenImport(t *testing.T) {
 		fmt.Fprintf(&out, "%s %s", m.CreatedAt().Format("2006-01-02 15:04:05.0000000"), m.Author.Login)
 		if m.System {
 			out.WriteString(" (system)")
+		} else {
+			require.True(t, s.footprints[m.Author.Login], "who wrote something has been here")
 		}
 		fmt.Fprintf(&out, ": %q\n", m.Content)
 	}

@@ -16,7 +16,9 @@ type memory struct {
 	users   map[string]chat.User
 	rooms   map[string]chat.Room
 	members map[string]chat.Person
-	log     map[id.Key]chat.Message
+	// footprints holds the logins of who was ever in the room, as the importer has noted them.
+	footprints map[string]bool
+	log        map[id.Key]chat.Message
 
 	appends   int
 	failAfter int // writes of messages until they fail; 0: never
@@ -25,8 +27,17 @@ type memory struct {
 func newMemory() *memory {
 	return &memory{
 		users: map[string]chat.User{}, rooms: map[string]chat.Room{},
-		members: map[string]chat.Person{}, log: map[id.Key]chat.Message{},
+		members: map[string]chat.Person{}, footprints: map[string]bool{}, log: map[id.Key]chat.Message{},
 	}
+}
+
+func (s *memory) AddFootprints(_ context.Context, _ chat.Tenant, _ chat.RoomRef, logins []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range logins {
+		s.footprints[l] = true
+	}
+	return nil
 }
 
 func (s *memory) CreateUser(_ context.Context, _ chat.Tenant, u chat.User) error {

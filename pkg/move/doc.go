@@ -9,6 +9,7 @@
 //	{"room":{"tenant":"default","id":"…",…}}        a room, and after it what belongs to it:
 //	{"member":{"login":"ann",…}}                    its participants,
 //	{"message":{"id":"…",…}}                        its messages, oldest first
+//	{"footprint":{"login":"ann","room":"…",…}}      the rooms that people are or were in, to find what is theirs
 //	{"end":{"messages":5,…,"digest":"…"}}           what the file has to hold, last
 //
 // Sessions, remembered logins, idempotency keys and the server's own secrets stay where they are:

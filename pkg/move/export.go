@@ -112,7 +112,20 @@ func (x *exporter) everything(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return x.from.EachRoom(ctx, func(t chat.Tenant, r chat.Room) error { return x.room(ctx, t, r) })
+	err = x.from.EachRoom(ctx, func(t chat.Tenant, r chat.Room) error { return x.room(ctx, t, r) })
+	if err != nil {
+		return err
+	}
+	return x.footprints(ctx, func(chat.Tenant, id.ID) bool { return true })
+}
+
+func (x *exporter) footprints(ctx context.Context, wanted func(chat.Tenant, id.ID) bool) error {
+	return x.from.EachFootprint(ctx, func(t chat.Tenant, login string, r chat.RoomRef) error {
+		if !wanted(t, r.ID) {
+			return nil
+		}
+		return x.write(line{Footprint: &footprint{Tenant: t, Login: login, Room: r.ID, Name: r.Name}})
+	})
 }
 
 // oneRoom writes a room after the accounts it needs.
@@ -139,7 +152,10 @@ func (x *exporter) oneRoom(ctx context.Context) error {
 			return err
 		}
 	}
-	return x.room(ctx, t, r)
+	if err := x.room(ctx, t, r); err != nil {
+		return err
+	}
+	return x.footprints(ctx, func(of chat.Tenant, room id.ID) bool { return of == t && room == r.ID })
 }
 
 // users writes those of logins that have an account, in the order of logins.

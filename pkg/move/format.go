@@ -25,7 +25,9 @@ type line struct {
 	Room    *room    `json:"room,omitzero"`
 	Member  *member  `json:"member,omitzero"`
 	Message *message `json:"message,omitzero"`
-	End     *end     `json:"end,omitzero"`
+	// Footprint is a room that somebody is or was in, to find what is theirs.
+	Footprint *footprint `json:"footprint,omitzero"`
+	End       *end       `json:"end,omitzero"`
 }
 
 type header struct {
@@ -104,6 +106,13 @@ type message struct {
 	Reactions []reaction `json:"reactions,omitzero"`
 }
 
+type footprint struct {
+	Tenant chat.Tenant `json:"tenant"`
+	Login  string      `json:"login"`
+	Room   id.ID       `json:"room"`
+	Name   string      `json:"name"`
+}
+
 type reaction struct {
 	Emoji  string   `json:"emoji"`
 	Logins []string `json:"logins"`
@@ -177,7 +186,7 @@ func decode(b []byte) (line, error) {
 	if l.kind() == "" {
 		return l, errors.New("a line has to hold one thing")
 	}
-	if l.Room != nil && l.Room.ID.IsZero() || l.Message != nil && l.Message.ID.IsZero() {
+	if l.Room != nil && l.Room.ID.IsZero() || l.Footprint != nil && l.Footprint.Room.IsZero() || l.Message != nil && l.Message.ID.IsZero() {
 		return l, errors.New("the id is missing")
 	}
 	return l, nil
@@ -190,7 +199,8 @@ func (l line) kind() string {
 		name  string
 		there bool
 	}{{"header", l.Header != nil}, {"user", l.User != nil}, {"role", l.Role != nil}, {"token", l.Token != nil},
-		{"room", l.Room != nil}, {"member", l.Member != nil}, {"message", l.Message != nil}, {"end", l.End != nil}} {
+		{"room", l.Room != nil}, {"member", l.Member != nil}, {"message", l.Message != nil},
+		{"footprint", l.Footprint != nil}, {"end", l.End != nil}} {
 		if k.there {
 			kind, n = k.name, n+1
 		}

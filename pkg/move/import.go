@@ -36,6 +36,7 @@ type Accounts interface {
 type Rooms interface {
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
+	AddFootprints(ctx context.Context, t chat.Tenant, r chat.RoomRef, logins []string) error
 	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error)
 	Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error)
 	SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error
@@ -155,6 +156,11 @@ func (im *importer) take(ctx context.Context, l line) error {
 	case l.Member != nil:
 		room := im.room
 		im.start(func(ctx context.Context) error { return im.member(ctx, room, l.Member) })
+	case l.Footprint != nil:
+		f := l.Footprint
+		im.start(func(ctx context.Context) error {
+			return im.to.AddFootprints(ctx, f.Tenant, chat.RoomRef{ID: f.Room, Name: f.Name}, []string{f.Login})
+		})
 	case l.Message != nil:
 		m := l.Message.chat()
 		im.batch = append(im.batch, m)

@@ -224,7 +224,12 @@ func samePages(t *testing.T, a, b store.Store) {
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 		}
-		for _, login := range []string{"user03", "user04", "user05"} {
+		for _, login := range []string{"user00", "user03", "user04", "user05"} {
+			before, err := a.Footprints(ctx, tenant, login, id.ID{}, 100)
+			require.NoError(t, err)
+			after, err := b.Footprints(ctx, tenant, login, id.ID{}, 100)
+			require.NoError(t, err)
+			require.Equal(t, before, after, "where somebody has been")
 			want, err := a.Readings(ctx, tenant, login, []id.ID{r.ID})
 			require.NoError(t, err)
 			got, err := b.Readings(ctx, tenant, login, []id.ID{r.ID})

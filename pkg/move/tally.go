@@ -16,6 +16,8 @@ type Counts struct {
 	Rooms    int64 `json:"rooms"`
 	Members  int64 `json:"members"`
 	Messages int64 `json:"messages"`
+	// Footprints are the rooms that people are or were in.
+	Footprints int64 `json:"footprints"`
 }
 
 // tally counts lines and sums their hashes, modulo 2^256: the sum is the same in any
@@ -45,6 +47,8 @@ func (t *tally) add(l line, text []byte) {
 		t.Members++
 	case l.Message != nil:
 		t.Messages++
+	case l.Footprint != nil:
+		t.Footprints++
 	default:
 		return // header and end are not what the file holds
 	}
