@@ -9,3 +9,12 @@ mkdir -p "$CACHE"
 step() { printf '\n== %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 need() { command -v "$1" >/dev/null || fail "$1 is missing: $2"; }
+
+# packages DIR installs a folder's npm packages, if its lock file has changed since they were.
+packages() {
+	need npm "install Node.js 20 or newer"
+	if ! cmp -s "$1/package-lock.json" "$1/node_modules/.lock-installed"; then
+		(cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
+		cp "$1/package-lock.json" "$1/node_modules/.lock-installed"
+	fi
+}

@@ -2,15 +2,6 @@
 # The page: build | test | browser.
 source "$(dirname "$0")/lib.sh"
 
-packages() {
-	need npm "install Node.js 20 or newer"
-	# npm ci only when the lock file has changed since it last ran.
-	if ! cmp -s web/package-lock.json web/node_modules/.lock-installed; then
-		(cd web && npm ci --no-audit --no-fund --loglevel=error)
-		cp web/package-lock.json web/node_modules/.lock-installed
-	fi
-}
-
 chromium_path() {
 	local found
 	found=${CONFAB_CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
@@ -25,15 +16,15 @@ chromium_path() {
 
 case ${1:-} in
 build)
-	packages
+	packages web
 	(cd web && npm run --silent build)
 	;;
 test)
-	packages
+	packages web
 	(cd web && npm run --silent check && npm test --silent)
 	;;
 browser)
-	packages
+	packages web
 	chromium=$(chromium_path)
 	[ -f web/dist/index.html ] || (cd web && npm run --silent build)
 	go build -o bin/confab ./cmd/confab # with the page inside
