@@ -93,12 +93,26 @@ func (x *exporter) write(l line) error {
 }
 
 func (x *exporter) everything(ctx context.Context) error {
+	// A page of accounts of one tenant at a time: their pictures are read side by side.
+	var tenant chat.Tenant
+	var page []chat.User
+	flush := func() error {
+		defer func() { page = page[:0] }()
+		x.o.Progress(x.tally.Counts)
+		return x.userPage(ctx, tenant, page)
+	}
 	err := x.from.EachUser(ctx, func(t chat.Tenant, u chat.User) error {
-		if x.tally.Users%pageRows == 0 {
-			x.o.Progress(x.tally.Counts)
+		if t != tenant || len(page) == pageRows {
+			if err := flush(); err != nil {
+				return err
+			}
 		}
-		return x.user(ctx, t, u)
+		tenant, page = t, append(page, u)
+		return nil
 	})
+	if err == nil {
+		err = flush()
+	}
 	if err != nil {
 		return err
 	}
@@ -164,28 +178,44 @@ func (x *exporter) users(ctx context.Context, t chat.Tenant, logins []string) er
 	if err != nil {
 		return err
 	}
+	page := make([]chat.User, 0, len(found))
 	for _, login := range logins {
 		if u, ok := found[login]; ok {
-			if err := x.user(ctx, t, u); err != nil {
-				return err
-			}
+			page = append(page, u)
 		}
 	}
-	return nil
+	return x.userPage(ctx, t, page)
 }
 
-func (x *exporter) user(ctx context.Context, t chat.Tenant, u chat.User) error {
-	l := userOf(t, u)
-	if !u.Deleted {
-		a, err := x.from.Avatar(ctx, t, u.Login)
-		switch {
-		case err == nil:
-			l.Avatar = &avatar{Type: a.Type, Data: a.Data}
-		case !chat.IsKind(err, chat.NotFound):
+// userPage writes accounts of a tenant with their pictures.
+func (x *exporter) userPage(ctx context.Context, t chat.Tenant, page []chat.User) error {
+	avatars := make([]*avatar, len(page))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for i, u := range page {
+		if u.Deleted {
+			continue
+		}
+		g.Go(func() error {
+			a, err := x.from.Avatar(gctx, t, u.Login)
+			if chat.IsKind(err, chat.NotFound) {
+				return nil
+			}
+			avatars[i] = &avatar{Type: a.Type, Data: a.Data}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, u := range page {
+		l := userOf(t, u)
+		l.Avatar = avatars[i]
+		if err := x.write(line{User: l}); err != nil {
 			return err
 		}
 	}
-	return x.write(line{User: l})
+	return nil
 }
 
 func (x *exporter) room(ctx context.Context, t chat.Tenant, r chat.Room) error {
