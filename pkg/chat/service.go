@@ -15,6 +15,8 @@ type Hasher interface {
 }
 
 // Stores is what the service needs kept.
+//
+//nolint:interfacebloat // the sum of narrow ones
 type Stores interface {
 	UserStore
 	RoomStore
@@ -52,9 +54,10 @@ type Service struct {
 	// pictures bounds how many images are decoded at once.
 	pictures chan struct{}
 
-	sweep   chan struct{}
-	stop    context.CancelFunc
-	stopped sync.WaitGroup
+	sweep    chan struct{}
+	sweeping sweeping
+	stop     context.CancelFunc
+	stopped  sync.WaitGroup
 }
 
 // Options are the parts of a Service; Now and Log may be left out.
