@@ -53,6 +53,10 @@ fuzz: ## Fuzz each parser for a while (FUZZTIME=30s)
 bench: go-build ## Measure both stores beside the bare references
 	@scripts/bench.sh
 
+.PHONY: chaos
+chaos: ## Kill and pause nodes of a real Cassandra under load, and look for every acknowledged message
+	@scripts/chaos.sh
+
 .PHONY: cassandra
 cassandra: ## Start a Cassandra on 127.0.0.1:9042 for development
 	@scripts/cassandra.sh start

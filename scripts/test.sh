@@ -26,6 +26,11 @@ scripts/cassandra.sh start --port "$port" --dir "$dir"
 step "Go tests, both stores, race detector on"
 CONFAB_TEST_CASSANDRA="127.0.0.1:$port" go test -race -shuffle=on -timeout 12m ./...
 
+if [[ -n ${CONFAB_CHAOS:-} ]]; then
+	step "three nodes of Cassandra, one killed and brought back under load"
+	scripts/chaos.sh --short
+fi
+
 step "real time: the field's own clients"
 packages test/realtime
 go build -o bin/confab ./cmd/confab

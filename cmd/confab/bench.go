@@ -15,6 +15,7 @@ import (
 type benchCmd struct {
 	Run   benchRunCmd   `cmd:"" default:"withargs" help:"Measure a running server, or the bare things beside it."`
 	Fill  benchFillCmd  `cmd:"" help:"Fill a room with messages, straight through the store."`
+	Chaos benchChaosCmd `cmd:"" help:"Load a server steadily while its store is broken, and look for every acknowledged message at the end."`
 	Table benchTableCmd `cmd:"" help:"Print results that were kept as JSON, and how they compare."`
 	Bare  benchBareCmd  `cmd:"" hidden:"" help:"Serve the bare references."`
 }
