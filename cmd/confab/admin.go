@@ -14,9 +14,10 @@ import (
 )
 
 type adminCmd struct {
+	Rooms  adminRoomsCmd  `cmd:"" help:"Look after rooms."`
+	Sweeps adminSweepsCmd `cmd:"" help:"Show which deleted rooms are still being cleared from the disk."`
 	Users  adminUsersCmd  `cmd:"" help:"Look after users."`
 	Backup adminBackupCmd `cmd:"" help:"Copy the data of an embedded store into a folder that a server can be started on."`
-	Rooms  adminRoomsCmd  `cmd:"" help:"Look at rooms."`
 }
 
 // remote is a running server, and who talks to it. The token is best given in the environment: command lines

@@ -86,3 +86,23 @@ func TestEraseAUser(t *testing.T) {
 	_, errs := admin(t, s, 1, "users", "erase", "nobody")
 	require.Contains(t, errs, "404")
 }
+
+func TestRoomsOfAServer(t *testing.T) {
+	s := serveWithAdmin(t, t.TempDir())
+	ann := newUser(t, s, "ann").signUp()
+	ann.must(201, "POST", "/rooms/lounge", map[string]any{}, "")
+	ann.must(201, "POST", "/rooms/games", map[string]any{}, "")
+	ann.must(201, "POST", "/messages/lounge", map[string]any{"content": "hello"}, "")
+	out, _ := admin(t, s, 0, "rooms", "list")
+	require.Regexp(t, `(?s)games +ann.*lounge +ann`, out)
+	out, _ = admin(t, s, 0, "rooms", "show", "lounge")
+	require.Regexp(t, `participants +1\n`, out)
+	out, _ = admin(t, s, 0, "sweeps")
+	require.Contains(t, out, "Nothing")
+	admin(t, s, 0, "rooms", "delete", "lounge")
+	ann.must(404, "GET", "/rooms/lounge", nil, "")
+	out, _ = admin(t, s, 0, "sweeps")
+	require.Contains(t, out, "lounge")
+	admin(t, s, 1, "rooms", "delete", "lounge")
+	admin(t, s, 1, "rooms", "show", "lounge")
+}

@@ -11,10 +11,6 @@ import (
 	"github.com/confab-chat/confab/pkg/store/cassandra"
 )
 
-type adminRoomsCmd struct {
-	Buckets adminBucketsCmd `cmd:"" help:"Show the buckets of a room in Cassandra: the spans of time whose messages are one partition each."`
-}
-
 type adminBucketsCmd struct {
 	storeSettings
 	logSettings

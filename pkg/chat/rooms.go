@@ -168,11 +168,15 @@ func (s *Service) DeleteRoom(ctx context.Context, who Identity, name string) err
 	if err != nil {
 		return err
 	}
+	return s.deleteRoom(ctx, who, r)
+}
+
+func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	t := s.order.begin(r.ID, s.ids)
-	err = s.store.DeleteRoom(ctx, who.Tenant, r)
-	s.access.forgetRoom(who.Tenant, name)
+	err := s.store.DeleteRoom(ctx, who.Tenant, r)
+	s.access.forgetRoom(who.Tenant, r.Name)
 	if err != nil {
 		t.finish(ctx)
 		return err

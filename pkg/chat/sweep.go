@@ -52,7 +52,7 @@ func (s *Service) sweepOnce(ctx context.Context, swept map[RoomRef]bool) {
 		if swept[d.Room] && !final {
 			continue
 		}
-		err := s.store.SweepRoom(ctx, d, nil)
+		err := s.store.SweepRoom(ctx, d, func(removed int) { s.sweeping.set(d.Room, removed) })
 		if err == nil && final {
 			err = s.store.EndSweep(ctx, d)
 		}
@@ -66,6 +66,7 @@ func (s *Service) sweepOnce(ctx context.Context, swept map[RoomRef]bool) {
 		swept[d.Room] = true
 		if final {
 			delete(swept, d.Room)
+			s.sweeping.forget(d.Room)
 		}
 	}
 }

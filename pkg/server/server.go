@@ -153,7 +153,7 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 		Fail: chatAPI.Fail})
 	n.registerRealtime(r, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: auth.NewOfficers(st), Origins: origins,
-		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(n.Chat, n.Accounts, st), Fail: chatAPI.FailV1})
+		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(n.Chat, n.Accounts, st), Chat: n.Chat, Fail: chatAPI.FailV1})
 	chatAPI.Register(r)
 	n.Handler = protect(c.Log, origins.CORS(r))
 	return nil

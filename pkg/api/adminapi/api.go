@@ -42,6 +42,7 @@ type Parts struct {
 	Origins  api.Origins
 	Backups  Backups
 	Eraser   Eraser
+	Chat     *chat.Service
 	// Fail writes an error.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 }
@@ -51,6 +52,9 @@ func Register(r *mux.Router, p Parts) {
 	a := &admin{p}
 	for path, methods := range map[string]map[string]api.Handler{
 		"/backups":          {"POST": a.makeBackup},
+		"/rooms":            {"GET": a.listRooms},
+		"/rooms/{room}":     {"GET": a.getRoom, "DELETE": a.deleteRoom},
+		"/sweeps":           {"GET": a.listSweeps},
 		"/erasures":         {"POST": a.erase},
 		"/erasures/{login}": {"GET": a.getErasure},
 	} {

@@ -135,4 +135,8 @@ var endpoints = []endpoint{
 	{"POST", "/backups", map[string]string{"dir": "a"}},
 	{"POST", "/erasures", map[string]string{"login": "ann"}},
 	{"GET", "/erasures/ann", nil},
+	{"GET", "/rooms", nil},
+	{"GET", "/rooms/lounge", nil},
+	{"DELETE", "/rooms/lounge", nil},
+	{"GET", "/sweeps", nil},
 }

@@ -1,0 +1,77 @@
+package adminapi_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+func TestRooms(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	who := chat.Identity{Tenant: chat.DefaultTenant, Login: "ann"}
+	for _, name := range []string{"games", "lounge", "quiet"} {
+		_, err := w.node.Chat.CreateRoom(ctx, who, chat.NewRoom{Name: name})
+		require.NoError(t, err)
+	}
+	for range 3 {
+		_, err := w.node.Chat.Post(ctx, who, "lounge", chat.NewMessage{Content: new("hello")})
+		require.NoError(t, err)
+	}
+	names := func(query string) (out []string) {
+		for _, r := range w.ask(adminToken, "GET", "/rooms"+query, nil, http.StatusOK)["rooms"].([]any) {
+			out = append(out, r.(map[string]any)["name"].(string))
+		}
+		return out
+	}
+	require.Equal(t, []string{"games", "lounge", "quiet"}, names(""))
+	require.Equal(t, []string{"lounge"}, names("?after=games&limit=1"))
+	require.Equal(t, true, w.ask(adminToken, "GET", "/rooms?limit=2", nil, http.StatusOK)["hasMore"])
+	require.Equal(t, false, w.ask(adminToken, "GET", "/rooms?limit=3", nil, http.StatusOK)["hasMore"])
+	w.ask(adminToken, "GET", "/rooms?limit=0", nil, http.StatusBadRequest)
+	w.ask(adminToken, "GET", "/rooms?limit=x", nil, http.StatusBadRequest)
+
+	room := w.ask(adminToken, "GET", "/rooms/lounge", nil, http.StatusOK)
+	require.EqualValues(t, 1, room["participants"])
+	require.Equal(t, "ann", room["creator"])
+	require.LessOrEqual(t, room["oldestMessage"], room["newestMessage"])
+	require.Nil(t, w.ask(adminToken, "GET", "/rooms/quiet", nil, http.StatusOK)["newestMessage"])
+	w.ask(adminToken, "GET", "/rooms/nowhere", nil, http.StatusNotFound)
+
+	require.Empty(t, w.ask(adminToken, "GET", "/sweeps", nil, http.StatusOK)["sweeps"])
+	w.ask(adminToken, "DELETE", "/rooms/lounge", nil, http.StatusNoContent)
+	w.ask(adminToken, "DELETE", "/rooms/lounge", nil, http.StatusNotFound)
+	w.ask(adminToken, "GET", "/rooms/lounge", nil, http.StatusNotFound)
+	require.Equal(t, []string{"games", "quiet"}, names(""))
+	sweeps := w.ask(adminToken, "GET", "/sweeps", nil, http.StatusOK)["sweeps"].([]any)
+	require.Len(t, sweeps, 1)
+	require.Equal(t, "lounge", sweeps[0].(map[string]any)["room"])
+	require.Equal(t, room["id"], sweeps[0].(map[string]any)["id"])
+}
+
+// How much of a room is removed can be watched.
+func TestSweepsProgress(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	who := chat.Identity{Tenant: chat.DefaultTenant, Login: "ann"}
+	v, err := w.node.Chat.CreateRoom(ctx, who, chat.NewRoom{Name: "lounge"})
+	require.NoError(t, err)
+	// A message of a writer who knew the room arrives after the deletion, as far as the store is concerned.
+	require.NoError(t, w.store.DeleteRoom(ctx, chat.DefaultTenant, v.Room))
+	m, err := w.node.Chat.CreateRoom(ctx, who, chat.NewRoom{Name: "other"})
+	require.NoError(t, err)
+	require.NoError(t, w.store.Append(ctx, v.Log(chat.DefaultTenant), chat.Message{ID: m.ID, Author: ann, Content: "late"}))
+	w.ask(adminToken, "DELETE", "/rooms/other", nil, http.StatusNoContent) // wakes the sweeper
+	require.Eventually(t, func() bool {
+		for _, s := range w.ask(adminToken, "GET", "/sweeps", nil, http.StatusOK)["sweeps"].([]any) {
+			if s := s.(map[string]any); s["room"] == "lounge" && s["removed"].(float64) > 0 {
+				return true
+			}
+		}
+		return false
+	}, 10*time.Second, 10*time.Millisecond)
+}
