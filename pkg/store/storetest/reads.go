@@ -1,0 +1,220 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+var readingTests = map[string]func(*env){
+	"positions only move forward": func(e *env) {
+		room := e.ids.New()
+		e.read(room, "ann", chat.Reading{})
+		var ids []id.ID
+		for range 20 {
+			ids = append(ids, e.ids.New())
+		}
+		for _, i := range []int{5, 2, 5, 6, 0} {
+			require.NoError(e, e.s.SetRead(e.ctx, e.tenant, room, "ann", ids[i]))
+			e.read(room, "ann", chat.Reading{Read: ids[max(5, min(i, 6))]})
+			if i == 6 {
+				break
+			}
+		}
+		race(len(ids), func(i int) {
+			if err := e.s.SetRead(e.ctx, e.tenant, room, "ann", ids[(i*7)%len(ids)]); err != nil {
+				e.Errorf("%v", err)
+			}
+		})
+		e.read(room, "ann", chat.Reading{Read: ids[19]})
+	},
+	"positions of one moment are in the order of ids": func(e *env) {
+		at := time.Now()
+		lows := []uint64{0x8080808080808080, 0xff00000000000000, 0, 1, 0x80, 0x7f, 0x7f7f7f7f7f7f7f7f}
+		ids := make([]id.ID, len(lows))
+		for i, low := range lows {
+			ids[i] = idAt(at, low)
+		}
+		newest := slices.MaxFunc(ids, id.ID.Compare)
+		for shift := range ids {
+			room := e.ids.New()
+			for i := range ids {
+				require.NoError(e, e.s.SetRead(e.ctx, e.tenant, room, "ann", ids[(i+shift)%len(ids)]))
+			}
+			e.read(room, "ann", chat.Reading{Read: newest})
+		}
+	},
+	"kept apart": func(e *env) {
+		a, b, m := e.ids.New(), e.ids.New(), e.ids.New()
+		require.NoError(e, e.s.SetRead(e.ctx, e.tenant, a, "ann", m))
+		require.NoError(e, e.s.SetMuted(e.ctx, e.tenant, b, "ann", true))
+		require.NoError(e, e.s.SetMuted(e.ctx, e.tenant, a, "bob", true))
+		e.read(a, "ann", chat.Reading{Read: m})
+		e.read(b, "ann", chat.Reading{Muted: true})
+		e.read(a, "bob", chat.Reading{Muted: true})
+		e.read(b, "bob", chat.Reading{})
+		got, err := e.s.Readings(e.ctx, e.tenant, "ann", []id.ID{a, b, e.ids.New()})
+		require.NoError(e, err)
+		require.Equal(e, chat.Reading{Read: m}, got[a])
+		require.Equal(e, chat.Reading{Muted: true}, got[b])
+		got, err = e.s.Readings(e.ctx, newTenant(), "ann", []id.ID{a})
+		require.NoError(e, err)
+		require.Zero(e, got[a])
+		got, err = e.s.Readings(e.ctx, e.tenant, "ann", nil)
+		require.NoError(e, err)
+		require.Empty(e, got)
+	},
+	"many rooms": func(e *env) {
+		rooms := make([]id.ID, 250)
+		for i := range rooms {
+			rooms[i] = e.ids.New()
+		}
+		race(len(rooms), func(i int) {
+			if err := e.s.SetRead(e.ctx, e.tenant, rooms[i], "ann", rooms[i]); err != nil {
+				e.Errorf("%v", err)
+			}
+		})
+		got, err := e.s.Readings(e.ctx, e.tenant, "ann", rooms)
+		require.NoError(e, err)
+		for _, r := range rooms {
+			require.Equal(e, r, got[r].Read)
+		}
+	},
+	"mute": func(e *env) {
+		room, m := e.ids.New(), e.ids.New()
+		for _, muted := range []bool{true, true, false, true, false} {
+			require.NoError(e, e.s.SetMuted(e.ctx, e.tenant, room, "ann", muted))
+			e.read(room, "ann", chat.Reading{Muted: muted})
+		}
+		require.NoError(e, e.s.SetRead(e.ctx, e.tenant, room, "ann", m))
+		require.NoError(e, e.s.SetMuted(e.ctx, e.tenant, room, "ann", true))
+		e.read(room, "ann", chat.Reading{Read: m, Muted: true})
+	},
+	"forgotten": func(e *env) {
+		room, other := e.ids.New(), e.ids.New()
+		for range 2 {
+			m := e.ids.New()
+			require.NoError(e, e.s.SetRead(e.ctx, e.tenant, room, "ann", m))
+			require.NoError(e, e.s.SetRead(e.ctx, e.tenant, other, "ann", m))
+			require.NoError(e, e.s.SetMuted(e.ctx, e.tenant, room, "ann", true))
+			require.NoError(e, e.s.ForgetReading(e.ctx, e.tenant, room, "ann"))
+			e.read(room, "ann", chat.Reading{})
+			e.read(other, "ann", chat.Reading{Read: m})
+		}
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("ann")))
+		require.NoError(e, e.s.DeleteUser(e.ctx, e.tenant, "ann"))
+		e.read(other, "ann", chat.Reading{})
+	},
+}
+
+func (e *env) read(room id.ID, login string, want chat.Reading) {
+	e.Helper()
+	got, err := e.s.Readings(e.ctx, e.tenant, login, []id.ID{room})
+	require.NoError(e, err)
+	require.Equal(e, want, got[room])
+}
+
+var digestTests = map[string]func(*env){
+	"newest": func(e *env) {
+		var logs []chat.Log
+		want := map[id.ID]chat.Message{}
+		for i := range 20 {
+			l := e.newLog()
+			logs = append(logs, l)
+			for j := range i % 4 {
+				m := e.message(fmt.Sprint(i, j))
+				e.append(l, m)
+				want[l.ID] = m
+			}
+		}
+		got, err := e.s.Newest(e.ctx, logs)
+		require.NoError(e, err)
+		require.Equal(e, want, got)
+	},
+	"count": func(e *env) {
+		l := e.newLog()
+		ms := make([]chat.Message, 300)
+		at := time.Date(2012, 1, 1, 0, 0, 0, 0, time.UTC)
+		for i := range ms {
+			ms[i] = chat.Message{ID: idAt(at.Add(time.Duration(i)*24*time.Hour), uint64(i)), Author: person("ann"), Content: "x"}
+			switch i % 3 {
+			case 1:
+				ms[i].Author = person("bob")
+			case 2:
+				ms[i].Author, ms[i].System = chat.System, true
+			}
+		}
+		require.NoError(e, e.s.AppendBatch(e.ctx, l, ms))
+		count := func(after id.ID, but string, bound int) int {
+			other := e.newLog()
+			got, err := e.s.CountNewer(e.ctx, []chat.Position{{Log: other, After: after}, {Log: l, After: after}}, but, bound)
+			require.NoError(e, err)
+			require.Zero(e, got[other.ID])
+			return got[l.ID]
+		}
+		require.Equal(e, 50, count(id.ID{}, "ann", 50))
+		require.Equal(e, 100, count(id.ID{}, "bob", 1000))
+		require.Equal(e, 100, count(ms[0].ID, "ann", 1000))
+		require.Equal(e, 199, count(ms[0].ID, "nobody", 1000))
+		require.Equal(e, 3, count(ms[290].ID, "bob", 1000))
+		require.Equal(e, 0, count(ms[299].ID, "bob", 1000))
+		require.Equal(e, 0, count(id.Max, "bob", 1000))
+		e.change(l, ms[297].ID, chat.Change{Kind: chat.Delete})
+		require.Equal(e, 2, count(ms[290].ID, "bob", 1000))
+		got, err := e.s.CountNewer(e.ctx, nil, "ann", 1)
+		require.NoError(e, err)
+		require.Empty(e, got)
+	},
+}
+
+var avatarTests = map[string]func(*env){
+	"kept, replaced, deleted": func(e *env) {
+		_, err := e.s.Avatar(e.ctx, e.tenant, "ann")
+		e.isAbout(err, chat.NotFound, chat.AvatarEntity)
+		for _, a := range []chat.Avatar{{Type: "image/png", Data: []byte{0, 1, 0xff}},
+			{Type: "image/jpeg", Data: []byte(strings.Repeat("\x00\xfe", 100<<10))}} {
+			require.NoError(e, e.s.SetAvatar(e.ctx, e.tenant, "ann", a))
+			got, err := e.s.Avatar(e.ctx, e.tenant, "ann")
+			require.NoError(e, err)
+			require.Equal(e, a, got)
+			_, err = e.s.Avatar(e.ctx, newTenant(), "ann")
+			e.isAbout(err, chat.NotFound, chat.AvatarEntity)
+		}
+		for range 2 {
+			require.NoError(e, e.s.DeleteAvatar(e.ctx, e.tenant, "ann"))
+			_, err = e.s.Avatar(e.ctx, e.tenant, "ann")
+			e.isAbout(err, chat.NotFound, chat.AvatarEntity)
+		}
+	},
+	"deleted with the user": func(e *env) {
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("ann")))
+		require.NoError(e, e.s.SetAvatar(e.ctx, e.tenant, "ann", chat.Avatar{Type: "image/png", Data: []byte("x")}))
+		require.NoError(e, e.s.DeleteUser(e.ctx, e.tenant, "ann"))
+		_, err := e.s.Avatar(e.ctx, e.tenant, "ann")
+		e.isAbout(err, chat.NotFound, chat.AvatarEntity)
+	},
+	"set at once": func(e *env) {
+		var mu sync.Mutex
+		set := map[string]bool{}
+		race(racers, func(i int) {
+			a := chat.Avatar{Type: fmt.Sprint(i), Data: []byte(fmt.Sprint(i))}
+			if err := e.s.SetAvatar(e.ctx, e.tenant, "ann", a); err != nil {
+				e.Errorf("%v", err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			set[a.Type] = true
+		})
+		got, err := e.s.Avatar(e.ctx, e.tenant, "ann")
+		require.NoError(e, err)
+		require.True(e, set[got.Type])
+		require.Equal(e, got.Type, string(got.Data))
+	},
+}
