@@ -22,6 +22,8 @@ type deletions struct {
 	fail  error
 }
 
+func (d *deletions) Erasures(context.Context, int) ([]chat.Erasure, error) { return nil, nil }
+
 func (d *deletions) Sweeps(context.Context, int) ([]chat.Sweep, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
