@@ -95,7 +95,6 @@ type change struct {
 type widthBook struct {
 	logs  *otter.Cache[chat.Log, *widths]
 	paces *otter.Cache[chat.Log, *pace]
-	load  singleflight.Group
 	poll  singleflight.Group
 	// clock asks the cluster for the time.
 	clock func(ctx context.Context) (time.Time, error)
