@@ -17,6 +17,7 @@ import (
 type Sink interface {
 	Accounts
 	Rooms
+	History
 }
 
 // Accounts is the part of Sink that keeps users and what they have.
@@ -32,7 +33,7 @@ type Accounts interface {
 	SetAvatar(ctx context.Context, t chat.Tenant, login string, a chat.Avatar) error
 }
 
-// Rooms is the part of Sink that keeps rooms and what is in them.
+// Rooms is the part of Sink that keeps rooms and who is in them.
 type Rooms interface {
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
@@ -41,10 +42,14 @@ type Rooms interface {
 	Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error)
 	SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error
 	SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login string, muted bool) error
+	Sweeps(ctx context.Context, limit int) ([]chat.Sweep, error)
+}
+
+// History is the part of Sink that keeps messages.
+type History interface {
 	AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error
 	ChangeMessage(ctx context.Context, l chat.Log, m id.ID, decide func(chat.Message) (chat.Change, error)) (chat.Message, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
-	Sweeps(ctx context.Context, limit int) ([]chat.Sweep, error)
 }
 
 // ImportOptions are what Import can be told.
