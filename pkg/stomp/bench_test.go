@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -212,7 +213,7 @@ func BenchmarkIdle(b *testing.B) {
 		b.Run(strings.Split(path, "/")[1], func(b *testing.B) {
 			for range b.N {
 				n, _ := benchNode(b)
-				runtime.GC()
+				debug.FreeOSMemory() // of what ran before
 				before := rss(b)
 				withCrowd(b, n, path, clients, func(func()) {
 					b.ReportMetric(float64(rss(b)-before)/clients/1024, "KiB/conn")
