@@ -86,6 +86,29 @@ export const flows = [
     },
   },
   {
+    name: 'what was changed far up while one was away and reads the past',
+    async run(given) {
+      const { ann, bob, room } = await pair(given)
+      const old = []
+      for (let i = 0; i < 220; i++) old.push(await bob.post(room, `old ${i}.`))
+      const a = given.keep(await device(given.browser, given.base))
+      await a.logIn(ann.login)
+      await a.goto(`#/rooms/${room}/messages/${old[40].messageId}`)
+      await a.row('old 40.').waitFor()
+      await a.context.setOffline(true)
+      await a.page.getByTestId('offline').waitFor()
+      // None of these is on the newest page.
+      await bob.call('PATCH', `messages/${room}/${old[40].messageId}`, { content: 'old 40, edited' })
+      await bob.call('DELETE', `messages/${room}/${old[41].messageId}`)
+      await bob.call('PUT', `messages/${room}/${old[42].messageId}/reactions/${encodeURIComponent('👍')}`)
+      await a.context.setOffline(false)
+      await a.row('old 40, edited').waitFor({ timeout: 40_000 })
+      await a.row('This message was deleted.').waitFor()
+      await a.row('old 42.').locator('.reaction', { hasText: '👍' }).waitFor()
+      assert.equal(await a.row('old 41.').count(), 0)
+    },
+  },
+  {
     name: 'two devices of one user agree on what is read',
     async run(given) {
       const { ann, bob, room, open } = await pair(given)

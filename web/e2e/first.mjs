@@ -61,6 +61,48 @@ export const flows = [
     },
   },
   {
+    name: 'change the password, in English and French',
+    async run({ browser, base, keep }) {
+      const login = unique('ann')
+      await new ApiUser(base, login).signUp()
+      const d = keep(await device(browser, base))
+      const other = keep(await device(browser, base))
+      await other.logIn(login)
+      await d.logIn(login)
+      await d.goto('#/profile')
+      const section = d.page.locator('section', { has: d.page.getByRole('heading', { name: 'Password' }) })
+      await section.getByRole('button', { name: 'Change the password' }).click()
+      await eventually('both are wanted', async () => (await section.getByText('Please fill this in.').count()) === 2)
+      await section.getByLabel('Current password').fill('wrong')
+      await section.getByLabel('New password').fill('better')
+      await section.getByRole('button', { name: 'Change the password' }).click()
+      await section.getByText('This is not your current password.').waitFor()
+      assert.equal(await d.page.evaluate(() => document.activeElement.name), 'currentPassword')
+      await d.accessible('a wrong password')
+      await d.shot('password')
+      await section.getByLabel('Current password').fill('secret')
+      await section.getByRole('button', { name: 'Change the password' }).click()
+      await d.page.getByText('Your password has been changed. Please log in with the new one.').waitFor()
+      await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      await d.accessible('log in with a notice')
+      // The other device is out as well.
+      await other.page.getByText('Your session has ended. Please log in again.').waitFor({ timeout: 20_000 })
+      await d.page.locator('[name=login]').fill(login)
+      await d.page.locator('[name=password]').fill('better')
+      await d.page.getByRole('button', { name: 'Log in' }).click()
+      await d.page.getByRole('link', { name: 'Your profile' }).waitFor()
+      // Once more, in French.
+      const f = keep(await device(browser, base, { locale: 'fr-FR' }))
+      await f.logIn(login, 'better')
+      await f.goto('#/profile')
+      await f.page.getByLabel('Mot de passe actuel').fill('better')
+      await f.page.getByLabel('Nouveau mot de passe').fill('secret')
+      await f.page.getByRole('button', { name: 'Changer le mot de passe' }).click()
+      await f.page.getByText('Votre mot de passe a été changé.').waitFor()
+      await f.logIn(login)
+    },
+  },
+  {
     name: 'create a room, write, read older messages, leave',
     async run({ browser, base, keep }) {
       const d = keep(await device(browser, base))

@@ -17,7 +17,7 @@ const axeSource = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
 export const shots = fileURLToPath(new URL('../../out/screenshots/', import.meta.url))
 
 /** A port of this machine that nobody listens to now. */
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const probe = createServer()
     probe.on('error', reject)
@@ -28,51 +28,67 @@ function freePort() {
   })
 }
 
-/**
- * The server under test: the one at CONFAB_BASE, or a new one of the program CONFAB_BIN
- * with data of its own. A server of our own can be stopped and started again.
- */
-export async function startServer() {
-  if (process.env.CONFAB_BASE) {
-    return { base: process.env.CONFAB_BASE.replace(/\/$/, ''), own: false, stop: async () => {} }
-  }
+// Whatever way this process ends, its servers end and their data go.
+const children = new Set()
+const folders = new Set()
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130))
+
+/** The store of the servers under test: CONFAB_E2E_STORE, which stays as it is then, or a new embedded one. */
+function someStore() {
+  if (process.env.CONFAB_E2E_STORE) return process.env.CONFAB_E2E_STORE
+  const folder = mkdtempSync(join(tmpdir(), 'confab-e2e-'))
+  folders.add(folder)
+  return `embedded:${join(folder, 'store')}`
+}
+
+/** A server of the program CONFAB_BIN that can be halted, killed and started again at its address. */
+export async function startNode(store = someStore(), flags = []) {
   const program = process.env.CONFAB_BIN
   assert.ok(program, 'set CONFAB_BIN to the program, or CONFAB_BASE to the address of a running server')
-  const data = mkdtempSync(join(tmpdir(), 'confab-e2e-'))
-  const port = Number(process.env.CONFAB_PORT ?? 0) || (await freePort())
+  const port = await freePort()
   const base = `http://127.0.0.1:${port}`
   let child
+  let ended
   const start = async () => {
-    child = spawn(program, ['serve', '--listen', `127.0.0.1:${port}`, '--store', `embedded:${join(data, 'store')}`], {
+    child = spawn(program, ['serve', '--listen', `127.0.0.1:${port}`, '--store', store, ...flags], {
       stdio: ['ignore', 'ignore', process.env.CONFAB_LOG ? 'inherit' : 'ignore'],
     })
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    child.ended = ended
-    const until = Date.now() + 30_000
+    const own = child
+    children.add(own)
+    ended = new Promise((resolve) => own.once('exit', resolve)).then(() => children.delete(own))
+    const until = Date.now() + 60_000
     for (;;) {
       assert.equal(child.exitCode, null, 'the server ended while it was starting')
       if (await fetch(`${base}/api/chat/v1/remember-me`).then((r) => r.status === 401, () => false)) return
-      assert.ok(Date.now() < until, 'the server did not start within 30 s')
+      assert.ok(Date.now() < until, 'the server did not start within 60 s')
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
-  const halt = async () => {
-    if (child.exitCode !== null) return
-    child.kill('SIGTERM')
+  const end = async (signal) => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill(signal)
     const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
-    await child.ended
+    await ended
     clearTimeout(timer)
   }
   await start()
-  return {
-    base,
-    own: true,
-    start,
-    halt,
-    stop: async () => {
-      await halt()
-      rmSync(data, { recursive: true, force: true })
-    },
+  return { base, own: true, start, halt: () => end('SIGTERM'), kill: () => end('SIGKILL'), stop: () => end('SIGTERM') }
+}
+
+/** The server that the flows share: the one at CONFAB_BASE, or one of our own. */
+export async function startServer() {
+  if (!process.env.CONFAB_BASE) return startNode()
+  return { base: process.env.CONFAB_BASE.replace(/\/$/, ''), own: false, stop: async () => {} }
+}
+
+/** Thrown by a flow that cannot be done here; `needs` says what is missing. */
+export class LeftOut extends Error {
+  constructor(needs) {
+    super(`needs ${needs}`)
   }
 }
 
@@ -167,10 +183,10 @@ export async function device(browser, base, options = {}) {
       await page.getByRole('button', { name: 'Sign up' }).click()
       await page.getByRole('link', { name: 'Your profile' }).waitFor()
     },
-    async logIn(login) {
+    async logIn(login, password = 'secret') {
       await d.goto('#/login')
       await page.locator('[name=login]').fill(login)
-      await page.locator('[name=password]').fill('secret')
+      await page.locator('[name=password]').fill(password)
       await page.locator('form .button.primary').click()
       await page.locator('.sidebar').waitFor({ state: 'attached' })
     },

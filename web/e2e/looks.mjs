@@ -1,6 +1,6 @@
 // How it looks and reads: schemes, sizes, languages, keys.
 import assert from 'node:assert/strict'
-import { ApiUser, device, eventually, unique } from './harness.mjs'
+import { ApiUser, device, eventually, LeftOut, unique } from './harness.mjs'
 
 /** A room that looks like one. */
 async function livelyRoom(base) {
@@ -52,17 +52,79 @@ export const flows = [
         await d.page.locator('.sidebar .count').first().waitFor()
         await d.row('Seventy per cent').hover()
         await d.shot(`desk-${name}`)
-        if (name !== 'forced-colours') await d.accessible(`a room, ${name}`)
+        await d.accessible(`a room, ${name}`)
         await d.goto('#/profile')
         await d.page.getByRole('heading', { name: 'Your profile' }).waitFor()
         await d.shot(`profile-${name}`)
-        if (name !== 'forced-colours') await d.accessible(`the profile, ${name}`)
+        await d.accessible(`the profile, ${name}`)
         await d.page.keyboard.press('Control+/')
         await d.page.getByRole('dialog').waitFor()
-        if (name !== 'forced-colours') await d.accessible(`the help sheet, ${name}`)
+        await d.accessible(`the help sheet, ${name}`)
         if (name === 'light' || name === 'dark') await d.shot(`help-${name}`)
         await d.close()
       }
+    },
+  },
+  {
+    name: 'every dialog of a room',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      for (const [name, options] of [['light', {}], ['dark', { colorScheme: 'dark' }], ['forced', { forcedColors: 'active' }]]) {
+        const d = await inRoom(base, browser, keep, lively, options)
+        const dialog = d.page.getByRole('dialog')
+        const close = async () => {
+          await d.page.keyboard.press('Escape')
+          await eventually('it is closed', async () => (await dialog.count()) === 0)
+        }
+        await d.page.getByRole('complementary').getByText('Bob Briggs').click()
+        await dialog.getByText(`@${lively.bob.login}`).waitFor()
+        await d.accessible(`a person, ${name}`)
+        await d.shot(`person-${name}`)
+        await close()
+        await d.page.getByRole('button', { name: 'Room menu' }).click()
+        await d.page.getByRole('menu').waitFor()
+        await d.accessible(`the menu of a room, ${name}`)
+        await d.page.keyboard.press('Escape')
+        for (const item of ['Jump to a date', 'Edit the banner', 'Leave the room', 'Delete the room']) {
+          await d.page.getByRole('button', { name: 'Room menu' }).click()
+          await d.page.getByRole('menuitem', { name: item }).click()
+          await dialog.waitFor()
+          await d.accessible(`${item}, ${name}`)
+          await d.shot(`dialog-${item.toLowerCase().replaceAll(' ', '-')}-${name}`)
+          await close()
+        }
+        await d.row('Guilty').hover()
+        await d.page.getByRole('toolbar').waitFor()
+        await d.page.getByRole('toolbar').getByRole('button', { name: 'Delete' }).click()
+        await dialog.waitFor()
+        await d.accessible(`deleting a message, ${name}`)
+        await close()
+        await d.page.getByRole('button', { name: 'Emoji' }).click()
+        await d.page.getByText('Smileys').waitFor()
+        await d.accessible(`the emoji, ${name}`)
+        await d.close()
+      }
+    },
+  },
+  {
+    name: 'jump to a date, and edit the banner',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      const d = await inRoom(base, browser, keep, lively)
+      const menu = async (item) => {
+        await d.page.getByRole('button', { name: 'Room menu' }).click()
+        await d.page.getByRole('menuitem', { name: item }).click()
+      }
+      await menu('Jump to a date')
+      await d.page.getByLabel('Jump to a date').fill('2020-01-01')
+      await d.page.getByRole('button', { name: 'Go' }).click()
+      await d.row('joined').first().waitFor()
+      await menu('Edit the banner')
+      await d.page.getByRole('dialog').getByLabel('Banner').fill('Bread, and what goes on it')
+      await d.page.getByRole('button', { name: 'Save' }).click()
+      await d.page.getByText('Bread, and what goes on it').first().waitFor()
+      await d.page.reload()
+      await d.page.getByText('Bread, and what goes on it').first().waitFor()
     },
   },
   {
@@ -88,6 +150,7 @@ export const flows = [
         await d.page.getByRole('button', { name: 'Participants' }).tap()
         await d.page.getByRole('complementary').getByText('Bob Briggs').waitFor()
         await d.shot(`${name}-people`)
+        await d.accessible(`the participants, ${name}`)
         await d.page.getByRole('complementary').getByRole('button', { name: 'Close' }).tap()
         await d.page.getByRole('link', { name: 'Back' }).tap()
         await d.page.locator('.sidebar').getByRole('link', { name: lively.room }).waitFor()
@@ -178,7 +241,7 @@ export const flows = [
   {
     name: 'the shell opens offline and shows what was read last',
     async run({ browser, base, keep, server }) {
-      if (!server.own) return
+      if (!server.own) throw new LeftOut('CONFAB_BIN')
       const lively = await livelyRoom(base)
       const d = await inRoom(base, browser, keep, lively, { serviceWorkers: 'allow' })
       await d.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))

@@ -1,5 +1,6 @@
 import { ApiError, errorOf } from './errors'
 import type {
+  ChangeList,
   Message,
   MessagePage,
   NewUser,
@@ -73,6 +74,11 @@ export class ChatApi {
 
   changeProfile(login: string, change: ProfileChange): Promise<User> {
     return this.json(`users/${encodeURIComponent(login)}`, { method: 'PATCH', body: change })
+  }
+
+  /** Ends all sessions of the user, this one too. A wrong current password is status 403. */
+  async changePassword(login: string, currentPassword: string, password: string): Promise<void> {
+    await this.send(`users/${encodeURIComponent(login)}/password`, { method: 'PUT', body: { currentPassword, password } })
   }
 
   async putAvatar(login: string, picture: Blob): Promise<void> {
@@ -162,6 +168,11 @@ export class ChatApi {
 
   message(room: string, messageId: string): Promise<Message> {
     return this.json(`messages/${encodeURIComponent(room)}/${messageId}`)
+  }
+
+  /** What was changed after a change or a message, oldest first. */
+  changes(room: string, after: string): Promise<ChangeList> {
+    return this.json(`messages/${encodeURIComponent(room)}/changes`, { query: { after, fetchSize: 200 } })
   }
 
   /** However often it is sent with one key, there is one message. */

@@ -63,6 +63,20 @@ export interface MessagePage {
   kept: boolean
 }
 
+/** An edit, a deletion or a reaction, with the message as it is now. */
+export interface Change {
+  /** A timeuuid of its own, in one order with the ids of messages. */
+  changeId: string
+  kind: 'edit' | 'delete' | 'react'
+  message: Message
+}
+
+/** Some changes of a room, oldest first. */
+export interface ChangeList {
+  changes: Change[]
+  hasMore: boolean
+}
+
 export interface RoomPage {
   rooms: Room[]
   hasMore: boolean

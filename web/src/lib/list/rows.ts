@@ -97,9 +97,10 @@ export function stillUnderWay(outgoing: readonly Outgoing[], messages: readonly 
   const sending = outgoing.some((o) => o.state === 'sending')
   if (!sending) return [...outgoing]
   const recent = messages.slice(-30)
-  return outgoing.filter(
-    (o) =>
-      o.state !== 'sending' ||
-      !recent.some((m) => m.author.login === self && m.content === o.content && timesOf(m).at >= o.at - 2000),
-  )
+  return outgoing.filter((o) => !recent.some((m) => m.author.login === self && isHeard(o, m)))
+}
+
+/** Reports whether a message of the user is what is under way. */
+export function isHeard(o: Outgoing, m: Message): boolean {
+  return o.state === 'sending' && m.content === o.content && timesOf(m).at >= o.at - 2000
 }

@@ -44,6 +44,16 @@ class App {
     }
   }
 
+  /** All sessions have ended, this one too: the user logs in with the new password. */
+  async changePassword(current: string, password: string): Promise<void> {
+    const { chat } = this
+    if (!chat) return
+    await this.api.changePassword(chat.user.login, current, password)
+    this.leave()
+    notices.show(t('auth.password.changed'))
+    router.go('#/login')
+  }
+
   private enter(user: User): void {
     const { chat, route } = { chat: this.chat, route: router.route }
     chat?.stop()

@@ -83,10 +83,11 @@ export function watchChannel(chat: Chat, entry: RoomEntry): () => void {
 
 function messages(chat: Chat, entry: RoomEntry): () => void {
   return chat.realtime.subscribe(`/topic/messages/${entry.name}`, {
-    after: () => entry.log.resumeFrom(),
+    after: () => entry.log.resume(),
     onMessage: ({ headers, body }) => {
       const message = JSON.parse(body) as Message
       const change = headers['change'] !== undefined
+      entry.log.reached(headers['message-id'])
       const fresh = !change && entry.log.get(message.messageId) === undefined
       chat.hear(entry, message, change)
       if (fresh && chat.current === entry && message.author.login !== chat.user.login) {
@@ -94,13 +95,14 @@ function messages(chat: Chat, entry: RoomEntry): () => void {
       }
     },
     onReady: (recovered, first) => {
-      // What was changed meanwhile is on the newest page, whether or not it is replayed.
+      if (recovered === true) entry.log.caughtUp()
       if (recovered === true && first && !entry.log.kept) return
       if (entry.log.status === 'empty') {
         if (!first) void chat.catchUp(entry)
         return
       }
-      entry.log.refresh().catch(() => {
+      const { log } = entry
+      Promise.all([log.refresh(), log.catchUp()]).catch(() => {
         // Lost again: the next connection does it.
       })
     },

@@ -11,13 +11,14 @@ import {
   type User,
 } from '../client'
 import { t } from '../i18n'
+import { isHeard } from '../list/rows'
 import { mentions } from '../text/tokens'
 import { openChannel, watchChannel } from './channel'
 import { Drafts } from './drafts'
 import { findFeatures, noFeatures, type Features } from './features'
 import { notices } from './notices.svelte'
 import { notify } from './notify'
-import { Outbox } from './outbox.svelte'
+import { Outbox, type Outgoing } from './outbox.svelte'
 import { counts, RoomEntry } from './room.svelte'
 import { roomHash, router } from './router.svelte'
 
@@ -58,7 +59,7 @@ export class Chat {
       {
         post: (item) => api.post(item.room, item.content, item.key, item.replyTo ?? undefined),
         sent: (item, message) => {
-          this.keys.set(message.messageId, item.key)
+          this.name(message, item)
           this.hear(this.entry(item.room), message, false)
         },
       },
@@ -220,6 +221,7 @@ export class Chat {
     const known = entry.log.get(message.messageId) !== undefined
     const newer = !entry.lastMessage || compareIds(message.messageId, entry.lastMessage.messageId) > 0
     const unread = entry.lastRead === null || compareIds(message.messageId, entry.lastRead) > 0
+    if (!known && !change && message.author.login === this.user.login) this.recognize(entry, message)
     entry.log.hear(message, change)
     entry.note(message, change)
     entry.typing.delete(message.author.login)
@@ -237,6 +239,19 @@ export class Chat {
     if (called) entry.mentioned = true
     const seen = this.current === entry && document.visibilityState === 'visible' && document.hasFocus()
     if (!seen && (!entry.muted || called)) notify(entry.name, message)
+  }
+
+  /** A message that was heard before sending it was answered keeps the row it has, and the focus in it. */
+  private recognize(entry: RoomEntry, message: Message): void {
+    if (this.keys.has(message.messageId)) return
+    const item = this.outbox.of(entry.name).find((o) => isHeard(o, message))
+    if (item) this.name(message, item)
+  }
+
+  private name(message: Message, item: Outgoing): void {
+    // Another device may have written the same words: a row has one name, and a name one row.
+    for (const [id, key] of this.keys) if (key === item.key) this.keys.delete(id)
+    this.keys.set(message.messageId, item.key)
   }
 
   /** The reader has seen everything up to a message. */

@@ -1,8 +1,13 @@
-import { ApiError, compareIds, timeOf, type Message, type MessagePage, type PageQuery } from '../client'
+import { ApiError, compareIds, idBefore, timeOf, type ChangeList, type Message, type MessagePage, type PageQuery } from '../client'
 
 export type FetchPage = (query: PageQuery, signal?: AbortSignal) => Promise<MessagePage>
 
+/** What was changed in the room after an id. */
+export type FetchChanges = (after: string) => Promise<ChangeList>
+
 const pageSize = 60
+// Ids of several servers can become visible out of order by this much, in ms.
+const disorder = 10_000
 // Above `most` in memory, the end farther from the reader is let go down to `least`.
 const most = 3000
 const least = 1500
@@ -30,7 +35,11 @@ export class RoomLog {
 
   private readonly byId = new Map<string, Message>()
   // Heard before the first page came.
-  private early: Message[] = []
+  private early: { message: Message; change: boolean }[] = []
+  // Every change up to this id, of a message or a change, is in the messages here, but for what is in disorder.
+  private position: string | undefined
+  // While changes were possibly missed: the position before.
+  private behind: string | undefined
   // When a message was last heard of live: an older page does not undo it.
   private readonly heardAt = new Map<string, number>()
   private readonly arrivedAt = new Map<string, number>()
@@ -39,6 +48,9 @@ export class RoomLog {
 
   constructor(
     private readonly fetchPage: FetchPage,
+    private readonly fetchChanges: FetchChanges = () => Promise.resolve({ changes: [], hasMore: false }),
+    /** The newest id of the room that is known anyway: a page fetched afterwards is at least as new. */
+    private readonly known: () => string | undefined = () => undefined,
     private readonly now: () => number = Date.now,
   ) {}
 
@@ -54,6 +66,7 @@ export class RoomLog {
   async open(around?: string): Promise<boolean> {
     const mine = ++this.generation
     const asked = ++this.clock
+    const known = this.known()
     if (this.messages.length === 0) this.status = 'loading'
     try {
       const page = await this.fetchPage(
@@ -65,10 +78,15 @@ export class RoomLog {
       this.hasNewer = around === undefined ? false : (page.hasMoreAfter ?? page.hasMore)
       this.kept = page.kept
       this.below = 0
+      this.reached(page.messages.at(-1)?.messageId)
+      if (!page.kept) {
+        this.reached(known)
+        this.behind = undefined
+      }
       const early = this.early
       this.early = []
       this.status = 'ready'
-      for (const m of early) this.hear(m)
+      for (const { message, change } of early) this.hear(message, change)
       return around === undefined || this.byId.has(around)
     } catch (error) {
       if (mine === this.generation) {
@@ -147,7 +165,7 @@ export class RoomLog {
   /** Takes what came by real time, or as the answer to sending. */
   hear(message: Message, change = false): void {
     if (this.status === 'loading' || this.status === 'empty') {
-      this.early.push(message)
+      this.early.push({ message, change })
       return
     }
     const id = message.messageId
@@ -179,7 +197,43 @@ export class RoomLog {
     this.early = []
     this.hasOlder = this.hasNewer = false
     this.below = 0
+    this.position = this.behind = undefined
     this.status = 'empty'
+  }
+
+  /** Notes the id of a message or a change that was heard live. */
+  reached(id: string | undefined): void {
+    if (id !== undefined && (this.position === undefined || compareIds(id, this.position) > 0)) this.position = id
+  }
+
+  /**
+   * Begins to listen again. What was changed until then is missing until caughtUp() or catchUp().
+   * Returns the position to resume from, undefined if nothing is to be replayed.
+   */
+  resume(): string | undefined {
+    this.behind ??= this.position
+    return this.resumeFrom()
+  }
+
+  /** All that was missed has been replayed. */
+  caughtUp(): void {
+    this.behind = undefined
+  }
+
+  /** Fetches what was changed while nobody listened: not all that is loaded is on the newest page. */
+  async catchUp(): Promise<void> {
+    const from = this.behind
+    if (from === undefined) return
+    const mine = this.generation
+    for (let after = idBefore(timeOf(from) - disorder), more = true; more; ) {
+      const asked = ++this.clock
+      const { changes, hasMore } = await this.fetchChanges(after)
+      if (mine !== this.generation) return
+      this.update(changes.map((c) => c.message), asked)
+      after = changes.at(-1)?.changeId ?? after
+      more = hasMore && changes.length > 0
+    }
+    if (this.behind === from) this.behind = undefined
   }
 
   /**
@@ -187,13 +241,13 @@ export class RoomLog {
    * little out of order, so it lies ten seconds before the newest one, unless
    * nothing has come for that long.
    */
-  resumeFrom(): string | undefined {
+  private resumeFrom(): string | undefined {
     const newest = this.newest
     // Reading history: what is new is only counted, not fetched.
     if (!newest || this.hasNewer) return undefined
     const arrived = this.arrivedAt.get(newest.messageId)
-    if (arrived !== undefined && this.now() - arrived >= 10_000) return newest.messageId
-    const limit = timeOf(newest.messageId) - 10_000
+    if (arrived !== undefined && this.now() - arrived >= disorder) return newest.messageId
+    const limit = timeOf(newest.messageId) - disorder
     for (let i = this.messages.length - 1; i >= 0; i--) {
       const m = this.messages[i]
       if (m && timeOf(m.messageId) <= limit) return m.messageId

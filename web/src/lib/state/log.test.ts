@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ApiError, compareIds, idBefore, type Message, type MessagePage, type PageQuery } from '../client'
+import { ApiError, compareIds, idBefore, timeOf, type Message, type MessagePage, type PageQuery } from '../client'
 import { RoomLog } from './log.svelte'
 
 const t0 = Date.UTC(2026, 0, 5, 12)
@@ -187,17 +187,17 @@ describe('the part of a history that is loaded', () => {
 
   it('resumes from a message ten seconds before the newest, or the newest if it is quiet', async () => {
     let now = t0
-    const log = new RoomLog(new Room(100).fetch, () => now)
-    expect(log.resumeFrom()).toBeUndefined()
+    const log = new RoomLog(new Room(100).fetch, undefined, undefined, () => now)
+    expect(log.resume()).toBeUndefined()
     await log.open()
-    expect(log.resumeFrom()).toBe(id(89))
+    expect(log.resume()).toBe(id(89))
     now += 10_000
-    expect(log.resumeFrom()).toBe(id(99))
+    expect(log.resume()).toBe(id(99))
     log.hear(message(100))
-    expect(log.resumeFrom()).toBe(id(90))
-    const short = new RoomLog(new Room(3).fetch, () => now)
+    expect(log.resume()).toBe(id(90))
+    const short = new RoomLog(new Room(3).fetch, undefined, undefined, () => now)
     await short.open()
-    expect(short.resumeFrom()).toBe(id(0))
+    expect(short.resume()).toBe(id(0))
   })
 
   it('tells a failure, and is not spoiled by a late answer', async () => {
@@ -215,5 +215,79 @@ describe('the part of a history that is loaded', () => {
     open()
     await loading
     expect(late.messages).toEqual([])
+  })
+})
+
+describe('what was changed while nobody listened', () => {
+  const edited = (n: number): Message => ({ ...message(n), content: `edited ${n}` })
+
+  it('is fetched for all that is loaded, page after page, from before the break on', async () => {
+    const room = new Room(300)
+    const asked: string[] = []
+    const pages = [[edited(5), edited(120)], [edited(299)]]
+    const log = new RoomLog(room.fetch, (after) => {
+      asked.push(after)
+      const changes = (pages.shift() ?? []).map((m) => ({ changeId: id(400 + asked.length), kind: 'edit' as const, message: m }))
+      return Promise.resolve({ changes, hasMore: pages.length > 0 })
+    })
+    await log.open()
+    while (log.hasOlder) await log.loadOlder()
+    log.reached(id(350))
+    log.resume()
+    // Heard before the changes are fetched: it does not hide what was missed.
+    log.reached(id(390))
+    await log.catchUp()
+    expect(asked).toEqual([idBefore(timeOf(id(350)) - 10_000), id(401)])
+    expect([5, 120, 299, 6].map((n) => log.get(id(n))?.content)).toEqual(['edited 5', 'edited 120', 'edited 299', 'm6'])
+    // Nothing is missing any more.
+    await log.catchUp()
+    expect(asked).toHaveLength(2)
+  })
+
+  it('is asked for again from there when fetching it failed', async () => {
+    const asked: string[] = []
+    let fails = true
+    const log = new RoomLog(new Room(10).fetch, (after) => {
+      asked.push(after)
+      return fails ? Promise.reject(new ApiError(0, 'no')) : Promise.resolve({ changes: [], hasMore: false })
+    })
+    await log.open()
+    log.resume()
+    await expect(log.catchUp()).rejects.toThrow('no')
+    log.reached(id(500))
+    log.resume()
+    fails = false
+    await log.catchUp()
+    expect(asked).toHaveLength(2)
+    expect(asked[1]).toBe(asked[0])
+  })
+
+  it('does not undo what was heard later, and brings no message that is not loaded', async () => {
+    const room = new Room(100)
+    let answer = (_: { changes: { changeId: string; kind: 'edit'; message: Message }[]; hasMore: boolean }): void => {}
+    const log = new RoomLog(room.fetch, () => new Promise((resolve) => (answer = resolve)))
+    await log.open()
+    log.resume()
+    const catching = log.catchUp()
+    log.hear({ ...message(99), content: 'newer' }, true)
+    answer({ changes: [edited(99), edited(3)].map((m) => ({ changeId: id(200), kind: 'edit', message: m })), hasMore: false })
+    await catching
+    expect(log.get(id(99))?.content).toBe('newer')
+    expect(log.get(id(3))).toBeUndefined()
+    expect(numbers(log)[0]).toBe(40)
+  })
+
+  it('is not fetched when it was replayed, or when everything is read anew', async () => {
+    let asked = 0
+    const log = new RoomLog(new Room(10).fetch, () => (asked++, Promise.resolve({ changes: [], hasMore: false })))
+    await log.catchUp()
+    await log.open()
+    log.resume()
+    log.caughtUp()
+    await log.catchUp()
+    log.resume()
+    await log.open()
+    await log.catchUp()
+    expect(asked).toBe(0)
   })
 })

@@ -23,7 +23,11 @@ export class RoomEntry {
 
   constructor(name: string, api: ChatApi) {
     this.name = name
-    this.log = new RoomLog((query, signal) => api.messages(name, query, signal))
+    this.log = new RoomLog(
+      (query, signal) => api.messages(name, query, signal),
+      (after) => api.changes(name, after),
+      () => this.lastMessage?.messageId,
+    )
   }
 
   private readonly byLogin = $derived(new Map(this.room?.participants.map((p) => [p.login, p])))
