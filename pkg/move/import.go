@@ -72,7 +72,7 @@ const (
 // since is joined again: a store does not tell that from somebody who has not joined yet.) Nobody who is
 // connected hears of it. Memory does not grow with the file.
 //
-// It ends with an error at a line that it does not understand, at a room whose name
+// A store that cannot answer for a minute does not end it. It ends with an error at a line that it does not understand, at a room whose name
 // belongs to another room, with ErrIncomplete if the file is cut off, and with an error if the file does
 // not hold what its last line says. The report counts what was done until then.
 func Import(ctx context.Context, to Sink, r io.Reader, o ImportOptions) (Report, error) {
@@ -157,7 +157,7 @@ func (im *importer) take(ctx context.Context, l line) error {
 		}
 		im.start(func(ctx context.Context) error { return im.token(ctx, a) })
 	case l.Room != nil:
-		return im.enter(ctx, l.Room)
+		return patiently(ctx, func(ctx context.Context) error { return im.enter(ctx, l.Room) })
 	case l.Member != nil:
 		room := im.room
 		im.start(func(ctx context.Context) error { return im.member(ctx, room, l.Member) })
@@ -179,7 +179,32 @@ func (im *importer) take(ctx context.Context, l line) error {
 // start runs a write beside others; it waits while there are as many as there may be.
 func (im *importer) start(write func(ctx context.Context) error) {
 	ctx := im.ctx
-	im.work.Go(func() error { return write(ctx) })
+	im.work.Go(func() error { return patiently(ctx, write) })
+}
+
+const (
+	// tries is how often a write is tried while the store cannot answer, with pauses that grow from firstPause: for
+	// a minute and a half altogether.
+	tries      = 11
+	firstPause = 50 * time.Millisecond
+	maxPause   = 30 * time.Second
+)
+
+// patiently tries again what a store could not do for the moment: to repeat a write is safe.
+func patiently(ctx context.Context, write func(ctx context.Context) error) error {
+	pause := firstPause
+	for n := 1; ; n++ {
+		err := write(ctx)
+		if n == tries || !chat.IsKind(err, chat.Unavailable) || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+		pause = min(2*pause, maxPause)
+	}
 }
 
 // flush starts the write of the messages read so far.

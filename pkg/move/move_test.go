@@ -94,6 +94,42 @@ type failing struct {
 
 var errBroken = errors.New("broken")
 
+// faltering is a store that now and then cannot answer.
+type faltering struct {
+	store.Store
+	calls atomic.Int64
+}
+
+func (f *faltering) away() error {
+	if f.calls.Add(1)%4 != 0 {
+		return chat.ErrUnavailable(errBroken)
+	}
+	return nil
+}
+
+func (f *faltering) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
+	// Done, but the answer is lost.
+	return errors.Join(f.Store.CreateRoom(ctx, t, r), f.away())
+}
+
+func (f *faltering) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error {
+	if err := f.away(); err != nil {
+		return errors.Join(f.Store.AppendBatch(ctx, l, ms[:len(ms)/2]), err)
+	}
+	return f.Store.AppendBatch(ctx, l, ms)
+}
+
+// An import waits for a store that cannot answer for a moment.
+func TestFalteringStore(t *testing.T) {
+	from, to := openEmbedded(t), openEmbedded(t)
+	fill(t, from)
+	file := export(t, from, move.ExportOptions{})
+	report := importInto(t, &faltering{Store: to}, bytes.NewReader(file))
+	require.EqualValues(t, 2*(1101+2201), report.Messages.Added+report.Messages.There)
+	require.Equal(t, lastLine(file), lastLine(export(t, to, move.ExportOptions{})))
+	samePages(t, from, to)
+}
+
 func (f *failing) broken() error {
 	if atomic.AddInt64(&f.left, -1) < 0 {
 		return errBroken
