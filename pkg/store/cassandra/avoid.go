@@ -1,6 +1,7 @@
 package cassandra
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -88,7 +89,7 @@ func (a *avoiding) heard(h *gocql.HostInfo, err error) {
 
 // silence reports whether err means that a node did not answer in its time.
 func silence(err error) bool {
-	return err == gocql.ErrTimeoutNoResponse || err == gocql.ErrConnectionClosed
+	return errors.Is(err, gocql.ErrTimeoutNoResponse) || errors.Is(err, gocql.ErrConnectionClosed)
 }
 
 // watched tells what came of a request to a host.
