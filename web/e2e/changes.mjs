@@ -112,9 +112,11 @@ export const flows = [
     name: 'two devices of one user agree on what is read',
     async run(given) {
       const { ann, bob, room, open } = await pair(given)
-      const [one, two] = [await open(ann), await open(ann)]
-      await one.goto('#/browse')
+      // The second one has never shown the room: it cannot count for itself.
+      const [one, two] = [await open(ann), given.keep(await device(given.browser, given.base))]
+      await two.logIn(ann.login)
       await two.goto('#/browse')
+      await one.goto('#/browse')
       for (let i = 0; i < 3; i++) await bob.post(room, `news ${i}`)
       const count = (d) => d.page.locator('.sidebar .count')
       await count(one).getByText('3').waitFor()

@@ -116,7 +116,7 @@ export const flows = [
         await d.page.getByRole('menuitem', { name: item }).click()
       }
       await menu('Jump to a date')
-      await d.page.getByLabel('Jump to a date').fill('2020-01-01')
+      await d.page.getByRole('textbox', { name: 'Jump to a date' }).fill('2020-01-01')
       await d.page.getByRole('button', { name: 'Go' }).click()
       await d.row('joined').first().waitFor()
       await menu('Edit the banner')

@@ -44,6 +44,7 @@ export class Chat {
   private closeCurrent: () => void = () => {}
   private readonly watched = new Map<string, () => void>()
   private readonly reading = new Map<string, ReturnType<typeof setTimeout>>()
+  private asking: ReturnType<typeof setTimeout> | undefined
   private personal = false
   private learned = false
 
@@ -118,6 +119,7 @@ export class Chat {
     this.realtime.close()
     this.outbox.stop()
     for (const timer of this.reading.values()) clearTimeout(timer)
+    clearTimeout(this.asking)
   }
 
   entry(name: string): RoomEntry {
@@ -235,6 +237,7 @@ export class Chat {
     }
     if (!counts(message, this.user.login) || !unread) return
     entry.unread = Math.min(100, entry.unread + 1)
+    entry.counted(message)
     const called = mentions(message.content, this.user.login)
     if (called) entry.mentioned = true
     const seen = this.current === entry && document.visibilityState === 'visible' && document.hasFocus()
@@ -273,7 +276,7 @@ export class Chat {
     )
   }
 
-  private setRead(entry: RoomEntry, messageId: string, unread?: number): void {
+  private setRead(entry: RoomEntry, messageId: string): void {
     if (entry.lastRead === null || compareIds(messageId, entry.lastRead) > 0) {
       entry.lastRead = messageId
       try {
@@ -282,7 +285,7 @@ export class Chat {
         // Kept on the server, or as long as the page lives.
       }
     }
-    entry.unread = unread ?? entry.countUnread(this.user.login) ?? entry.unread
+    entry.unread = entry.countUnread(this.user.login) ?? entry.unread
     if (entry.unread === 0) entry.mentioned = false
   }
 
@@ -343,17 +346,24 @@ export class Chat {
     if (s.lastRead !== null && (entry.lastRead === null || compareIds(s.lastRead, entry.lastRead) > 0)) {
       entry.lastRead = s.lastRead
     }
-    entry.unread = s.unread
+    // What was heard while this was under way is not in it.
+    entry.unread = Math.min(100, s.unread + entry.countedAfter(s.lastMessage))
+    if (entry.unread === 0) entry.mentioned = false
     entry.muted = s.muted
+  }
+
+  /** Asks the server for the counts that cannot be known here, once for all that happens at one time. */
+  private askSoon(): void {
+    clearTimeout(this.asking)
+    this.asking = setTimeout(() => void this.loadStates().catch(() => {}), 300)
   }
 
   private listenPersonally(): void {
     this.personal = true
     this.realtime.subscribe('/topic/me', {
       onMessage: ({ headers, body }) => this.heardPersonally(headers['event'] ?? '', body),
-      onReady: (_, first) => {
-        if (!first) void this.loadStates()
-      },
+      // What came before is not heard: not even between the first answer and this subscription.
+      onReady: () => void this.loadStates().catch(() => {}),
       onRefused: () => {
         this.personal = false
         for (const entry of this.mine) if (entry !== this.current) this.watch(entry)
@@ -366,7 +376,6 @@ export class Chat {
       roomName: string
       messageId?: string
       lastRead?: string
-      unread?: number
       muted?: boolean
       message?: Message
     }
@@ -374,7 +383,10 @@ export class Chat {
     switch (event) {
       case 'read': {
         const read = told.lastRead ?? told.messageId
-        if (known && read) this.setRead(known, read, told.unread)
+        if (known && read) {
+          this.setRead(known, read)
+          if (known.countUnread(this.user.login) === null) this.askSoon()
+        }
         break
       }
       case 'mute':

@@ -58,11 +58,27 @@ export class RoomEntry {
     if (order === 0 || (order > 0 && !change)) this.lastMessage = message
   }
 
+  // Unread ones that were heard live, the last hundred.
+  private heard: string[] = []
+
+  /** Notes that a message has been added to the count of unread ones. */
+  counted(message: Message): void {
+    this.heard = [...this.heard.slice(-99), message.messageId]
+  }
+
+  /** How many were counted that are newer than a message and than the last one read. */
+  countedAfter(message: Message | null): number {
+    const after = (id: string, limit: string | null | undefined): boolean => !limit || compareIds(id, limit) > 0
+    this.heard = this.heard.filter((id) => after(id, this.lastRead))
+    return this.heard.filter((id) => after(id, message?.messageId)).length
+  }
+
   /** How many of the loaded messages come after the last one read; null if that cannot be known. */
   countUnread(self: string): number | null {
     const { messages, hasOlder, hasNewer } = this.log
     const read = this.lastRead
     const first = messages[0]
+    if (read !== null && this.lastMessage && compareIds(this.lastMessage.messageId, read) <= 0) return 0
     if (this.log.status !== 'ready' || hasNewer) return null
     if (hasOlder && (read === null || (first && compareIds(read, first.messageId) < 0))) return null
     const after = messages.filter((m) => read === null || compareIds(m.messageId, read) > 0)

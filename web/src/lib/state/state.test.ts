@@ -146,3 +146,34 @@ describe('telling that one writes', () => {
     expect(told).toHaveLength(3)
   })
 })
+
+describe('the count of unread messages', () => {
+  const said = (n: number): Message => ({
+    messageId: idBefore(1_700_000_000_000 + n * 1000),
+    author: { login: 'bob', firstname: 'Bob', lastname: 'B' },
+    content: `m${n}`,
+    systemMessage: false,
+    creationDate: '',
+  })
+
+  it('keeps what was heard while the server counted, once', () => {
+    const entry = new RoomEntry('a', {} as never)
+    for (const n of [1, 2, 3]) entry.counted(said(n))
+    expect(entry.countedAfter(said(1))).toBe(2)
+    expect(entry.countedAfter(null)).toBe(3)
+    expect(entry.countedAfter(said(3))).toBe(0)
+    entry.lastRead = said(2).messageId
+    expect(entry.countedAfter(said(1))).toBe(1)
+    for (let n = 10; n < 200; n++) entry.counted(said(n))
+    expect(entry.countedAfter(said(1))).toBe(100)
+  })
+
+  it('is none where the newest has been read, and unknown where nothing is loaded', () => {
+    const entry = new RoomEntry('a', {} as never)
+    entry.note(said(5), false)
+    entry.lastRead = said(4).messageId
+    expect(entry.countUnread('ann')).toBeNull()
+    entry.lastRead = said(5).messageId
+    expect(entry.countUnread('ann')).toBe(0)
+  })
+})
