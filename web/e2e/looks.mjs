@@ -76,6 +76,11 @@ export const flows = [
           await d.page.keyboard.press('Escape')
           await eventually('it is closed', async () => (await dialog.count()) === 0)
         }
+        await eventually('the open room is marked', () =>
+          d.page.locator('.sidebar [aria-current=page]').evaluate((e) => {
+            const s = getComputedStyle(e)
+            return matchMedia('(forced-colors: active)').matches ? s.outlineStyle !== 'none' : s.backgroundColor !== 'rgba(0, 0, 0, 0)'
+          }))
         await d.page.getByRole('complementary').getByText('Bob Briggs').click()
         await dialog.getByText(`@${lively.bob.login}`).waitFor()
         await d.accessible(`a person, ${name}`)
@@ -89,6 +94,7 @@ export const flows = [
           await d.page.getByRole('button', { name: 'Room menu' }).click()
           await d.page.getByRole('menuitem', { name: item }).click()
           await dialog.waitFor()
+          if (/date|banner/.test(item)) assert.match(await d.page.evaluate(() => document.activeElement?.tagName), /INPUT|TEXTAREA/)
           await d.accessible(`${item}, ${name}`)
           await d.shot(`dialog-${item.toLowerCase().replaceAll(' ', '-')}-${name}`)
           await close()
