@@ -50,7 +50,7 @@ type settings struct {
 	AdminLogin    string `help:"Login of an administrator to make sure of on start." placeholder:"LOGIN"`
 	AdminPassword string `help:"Password of that administrator." placeholder:"PASSWORD"`
 	AdminToken    string `help:"API token of that administrator." placeholder:"TOKEN"`
-	BackupDir     string `help:"Folder below which administrators may have backups of an embedded store made; without it, the data folder's name and -backups." type:"path" placeholder:"PATH"`
+	BackupDir     string `help:"Folder below which administrators may have backups of an embedded store made; without it, the data folder's name and -backups." placeholder:"PATH"`
 
 	logSettings
 }
