@@ -74,6 +74,25 @@ export const flows = [
     },
   },
   {
+    name: 'who is removed is told, and out',
+    async run(given) {
+      const { a, b, room } = await pair(given)
+      await a.page.getByRole('complementary').getByText('Bob Briggs').hover()
+      const remove = a.page.getByRole('button', { name: 'Remove Bob Briggs from the room' })
+      await remove.click()
+      await a.accessible('a question about a participant')
+      await a.page.keyboard.press('Escape')
+      await b.say('still here')
+      await a.row('still here').waitFor()
+      await remove.click()
+      await a.page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click()
+      await a.row('Bob Briggs left').waitFor()
+      await eventually('he is off the list', async () => (await a.page.getByRole('complementary').getByText('Bob Briggs').count()) === 0)
+      await eventually('his page has left the room', () => new URL(b.page.url()).hash === '#/')
+      assert.equal(await b.page.locator('.sidebar').getByText(room).count(), 0)
+    },
+  },
+  {
     name: 'a deleted room closes',
     async run(given) {
       const { a, b, room } = await pair(given)
