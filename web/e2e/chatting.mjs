@@ -74,6 +74,30 @@ export const flows = [
     },
   },
   {
+    name: 'a message that is heard before its answer keeps its row',
+    async run(given) {
+      const { a } = await pair(given)
+      let release
+      const gate = new Promise((resolve) => (release = resolve))
+      await a.page.route(/\/messages\//, async (route) => {
+        if (route.request().method() !== 'POST') return route.continue()
+        const response = await route.fetch()
+        await gate
+        await route.fulfill({ response })
+      })
+      await a.say('quicker than its answer')
+      const row = a.log.locator('[data-message-id]', { hasText: 'quicker than its answer' })
+      await row.waitFor()
+      await row.evaluate((e) => { e.marked = true })
+      release()
+      // One at a time is sent: with this one, the first is answered.
+      await a.say('the next')
+      await a.log.locator('[data-message-id]', { hasText: 'the next' }).waitFor()
+      assert.equal(await row.count(), 1)
+      assert.ok(await row.evaluate((e) => e.marked === true), 'the row is still the same')
+    },
+  },
+  {
     name: 'who is removed is told, and out',
     async run(given) {
       const { a, b, room } = await pair(given)
