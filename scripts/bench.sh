@@ -67,9 +67,9 @@ step "Cassandra"
 scripts/cassandra.sh start --port "$cql" --dir "$work/cassandra"
 serve "cassandra://127.0.0.1:$cql/confab"
 measure cassandra.json posts --rooms 64
-measure cassandra.json bare-insert --rooms 64 --cassandra "cassandra://127.0.0.1:$cql"
+measure cassandra.json bare-insert --rooms 64 --cassandra "cassandra://127.0.0.1:$cql/bare"
 measure cassandra.json pages
-measure cassandra.json bare-select --cassandra "cassandra://127.0.0.1:$cql"
+measure cassandra.json bare-select --cassandra "cassandra://127.0.0.1:$cql/bare"
 measure cassandra.json posts --rooms 1 --clients 32
 stop
 
