@@ -59,7 +59,7 @@ measure live.json live --subscribers 1000 --in-flight 8
 measure live.json live --subscribers 5000 --in-flight 1
 measure live.json live --subscribers 5000 --in-flight 8
 stop
-serve "embedded:$work/data"
+serve "embedded:$work/empty" # memory is read as a difference: nothing else may fill it meanwhile
 measure live.json connections --connections "${CONNECTIONS:-10000}"
 stop
 
