@@ -221,18 +221,27 @@ func (h *Hub) userEnters(t chat.Tenant, ref chat.RoomRef, login string, e chat.E
 		ctx, cancel := context.WithTimeout(h.ctx, checkTimeout)
 		defer cancel()
 		r, err := h.opts.Access(ctx, chat.Identity{Tenant: t, Login: login}, ref.Name)
-		if chat.IsKind(err, chat.NotFound) || chat.IsKind(err, chat.Forbidden) || err == nil && r.ID != ref.ID {
-			h.deafen(placeOf(t, ref), login)
+		switch {
+		case chat.IsKind(err, chat.Forbidden):
+			h.deafen(placeOf(t, ref), login, nil)
+		case chat.IsKind(err, chat.NotFound) || err == nil && r.ID != ref.ID:
+			// The news of the deletion may still be on its way, and would find no ear.
+			h.deafen(placeOf(t, ref), login, chat.RoomDeleted{Place: chat.Place{Tenant: t, Room: ref}})
 		}
 	})
 }
 
-// deafen ends the ears a user has in a room.
-func (h *Hub) deafen(key place, login string) {
+// deafen ends the ears a user has in a room; last, if there is one, is the last thing they hear.
+func (h *Hub) deafen(key place, login string, last chat.Event) {
 	sh := h.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if r := sh.places[key]; r != nil {
+		for _, s := range r.subs[news] {
+			if last != nil && s.who.Login == login {
+				s.deliver(&Delivery{Kind: User, Room: r.name, ID: h.ids.New(), Event: last}, h.now())
+			}
+		}
 		r.endAll(func(s *Subscription) bool { return s.kind == news && s.who.Login == login })
 		r.emptySince = h.now()
 	}
