@@ -236,10 +236,11 @@ func TestPresenceOverNodes(t *testing.T) {
 	e, _ := listen(t, a, "ann", "games", live.Presence)
 	_, one := listen(t, b, "bob", "games", live.Messages)
 	_, two := listen(t, b, "bob", "games", live.Participants)
-	_, here := listen(t, a, "bob", "games", live.Messages)
+	// Only when a has heard of bob on b does he listen at a as well.
 	eventually(t, func() bool {
 		return len(a.Online(livetest.Tenant, ref(room))) == 2 && len(b.Online(livetest.Tenant, ref(room))) == 2
 	})
+	_, here := listen(t, a, "bob", "games", live.Messages)
 	here.End()
 	here.End()
 	one.End()
