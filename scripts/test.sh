@@ -37,6 +37,6 @@ go build -o bin/confab ./cmd/confab
 (cd test/realtime && CONFAB_BIN="$PWD/../../bin/confab" npm test --silent)
 
 step "page: flows in Chromium"
-scripts/web.sh browser
+CONFAB_E2E_CASSANDRA="127.0.0.1:$port" scripts/web.sh browser
 
 step "all checks passed"
