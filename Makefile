@@ -41,6 +41,10 @@ test-web: ## Type-check the page and run its unit tests
 test-browser: go-build ## Run the page's flows in a real Chromium
 	@scripts/web.sh browser
 
+.PHONY: test-kill
+test-kill: ## Kill nodes under load, 20 times; needs make cassandra
+	CONFAB_TEST_KILL=1 go test ./test/realtime -run TestKilledNodes -count=20 -timeout 30m
+
 .PHONY: lint
 lint: ## Run go vet and the linters
 	@scripts/lint.sh
