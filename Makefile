@@ -42,8 +42,8 @@ test-browser: go-build ## Run the page's flows in a real Chromium
 	@scripts/web.sh browser
 
 .PHONY: test-kill
-test-kill: ## Kill nodes under load, 20 times; needs make cassandra
-	CONFAB_TEST_KILL=1 go test ./test/realtime -run TestKilledNodes -count=20 -timeout 30m
+test-kill: ## Kill nodes and cut them off under load, 20 times each; needs make cassandra
+	go test ./test/realtime -run 'TestKilledNodes|TestCutOffNodes' -count=20 -timeout 40m
 
 .PHONY: lint
 lint: ## Run go vet and the linters

@@ -86,4 +86,9 @@ type RoomDeleted struct {
 // on a slow subscriber, and cannot fail: the store is the truth, events are hints.
 type Publisher interface {
 	Publish(ctx context.Context, events ...Event)
+	// Alone reports whether no other node is there to be told.
+	Alone() bool
+	// Flush waits until what was published before has left this process for the other nodes, but
+	// not longer than a quarter of a second.
+	Flush(ctx context.Context)
 }

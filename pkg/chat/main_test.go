@@ -107,14 +107,25 @@ func (plainHasher) Hash(_ context.Context, password string) (string, error) {
 
 // recorder is a Publisher that remembers.
 type recorder struct {
+	others bool // nodes that are told
 	mu     sync.Mutex
 	events []chat.Event
+	// flushed is how many of the events had been published when they were flushed last.
+	flushed int
 }
 
 func (r *recorder) Publish(_ context.Context, events ...chat.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, events...)
+}
+
+func (r *recorder) Alone() bool { return !r.others }
+
+func (r *recorder) Flush(context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flushed = len(r.events)
 }
 
 // take returns what was published since the last take, spelled shortly.

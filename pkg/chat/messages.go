@@ -73,6 +73,12 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 	}
 	// A retry is told again: the node that stored the message may have died before it told.
 	t.finish(ctx, MessagePosted{Place: r.place(who.Tenant), Message: m, Retried: repeated})
+	// Who knows that a message is stored may post the next one on another node, even if this one
+	// dies now: it must not be heard first.
+	if !s.pub.Alone() {
+		t.wait()
+		s.pub.Flush(ctx)
+	}
 	if repeated {
 		return m, nil
 	}

@@ -132,6 +132,19 @@ func TestEventsOfManyPostersComeInTheOrderOfTheLog(t *testing.T) {
 	require.Equal(t, want, w.events.take())
 }
 
+// When a post is answered, other nodes have been told of it: whoever posts next, wherever, is heard later.
+func TestOtherNodesAreToldBeforeTheAnswer(t *testing.T) {
+	w := newWorld(t)
+	w.events.others = true
+	ann := w.user("ann")
+	w.room("games", ann)
+	for _, key := range []*string{nil, new("k"), new("k")} {
+		_, err := w.Post(t.Context(), ann, "games", chat.NewMessage{Content: new("hello"), Key: key})
+		require.NoError(t, err)
+		require.Equal(t, len(w.events.events), w.events.flushed)
+	}
+}
+
 func TestPages(t *testing.T) {
 	w := newWorld(t)
 	jdoe := w.user("jdoe")

@@ -28,6 +28,9 @@ func (h *heard) Publish(_ context.Context, events ...Event) {
 	}
 }
 
+func (h *heard) Alone() bool           { return true }
+func (h *heard) Flush(context.Context) {}
+
 func (h *heard) all() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -113,6 +113,8 @@ func (s *Service) Close() {
 type silent struct{}
 
 func (silent) Publish(context.Context, ...Event) {}
+func (silent) Alone() bool                       { return true }
+func (silent) Flush(context.Context)             {}
 
 // changing returns the context of a change that has begun; see writeTimeout.
 func changing(ctx context.Context) (context.Context, context.CancelFunc) {

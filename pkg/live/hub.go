@@ -13,7 +13,8 @@ import (
 
 // History is what the hub reads of the store, to replay and to repair.
 type History interface {
-	// Newer is that of chat.MessageStore.
+	// Older and Newer are those of chat.MessageStore.
+	Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
 	// MessagesByID is that of chat.ChangeStore.
 	MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error)
@@ -66,6 +67,7 @@ type Hub struct {
 	signals    signals
 	asks       asks
 	repairs    repairs
+	flushes    flushes
 	replays    chan struct{} // one token for each replay under way
 
 	ctx  context.Context // ends with Close
@@ -184,5 +186,5 @@ func (h *Hub) forgetRooms(now time.Time) {
 	}
 }
 
-// Alone reports whether no other node is there now.
+// Alone implements chat.Publisher: whether no other node is there now.
 func (h *Hub) Alone() bool { return h.opts.Bus == nil || h.peers.live() == 0 }

@@ -91,13 +91,17 @@ func eventually(t testing.TB, f func() bool) {
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 func hub(t testing.TB, w *livetest.World, bus live.Bus) *live.Hub {
-	h, err := live.New(live.Options{Bus: bus, History: w, Access: w.Access, Log: quiet,
-		Beat: 10 * time.Millisecond, PeerLost: 2 * time.Second, TypingFor: 200 * time.Millisecond, RepairHold: 100 * time.Millisecond})
+	return hubOf(t, live.Options{Bus: bus, History: w, Access: w.Access})
+}
+
+func hubOf(t testing.TB, o live.Options) *live.Hub {
+	o.Log, o.Beat, o.PeerLost, o.TypingFor, o.RepairHold = quiet, 10*time.Millisecond, 2*time.Second, 200*time.Millisecond, 100*time.Millisecond
+	h, err := live.New(o)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, h.Close())
-		if bus != nil {
-			require.NoError(t, bus.Close())
+		if o.Bus != nil {
+			require.NoError(t, o.Bus.Close())
 		}
 	})
 	return h

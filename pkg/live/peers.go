@@ -127,8 +127,8 @@ func (ps *peers) number(p packet) bool {
 	now := ps.hub.now()
 	k := ps.known[p.Node]
 	if k == nil {
-		// What it told before we heard of it may concern rooms here.
-		if p.Kind != packetHello && p.Seq > 0 {
+		// What it told before we heard of it may concern rooms here. A first hello has number 1.
+		if p.Seq > 1 || p.Seq == 1 && p.Kind != packetHello {
 			since := time.UnixMilli(p.Started)
 			if since.Before(ps.started) {
 				since = ps.started

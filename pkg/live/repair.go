@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -142,24 +143,42 @@ func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
 	if !listening || !known {
 		return nil
 	}
-	at, inclusive := id.FirstAt(since), true
-	for {
-		ms, err := h.opts.History.Newer(ctx, chat.Log{Tenant: r.key.tenant, ID: r.key.room}, at, inclusive, repairPage)
-		if err != nil {
-			return err
-		}
-		for _, m := range ms {
-			h.applyMissed(r, m)
-		}
-		if len(ms) < repairPage {
-			break
-		}
-		at, inclusive = ms[len(ms)-1].ID, false
+	missed, err := h.missed(ctx, r, since)
+	if err != nil {
+		return err
+	}
+	for _, m := range slices.Backward(missed) {
+		h.applyMissed(r, m)
 	}
 	if !messages {
 		return nil
 	}
 	return h.repairChanges(ctx, r, since)
+}
+
+// missed reads the messages since then that were not delivered, newest first: in this direction a message is
+// never found without those that its author had posted before. The other way, one that is stored late could be
+// overlooked on a page already read, and one that follows it be found on the next.
+func (h *Hub) missed(ctx context.Context, r *room, since time.Time) (out []chat.Message, err error) {
+	first := id.FirstAt(since)
+	for at := id.Max; ; {
+		ms, err := h.opts.History.Older(ctx, chat.Log{Tenant: r.key.tenant, ID: r.key.room}, at, repairPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range ms {
+			if m.ID.Compare(first) < 0 {
+				return out, nil
+			}
+			if !r.heard(m.ID) {
+				out = append(out, m)
+			}
+		}
+		if len(ms) < repairPage {
+			return out, nil
+		}
+		at = ms[len(ms)-1].ID
+	}
 }
 
 // repairSlack is how much older than a subscription a message may be that it gets by a repair: ids are
@@ -174,13 +193,13 @@ func (h *Hub) applyMissed(r *room, m chat.Message) {
 }
 
 // deliverMissed delivers a message that may have been delivered before, unless it has been, to those who
-// listened when it was posted, or began to not longer than slack after. The shard's lock is held.
+// listened when it was posted, began to not longer than slack after, or resumed from before it. The shard's lock is held.
 func (h *Hub) deliverMissed(r *room, m chat.Message, slack time.Duration, now time.Time) {
 	if !r.recent.floor.IsZero() && m.ID.Compare(r.recent.floor) <= 0 || !r.recent.add(m.ID, now) {
 		return
 	}
 	d := h.delivery(r, m)
-	new := func(s *Subscription) bool { return m.ID.Time().After(s.since.Add(-slack)) }
+	new := func(s *Subscription) bool { return s.expects(m.ID, now) || m.ID.Time().After(s.since.Add(-slack)) }
 	for _, s := range r.subs[Messages] {
 		if new(s) {
 			s.deliver(d, now)

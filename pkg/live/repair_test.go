@@ -1,6 +1,7 @@
 package live_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -158,4 +159,113 @@ func TestRepairKeepsToWhatWasPromised(t *testing.T) {
 	w.Post(a, room, "ann", "missed")
 	x.Heal(busA, busB)
 	onB.await(t, "missed")
+}
+
+// What a node told before another heard of it, whatever it is that is heard first.
+func TestToldBeforeTheyMet(t *testing.T) {
+	for range 10 {
+		w := livetest.NewWorld()
+		x := live.NewExchange()
+		busA, busB := x.Bus(), x.Bus()
+		x.Cut(busA, busB)
+		a, b := hub(t, w, busA), hub(t, w, busB)
+		room := w.Room("games", "ann", "bob")
+		onA, _ := listen(t, a, "ann", "games", live.Messages)
+		onB, _ := listen(t, b, "bob", "games", live.Messages)
+		w.Post(a, room, "ann", "from a")
+		onA.await(t, "from a")
+		w.Post(b, room, "bob", "from b")
+		onB.await(t, "from b")
+		x.Heal(busA, busB)
+		onA.await(t, "from a", "from b")
+		onB.await(t, "from b", "from a")
+	}
+}
+
+// meanwhile is a History during whose reading something happens.
+type meanwhile struct {
+	*livetest.World
+	once sync.Once
+	do   func()
+}
+
+func (m *meanwhile) read(ms []chat.Message, err error) ([]chat.Message, error) {
+	if len(ms) > 1 {
+		m.once.Do(m.do)
+	}
+	return ms, err
+}
+
+func (m *meanwhile) Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error) {
+	return m.read(m.World.Older(ctx, l, than, limit))
+}
+
+func (m *meanwhile) Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
+	return m.read(m.World.Newer(ctx, l, than, inclusive, limit))
+}
+
+// A message that is stored late, while a repair reads, is not heard after the one its author posted next.
+func TestRepairKeepsTheOrderOfAnAuthor(t *testing.T) {
+	w := livetest.NewWorld()
+	x := live.NewExchange()
+	busA, busB := x.Bus(), x.Bus()
+	history := &meanwhile{World: w}
+	a := hub(t, w, busA)
+	b := hubOf(t, live.Options{Bus: busB, History: history, Access: w.Access})
+	eventually(t, func() bool { return !a.Alone() && !b.Alone() })
+	room := w.Room("games", "ann", "eve")
+	onB, _ := listen(t, b, "ann", "games", live.Messages)
+	w.Post(a, room, "eve", "before")
+	onB.await(t, "before")
+
+	first := w.Message("ann", "ann 1")
+	x.Cut(busA, busB)
+	for i := range 450 {
+		w.Post(a, room, "eve", fmt.Sprintf("eve %d", i))
+	}
+	history.do = func() {
+		w.Store(room, first)
+		second := w.Message("ann", "ann 2")
+		w.Store(room, second)
+		// The bus holds them back until the repair is done.
+		a.Publish(context.Background(), livetest.Posted(room, first))
+		a.Publish(context.Background(), livetest.Posted(room, second))
+	}
+	x.Heal(busA, busB)
+	eventually(t, func() bool { return len(onB.all()) >= 453 })
+	require.Len(t, onB.all(), 453)
+	require.Equal(t, []string{"ann 1", "ann 2"}, of("ann", onB.all()))
+}
+
+// Who resumed from before a message that was stored after the store was read hears it, however late that is.
+func TestStoredAfterTheReplay(t *testing.T) {
+	w := livetest.NewWorld()
+	_, a, b, _, _ := pair(t, w)
+	room := w.Room("games", "ann")
+	position := id.FirstAt(time.Now().Add(-time.Minute))
+	late := w.Message("ann", "late")
+	late.ID = id.FirstAt(time.Now().Add(-40 * time.Second))
+	replayed := w.Message("ann", "replayed")
+	replayed.ID = id.FirstAt(time.Now().Add(-50 * time.Second))
+	w.Store(room, replayed)
+
+	resumed, fresh := &ear{}, &ear{}
+	s, err := b.Subscribe(t.Context(), livetest.Who("ann"), "games", live.Messages, resumed, true)
+	require.NoError(t, err)
+	missed, recovered := b.Replay(t.Context(), s, position)
+	require.True(t, recovered)
+	require.Len(t, missed, 1)
+	s.Replayed(missed)
+	_, err = b.Subscribe(t.Context(), livetest.Who("ann"), "games", live.Messages, fresh, false)
+	require.NoError(t, err)
+
+	for _, m := range []chat.Message{late, replayed} {
+		w.Store(room, m)
+		e := livetest.Posted(room, m)
+		e.Retried = true
+		a.Publish(t.Context(), e)
+	}
+	w.Post(a, room, "ann", "end")
+	resumed.await(t, "late", "end")
+	fresh.await(t, "end")
 }

@@ -48,6 +48,7 @@ func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (missed 
 	if len(missed) > MaxReplay {
 		return nil, false
 	}
+	s.resumedFrom(after)
 	return missed, true
 }
 

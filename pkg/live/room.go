@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 // shards is how many locks the places share; a power of two.
@@ -103,6 +104,13 @@ func (r *room) deliver(kind Kind, d *Delivery, now time.Time) {
 	for _, s := range r.subs[kind] {
 		s.deliver(d, now)
 	}
+}
+
+// heard reports whether the room has delivered m, as far as it remembers. It takes the shard's lock.
+func (r *room) heard(m id.ID) bool {
+	r.shard.mu.Lock()
+	defer r.shard.mu.Unlock()
+	return r.recent.has(m)
 }
 
 func (r *room) ref() chat.RoomRef { return chat.RoomRef{ID: r.key.room, Name: r.name} }

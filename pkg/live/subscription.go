@@ -41,8 +41,11 @@ type Subscription struct {
 type resuming struct {
 	held    []*Delivery // while holding
 	holding bool
+	// after is where it resumed from, if what came since was replayed: a newer message that is not among replayed
+	// was stored after the store was read, however old its id is.
+	after id.ID
 	// replayed holds ids the subscriber got from the store and whose event has not been
-	// heard here yet. It may still come, until the time given.
+	// heard here yet. It may still come, until the time given. Then all of this is forgotten.
 	replayed map[id.ID]struct{}
 	until    time.Time
 }
@@ -87,6 +90,27 @@ func (s *Subscription) deliver(d *Delivery, now time.Time) {
 	s.to.Deliver(d)
 }
 
+// resumedFrom notes that all after that position is replayed.
+func (s *Subscription) resumedFrom(after id.ID) {
+	s.room.shard.mu.Lock()
+	defer s.room.shard.mu.Unlock()
+	if s.resuming != nil {
+		s.after = after
+	}
+}
+
+// expects reports whether the subscription resumed a short while ago, from before m, and has not got m from the
+// store. m is none that the room remembers to have delivered.
+func (s *Subscription) expects(m id.ID, now time.Time) bool {
+	r := s.resuming
+	if r == nil || r.after.IsZero() || m.Compare(r.after) <= 0 ||
+		now.Sub(m.Time()) > recentFor || !r.holding && now.After(r.until) {
+		return false
+	}
+	_, got := r.replayed[m]
+	return !got
+}
+
 // release ends holding: what was held and not replayed is delivered, and all else from now on.
 func (s *Subscription) release(replayed map[id.ID]struct{}) {
 	sh := s.room.shard
@@ -108,10 +132,6 @@ func (s *Subscription) release(replayed map[id.ID]struct{}) {
 		if s.room.recent.has(m) || now.Sub(m.Time()) > recentFor {
 			delete(replayed, m)
 		}
-	}
-	if len(replayed) == 0 {
-		s.resuming = nil
-		return
 	}
 	r.replayed, r.until = replayed, now.Add(recentFor)
 }

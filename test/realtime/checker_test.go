@@ -14,7 +14,7 @@ import (
 
 // overlap is how much further back than the last message a client resumes: ids of several nodes
 // become visible out of order. What comes twice by it is dropped by id.
-const overlap = 3 * time.Second
+const overlap = 10 * time.Second
 
 // subscriber keeps what one user hears in a room, coming back on another node when a connection ends.
 type subscriber struct {

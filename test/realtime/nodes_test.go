@@ -2,16 +2,12 @@ package realtime
 
 import (
 	"fmt"
-	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
-
-// killEnv lets the test that kills nodes run.
-const killEnv = "CONFAB_TEST_KILL"
 
 // stage makes users and a room they are all in.
 func stage(t *testing.T, n *node, users int) (room string, us []*user) {
@@ -43,9 +39,6 @@ func online(t *testing.T, n *node, room string, u *user) []string {
 
 // Three nodes, users spread over them, two killed one after the other under load and started again.
 func TestKilledNodes(t *testing.T) {
-	if os.Getenv(killEnv) == "" {
-		t.Skip("fails about once in fourteen runs, see CONTRIBUTING; run it by make test-kill")
-	}
 	store := keyspace(t)
 	first := startNode(t, store)
 	nodes := []*node{first, startNode(t, store, first.cluster), startNode(t, store, first.cluster)}

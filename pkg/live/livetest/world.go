@@ -77,6 +77,22 @@ func (w *World) Access(_ context.Context, who chat.Identity, room string) (chat.
 	return p.room, nil
 }
 
+// Older is that of live.History.
+func (w *World) Older(_ context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fail != nil {
+		return nil, w.fail
+	}
+	var out []chat.Message
+	for _, m := range slices.Backward(w.logs[l.ID]) {
+		if m.ID.Compare(than) < 0 && len(out) < limit {
+			out = append(out, m)
+		}
+	}
+	return out, nil
+}
+
 // Newer is that of live.History.
 func (w *World) Newer(_ context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
 	w.mu.Lock()
