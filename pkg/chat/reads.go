@@ -155,7 +155,7 @@ func (s *Service) departed(ctx context.Context, t Tenant, r Room, login string) 
 }
 
 // reads moves the positions of who posts, after the fact: a message does not wait for it, and of many messages
-// only the newest is written. A crash may lose some; then one's own messages are still not counted as unread.
+// only the newest is written, about one a second. A crash may lose some; then one's own messages are still not counted as unread.
 type reads struct {
 	store ReadStore
 	log   *slog.Logger
@@ -174,6 +174,8 @@ const (
 	// maxPending bounds the positions that wait; beyond it they are let go.
 	maxPending    = 100_000
 	readsParallel = 8
+	// readsEvery is how long positions wait for newer ones of the same people.
+	readsEvery = time.Second
 	// lastReads is how long a closing service waits for the store.
 	lastReads = 2 * time.Second
 )
@@ -222,6 +224,10 @@ func (r *reads) keep(ctx context.Context) {
 	for {
 		select {
 		case <-r.wake:
+			select {
+			case <-time.After(readsEvery):
+			case <-ctx.Done():
+			}
 			r.flush(ctx, writeTimeout)
 		case <-ctx.Done():
 			r.flush(ctx, lastReads)

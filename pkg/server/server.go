@@ -147,6 +147,7 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	r.NotFoundHandler = http.HandlerFunc(chatAPI.Unknown)
+	chatAPI.Register(r) // first, because routes are looked through in order
 	r.Handle("/readyz", readiness{st})
 	r.PathPrefix("/ui/chat/").Handler(web.Handler())
 	r.Handle("/", &api.Resource{Methods: map[string]api.Handler{"GET": toFrontEnd}, Open: []string{"GET"},
@@ -154,7 +155,6 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 	n.registerRealtime(r, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: auth.NewOfficers(st), Origins: origins,
 		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(n.Chat, n.Accounts, st), Chat: n.Chat, Fail: chatAPI.FailV1})
-	chatAPI.Register(r)
 	n.Handler = protect(c.Log, origins.CORS(r))
 	return nil
 }

@@ -92,9 +92,13 @@ type route struct {
 
 type methods = map[string]api.Handler
 
+// Routes are looked through in their order: what is asked for most comes first.
+
 func (m *mount) plainRoutes() []route {
 	post := []string{http.MethodPost}
 	return []route{
+		{path: "/messages/{room}", op: opRead, methods: methods{"GET": m.listMessages, "POST": m.post}},
+		{path: "/messages", op: opRead, methods: methods{"GET": m.listMessages, "POST": m.post}},
 		{path: "/users", open: post, methods: methods{"POST": m.signUp}},
 		{path: "/users/{login}", methods: methods{"GET": m.getUser}},
 		{path: "/authenticate", open: post, methods: methods{"POST": m.authenticate}},
@@ -104,14 +108,13 @@ func (m *mount) plainRoutes() []route {
 		{path: "/rooms/participant", op: opJoin, methods: methods{"PUT": m.join, "PATCH": m.leave, "POST": m.createReserved}},
 		{path: "/rooms/participant/{room}", op: opJoin, methods: methods{"PUT": m.join, "PATCH": m.leave}},
 		{path: "/rooms/{room}", op: opRead, methods: methods{"GET": m.getRoom, "POST": m.createRoom, "PATCH": m.patchRoom}},
-		{path: "/messages", op: opRead, methods: methods{"GET": m.listMessages, "POST": m.post}},
-		{path: "/messages/{room}", op: opRead, methods: methods{"GET": m.listMessages, "POST": m.post}},
 	}
 }
 
 func (m *mount) v1Routes() []route {
 	post := []string{http.MethodPost}
 	return []route{
+		{path: "/messages/{room}", methods: methods{"GET": m.listMessages, "POST": m.post}},
 		{path: "/users", open: post, methods: methods{"GET": m.listUsers, "POST": m.signUp}},
 		{path: "/users/{login}", methods: methods{"GET": m.getUser, "PUT": m.putUser, "PATCH": m.patchUser, "DELETE": m.deleteUser}},
 		{path: "/users/{login}/password", methods: methods{"PUT": m.putPassword}},
@@ -127,7 +130,6 @@ func (m *mount) v1Routes() []route {
 			"PATCH": m.patchRoom, "DELETE": m.deleteRoom}},
 		{path: "/rooms/{room}/presence", methods: methods{"GET": m.getPresence}},
 		{path: "/rooms/{room}/typing", methods: methods{"PUT": m.putTyping}},
-		{path: "/messages/{room}", methods: methods{"GET": m.listMessages, "POST": m.post}},
 		{path: "/rooms/{room}/read", methods: methods{"PUT": m.putRead}},
 		{path: "/rooms/{room}/mute", methods: methods{"PUT": m.putMute}},
 		{path: "/messages/{room}/changes", methods: methods{"GET": m.listChanges}},

@@ -158,12 +158,14 @@ func (d *db) samePartition(ctx context.Context, writes []write) error {
 func (d *db) batch(ctx context.Context, kind gocql.BatchType, writes []write) error {
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
-	b := d.session.NewBatch(kind).WithContext(ctx).RetryPolicy(retryIdempotent{})
-	b.SetConsistency(d.consistency)
-	for _, w := range writes {
-		b.Entries = append(b.Entries, gocql.BatchEntry{Stmt: w.statement, Args: w.args, Idempotent: true})
-	}
-	return asChat(d.do(ctx, writes[0].statement, func() error { return d.session.ExecuteBatch(b) }))
+	return asChat(d.do(ctx, writes[0].statement, func() error {
+		b := d.session.NewBatch(kind).WithContext(ctx).RetryPolicy(retryIdempotent{})
+		b.SetConsistency(d.consistency)
+		for _, w := range writes {
+			b.Entries = append(b.Entries, gocql.BatchEntry{Stmt: w.statement, Args: w.args, Idempotent: true})
+		}
+		return d.session.ExecuteBatch(b)
+	}))
 }
 
 // parallelism bounds the statements one call has under way at a time.

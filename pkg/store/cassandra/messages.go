@@ -52,8 +52,7 @@ func (s *Store) append(ctx context.Context, l chat.Log, m chat.Message) error {
 	if err := s.index(ctx, l, b); err != nil {
 		return err
 	}
-	w := insert(l, b, m)
-	if err := s.db.exec(ctx, w.statement, w.args...); err != nil {
+	if err := s.put(ctx, l, b, m); err != nil {
 		return err
 	}
 	s.written(l, b, m.ID, 1)
@@ -121,10 +120,10 @@ func split(l chat.Log, b id.Bucket, ms []chat.Message) [][]write {
 	var current []write
 	size := 0
 	for _, m := range ms {
-		if n := len(m.Content) + 200; len(current) > 0 && (len(current) >= batchRows || size+n > batchBytes) {
+		if len(current) > 0 && (len(current) >= batchRows || size+sizeOf(m) > batchBytes) {
 			all, current, size = append(all, current), nil, 0
 		}
-		size += len(m.Content) + 200
+		size += sizeOf(m)
 		current = append(current, insert(l, b, m))
 	}
 	if len(current) > 0 {
@@ -132,6 +131,9 @@ func split(l chat.Log, b id.Bucket, ms []chat.Message) [][]write {
 	}
 	return all
 }
+
+// sizeOf is about what a message's row takes, in bytes.
+func sizeOf(m chat.Message) int { return len(m.Content) + 200 }
 
 // Message implements chat.MessageStore.
 func (s *Store) Message(ctx context.Context, l chat.Log, m id.ID) (chat.Message, error) {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gocql/gocql"
-	"github.com/gocql/gocql/lz4"
 
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -35,7 +34,7 @@ func newCluster(c Config, log *slog.Logger) *gocql.ClusterConfig {
 		cluster.Authenticator = gocql.PasswordAuthenticator{Username: c.User, Password: c.Password}
 	}
 	cluster.ProtoVersion = 4
-	cluster.Compressor = lz4.LZ4Compressor{}
+	cluster.Compressor = compressor{}
 	cluster.Consistency = c.Consistency
 	cluster.SerialConsistency = gocql.LocalSerial
 	cluster.Timeout = c.Timeout

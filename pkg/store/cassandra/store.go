@@ -39,6 +39,8 @@ type Store struct {
 	log *slog.Logger
 	now func() time.Time
 
+	// gathering are the messages on their way.
+	gathering gathering
 	// book knows the widths of logs' buckets.
 	book *widthBook
 	// indexed holds the buckets whose index row is known to be written.

@@ -1,0 +1,127 @@
+package cassandra
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// gathering lets messages that come for a bucket while one is being written to it go together in the next
+// write: to Cassandra, a batch of one partition is one write, and a busy room costs little more than a quiet one. A message
+// that comes alone goes at once.
+type gathering struct {
+	mu    sync.Mutex
+	lanes map[bucketOf]*lane
+}
+
+// lane is a bucket that is being written to.
+type lane struct {
+	since   time.Time // when the write under way began
+	waiting []*gathered
+}
+
+type gathered struct {
+	write
+	bytes int
+	done  chan error
+}
+
+// gatherPatience is how long messages wait for a write that began before them. Beside one that takes longer,
+// those that come later are written on their own.
+const gatherPatience = 50 * time.Millisecond
+
+// put writes a message to its bucket. It returns nil only when it is durable.
+func (s *Store) put(ctx context.Context, l chat.Log, b id.Bucket, m chat.Message) error {
+	w := insert(l, b, m)
+	key := bucketOf{l, b}
+	g := &s.gathering
+	g.mu.Lock()
+	ln, busy := g.lanes[key]
+	switch {
+	case !busy:
+		if g.lanes == nil {
+			g.lanes = map[bucketOf]*lane{}
+		}
+		ln = &lane{since: time.Now()}
+		g.lanes[key] = ln
+		g.mu.Unlock()
+		defer s.goOn(key, ln)
+	case time.Since(ln.since) > gatherPatience:
+		g.mu.Unlock()
+	default:
+		j := &gathered{w, sizeOf(m), make(chan error, 1)}
+		ln.waiting = append(ln.waiting, j)
+		g.mu.Unlock()
+		select {
+		case err := <-j.done:
+			return err
+		case <-ctx.Done():
+			return asChat(ctx.Err())
+		}
+	}
+	return s.db.exec(ctx, w.statement, w.args...)
+}
+
+// goOn has those written that came during the first write of a lane.
+func (s *Store) goOn(key bucketOf, ln *lane) {
+	g := &s.gathering
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(ln.waiting) == 0 {
+		delete(g.lanes, key)
+		return
+	}
+	s.calls.Add(1) // the call that ends now still counts
+	go func() {
+		defer s.calls.Done()
+		s.writeGathered(key, ln)
+	}()
+}
+
+// writeGathered writes what waits in a lane until nothing does.
+func (s *Store) writeGathered(key bucketOf, ln *lane) {
+	g := &s.gathering
+	for {
+		g.mu.Lock()
+		some := ln.take()
+		if len(some) == 0 {
+			delete(g.lanes, key)
+			g.mu.Unlock()
+			return
+		}
+		ln.since = time.Now()
+		g.mu.Unlock()
+		err := s.writeTogether(some)
+		for _, j := range some {
+			j.done <- err
+		}
+	}
+}
+
+func (s *Store) writeTogether(some []*gathered) error {
+	// No caller's deadline: the write is for all.
+	ctx := context.Background()
+	if len(some) == 1 {
+		return s.db.exec(ctx, some[0].statement, some[0].args...)
+	}
+	writes := make([]write, len(some))
+	for i, j := range some {
+		writes[i] = j.write
+	}
+	return s.db.samePartition(ctx, writes)
+}
+
+// take takes what one batch may have.
+func (ln *lane) take() []*gathered {
+	n, bytes := 0, 0
+	for n < min(len(ln.waiting), batchRows) && (n == 0 || bytes+ln.waiting[n].bytes <= batchBytes) {
+		bytes += ln.waiting[n].bytes
+		n++
+	}
+	some := ln.waiting[:n:n]
+	ln.waiting = ln.waiting[n:]
+	return some
+}
