@@ -13,11 +13,12 @@ import (
 type benchFillCmd struct {
 	storeSettings
 	logSettings
-	Room     string  `help:"Room to fill; it is made if it is not there." required:"" placeholder:"NAME"`
-	Messages int     `help:"Messages to write." default:"1000000"`
-	Years    float64 `help:"Years before now that their dates are spread over." default:"5"`
-	Rate     int     `help:"Messages a second, dated now, instead of old ones as fast as can be."`
-	Bytes    int     `help:"Size of a message's content." default:"100"`
+	Room         string  `help:"Room to fill; it is made if it is not there." required:"" placeholder:"NAME"`
+	Messages     int     `help:"Messages to write." default:"1000000"`
+	Participants int     `help:"Participants to add, who have no accounts."`
+	Years        float64 `help:"Years before now that their dates are spread over." default:"5"`
+	Rate         int     `help:"Messages a second, dated now, instead of old ones as fast as can be."`
+	Bytes        int     `help:"Size of a message's content." default:"100"`
 }
 
 // Run fills a room straight through the store. An embedded store may not be in use by a running server at the same time.
@@ -35,12 +36,12 @@ func (c *benchFillCmd) Run(ctx context.Context) error {
 	}
 	defer st.Close()
 	bar := progress.New(os.Stderr, "filling "+c.Room)
-	took, err := bench.Fill(ctx, st, bench.FillOptions{Room: c.Room, Messages: c.Messages, Rate: c.Rate, Bytes: c.Bytes,
+	took, err := bench.Fill(ctx, st, bench.FillOptions{Room: c.Room, Messages: c.Messages, Participants: c.Participants, Rate: c.Rate, Bytes: c.Bytes,
 		Span: time.Duration(c.Years * 365.25 * 24 * float64(time.Hour)), Progress: bar.Set})
 	if err != nil {
 		bar.End("")
 		return err
 	}
-	bar.End(fmt.Sprintf("%d messages in %s, %.0f/s", c.Messages, took.Round(10*time.Millisecond), float64(c.Messages)/took.Seconds()))
+	bar.End(fmt.Sprintf("%d messages and %d participants in %s", c.Messages, c.Participants, took.Round(10*time.Millisecond)))
 	return nil
 }

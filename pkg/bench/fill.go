@@ -18,14 +18,16 @@ type Fillable interface {
 	CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error
 	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
+	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error)
 	AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error
 }
 
 // FillOptions say what Fill writes.
 type FillOptions struct {
-	Room     string // made if it is not there, by a user who cannot log in
-	Messages int
-	Span     time.Duration // before now, over which their dates are spread evenly
+	Room         string // made if it is not there, by a user who cannot log in
+	Messages     int
+	Participants int           // so many join, with logins of their own and without accounts
+	Span         time.Duration // before now, over which their dates are spread evenly
 	// Rate, if not 0, is how many are written a second, dated when they are; Span does not count then.
 	Rate     int
 	Bytes    int // of a content
@@ -35,22 +37,51 @@ type FillOptions struct {
 const (
 	fillBatch   = 1000
 	fillBatches = 4 // at once
+	fillJoins   = 32
 	filler      = "bench-fill"
 )
 
-// Fill writes messages straight into a store: a long history in a short time. It returns how
+// Fill writes messages and participants straight into a store: a long history in a short time. It returns how
 // long that took. The store may be in use by servers, but they tell nobody of these messages.
 func Fill(ctx context.Context, st Fillable, o FillOptions) (time.Duration, error) {
-	if o.Messages < 1 || o.Bytes < minMessage || o.Rate < 0 || o.Span < 0 {
-		return 0, fmt.Errorf("too small a number: there have to be messages, of at least %d bytes", minMessage)
+	if o.Messages < 0 || o.Participants < 0 || o.Messages+o.Participants < 1 || o.Bytes < minMessage || o.Rate < 0 || o.Span < 0 {
+		return 0, fmt.Errorf("too small a number: there have to be messages, of at least %d bytes, or participants", minMessage)
 	}
 	if o.Progress == nil {
 		o.Progress = func(int64, int64, string) {}
 	}
-	l, err := fillRoom(ctx, st, o.Room)
+	r, err := fillRoom(ctx, st, o.Room)
 	if err != nil {
 		return 0, err
 	}
+	start := time.Now()
+	if err := fillParticipants(ctx, st, r, o); err != nil {
+		return 0, err
+	}
+	err = fillMessages(ctx, st, r.Log(chat.DefaultTenant), o)
+	return time.Since(start), err
+}
+
+func fillParticipants(ctx context.Context, st Fillable, r chat.Room, o FillOptions) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(fillJoins)
+	for i := range o.Participants {
+		if ctx.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			p := chat.Person{Login: fmt.Sprintf("%s.%07d", filler, i), FirstName: "Bench", LastName: fmt.Sprintf("Fill %d", i)}
+			return patiently(ctx, func() error {
+				_, err := st.Join(ctx, chat.DefaultTenant, r, p)
+				return err
+			})
+		})
+		o.Progress(int64(i+1), int64(o.Participants), "participants")
+	}
+	return g.Wait()
+}
+
+func fillMessages(ctx context.Context, st Fillable, l chat.Log, o FillOptions) error {
 	var seed [8]byte
 	_, _ = rand.Read(seed[:])
 	ids := id.NewSequence(seed)
@@ -77,21 +108,20 @@ func Fill(ctx context.Context, st Fillable, o FillOptions) (time.Duration, error
 			ms[i] = chat.Message{ID: ids.At(dated(from + i)), Author: chat.Person{Login: filler, FirstName: "Bench", LastName: "Fill"},
 				Content: fillText(from+i, o.Bytes)}
 		}
-		g.Go(func() error { return appendPatiently(gctx, st, l, ms) })
+		g.Go(func() error { return patiently(gctx, func() error { return st.AppendBatch(gctx, l, ms) }) })
 		o.Progress(int64(from+len(ms)), int64(o.Messages), fmt.Sprintf("%.0f/s", float64(from)/time.Since(start).Seconds()))
 	}
-	err = g.Wait()
-	if err == nil {
-		err = ctx.Err()
+	if err := g.Wait(); err != nil {
+		return err
 	}
-	return time.Since(start), err
+	return ctx.Err()
 }
 
-// appendPatiently tries again when a store is too busy: the same messages twice are the same as once.
-func appendPatiently(ctx context.Context, st Fillable, l chat.Log, ms []chat.Message) error {
+// patiently tries again when a store is too busy: the same message or participant twice is the same as once.
+func patiently(ctx context.Context, do func() error) error {
 	const most = 20
 	for n := 1; ; n++ {
-		err := st.AppendBatch(ctx, l, ms)
+		err := do()
 		if !chat.IsKind(err, chat.Unavailable) || n == most || ctx.Err() != nil {
 			return err
 		}
@@ -99,26 +129,26 @@ func appendPatiently(ctx context.Context, st Fillable, l chat.Log, ms []chat.Mes
 	}
 }
 
-func fillRoom(ctx context.Context, st Fillable, name string) (chat.Log, error) {
+func fillRoom(ctx context.Context, st Fillable, name string) (chat.Room, error) {
 	const t = chat.DefaultTenant
 	r, err := st.Room(ctx, t, name)
 	if err == nil {
-		return r.Log(t), nil
+		return r, nil
 	}
 	if !chat.IsKind(err, chat.NotFound) {
-		return chat.Log{}, err
+		return chat.Room{}, err
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	who := chat.Person{Login: filler, FirstName: "Bench", LastName: "Fill"}
 	err = st.CreateUser(ctx, t, chat.User{Person: who, CreatedAt: now, PasswordHash: "-"})
 	if err != nil && !chat.IsKind(err, chat.Conflict) {
-		return chat.Log{}, err
+		return chat.Room{}, err
 	}
 	r = chat.Room{ID: id.NewGenerator(nil).New(), Name: name, Creator: who, CreatedAt: now}
 	if err := st.CreateRoom(ctx, t, r); err != nil {
-		return chat.Log{}, errors.Join(fmt.Errorf("the room %q cannot be made", name), err)
+		return chat.Room{}, errors.Join(fmt.Errorf("the room %q cannot be made", name), err)
 	}
-	return r.Log(t), nil
+	return r, nil
 }
 
 // fillText is text that differs from message to message, as people's does, and compresses about as well.

@@ -40,6 +40,9 @@ func TestFill(t *testing.T) {
 	_, err = Fill(ctx, st, FillOptions{Room: "big", Messages: 30, Rate: 1000, Bytes: 40})
 	require.NoError(t, err, "a room that is there is filled on")
 
+	_, err = Fill(ctx, st, FillOptions{Room: "big", Participants: 40, Bytes: 40})
+	require.NoError(t, err)
+
 	r, err := st.Room(ctx, chat.DefaultTenant, "big")
 	require.NoError(t, err)
 	ms, err := st.Newer(ctx, r.Log(chat.DefaultTenant), id.Min, true, 5000)
@@ -53,7 +56,11 @@ func TestFill(t *testing.T) {
 	require.Len(t, ms[0].Content, 40)
 	require.NotEqual(t, ms[0].Content, ms[1].Content)
 
-	for _, bad := range []FillOptions{{Room: "x", Bytes: 100}, {Room: "x", Messages: 1, Bytes: 1}, {Room: "x", Messages: 1, Bytes: 100, Rate: -1}} {
+	people, err := st.Participants(ctx, chat.DefaultTenant, r.ID, "", 100)
+	require.NoError(t, err)
+	require.Len(t, people, 41)
+
+	for _, bad := range []FillOptions{{Room: "x", Bytes: 100}, {Room: "x", Participants: -1, Messages: 2, Bytes: 100}, {Room: "x", Messages: 1, Bytes: 1}, {Room: "x", Messages: 1, Bytes: 100, Rate: -1}} {
 		_, err := Fill(ctx, st, bad)
 		require.Error(t, err)
 	}
