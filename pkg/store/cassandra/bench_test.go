@@ -60,6 +60,44 @@ func BenchmarkRatio(b *testing.B) {
 	})
 }
 
+// BenchmarkHotRoom opens one room by a thousand clients at once, and tells how many reads of messages that is for Cassandra.
+//
+//	go test -bench HotRoom -benchtime 20x ./pkg/store/cassandra
+func BenchmarkHotRoom(b *testing.B) {
+	const clients = 1000
+	shared(b)
+	s := openStore(b, sharedConfig, Options{})
+	b.Cleanup(func() { require.NoError(b, s.Close()) })
+	service := chat.NewService(chat.Options{Store: s})
+	b.Cleanup(service.Close)
+	ctx := b.Context()
+	ann := person("ann")
+	who := chat.Identity{Tenant: tenant(), Login: ann.Login}
+	r := chat.Room{ID: ids.New(), Name: "hot", Creator: ann, CreatedAt: time.Now()}
+	require.NoError(b, s.CreateRoom(ctx, who.Tenant, r))
+	for range 30 {
+		require.NoError(b, s.Append(ctx, r.Log(who.Tenant), chat.Message{ID: ids.New(), Author: ann, Content: "said by somebody"}))
+	}
+	c := &counting{n: map[string]int{}}
+	s.db.around = c.around
+	ran := c.during(func() {
+		for b.Loop() {
+			var wg sync.WaitGroup
+			for range clients {
+				wg.Go(func() {
+					p, err := service.Messages(ctx, who, r.Name, chat.PageQuery{Limit: 20})
+					if err != nil || len(p.Messages) != 20 {
+						b.Error(len(p.Messages), err)
+					}
+				})
+			}
+			wg.Wait()
+		}
+	})
+	b.ReportMetric(float64(ran[olderMessages])/float64(b.N*clients), "reads/request")
+	b.ReportMetric(float64(ran[olderMessages])/float64(b.N), "reads/op")
+}
+
 // ratio runs each of b.N operations both ways, in turns of a second or so.
 func ratio(b *testing.B, ours, bare func() error) {
 	const turns = 10
