@@ -1,14 +1,19 @@
 #!/usr/bin/env bash
-# Measures both stores and, in the same run, the bare things beside them. The results go to out/bench.
+# Measures both stores and, in the same run, the bare things beside them. The results go to out/bench, a folder a run.
+#
+# Environment: RUNS      how often all of it is done (1)
+#              DURATION  of each measurement (8s)
+#              HISTORY   messages in the big room whose pages are compared with those of a room of 1,000 (1000000)
 source "$(dirname "$0")/lib.sh"
 
+runs=${RUNS:-1}
 duration=${DURATION:-8s}
+history=${HISTORY:-1000000}
 port=${BENCH_PORT:-18080}
 cql=${BENCH_CASSANDRA_PORT:-19842}
 out=out/bench
 work=$(mktemp -d)
 server=
-mkdir -p "$out"
 
 finish() {
 	[ -z "$server" ] || kill "$server" 2>/dev/null || true
@@ -37,40 +42,72 @@ stop() {
 measure() { # FILE NAME… [FLAGS]
 	local file=$1
 	shift
-	bin/confab bench "$@" --json --url "http://127.0.0.1:$port" --pid "$server" --duration "$duration" >>"$out/$file"
+	bin/confab bench "$@" --json --url "http://127.0.0.1:$port" --pid "$server" --duration "$duration" >>"$out/$run/$file"
 }
 
-rm -f "$out"/*.json
+fill() { # STORE
+	bin/confab bench fill --store "$1" --log-level warn --room small --messages 1000
+	bin/confab bench fill --store "$1" --log-level warn --room big --messages "$history"
+}
+
+histories() { # FILE
+	local page
+	for page in newest oldest middle around date; do
+		measure "$1" pages --room small --page "$page"
+		measure "$1" pages --room big --page "$page"
+	done
+}
+
+one() {
+	step "embedded store"
+	serve "embedded:$work/data"
+	measure embedded.json posts --rooms 16
+	measure embedded.json bare-http disk --dir "$work"
+	measure embedded.json posts --rooms 1
+	measure embedded.json pages --rooms 64 --fill 300
+	stop
+	fill "embedded:$work/data"
+	serve "embedded:$work/data"
+	histories embedded.json
+	stop
+
+	step "delivery"
+	serve "embedded:$work/data"
+	measure live.json live --subscribers 1000 --in-flight 1
+	measure live.json bare-live --subscribers 1000 --in-flight 1
+	measure live.json live --subscribers 1000 --in-flight 8
+	measure live.json live --subscribers 5000 --in-flight 1
+	measure live.json live --subscribers 5000 --in-flight 8
+	stop
+	serve "embedded:$work/empty" # memory is read as a difference: nothing else may fill it meanwhile
+	measure live.json connections --connections "${CONNECTIONS:-10000}"
+	stop
+
+	step "Cassandra"
+	scripts/cassandra.sh start --port "$cql" --dir "$work/cassandra"
+	serve "cassandra://127.0.0.1:$cql/confab"
+	bin/confab bench posts --rooms 64 --url "http://127.0.0.1:$port" --duration 20s >/dev/null # a fresh Java is slow
+	measure cassandra.json posts --rooms 64
+	measure cassandra.json bare-insert --rooms 64 --cassandra "cassandra://127.0.0.1:$cql/bare"
+	measure cassandra.json pages --rooms 64 --fill 300
+	measure cassandra.json bare-select --rooms 64 --fill 300 --cassandra "cassandra://127.0.0.1:$cql/bare"
+	measure cassandra.json posts --rooms 1 --clients 32
+	measure cassandra.json pages --rooms 1
+	fill "cassandra://127.0.0.1:$cql/confab"
+	histories cassandra.json
+	stop
+	scripts/cassandra.sh stop --port "$cql" --dir "$work/cassandra"
+}
+
+rm -rf "$out"
 ulimit -n "$(ulimit -Hn)"
+for ((run = 1; run <= runs; run++)); do
+	[ "$runs" = 1 ] || step "run $run of $runs"
+	mkdir -p "$out/$run"
+	one
+	rm -rf "$work"/*
+done
 
-step "embedded store"
-serve "embedded:$work/data"
-measure embedded.json posts --rooms 16
-measure embedded.json bare-http disk --dir "$work"
-measure embedded.json posts --rooms 1
-measure embedded.json pages
-stop
-
-step "delivery"
-serve "embedded:$work/data"
-measure live.json live --subscribers 1000 --in-flight 1
-measure live.json bare-live --subscribers 1000 --in-flight 1
-measure live.json live --subscribers 1000 --in-flight 8
-measure live.json live --subscribers 5000 --in-flight 1
-measure live.json live --subscribers 5000 --in-flight 8
-stop
-serve "embedded:$work/empty" # memory is read as a difference: nothing else may fill it meanwhile
-measure live.json connections --connections "${CONNECTIONS:-10000}"
-stop
-
-step "Cassandra"
-scripts/cassandra.sh start --port "$cql" --dir "$work/cassandra"
-serve "cassandra://127.0.0.1:$cql/confab"
-measure cassandra.json posts --rooms 64
-measure cassandra.json bare-insert --rooms 64 --cassandra "cassandra://127.0.0.1:$cql/bare"
-measure cassandra.json pages
-measure cassandra.json bare-select --cassandra "cassandra://127.0.0.1:$cql/bare"
-measure cassandra.json posts --rooms 1 --clients 32
-stop
-
-bin/confab bench table "$out"/*.json | tee "$out/table.txt"
+for file in embedded live cassandra; do
+	bin/confab bench table "$out"/*/$file.json
+done | tee "$out/table.txt"

@@ -25,6 +25,7 @@ type benchTableCmd struct {
 }
 
 func (c *benchTableCmd) Run() error {
+	var runs [][]bench.Result
 	for _, name := range c.Files {
 		f, err := os.Open(name)
 		if err != nil {
@@ -40,12 +41,17 @@ func (c *benchTableCmd) Run() error {
 			return err
 		}
 		fmt.Println()
-		if err := bench.WriteRatios(os.Stdout, rs...); err != nil {
+		if err := bench.WriteRatios(os.Stdout, rs); err != nil {
 			return err
 		}
 		fmt.Println()
+		runs = append(runs, rs)
 	}
-	return nil
+	if len(runs) < 2 {
+		return nil
+	}
+	fmt.Println("all runs: least–greatest")
+	return bench.WriteRatios(os.Stdout, runs...)
 }
 
 type benchRunCmd struct {

@@ -72,7 +72,7 @@ func Pages(ctx context.Context, o Options) (Result, error) {
 	})
 	r.Setting = fmt.Sprintf("%d clients, page of %d, room of %d", o.Clients, o.PageSize, o.Fill)
 	if s.guest {
-		r.Setting = fmt.Sprintf("%d clients, page of %d, room %s", o.Clients, o.PageSize, o.Room)
+		r.Room, r.Setting = o.Room, fmt.Sprintf("%d clients, page of %d, room %s", o.Clients, o.PageSize, o.Room)
 	}
 	return r, err
 }

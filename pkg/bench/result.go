@@ -14,7 +14,8 @@ import (
 // Result is what one benchmark measured. What was not measured is zero.
 type Result struct {
 	Name       string  `json:"name"`
-	Setting    string  `json:"setting"` // in words: clients, sizes and so on
+	Setting    string  `json:"setting"`        // in words: clients, sizes and so on
+	Room       string  `json:"room,omitempty"` // that was there before, if it was about one
 	Operations int64   `json:"operations"`
 	Errors     int64   `json:"errors"` // operations that were answered with an error; not in Operations
 	FirstError string  `json:"first_error,omitempty"`
