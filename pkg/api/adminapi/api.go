@@ -66,12 +66,12 @@ type admin struct{ Parts }
 
 // guard lets site administrators through.
 func (a *admin) guard(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
-	w.Header().Set("Cache-Control", "no-store")
-	login, err := a.Sessions.Authenticate(w, r)
+	r, err := a.Sessions.Guard(w, r)
 	if err != nil {
 		return r, err
 	}
-	return session.With(r, login), a.Officers.Admit(r.Context(), login.Identity)
+	login, _ := session.Of(r)
+	return r, a.Officers.Admit(r.Context(), login.Identity)
 }
 
 func (a *admin) check(r *http.Request) error {

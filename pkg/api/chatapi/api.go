@@ -145,21 +145,11 @@ func (m *mount) register(r *mux.Router, routes []route) {
 		r.Handle(rt.path, &api.Resource{
 			Methods: rt.methods,
 			Open:    rt.open,
-			Guard:   m.guard,
+			Guard:   m.sessions.Guard,
 			Check:   check,
 			Fail:    func(w http.ResponseWriter, r *http.Request, err error) { m.fail(w, r, rt.op, err) },
 		})
 	}
-}
-
-// guard lets logged-in requests through.
-func (m *mount) guard(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
-	w.Header().Set("Cache-Control", "no-store")
-	login, err := m.sessions.Authenticate(w, r)
-	if err != nil {
-		return r, err
-	}
-	return session.With(r, login), nil
 }
 
 func (m *mount) check(r *http.Request) error {

@@ -169,12 +169,18 @@ func accessDenied() error {
 
 type contextKey struct{}
 
-// With returns the request with its login attached.
-func With(r *http.Request, l auth.Login) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), contextKey{}, l))
+// Guard is the Guard of an api.Resource: it lets requests through that Authenticate knows, with the login for
+// Of to find. The answer, whatever it is, is not to be kept by caches.
+func (m *Manager) Guard(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	w.Header().Set("Cache-Control", "no-store")
+	login, err := m.Authenticate(w, r)
+	if err != nil {
+		return r, err
+	}
+	return r.WithContext(context.WithValue(r.Context(), contextKey{}, login)), nil
 }
 
-// Of returns the login of a request that a guard has let through.
+// Of returns the login of a request that Guard has let through.
 func Of(r *http.Request) (auth.Login, bool) {
 	l, ok := r.Context().Value(contextKey{}).(auth.Login)
 	return l, ok
