@@ -65,11 +65,7 @@ type changeList struct {
 }
 
 func (m *mount) listChanges(w http.ResponseWriter, r *http.Request) error {
-	q, err := api.Query(r)
-	if err != nil {
-		return err
-	}
-	limit, err := pageSize(q)
+	q, limit, err := listQuery(r)
 	if err != nil {
 		return err
 	}
@@ -88,6 +84,16 @@ func (m *mount) listChanges(w http.ResponseWriter, r *http.Request) error {
 		out.Changes[i] = change{ID: c.ID.String(), Kind: string(c.Kind), Message: m.form.message(c.Message)}
 	}
 	return m.ok(w, out)
+}
+
+// listQuery reads the query of a list and how long the list may be.
+func listQuery(r *http.Request) (url.Values, int, error) {
+	q, err := api.Query(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	limit, err := pageSize(q)
+	return q, limit, err
 }
 
 // pageSize reads fetchSize.
@@ -113,11 +119,7 @@ type stateList struct {
 }
 
 func (m *mount) listStates(w http.ResponseWriter, r *http.Request) error {
-	q, err := api.Query(r)
-	if err != nil {
-		return err
-	}
-	limit, err := pageSize(q)
+	q, limit, err := listQuery(r)
 	if err != nil {
 		return err
 	}
