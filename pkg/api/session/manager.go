@@ -56,7 +56,8 @@ func NewManager(ctx context.Context, p Parts) (*Manager, error) {
 
 // Authenticate returns who sends the request: by bearer token if there is one, else by session,
 // else by remembered login, which then starts a session and sets new cookies. Unauthenticated if none of
-// these is good; cookies that are no good are then expired.
+// these is good; the cookie of a remembered login that is no good is then expired. That of a session is left: a
+// login may be under way beside this request.
 func (m *Manager) Authenticate(w http.ResponseWriter, r *http.Request) (auth.Login, error) {
 	if h := r.Header.Get("Authorization"); h != "" {
 		scheme, token, _ := strings.Cut(h, " ")
@@ -89,11 +90,12 @@ func (m *Manager) resume(w http.ResponseWriter, r *http.Request, s *sessions.Ses
 	if err != nil {
 		return auth.Login{}, err
 	}
-	if err := m.start(w, r, s, auth.Login{Identity: who, Series: series}); err != nil {
-		return auth.Login{}, err
-	}
+	// Also if no session can be started: the token before counts as stolen soon.
 	if next != "" {
 		m.setRemember(w, r, next, int(auth.RememberFor.Seconds()))
+	}
+	if err := m.start(w, r, s, auth.Login{Identity: who, Series: series}); err != nil {
+		return auth.Login{}, err
 	}
 	return s.Values[loginKey].(auth.Login), nil
 }
@@ -128,7 +130,6 @@ func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, who chat.Identit
 
 func (m *Manager) start(w http.ResponseWriter, r *http.Request, s *sessions.Session, login auth.Login) error {
 	s.IsNew, s.Values[loginKey] = true, login
-	s.Options.Secure = m.secure || r.TLS != nil
 	return s.Save(r, w)
 }
 
