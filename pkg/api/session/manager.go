@@ -100,10 +100,15 @@ func (m *Manager) resume(w http.ResponseWriter, r *http.Request, s *sessions.Ses
 	return s.Values[loginKey].(auth.Login), nil
 }
 
-// LogIn starts a session for who, with a new id; the session that the request came with is ended.
+// LogIn starts a session for who, with a new id; the session and the remembered login that the request came with
+// are ended, so that nobody is somebody else again when the new session is over.
 // With remember it also starts a remembered login. Cookies are written only when all of it worked.
 func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, who chat.Identity, remember bool) error {
 	s, err := m.cookies.Get(r, Cookie)
+	if err != nil {
+		return err
+	}
+	had, err := m.forgetDevice(r, s)
 	if err != nil {
 		return err
 	}
@@ -122,10 +127,28 @@ func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, who chat.Identit
 	if err := m.start(w, r, s, login); err != nil {
 		return err
 	}
-	if remember {
+	switch {
+	case remember:
 		m.setRemember(w, r, cookie, int(auth.RememberFor.Seconds()))
+	case had:
+		m.setRemember(w, r, "", -1)
 	}
 	return nil
+}
+
+// forgetDevice ends the remembered login that a request came with: that of its session and that of its cookie.
+// It reports whether there is such a cookie.
+func (m *Manager) forgetDevice(r *http.Request, s *sessions.Session) (cookie bool, err error) {
+	if login, ok := s.Values[loginKey].(auth.Login); ok && !login.Series.IsZero() {
+		if err := m.remember.ForgetSeries(r.Context(), login.Series); err != nil {
+			return false, err
+		}
+	}
+	c, err := r.Cookie(RememberCookie)
+	if err != nil {
+		return false, nil
+	}
+	return true, m.remember.Forget(r.Context(), c.Value)
 }
 
 func (m *Manager) start(w http.ResponseWriter, r *http.Request, s *sessions.Session, login auth.Login) error {
@@ -140,15 +163,8 @@ func (m *Manager) LogOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if login, ok := s.Values[loginKey].(auth.Login); ok && !login.Series.IsZero() {
-		if err := m.remember.ForgetSeries(r.Context(), login.Series); err != nil {
-			return err
-		}
-	}
-	if c, err := r.Cookie(RememberCookie); err == nil {
-		if err := m.remember.Forget(r.Context(), c.Value); err != nil {
-			return err
-		}
+	if _, err := m.forgetDevice(r, s); err != nil {
+		return err
 	}
 	s.Options.MaxAge = -1
 	if err := s.Save(r, w); err != nil {

@@ -144,3 +144,28 @@ func TestARotatedTokenIsNotLost(t *testing.T) {
 	w.clock.pass(time.Hour)
 	b.isIn("ann")
 }
+
+// Whoever logs in takes the device over: nobody becomes again who was remembered there before.
+func TestALoginEndsTheRememberedLoginOfItsDevice(t *testing.T) {
+	for name, lost := range map[string]string{"both cookies": "", "no session": session.Cookie, "no remembered login": session.RememberCookie} {
+		for _, remember := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				w := newWorld(t)
+				n := w.node(nodeOptions{})
+				phone, b := n.remembered(t), n.browser(t)
+				b.logIn("ann", true)
+				was := b.copied()
+				b.without(lost).logIn("bob", remember)
+				was.without(session.Cookie).isOut()
+				b.isIn("bob")
+				b.without(session.Cookie)
+				if remember {
+					b.isIn("bob")
+				} else {
+					b.isOut()
+				}
+				phone.isIn("ann")
+			})
+		}
+	}
+}

@@ -40,9 +40,9 @@ func TestCookies(t *testing.T) {
 		nodeOptions
 		secure bool
 	}{
-		"plain":        {nodeOptions{}, false},
+		"plain":      {nodeOptions{}, false},
 		"behind TLS": {nodeOptions{secure: true}, true},
-		"over TLS":     {nodeOptions{overTLS: true}, true},
+		"over TLS":   {nodeOptions{overTLS: true}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := w.node(o.nodeOptions).browser(t)
