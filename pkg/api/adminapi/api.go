@@ -4,7 +4,6 @@ package adminapi
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -78,10 +77,7 @@ func (a *admin) check(r *http.Request) error {
 	if err := a.Origins.Check(r); err != nil {
 		return err
 	}
-	if !api.AcceptsJSON(r) {
-		return &api.HTTPError{Status: http.StatusNotAcceptable, Message: "answers come as application/json only"}
-	}
-	return nil
+	return api.CheckAccept(r)
 }
 
 // timestamp is a moment as this API spells it: UTC with milliseconds.
@@ -97,13 +93,4 @@ func write(w http.ResponseWriter, status int, v any) error {
 	w.WriteHeader(status)
 	_, _ = w.Write(b) // the client may be gone; there is nobody to tell
 	return nil
-}
-
-// variable returns a percent-decoded variable of the path.
-func variable(r *http.Request, name string) string {
-	raw := mux.Vars(r)[name]
-	if s, err := url.PathUnescape(raw); err == nil {
-		return s
-	}
-	return raw
 }

@@ -7,7 +7,6 @@ package chatapi
 import (
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -156,8 +155,8 @@ func (m *mount) check(r *http.Request) error {
 	if err := m.origins.Check(r); err != nil {
 		return err
 	}
-	if m.v1 && !api.AcceptsJSON(r) {
-		return &api.HTTPError{Status: http.StatusNotAcceptable, Message: "answers come as application/json only"}
+	if m.v1 {
+		return api.CheckAccept(r)
 	}
 	return nil
 }
@@ -193,15 +192,6 @@ func (a *API) Unknown(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.failPlain(w, r, opOther, err)
-}
-
-// variable returns a percent-decoded variable of the path.
-func variable(r *http.Request, name string) string {
-	raw := mux.Vars(r)[name]
-	if s, err := url.PathUnescape(raw); err == nil {
-		return s
-	}
-	return raw
 }
 
 // who returns the user of a guarded request.
