@@ -23,7 +23,7 @@ type adminCmd struct {
 // remote is a running server, and who talks to it. The token is best given in the environment: command lines
 // are seen by others.
 type remote struct {
-	URL   string `name:"url" help:"Address of the server." default:"http://127.0.0.1:8080" placeholder:"URL"`
+	URL   string `name:"url" help:"Address of the server; ${default} if not given." default:"http://127.0.0.1:8080" placeholder:"URL"`
 	Token string `help:"API token of an administrator of the server." env:"CONFAB_ADMIN_TOKEN" placeholder:"TOKEN"`
 }
 

@@ -17,7 +17,7 @@ import (
 
 // storeSettings say where the data is.
 type storeSettings struct {
-	Store string `help:"Where the data is: embedded:PATH, or cassandra://HOST[:PORT],HOST…/KEYSPACE?dc=…&rf=…." default:"embedded:./data" placeholder:"URL"`
+	Store string `help:"Where the data is: embedded:PATH, or cassandra://HOST[:PORT],HOST…/KEYSPACE?dc=…&rf=…; ${default} if not given." default:"embedded:./data" placeholder:"URL"`
 }
 
 // logSettings say what is logged and how; the log goes to standard error.
@@ -28,7 +28,7 @@ type logSettings struct {
 
 // settings are all that serve can be told.
 type settings struct {
-	Listen string `help:"Address to listen at." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	Listen string `help:"Address to listen at; ${default} if not given." default:"127.0.0.1:8080" placeholder:"ADDR"`
 	storeSettings
 	AutoSchema bool `help:"Apply missing Cassandra migrations on start." default:"true" negatable:""`
 

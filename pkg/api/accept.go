@@ -6,6 +6,14 @@ import (
 	"strings"
 )
 
+// CheckAccept refuses requests that do not take application/json as an answer.
+func CheckAccept(r *http.Request) error {
+	if !AcceptsJSON(r) {
+		return &HTTPError{Status: http.StatusNotAcceptable, Message: "answers come as application/json only"}
+	}
+	return nil
+}
+
 // AcceptsJSON reports whether a request takes application/json as an answer (RFC 9110, 12.5.1):
 // the most specific range that fits decides, and it may not have q=0.
 func AcceptsJSON(r *http.Request) bool {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/gorilla/mux"
 )
 
 // MaxBody is the greatest request body that is read, in bytes. It leaves room for the largest message with
@@ -74,6 +75,15 @@ func where(err error) string {
 func isJSON(contentType string) bool {
 	kind, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+}
+
+// Variable returns a variable of the path, percent-decoded; empty if the path has none of that name.
+func Variable(r *http.Request, name string) string {
+	raw := mux.Vars(r)[name]
+	if s, err := url.PathUnescape(raw); err == nil {
+		return s
+	}
+	return raw
 }
 
 // Query returns the parameters of the query string: 400 when it is malformed.

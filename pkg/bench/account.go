@@ -32,6 +32,10 @@ type stage struct {
 
 // setUp signs users up, logs them in and makes rooms. Names are random: runs do not meet.
 func setUp(ctx context.Context, o Options) (*stage, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	u, err := o.target()
 	if err != nil {
 		return nil, err

@@ -99,11 +99,7 @@ func Chaos(ctx context.Context, o ChaosOptions) (ChaosReport, error) {
 	if o.Progress == nil {
 		o.Progress = func(int64, int64, string) {}
 	}
-	so, err := Options{URL: o.URL, AllowRemote: o.AllowRemote, Clients: o.Posters, Users: o.Posters, Keep: true, Progress: o.Progress}.withDefaults()
-	if err != nil {
-		return ChaosReport{}, err
-	}
-	s, err := setUp(ctx, so)
+	s, err := setUp(ctx, Options{URL: o.URL, AllowRemote: o.AllowRemote, Clients: o.Posters, Users: o.Posters, Keep: true, Progress: o.Progress})
 	if err != nil {
 		return ChaosReport{}, err
 	}

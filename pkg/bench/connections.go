@@ -13,16 +13,13 @@ import (
 // operation is to connect one, 16 at a time; the memory of the server (o.PID) is read before
 // the first and o.Settle after the last.
 func Connections(ctx context.Context, o Options) (Result, error) {
-	o, err := o.withDefaults()
-	if err != nil {
-		return Result{}, err
-	}
 	o.Rooms = 1
 	s, err := setUp(ctx, o)
 	if err != nil {
 		return Result{}, err
 	}
 	defer s.tearDown(ctx)
+	o = s.o
 	r := Result{Name: "connections", Setting: fmt.Sprintf("%d connections, 1 subscription each", o.Connections)}
 	before, _ := usageOf(o.PID)
 	self, _ := usageOf(os.Getpid())

@@ -27,10 +27,6 @@ const maxPublishes = 1 << 20
 // before the post is sent to when the subscriber has read it. Operations are deliveries; every
 // subscriber has to get every publish once.
 func Live(ctx context.Context, o Options) (Result, error) {
-	o, err := o.withDefaults()
-	if err != nil {
-		return Result{}, err
-	}
 	o.Rooms = 1
 	s, err := setUp(ctx, o)
 	if err != nil {

@@ -22,15 +22,12 @@ const checkEvery = 64
 // Pages measures GET of pages of a room of o.Fill messages, at random positions
 // (the same in every run).
 func Pages(ctx context.Context, o Options) (Result, error) {
-	o, err := o.withDefaults()
-	if err != nil {
-		return Result{}, err
-	}
 	s, err := setUp(ctx, o)
 	if err != nil {
 		return Result{}, err
 	}
 	defer s.tearDown(ctx)
+	o = s.o
 	if !s.guest {
 		if err := s.fill(ctx); err != nil {
 			return Result{}, err

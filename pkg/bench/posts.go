@@ -22,15 +22,12 @@ func postRequest(u *url.URL, room, cookie, content string) ([]byte, error) {
 // Posts measures POST of messages, each client with a connection and a user of
 // its own, and then reads all rooms back: every message that was answered with success is there, once.
 func Posts(ctx context.Context, o Options) (Result, error) {
-	o, err := o.withDefaults()
-	if err != nil {
-		return Result{}, err
-	}
 	s, err := setUp(ctx, o)
 	if err != nil {
 		return Result{}, err
 	}
 	defer s.tearDown(ctx)
+	o = s.o
 	r, err := s.posts(ctx, "posts")
 	if err != nil {
 		return r, err

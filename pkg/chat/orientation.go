@@ -64,18 +64,12 @@ func upright(img *image.NRGBA, orientation int) {
 			}
 			// Where the pixel at (x, y) comes from: mirrored or not, along each of the two axes.
 			switch orientation {
-			case 2:
+			case 2, 8:
 				fx = side - 1 - fx
-			case 3:
+			case 3, 7:
 				fx, fy = side-1-fx, side-1-fy
-			case 4:
+			case 4, 6:
 				fy = side - 1 - fy
-			case 6:
-				fy = side - 1 - fy
-			case 7:
-				fx, fy = side-1-fx, side-1-fy
-			case 8:
-				fx = side - 1 - fx
 			}
 			img.SetNRGBA(x, y, seen.NRGBAAt(fx, fy))
 		}

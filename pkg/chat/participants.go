@@ -45,6 +45,14 @@ func (s *Service) Leave(ctx context.Context, who Identity, name string, login *s
 	return s.change(ctx, who.Tenant, r, p, false)
 }
 
+// MembershipText is what the system's message about p says who joins or leaves a room.
+func MembershipText(p Person, joins bool) string {
+	if joins {
+		return p.FullName() + " joins the room"
+	}
+	return p.FullName() + " leaves the room"
+}
+
 // change stores one change of membership, and if it was one the system message about it;
 // then it tells both, the participant first.
 func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join bool) error {
@@ -68,15 +76,13 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join b
 	if err != nil || !changed {
 		return err
 	}
-	m := Message{ID: ticket.id, Author: System, System: true}
+	m := Message{ID: ticket.id, Author: System, System: true, Content: MembershipText(p, join)}
 	if join {
 		s.entered(ctx, t, r, p.Login, ticket.id)
 		events = append(events, ParticipantJoined{Place: r.place(t), Person: p})
-		m.Content = p.FullName() + " joins the room"
 	} else {
 		s.departed(ctx, t, r, p.Login)
 		events = append(events, ParticipantLeft{Place: r.place(t), Person: p})
-		m.Content = p.FullName() + " leaves the room"
 	}
 	if err := s.store.Append(ctx, r.Log(t), m); err != nil {
 		// The membership has changed and is told; only the line about it is missing.

@@ -75,14 +75,11 @@ func (h *history) Close() error { return h.file.Close() }
 // messageOf says what an event becomes in the room's history.
 func messageOf(e Event) *chat.Message {
 	m := &chat.Message{Author: chat.System, System: true}
-	name := person("", e.Nick).FullName()
 	switch e.Kind {
 	case Message, Action:
 		m.Author, m.System, m.Content = person("", e.Nick), false, content(e.Kind, e.Nick, e.Text)
-	case Join:
-		m.Content = name + " joins the room"
-	case Leave:
-		m.Content = name + " leaves the room"
+	case Join, Leave:
+		m.Content = chat.MembershipText(person("", e.Nick), e.Kind == Join)
 	case Rename:
 		m.Content = e.Nick + " is now known as " + e.NewNick
 	case Topic:

@@ -251,13 +251,28 @@ func (x *exporter) room(ctx context.Context, t chat.Tenant, r chat.Room) error {
 	if err != nil {
 		return err
 	}
+	err = x.eachOf(ctx, r.Log(t), func(m chat.Message) error { return x.write(line{Message: messageOf(m)}) })
+	if err != nil {
+		return err
+	}
+	return x.eachOf(ctx, chat.ChangesOf(r.Log(t)), func(entry chat.Message) error {
+		c, ok := changeOf(entry)
+		if !ok || madeUp(c) {
+			return nil
+		}
+		return x.write(line{Change: c})
+	})
+}
+
+// eachOf visits all that a log holds, oldest first.
+func (x *exporter) eachOf(ctx context.Context, l chat.Log, visit func(chat.Message) error) error {
 	for at, inclusive := id.Min, true; ; inclusive = false {
-		ms, err := x.from.Newer(ctx, r.Log(t), at, inclusive, pageRows)
+		ms, err := x.from.Newer(ctx, l, at, inclusive, pageRows)
 		if err != nil {
 			return err
 		}
 		for _, m := range ms {
-			if err := x.write(line{Message: messageOf(m)}); err != nil {
+			if err := visit(m); err != nil {
 				return err
 			}
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// Version is that of the files that Export writes; Import reads it and all before it.
-const Version = 1
+// Version is that of the files that Export writes; Import reads it and all before it. Version 1 has no changes.
+const Version = 2
 
 // line is one line of a file. Exactly one member is set.
 type line struct {
@@ -25,6 +25,7 @@ type line struct {
 	Room    *room    `json:"room,omitzero"`
 	Member  *member  `json:"member,omitzero"`
 	Message *message `json:"message,omitzero"`
+	Change  *change  `json:"change,omitzero"`
 	// Footprint is a room that somebody is or was in, to find what is theirs.
 	Footprint *footprint `json:"footprint,omitzero"`
 	End       *end       `json:"end,omitzero"`
@@ -106,6 +107,15 @@ type message struct {
 	Reactions []reaction `json:"reactions,omitzero"`
 }
 
+// change is an entry of the log of what happened to a room's messages: for those who resume from before it. What a
+// message has become by it is the message's own line.
+type change struct {
+	ID      id.ID           `json:"id"`
+	Kind    chat.ChangeKind `json:"kind"`
+	Message id.ID           `json:"message"`
+	By      person          `json:"by"`
+}
+
 type footprint struct {
 	Tenant chat.Tenant `json:"tenant"`
 	Login  string      `json:"login"`
@@ -177,6 +187,16 @@ func (m *message) chat() chat.Message {
 	return c
 }
 
+// changeOf returns what an entry of chat.ChangesOf says; false if it is none.
+func changeOf(entry chat.Message) (*change, bool) {
+	kind, m, ok := chat.ParseEntry(entry)
+	return &change{ID: entry.ID, Kind: kind, Message: m, By: personOf(entry.Author)}, ok
+}
+
+func (c *change) entry() chat.Message {
+	return chat.Change{Kind: c.Kind, ID: c.ID, By: c.By.chat()}.Entry(c.Message)
+}
+
 // decode reads one line, without its line break.
 func decode(b []byte) (line, error) {
 	var l line
@@ -186,7 +206,8 @@ func decode(b []byte) (line, error) {
 	if l.kind() == "" {
 		return l, errors.New("a line has to hold one thing")
 	}
-	if l.Room != nil && l.Room.ID.IsZero() || l.Footprint != nil && l.Footprint.Room.IsZero() || l.Message != nil && l.Message.ID.IsZero() {
+	if l.Room != nil && l.Room.ID.IsZero() || l.Footprint != nil && l.Footprint.Room.IsZero() || l.Message != nil && l.Message.ID.IsZero() ||
+		l.Change != nil && (l.Change.ID.IsZero() || l.Change.Message.IsZero()) {
 		return l, errors.New("the id is missing")
 	}
 	return l, nil
@@ -199,7 +220,7 @@ func (l line) kind() string {
 		name  string
 		there bool
 	}{{"header", l.Header != nil}, {"user", l.User != nil}, {"role", l.Role != nil}, {"token", l.Token != nil},
-		{"room", l.Room != nil}, {"member", l.Member != nil}, {"message", l.Message != nil},
+		{"room", l.Room != nil}, {"member", l.Member != nil}, {"message", l.Message != nil}, {"change", l.Change != nil},
 		{"footprint", l.Footprint != nil}, {"end", l.End != nil}} {
 		if k.there {
 			kind, n = k.name, n+1
@@ -212,4 +233,4 @@ func (l line) kind() string {
 }
 
 // within says that a line belongs to the room before it.
-func (l line) within() bool { return l.Member != nil || l.Message != nil }
+func (l line) within() bool { return l.Member != nil || l.Message != nil || l.Change != nil }

@@ -84,6 +84,12 @@ func TestNoFieldIsForgotten(t *testing.T) {
 	member := throughText(t, line{Member: memberOf(p, reading)}).Member
 	require.Equal(t, p, member.chat())
 	require.Equal(t, reading, member.reading())
+	change := full[chat.Change]()
+	change.Kind = chat.Edit
+	entry := change.Entry(m.ID)
+	c, ok := changeOf(entry)
+	require.True(t, ok)
+	require.Equal(t, entry, throughText(t, line{Change: c}).Change.entry())
 	a := full[auth.APIToken]()
 	got, err := throughText(t, line{Token: tokenOf(a)}).Token.auth()
 	require.NoError(t, err)
@@ -103,6 +109,7 @@ func TestAbsent(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"confab":{"version":1,"exportedAt":"2015-03-15T12:03:35Z"}}`))
 	f.Add([]byte(`{"message":{"id":"8a2e5a10-cb8f-11e4-8830-0800200c9a66","author":{"login":"a","firstname":"b","lastname":"c"},"content":"d"}}`))
+	f.Add([]byte(`{"change":{"id":"8a2e5a10-cb8f-11e4-8830-0800200c9a67","kind":"edit","message":"8a2e5a10-cb8f-11e4-8830-0800200c9a66","by":{"login":"a","firstname":"b","lastname":"c"}}}`))
 	f.Add([]byte(`{"token":{"tenant":"t","login":"l","hash":"00"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l, err := decode(b)

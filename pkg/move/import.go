@@ -98,7 +98,7 @@ type importer struct {
 	work *errgroup.Group // those writes
 	ctx  context.Context // theirs
 
-	room  *roomImport // whose members and messages are being read
+	room  *roomImport // whose members, messages and changes are being read
 	batch []chat.Message
 	size  int // of batch, in bytes
 }
@@ -132,7 +132,7 @@ func (im *importer) run(ctx context.Context, o ImportOptions) error {
 // are done.
 func (im *importer) take(ctx context.Context, l line) error {
 	kind, limit := l.kind(), atOnce
-	if kind == "message" {
+	if l.Message != nil || l.Change != nil {
 		limit = batches
 	}
 	if kind != im.kind || kind == "room" {
@@ -167,13 +167,19 @@ func (im *importer) take(ctx context.Context, l line) error {
 			return im.to.AddFootprints(ctx, f.Tenant, chat.RoomRef{ID: f.Room, Name: f.Name}, []string{f.Login})
 		})
 	case l.Message != nil:
-		m := l.Message.chat()
-		im.batch = append(im.batch, m)
-		if im.size += len(m.Content); len(im.batch) >= batchMessages || im.size >= batchBytes {
-			im.flush()
-		}
+		im.collect(l.Message.chat())
+	case l.Change != nil:
+		im.collect(l.Change.entry())
 	}
 	return nil
+}
+
+// collect puts a message or the entry of a change to those of its kind that are written in one go.
+func (im *importer) collect(m chat.Message) {
+	im.batch = append(im.batch, m)
+	if im.size += len(m.Content); len(im.batch) >= batchMessages || im.size >= batchBytes {
+		im.flush()
+	}
 }
 
 // start runs a write beside others; it waits while there are as many as there may be.
@@ -207,12 +213,15 @@ func patiently(ctx context.Context, write func(ctx context.Context) error) error
 	}
 }
 
-// flush starts the write of the messages read so far.
+// flush starts the write of the messages or changes read so far.
 func (im *importer) flush() {
 	if len(im.batch) == 0 {
 		return
 	}
-	room, ms := im.room, im.batch
+	room, ms, write := im.room, im.batch, im.messages
+	if im.kind == "change" {
+		write = im.entries
+	}
 	im.batch, im.size = nil, 0
-	im.start(func(ctx context.Context) error { return im.messages(ctx, room, ms) })
+	im.start(func(ctx context.Context) error { return write(ctx, room, ms) })
 }

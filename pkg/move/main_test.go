@@ -188,7 +188,7 @@ func lastLine(file []byte) string {
 func canonical(file []byte) []string {
 	var blocks []string
 	for _, l := range strings.Split(strings.TrimSuffix(string(file), "\n"), "\n")[1:] {
-		if strings.HasPrefix(l, `{"member"`) || strings.HasPrefix(l, `{"message"`) {
+		if strings.HasPrefix(l, `{"member"`) || strings.HasPrefix(l, `{"message"`) || strings.HasPrefix(l, `{"change"`) {
 			blocks[len(blocks)-1] += "\n" + l
 			continue
 		}
@@ -238,6 +238,16 @@ func samePages(t *testing.T, a, b store.Store) {
 		}
 		return nil
 	}))
+}
+
+// changesIn returns the changes of a room's messages that are newer than after.
+func changesIn(t *testing.T, s store.Store, tenant chat.Tenant, name string, after id.ID) []chat.MessageChange {
+	t.Helper()
+	r, err := s.Room(t.Context(), tenant, name)
+	require.NoError(t, err)
+	cs, err := chat.ReadChanges(t.Context(), s, r.Log(tenant), after, 1000)
+	require.NoError(t, err)
+	return cs
 }
 
 func importInto(t *testing.T, s store.Store, file io.Reader) move.Report {

@@ -14,23 +14,9 @@ import (
 // have been changed since.
 func (im *importer) messages(ctx context.Context, r *roomImport, ms []chat.Message) error {
 	l := r.Log(r.tenant)
-	kept := map[id.ID]chat.Message{}
-	if !r.isNew {
-		var err error
-		if kept, err = im.kept(ctx, l, ms); err != nil {
-			return err
-		}
-	}
-	missing := make([]chat.Message, 0, len(ms))
-	for _, m := range ms {
-		if _, ok := kept[m.ID]; !ok {
-			missing = append(missing, asWritten(m))
-		}
-	}
-	if len(missing) > 0 {
-		if err := im.to.AppendBatch(ctx, l, missing); err != nil {
-			return err
-		}
+	kept, err := im.write(ctx, r, l, ms)
+	if err != nil {
+		return err
 	}
 	for _, m := range ms {
 		todo := changes(m)
@@ -44,9 +30,39 @@ func (im *importer) messages(ctx context.Context, r *roomImport, ms []chat.Messa
 			}
 		}
 	}
-	im.done.count(&im.done.Messages, added, int64(len(missing)))
-	im.done.count(&im.done.Messages, there, int64(len(ms)-len(missing)))
+	im.done.count(&im.done.Messages, added, int64(len(ms)-len(kept)))
+	im.done.count(&im.done.Messages, there, int64(len(kept)))
 	return nil
+}
+
+// entries writes those entries of the log of changes that are not there.
+func (im *importer) entries(ctx context.Context, r *roomImport, ms []chat.Message) error {
+	kept, err := im.write(ctx, r, chat.ChangesOf(r.Log(r.tenant)), ms)
+	if err != nil {
+		return err
+	}
+	im.done.count(&im.done.Changes, added, int64(len(ms)-len(kept)))
+	im.done.count(&im.done.Changes, there, int64(len(kept)))
+	return nil
+}
+
+// write appends to a log those of ms that are not there, and returns the others as they are there, keyed by id.
+func (im *importer) write(ctx context.Context, r *roomImport, l chat.Log, ms []chat.Message) (kept map[id.ID]chat.Message, err error) {
+	if !r.isNew {
+		if kept, err = im.kept(ctx, l, ms); err != nil {
+			return nil, err
+		}
+	}
+	missing := make([]chat.Message, 0, len(ms)-len(kept))
+	for _, m := range ms {
+		if _, ok := kept[m.ID]; !ok {
+			missing = append(missing, asWritten(m))
+		}
+	}
+	if len(missing) == 0 {
+		return kept, nil
+	}
+	return kept, im.to.AppendBatch(ctx, l, missing)
 }
 
 // rest returns what of all is left to do where done is done: nothing, unless an interrupted import may have left it so.
@@ -94,8 +110,7 @@ func changes(m chat.Message) []chat.Change {
 	if m.EditedAt.IsZero() && !m.Deleted && len(m.Reactions) == 0 {
 		return nil
 	}
-	seed := sha256.Sum256(m.ID[:])
-	seq := id.NewSequence([8]byte(seed[:8]))
+	seq, edits := sequences(m.ID)
 	if m.Deleted {
 		return []chat.Change{{Kind: chat.Delete, ID: seq.At(m.CreatedAt()), By: m.Author}}
 	}
@@ -108,8 +123,21 @@ func changes(m chat.Message) []chat.Change {
 		}
 	}
 	if !m.EditedAt.IsZero() {
-		edits := id.NewSequence([8]byte(seed[8:16]))
 		cs = append(cs, chat.Change{Kind: chat.Edit, ID: edits.At(m.EditedAt), By: m.Author, Content: m.Content})
 	}
 	return cs
+}
+
+// sequences returns those of the ids that changes makes for a message.
+func sequences(m id.ID) (seq, edits *id.Sequence) {
+	seed := sha256.Sum256(m[:])
+	return id.NewSequence([8]byte(seed[:8])), id.NewSequence([8]byte(seed[8:16]))
+}
+
+// madeUp reports whether an import has made a change, to bring about what the message's line says. The next import
+// makes it anew: two stores hold the same, whichever of them was imported.
+func madeUp(c *change) bool {
+	seq, edits := sequences(c.Message)
+	at := c.ID.Time()
+	return seq.At(at) == c.ID || edits.At(at) == c.ID
 }

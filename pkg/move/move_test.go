@@ -28,6 +28,7 @@ func TestThereAndBack(t *testing.T) {
 	require.Equal(t, move.Outcome{Added: 6}, report.Rooms)
 	require.Equal(t, move.Outcome{Added: 2 * (18 + 18 + 17)}, report.Members)
 	require.Equal(t, move.Outcome{Added: 2 * (1101 + 2201)}, report.Messages)
+	require.Equal(t, move.Outcome{Added: 2 * (16 + 16)}, report.Changes)
 	samePages(t, first, cluster)
 
 	second := export(t, cluster, move.ExportOptions{})
@@ -47,7 +48,8 @@ func TestImportingAgainAddsNothing(t *testing.T) {
 	first := importInto(t, to, bytes.NewReader(file))
 	second := importInto(t, to, bytes.NewReader(file))
 	for _, pair := range [][2]move.Outcome{{first.Users, second.Users}, {first.Roles, second.Roles}, {first.Tokens, second.Tokens},
-		{first.Rooms, second.Rooms}, {first.Members, second.Members}, {first.Messages, second.Messages}} {
+		{first.Rooms, second.Rooms}, {first.Members, second.Members}, {first.Messages, second.Messages},
+		{first.Changes, second.Changes}} {
 		require.Equal(t, move.Outcome{There: pair[0].Added}, pair[1])
 	}
 	require.Equal(t, lastLine(file), lastLine(export(t, to, move.ExportOptions{})))
@@ -73,6 +75,10 @@ func TestWhatIsThereIsKept(t *testing.T) {
 	between := chat.Message{ID: id.NewSequence([8]byte{99}).At(ms[10].ID.Time()), Author: person("user03"), Content: "new"}
 	require.NoError(t, to.Append(ctx, l, between))
 
+	// As an erasure does it.
+	entry := changesIn(t, to, chat.DefaultTenant, "lounge", id.Min)[0].ID
+	require.NoError(t, to.Disown(ctx, chat.ChangesOf(l), []chat.Disowned{{ID: entry, Author: chat.Erased}}))
+
 	report := importInto(t, to, bytes.NewReader(file))
 	require.Equal(t, move.Outcome{There: 78, Differ: 2}, report.Users)
 	require.Zero(t, report.Messages.Added)
@@ -81,6 +87,9 @@ func TestWhatIsThereIsKept(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
+	disowned, err := to.Message(ctx, chat.ChangesOf(l), entry)
+	require.NoError(t, err)
+	require.Equal(t, chat.Erased, disowned.Author)
 	u, err := to.User(ctx, chat.DefaultTenant, "user01")
 	require.NoError(t, err)
 	require.Equal(t, "changed", u.PasswordHash)
@@ -199,7 +208,7 @@ func TestDamagedFiles(t *testing.T) {
 		"empty":             {"", "empty"},
 		"not ours":          {"[04:42] <nick> hello\n", "no file that confab export"},
 		"header missing":    {without(0), "no file that confab export"},
-		"newer":             {strings.Replace(file, `"version":1`, `"version":2`, 1), "newer one"},
+		"newer":             {strings.Replace(file, `"version":2`, `"version":3`, 1), "newer one"},
 		"cut at a line":     {strings.Join(lines[:half], ""), "not complete"},
 		"cut in a line":     {file[:len(strings.Join(lines[:half], ""))+20], "cannot be read"},
 		"cut before end":    {without(len(lines) - 1), "not complete"},
@@ -216,6 +225,7 @@ func TestDamagedFiles(t *testing.T) {
 		"line without end":  {lines[0] + `{"user":{"login":"` + strings.Repeat("x", 5<<20), "line 2"},
 		"bad token":         {lines[0] + `{"token":{"tenant":"t","login":"l","hash":"zz"}}` + "\n", "hexadecimal"},
 		"message, no id":    {lines[0] + `{"message":{"author":{"login":"","firstname":"","lastname":""},"content":""}}` + "\n", "line 2"},
+		"change, no id":     {lines[0] + `{"change":{"kind":"edit","message":"8a2e5a10-cb8f-11e4-8830-0800200c9a66","by":{"login":"","firstname":"","lastname":""}}}` + "\n", "line 2"},
 		"broken characters": {lines[0] + "{\"user\":{\"login\":\"\xff\"}}\n", "line 2"},
 	} {
 		t.Run(name, func(t *testing.T) {

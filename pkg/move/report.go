@@ -25,8 +25,8 @@ const (
 
 // Report says what an import has done.
 type Report struct {
-	Users, Roles, Tokens, Rooms, Members, Messages Outcome
-	Duration                                       time.Duration
+	Users, Roles, Tokens, Rooms, Members, Messages, Changes Outcome
+	Duration                                                time.Duration
 }
 
 // String is the report for an operator, several lines.
@@ -36,7 +36,7 @@ func (r Report) String() string {
 		name string
 		Outcome
 	}{{"users", r.Users}, {"roles", r.Roles}, {"API tokens", r.Tokens}, {"rooms", r.Rooms},
-		{"participants", r.Members}, {"messages", r.Messages}} {
+		{"participants", r.Members}, {"messages", r.Messages}, {"changes", r.Changes}} {
 		fmt.Fprintf(&b, "%-13s %9d added %9d there already", k.name, k.Added, k.There)
 		if k.Differ > 0 {
 			fmt.Fprintf(&b, ", %d there with other data, which was kept", k.Differ)

@@ -16,6 +16,8 @@ type Counts struct {
 	Rooms    int64 `json:"rooms"`
 	Members  int64 `json:"members"`
 	Messages int64 `json:"messages"`
+	// Changes are the entries of the logs of what happened to messages.
+	Changes int64 `json:"changes"`
 	// Footprints are the rooms that people are or were in.
 	Footprints int64 `json:"footprints"`
 }
@@ -25,7 +27,7 @@ type Counts struct {
 type tally struct {
 	Counts
 	sum  [4]uint64
-	room []byte // the key of the room that members and messages belong to
+	room []byte // the key of the room that members, messages and changes belong to
 	hash hash.Hash
 }
 
@@ -47,6 +49,8 @@ func (t *tally) add(l line, text []byte) {
 		t.Members++
 	case l.Message != nil:
 		t.Messages++
+	case l.Change != nil:
+		t.Changes++
 	case l.Footprint != nil:
 		t.Footprints++
 	default:

@@ -71,13 +71,13 @@ func (n *Node) registerRealtime(r *mux.Router, a *chatapi.API, m *session.Manage
 	raw := n.sockets.WebSocket(chatapi.ISO)
 	r.Handle(chatapi.V1+"/stomp", &api.Resource{
 		Methods: map[string]api.Handler{"GET": serveSocket(raw)},
-		Guard:   guard(m), Check: o.CheckSocket, Fail: a.FailV1,
+		Guard:   m.Guard, Check: o.CheckSocket, Fail: a.FailV1,
 	})
 	for _, prefix := range []string{chatapi.Killrchat + "/chat", "/chat"} {
 		sockJS := n.sockets.SockJS(prefix, chatapi.Plain)
 		res := &api.Resource{
 			Methods: map[string]api.Handler{"GET": serveSocket(sockJS), "POST": serveSocket(sockJS)},
-			Guard:   guard(m), Fail: a.Fail,
+			Guard:   m.Guard, Fail: a.Fail,
 			Check: func(r *http.Request) error {
 				if greets(r.URL.Path, prefix) {
 					return o.Check(r)
@@ -94,17 +94,6 @@ func (n *Node) registerRealtime(r *mux.Router, a *chatapi.API, m *session.Manage
 func greets(path, prefix string) bool {
 	rest := strings.Trim(strings.TrimPrefix(path, prefix), "/")
 	return rest == "" || rest == "info"
-}
-
-func guard(m *session.Manager) func(http.ResponseWriter, *http.Request) (*http.Request, error) {
-	return func(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
-		w.Header().Set("Cache-Control", "no-store")
-		login, err := m.Authenticate(w, r)
-		if err != nil {
-			return r, err
-		}
-		return session.With(r, login), nil
-	}
 }
 
 func serveSocket(h http.Handler) api.Handler {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
 // stage makes users and a room they are all in.
@@ -85,8 +87,8 @@ func heardMore(t *testing.T, subscribers []*subscriber, n int) {
 func TestCutOffNodes(t *testing.T) {
 	store := keyspace(t)
 	first := startNode(t, store)
-	p := newProxy(t, first.cluster)
-	nodes := []*node{first, startNode(t, store, p.addr())}
+	p := livetest.NewProxy(t, first.cluster)
+	nodes := []*node{first, startNode(t, store, p.Addr())}
 	room, us := stage(t, first, 4)
 	var subscribers []*subscriber
 	var posters []*poster
@@ -102,11 +104,11 @@ func TestCutOffNodes(t *testing.T) {
 	}
 	for range 2 {
 		heardMore(t, subscribers, 100)
-		p.cut()
+		p.Cut()
 		heardMore(t, subscribers, 100)
 		// Long enough for each to think that the other is dead.
 		require.Eventually(t, func() bool { return len(online(t, first, room, us[0])) == 2 }, patience, 50*time.Millisecond)
-		p.heal()
+		p.Heal()
 		knowEachOther(t, nodes, room, us)
 	}
 	close(stop)

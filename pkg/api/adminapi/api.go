@@ -4,7 +4,6 @@ package adminapi
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -66,22 +65,19 @@ type admin struct{ Parts }
 
 // guard lets site administrators through.
 func (a *admin) guard(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
-	w.Header().Set("Cache-Control", "no-store")
-	login, err := a.Sessions.Authenticate(w, r)
+	r, err := a.Sessions.Guard(w, r)
 	if err != nil {
 		return r, err
 	}
-	return session.With(r, login), a.Officers.Admit(r.Context(), login.Identity)
+	login, _ := session.Of(r)
+	return r, a.Officers.Admit(r.Context(), login.Identity)
 }
 
 func (a *admin) check(r *http.Request) error {
 	if err := a.Origins.Check(r); err != nil {
 		return err
 	}
-	if !api.AcceptsJSON(r) {
-		return &api.HTTPError{Status: http.StatusNotAcceptable, Message: "answers come as application/json only"}
-	}
-	return nil
+	return api.CheckAccept(r)
 }
 
 // timestamp is a moment as this API spells it: UTC with milliseconds.
@@ -97,13 +93,4 @@ func write(w http.ResponseWriter, status int, v any) error {
 	w.WriteHeader(status)
 	_, _ = w.Write(b) // the client may be gone; there is nobody to tell
 	return nil
-}
-
-// variable returns a percent-decoded variable of the path.
-func variable(r *http.Request, name string) string {
-	raw := mux.Vars(r)[name]
-	if s, err := url.PathUnescape(raw); err == nil {
-		return s
-	}
-	return raw
 }

@@ -60,7 +60,7 @@ type roomReport struct {
 }
 
 func (a *admin) getRoom(w http.ResponseWriter, r *http.Request) error {
-	room, err := a.Chat.RoomReport(r.Context(), chat.DefaultTenant, variable(r, "room"))
+	room, err := a.Chat.RoomReport(r.Context(), chat.DefaultTenant, api.Variable(r, "room"))
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func optional(t time.Time) *string {
 // deleteRoom answers when nobody sees the room any more; its rows go in the background.
 func (a *admin) deleteRoom(w http.ResponseWriter, r *http.Request) error {
 	login, _ := session.Of(r)
-	if err := a.Chat.RemoveRoom(r.Context(), login.Identity, chat.DefaultTenant, variable(r, "room")); err != nil {
+	if err := a.Chat.RemoveRoom(r.Context(), login.Identity, chat.DefaultTenant, api.Variable(r, "room")); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -7,7 +7,6 @@ package chatapi
 import (
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -147,29 +146,19 @@ func (m *mount) register(r *mux.Router, routes []route) {
 		r.Handle(rt.path, &api.Resource{
 			Methods: rt.methods,
 			Open:    rt.open,
-			Guard:   m.guard,
+			Guard:   m.sessions.Guard,
 			Check:   check,
 			Fail:    func(w http.ResponseWriter, r *http.Request, err error) { m.fail(w, r, rt.op, err) },
 		})
 	}
 }
 
-// guard lets logged-in requests through.
-func (m *mount) guard(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
-	w.Header().Set("Cache-Control", "no-store")
-	login, err := m.sessions.Authenticate(w, r)
-	if err != nil {
-		return r, err
-	}
-	return session.With(r, login), nil
-}
-
 func (m *mount) check(r *http.Request) error {
 	if err := m.origins.Check(r); err != nil {
 		return err
 	}
-	if m.v1 && !api.AcceptsJSON(r) {
-		return &api.HTTPError{Status: http.StatusNotAcceptable, Message: "answers come as application/json only"}
+	if m.v1 {
+		return api.CheckAccept(r)
 	}
 	return nil
 }
@@ -205,15 +194,6 @@ func (a *API) Unknown(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.failPlain(w, r, opOther, err)
-}
-
-// variable returns a percent-decoded variable of the path.
-func variable(r *http.Request, name string) string {
-	raw := mux.Vars(r)[name]
-	if s, err := url.PathUnescape(raw); err == nil {
-		return s
-	}
-	return raw
 }
 
 // who returns the user of a guarded request.

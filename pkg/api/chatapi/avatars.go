@@ -16,7 +16,7 @@ import (
 var pictures = []string{"image/png", "image/jpeg", "image/webp", "image/gif"}
 
 func (m *mount) getAvatar(w http.ResponseWriter, r *http.Request) error {
-	a, err := m.chat.Avatar(r.Context(), who(r).Tenant, variable(r, "login"))
+	a, err := m.chat.Avatar(r.Context(), who(r).Tenant, api.Variable(r, "login"))
 	if err != nil {
 		return err
 	}
@@ -39,14 +39,14 @@ func (m *mount) putAvatar(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := m.chat.SetAvatar(r.Context(), who(r), variable(r, "login"), picture); err != nil {
+	if err := m.chat.SetAvatar(r.Context(), who(r), api.Variable(r, "login"), picture); err != nil {
 		return err
 	}
 	return noContent(w)
 }
 
 func (m *mount) deleteAvatar(w http.ResponseWriter, r *http.Request) error {
-	if err := m.chat.DeleteAvatar(r.Context(), who(r), variable(r, "login")); err != nil {
+	if err := m.chat.DeleteAvatar(r.Context(), who(r), api.Variable(r, "login")); err != nil {
 		return err
 	}
 	return noContent(w)

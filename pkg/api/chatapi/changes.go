@@ -19,7 +19,7 @@ func (m *mount) editMessage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	msg, err := m.chat.EditMessage(r.Context(), who(r), variable(r, "room"), mid, b.Content)
+	msg, err := m.chat.EditMessage(r.Context(), who(r), api.Variable(r, "room"), mid, b.Content)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (m *mount) deleteMessage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := m.chat.DeleteMessage(r.Context(), who(r), variable(r, "room"), mid); err != nil {
+	if err := m.chat.DeleteMessage(r.Context(), who(r), api.Variable(r, "room"), mid); err != nil {
 		return err
 	}
 	return noContent(w)
@@ -46,7 +46,7 @@ func (m *mount) reacts(w http.ResponseWriter, r *http.Request, on bool) error {
 	if err != nil {
 		return err
 	}
-	msg, err := m.chat.React(r.Context(), who(r), variable(r, "room"), mid, variable(r, "emoji"), on)
+	msg, err := m.chat.React(r.Context(), who(r), api.Variable(r, "room"), mid, api.Variable(r, "emoji"), on)
 	if err != nil {
 		return err
 	}
@@ -65,11 +65,7 @@ type changeList struct {
 }
 
 func (m *mount) listChanges(w http.ResponseWriter, r *http.Request) error {
-	q, err := api.Query(r)
-	if err != nil {
-		return err
-	}
-	limit, err := pageSize(q)
+	q, limit, err := listQuery(r)
 	if err != nil {
 		return err
 	}
@@ -79,7 +75,7 @@ func (m *mount) listChanges(w http.ResponseWriter, r *http.Request) error {
 			return api.Malformed("after has to be the id of a message or of a change")
 		}
 	}
-	cs, more, err := m.chat.Changes(r.Context(), who(r), variable(r, "room"), after, limit)
+	cs, more, err := m.chat.Changes(r.Context(), who(r), api.Variable(r, "room"), after, limit)
 	if err != nil {
 		return err
 	}
@@ -88,6 +84,16 @@ func (m *mount) listChanges(w http.ResponseWriter, r *http.Request) error {
 		out.Changes[i] = change{ID: c.ID.String(), Kind: string(c.Kind), Message: m.form.message(c.Message)}
 	}
 	return m.ok(w, out)
+}
+
+// listQuery reads the query of a list and how long the list may be.
+func listQuery(r *http.Request) (url.Values, int, error) {
+	q, err := api.Query(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	limit, err := pageSize(q)
+	return q, limit, err
 }
 
 // pageSize reads fetchSize.
@@ -113,15 +119,11 @@ type stateList struct {
 }
 
 func (m *mount) listStates(w http.ResponseWriter, r *http.Request) error {
-	q, err := api.Query(r)
+	q, limit, err := listQuery(r)
 	if err != nil {
 		return err
 	}
-	limit, err := pageSize(q)
-	if err != nil {
-		return err
-	}
-	states, more, err := m.chat.RoomStates(r.Context(), who(r), variable(r, "login"), q.Get("after"), limit)
+	states, more, err := m.chat.RoomStates(r.Context(), who(r), api.Variable(r, "login"), q.Get("after"), limit)
 	if err != nil {
 		return err
 	}
@@ -154,7 +156,7 @@ func (m *mount) putRead(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return api.Malformed("messageId has to be the id of a message")
 	}
-	if err := m.chat.MarkRead(r.Context(), who(r), variable(r, "room"), mid); err != nil {
+	if err := m.chat.MarkRead(r.Context(), who(r), api.Variable(r, "room"), mid); err != nil {
 		return err
 	}
 	return noContent(w)
@@ -170,7 +172,7 @@ func (m *mount) putMute(w http.ResponseWriter, r *http.Request) error {
 	if b.Muted == nil {
 		return api.Malformed("muted has to be true or false")
 	}
-	if err := m.chat.Mute(r.Context(), who(r), variable(r, "room"), *b.Muted); err != nil {
+	if err := m.chat.Mute(r.Context(), who(r), api.Variable(r, "room"), *b.Muted); err != nil {
 		return err
 	}
 	return noContent(w)

@@ -60,7 +60,7 @@ func (m *mount) getMessage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	msg, err := m.chat.Message(r.Context(), who(r), variable(r, "room"), mid)
+	msg, err := m.chat.Message(r.Context(), who(r), api.Variable(r, "room"), mid)
 	if err != nil {
 		return err
 	}
@@ -69,9 +69,9 @@ func (m *mount) getMessage(w http.ResponseWriter, r *http.Request) error {
 
 // messageOf returns the message that the path names.
 func messageOf(r *http.Request) (id.ID, error) {
-	m, err := id.Parse(variable(r, "message"))
+	m, err := id.Parse(api.Variable(r, "message"))
 	if err != nil {
-		return m, chat.ErrNotFound(chat.MessageEntity, variable(r, "message"))
+		return m, chat.ErrNotFound(chat.MessageEntity, api.Variable(r, "message"))
 	}
 	return m, nil
 }

@@ -35,7 +35,7 @@ func (m *mount) participant(w http.ResponseWriter, r *http.Request) (room string
 // roomOf returns the room of a request: from the path, or, as KillrChat's published paths want
 // it, from the parameter or the body member roomName.
 func (m *mount) roomOf(r *http.Request, inBody *string) (string, error) {
-	if name := variable(r, "room"); name != "" {
+	if name := api.Variable(r, "room"); name != "" {
 		return name, nil
 	}
 	if name := r.URL.Query().Get("roomName"); name != "" {
@@ -70,7 +70,7 @@ func (m *mount) leave(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (m *mount) leaveSelf(w http.ResponseWriter, r *http.Request) error {
-	if err := m.chat.Leave(r.Context(), who(r), variable(r, "room"), nil); err != nil {
+	if err := m.chat.Leave(r.Context(), who(r), api.Variable(r, "room"), nil); err != nil {
 		return err
 	}
 	return noContent(w)

@@ -20,7 +20,7 @@ type presence struct {
 }
 
 func (m *mount) getPresence(w http.ResponseWriter, r *http.Request) error {
-	room, _, err := m.chat.Access(r.Context(), who(r), variable(r, "room"))
+	room, _, err := m.chat.Access(r.Context(), who(r), api.Variable(r, "room"))
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (m *mount) putTyping(w http.ResponseWriter, r *http.Request) error {
 	if b.Typing == nil {
 		return api.Malformed("typing has to be true or false")
 	}
-	room, _, err := m.chat.Access(r.Context(), who(r), variable(r, "room"))
+	room, _, err := m.chat.Access(r.Context(), who(r), api.Variable(r, "room"))
 	if err != nil {
 		return err
 	}

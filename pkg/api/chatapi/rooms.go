@@ -35,7 +35,7 @@ func (m *mount) createRoom(w http.ResponseWriter, r *http.Request) error {
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err
 	}
-	name := variable(r, "room")
+	name := api.Variable(r, "room")
 	if name == "" && b.Name != nil {
 		name = *b.Name
 	}
@@ -64,7 +64,7 @@ func (m *mount) makeRoom(w http.ResponseWriter, r *http.Request, n chat.NewRoom)
 }
 
 func (m *mount) getRoom(w http.ResponseWriter, r *http.Request) error {
-	name := variable(r, "room")
+	name := api.Variable(r, "room")
 	if m.v1 && isSet(name) {
 		return m.roomsByName(w, r, setOf(name))
 	}
@@ -85,7 +85,7 @@ func (m *mount) putRoom(w http.ResponseWriter, r *http.Request) error {
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err
 	}
-	name := variable(r, "room")
+	name := api.Variable(r, "room")
 	v, err := m.chat.SetBanner(r.Context(), who(r), name, b.Banner.value)
 	if chat.IsKind(err, chat.NotFound) {
 		return m.makeRoom(w, r, chat.NewRoom{Name: name, Creator: loginOf(b.Creator), Banner: b.Banner.value})
@@ -103,7 +103,7 @@ func (m *mount) patchRoom(w http.ResponseWriter, r *http.Request) error {
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err
 	}
-	name := variable(r, "room")
+	name := api.Variable(r, "room")
 	switch {
 	case b.Participants != nil:
 		return m.deleteRoom(w, r)
@@ -120,7 +120,7 @@ func (m *mount) patchRoom(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (m *mount) deleteRoom(w http.ResponseWriter, r *http.Request) error {
-	if err := m.chat.DeleteRoom(r.Context(), who(r), variable(r, "room")); err != nil {
+	if err := m.chat.DeleteRoom(r.Context(), who(r), api.Variable(r, "room")); err != nil {
 		return err
 	}
 	return noContent(w)

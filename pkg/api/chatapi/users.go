@@ -67,7 +67,7 @@ func (m *mount) signUp(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (m *mount) getUser(w http.ResponseWriter, r *http.Request) error {
-	login := variable(r, "login")
+	login := api.Variable(r, "login")
 	if m.v1 && isSet(login) {
 		return m.people(w, r, setOf(login))
 	}
@@ -95,7 +95,7 @@ func (m *mount) updateUser(w http.ResponseWriter, r *http.Request, apply func(pr
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err
 	}
-	u, err := m.chat.UpdateProfile(r.Context(), who(r), variable(r, "login"),
+	u, err := m.chat.UpdateProfile(r.Context(), who(r), api.Variable(r, "login"),
 		func(p chat.Profile) chat.Profile { return apply(b, p) })
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func (m *mount) updateUser(w http.ResponseWriter, r *http.Request, apply func(pr
 }
 
 func (m *mount) deleteUser(w http.ResponseWriter, r *http.Request) error {
-	if err := m.accounts.Delete(r.Context(), m.chat, who(r), variable(r, "login")); err != nil {
+	if err := m.accounts.Delete(r.Context(), m.chat, who(r), api.Variable(r, "login")); err != nil {
 		return err
 	}
 	return noContent(w)
@@ -118,7 +118,7 @@ func (m *mount) putPassword(w http.ResponseWriter, r *http.Request) error {
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err
 	}
-	if who(r).Login != variable(r, "login") {
+	if who(r).Login != api.Variable(r, "login") {
 		return chat.ErrForbidden("only the user may change their password")
 	}
 	err := m.accounts.ChangePassword(r.Context(), who(r), b.Current, b.Password, api.ClientAddress(r, m.proxied))

@@ -56,7 +56,8 @@ func NewManager(ctx context.Context, p Parts) (*Manager, error) {
 
 // Authenticate returns who sends the request: by bearer token if there is one, else by session,
 // else by remembered login, which then starts a session and sets new cookies. Unauthenticated if none of
-// these is good; cookies that are no good are then expired.
+// these is good; the cookie of a remembered login that is no good is then expired. That of a session is left: a
+// login may be under way beside this request.
 func (m *Manager) Authenticate(w http.ResponseWriter, r *http.Request) (auth.Login, error) {
 	if h := r.Header.Get("Authorization"); h != "" {
 		scheme, token, _ := strings.Cut(h, " ")
@@ -89,19 +90,25 @@ func (m *Manager) resume(w http.ResponseWriter, r *http.Request, s *sessions.Ses
 	if err != nil {
 		return auth.Login{}, err
 	}
-	if err := m.start(w, r, s, auth.Login{Identity: who, Series: series}); err != nil {
-		return auth.Login{}, err
-	}
+	// Also if no session can be started: the token before counts as stolen soon.
 	if next != "" {
 		m.setRemember(w, r, next, int(auth.RememberFor.Seconds()))
+	}
+	if err := m.start(w, r, s, auth.Login{Identity: who, Series: series}); err != nil {
+		return auth.Login{}, err
 	}
 	return s.Values[loginKey].(auth.Login), nil
 }
 
-// LogIn starts a session for who, with a new id; the session that the request came with is ended.
+// LogIn starts a session for who, with a new id; the session and the remembered login that the request came with
+// are ended, so that nobody is somebody else again when the new session is over.
 // With remember it also starts a remembered login. Cookies are written only when all of it worked.
 func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, who chat.Identity, remember bool) error {
 	s, err := m.cookies.Get(r, Cookie)
+	if err != nil {
+		return err
+	}
+	had, err := m.forgetDevice(r, s)
 	if err != nil {
 		return err
 	}
@@ -120,15 +127,32 @@ func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, who chat.Identit
 	if err := m.start(w, r, s, login); err != nil {
 		return err
 	}
-	if remember {
+	switch {
+	case remember:
 		m.setRemember(w, r, cookie, int(auth.RememberFor.Seconds()))
+	case had:
+		m.setRemember(w, r, "", -1)
 	}
 	return nil
 }
 
+// forgetDevice ends the remembered login that a request came with: that of its session and that of its cookie.
+// It reports whether there is such a cookie.
+func (m *Manager) forgetDevice(r *http.Request, s *sessions.Session) (cookie bool, err error) {
+	if login, ok := s.Values[loginKey].(auth.Login); ok && !login.Series.IsZero() {
+		if err := m.remember.ForgetSeries(r.Context(), login.Series); err != nil {
+			return false, err
+		}
+	}
+	c, err := r.Cookie(RememberCookie)
+	if err != nil {
+		return false, nil
+	}
+	return true, m.remember.Forget(r.Context(), c.Value)
+}
+
 func (m *Manager) start(w http.ResponseWriter, r *http.Request, s *sessions.Session, login auth.Login) error {
 	s.IsNew, s.Values[loginKey] = true, login
-	s.Options.Secure = m.secure || r.TLS != nil
 	return s.Save(r, w)
 }
 
@@ -139,15 +163,8 @@ func (m *Manager) LogOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if login, ok := s.Values[loginKey].(auth.Login); ok && !login.Series.IsZero() {
-		if err := m.remember.ForgetSeries(r.Context(), login.Series); err != nil {
-			return err
-		}
-	}
-	if c, err := r.Cookie(RememberCookie); err == nil {
-		if err := m.remember.Forget(r.Context(), c.Value); err != nil {
-			return err
-		}
+	if _, err := m.forgetDevice(r, s); err != nil {
+		return err
 	}
 	s.Options.MaxAge = -1
 	if err := s.Save(r, w); err != nil {
@@ -169,12 +186,18 @@ func accessDenied() error {
 
 type contextKey struct{}
 
-// With returns the request with its login attached.
-func With(r *http.Request, l auth.Login) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), contextKey{}, l))
+// Guard is the Guard of an api.Resource: it lets requests through that Authenticate knows, with the login for
+// Of to find. The answer, whatever it is, is not to be kept by caches.
+func (m *Manager) Guard(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	w.Header().Set("Cache-Control", "no-store")
+	login, err := m.Authenticate(w, r)
+	if err != nil {
+		return r, err
+	}
+	return r.WithContext(context.WithValue(r.Context(), contextKey{}, login)), nil
 }
 
-// Of returns the login of a request that a guard has let through.
+// Of returns the login of a request that Guard has let through.
 func Of(r *http.Request) (auth.Login, bool) {
 	l, ok := r.Context().Value(contextKey{}).(auth.Login)
 	return l, ok

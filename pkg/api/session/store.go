@@ -47,6 +47,7 @@ func (c *cookieStore) Get(r *http.Request, name string) (*sessions.Session, erro
 func (c *cookieStore) New(r *http.Request, name string) (*sessions.Session, error) {
 	s := sessions.NewSession(c, name)
 	opts := c.options
+	opts.Secure = opts.Secure || r.TLS != nil
 	s.Options = &opts
 	s.IsNew = true
 	hash, ok := c.cookieHash(r, name)

@@ -1,5 +1,5 @@
 // Package livetest is a small world of rooms in memory, shared by the nodes of a test:
-// what the domain and the store are to a hub.
+// what the domain and the store are to a hub. A Proxy cuts nodes off from each other.
 package livetest
 
 import (

@@ -2,8 +2,6 @@ package natsbus
 
 import (
 	"fmt"
-	"io"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -130,8 +128,8 @@ func TestRouteCutAndHealed(t *testing.T) {
 	w := livetest.NewWorld()
 	room := w.Room("games", "u0", "u1")
 	first := cluster(t, 1, "secret")[0]
-	p := newProxy(t, first.ClusterAddr())
-	second, err := Start(Options{ClusterListen: "127.0.0.1:0", ClusterRoutes: []string{"nats://" + p.addr()}, Secret: "secret", Log: quiet})
+	p := livetest.NewProxy(t, first.ClusterAddr())
+	second, err := Start(Options{ClusterListen: "127.0.0.1:0", ClusterRoutes: []string{"nats://" + p.Addr()}, Secret: "secret", Log: quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, second.Close()) })
 	hubs := []*live.Hub{newHub(t, w, first), newHub(t, w, second)}
@@ -175,90 +173,14 @@ func TestRouteCutAndHealed(t *testing.T) {
 		return n
 	}
 	for range 2 {
-		p.cut()
+		p.Cut()
 		here := count(ears[0], "u0")
 		require.Eventually(t, func() bool { return count(ears[0], "u0") > here+100 }, patience, time.Millisecond, "posting goes on while cut")
 		there := count(ears[0], "u1")
-		p.heal()
+		p.Heal()
 		require.Eventually(t, func() bool { return count(ears[0], "u1") > there }, patience, time.Millisecond, "the nodes hear each other again")
 	}
 	close(stop)
 	wg.Wait()
 	check(t, ears, want)
-}
-
-// proxy passes TCP connections on until it is cut.
-type proxy struct {
-	to string
-	ln net.Listener
-
-	mu    sync.Mutex
-	down  bool
-	conns map[net.Conn]bool
-	work  sync.WaitGroup
-}
-
-func newProxy(t *testing.T, to string) *proxy {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	p := &proxy{to: to, ln: ln, conns: make(map[net.Conn]bool)}
-	p.work.Go(p.run)
-	t.Cleanup(func() {
-		_ = ln.Close()
-		p.cut()
-		p.work.Wait()
-	})
-	return p
-}
-
-func (p *proxy) addr() string { return p.ln.Addr().String() }
-
-func (p *proxy) run() {
-	for {
-		c, err := p.ln.Accept()
-		if err != nil {
-			return
-		}
-		p.work.Go(func() { p.pass(c) })
-	}
-}
-
-func (p *proxy) pass(c net.Conn) {
-	defer func() { _ = c.Close() }()
-	d, err := net.Dial("tcp", p.to)
-	if err != nil {
-		return
-	}
-	defer func() { _ = d.Close() }()
-	p.mu.Lock()
-	if p.down {
-		p.mu.Unlock()
-		return
-	}
-	p.conns[c], p.conns[d] = true, true
-	p.mu.Unlock()
-	p.work.Go(func() {
-		_, _ = io.Copy(d, c)
-		_ = d.Close()
-	})
-	_, _ = io.Copy(c, d)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.conns, c)
-	delete(p.conns, d)
-}
-
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.down = true
-	for c := range p.conns {
-		_ = c.Close()
-	}
-}
-
-func (p *proxy) heal() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.down = false
 }

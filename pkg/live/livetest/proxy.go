@@ -1,4 +1,4 @@
-package realtime
+package livetest
 
 import (
 	"io"
@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxy passes TCP connections on until it is cut.
-type proxy struct {
+// Proxy passes TCP connections on until it is cut.
+type Proxy struct {
 	to string
 	ln net.Listener
 
@@ -20,22 +20,24 @@ type proxy struct {
 	work  sync.WaitGroup
 }
 
-func newProxy(t *testing.T, to string) *proxy {
+// NewProxy listens on a port of its own for connections to to, host:port, until the test ends.
+func NewProxy(t *testing.T, to string) *Proxy {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &proxy{to: to, ln: ln, conns: make(map[net.Conn]bool)}
+	p := &Proxy{to: to, ln: ln, conns: make(map[net.Conn]bool)}
 	p.work.Go(p.run)
 	t.Cleanup(func() {
 		_ = ln.Close()
-		p.cut()
+		p.Cut()
 		p.work.Wait()
 	})
 	return p
 }
 
-func (p *proxy) addr() string { return p.ln.Addr().String() }
+// Addr is where it listens, host:port.
+func (p *Proxy) Addr() string { return p.ln.Addr().String() }
 
-func (p *proxy) run() {
+func (p *Proxy) run() {
 	for {
 		c, err := p.ln.Accept()
 		if err != nil {
@@ -45,7 +47,7 @@ func (p *proxy) run() {
 	}
 }
 
-func (p *proxy) pass(c net.Conn) {
+func (p *Proxy) pass(c net.Conn) {
 	defer func() { _ = c.Close() }()
 	d, err := net.Dial("tcp", p.to)
 	if err != nil {
@@ -70,7 +72,8 @@ func (p *proxy) pass(c net.Conn) {
 	delete(p.conns, d)
 }
 
-func (p *proxy) cut() {
+// Cut ends all connections, and new ones at once, until Heal.
+func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down = true
@@ -79,7 +82,8 @@ func (p *proxy) cut() {
 	}
 }
 
-func (p *proxy) heal() {
+// Heal lets connections through again.
+func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down = false
