@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	collectLater(debug.SetGCPercent)
 	log := c.logger()
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
+	"github.com/maypok86/otter/v2"
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
@@ -24,7 +25,13 @@ type cookieStore struct {
 	sessions *auth.Sessions
 	codec    securecookie.Codec
 	options  sessions.Options
+	// signed holds the session hash of cookie values whose signature was found good: that does not change.
+	signed *otter.Cache[string, auth.Hash]
 }
+
+// rememberedSignatures bounds that, to some 10 MB. Only values that
+// the server has made get in.
+const rememberedSignatures = 20_000
 
 var _ sessions.Store = (*cookieStore)(nil)
 
@@ -34,7 +41,7 @@ func newCookieStore(s *auth.Sessions, key []byte, secure bool) *cookieStore {
 	codec.SetSerializer(securecookie.NopEncoder{})
 	return &cookieStore{sessions: s, codec: codec, options: sessions.Options{
 		Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure,
-	}}
+	}, signed: otter.Must(&otter.Options[string, auth.Hash]{MaximumSize: rememberedSignatures})}
 }
 
 // Get returns the session of this request, found once a request.
@@ -104,9 +111,14 @@ func (c *cookieStore) cookieHash(r *http.Request, name string) (auth.Hash, bool)
 	if err != nil {
 		return auth.Hash{}, false
 	}
+	if hash, ok := c.signed.GetIfPresent(cookie.Value); ok {
+		return hash, true
+	}
 	var id []byte
 	if err := c.codec.Decode(name, cookie.Value, &id); err != nil {
 		return auth.Hash{}, false
 	}
-	return auth.HashOf(string(id)), true
+	hash := auth.HashOf(string(id))
+	c.signed.Set(cookie.Value, hash)
+	return hash, true
 }
