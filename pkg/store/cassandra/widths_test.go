@@ -229,62 +229,6 @@ func TestMessagesAheadOfTimeStayReachable(t *testing.T) {
 	require.Greater(t, w[len(w)-1].From, late.ID.UnixMilli())
 }
 
-// flood says how full buckets get when rate(t) messages come in second t, with one second for each decision.
-func flood(seconds int, rate func(second int) int) (fullest int, last time.Duration) {
-	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	maker := id.NewSequence([8]byte{1})
-	list := id.DefaultWidths
-	rows := map[id.Bucket]int{}
-	p := &pace{}
-	for second := range seconds {
-		now := start.Add(time.Duration(second) * time.Second)
-		for part := range 10 {
-			at := now.Add(time.Duration(part) * 100 * time.Millisecond)
-			u := maker.At(at)
-			n := rate(second) / 10
-			if n == 0 && second%10 == 0 && part == 0 {
-				n = 1
-			}
-			b := list.Of(u)
-			rows[b] += n
-			fullest = max(fullest, rows[b])
-			q := p.add(b, n, at)
-			if n == 0 || q == nil {
-				continue
-			}
-			current := time.Duration(list[len(list)-1].Span) * time.Millisecond
-			begins := at.Add(time.Second + grace).UnixMilli()
-			span, change := verdict(current, q.rate, q.average, q.rows, q.wider)
-			if pending := list[len(list)-1].From > at.UnixMilli(); change && !pending {
-				list = append(slices.Clone(list), id.Width{From: begins, Span: span.Milliseconds()})
-			}
-			p.done(b, 0, true)
-		}
-	}
-	return fullest, time.Duration(list[len(list)-1].Span) * time.Millisecond
-}
-
-func TestBucketsStaySmall(t *testing.T) {
-	for name, rate := range map[string]func(int) int{
-		"a burst out of nothing":  func(int) int { return 2000 },
-		"a burst after some days": func(s int) int { return map[bool]int{true: 30, false: 2000}[s < 1100] },
-		"rising":                  func(s int) int { return s },
-		"steady":                  func(int) int { return 50 },
-		"waves":                   func(s int) int { return 2000 * (s / 100 % 2) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			fullest, last := flood(2000, rate)
-			require.Less(t, fullest, 100_000)
-			require.Less(t, last, 7*24*time.Hour)
-		})
-	}
-	fullest, last := flood(4000, func(s int) int { return map[bool]int{true: 1000, false: 0}[s < 500] })
-	require.Less(t, fullest, 100_000)
-	require.Greater(t, last, time.Minute, "wider again when it is quiet")
-	_, last = flood(4000, func(int) int { return 0 })
-	require.Equal(t, spans[0], last, "a quiet log keeps its width")
-}
-
 // A server narrows a busy log by itself, and tells the others.
 func TestABusyLogGetsNarrowBuckets(t *testing.T) {
 	t.Parallel()
