@@ -24,6 +24,8 @@ func TestWider(t *testing.T) {
 		"nothing known":                     {7 * day, past{}, 0},
 		"much for the wider":                {7 * day, past{many / quieter * patience, 84 * day}, 28 * day},
 		"too much for the wider":            {7 * day, past{many/quieter*patience + 10, 84 * day}, 0},
+		"some a day":                        {7 * day, past{6000, 84 * day}, 28 * day},
+		"enough a day to fill pages":        {7 * day, past{7000, 84 * day}, 0},
 		"the widest":                        {364 * day, past{0, 5000 * day}, 0},
 		"nearly the widest":                 {112 * day, past{150, 3 * 364 * day}, 364 * day},
 		"ten quiet minutes of a hot log":    {15 * time.Second, past{0, quietTime}, 45 * time.Second},
@@ -212,22 +214,27 @@ func TestABurstWhileBucketsGetWider(t *testing.T) {
 	}
 }
 
-// Servers that are started again every day forget what they counted, and write a little each.
-func TestRowsOfManyRestartsAreCounted(t *testing.T) {
+// Servers that write a little each, and forget what they counted when they are started again.
+func TestRowsOfManyServersAreCounted(t *testing.T) {
 	for name, everyMinutes := range map[string]int{"a year's bucket fills in a month": 1, "in a season": 4, "in a year": 15} {
 		for _, servers := range []int{1, 3, 16} {
-			s := simulate(servers)
-			s.list = id.Widths{{Span: (364 * day).Milliseconds()}}
-			n := 0
-			for at := simulated; at.Before(simulated.Add(2 * 364 * day)); at = at.Add(time.Duration(everyMinutes) * time.Minute) {
-				if n++; n%(1440/everyMinutes) == 0 {
-					for i := range s.paces {
-						s.paces[i] = &pace{}
+			for _, before := range []int{0, 34_000} { // after a burst
+				for _, restart := range []int{1440, math.MaxInt} { // a day and never
+					s := simulate(servers)
+					s.list = id.Widths{{Span: (364 * day).Milliseconds()}}
+					s.rows[s.list.Of(id.FirstAt(simulated))] = before
+					n := 0
+					for at := simulated; at.Before(simulated.Add(364 * day)); at = at.Add(time.Duration(everyMinutes) * time.Minute) {
+						if n++; n*everyMinutes%restart == 0 {
+							for i := range s.paces {
+								s.paces[i] = &pace{}
+							}
+						}
+						s.put(n%servers, 1/float64(servers), at, 1)
 					}
+					require.Less(t, s.fullest, 45_000, "%s, %d servers, %d before, restarts every %d minutes", name, servers, before, restart)
 				}
-				s.put(n%servers, 1/float64(servers), at, 1)
 			}
-			require.Less(t, s.fullest, 60_000, "%s, %d servers", name, servers)
 		}
 	}
 }

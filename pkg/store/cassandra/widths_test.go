@@ -221,7 +221,10 @@ func TestMessagesAheadOfTimeStayReachable(t *testing.T) {
 	// One that is there when a width is decided puts it off.
 	late := chat.Message{ID: seq.At(c.now().Add(time.Hour)), Author: person("ann"), Content: "y"}
 	require.NoError(t, writer.Append(ctx, l, late))
-	changed, err := decider.setSpan(ctx, l, time.Minute)
+	changed, err := decider.setSpan(ctx, l, day)
+	require.NoError(t, err)
+	require.False(t, changed, "a wider one waits")
+	changed, err = decider.setSpan(ctx, l, time.Minute)
 	require.NoError(t, err)
 	require.True(t, changed)
 	w, _, err := decider.widthsAt(ctx, l, c.now().UnixMilli())
@@ -266,11 +269,11 @@ func TestABusyLogGetsNarrowBuckets(t *testing.T) {
 	}
 	require.Equal(t, len(all), total)
 	require.Equal(t, 15*time.Second, infos[0].Width)
-	require.Equal(t, spans[0], infos[len(infos)-1].Width)
+	require.Equal(t, 7*day, infos[len(infos)-1].Width)
 	require.Equal(t, time.UnixMilli(w[1].From).UTC(), infos[len(infos)-1].End, "cut where the width changed")
 }
 
-// waitAside waits until a has no question about the log.
+// waitAside waits until s has no question about the log.
 func waitAside(ctx context.Context, t *testing.T, s *Store, l chat.Log) {
 	require.Eventually(t, func() bool {
 		p, ok := s.book.paces.GetIfPresent(l)
@@ -279,7 +282,7 @@ func waitAside(ctx context.Context, t *testing.T, s *Store, l chat.Log) {
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return !p.asking
+		return !p.asking && !p.looking
 	}, 30*time.Second, time.Millisecond)
 	require.NoError(t, ctx.Err())
 }
