@@ -179,7 +179,8 @@ func (p *pace) done(b id.Bucket, a answer) {
 // fit answers a question about a bucket that is that old: which span the log should have.
 func (q *question) fit(now time.Duration, a answer, age time.Duration) (span time.Duration, change bool) {
 	rows := float64(a.counted.rows) + float64(q.rows-a.counted.ours)/a.share
-	average := max(q.average/a.share, rows/max(age, paceWindow).Seconds())
+	// Rows went on coming while they were counted: that says nothing of a bucket that has just been opened.
+	average := max(q.average/a.share, rows/max(age, lead).Seconds())
 	return narrower(now, q.rate/a.share, average, int(rows))
 }
 

@@ -16,6 +16,7 @@ import (
 
 // restart makes a store forget all that one which has just been opened does not know.
 func (s *Store) restart() {
+	s.calls.Wait() // for what is beside calls
 	old := s.book
 	s.book = s.newWidthBook()
 	s.book.clock = old.clock

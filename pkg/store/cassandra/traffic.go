@@ -38,16 +38,12 @@ func (s *Store) answer(l chat.Log, b id.Bucket, last id.ID, p *pace, q *question
 	if !s.aside(func(ctx context.Context) {
 		a, err := s.fit(ctx, l, b, last, q)
 		if err != nil {
-			s.lookedAfter(l, err)
+			s.log.Warn("the width of a log's buckets could not be looked after", "log", l.ID, "error", err)
 		}
 		p.done(b, a)
 	}) {
 		p.done(b, answer{})
 	}
-}
-
-func (s *Store) lookedAfter(l chat.Log, err error) {
-	s.log.Warn("the width of a log's buckets could not be looked after", "log", l.ID, "error", err)
 }
 
 // fit makes buckets narrower if that fits the traffic better.
@@ -118,7 +114,7 @@ func (s *Store) lookBack(l chat.Log, b id.Bucket, last id.ID, p *pace, v *view) 
 		defer func() { <-s.book.looks }()
 		there, err := s.widen(ctx, l, b, last, v)
 		if err != nil {
-			s.lookedAfter(l, err)
+			s.log.Debug("the past of a log could not be looked at", "log", l.ID, "error", err)
 		}
 		p.looked(b, v, there, err == nil)
 	}) {
