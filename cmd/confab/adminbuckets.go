@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -61,11 +62,18 @@ func (c *adminBucketsCmd) Run(ctx context.Context) error {
 	return w.Flush()
 }
 
-// widthWords spells a width of whole days in days.
+// widthWords spells a width of whole days in days, and others without what is zero: 6h.
 func widthWords(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d >= day && d%day == 0 {
 		return fmt.Sprintf("%dd", d/day)
 	}
-	return d.String()
+	words := d.String()
+	if d%time.Minute == 0 {
+		words = strings.TrimSuffix(words, "0s")
+	}
+	if d%time.Hour == 0 {
+		words = strings.TrimSuffix(words, "0m")
+	}
+	return words
 }

@@ -50,6 +50,11 @@ func (w Widths) Span(b Bucket) (end int64, width time.Duration) {
 	return end, time.Duration(span) * time.Millisecond
 }
 
+// Newest returns the last width, in time as it may not have come yet.
+func (w Widths) Newest() time.Duration {
+	return time.Duration(w[len(w)-1].Span) * time.Millisecond
+}
+
 // epoch returns which width is valid at t.
 func (w Widths) epoch(t int64) int {
 	if last := len(w) - 1; last == 0 || w[last].From <= t {

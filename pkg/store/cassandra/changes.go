@@ -128,19 +128,5 @@ func (s *Store) MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[
 		return nil, err
 	}
 	defer end()
-	ms, there := make([]chat.Message, len(ids)), make([]bool, len(ids))
-	err = forEach(ctx, len(ids), func(ctx context.Context, i int) (err error) {
-		ms[i], there[i], err = s.message(ctx, l, ids[i])
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[id.ID]chat.Message, len(ids))
-	for i, m := range ms {
-		if there[i] {
-			out[m.ID] = m
-		}
-	}
-	return out, nil
+	return lookUp(ctx, ids, func(ctx context.Context, u id.ID) (chat.Message, bool, error) { return s.message(ctx, l, u) })
 }

@@ -63,7 +63,7 @@ func (s *Store) setSpan(ctx context.Context, l chat.Log, span time.Duration) (bo
 		// Left behind by a server that died.
 		return false, s.giveUp(ctx, l, w.number)
 	}
-	if last := w.list[len(w.list)-1]; w.open != neverMillis || last.From > now.UnixMilli() || last.Span == span.Milliseconds() {
+	if w.open != neverMillis || w.list[len(w.list)-1].From > now.UnixMilli() || w.list.Newest() == span {
 		return false, nil
 	}
 	begins := now.Add(grace)
@@ -72,6 +72,9 @@ func (s *Store) setSpan(ctx context.Context, l chat.Log, span time.Duration) (bo
 		return false, err
 	}
 	if found && newest.Time().After(now) {
+		if newest.Time().After(now.Add(clockSkew)) && span > w.list.Newest() {
+			return false, nil // a wider one can wait, and must not be in the way of a narrower one till then
+		}
 		begins = newest.Time().Add(grace)
 	}
 	// Whole milliseconds, as buckets have.
@@ -137,87 +140,4 @@ func (s *Store) newestID(ctx context.Context, l chat.Log) (newest id.ID, found b
 		}
 		from = buckets[len(buckets)-1]
 	}
-}
-
-// present is how far from now a message may be to count as traffic, not as an import.
-const present = time.Minute
-
-// written counts messages that went into b, and has the width looked after when they are many.
-func (s *Store) written(l chat.Log, b id.Bucket, last id.ID, n int) {
-	now := s.now()
-	if d := now.Sub(last.Time()); d > present || d < -present {
-		return
-	}
-	p, ok := s.book.paces.GetIfPresent(l)
-	if !ok {
-		p, _ = s.book.paces.SetIfAbsent(l, &pace{})
-	}
-	q := p.add(b, n, now)
-	if q == nil {
-		return
-	}
-	if !s.aside(func(ctx context.Context) {
-		before, known, err := s.fit(ctx, l, b, last, q)
-		if err != nil {
-			s.log.Warn("the width of a log's buckets could not be looked after", "log", l.ID, "error", err)
-		}
-		p.done(b, before, known)
-	}) {
-		p.done(b, 0, false)
-	}
-}
-
-// fit answers a question: it changes the width if another one fits better. It returns how many
-// rows others have put into the bucket.
-func (s *Store) fit(ctx context.Context, l chat.Log, b id.Bucket, own id.ID, q *question) (before int, known bool, err error) {
-	share, err := s.share(ctx, l, b, own)
-	if err != nil {
-		return 0, false, err
-	}
-	before, known = q.before, q.known
-	if !known && !q.wider {
-		rows, err := s.rowsIn(ctx, l, b, fullBucket)
-		if err != nil {
-			return 0, false, err
-		}
-		before, known = max(0, rows-q.rows), true
-	}
-	w, _, err := s.widthsAt(ctx, l, own.UnixMilli())
-	if err != nil {
-		return before, known, err
-	}
-	now := time.Duration(w[len(w)-1].Span) * time.Millisecond
-	span, change := verdict(now, q.rate/share, q.average/share, before+int(float64(q.rows)/share), q.wider)
-	if !change {
-		return before, known, nil
-	}
-	changed, err := s.setSpan(ctx, l, span)
-	if changed {
-		s.log.Info("a log's buckets change their width", "log", l.ID, "from", now, "to", span, "rate", int(q.rate/share))
-	}
-	return before, known, err
-}
-
-// share returns which part of the newest messages this server has written, at least 1/16.
-func (s *Store) share(ctx context.Context, l chat.Log, b id.Bucket, own id.ID) (float64, error) {
-	var u id.ID
-	all, mine := 0, 0
-	err := s.db.rows(ctx, sampleRows, func() {
-		all++
-		if u.SameMaker(own) {
-			mine++
-		}
-	}, newestIDs, []any{string(l.Tenant), uuid(l.ID), int64(b), sampleRows}, into(&u))
-	if err != nil || all == 0 {
-		return 1, err
-	}
-	return max(float64(mine)/float64(all), 1.0/16), nil
-}
-
-// rowsIn returns how many messages a bucket has; limit stands for that many and more.
-func (s *Store) rowsIn(ctx context.Context, l chat.Log, b id.Bucket, limit int) (int, error) {
-	n := 0
-	var u id.ID
-	err := s.db.rows(ctx, 5000, func() { n++ }, newestIDs, []any{string(l.Tenant), uuid(l.ID), int64(b), limit}, into(&u))
-	return n, err
 }

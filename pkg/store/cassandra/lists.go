@@ -118,6 +118,60 @@ func (l *lister) fill(ctx context.Context, n int) error {
 	})
 }
 
+// pageRows is how many rows of an index are looked up at a time.
+const pageRows = 500
+
+// named returns up to limit of what l names: what get has for a row's name, unless take leaves it out.
+func named[V, T any](ctx context.Context, l *lister, limit int, get func(context.Context, string) (V, bool, error),
+	take func(listed, V) (T, bool)) ([]T, error) {
+	out := make([]T, 0, min(limit, 1000))
+	for len(out) < limit {
+		want := min(limit-len(out), pageRows)
+		page, err := l.next(ctx, want)
+		if err != nil {
+			return nil, err
+		}
+		names := make([]string, len(page))
+		for i, row := range page {
+			names[i] = row.name
+		}
+		byName, err := lookUp(ctx, distinct(names), get)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range page {
+			if v, ok := byName[row.name]; ok {
+				if t, ok := take(row, v); ok {
+					out = append(out, t)
+				}
+			}
+		}
+		if len(page) < want {
+			break
+		}
+	}
+	return out, nil
+}
+
+// lookUp reads what each of the keys stands for, several at a time. Those for which get finds nothing are left out.
+func lookUp[K comparable, V any](ctx context.Context, keys []K, get func(context.Context, K) (V, bool, error)) (map[K]V, error) {
+	values, there := make([]V, len(keys)), make([]bool, len(keys))
+	err := forEach(ctx, len(keys), func(ctx context.Context, i int) (err error) {
+		values[i], there[i], err = get(ctx, keys[i])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	byKey := make(map[K]V, len(keys))
+	for i, k := range keys {
+		if there[i] {
+			byKey[k] = values[i]
+		}
+	}
+	return byKey, nil
+}
+
 // distinct returns names without repetitions.
 func distinct(names []string) []string {
 	seen := make(map[string]bool, len(names))

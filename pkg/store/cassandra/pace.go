@@ -1,6 +1,7 @@
 package cassandra
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -11,16 +12,26 @@ const (
 	// fullBucket is how many rows a bucket is meant to have at most. The greatest number there will be is
 	// higher by what is written while a change of width takes effect: see grace.
 	fullBucket = 35_000
+	// manyServers is how many may write to a log as much as this one does before it knows anything of them.
+	manyServers = 16
 	// paceWindow is the time over which rows are counted to tell a rate.
 	paceWindow = time.Second
-	// quietTime is how long a log has to be quieter before its buckets get wider again.
+	// quietTime is how long a log has to be quieter before its buckets get wider, and how often that is looked at.
 	quietTime = 10 * time.Minute
-	// quieter is by how much: a rate that moves a little changes nothing.
-	quieter = 4
+	// quieter is by how much: what would fill this part of the wider bucket is no reason to make it narrow again soon.
+	quieter = 16
+	// fewRows are no more than would fill that part of a bucket: about as many are counted to know that a log is quiet.
+	fewRows = fullBucket / quieter
+	// patience is for how many of the wider buckets: nights, weekends and seasons come back.
+	patience = 3
+	// lookAgain is how long a look at the past that failed is left alone.
+	lookAgain = time.Minute
 )
 
+const day = 24 * time.Hour
+
 // spans are the widths there are, widest first.
-var spans = []time.Duration{7 * 24 * time.Hour, 24 * time.Hour, 6 * time.Hour, time.Hour, 10 * time.Minute,
+var spans = []time.Duration{364 * day, 112 * day, 28 * day, 7 * day, day, 6 * time.Hour, time.Hour, 10 * time.Minute,
 	2 * time.Minute, 45 * time.Second, 15 * time.Second, 5 * time.Second, time.Second}
 
 // spanFor returns the widest span whose buckets do not get too full at that many rows a second.
@@ -33,6 +44,44 @@ func spanFor(rate float64) time.Duration {
 	return spans[len(spans)-1]
 }
 
+// narrower says which span a log should have, given the whole rate, the average rate at which the rows of its
+// bucket came, and how many these are by now. change is false if the one it has will do.
+func narrower(now time.Duration, rate, average float64, rows int) (span time.Duration, change bool) {
+	if float64(rows)+rate*lead.Seconds() < fullBucket {
+		return now, false
+	}
+	span = spanFor(max(rate, average))
+	return span, span < now
+}
+
+// past is what is known of a log's past: as many rows came in that time. Nothing is known if that is zero.
+type past struct {
+	rows float64
+	over time.Duration
+}
+
+// wider is the rule for wider buckets: one step at a time, and only if in the whole time of patience wider
+// buckets, and of quietTime, so few rows came that they would not nearly fill these.
+func wider(now time.Duration, p past) (span time.Duration, change bool) {
+	span, over := step(now)
+	if span == now || p.over < over {
+		return now, false
+	}
+	if p.rows*quieter*span.Seconds() > fullBucket*p.over.Seconds() {
+		return now, false
+	}
+	return span, true
+}
+
+// step returns the next wider span, and the time that has to be known before it is taken.
+func step(now time.Duration) (span, over time.Duration) {
+	i := slices.IndexFunc(spans, func(s time.Duration) bool { return s <= now })
+	if i > 0 {
+		now = spans[i-1]
+	}
+	return now, max(patience*now, quietTime)
+}
+
 // pace counts what this server writes to a log.
 type pace struct {
 	mu     sync.Mutex
@@ -42,24 +91,31 @@ type pace struct {
 
 	window     time.Time
 	windowRows int
-	quiet      time.Time
-	quietRows  int
 
 	asking    bool
 	askedRows int     // and what it was about last time
 	askedRate float64 //
-	before    int     // rows that the bucket had, and that others put there, when they were counted
-	known     bool    // whether they were
+	share     float64 // the part of all rows that was ours then
+	counted   count   // of the bucket's rows
+	known     bool    // whether that was for a question
+
+	opened    bool // a bucket was, and nobody has looked at the past since
+	looking   bool
+	lookFrom  time.Time // not before
+	quiet     time.Time // rows counted since the last look
+	quietRows int
 }
 
-// question is what a server asks itself when a log's widths may no longer fit.
+// count is how many rows a bucket had, and how many of them this server had put there since it knows the bucket.
+type count struct{ rows, ours int }
+
+// question is what a server asks itself when a log's buckets may have become too wide.
 type question struct {
 	rate    float64 // rows a second of this server
 	rows    int     // of this server in the bucket
-	before  int     // others in it
-	known   bool    // whether before is
 	average float64 // rate since the bucket opened
-	wider   bool    // whether it is about wider buckets
+	counted count
+	known   bool // whether that will do
 }
 
 // add counts n rows put into b, and returns a question when it is time for one. It has to be
@@ -69,20 +125,16 @@ func (p *pace) add(b id.Bucket, n int, now time.Time) *question {
 	defer p.mu.Unlock()
 	if p.window.IsZero() {
 		p.bucket, p.since, p.window, p.quiet = b, now, now, now
+		p.opened, p.share = true, 1
 	}
 	if b < p.bucket {
 		return nil // late, or an import
 	}
-	turned := b > p.bucket
-	if turned {
-		p.bucket, p.rows, p.since, p.before, p.known, p.askedRows = b, 0, now, 0, false, 0
+	if b > p.bucket {
+		p.bucket, p.rows, p.since, p.counted, p.known, p.askedRows = b, 0, now, count{}, false, 0
+		p.opened = true
 	}
 	p.rows, p.windowRows, p.quietRows = p.rows+n, p.windowRows+n, p.quietRows+n
-	if turned && now.Sub(p.quiet) >= quietTime && !p.asking {
-		q := &question{rate: float64(p.quietRows) / now.Sub(p.quiet).Seconds(), wider: true}
-		p.quiet, p.quietRows, p.asking = now, 0, true
-		return q
-	}
 	took := now.Sub(p.window)
 	if took < paceWindow {
 		return nil
@@ -90,37 +142,79 @@ func (p *pace) add(b id.Bucket, n int, now time.Time) *question {
 	rate := float64(p.windowRows-n) / took.Seconds()
 	p.window, p.windowRows = now, n
 	// Others may write as much as we do: the answer finds out.
-	if p.asking || 4*(float64(p.rows+p.before)+rate*lead.Seconds()) < fullBucket {
+	if p.asking || float64(p.counted.rows)+manyServers*(float64(p.rows-p.counted.ours)+rate*lead.Seconds()) < fullBucket {
 		return nil
 	}
 	// The same question again makes sense when something has changed.
-	if p.askedRate > 0 && rate < 1.25*p.askedRate && p.rows-p.askedRows < fullBucket/10 {
+	if p.askedRate > 0 && rate < 1.25*p.askedRate && float64(p.rows-p.askedRows) < p.share*fullBucket/10 {
 		return nil
 	}
 	p.asking, p.askedRate, p.askedRows = true, rate, p.rows
-	return &question{rate: rate, rows: p.rows, before: p.before, known: p.known, average: float64(p.rows-n) / max(now.Sub(p.since), paceWindow).Seconds()}
+	return &question{
+		rate: rate, rows: p.rows, average: float64(p.rows-n) / max(now.Sub(p.since), paceWindow).Seconds(),
+		counted: p.counted, known: p.known,
+	}
 }
 
-// done ends a question; before is what else was found in bucket b, if known.
-func (p *pace) done(b id.Bucket, before int, known bool) {
+// answer is what was found out about a question: the part of all rows that is ours, and what is in the bucket.
+type answer struct {
+	share   float64
+	counted count
+	known   bool // whether counted is
+}
+
+// done ends a question about b.
+func (p *pace) done(b id.Bucket, a answer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asking = false
-	if known && p.bucket == b {
-		p.before, p.known = before, true
+	if a.share > 0 {
+		p.share = a.share
+	}
+	if a.known && p.bucket == b {
+		p.counted, p.known = a.counted, true
 	}
 }
 
-// verdict says which span a log should have, given the whole rate, the rows that its bucket has by
-// now, and the average rate at which these came. change is false if the one it has will do.
-func verdict(now time.Duration, rate, average float64, rows int, wider bool) (span time.Duration, change bool) {
-	if wider {
-		span = spanFor(rate * quieter)
-		return span, span > now
+// fit answers a question about a bucket that is that old: which span the log should have.
+func (q *question) fit(now time.Duration, a answer, age time.Duration) (span time.Duration, change bool) {
+	rows := float64(a.counted.rows) + float64(q.rows-a.counted.ours)/a.share
+	// Rows went on coming while they were counted: that says nothing of a bucket that has just been opened.
+	average := max(q.average/a.share, rows/max(age, lead).Seconds())
+	return narrower(now, q.rate/a.share, average, int(rows))
+}
+
+// view is what a server knows when it looks at the past of a log.
+type view struct {
+	past     // what it wrote itself since the last look
+	ours int // and into the present bucket
+	at   time.Time
+}
+
+// look returns a view when it is time for one: after a bucket was opened, the first one that this server sees too.
+// It has to be answered with looked.
+func (p *pace) look(now time.Time) *view {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.opened || p.looking || now.Before(p.lookFrom) {
+		return nil
 	}
-	if float64(rows)+rate*lead.Seconds() < fullBucket {
-		return now, false
+	v := &view{past{float64(p.quietRows), now.Sub(p.quiet)}, p.rows, now}
+	p.opened, p.looking, p.lookFrom = false, true, now.Add(quietTime)
+	return v
+}
+
+// looked ends a view. ok is false if it has to be done again; else there are so many rows in b.
+func (p *pace) looked(b id.Bucket, v *view, there int, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.looking = false
+	if !ok {
+		p.opened, p.lookFrom = true, v.at.Add(lookAgain)
+		return
 	}
-	span = spanFor(max(rate, average))
-	return span, span < now
+	p.quiet, p.quietRows = v.at, p.quietRows-int(v.rows)
+	if b == p.bucket && !p.known {
+		p.counted = count{there, v.ours}
+	}
 }

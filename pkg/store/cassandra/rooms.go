@@ -125,26 +125,12 @@ func (s *Store) RoomsByName(ctx context.Context, t chat.Tenant, names []string) 
 		return nil, err
 	}
 	defer end()
-	return s.roomsByName(ctx, t, distinct(names))
+	return lookUp(ctx, distinct(names), s.roomsIn(t))
 }
 
-func (s *Store) roomsByName(ctx context.Context, t chat.Tenant, names []string) (map[string]chat.Room, error) {
-	rooms := make([]chat.Room, len(names))
-	there := make([]bool, len(names))
-	err := forEach(ctx, len(names), func(ctx context.Context, i int) (err error) {
-		rooms[i], there[i], err = s.room(ctx, t, names[i])
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	byName := make(map[string]chat.Room, len(names))
-	for i, r := range rooms {
-		if there[i] {
-			byName[r.Name] = r
-		}
-	}
-	return byName, nil
+// roomsIn returns what reads a room of the tenant.
+func (s *Store) roomsIn(t chat.Tenant) func(context.Context, string) (chat.Room, bool, error) {
+	return func(ctx context.Context, name string) (chat.Room, bool, error) { return s.room(ctx, t, name) }
 }
 
 // Rooms implements chat.RoomStore.
@@ -154,33 +140,9 @@ func (s *Store) Rooms(ctx context.Context, t chat.Tenant, after string, limit in
 		return nil, err
 	}
 	defer end()
-	list := s.db.lister(listRooms, t, true, after)
-	rooms := make([]chat.Room, 0, min(limit, 1000))
-	for len(rooms) < limit {
-		want := min(limit-len(rooms), pageRows)
-		page, err := list.next(ctx, want)
-		if err != nil {
-			return nil, err
-		}
-		names := make([]string, len(page))
-		for i, row := range page {
-			names[i] = row.name
-		}
-		byName, err := s.roomsByName(ctx, t, distinct(names))
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range page {
-			// A row of an earlier room of that name may still be there.
-			if r, ok := byName[row.name]; ok && r.ID == row.id {
-				rooms = append(rooms, r)
-			}
-		}
-		if len(page) < want {
-			break
-		}
-	}
-	return rooms, nil
+	return named(ctx, s.db.lister(listRooms, t, true, after), limit, s.roomsIn(t), func(row listed, r chat.Room) (chat.Room, bool) {
+		return r, r.ID == row.id // a row of an earlier room of that name may still be there
+	})
 }
 
 // UpdateRoom implements chat.RoomStore.

@@ -146,17 +146,12 @@ func ofUser[T any](ctx context.Context, s *Store, statement string, t chat.Tenan
 		if err != nil {
 			return nil, err
 		}
-		things := make([]T, len(hashes))
-		there := make([]bool, len(hashes))
-		err = forEach(ctx, len(hashes), func(ctx context.Context, i int) (err error) {
-			things[i], there[i], err = get(ctx, hashes[i])
-			return err
-		})
+		byHash, err := lookUp(ctx, hashes, get)
 		if err != nil {
 			return nil, err
 		}
-		for i, thing := range things {
-			if there[i] {
+		for _, h := range hashes {
+			if thing, ok := byHash[h]; ok {
 				out = append(out, thing)
 			}
 		}

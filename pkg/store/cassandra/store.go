@@ -54,7 +54,7 @@ type Store struct {
 	calls  sync.WaitGroup
 }
 
-// remembered is how many logs and buckets a server keeps in mind, some 10 MB.
+// remembered is how many logs and buckets a server keeps in mind, some 25 MB.
 const remembered = 50_000
 
 var _ store.Store = (*Store)(nil)

@@ -86,27 +86,15 @@ func (s *Store) UsersByLogin(ctx context.Context, t chat.Tenant, logins []string
 		return nil, err
 	}
 	defer end()
-	return s.usersByLogin(ctx, t, distinct(logins))
+	return lookUp(ctx, distinct(logins), s.usersIn(t))
 }
 
-func (s *Store) usersByLogin(ctx context.Context, t chat.Tenant, logins []string) (map[string]chat.User, error) {
-	users := make([]chat.User, len(logins))
-	live := make([]bool, len(logins))
-	err := forEach(ctx, len(logins), func(ctx context.Context, i int) error {
-		u, found, err := s.user(ctx, t, logins[i])
-		users[i], live[i] = u, found && !u.Deleted
-		return err
-	})
-	if err != nil {
-		return nil, err
+// usersIn returns what reads a user of the tenant who is not deleted.
+func (s *Store) usersIn(t chat.Tenant) func(context.Context, string) (chat.User, bool, error) {
+	return func(ctx context.Context, login string) (chat.User, bool, error) {
+		u, found, err := s.user(ctx, t, login)
+		return u, found && !u.Deleted, err
 	}
-	byLogin := make(map[string]chat.User, len(logins))
-	for i, u := range users {
-		if live[i] {
-			byLogin[u.Login] = u
-		}
-	}
-	return byLogin, nil
 }
 
 // Users implements chat.UserStore.
@@ -116,36 +104,10 @@ func (s *Store) Users(ctx context.Context, t chat.Tenant, after string, limit in
 		return nil, err
 	}
 	defer end()
-	list := s.db.lister(listUsers, t, false, after)
-	people := make([]chat.Person, 0, min(limit, 1000))
-	for len(people) < limit {
-		want := min(limit-len(people), pageRows)
-		page, err := list.next(ctx, want)
-		if err != nil {
-			return nil, err
-		}
-		logins := make([]string, len(page))
-		for i, row := range page {
-			logins[i] = row.name
-		}
-		users, err := s.usersByLogin(ctx, t, logins)
-		if err != nil {
-			return nil, err
-		}
-		for _, login := range logins {
-			if u, ok := users[login]; ok {
-				people = append(people, u.Person)
-			}
-		}
-		if len(page) < want {
-			break
-		}
-	}
-	return people, nil
+	return named(ctx, s.db.lister(listUsers, t, false, after), limit, s.usersIn(t), func(_ listed, u chat.User) (chat.Person, bool) {
+		return u.Person, true
+	})
 }
-
-// pageRows is how many rows of an index are looked up at a time.
-const pageRows = 500
 
 // UpdateProfile implements chat.UserStore.
 func (s *Store) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User) error {

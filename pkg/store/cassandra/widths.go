@@ -95,6 +95,7 @@ type change struct {
 type widthBook struct {
 	logs  *otter.Cache[chat.Log, *widths]
 	paces *otter.Cache[chat.Log, *pace]
+	looks chan struct{} // holds a place for each that is under way
 	poll  singleflight.Group
 	// clock asks the cluster for the time.
 	clock func(ctx context.Context) (time.Time, error)
@@ -107,13 +108,11 @@ type widthBook struct {
 	drops   uint64 // how often something was forgotten
 }
 
-// remembered paces: logs with traffic.
-const rememberedPaces = 10_000
-
 func (s *Store) newWidthBook() *widthBook {
 	return &widthBook{
 		logs:  otter.Must(&otter.Options[chat.Log, *widths]{MaximumSize: remembered}),
-		paces: otter.Must(&otter.Options[chat.Log, *pace]{MaximumSize: rememberedPaces}),
+		paces: otter.Must(&otter.Options[chat.Log, *pace]{MaximumSize: remembered}),
+		looks: make(chan struct{}, maxLooks),
 		clock: s.clusterClock,
 		seen:  map[change]struct{}{},
 	}

@@ -87,7 +87,7 @@ func (s *Store) expire(at time.Time, row key, now time.Time) error {
 		return err
 	}
 	if found {
-		e, err := decodeLease(v)
+		e, err := decodeLease(v, nil)
 		if err != nil {
 			_ = s.corrupt(err) // for the log; the row stays for who looks into it, its entry goes
 		} else if e.expired(now) {

@@ -57,7 +57,7 @@ func (s *Store) EachRole(ctx context.Context, visit func(t chat.Tenant, login, r
 func (s *Store) EachToken(ctx context.Context, visit func(auth.APIToken) error) error {
 	return s.each(ctx, tableToken, func(c *columns, v []byte) error {
 		h := auth.Hash(c.take(len(auth.Hash{})))
-		e, err := decodeLease(v)
+		e, err := decodeLease(v, nil)
 		if err := cmp.Or(c.err, err); err != nil {
 			return s.corrupt(err)
 		}

@@ -60,7 +60,7 @@ func (s *Store) keepLease(b *pebble.Batch, l leased, h auth.Hash, e lease, value
 		return err
 	}
 	if found {
-		before, err := decodeLease(old)
+		before, err := decodeLease(old, nil)
 		if err != nil {
 			return s.corrupt(err)
 		}
@@ -87,7 +87,7 @@ func (s *Store) deleteLease(ctx context.Context, l leased, h auth.Hash) error {
 		if err != nil || !found {
 			return err
 		}
-		e, err := decodeLease(v)
+		e, err := decodeLease(v, nil)
 		if err != nil {
 			return s.corrupt(err)
 		}
@@ -102,7 +102,7 @@ func (s *Store) liveLease(l leased, h auth.Hash) (value []byte, found bool, err 
 	if err != nil || !found {
 		return nil, false, err
 	}
-	e, err := decodeLease(v)
+	e, err := decodeLease(v, nil)
 	if err != nil {
 		return nil, false, s.corrupt(err)
 	}

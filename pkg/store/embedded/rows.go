@@ -146,8 +146,14 @@ func (e lease) expired(now time.Time) bool {
 	return !e.ExpiresAt.IsZero() && !now.Before(e.ExpiresAt)
 }
 
-func decodeLease(b []byte) (e lease, err error) {
-	err = decode(b, e.visit)
+// decodeLease reads what rows that expire have in common; own, unless nil, is given what they have besides.
+func decodeLease(b []byte, own func(f *field)) (e lease, err error) {
+	err = decode(b, func(f *field) {
+		e.visit(f)
+		if own != nil {
+			own(f)
+		}
+	})
 	return e, err
 }
 
@@ -162,8 +168,7 @@ type claim struct {
 func encodeClaim(c claim) []byte { return c.record().id(10, c.message).hash(11, c.content) }
 
 func decodeClaim(b []byte) (c claim, err error) {
-	err = decode(b, func(f *field) {
-		c.visit(f)
+	c.lease, err = decodeLease(b, func(f *field) {
 		switch f.number {
 		case 10:
 			c.message = f.id()
@@ -181,10 +186,8 @@ func encodeSession(s auth.Session) []byte {
 }
 
 func decodeSession(h auth.Hash, b []byte) (auth.Session, error) {
-	var e lease
 	s := auth.Session{Hash: h}
-	err := decode(b, func(f *field) {
-		e.visit(f)
+	e, err := decodeLease(b, func(f *field) {
 		switch f.number {
 		case 10:
 			s.Series = f.hash()
@@ -203,10 +206,8 @@ func encodeRemembered(r auth.Remembered) []byte {
 }
 
 func decodeRemembered(series auth.Hash, b []byte) (auth.Remembered, error) {
-	var e lease
 	r := auth.Remembered{Series: series}
-	err := decode(b, func(f *field) {
-		e.visit(f)
+	e, err := decodeLease(b, func(f *field) {
 		switch f.number {
 		case 10:
 			r.Token = f.hash()
@@ -225,7 +226,7 @@ func tokenLease(a auth.APIToken) lease { return lease{a.ExpiresAt, a.Tenant, a.L
 func encodeToken(a auth.APIToken) []byte { return tokenLease(a).record() }
 
 func decodeToken(h auth.Hash, b []byte) (auth.APIToken, error) {
-	e, err := decodeLease(b)
+	e, err := decodeLease(b, nil)
 	return auth.APIToken{Hash: h, Tenant: e.Tenant, Login: e.Login, ExpiresAt: e.ExpiresAt}, err
 }
 

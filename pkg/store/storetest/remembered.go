@@ -21,24 +21,18 @@ func rotated(r auth.Remembered) auth.Remembered {
 	return r
 }
 
-var rememberedTests = map[string]func(*env){
-	"create, read, delete": func(e *env) {
-		r := e.remembered("jdoe", far)
-		_, err := e.s.Remembered(e.ctx, r.Series)
-		e.isKind(err, chat.NotFound)
-		require.NoError(e, e.s.CreateRemembered(e.ctx, r))
-		got, err := e.s.Remembered(e.ctx, r.Series)
-		require.NoError(e, err)
-		require.Equal(e, r, got)
-		for range 2 {
-			require.NoError(e, e.s.DeleteRemembered(e.ctx, r.Series))
-			_, err = e.s.Remembered(e.ctx, r.Series)
-			e.isKind(err, chat.NotFound)
-		}
-		of, err := e.s.RememberedOf(e.ctx, e.tenant, "jdoe", 10)
-		require.NoError(e, err)
-		require.Empty(e, of)
+var rememberedLeases = leases[auth.Remembered]{
+	make: (*env).remembered,
+	key:  func(r auth.Remembered) auth.Hash { return r.Series },
+	put:  func(e *env, r auth.Remembered) error { return e.s.CreateRemembered(e.ctx, r) },
+	get:  func(e *env, h auth.Hash) (auth.Remembered, error) { return e.s.Remembered(e.ctx, h) },
+	del:  func(e *env, h auth.Hash) error { return e.s.DeleteRemembered(e.ctx, h) },
+	of: func(e *env, t chat.Tenant, login string, limit int) ([]auth.Remembered, error) {
+		return e.s.RememberedOf(e.ctx, t, login, limit)
 	},
+}
+
+var rememberedTests = rememberedLeases.and(map[string]func(*env){
 	"rotated": func(e *env) {
 		r := e.remembered("jdoe", far)
 		require.NoError(e, e.s.CreateRemembered(e.ctx, r))
@@ -47,21 +41,15 @@ var rememberedTests = map[string]func(*env){
 			ok, err := e.s.Rotate(e.ctx, r.Token, next)
 			require.NoError(e, err)
 			require.True(e, ok)
-			got, err := e.s.Remembered(e.ctx, r.Series)
-			require.NoError(e, err)
-			require.Equal(e, next, got)
-			of, err := e.s.RememberedOf(e.ctx, e.tenant, "jdoe", 10)
-			require.NoError(e, err)
-			require.Equal(e, []auth.Remembered{next}, of)
+			rememberedLeases.is(e, next)
+			rememberedLeases.ofJdoe(e, next)
 			// The token of before, and one that never was, are good for nothing.
 			for _, stale := range []auth.Hash{r.Token, newHash(), {}} {
 				ok, err = e.s.Rotate(e.ctx, stale, rotated(next))
 				require.NoError(e, err)
 				require.False(e, ok)
 			}
-			got, err = e.s.Remembered(e.ctx, r.Series)
-			require.NoError(e, err)
-			require.Equal(e, next, got)
+			rememberedLeases.is(e, next)
 			r = next
 		}
 	},
@@ -73,9 +61,7 @@ var rememberedTests = map[string]func(*env){
 			next[i] = rotated(r)
 		}
 		winner := e.once(racers, func(i int) (bool, error) { return e.s.Rotate(e.ctx, r.Token, next[i]) })
-		got, err := e.s.Remembered(e.ctx, r.Series)
-		require.NoError(e, err)
-		require.Equal(e, next[winner], got)
+		rememberedLeases.is(e, next[winner])
 	},
 	"what is not there is not rotated": func(e *env) {
 		unknown := e.remembered("jdoe", far)
@@ -90,8 +76,7 @@ var rememberedTests = map[string]func(*env){
 			ok, err := e.s.Rotate(e.ctx, r.Token, next)
 			require.NoError(e, err)
 			require.False(e, ok)
-			_, err = e.s.Remembered(e.ctx, r.Series)
-			e.isKind(err, chat.NotFound)
+			rememberedLeases.missing(e, r.Series)
 		}
 	},
 	"a rotation at once with the deletion brings nothing back": func(e *env) {
@@ -108,40 +93,7 @@ var rememberedTests = map[string]func(*env){
 				e.Errorf("%v", err)
 			}
 		})
-		_, err := e.s.Remembered(e.ctx, r.Series)
-		e.isKind(err, chat.NotFound)
-		of, err := e.s.RememberedOf(e.ctx, e.tenant, "jdoe", 10)
-		require.NoError(e, err)
-		require.Empty(e, of)
+		rememberedLeases.missing(e, r.Series)
+		rememberedLeases.ofJdoe(e)
 	},
-	"of a user": func(e *env) {
-		mine := map[auth.Hash]auth.Remembered{}
-		for range 4 {
-			r := e.remembered("jdoe", far)
-			mine[r.Series] = r
-			require.NoError(e, e.s.CreateRemembered(e.ctx, r))
-		}
-		require.NoError(e, e.s.CreateRemembered(e.ctx, e.remembered("jdo", far)))
-		require.NoError(e, e.s.CreateRemembered(e.ctx, e.remembered("jdoe", past)))
-		of, err := e.s.RememberedOf(e.ctx, e.tenant, "jdoe", 10)
-		require.NoError(e, err)
-		require.Len(e, of, len(mine))
-		for _, r := range of {
-			require.Equal(e, mine[r.Series], r)
-		}
-		of, err = e.s.RememberedOf(e.ctx, e.tenant, "jdoe", 3)
-		require.NoError(e, err)
-		require.Len(e, of, 3)
-	},
-	"it ends in time": func(e *env) {
-		r := e.remembered("jdoe", soon())
-		require.NoError(e, e.s.CreateRemembered(e.ctx, r))
-		e.ends(r.ExpiresAt, func() error {
-			_, err := e.s.Remembered(e.ctx, r.Series)
-			return err
-		})
-		of, err := e.s.RememberedOf(e.ctx, e.tenant, "jdoe", 10)
-		require.NoError(e, err)
-		require.Empty(e, of)
-	},
-}
+})

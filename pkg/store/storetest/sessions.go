@@ -40,83 +40,28 @@ func (e *env) session(login string, end time.Time) auth.Session {
 	}
 }
 
-var sessionTests = map[string]func(*env){
-	"put, read, replace, delete": func(e *env) {
-		n := e.session("jdoe", far)
-		_, err := e.s.Session(e.ctx, n.Hash)
-		e.isKind(err, chat.NotFound)
-		require.NoError(e, e.s.DeleteSession(e.ctx, n.Hash))
-		n = e.session("jdoe", far)
-		require.NoError(e, e.s.PutSession(e.ctx, n))
-		got, err := e.s.Session(e.ctx, n.Hash)
-		require.NoError(e, err)
-		require.Equal(e, n, got)
+var sessionLeases = leases[auth.Session]{
+	make: (*env).session,
+	key:  func(n auth.Session) auth.Hash { return n.Hash },
+	put:  func(e *env, n auth.Session) error { return e.s.PutSession(e.ctx, n) },
+	get:  func(e *env, h auth.Hash) (auth.Session, error) { return e.s.Session(e.ctx, h) },
+	del:  func(e *env, h auth.Hash) error { return e.s.DeleteSession(e.ctx, h) },
+	of: func(e *env, t chat.Tenant, login string, limit int) ([]auth.Session, error) {
+		return e.s.SessionsOf(e.ctx, t, login, limit)
+	},
+}
 
+var sessionTests = sessionLeases.and(map[string]func(*env){
+	"replaced": func(e *env) {
+		n := e.session("jdoe", far)
+		require.NoError(e, e.s.PutSession(e.ctx, n))
 		n.Series, n.ExpiresAt = auth.Hash{}, far.Add(time.Hour)
 		require.NoError(e, e.s.PutSession(e.ctx, n))
-		got, err = e.s.Session(e.ctx, n.Hash)
-		require.NoError(e, err)
-		require.Equal(e, n, got)
-		of, err := e.s.SessionsOf(e.ctx, e.tenant, "jdoe", 10)
-		require.NoError(e, err)
-		require.Equal(e, []auth.Session{n}, of)
-
-		for range 2 {
-			require.NoError(e, e.s.DeleteSession(e.ctx, n.Hash))
-			_, err = e.s.Session(e.ctx, n.Hash)
-			e.isKind(err, chat.NotFound)
-		}
-		of, err = e.s.SessionsOf(e.ctx, e.tenant, "jdoe", 10)
-		require.NoError(e, err)
-		require.Empty(e, of)
-	},
-	"of a user": func(e *env) {
-		mine := map[auth.Hash]auth.Session{}
-		for range 5 {
-			n := e.session("jdoe", far)
-			mine[n.Hash] = n
-			require.NoError(e, e.s.PutSession(e.ctx, n))
-		}
-		require.NoError(e, e.s.PutSession(e.ctx, e.session("jdo", far)))
-		require.NoError(e, e.s.PutSession(e.ctx, e.session("jdoe2", far)))
-		dead := e.session("jdoe", past)
-		require.NoError(e, e.s.PutSession(e.ctx, dead))
-		of, err := e.s.SessionsOf(e.ctx, e.tenant, "jdoe", 10)
-		require.NoError(e, err)
-		require.Len(e, of, len(mine))
-		for _, n := range of {
-			require.Equal(e, mine[n.Hash], n)
-		}
-		of, err = e.s.SessionsOf(e.ctx, e.tenant, "jdoe", 2)
-		require.NoError(e, err)
-		require.Len(e, of, 2)
-		of, err = e.s.SessionsOf(e.ctx, newTenant(), "jdoe", 10)
-		require.NoError(e, err)
-		require.Empty(e, of)
-	},
-	"past its end it is not found": func(e *env) {
-		n := e.session("jdoe", past)
-		require.NoError(e, e.s.PutSession(e.ctx, n))
-		_, err := e.s.Session(e.ctx, n.Hash)
-		e.isKind(err, chat.NotFound)
-		// A live one that is replaced by one that has ended, as well.
-		n = e.session("jdoe", far)
-		require.NoError(e, e.s.PutSession(e.ctx, n))
+		sessionLeases.is(e, n)
+		sessionLeases.ofJdoe(e, n)
 		n.ExpiresAt = past
 		require.NoError(e, e.s.PutSession(e.ctx, n))
-		_, err = e.s.Session(e.ctx, n.Hash)
-		e.isKind(err, chat.NotFound)
-	},
-	"it ends in time": func(e *env) {
-		n := e.session("jdoe", soon())
-		require.NoError(e, e.s.PutSession(e.ctx, n))
-		e.ends(n.ExpiresAt, func() error {
-			_, err := e.s.Session(e.ctx, n.Hash)
-			return err
-		})
-		of, err := e.s.SessionsOf(e.ctx, e.tenant, "jdoe", 10)
-		require.NoError(e, err)
-		require.Empty(e, of)
+		sessionLeases.missing(e, n.Hash)
 	},
 	"extended": func(e *env) {
 		var n auth.Session
@@ -132,16 +77,10 @@ var sessionTests = map[string]func(*env){
 			}
 			require.NoError(e, e.s.DeleteSession(e.ctx, n.Hash))
 		}
-		got, err := e.s.Session(e.ctx, n.Hash)
-		require.NoError(e, err)
-		require.Equal(e, n, got)
+		sessionLeases.is(e, n)
 		time.Sleep(time.Until(was.Add(time.Second))) // the end it had must come and go
-		got, err = e.s.Session(e.ctx, n.Hash)
-		require.NoError(e, err)
-		require.Equal(e, n, got)
-		of, err := e.s.SessionsOf(e.ctx, e.tenant, "jdoe", 10)
-		require.NoError(e, err)
-		require.Equal(e, []auth.Session{n}, of)
+		sessionLeases.is(e, n)
+		sessionLeases.ofJdoe(e, n)
 	},
 	"extending brings nothing back": func(e *env) {
 		unknown := newHash()
@@ -164,11 +103,8 @@ var sessionTests = map[string]func(*env){
 			}
 		})
 		for _, h := range []auth.Hash{unknown, ended.Hash, raced.Hash} {
-			_, err := e.s.Session(e.ctx, h)
-			e.isKind(err, chat.NotFound)
+			sessionLeases.missing(e, h)
 		}
-		of, err := e.s.SessionsOf(e.ctx, e.tenant, "jdoe", 10)
-		require.NoError(e, err)
-		require.Empty(e, of)
+		sessionLeases.ofJdoe(e)
 	},
-}
+})

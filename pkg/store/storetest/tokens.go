@@ -13,62 +13,33 @@ func (e *env) token(login string, end time.Time) auth.APIToken {
 	return auth.APIToken{Hash: newHash(), Tenant: e.tenant, Login: login, ExpiresAt: end}
 }
 
-var tokenTests = map[string]func(*env){
-	"put, read, delete": func(e *env) {
-		for _, a := range []auth.APIToken{e.token("jdoe", far), e.token("jdoe", time.Time{})} {
-			_, err := e.s.Token(e.ctx, a.Hash)
-			e.isKind(err, chat.NotFound)
-			for range 2 {
-				require.NoError(e, e.s.PutToken(e.ctx, a))
-				got, err := e.s.Token(e.ctx, a.Hash)
-				require.NoError(e, err)
-				require.Equal(e, a, got)
-			}
-			of, err := e.s.TokensOf(e.ctx, e.tenant, "jdoe", 10)
-			require.NoError(e, err)
-			require.Equal(e, []auth.APIToken{a}, of)
-			for range 2 {
-				require.NoError(e, e.s.DeleteToken(e.ctx, a.Hash))
-				_, err = e.s.Token(e.ctx, a.Hash)
-				e.isKind(err, chat.NotFound)
-			}
-			of, err = e.s.TokensOf(e.ctx, e.tenant, "jdoe", 10)
-			require.NoError(e, err)
-			require.Empty(e, of)
-		}
-	},
-	"of a user": func(e *env) {
-		mine := map[auth.Hash]auth.APIToken{}
-		for range 4 {
-			a := e.token("jdoe", far)
-			mine[a.Hash] = a
-			require.NoError(e, e.s.PutToken(e.ctx, a))
-		}
-		require.NoError(e, e.s.PutToken(e.ctx, e.token("jdo", far)))
-		require.NoError(e, e.s.PutToken(e.ctx, e.token("jdoe", past)))
-		of, err := e.s.TokensOf(e.ctx, e.tenant, "jdoe", 10)
-		require.NoError(e, err)
-		require.Len(e, of, len(mine))
-		for _, a := range of {
-			require.Equal(e, mine[a.Hash], a)
-		}
-		of, err = e.s.TokensOf(e.ctx, e.tenant, "jdoe", 3)
-		require.NoError(e, err)
-		require.Len(e, of, 3)
-	},
-	"it ends in time": func(e *env) {
-		a := e.token("jdoe", soon())
-		require.NoError(e, e.s.PutToken(e.ctx, a))
-		e.ends(a.ExpiresAt, func() error {
-			_, err := e.s.Token(e.ctx, a.Hash)
-			return err
-		})
-		dead := e.token("jdoe", past)
-		require.NoError(e, e.s.PutToken(e.ctx, dead))
-		_, err := e.s.Token(e.ctx, dead.Hash)
-		e.isKind(err, chat.NotFound)
+var tokenLeases = leases[auth.APIToken]{
+	make: (*env).token,
+	key:  func(a auth.APIToken) auth.Hash { return a.Hash },
+	put:  func(e *env, a auth.APIToken) error { return e.s.PutToken(e.ctx, a) },
+	get:  func(e *env, h auth.Hash) (auth.APIToken, error) { return e.s.Token(e.ctx, h) },
+	del:  func(e *env, h auth.Hash) error { return e.s.DeleteToken(e.ctx, h) },
+	of: func(e *env, t chat.Tenant, login string, limit int) ([]auth.APIToken, error) {
+		return e.s.TokensOf(e.ctx, t, login, limit)
 	},
 }
+
+var tokenTests = tokenLeases.and(map[string]func(*env){
+	"without an end, and put again": func(e *env) {
+		a := e.token("jdoe", time.Time{})
+		for range 2 {
+			require.NoError(e, e.s.PutToken(e.ctx, a))
+			tokenLeases.is(e, a)
+			tokenLeases.ofJdoe(e, a)
+		}
+		a.ExpiresAt = far
+		require.NoError(e, e.s.PutToken(e.ctx, a))
+		tokenLeases.is(e, a)
+		require.NoError(e, e.s.DeleteToken(e.ctx, a.Hash))
+		tokenLeases.missing(e, a.Hash)
+		tokenLeases.ofJdoe(e)
+	},
+})
 
 var secretTests = map[string]func(*env){
 	"the first candidate stays": func(e *env) {
