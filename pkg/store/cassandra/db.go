@@ -3,6 +3,7 @@ package cassandra
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -65,10 +66,26 @@ func (d *db) row(ctx context.Context, statement string, args []any, dest ...any)
 }
 
 // decided is row with what all lightweight transactions have decided so far: it
-// finishes those that were left in the middle.
+// finishes those that were left in the middle. Those that decide about the row at the same moment can make each
+// other's time run out: it is tried again a few times then.
 func (d *db) decided(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error) {
-	return d.rowAt(ctx, gocql.Consistency(gocql.LocalSerial), statement, args, dest...)
+	for n := 0; ; n++ {
+		found, err = d.rowAt(ctx, gocql.Consistency(gocql.LocalSerial), statement, args, dest...)
+		if n == decidedTries || !timedOut(err) {
+			return found, err
+		}
+		select {
+		case <-ctx.Done():
+			return found, err
+		case <-time.After(time.Duration(rand.Int64N(int64(decidedPause)))):
+		}
+	}
 }
+
+const (
+	decidedTries = 5
+	decidedPause = 100 * time.Millisecond // at most
+)
 
 func (d *db) rowAt(ctx context.Context, c gocql.Consistency, statement string, args []any, dest ...any) (bool, error) {
 	ctx, cancel := d.bounded(ctx)

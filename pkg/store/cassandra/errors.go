@@ -72,6 +72,12 @@ func undecided(err error) bool {
 	return unavailable(err)
 }
 
+// timedOut reports whether a node answered that others, or the one it asked itself, did not in time.
+func timedOut(err error) bool {
+	var answer gocql.RequestError
+	return errors.As(err, &answer) && (answer.Code() == gocql.ErrCodeReadTimeout || answer.Code() == gocql.ErrCodeWriteTimeout)
+}
+
 // retryIdempotent tries a statement that may run twice on up to two more hosts.
 type retryIdempotent struct{}
 
