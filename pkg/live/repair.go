@@ -144,7 +144,7 @@ func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
 	}
 	at, inclusive := id.FirstAt(since), true
 	for {
-		ms, err := h.opts.History.Newer(ctx, chat.Log{Tenant: r.key.tenant, ID: r.key.room}, at, inclusive, repairPage)
+		ms, err := h.opts.History.Newer(ctx, r.at(), at, inclusive, repairPage)
 		if err != nil {
 			return err
 		}

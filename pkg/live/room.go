@@ -105,4 +105,6 @@ func (r *room) deliver(kind Kind, d *Delivery, now time.Time) {
 	}
 }
 
+func (r *room) at() chat.Place { return chat.Place{Tenant: r.key.tenant, Room: r.ref()} }
+
 func (r *room) ref() chat.RoomRef { return chat.RoomRef{ID: r.key.room, Name: r.name} }
