@@ -115,7 +115,7 @@ func (s *Service) MarkRead(ctx context.Context, who Identity, room string, m id.
 	if err != nil {
 		return err
 	}
-	if _, err := s.store.Message(ctx, r.Log(who.Tenant), m); err != nil {
+	if _, err := s.shown(r).Message(ctx, r.Log(who.Tenant), m); err != nil {
 		return err
 	}
 	now, err := s.readings(ctx, who, []id.ID{r.ID})

@@ -29,6 +29,19 @@ func (s *Service) trimRooms(ctx context.Context) {
 	}
 }
 
+// trimNow removes what is too old from one room, for who is about to go through all the rest: what has expired is
+// slow to read past.
+func (s *Service) trimNow(ctx context.Context, t Tenant, ref RoomRef) error {
+	r, err := s.store.Room(ctx, t, ref.Name)
+	switch {
+	case IsKind(err, NotFound) || err == nil && (r.ID != ref.ID || s.keep(r) == 0):
+		return nil
+	case err != nil:
+		return err
+	}
+	return s.store.Trim(ctx, r.Log(t), s.horizon(s.keep(r)))
+}
+
 func (s *Service) trimOnce(ctx context.Context) {
 	err := s.store.EachRetention(ctx, func(t Tenant, room id.ID, r Retention) error {
 		if err := ctx.Err(); err != nil {

@@ -3,6 +3,7 @@ package cassandra
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -24,7 +25,7 @@ FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ? 
 
 	trimBucket  = `DELETE FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ?`
 	dropBucket  = `DELETE FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ?`
-	dropBuckets = `DELETE FROM message_buckets WHERE tenant = ? AND log_id = ? AND bucket < ?`
+	dropBuckets = `DELETE FROM message_buckets WHERE tenant = ? AND log_id = ? AND bucket <= ?`
 )
 
 // forever is how rooms.retention says chat.Forever; null and 0 are the server's.
@@ -155,6 +156,9 @@ func (s *Store) Trim(ctx context.Context, l chat.Log, before id.ID) error {
 	return s.trim(ctx, chat.ChangesOf(l), before)
 }
 
+// trimWindow is how many buckets are removed before they are forgotten together.
+const trimWindow = 1000
+
 func (s *Store) trim(ctx context.Context, l chat.Log, before id.ID) error {
 	list, _, err := s.widthsAt(ctx, l, before.UnixMilli())
 	if err != nil {
@@ -162,35 +166,46 @@ func (s *Store) trim(ctx context.Context, l chat.Log, before id.ID) error {
 	}
 	first := list.Of(before) // the bucket that stays, and all after it
 	forget := list.Of(id.FirstAt(before.Time().Add(-trimAgain)))
-	removed := false
 	for from := minBucket; ; {
-		buckets, err := s.bucketsAfter(ctx, l, from, indexWindow)
+		buckets, err := s.bucketsAfter(ctx, l, from, trimWindow)
 		if err != nil {
 			return err
 		}
-		n := 0
-		for n < len(buckets) && buckets[n] <= first {
-			n++
+		if i := slices.IndexFunc(buckets, func(b id.Bucket) bool { return b > first }); i >= 0 {
+			buckets = buckets[:i]
 		}
-		err = forEach(ctx, n, func(ctx context.Context, i int) error {
+		err = forEach(ctx, len(buckets), func(ctx context.Context, i int) error {
 			if b := buckets[i]; b < first {
 				return s.db.exec(ctx, dropBucket, string(l.Tenant), uuid(l.ID), int64(b))
 			}
 			return s.db.exec(ctx, trimBucket, string(l.Tenant), uuid(l.ID), int64(first), uuid(before))
 		})
-		if err != nil {
+		if err == nil {
+			err = s.forgetBuckets(ctx, l, buckets, forget)
+		}
+		if err != nil || len(buckets) < trimWindow {
 			return err
 		}
-		if n > 0 && buckets[0] < forget {
-			removed = true
-		}
-		if n < indexWindow {
-			break
-		}
-		from = buckets[n-1]
+		from = buckets[len(buckets)-1]
 	}
-	if !removed {
+}
+
+// forgetBuckets removes those of buckets, oldest first, that are below end from the index, with all before them.
+func (s *Store) forgetBuckets(ctx context.Context, l chat.Log, buckets []id.Bucket, end id.Bucket) error {
+	if i := slices.IndexFunc(buckets, func(b id.Bucket) bool { return b >= end }); i >= 0 {
+		buckets = buckets[:i]
+	}
+	if len(buckets) == 0 {
 		return nil
 	}
-	return s.db.exec(ctx, dropBuckets, string(l.Tenant), uuid(l.ID), int64(forget))
+	last := buckets[len(buckets)-1]
+	if err := s.db.exec(ctx, dropBuckets, string(l.Tenant), uuid(l.ID), int64(last)); err != nil {
+		return err
+	}
+	// Who brings older history in writes them anew. (An import in another process that is at it this moment may not: what
+	// it writes to them is then out of reach, as it should be.)
+	for _, b := range buckets {
+		s.indexed.Invalidate(bucketOf{l, b})
+	}
+	return nil
 }
