@@ -413,3 +413,17 @@ func TestRoomsAreTrimmedByAndBy(t *testing.T) {
 		require.Len(t, st.take(), 2)
 	})
 }
+
+// What an erased user said and nobody sees any more does not come back by a longer retention.
+func TestErasingWhatIsHidden(t *testing.T) {
+	w, time_, _ := newTimedWorld(t, time.Hour)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("lounge", ann, bob)
+	w.post(bob, "lounge", "a secret")
+	time_.pass(2 * time.Hour)
+	_, err := w.EraseUser(t.Context(), tenant, "bob", false)
+	require.NoError(t, err)
+	w.EraseOnce(t.Context())
+	w.retain(ann, "lounge", chat.Forever)
+	require.NotContains(t, w.contents(ann, "lounge"), "a secret")
+}
