@@ -106,3 +106,21 @@ func TestRoomsOfAServer(t *testing.T) {
 	admin(t, s, 1, "rooms", "delete", "lounge")
 	admin(t, s, 1, "rooms", "show", "lounge")
 }
+
+func TestRetentionOfARoom(t *testing.T) {
+	s := serveWithAdmin(t, t.TempDir(), "--retention", "90d")
+	ann := newUser(t, s, "ann").signUp()
+	ann.must(201, "POST", "/rooms/lounge", map[string]any{}, "")
+	for given, c := range map[string][2]string{"720h": {"for 30d", "30d"}, "forever": {"for ever", "forever"}, "default": {"the server", "default"}} {
+		out, _ := admin(t, s, 0, "rooms", "retention", "lounge", given)
+		require.Contains(t, out, c[0])
+		out, _ = admin(t, s, 0, "rooms", "show", "lounge")
+		require.Regexp(t, `retention +`+c[1]+`\n`, out)
+		out, _ = admin(t, s, 0, "rooms", "list")
+		require.Regexp(t, `lounge +ann .* `+c[1]+`\n`, out)
+	}
+	_, errs := admin(t, s, 1, "rooms", "retention", "lounge", "soon")
+	require.Contains(t, errs, "a retention has to be like 30d")
+	_, errs = admin(t, s, 1, "rooms", "retention", "nowhere", "30d")
+	require.Contains(t, errs, "404")
+}

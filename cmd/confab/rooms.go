@@ -13,6 +13,8 @@ type adminRoomsCmd struct {
 	Show   adminRoomsShowCmd   `cmd:"" help:"Show one room."`
 	Delete adminRoomsDeleteCmd `cmd:"" help:"Delete a room with all its messages. It cannot be undone."`
 
+	Retention adminRetentionCmd `cmd:"" help:"Say how long the messages of a room are kept."`
+
 	Buckets adminBucketsCmd `cmd:"" help:"Show the buckets of a room in Cassandra: the spans of time whose messages are one partition each."`
 }
 
@@ -21,6 +23,7 @@ type adminRoom struct {
 	ID               string  `json:"id"`
 	Creator          string  `json:"creator"`
 	CreatedAt        string  `json:"createdAt"`
+	Retention        string  `json:"retention"`
 	Participants     int     `json:"participants"`
 	MoreParticipants bool    `json:"moreParticipants"`
 	OldestMessage    *string `json:"oldestMessage"`
@@ -33,7 +36,7 @@ type adminRoomsListCmd struct{ remote }
 func (c *adminRoomsListCmd) Run(ctx context.Context) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	defer out.Flush()
-	fmt.Fprintln(out, "ROOM\tCREATOR\tCREATED")
+	fmt.Fprintln(out, "ROOM\tCREATOR\tCREATED\tRETENTION")
 	for after := ""; ; {
 		var page struct {
 			Rooms   []adminRoom `json:"rooms"`
@@ -43,7 +46,7 @@ func (c *adminRoomsListCmd) Run(ctx context.Context) error {
 			return err
 		}
 		for _, r := range page.Rooms {
-			fmt.Fprintf(out, "%s\t%s\t%s\n", r.Name, r.Creator, r.CreatedAt)
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", r.Name, r.Creator, r.CreatedAt, r.Retention)
 			after = r.Name
 		}
 		if !page.HasMore || len(page.Rooms) == 0 {
@@ -67,8 +70,8 @@ func (c *adminRoomsShowCmd) Run(ctx context.Context) error {
 	if r.MoreParticipants {
 		more = " or more"
 	}
-	fmt.Printf("room           %s\nid             %s\ncreator        %s\ncreated        %s\nparticipants   %d%s\nfirst message  %s\nlast message   %s\n",
-		r.Name, r.ID, r.Creator, r.CreatedAt, r.Participants, more, orNone(r.OldestMessage), orNone(r.NewestMessage))
+	fmt.Printf("room           %s\nid             %s\ncreator        %s\ncreated        %s\nparticipants   %d%s\nfirst message  %s\nlast message   %s\nretention      %s\n",
+		r.Name, r.ID, r.Creator, r.CreatedAt, r.Participants, more, orNone(r.OldestMessage), orNone(r.NewestMessage), r.Retention)
 	return nil
 }
 
@@ -90,6 +93,31 @@ func (c *adminRoomsDeleteCmd) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("The room '%s' is deleted. What it leaves on disk is removed in the background: see confab admin sweeps.\n", c.Name)
+	return nil
+}
+
+type adminRetentionCmd struct {
+	remote
+	Name      string `arg:"" help:"Name of the room."`
+	Retention string `arg:"" help:"How long, as in 30d or 36h; forever, whatever the server does elsewhere; or default, as the server does."`
+}
+
+// Run sets a room's retention.
+func (c *adminRetentionCmd) Run(ctx context.Context) error {
+	var r adminRoom
+	body := map[string]string{"retention": c.Retention}
+	if err := c.call(ctx, "PUT", "/rooms/"+url.PathEscape(c.Name)+"/retention", body, &r); err != nil {
+		return err
+	}
+	switch r.Retention {
+	case "forever":
+		fmt.Printf("The room '%s' keeps its messages for ever.\n", r.Name)
+	case "default":
+		fmt.Printf("The room '%s' keeps its messages as long as the server's --retention says.\n", r.Name)
+	default:
+		fmt.Printf("The room '%s' keeps its messages for %s. Older ones are not shown any more; they are removed from disk in the background.\n",
+			r.Name, r.Retention)
+	}
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/server"
 	"github.com/confab-chat/confab/pkg/store/cassandra"
 )
@@ -41,6 +42,8 @@ type settings struct {
 	LoginFailures   int           `help:"Failed logins a minute allowed for one login from one address; 0 for any number." default:"60"`
 	PasswordHashes  int           `help:"Passwords hashed at once; 0 for one a processor." default:"0"`
 	ShutdownTimeout time.Duration `help:"How long a stop waits for requests under way." default:"15s"`
+
+	Retention string `help:"How long messages are kept, as in 90d or 36h; 0 for ever. Rooms may say otherwise." default:"0" placeholder:"TIME"`
 
 	ClusterListen string        `help:"Address where the embedded bus waits for other nodes, HOST:PORT; without it and --nats this node is alone." placeholder:"ADDR"`
 	ClusterRoutes []string      `help:"Where other nodes' buses wait, nats://HOST:PORT; one that is reachable is enough." placeholder:"URL"`
@@ -80,6 +83,9 @@ func (s settings) check() error {
 	}
 	if s.RememberGrace < 0 || s.LoginFailures < 0 || s.PasswordHashes < 0 {
 		return badSetting("--remember-grace, --login-failures and --password-hashes may not be negative")
+	}
+	if _, err := s.keep(); err != nil {
+		return err
 	}
 	if s.ClusterListen != "" {
 		if _, _, err := net.SplitHostPort(s.ClusterListen); err != nil {
@@ -131,6 +137,21 @@ func (s settings) backupDir() string {
 	return filepath.Clean(dir) + "-backups"
 }
 
+// keep returns how long messages are kept; 0 for ever.
+func (s settings) keep() (time.Duration, error) {
+	if s.Retention == "" || s.Retention == "0" {
+		return 0, nil
+	}
+	r, err := chat.ParseRetention(s.Retention)
+	switch {
+	case err != nil || r == chat.ServerRetention:
+		return 0, badSetting("--retention %q has to be like 90d or 36h, from 1h to 36500d, or 0 to keep messages for ever", s.Retention)
+	case r == chat.Forever:
+		return 0, nil
+	}
+	return time.Duration(r), nil
+}
+
 // node returns the settings as the server takes them.
 func (s settings) node(log *slog.Logger) server.Config {
 	failures := s.LoginFailures
@@ -146,6 +167,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 		u, _ := url.Parse(s.PublicURL)
 		origins = append([]string{u.Scheme + "://" + u.Host}, origins...)
 	}
+	keep, _ := s.keep() // check has seen it
 	return server.Config{
 		Secure: strings.HasPrefix(s.PublicURL, "https://"), Origins: origins, Proxied: s.BehindProxy,
 		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, Hashes: s.PasswordHashes,
@@ -153,6 +175,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 		HeartBeat: heartBeat,
 		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},
 		BackupDir: s.backupDir(),
+		Retention: keep,
 		Log:       log,
 	}
 }

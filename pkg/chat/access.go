@@ -97,12 +97,7 @@ func (s *Service) ForgetMember(key string) {
 // Forbidden for somebody who is not in it. The answer may be up to a second old
 // about changes made on other nodes; changes on this one show at once.
 func (s *Service) Access(ctx context.Context, who Identity, name string) (Room, Person, error) {
-	r, err := s.access.rooms.Get(ctx, roomKey{who.Tenant, name}, otter.LoaderFunc[roomKey, Room](
-		func(ctx context.Context, k roomKey) (Room, error) {
-			ctx, cancel := changing(ctx) // others wait for this answer too
-			defer cancel()
-			return s.room(ctx, k.tenant, k.name)
-		}))
+	r, err := s.knownRoom(ctx, who.Tenant, name)
 	if err != nil {
 		return Room{}, Person{}, err
 	}
@@ -116,6 +111,16 @@ func (s *Service) Access(ctx context.Context, who Identity, name string) (Room, 
 		return Room{}, Person{}, errNotIn(name)
 	}
 	return r, p, err
+}
+
+// knownRoom is room with the cache.
+func (s *Service) knownRoom(ctx context.Context, t Tenant, name string) (Room, error) {
+	return s.access.rooms.Get(ctx, roomKey{t, name}, otter.LoaderFunc[roomKey, Room](
+		func(ctx context.Context, k roomKey) (Room, error) {
+			ctx, cancel := changing(ctx) // others wait for this answer too
+			defer cancel()
+			return s.room(ctx, k.tenant, k.name)
+		}))
 }
 
 // Admit is Access with an answer as new as the call.

@@ -123,6 +123,9 @@ func errDeleted(m id.ID) error { return refused(Conflict, m, "this message was d
 // changeMessage stores what decide decides and tells everybody. It returns the message as it is then.
 func (s *Service) changeMessage(ctx context.Context, who Identity, r Room, by Person, m id.ID,
 	decide func(now Message) (Change, error)) (Message, error) {
+	if s.shown(r).hides(m) {
+		return Message{}, ErrNotFound(MessageEntity, m.String())
+	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	t := s.order.begin(r.ID, s.ids)
@@ -157,7 +160,7 @@ func (s *Service) Changes(ctx context.Context, who Identity, room string, after 
 		return nil, false, err
 	}
 	limit = min(limit, MaxPage)
-	cs, err := ReadChanges(ctx, s.store, r.Log(who.Tenant), after, limit+1)
+	cs, err := ReadChanges(ctx, s.shown(r), r.Log(who.Tenant), after, limit+1)
 	if err != nil {
 		return nil, false, err
 	}

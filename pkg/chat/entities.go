@@ -55,6 +55,7 @@ type Room struct {
 	Creator   Person
 	Banner    *string
 	CreatedAt time.Time // to the millisecond
+	Retention Retention
 }
 
 // Log is the append-only log that holds a room's messages.
@@ -84,6 +85,10 @@ type Message struct {
 	Deleted   bool       // for good; the message keeps its place
 	ReplyTo   id.ID      // the message of this log that it answers; zero if none
 	Reactions []Reaction // see GroupReactions; none when Deleted
+
+	// Keep is how long after CreatedAt a store that Append gives the message may forget it; 0: never. Reading does
+	// not bring it back.
+	Keep time.Duration
 }
 
 // CreatedAt returns the message's time in UTC.

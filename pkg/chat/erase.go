@@ -249,6 +249,9 @@ func (s *Service) noteErasure(ctx context.Context, e *Erasure) error {
 // the line that says that they came in under it.
 func (s *Service) eraseRoom(ctx context.Context, e *Erasure, ref RoomRef, until id.ID) error {
 	l := Log{Tenant: e.Tenant, ID: ref.ID}
+	if err := s.trimNow(ctx, e.Tenant, ref); err != nil {
+		return err
+	}
 	at := e.At
 	if at.IsZero() {
 		at = id.Max

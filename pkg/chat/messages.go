@@ -50,14 +50,14 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 		return Message{}, err
 	}
 	if n.ReplyTo != nil {
-		if _, err := s.store.Message(ctx, r.Log(who.Tenant), *n.ReplyTo); err != nil {
+		if _, err := s.shown(r).Message(ctx, r.Log(who.Tenant), *n.ReplyTo); err != nil {
 			return Message{}, err
 		}
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	t := s.order.begin(r.ID, s.ids)
-	m := Message{ID: t.id, Author: author, Content: *n.Content}
+	m := Message{ID: t.id, Author: author, Content: *n.Content, Keep: s.keep(r)}
 	if n.ReplyTo != nil {
 		m.ReplyTo = *n.ReplyTo
 	}
@@ -67,9 +67,14 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 	} else {
 		m, repeated, err = s.store.AppendOnce(ctx, r.Log(who.Tenant), *n.Key, m)
 	}
+	m.Keep = 0
 	if err != nil {
 		t.finish(ctx)
 		return m, err
+	}
+	if repeated && s.shown(r).hides(m.ID) {
+		t.finish(ctx)
+		return m, nil
 	}
 	// A retry is told again: the node that stored the message may have died before it told.
 	t.finish(ctx, MessagePosted{Place: r.place(who.Tenant), Message: m, Retried: repeated})
@@ -99,7 +104,7 @@ func (s *Service) Message(ctx context.Context, who Identity, room string, m id.I
 	if err != nil {
 		return Message{}, err
 	}
-	return s.store.Message(ctx, r.Log(who.Tenant), m)
+	return s.shown(r).Message(ctx, r.Log(who.Tenant), m)
 }
 
 // PageQuery says which page of a log is wanted. At most one of Before, After and Around is set;
@@ -128,27 +133,27 @@ func (s *Service) Messages(ctx context.Context, who Identity, room string, q Pag
 	if err != nil {
 		return Page{}, err
 	}
-	return s.sharedPage(ctx, r.Log(who.Tenant), q)
+	return s.sharedPage(ctx, who.Tenant, r, q)
 }
 
-func (s *Service) page(ctx context.Context, l Log, q PageQuery) (Page, error) {
+func (v shown) page(ctx context.Context, l Log, q PageQuery) (Page, error) {
 	n := min(q.Limit, MaxPage)
 	switch {
 	case q.After != nil:
-		ms, err := s.store.Newer(ctx, l, *q.After, false, n+1)
+		ms, err := v.Newer(ctx, l, *q.After, false, n+1)
 		if err != nil {
 			return Page{}, err
 		}
 		more := len(ms) > n
 		return Page{Messages: ms[:min(n, len(ms))], HasMoreAfter: more}, nil
 	case q.Around != nil:
-		return s.around(ctx, l, *q.Around, n)
+		return v.around(ctx, l, *q.Around, n)
 	}
 	before := id.Max
 	if q.Before != nil {
 		before = *q.Before
 	}
-	ms, err := s.store.Older(ctx, l, before, n+1)
+	ms, err := v.Older(ctx, l, before, n+1)
 	if err != nil {
 		return Page{}, err
 	}
@@ -160,12 +165,12 @@ func (s *Service) page(ctx context.Context, l Log, q PageQuery) (Page, error) {
 
 // around returns the page with (n-1)/2 messages before the position and the rest from it
 // on. Near an end of the log the other side fills up.
-func (s *Service) around(ctx context.Context, l Log, at id.ID, n int) (Page, error) {
-	older, err := s.store.Older(ctx, l, at, n+1)
+func (v shown) around(ctx context.Context, l Log, at id.ID, n int) (Page, error) {
+	older, err := v.Older(ctx, l, at, n+1)
 	if err != nil {
 		return Page{}, err
 	}
-	newer, err := s.store.Newer(ctx, l, at, true, n+1)
+	newer, err := v.Newer(ctx, l, at, true, n+1)
 	if err != nil {
 		return Page{}, err
 	}

@@ -30,11 +30,11 @@ func (s *Service) RoomReport(ctx context.Context, t Tenant, name string) (RoomRe
 		return RoomReport{}, err
 	}
 	report := RoomReport{Room: r, Participants: min(len(ps), MaxParticipants), MoreParticipants: len(ps) > MaxParticipants}
-	oldest, err := s.store.Newer(ctx, r.Log(t), id.Min, true, 1)
+	oldest, err := s.shown(r).Newer(ctx, r.Log(t), id.Min, true, 1)
 	if err != nil || len(oldest) == 0 {
 		return report, err
 	}
-	newest, err := s.store.Older(ctx, r.Log(t), id.Max, 1)
+	newest, err := s.shown(r).Older(ctx, r.Log(t), id.Max, 1)
 	if err != nil || len(newest) == 0 {
 		return report, err
 	}
@@ -58,6 +58,15 @@ func (s *Service) RemoveRoom(ctx context.Context, by Identity, t Tenant, name st
 		return err
 	}
 	return s.deleteRoom(ctx, Identity{Tenant: t, Login: by.Login}, r)
+}
+
+// ImposeRetention is SetRetention by an operator.
+func (s *Service) ImposeRetention(ctx context.Context, t Tenant, name string, to Retention) (RoomView, error) {
+	r, err := s.room(ctx, t, name)
+	if err != nil {
+		return RoomView{}, err
+	}
+	return s.setRetention(ctx, t, r, to)
 }
 
 // Deletion is a deleted room whose rows are being removed.

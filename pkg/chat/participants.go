@@ -76,7 +76,7 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join b
 	if err != nil || !changed {
 		return err
 	}
-	m := Message{ID: ticket.id, Author: System, System: true, Content: MembershipText(p, join)}
+	m := Message{ID: ticket.id, Author: System, System: true, Content: MembershipText(p, join), Keep: s.keep(r)}
 	if join {
 		s.entered(ctx, t, r, p.Login, ticket.id)
 		events = append(events, ParticipantJoined{Place: r.place(t), Person: p})

@@ -37,9 +37,9 @@ func (s *Service) RoomStates(ctx context.Context, who Identity, login, after str
 	}
 	more := len(refs) > limit
 	refs = refs[:min(limit, len(refs))]
-	rooms, logs := make([]id.ID, len(refs)), make([]Log, len(refs))
+	rooms, positions := make([]id.ID, len(refs)), make([]Position, len(refs))
 	for i, ref := range refs {
-		rooms[i], logs[i] = ref.ID, Log{Tenant: who.Tenant, ID: ref.ID}
+		rooms[i], positions[i].Log = ref.ID, Log{Tenant: who.Tenant, ID: ref.ID}
 	}
 	var readings map[id.ID]Reading
 	var newest map[id.ID]Message
@@ -49,7 +49,14 @@ func (s *Service) RoomStates(ctx context.Context, who Identity, login, after str
 		return err
 	})
 	g.Go(func() (err error) {
-		newest, err = s.store.Newest(gctx, logs)
+		hidden, err := s.horizons(gctx, who.Tenant, refs)
+		if err != nil {
+			return err
+		}
+		for i, ref := range refs {
+			positions[i].After = hidden[ref.ID]
+		}
+		newest, err = s.store.Newest(gctx, positions)
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -62,7 +69,7 @@ func (s *Service) RoomStates(ctx context.Context, who Identity, login, after str
 		if m, ok := newest[ref.ID]; ok {
 			states[i].Last = &m
 			if m.ID.Compare(states[i].Read) > 0 {
-				from = append(from, Position{Log: logs[i], After: states[i].Read})
+				from = append(from, positions[i].orAfter(states[i].Read))
 			}
 		}
 	}
@@ -74,6 +81,14 @@ func (s *Service) RoomStates(ctx context.Context, who Identity, login, after str
 		states[i].Unread = counts[ref.ID]
 	}
 	return states, more, nil
+}
+
+// orAfter is the later one of p and a place in the same log.
+func (p Position) orAfter(at id.ID) Position {
+	if p.After.IsZero() || !at.IsZero() && at.Compare(p.After) > 0 {
+		p.After = at
+	}
+	return p
 }
 
 // readings are those of the store, and what is on its way there from this node.
@@ -100,7 +115,7 @@ func (s *Service) MarkRead(ctx context.Context, who Identity, room string, m id.
 	if err != nil {
 		return err
 	}
-	if _, err := s.store.Message(ctx, r.Log(who.Tenant), m); err != nil {
+	if _, err := s.shown(r).Message(ctx, r.Log(who.Tenant), m); err != nil {
 		return err
 	}
 	now, err := s.readings(ctx, who, []id.ID{r.ID})

@@ -38,6 +38,7 @@ func (n NewRoom) Validate() []Fault {
 type RoomView struct {
 	Room
 	Participants []Person
+	Keep         time.Duration // how long messages are kept, with the server's word where the room has none; 0 for ever
 }
 
 // CreateRoom makes a room with who as creator and first participant: Conflict if the name is taken.
@@ -62,7 +63,7 @@ func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (Room
 	s.access.forgetRoom(who.Tenant, r.Name)
 	s.entered(ctx, who.Tenant, r, who.Login, rid)
 	s.order.begin(r.ID, s.ids).finish(ctx, RoomCreated{Place: r.place(who.Tenant), Creator: u.Person})
-	return RoomView{Room: r, Participants: []Person{u.Person}}, nil
+	return RoomView{Room: r, Participants: []Person{u.Person}, Keep: s.keep(r)}, nil
 }
 
 // Room returns a room and who is in it. The answer may be shared, as that of Messages.
@@ -76,7 +77,7 @@ func (s *Service) roomView(ctx context.Context, t Tenant, name string) (RoomView
 		return RoomView{}, err
 	}
 	ps, err := s.store.Participants(ctx, t, r.ID, "", MaxParticipants)
-	return RoomView{Room: r, Participants: ps}, err
+	return RoomView{Room: r, Participants: ps, Keep: s.keep(r)}, err
 }
 
 // room reads a room without the cache.
@@ -134,7 +135,7 @@ func (s *Service) views(ctx context.Context, t Tenant, rs []Room) ([]RoomView, e
 			if shown += len(ps); shown > maxShown && len(views) > 0 {
 				return views, nil
 			}
-			views = append(views, RoomView{Room: r, Participants: ps})
+			views = append(views, RoomView{Room: r, Participants: ps, Keep: s.keep(r)})
 		}
 	}
 	return views, nil

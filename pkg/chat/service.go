@@ -28,6 +28,7 @@ type Stores interface {
 	AvatarStore
 	FootprintStore
 	EraseStore
+	RetentionStore
 	Sweeper
 }
 
@@ -46,6 +47,9 @@ type Service struct {
 	now    func() time.Time
 	log    *slog.Logger
 	order  *order
+	// retention is how long messages are kept in rooms that say nothing else; 0 for ever.
+	retention time.Duration
+
 	shared sharedReads
 
 	access  *access
@@ -65,6 +69,8 @@ type Options struct {
 	Store     Stores
 	Hasher    Hasher
 	Publisher Publisher
+	// Retention is how long messages are kept in rooms that have none of their own; 0 for ever.
+	Retention time.Duration
 	// RoomChanged and MemberChanged, if set, are told which rooms and participants other nodes must not
 	// remember any longer; the keys are for their ForgetRoom and ForgetMember.
 	RoomChanged, MemberChanged func(key string)
@@ -90,7 +96,7 @@ func NewService(o Options) *Service {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Service{
 		store: o.Store, hasher: o.Hasher, pub: o.Publisher, ids: o.IDs, now: o.Now, log: o.Log,
-		order:  newOrder(o.Publisher),
+		order: newOrder(o.Publisher), retention: o.Retention,
 		access: newAccess(o.RoomChanged, o.MemberChanged),
 		reads:  newReads(o.Store, o.Log), erasing: newErasing(), pictures: make(chan struct{}, maxPictures),
 		sweep: make(chan struct{}, 1),
@@ -98,6 +104,7 @@ func NewService(o Options) *Service {
 	}
 	s.stopped.Go(func() { s.sweepDeleted(ctx) })
 	s.stopped.Go(func() { s.eraseUsers(ctx) })
+	s.stopped.Go(func() { s.trimRooms(ctx) })
 	s.stopped.Go(func() { s.reads.keep(ctx) })
 	return s
 }

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/confab-chat/confab/pkg/coalesce"
 	"github.com/confab-chat/confab/pkg/id"
@@ -19,20 +20,22 @@ type pageKey struct {
 	log                   Log
 	before, after, around id.ID // zero if not asked for
 	limit                 int
+	keep                  time.Duration // see Service.keep
 }
 
-func (q PageQuery) key(l Log) pageKey {
+func (q PageQuery) key(l Log, keep time.Duration) pageKey {
 	at := func(u *id.ID) id.ID {
 		if u == nil {
 			return id.ID{}
 		}
 		return *u
 	}
-	return pageKey{l, at(q.Before), at(q.After), at(q.Around), min(q.Limit, MaxPage)}
+	return pageKey{l, at(q.Before), at(q.After), at(q.Around), min(q.Limit, MaxPage), keep}
 }
 
-func (s *Service) sharedPage(ctx context.Context, l Log, q PageQuery) (Page, error) {
-	p, err := s.shared.pages.Do(ctx, q.key(l), func(ctx context.Context) (Page, error) { return s.page(ctx, l, q) })
+func (s *Service) sharedPage(ctx context.Context, t Tenant, r Room, q PageQuery) (Page, error) {
+	l := r.Log(t)
+	p, err := s.shared.pages.Do(ctx, q.key(l, s.keep(r)), func(ctx context.Context) (Page, error) { return s.shown(r).page(ctx, l, q) })
 	return p, ended(err)
 }
 

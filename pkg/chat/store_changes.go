@@ -14,7 +14,7 @@ type ChangeStore interface {
 	// it is then. An error of decide is returned as it is; a Change without a Kind changes nothing.
 	// Change.ID, made just before the call, dates the change: of two edits the one with the newer ID lasts. A
 	// deletion is final: what is decided at the same moment elsewhere does not undo it, and Append of the same
-	// message does not either. Reactions of different users or with different emojis never undo each other.
+	// message does not either. A change lasts as long as its message: it goes with it, and never before. Reactions of different users or with different emojis never undo each other.
 	// NotFound if there is no such message.
 	//
 	// The change's entry is appended to ChangesOf(l) before: no change is without one. For a moment, and after a
@@ -26,8 +26,9 @@ type ChangeStore interface {
 
 // DigestStore answers for several logs at once what a list of rooms shows.
 type DigestStore interface {
-	// Newest returns the newest message of each log that has one, keyed by log ID.
-	Newest(ctx context.Context, logs []Log) (map[id.ID]Message, error)
+	// Newest returns, for each position, the newest message of the log if it is newer than that, keyed by log ID. It does
+	// not look at what is older.
+	Newest(ctx context.Context, from []Position) (map[id.ID]Message, error)
 	// CountNewer counts, for each position, messages that are newer, not deleted, not of the system and not
 	// by the login but: up to bound, and among no more than about MaxCounted messages. Keyed by log ID.
 	CountNewer(ctx context.Context, from []Position, but string, bound int) (map[id.ID]int, error)
@@ -39,7 +40,7 @@ const MaxCounted = 1000
 // Position is a place in a log.
 type Position struct {
 	Log   Log
-	After id.ID
+	After id.ID // zero: before all messages
 }
 
 // Reading is what a user keeps about a room they are in.

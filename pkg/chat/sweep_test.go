@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 // deletions is the part of a store that clears deleted rooms.
@@ -23,6 +24,10 @@ type deletions struct {
 }
 
 func (d *deletions) Erasures(context.Context, int) ([]chat.Erasure, error) { return nil, nil }
+
+func (d *deletions) EachRetention(context.Context, func(chat.Tenant, id.ID, chat.Retention) error) error {
+	return nil
+}
 
 func (d *deletions) Sweeps(context.Context, int) ([]chat.Sweep, error) {
 	d.mu.Lock()

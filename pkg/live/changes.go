@@ -71,7 +71,7 @@ func (h *Hub) readChanged(r *room, batch []chat.MessageChanged) map[id.ID]chat.M
 	}
 	ctx, cancel := context.WithTimeout(h.ctx, changeTimeout)
 	defer cancel()
-	now, err := h.opts.History.MessagesByID(ctx, chat.Log{Tenant: r.key.tenant, ID: r.key.room}, ids)
+	now, err := h.opts.History.MessagesByID(ctx, r.at(), ids)
 	if err != nil {
 		h.log.Warn("changed messages are shown as they were told", "room", r.name, "error", err)
 	}
@@ -90,7 +90,7 @@ func (h *Hub) withChanges(ctx context.Context, r *room, after id.ID, missed []*D
 	if len(missed) > MaxReplay {
 		return missed, nil
 	}
-	cs, err := chat.ReadChanges(ctx, h.opts.History, chat.Log{Tenant: r.key.tenant, ID: r.key.room}, after, MaxReplay+1)
+	cs, err := h.opts.History.Changes(ctx, r.at(), after, MaxReplay+1)
 	if err != nil || len(cs) == 0 {
 		return missed, err
 	}
@@ -115,7 +115,7 @@ func (h *Hub) withChanges(ctx context.Context, r *room, after id.ID, missed []*D
 }
 
 // lateChanges reads changes older than after that this node delivered after it.
-func (h *Hub) lateChanges(ctx context.Context, log chat.Log, r *room, after id.ID, wanted map[id.ID]bool) (out []*Delivery) {
+func (h *Hub) lateChanges(ctx context.Context, log chat.Place, r *room, after id.ID, wanted map[id.ID]bool) (out []*Delivery) {
 	if len(wanted) == 0 {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (h *Hub) lateChanges(ctx context.Context, log chat.Log, r *room, after id.I
 	}
 	from := slices.MinFunc(late, id.ID.Compare).Before()
 	for from.Compare(after) < 0 {
-		cs, err := chat.ReadChanges(ctx, h.opts.History, log, from, 200)
+		cs, err := h.opts.History.Changes(ctx, log, from, 200)
 		if err != nil || len(cs) == 0 {
 			return out
 		}
@@ -142,7 +142,7 @@ func (h *Hub) lateChanges(ctx context.Context, log chat.Log, r *room, after id.I
 // repairChanges delivers changes since then that this node has not heard of.
 func (h *Hub) repairChanges(ctx context.Context, r *room, since time.Time) error {
 	for at := id.FirstAt(since); ; {
-		cs, err := chat.ReadChanges(ctx, h.opts.History, chat.Log{Tenant: r.key.tenant, ID: r.key.room}, at, repairPage)
+		cs, err := h.opts.History.Changes(ctx, r.at(), at, repairPage)
 		if err != nil || len(cs) == 0 {
 			return err
 		}

@@ -18,7 +18,7 @@
 //	var service *chat.Service
 //	hub, err := live.New(live.Options{
 //		Bus:     bus,   // nil: this process is alone; see live/natsbus
-//		History: store, // chat.MessageStore
+//		History: history, // that of service
 //		Access: func(ctx context.Context, who chat.Identity, room string) (chat.Room, error) {
 //			r, _, err := service.Access(ctx, who, room)
 //			return r, err

@@ -11,13 +11,16 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// History is what the hub reads of the store, to replay and to repair.
+// History is what the hub reads of rooms' messages, to replay and to repair; see chat.History. It has nothing that a
+// room does not show (any more).
 type History interface {
 	// Older and Newer are those of chat.MessageStore.
-	Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error)
-	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
+	Older(ctx context.Context, p chat.Place, than id.ID, limit int) ([]chat.Message, error)
+	Newer(ctx context.Context, p chat.Place, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
 	// MessagesByID is that of chat.ChangeStore.
-	MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error)
+	MessagesByID(ctx context.Context, p chat.Place, ids []id.ID) (map[id.ID]chat.Message, error)
+	// Changes is chat.ReadChanges.
+	Changes(ctx context.Context, p chat.Place, after id.ID, limit int) ([]chat.MessageChange, error)
 }
 
 // Options are what a hub works with. Access and History are needed, the rest has defaults.

@@ -70,6 +70,7 @@ type wireMessage struct {
 	Deleted   bool            `json:",omitzero"`
 	ReplyTo   id.ID           `json:",omitzero"`
 	Reactions []chat.Reaction `json:",omitempty"`
+	Keep      time.Duration   `json:"-"` // for stores
 }
 
 func wireOf(m chat.Message) *wireMessage { w := wireMessage(m); return &w }

@@ -162,7 +162,7 @@ func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
 func (h *Hub) missed(ctx context.Context, r *room, since time.Time) (out []chat.Message, err error) {
 	first := id.FirstAt(since)
 	for at := id.Max; ; {
-		ms, err := h.opts.History.Older(ctx, chat.Log{Tenant: r.key.tenant, ID: r.key.room}, at, repairPage)
+		ms, err := h.opts.History.Older(ctx, r.at(), at, repairPage)
 		if err != nil {
 			return nil, err
 		}

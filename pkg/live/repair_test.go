@@ -196,12 +196,12 @@ func (m *meanwhile) read(ms []chat.Message, err error) ([]chat.Message, error) {
 	return ms, err
 }
 
-func (m *meanwhile) Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error) {
-	return m.read(m.World.Older(ctx, l, than, limit))
+func (m *meanwhile) Older(ctx context.Context, p chat.Place, than id.ID, limit int) ([]chat.Message, error) {
+	return m.read(m.World.Older(ctx, p, than, limit))
 }
 
-func (m *meanwhile) Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
-	return m.read(m.World.Newer(ctx, l, than, inclusive, limit))
+func (m *meanwhile) Newer(ctx context.Context, p chat.Place, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
+	return m.read(m.World.Newer(ctx, p, than, inclusive, limit))
 }
 
 // A message that is stored late, while a repair reads, is not heard after the one its author posted next.

@@ -30,7 +30,7 @@ func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (missed 
 	case <-ctx.Done():
 		return nil, false
 	}
-	log := chat.Log{Tenant: r.key.tenant, ID: r.key.room}
+	log := r.at()
 	if missed = h.lateOnes(ctx, log, r, after, late); len(missed) < len(late) {
 		return nil, false
 	}
@@ -54,7 +54,7 @@ func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (missed 
 
 // lateOnes reads messages older than after that this node delivered after it. Most of what lies
 // between was seen.
-func (h *Hub) lateOnes(ctx context.Context, log chat.Log, r *room, after id.ID, late []id.ID) (out []*Delivery) {
+func (h *Hub) lateOnes(ctx context.Context, log chat.Place, r *room, after id.ID, late []id.ID) (out []*Delivery) {
 	if len(late) == 0 || len(late) > MaxReplay {
 		return nil
 	}

@@ -113,4 +113,6 @@ func (r *room) heard(m id.ID) bool {
 	return r.recent.has(m)
 }
 
+func (r *room) at() chat.Place { return chat.Place{Tenant: r.key.tenant, Room: r.ref()} }
+
 func (r *room) ref() chat.RoomRef { return chat.RoomRef{ID: r.key.room, Name: r.name} }

@@ -87,6 +87,8 @@ type room struct {
 	CreatedAt time.Time   `json:"createdAt"`
 	// CreatorLeft says that the creator is no participant any more: a new room's creator is one.
 	CreatorLeft bool `json:"creatorLeft,omitzero"`
+	// Retention is a text as chat.ParseRetention reads it; none for that of the server.
+	Retention chat.Retention `json:"retention,omitzero"`
 }
 
 // member is a participant, and what they keep about the room.
@@ -162,11 +164,12 @@ func (k *token) auth() (auth.APIToken, error) {
 
 func roomOf(t chat.Tenant, r chat.Room, creatorLeft bool) *room {
 	return &room{Tenant: t, ID: r.ID, Name: r.Name, Creator: personOf(r.Creator), Banner: r.Banner, CreatedAt: r.CreatedAt,
-		CreatorLeft: creatorLeft}
+		CreatorLeft: creatorLeft, Retention: r.Retention}
 }
 
 func (r *room) chat() chat.Room {
-	return chat.Room{ID: r.ID, Name: r.Name, Creator: r.Creator.chat(), Banner: r.Banner, CreatedAt: r.CreatedAt.UTC()}
+	return chat.Room{ID: r.ID, Name: r.Name, Creator: r.Creator.chat(), Banner: r.Banner, CreatedAt: r.CreatedAt.UTC(),
+		Retention: r.Retention}
 }
 
 func messageOf(m chat.Message) *message {

@@ -77,8 +77,10 @@ func TestNoFieldIsForgotten(t *testing.T) {
 	u := full[chat.User]()
 	require.Equal(t, u, throughText(t, line{User: userOf("t", u)}).User.chat())
 	r := full[chat.Room]()
+	r.Retention = chat.Retention(90 * time.Minute)
 	require.Equal(t, r, throughText(t, line{Room: roomOf("t", r, true)}).Room.chat())
 	m := full[chat.Message]()
+	m.Keep = 0 // is not read
 	require.Equal(t, m, throughText(t, line{Message: messageOf(m)}).Message.chat())
 	p, reading := full[chat.Person](), full[chat.Reading]()
 	member := throughText(t, line{Member: memberOf(p, reading)}).Member

@@ -105,6 +105,7 @@ func fill(t *testing.T, s store.Store) {
 			r := chat.Room{ID: ids.New(), Name: name, Creator: person("user00"), CreatedAt: created}
 			if n > 0 {
 				r.Banner = &odd
+				r.Retention = []chat.Retention{chat.Forever, chat.MaxRetention}[n-1]
 			}
 			require.NoError(t, s.CreateRoom(ctx, tenant, r))
 			for i := 1; i < 20; i++ {

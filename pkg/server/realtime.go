@@ -14,6 +14,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/live/natsbus"
 	"github.com/confab-chat/confab/pkg/stomp"
@@ -53,6 +54,25 @@ const (
 	roomChanged   = "room"
 	memberChanged = "member"
 )
+
+// history is what the hub reads. The hub is there before the domain is, but reads nothing before somebody has subscribed.
+type history struct{ node *Node }
+
+func (h history) Older(ctx context.Context, p chat.Place, than id.ID, limit int) ([]chat.Message, error) {
+	return h.node.Chat.History().Older(ctx, p, than, limit)
+}
+
+func (h history) Newer(ctx context.Context, p chat.Place, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
+	return h.node.Chat.History().Newer(ctx, p, than, inclusive, limit)
+}
+
+func (h history) MessagesByID(ctx context.Context, p chat.Place, ids []id.ID) (map[id.ID]chat.Message, error) {
+	return h.node.Chat.History().MessagesByID(ctx, p, ids)
+}
+
+func (h history) Changes(ctx context.Context, p chat.Place, after id.ID, limit int) ([]chat.MessageChange, error) {
+	return h.node.Chat.History().Changes(ctx, p, after, limit)
+}
 
 // listenForChanges makes what other nodes change known to this node's memory.
 func listenForChanges(hub *live.Hub, service *chat.Service, sessions *auth.Sessions) {

@@ -49,6 +49,8 @@ type Config struct {
 	Admin auth.Admin
 	// BackupDir is the folder below which administrators may have backups made; empty: none.
 	BackupDir string
+	// Retention is how long messages are kept in rooms that have none of their own; 0 for ever.
+	Retention time.Duration
 
 	Now func() time.Time
 	Log *slog.Logger
@@ -103,7 +105,7 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 	if n.bus, err = startBus(ctx, c, st); err != nil {
 		return err
 	}
-	hubOptions := live.Options{History: st, RoomsOf: st.RoomsOf, Now: c.Now, Log: c.Log,
+	hubOptions := live.Options{History: history{n}, RoomsOf: st.RoomsOf, Now: c.Now, Log: c.Log,
 		Access: func(ctx context.Context, who chat.Identity, room string) (chat.Room, error) {
 			return n.Chat.Admit(ctx, who, room)
 		}}
@@ -134,13 +136,15 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 	if err != nil {
 		return err
 	}
-	n.Chat = chat.NewService(chat.Options{Store: st, Hasher: hasher, Publisher: n.hub, IDs: id.NewGenerator(c.Now), Now: c.Now, Log: c.Log,
+	n.Chat = chat.NewService(chat.Options{Store: st, Hasher: hasher, Publisher: n.hub, Retention: c.Retention,
+		IDs: id.NewGenerator(c.Now), Now: c.Now, Log: c.Log,
 		RoomChanged:   func(key string) { n.hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { n.hub.Signal(memberChanged, key) }})
 	listenForChanges(n.hub, n.Chat, sessions)
 
 	origins := api.Origins{Allowed: c.Origins}
-	chatAPI := chatapi.New(chatapi.Parts{Chat: n.Chat, Live: n.hub, Accounts: n.Accounts, Sessions: manager, Origins: origins,
+	officers := auth.NewOfficers(st)
+	chatAPI := chatapi.New(chatapi.Parts{Chat: n.Chat, Live: n.hub, Accounts: n.Accounts, Sessions: manager, Officers: officers, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
 	n.sockets = stomp.NewServer(stomp.Options{Hub: n.hub, Login: session.Of, KeepAlive: keepAlive(sessions),
 		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log})
@@ -153,7 +157,7 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 	r.Handle("/", &api.Resource{Methods: map[string]api.Handler{"GET": toFrontEnd}, Open: []string{"GET"},
 		Fail: chatAPI.Fail})
 	n.registerRealtime(r, chatAPI, manager, origins)
-	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: auth.NewOfficers(st), Origins: origins,
+	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
 		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(n.Chat, n.Accounts, st), Chat: n.Chat, Fail: chatAPI.FailV1})
 	n.Handler = protect(c.Log, origins.CORS(r))
 	return nil

@@ -25,6 +25,7 @@ type Store interface {
 	chat.AvatarStore
 	chat.FootprintStore
 	chat.EraseStore
+	chat.RetentionStore
 	chat.Sweeper
 	chat.Inventory
 	auth.SessionStore

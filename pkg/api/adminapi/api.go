@@ -50,12 +50,13 @@ type Parts struct {
 func Register(r *mux.Router, p Parts) {
 	a := &admin{p}
 	for path, methods := range map[string]map[string]api.Handler{
-		"/backups":          {"POST": a.makeBackup},
-		"/rooms":            {"GET": a.listRooms},
-		"/rooms/{room}":     {"GET": a.getRoom, "DELETE": a.deleteRoom},
-		"/sweeps":           {"GET": a.listSweeps},
-		"/erasures":         {"POST": a.erase},
-		"/erasures/{login}": {"GET": a.getErasure},
+		"/backups":                {"POST": a.makeBackup},
+		"/rooms":                  {"GET": a.listRooms},
+		"/rooms/{room}":           {"GET": a.getRoom, "DELETE": a.deleteRoom},
+		"/rooms/{room}/retention": {"PUT": a.putRetention},
+		"/sweeps":                 {"GET": a.listSweeps},
+		"/erasures":               {"POST": a.erase},
+		"/erasures/{login}":       {"GET": a.getErasure},
 	} {
 		r.Handle(Prefix+path, &api.Resource{Methods: methods, Guard: a.guard, Check: a.check, Fail: p.Fail})
 	}

@@ -138,5 +138,6 @@ var endpoints = []endpoint{
 	{"GET", "/rooms", nil},
 	{"GET", "/rooms/lounge", nil},
 	{"DELETE", "/rooms/lounge", nil},
+	{"PUT", "/rooms/lounge/retention", map[string]string{"retention": "30d"}},
 	{"GET", "/sweeps", nil},
 }

@@ -14,10 +14,12 @@ type roomAnswer struct {
 	ID        string `json:"id"`
 	Creator   string `json:"creator"`
 	CreatedAt string `json:"createdAt"`
+	Retention string `json:"retention"`
 }
 
 func roomOf(r chat.Room) roomAnswer {
-	return roomAnswer{Name: r.Name, ID: r.ID.String(), Creator: r.Creator.Login, CreatedAt: timestamp(r.CreatedAt)}
+	return roomAnswer{Name: r.Name, ID: r.ID.String(), Creator: r.Creator.Login, CreatedAt: timestamp(r.CreatedAt),
+		Retention: r.Retention.String()}
 }
 
 type roomList struct {
@@ -84,6 +86,28 @@ func (a *admin) deleteRoom(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// putRetention says how long messages of a room are kept.
+func (a *admin) putRetention(w http.ResponseWriter, r *http.Request) error {
+	var b struct {
+		Retention *string `json:"retention"`
+	}
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	if b.Retention == nil {
+		return api.Malformed("retention has to be a text like 30d, forever or default")
+	}
+	to, err := chat.ParseRetention(*b.Retention)
+	if err != nil {
+		return err
+	}
+	v, err := a.Chat.ImposeRetention(r.Context(), chat.DefaultTenant, api.Variable(r, "room"), to)
+	if err != nil {
+		return err
+	}
+	return write(w, http.StatusOK, roomOf(v.Room))
 }
 
 type sweepAnswer struct {

@@ -75,3 +75,23 @@ func TestSweepsProgress(t *testing.T) {
 		return false
 	}, 10*time.Second, 10*time.Millisecond)
 }
+
+func TestRetentionOfRooms(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.node.Chat.CreateRoom(t.Context(), chat.Identity{Tenant: chat.DefaultTenant, Login: "ann"}, chat.NewRoom{Name: "lounge"})
+	require.NoError(t, err)
+	set := func(room string, to any, status int) map[string]any {
+		return w.ask(adminToken, "PUT", "/rooms/"+room+"/retention", map[string]any{"retention": to}, status)
+	}
+	require.Equal(t, "default", w.ask(adminToken, "GET", "/rooms/lounge", nil, http.StatusOK)["retention"])
+	for given, spelled := range map[string]string{"720h": "30d", "forever": "forever", "default": "default", "90m": "1h30m"} {
+		require.Equal(t, spelled, set("lounge", given, http.StatusOK)["retention"])
+		require.Equal(t, spelled, w.ask(adminToken, "GET", "/rooms/lounge", nil, http.StatusOK)["retention"])
+		all := w.ask(adminToken, "GET", "/rooms", nil, http.StatusOK)["rooms"].([]any)
+		require.Equal(t, spelled, all[0].(map[string]any)["retention"])
+	}
+	for _, bad := range []any{"soon", "", "1m", 30, nil} {
+		set("lounge", bad, http.StatusBadRequest)
+	}
+	set("nowhere", "30d", http.StatusNotFound)
+}

@@ -5,6 +5,7 @@
 package chatapi
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -36,10 +37,16 @@ type API struct {
 	live     Live
 	accounts *auth.Accounts
 	sessions *session.Manager
+	officers Officers
 	origins  api.Origins
 	proxied  bool
 	clock    func() time.Time
 	log      *slog.Logger
+}
+
+// Officers says who administers the server; see auth.Officers.
+type Officers interface {
+	Is(ctx context.Context, who chat.Identity) (bool, error)
 }
 
 // Parts are what an API is made of.
@@ -48,6 +55,7 @@ type Parts struct {
 	Live     Live
 	Accounts *auth.Accounts
 	Sessions *session.Manager
+	Officers Officers
 	Origins  api.Origins
 	// Proxied says that a proxy in front of the server writes X-Forwarded-For.
 	Proxied bool
@@ -57,7 +65,7 @@ type Parts struct {
 
 // New returns the API.
 func New(p Parts) *API {
-	return &API{chat: p.Chat, live: p.Live, accounts: p.Accounts, sessions: p.Sessions, origins: p.Origins, proxied: p.Proxied,
+	return &API{chat: p.Chat, live: p.Live, accounts: p.Accounts, sessions: p.Sessions, officers: p.Officers, origins: p.Origins, proxied: p.Proxied,
 		clock: p.Now, log: p.Log}
 }
 
@@ -127,6 +135,7 @@ func (m *mount) v1Routes() []route {
 		{path: "/rooms/participant/{room}", methods: methods{"PUT": m.join, "PATCH": m.leave, "DELETE": m.leaveSelf}},
 		{path: "/rooms/{room}", methods: methods{"GET": m.getRoom, "POST": m.createRoom, "PUT": m.putRoom,
 			"PATCH": m.patchRoom, "DELETE": m.deleteRoom}},
+		{path: "/rooms/{room}/retention", methods: methods{"PUT": m.putRetention}},
 		{path: "/rooms/{room}/presence", methods: methods{"GET": m.getPresence}},
 		{path: "/rooms/{room}/typing", methods: methods{"PUT": m.putTyping}},
 		{path: "/rooms/{room}/read", methods: methods{"PUT": m.putRead}},

@@ -126,6 +126,35 @@ func (m *mount) deleteRoom(w http.ResponseWriter, r *http.Request) error {
 	return noContent(w)
 }
 
+// putRetention says how long messages are kept. A site administrator may do so for any room.
+func (m *mount) putRetention(w http.ResponseWriter, r *http.Request) error {
+	var b struct {
+		Retention *string `json:"retention"`
+	}
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	if b.Retention == nil {
+		return api.Malformed("retention has to be a text like 30d, forever or default")
+	}
+	to, err := chat.ParseRetention(*b.Retention)
+	if err != nil {
+		return err
+	}
+	v, err := m.chat.SetRetention(r.Context(), who(r), api.Variable(r, "room"), to)
+	if chat.IsKind(err, chat.Forbidden) {
+		if admin, adminErr := m.officers.Is(r.Context(), who(r)); adminErr != nil || admin {
+			if err = adminErr; err == nil {
+				v, err = m.chat.ImposeRetention(r.Context(), who(r).Tenant, api.Variable(r, "room"), to)
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return m.ok(w, m.form.room(v))
+}
+
 type roomList struct {
 	Rooms   []room `json:"rooms"`
 	HasMore bool   `json:"hasMore"`

@@ -11,7 +11,7 @@ import (
 // form is how a mount spells what both mounts say.
 type form struct {
 	date string // layout of dates, always in UTC
-	// full says that messages show what has happened to them. Others have the members of KillrChat's, with the present text.
+	// full says that messages show what has happened to them, and rooms how long they keep them. Others have the members of KillrChat's, with the present text.
 	full bool
 }
 
@@ -43,6 +43,22 @@ type room struct {
 	Banner       *string  `json:"banner"`
 	Participants []person `json:"participants"`
 	CreationDate string   `json:"creationDate"`
+
+	Retention *retention `json:"retention,omitzero"`
+}
+
+// retention is how long messages are kept: what the room says, and what comes of it.
+type retention struct {
+	Setting string `json:"setting"`
+	Seconds *int64 `json:"seconds"` // null: for ever
+}
+
+func retentionOf(r chat.RoomView) *retention {
+	out := &retention{Setting: r.Retention.String()}
+	if r.Keep > 0 {
+		out.Seconds = new(int64(r.Keep / time.Second))
+	}
+	return out
 }
 
 type message struct {
@@ -86,8 +102,12 @@ func userOf(u chat.UserView) user {
 }
 
 func (f form) room(r chat.RoomView) room {
-	return room{Name: r.Name, Creator: personOf(r.Creator), Banner: r.Banner,
+	out := room{Name: r.Name, Creator: personOf(r.Creator), Banner: r.Banner,
 		Participants: peopleOf(r.Participants), CreationDate: f.time(r.CreatedAt)}
+	if f.full {
+		out.Retention = retentionOf(r)
+	}
+	return out
 }
 
 func (f form) rooms(rs []chat.RoomView) []room {

@@ -9,19 +9,35 @@ import (
 )
 
 // MessagesByID is that of live.History.
-func (w *World) MessagesByID(_ context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error) {
+func (w *World) MessagesByID(_ context.Context, p chat.Place, ids []id.ID) (map[id.ID]chat.Message, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fail != nil {
 		return nil, w.fail
 	}
 	out := make(map[id.ID]chat.Message)
-	for _, m := range w.logs[l.ID] {
+	for _, m := range w.logs[p.Room.ID] {
 		if slices.Contains(ids, m.ID) {
 			out[m.ID] = m
 		}
 	}
 	return out, nil
+}
+
+// Changes is that of live.History.
+func (w *World) Changes(ctx context.Context, p chat.Place, after id.ID, limit int) ([]chat.MessageChange, error) {
+	return chat.ReadChanges(ctx, logs{w}, chat.Log{Tenant: p.Tenant, ID: p.Room.ID}, after, limit)
+}
+
+// logs reads the world's logs by their ids.
+type logs struct{ w *World }
+
+func (l logs) Newer(ctx context.Context, of chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
+	return l.w.Newer(ctx, chat.Place{Tenant: of.Tenant, Room: chat.RoomRef{ID: of.ID}}, than, inclusive, limit)
+}
+
+func (l logs) MessagesByID(ctx context.Context, of chat.Log, ids []id.ID) (map[id.ID]chat.Message, error) {
+	return l.w.MessagesByID(ctx, chat.Place{Tenant: of.Tenant, Room: chat.RoomRef{ID: of.ID}}, ids)
 }
 
 // RoomsOf is that of live.Options.

@@ -78,14 +78,14 @@ func (w *World) Access(_ context.Context, who chat.Identity, room string) (chat.
 }
 
 // Older is that of live.History.
-func (w *World) Older(_ context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error) {
+func (w *World) Older(_ context.Context, p chat.Place, than id.ID, limit int) ([]chat.Message, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fail != nil {
 		return nil, w.fail
 	}
 	var out []chat.Message
-	for _, m := range slices.Backward(w.logs[l.ID]) {
+	for _, m := range slices.Backward(w.logs[p.Room.ID]) {
 		if m.ID.Compare(than) < 0 && len(out) < limit {
 			out = append(out, m)
 		}
@@ -94,14 +94,14 @@ func (w *World) Older(_ context.Context, l chat.Log, than id.ID, limit int) ([]c
 }
 
 // Newer is that of live.History.
-func (w *World) Newer(_ context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
+func (w *World) Newer(_ context.Context, p chat.Place, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fail != nil {
 		return nil, w.fail
 	}
 	var out []chat.Message
-	for _, m := range w.logs[l.ID] {
+	for _, m := range w.logs[p.Room.ID] {
 		if c := m.ID.Compare(than); c > 0 || inclusive && c == 0 {
 			out = append(out, m)
 		}

@@ -116,6 +116,12 @@ func (s *Store) buckets(ctx context.Context, statement string, l chat.Log, b id.
 
 // Older implements chat.MessageStore.
 func (s *Store) Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error) {
+	return s.older(ctx, walk{log: l, statement: olderMessages, at: than, limit: limit, next: s.bucketsBefore})
+}
+
+// older walks from the position on, or from the newest bucket there can be.
+func (s *Store) older(ctx context.Context, w walk) ([]chat.Message, error) {
+	l, than := w.log, w.at
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -138,7 +144,7 @@ func (s *Store) Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([
 		}
 		first = min(first, newest)
 	}
-	return s.walk(ctx, walk{log: l, statement: olderMessages, at: than, limit: limit, next: s.bucketsBefore}, first)
+	return s.walk(ctx, w, first)
 }
 
 // Newer implements chat.MessageStore.
@@ -174,6 +180,7 @@ type walk struct {
 	log       chat.Log
 	statement string
 	at        id.ID
+	after     id.ID // where it ends; only betweenMessages asks
 	limit     int
 	next      func(ctx context.Context, l chat.Log, b id.Bucket, n int) ([]id.Bucket, error)
 	last      bool // the first bucket is the last one
@@ -183,7 +190,7 @@ type walk struct {
 // names next: their dates do not matter, so a hole of years costs nothing. Where buckets
 // hold few messages several are read at once, about as many as the page needs.
 func (s *Store) walk(ctx context.Context, w walk, first id.Bucket) ([]chat.Message, error) {
-	out, err := s.page(ctx, w.statement, w.log, first, w.at, w.limit)
+	out, err := s.page(ctx, w, first, w.limit)
 	if err != nil || w.last {
 		return out, err
 	}
@@ -204,7 +211,7 @@ func (s *Store) walk(ctx context.Context, w walk, first id.Bucket) ([]chat.Messa
 			}
 			pages := make([][]chat.Message, len(some))
 			err := forEach(ctx, len(some), func(ctx context.Context, i int) (err error) {
-				pages[i], err = s.page(ctx, w.statement, w.log, some[i], w.at, missing)
+				pages[i], err = s.page(ctx, w, some[i], missing)
 				return err
 			})
 			if err != nil {

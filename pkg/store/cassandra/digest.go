@@ -15,19 +15,19 @@ FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id > ? 
 const countPage = 200
 
 // Newest implements chat.DigestStore.
-func (s *Store) Newest(ctx context.Context, logs []chat.Log) (map[id.ID]chat.Message, error) {
-	pages := make([][]chat.Message, len(logs))
-	err := forEach(ctx, len(logs), func(ctx context.Context, i int) (err error) {
-		pages[i], err = s.Older(ctx, logs[i], id.Max, 1)
+func (s *Store) Newest(ctx context.Context, from []chat.Position) (map[id.ID]chat.Message, error) {
+	pages := make([][]chat.Message, len(from))
+	err := forEach(ctx, len(from), func(ctx context.Context, i int) (err error) {
+		pages[i], err = s.Between(ctx, from[i].Log, id.Max, from[i].After, 1)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[id.ID]chat.Message, len(logs))
+	out := make(map[id.ID]chat.Message, len(from))
 	for i, p := range pages {
 		if len(p) > 0 {
-			out[logs[i].ID] = p[0]
+			out[from[i].Log.ID] = p[0]
 		}
 	}
 	return out, nil

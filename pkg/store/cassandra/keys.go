@@ -94,7 +94,7 @@ func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]by
 	if err != nil || found {
 		return m, err
 	}
-	c.message.Content, c.message.ReplyTo = again.Content, again.ReplyTo // the same: their hash is
+	c.message.Content, c.message.ReplyTo, c.message.Keep = again.Content, again.ReplyTo, again.Keep // the same: their hash is
 	return c.message, s.append(ctx, l, c.message)
 }
 

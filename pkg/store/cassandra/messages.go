@@ -11,9 +11,9 @@ const (
 	messageColumns = `message_id, author_login, author_first_name, author_last_name, content, system,
 reply_to, edit, edited_content, deleted, reactions`
 	insertMessage = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TTL ?`
 	insertReply = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system, reply_to)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TTL ?`
 	selectMessage = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	olderMessages = `SELECT ` + messageColumns + `
@@ -24,13 +24,14 @@ FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id > ? 
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id >= ? ORDER BY message_id ASC LIMIT ?`
 )
 
-func insert(l chat.Log, b id.Bucket, m chat.Message) write {
-	args := []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID),
-		m.Author.Login, m.Author.FirstName, m.Author.LastName, m.Content, m.System}
+// insert spells the writing of a message that lives for so many seconds; 0 for ever.
+func insert(l chat.Log, b id.Bucket, m chat.Message, ttl int) write {
+	args := append(make([]any, 0, 11), string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID),
+		m.Author.Login, m.Author.FirstName, m.Author.LastName, m.Content, m.System)
 	if m.ReplyTo.IsZero() {
-		return write{insertMessage, args}
+		return write{insertMessage, append(args, ttl)}
 	}
-	return write{insertReply, append(args, uuid(m.ReplyTo))}
+	return write{insertReply, append(args, uuid(m.ReplyTo), ttl)}
 }
 
 // Append implements chat.MessageStore.
@@ -44,6 +45,10 @@ func (s *Store) Append(ctx context.Context, l chat.Log, m chat.Message) error {
 }
 
 func (s *Store) append(ctx context.Context, l chat.Log, m chat.Message) error {
+	ttl, over := s.messageTTL(m)
+	if over {
+		return nil
+	}
 	list, sure, err := s.widthsAt(ctx, l, m.ID.UnixMilli())
 	if err != nil {
 		return err
@@ -52,7 +57,7 @@ func (s *Store) append(ctx context.Context, l chat.Log, m chat.Message) error {
 	if err := s.index(ctx, l, b); err != nil {
 		return err
 	}
-	if err := s.put(ctx, l, b, m); err != nil {
+	if err := s.put(ctx, l, b, m, ttl); err != nil {
 		return err
 	}
 	s.written(l, b, m.ID, 1)
@@ -99,7 +104,7 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 	}
 	var batches [][]write
 	for _, b := range buckets {
-		batches = append(batches, split(l, b, byBucket[b])...)
+		batches = append(batches, s.split(l, b, byBucket[b])...)
 	}
 	err = forEach(ctx, len(batches), func(ctx context.Context, i int) error {
 		return s.db.samePartition(ctx, batches[i])
@@ -115,16 +120,20 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 }
 
 // split makes bounded batches of the messages of one bucket.
-func split(l chat.Log, b id.Bucket, ms []chat.Message) [][]write {
+func (s *Store) split(l chat.Log, b id.Bucket, ms []chat.Message) [][]write {
 	var all [][]write
 	var current []write
 	size := 0
 	for _, m := range ms {
+		ttl, over := s.messageTTL(m)
+		if over {
+			continue
+		}
 		if len(current) > 0 && (len(current) >= batchRows || size+sizeOf(m) > batchBytes) {
 			all, current, size = append(all, current), nil, 0
 		}
 		size += sizeOf(m)
-		current = append(current, insert(l, b, m))
+		current = append(current, insert(l, b, m, ttl))
 	}
 	if len(current) > 0 {
 		all = append(all, current)
@@ -164,17 +173,21 @@ func (s *Store) message(ctx context.Context, l chat.Log, of id.ID) (m chat.Messa
 }
 
 // page reads up to limit messages of one bucket.
-func (s *Store) page(ctx context.Context, statement string, l chat.Log, b id.Bucket, at id.ID, limit int) ([]chat.Message, error) {
+func (s *Store) page(ctx context.Context, w walk, b id.Bucket, limit int) ([]chat.Message, error) {
 	ms := make([]chat.Message, 0, min(limit, 256))
 	var row messageRow
 	dest := row.dest()
-	if statement == countMessages {
+	if w.statement == countMessages {
 		dest = []any{into(&row.id), &row.author.Login, &row.system, &row.deleted}
+	}
+	args := append(make([]any, 0, 6), string(w.log.Tenant), uuid(w.log.ID), int64(b), uuid(w.at))
+	if w.statement == betweenMessages {
+		args = append(args, uuid(w.after))
 	}
 	err := s.db.rows(ctx, limit, func() {
 		if row.whole() {
 			ms = append(ms, row.message())
 		}
-	}, statement, []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(at), limit}, dest...)
+	}, w.statement, append(args, limit), dest...)
 	return ms, err
 }

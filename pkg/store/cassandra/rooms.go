@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	insertRoom = `INSERT INTO rooms (tenant, name, room_id, claim, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at)
-VALUES (?, ?, ?, ?, ?, false, ?, ?, ?, ?, ?) IF NOT EXISTS`
+	insertRoom = `INSERT INTO rooms (tenant, name, room_id, claim, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at, retention)
+VALUES (?, ?, ?, ?, ?, false, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`
 	selectRoomClaim = `SELECT claim FROM rooms WHERE tenant = ? AND name = ?`
-	selectRoom      = `SELECT room_id, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at
+	selectRoom      = `SELECT room_id, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at, retention
 FROM rooms WHERE tenant = ? AND name = ?`
 	selectRoomID = `SELECT room_id FROM rooms WHERE tenant = ? AND name = ?`
 	readyRoom    = `UPDATE rooms SET ready = true WHERE tenant = ? AND name = ? IF room_id = ?`
@@ -53,7 +53,7 @@ func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 	}
 	claimedAt := micros(s.now())
 	claimed, err := s.db.decide(ctx, look, insertRoom, string(t), r.Name, uuid(r.ID), claim, claimedAt,
-		r.Creator.Login, r.Creator.FirstName, r.Creator.LastName, optional(r.Banner), r.CreatedAt.UTC())
+		r.Creator.Login, r.Creator.FirstName, r.Creator.LastName, optional(r.Banner), r.CreatedAt.UTC(), ownRetention(r.Retention))
 	if err != nil {
 		return err
 	}
@@ -98,11 +98,13 @@ func (s *Store) room(ctx context.Context, t chat.Tenant, name string) (chat.Room
 	r := chat.Room{Name: name}
 	var claimedAt int64
 	var ready bool
+	var retention int64
 	found, err := s.db.row(ctx, selectRoom, []any{string(t), name}, into(&r.ID), &claimedAt, &ready,
-		&r.Creator.Login, &r.Creator.FirstName, &r.Creator.LastName, &r.Banner, &r.CreatedAt)
+		&r.Creator.Login, &r.Creator.FirstName, &r.Creator.LastName, &r.Banner, &r.CreatedAt, &retention)
 	if err != nil || !found {
 		return chat.Room{}, false, err
 	}
+	r.Retention = retentionOf(retention)
 	if !ready {
 		if err := s.completeRoom(ctx, t, r, claimedAt); err != nil {
 			return chat.Room{}, false, err

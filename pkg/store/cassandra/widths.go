@@ -361,7 +361,11 @@ func (s *Store) settle(ctx context.Context, l chat.Log, ms []chat.Message, at []
 			if err := s.index(ctx, l, b); err != nil {
 				return err
 			}
-			w := insert(l, b, m)
+			ttl, over := s.messageTTL(m)
+			if over {
+				continue
+			}
+			w := insert(l, b, m, ttl)
 			if err := s.db.exec(ctx, w.statement, w.args...); err != nil {
 				return err
 			}

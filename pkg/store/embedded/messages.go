@@ -80,6 +80,10 @@ func (s *Store) claimed(l chat.Log, idempotencyKey string, c claim, m chat.Messa
 		}
 	}
 	first, err := s.message(l, c.message)
+	if chat.IsKind(err, chat.NotFound) { // trimmed; the key stands for it all the same
+		m.ID = c.message
+		return m, true, nil
+	}
 	return first, true, err
 }
 
@@ -115,9 +119,7 @@ func (s *Store) message(l chat.Log, u id.ID) (chat.Message, error) {
 
 // Older implements chat.MessageStore.
 func (s *Store) Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error) {
-	return s.page(ctx, l, limit, func(log key) pebble.IterOptions {
-		return pebble.IterOptions{LowerBound: log, UpperBound: log.lastID(than)}
-	}, (*pebble.Iterator).Last, (*pebble.Iterator).Prev)
+	return s.Between(ctx, l, than, id.ID{}, limit)
 }
 
 // Newer implements chat.MessageStore.

@@ -92,15 +92,15 @@ func (s *Store) ForgetReading(ctx context.Context, t chat.Tenant, room id.ID, lo
 }
 
 // Newest implements chat.DigestStore.
-func (s *Store) Newest(ctx context.Context, logs []chat.Log) (map[id.ID]chat.Message, error) {
-	out := make(map[id.ID]chat.Message, len(logs))
-	for _, l := range logs {
-		ms, err := s.Older(ctx, l, id.Max, 1)
+func (s *Store) Newest(ctx context.Context, from []chat.Position) (map[id.ID]chat.Message, error) {
+	out := make(map[id.ID]chat.Message, len(from))
+	for _, p := range from {
+		ms, err := s.Between(ctx, p.Log, id.Max, p.After, 1)
 		if err != nil {
 			return nil, err
 		}
 		if len(ms) > 0 {
-			out[l.ID] = ms[0]
+			out[p.Log.ID] = ms[0]
 		}
 	}
 	return out, nil

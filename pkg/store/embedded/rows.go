@@ -56,7 +56,8 @@ func decodeUser(login string, b []byte) (chat.User, error) {
 
 func encodeRoom(r chat.Room) []byte {
 	return newRecord().id(1, r.ID).text(2, r.Creator.Login).text(3, r.Creator.FirstName).
-		text(4, r.Creator.LastName).optional(5, r.Banner).time(6, r.CreatedAt)
+		text(4, r.Creator.LastName).optional(5, r.Banner).time(6, r.CreatedAt).
+		number(7, int(max(time.Duration(r.Retention), 0)/time.Second)).flag(8, r.Retention == chat.Forever)
 }
 
 func decodeRoom(name string, b []byte) (chat.Room, error) {
@@ -75,6 +76,12 @@ func decodeRoom(name string, b []byte) (chat.Room, error) {
 			r.Banner = f.optional()
 		case 6:
 			r.CreatedAt = f.time()
+		case 7:
+			r.Retention = chat.Retention(time.Duration(f.number64()) * time.Second)
+		case 8:
+			if f.flag() {
+				r.Retention = chat.Forever
+			}
 		}
 	})
 	return r, err

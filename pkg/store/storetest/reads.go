@@ -123,11 +123,11 @@ func (e *env) read(room id.ID, login string, want chat.Reading) {
 
 var digestTests = map[string]func(*env){
 	"newest": func(e *env) {
-		var logs []chat.Log
+		var logs []chat.Position
 		want := map[id.ID]chat.Message{}
 		for i := range 20 {
 			l := e.newLog()
-			logs = append(logs, l)
+			logs = append(logs, chat.Position{Log: l})
 			for j := range i % 4 {
 				m := e.message(fmt.Sprint(i, j))
 				e.append(l, m)

@@ -1,0 +1,66 @@
+package chat
+
+import (
+	"context"
+
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// History reads what rooms show of their messages for those who deliver them; nobody's right to read is looked at.
+// Of a room that is gone it shows nothing. What it knows of rooms may be as old as what Access knows.
+type History struct{ s *Service }
+
+// History returns the history of all rooms.
+func (s *Service) History() History { return History{s} }
+
+// Older is that of MessageStore.
+func (h History) Older(ctx context.Context, p Place, than id.ID, limit int) ([]Message, error) {
+	v, there, err := h.of(ctx, p)
+	if err != nil || !there {
+		return nil, err
+	}
+	return v.Older(ctx, p.log(), than, limit)
+}
+
+// Newer is that of MessageStore.
+func (h History) Newer(ctx context.Context, p Place, than id.ID, inclusive bool, limit int) ([]Message, error) {
+	v, there, err := h.of(ctx, p)
+	if err != nil || !there {
+		return nil, err
+	}
+	return v.Newer(ctx, p.log(), than, inclusive, limit)
+}
+
+// MessagesByID is that of ChangeStore.
+func (h History) MessagesByID(ctx context.Context, p Place, ids []id.ID) (map[id.ID]Message, error) {
+	v, there, err := h.of(ctx, p)
+	if err != nil || !there {
+		return nil, err
+	}
+	return v.MessagesByID(ctx, p.log(), ids)
+}
+
+// Changes is ReadChanges.
+func (h History) Changes(ctx context.Context, p Place, after id.ID, limit int) ([]MessageChange, error) {
+	v, there, err := h.of(ctx, p)
+	if err != nil || !there {
+		return nil, err
+	}
+	return ReadChanges(ctx, v, p.log(), after, limit)
+}
+
+func (p Place) log() Log { return Log{Tenant: p.Tenant, ID: p.Room.ID} }
+
+func (h History) of(ctx context.Context, p Place) (v shown, there bool, err error) {
+	r, err := h.s.knownRoom(ctx, p.Tenant, p.Room.Name)
+	if err == nil && r.ID != p.Room.ID {
+		r, err = h.s.room(ctx, p.Tenant, p.Room.Name) // another node may have made it anew
+	}
+	if err == nil && r.ID == p.Room.ID {
+		return h.s.shown(r), true, nil
+	}
+	if IsKind(err, NotFound) {
+		err = nil
+	}
+	return shown{}, false, err
+}

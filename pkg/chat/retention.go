@@ -1,0 +1,238 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Retention is how long the messages of a room are kept: whole seconds from MinRetention to MaxRetention, or one of
+// ServerRetention and Forever.
+type Retention time.Duration
+
+const (
+	// ServerRetention keeps messages as long as the server does where nothing else is said; see Options.Retention.
+	ServerRetention Retention = 0
+	// Forever keeps messages for ever, whatever the server does elsewhere.
+	Forever Retention = -1
+
+	day          = 24 * time.Hour
+	MinRetention = Retention(time.Hour)
+	MaxRetention = Retention(36500 * day)
+)
+
+// Words for what is no duration.
+const (
+	wordServer  = "default"
+	wordForever = "forever"
+)
+
+// String spells r as ParseRetention reads it: 30d, 36h, default or forever.
+func (r Retention) String() string {
+	d := time.Duration(r)
+	switch {
+	case r == ServerRetention:
+		return wordServer
+	case r == Forever:
+		return wordForever
+	case d%day == 0:
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	out := fmt.Sprintf("%dh", d/time.Hour)
+	if m := d % time.Hour / time.Minute; m > 0 {
+		out += fmt.Sprintf("%dm", m)
+	}
+	if s := d % time.Minute / time.Second; s > 0 {
+		out += fmt.Sprintf("%ds", s)
+	}
+	return out
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (r Retention) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler; see ParseRetention.
+func (r *Retention) UnmarshalText(text []byte) error {
+	v, err := ParseRetention(string(text))
+	if err == nil {
+		*r = v
+	}
+	return err
+}
+
+// ParseRetention reads days (30d), a duration as Go spells it (36h, 1h30m), both (1d12h), default or forever; Invalid
+// for anything else and for what is out of range.
+func ParseRetention(text string) (Retention, error) {
+	switch text {
+	case wordServer:
+		return ServerRetention, nil
+	case wordForever:
+		return Forever, nil
+	}
+	var d time.Duration
+	days, rest, ok := strings.Cut(text, "d")
+	if !ok {
+		days, rest = "0", text
+	}
+	n, err := strconv.ParseUint(days, 10, 16)
+	if err == nil && rest != "" {
+		d, err = time.ParseDuration(rest)
+	}
+	if r := Retention(time.Duration(n)*day + d); err == nil && d >= 0 && r != ServerRetention {
+		return r, r.Check()
+	}
+	return 0, errRetention()
+}
+
+// Check returns Invalid for a retention that no room can have.
+func (r Retention) Check() error {
+	inRange := r >= MinRetention && r <= MaxRetention && time.Duration(r)%time.Second == 0
+	if inRange || r == ServerRetention || r == Forever {
+		return nil
+	}
+	return errRetention()
+}
+
+func errRetention() error {
+	return ErrInvalid("a retention has to be like 30d or 36h, from 1h to 36500d, or '%s' or '%s'", wordForever, wordServer)
+}
+
+// keepFor returns how long messages are kept under a room's retention; 0 for ever.
+func (s *Service) keepFor(r Retention) time.Duration {
+	switch r {
+	case ServerRetention:
+		return s.retention
+	case Forever:
+		return 0
+	}
+	return time.Duration(r)
+}
+
+func (s *Service) keep(r Room) time.Duration { return s.keepFor(r.Retention) }
+
+// horizon is the one rule of what is too old to be shown or kept: messages that are not newer than it. Zero, where
+// messages are kept for ever, is older than all.
+func (s *Service) horizon(keep time.Duration) id.ID {
+	if keep == 0 {
+		return id.ID{}
+	}
+	return id.FirstAt(s.now().Add(-keep))
+}
+
+// shown is a room's messages as they may be read: those beyond the horizon are not there.
+type shown struct {
+	store Stores
+	after id.ID // the horizon
+}
+
+func (s *Service) shown(r Room) shown { return shown{s.store, s.horizon(s.keep(r))} }
+
+func (v shown) hides(m id.ID) bool { return !v.after.IsZero() && m.Compare(v.after) <= 0 }
+
+// Older is that of MessageStore.
+func (v shown) Older(ctx context.Context, l Log, than id.ID, limit int) ([]Message, error) {
+	switch {
+	case v.after.IsZero():
+		return v.store.Older(ctx, l, than, limit)
+	case v.hides(than):
+		return nil, nil
+	}
+	return v.store.Between(ctx, l, than, v.after, limit)
+}
+
+// Newer is that of MessageStore.
+func (v shown) Newer(ctx context.Context, l Log, than id.ID, inclusive bool, limit int) ([]Message, error) {
+	if v.hides(than) {
+		than, inclusive = v.after, false
+	}
+	return v.store.Newer(ctx, l, than, inclusive, limit)
+}
+
+// Message is that of MessageStore.
+func (v shown) Message(ctx context.Context, l Log, m id.ID) (Message, error) {
+	if v.hides(m) {
+		return Message{}, ErrNotFound(MessageEntity, m.String())
+	}
+	return v.store.Message(ctx, l, m)
+}
+
+// MessagesByID is that of ChangeStore.
+func (v shown) MessagesByID(ctx context.Context, l Log, ids []id.ID) (map[id.ID]Message, error) {
+	there := make([]id.ID, 0, len(ids))
+	for _, m := range ids {
+		if !v.hides(m) {
+			there = append(there, m)
+		}
+	}
+	return v.store.MessagesByID(ctx, l, there)
+}
+
+// horizons returns the horizon of each room, keyed by its ID. A room that is not there (any more) is beyond it as a
+// whole. The answer may be as old as that of Access.
+func (s *Service) horizons(ctx context.Context, t Tenant, refs []RoomRef) (map[id.ID]id.ID, error) {
+	keys := make([]roomKey, len(refs))
+	for i, ref := range refs {
+		keys[i] = roomKey{t, ref.Name}
+	}
+	rooms, err := s.access.rooms.BulkGet(ctx, keys, otter.BulkLoaderFunc[roomKey, Room](s.loadRooms))
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[id.ID]id.ID, len(refs))
+	for i, ref := range refs {
+		out[ref.ID] = id.Max
+		if r, ok := rooms[keys[i]]; ok && r.ID == ref.ID {
+			out[ref.ID] = s.horizon(s.keep(r))
+		}
+	}
+	return out, nil
+}
+
+// loadRooms reads rooms of one tenant for the cache.
+func (s *Service) loadRooms(ctx context.Context, keys []roomKey) (map[roomKey]Room, error) {
+	ctx, cancel := changing(ctx) // others wait for this answer too
+	defer cancel()
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.name
+	}
+	found, err := s.store.RoomsByName(ctx, keys[0].tenant, names)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[roomKey]Room, len(found))
+	for name, r := range found {
+		out[roomKey{keys[0].tenant, name}] = r
+	}
+	return out, nil
+}
+
+// SetRetention says how long the messages of a room are kept; only its creator may. What is older is not shown from
+// then on, and removed for good within about an hour; until then a longer retention shows it again.
+func (s *Service) SetRetention(ctx context.Context, who Identity, name string, to Retention) (RoomView, error) {
+	r, err := s.ownRoom(ctx, who, name)
+	if err != nil {
+		return RoomView{}, err
+	}
+	return s.setRetention(ctx, who.Tenant, r, to)
+}
+
+func (s *Service) setRetention(ctx context.Context, t Tenant, r Room, to Retention) (RoomView, error) {
+	if err := to.Check(); err != nil {
+		return RoomView{}, err
+	}
+	wctx, cancel := changing(ctx)
+	defer cancel()
+	err := s.store.SetRetention(wctx, t, RoomRef{ID: r.ID, Name: r.Name}, to)
+	s.access.forgetRoom(t, r.Name)
+	if err != nil {
+		return RoomView{}, err
+	}
+	return s.Room(ctx, t, r.Name)
+}

@@ -1,0 +1,429 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/store/embedded"
+)
+
+func TestSpellingsOfRetentions(t *testing.T) {
+	for text, want := range map[string]struct {
+		is     chat.Retention
+		spells string
+	}{
+		"default": {chat.ServerRetention, "default"}, "forever": {chat.Forever, "forever"},
+		"1h": {chat.MinRetention, "1h"}, "36500d": {chat.MaxRetention, "36500d"},
+		"30d": {chat.Retention(720 * time.Hour), "30d"}, "720h": {chat.Retention(720 * time.Hour), "30d"},
+		"1d12h": {chat.Retention(36 * time.Hour), "36h"}, "36h": {chat.Retention(36 * time.Hour), "36h"},
+		"1h10m": {chat.Retention(70 * time.Minute), "1h10m"}, "90m": {chat.Retention(90 * time.Minute), "1h30m"},
+		"3601s": {chat.MinRetention + chat.Retention(time.Second), "1h1s"},
+	} {
+		got, err := chat.ParseRetention(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want.is, got, text)
+		require.Equal(t, want.spells, got.String(), text)
+		again, err := chat.ParseRetention(got.String())
+		require.NoError(t, err)
+		require.Equal(t, got, again)
+	}
+	for _, bad := range []string{"", "0", "0d", "59m", "3599s", "36501d", "36500d1h", "-30d", "30", "d", "1d1d", "1d-1h", "30 d", "1.5d",
+		"1h0.5s", "never", "Forever", "99999999999999999999d", "1e3h"} {
+		_, err := chat.ParseRetention(bad)
+		require.True(t, chat.IsKind(err, chat.Invalid), bad)
+	}
+}
+
+// clock is a time that a test moves.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// newTimedWorld is a world with a clock of its own, and a server's retention.
+func newTimedWorld(t *testing.T, retention time.Duration) (*world, *clock, *keeps) {
+	t.Helper()
+	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20, Now: c.now})
+	require.NoError(t, err)
+	k := &keeps{Stores: st}
+	rec := &recorder{}
+	s := chat.NewService(chat.Options{Store: k, Hasher: plainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler),
+		Now: c.now, Retention: retention})
+	t.Cleanup(func() {
+		s.Close()
+		require.NoError(t, st.Close())
+	})
+	return &world{Service: s, t: t, store: &hooked{Stores: st}, events: rec}, c, k
+}
+
+// keeps remembers how long the store was told to keep messages.
+type keeps struct {
+	chat.Stores
+	mu  sync.Mutex
+	all []time.Duration
+}
+
+func (k *keeps) add(d time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.all = append(k.all, d)
+}
+
+func (k *keeps) take() []time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	defer func() { k.all = nil }()
+	return k.all
+}
+
+func (k *keeps) Append(ctx context.Context, l chat.Log, m chat.Message) error {
+	k.add(m.Keep)
+	return k.Stores.Append(ctx, l, m)
+}
+
+func (k *keeps) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.Message) (chat.Message, bool, error) {
+	k.add(m.Keep)
+	return k.Stores.AppendOnce(ctx, l, key, m)
+}
+
+func (w *world) retain(who chat.Identity, room string, to chat.Retention) {
+	w.t.Helper()
+	v, err := w.SetRetention(w.t.Context(), who, room, to)
+	require.NoError(w.t, err)
+	require.Equal(w.t, to, v.Retention)
+}
+
+// Whichever way one looks, what is too old is not there.
+func TestOldMessagesAreShownNowhere(t *testing.T) {
+	w, time_, _ := newTimedWorld(t, 0)
+	ctx := t.Context()
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("lounge", ann, bob)
+	w.retain(ann, "lounge", chat.MinRetention)
+	v, err := w.Room(ctx, tenant, "lounge")
+	require.NoError(t, err)
+	place := chat.Place{Tenant: tenant, Room: chat.RoomRef{ID: v.ID, Name: "lounge"}}
+
+	old := w.post(ann, "lounge", "old")
+	time_.pass(59 * time.Minute)
+	_, err = w.EditMessage(ctx, ann, "lounge", old.ID, new("edited"))
+	require.NoError(t, err)
+	fresh := w.post(ann, "lounge", "fresh")
+	_, err = w.React(ctx, bob, "lounge", fresh.ID, "👍", true)
+	require.NoError(t, err)
+	require.Equal(t, []string{"edited", "fresh"}, w.contents(bob, "lounge")[1:]) // after the line about the join
+
+	look := func(want ...string) {
+		t.Helper()
+		page := func(q chat.PageQuery) []string {
+			t.Helper()
+			q.Limit = 10
+			p, err := w.Messages(ctx, bob, "lounge", q)
+			require.NoError(t, err)
+			require.False(t, p.HasMore())
+			return said(p.Messages)
+		}
+		before := want
+		if len(want) > 0 {
+			before = want[:len(want)-1]
+		}
+		require.ElementsMatch(t, want, page(chat.PageQuery{}))
+		require.ElementsMatch(t, want, page(chat.PageQuery{After: &id.Min}))
+		require.ElementsMatch(t, want, page(chat.PageQuery{Around: &old.ID}))
+		require.ElementsMatch(t, want, page(chat.PageQuery{Around: &fresh.ID}))
+		require.ElementsMatch(t, before, page(chat.PageQuery{Before: &fresh.ID}))
+		require.Empty(t, page(chat.PageQuery{Before: &old.ID}))
+		if len(before) == 0 {
+			require.ElementsMatch(t, want, page(chat.PageQuery{After: &old.ID}))
+		}
+	}
+	time_.pass(2 * time.Minute)
+	look("fresh")
+
+	notFound := func(err error) {
+		t.Helper()
+		require.True(t, chat.IsKind(err, chat.NotFound), "%v", err)
+	}
+	_, err = w.Message(ctx, bob, "lounge", old.ID)
+	notFound(err)
+	_, err = w.EditMessage(ctx, ann, "lounge", old.ID, new("again"))
+	notFound(err)
+	_, err = w.React(ctx, bob, "lounge", old.ID, "👍", true)
+	notFound(err)
+	notFound(w.DeleteMessage(ctx, ann, "lounge", old.ID))
+	notFound(w.MarkRead(ctx, bob, "lounge", old.ID))
+	_, err = w.Post(ctx, bob, "lounge", chat.NewMessage{Content: new("re"), ReplyTo: &old.ID})
+	notFound(err)
+
+	// The edit is younger than an hour, what it edited is not.
+	cs, more, err := w.Changes(ctx, bob, "lounge", id.Min, 10)
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Len(t, cs, 1)
+	require.Equal(t, fresh.ID, cs[0].Message.ID)
+	cs, err = w.History().Changes(ctx, place, id.Min, 10)
+	require.NoError(t, err)
+	require.Len(t, cs, 1)
+	ms, err := w.History().Newer(ctx, place, id.Min, true, 10)
+	require.NoError(t, err)
+	require.Equal(t, []string{"fresh"}, said(ms))
+	by, err := w.History().MessagesByID(ctx, place, []id.ID{old.ID, fresh.ID})
+	require.NoError(t, err)
+	require.Len(t, by, 1)
+	require.Contains(t, by, fresh.ID)
+
+	state := func(unread int, last string) {
+		t.Helper()
+		states, _, err := w.RoomStates(ctx, bob, "bob", "", 10)
+		require.NoError(t, err)
+		require.Len(t, states, 1)
+		require.Equal(t, unread, states[0].Unread)
+		if last == "" {
+			require.Nil(t, states[0].Last)
+			return
+		}
+		require.Equal(t, last, states[0].Last.Content)
+	}
+	state(1, "fresh")
+	report, err := w.RoomReport(ctx, tenant, "lounge")
+	require.NoError(t, err)
+	require.Equal(t, fresh.CreatedAt(), report.Oldest)
+	require.Equal(t, fresh.CreatedAt(), report.Newest)
+
+	time_.pass(time.Hour)
+	look()
+	state(0, "")
+	report, err = w.RoomReport(ctx, tenant, "lounge")
+	require.NoError(t, err)
+	require.Zero(t, report.Newest)
+	_, err = w.Message(ctx, bob, "lounge", fresh.ID)
+	notFound(err)
+
+	// Nothing is trimmed yet: a longer retention follows at once.
+	w.retain(ann, "lounge", chat.Forever)
+	require.Equal(t, []string{"edited", "fresh"}, w.contents(bob, "lounge")[1:])
+	state(2, "fresh")
+}
+
+func TestHistoryOfARoomThatIsGone(t *testing.T) {
+	w, _, _ := newTimedWorld(t, 0)
+	ann := w.user("ann")
+	w.room("lounge", ann)
+	m := w.post(ann, "lounge", "hello")
+	v, err := w.Room(t.Context(), tenant, "lounge")
+	require.NoError(t, err)
+	place := chat.Place{Tenant: tenant, Room: chat.RoomRef{ID: v.ID, Name: "lounge"}}
+	shows := func(want int) {
+		t.Helper()
+		ms, err := w.History().Newer(t.Context(), place, id.Min, true, 10)
+		require.NoError(t, err)
+		require.Len(t, ms, want)
+		by, err := w.History().MessagesByID(t.Context(), place, []id.ID{m.ID})
+		require.NoError(t, err)
+		require.Len(t, by, want)
+	}
+	shows(1)
+	require.NoError(t, w.DeleteRoom(t.Context(), ann, "lounge"))
+	shows(0)
+	w.room("lounge", ann)
+	shows(0)
+}
+
+func TestTrimmedMessagesAreGoneForGood(t *testing.T) {
+	w, time_, _ := newTimedWorld(t, 0)
+	ann := w.user("ann")
+	for _, room := range []string{"kept", "lounge"} {
+		w.room(room, ann)
+		w.post(ann, room, "old")
+	}
+	w.retain(ann, "lounge", chat.MinRetention)
+	time_.pass(2 * time.Hour)
+	w.post(ann, "lounge", "fresh")
+	w.TrimOnce(t.Context())
+	w.retain(ann, "lounge", chat.Forever)
+	require.Equal(t, []string{"fresh"}, w.contents(ann, "lounge"))
+	require.Equal(t, []string{"old"}, w.contents(ann, "kept"))
+}
+
+func TestTheServersRetention(t *testing.T) {
+	w, time_, keeps := newTimedWorld(t, 24*time.Hour)
+	ctx := t.Context()
+	ann, bob := w.user("ann"), w.user("bob")
+	for room, to := range map[string]chat.Retention{"default": chat.ServerRetention, "ever": chat.Forever, "long": chat.Retention(48 * time.Hour)} {
+		w.room(room, ann)
+		w.retain(ann, room, to)
+		v, err := w.Room(ctx, tenant, room)
+		require.NoError(t, err)
+		keep := map[string]time.Duration{"default": 24 * time.Hour, "ever": 0, "long": 48 * time.Hour}[room]
+		require.Equal(t, keep, v.Keep)
+
+		keeps.take()
+		require.NoError(t, w.Join(ctx, bob, room, nil))
+		m := w.post(ann, room, "one")
+		require.Zero(t, m.Keep)
+		again, err := w.Post(ctx, ann, room, chat.NewMessage{Content: new("two"), Key: new("k")})
+		require.NoError(t, err)
+		require.Zero(t, again.Keep)
+		require.Equal(t, []time.Duration{keep, keep, keep}, keeps.take(), "the line about the join, and two messages")
+	}
+	time_.pass(25 * time.Hour)
+	w.TrimOnce(ctx)
+	require.Empty(t, w.contents(ann, "default"))
+	require.Equal(t, []string{"one", "two"}, w.contents(ann, "ever")[1:])
+	require.Equal(t, []string{"one", "two"}, w.contents(ann, "long")[1:])
+	w.retain(ann, "default", chat.Forever)
+	require.Empty(t, w.contents(ann, "default"))
+}
+
+func TestWhoSetsARetention(t *testing.T) {
+	w, _, _ := newTimedWorld(t, 0)
+	ctx := t.Context()
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("lounge", ann, bob)
+	_, err := w.SetRetention(ctx, bob, "lounge", chat.MinRetention)
+	require.True(t, chat.IsKind(err, chat.Forbidden))
+	_, err = w.SetRetention(ctx, ann, "nowhere", chat.MinRetention)
+	require.True(t, chat.IsKind(err, chat.NotFound))
+	for _, bad := range []chat.Retention{1, -2, chat.MinRetention - 1, chat.MinRetention + 1, chat.MaxRetention + chat.Retention(time.Second)} {
+		_, err = w.SetRetention(ctx, ann, "lounge", bad)
+		require.True(t, chat.IsKind(err, chat.Invalid))
+		_, err = w.ImposeRetention(ctx, tenant, "lounge", bad)
+		require.True(t, chat.IsKind(err, chat.Invalid))
+	}
+	v, err := w.ImposeRetention(ctx, tenant, "lounge", chat.MaxRetention)
+	require.NoError(t, err)
+	require.Equal(t, chat.MaxRetention, v.Retention)
+	_, err = w.ImposeRetention(ctx, tenant, "nowhere", chat.MinRetention)
+	require.True(t, chat.IsKind(err, chat.NotFound))
+	_, err = w.SetBanner(ctx, ann, "lounge", new("hi"))
+	require.NoError(t, err)
+	v, err = w.Room(ctx, tenant, "lounge")
+	require.NoError(t, err)
+	require.Equal(t, chat.MaxRetention, v.Retention, "the banner is another thing")
+}
+
+// A retry brings nothing back, and nobody hears of it.
+func TestRetryOfAMessageThatIsGone(t *testing.T) {
+	w, time_, _ := newTimedWorld(t, time.Hour)
+	ann := w.user("ann")
+	w.room("lounge", ann)
+	n := chat.NewMessage{Content: new("hello"), Key: new("k")}
+	first, err := w.Post(t.Context(), ann, "lounge", n)
+	require.NoError(t, err)
+	for _, trimmed := range []bool{false, true} {
+		time_.pass(2 * time.Hour)
+		if trimmed {
+			w.TrimOnce(t.Context())
+		}
+		w.events.take()
+		again, err := w.Post(t.Context(), ann, "lounge", n)
+		require.NoError(t, err)
+		require.Equal(t, first.ID, again.ID)
+		require.Empty(t, w.events.take())
+		require.Empty(t, w.contents(ann, "lounge"))
+	}
+}
+
+// trims is the part of a store that the background work of retention needs.
+type trims struct {
+	deletions
+	rooms map[id.ID]chat.Retention
+	order []id.ID
+	fail  map[id.ID]error
+	done  map[id.ID][]time.Time
+}
+
+func (s *trims) EachRetention(_ context.Context, visit func(chat.Tenant, id.ID, chat.Retention) error) error {
+	for _, room := range s.order {
+		if err := visit(tenant, room, s.rooms[room]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *trims) Trim(_ context.Context, l chat.Log, before id.ID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done[l.ID] = append(s.done[l.ID], before.Time())
+	return s.fail[l.ID]
+}
+
+func (s *trims) take() map[id.ID][]time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.done = map[id.ID][]time.Time{} }()
+	return s.done
+}
+
+func TestRoomsAreTrimmedByAndBy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ids := id.NewGenerator(nil)
+		server, own, ever := ids.New(), ids.New(), ids.New()
+		st := &trims{rooms: map[id.ID]chat.Retention{own: chat.Retention(2 * time.Hour), ever: chat.Forever}, order: []id.ID{server, own, ever},
+			fail: map[id.ID]error{server: errors.New("broken")}, done: map[id.ID][]time.Time{}}
+		s := chat.NewService(chat.Options{Store: st, Log: slog.New(slog.DiscardHandler), Retention: 24 * time.Hour})
+		defer s.Close()
+		start := time.Now().UTC()
+		time.Sleep(59 * time.Second)
+		synctest.Wait()
+		require.Empty(t, st.take(), "a start has other things to do")
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		at := start.Add(time.Minute)
+		require.Equal(t, map[id.ID][]time.Time{server: {at.Add(-24 * time.Hour)}, own: {at.Add(-2 * time.Hour)}}, st.take(),
+			"one broken room keeps no other one from being trimmed")
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		require.Equal(t, []time.Time{at.Add(-time.Hour), at}, st.take()[own])
+
+		st.mu.Lock()
+		st.fail[server] = chat.ErrUnavailable(nil)
+		st.mu.Unlock()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.Len(t, st.take(), 1, "a store that does not answer is not asked on and on")
+		st.mu.Lock()
+		clear(st.fail)
+		st.mu.Unlock()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.Len(t, st.take(), 2)
+	})
+}
+
+// What an erased user said and nobody sees any more does not come back by a longer retention.
+func TestErasingWhatIsHidden(t *testing.T) {
+	w, time_, _ := newTimedWorld(t, time.Hour)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("lounge", ann, bob)
+	w.post(bob, "lounge", "a secret")
+	time_.pass(2 * time.Hour)
+	_, err := w.EraseUser(t.Context(), tenant, "bob", false)
+	require.NoError(t, err)
+	w.EraseOnce(t.Context())
+	w.retain(ann, "lounge", chat.Forever)
+	require.NotContains(t, w.contents(ann, "lounge"), "a secret")
+}

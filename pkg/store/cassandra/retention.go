@@ -1,0 +1,211 @@
+package cassandra
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gocql/gocql"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+const (
+	setRetention   = `UPDATE rooms SET retention = ? WHERE tenant = ? AND name = ? IF room_id = ?`
+	allRetentions  = `SELECT tenant, room_id, retention FROM rooms`
+	lastingMessage = `SELECT ` + messageColumns + `, TTL(system)
+FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+
+	// Both ends are said to Cassandra: what has expired or was trimmed below is not even looked at.
+	betweenMessages = `SELECT ` + messageColumns + `
+FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ? AND message_id > ? ORDER BY message_id DESC LIMIT ?`
+	betweenBuckets = `SELECT bucket FROM message_buckets WHERE tenant = ? AND log_id = ? AND bucket < ? AND bucket >= ? LIMIT ?`
+
+	trimBucket  = `DELETE FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ?`
+	dropBucket  = `DELETE FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ?`
+	dropBuckets = `DELETE FROM message_buckets WHERE tenant = ? AND log_id = ? AND bucket <= ?`
+)
+
+// forever is how rooms.retention says chat.Forever; null and 0 are the server's.
+const forever = -1
+
+// ownRetention binds a retention, in seconds, and leaves the column alone when there is none.
+func ownRetention(r chat.Retention) any {
+	switch r {
+	case chat.ServerRetention:
+		return gocql.UnsetValue
+	case chat.Forever:
+		return int64(forever)
+	}
+	return int64(time.Duration(r) / time.Second)
+}
+
+func retentionOf(seconds int64) chat.Retention {
+	if seconds == forever {
+		return chat.Forever
+	}
+	return chat.Retention(time.Duration(seconds) * time.Second)
+}
+
+// SetRetention implements chat.RetentionStore.
+func (s *Store) SetRetention(ctx context.Context, t chat.Tenant, r chat.RoomRef, to chat.Retention) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	value := ownRetention(to)
+	if to == chat.ServerRetention {
+		value = nil
+	}
+	set, err := s.db.decide(ctx, again, setRetention, value, string(t), r.Name, uuid(r.ID))
+	if err == nil && !set {
+		err = chat.ErrNotFound(chat.RoomEntity, r.Name)
+	}
+	return err
+}
+
+// EachRetention implements chat.RetentionStore.
+func (s *Store) EachRetention(ctx context.Context, visit func(chat.Tenant, id.ID, chat.Retention) error) error {
+	type row struct {
+		tenant  string
+		room    id.ID
+		seconds int64
+	}
+	var r row
+	return everyRow(ctx, s, allRetentions, func() row { return r },
+		func(r row) error { return visit(chat.Tenant(r.tenant), r.room, retentionOf(r.seconds)) },
+		func() []any { return []any{&r.tenant, into(&r.room), &r.seconds} })
+}
+
+// lastExpiry is the last moment at which Cassandra lets anything expire, unless its files have a newer form than
+// every 5.x writes by default. What is to be kept longer has no TTL and is removed by Trim.
+var lastExpiry = time.Unix(math.MaxInt32, 0).Add(-24 * time.Hour)
+
+// messageTTL returns how many seconds a message has to live, 0 for ever. over says that its time has passed: it
+// is not written.
+func (s *Store) messageTTL(m chat.Message) (seconds int, over bool) {
+	if m.Keep == 0 {
+		return 0, false
+	}
+	end := m.CreatedAt().Add(m.Keep)
+	if end.After(lastExpiry) {
+		return 0, false
+	}
+	seconds = s.ttl(end)
+	return seconds, seconds == 0
+}
+
+// lasting returns a message and how many seconds it has left; 0 for ever.
+func (s *Store) lasting(ctx context.Context, l chat.Log, u id.ID) (chat.Message, int, error) {
+	b, err := s.bucket(ctx, l, u)
+	if err != nil {
+		return chat.Message{}, 0, err
+	}
+	var row messageRow
+	found, err := s.db.row(ctx, lastingMessage, []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(u)}, append(row.dest(), &row.ttl)...)
+	if err != nil {
+		return chat.Message{}, 0, err
+	}
+	if !found || !row.whole() {
+		return chat.Message{}, 0, chat.ErrNotFound(chat.MessageEntity, u.String())
+	}
+	return row.message(), row.ttl, nil
+}
+
+// Between implements chat.RetentionStore.
+func (s *Store) Between(ctx context.Context, l chat.Log, before, after id.ID, limit int) ([]chat.Message, error) {
+	if after.IsZero() {
+		return s.Older(ctx, l, before, limit)
+	}
+	if after == id.Max {
+		return nil, nil
+	}
+	lowest, err := s.bucket(ctx, l, after)
+	if err != nil {
+		return nil, err
+	}
+	return s.older(ctx, walk{log: l, statement: betweenMessages, at: before, after: after, limit: limit,
+		next: func(ctx context.Context, l chat.Log, b id.Bucket, n int) ([]id.Bucket, error) {
+			var all []id.Bucket
+			var bucket int64
+			err := s.db.rows(ctx, n, func() { all = append(all, id.Bucket(bucket)) }, betweenBuckets,
+				[]any{string(l.Tenant), uuid(l.ID), int64(b), int64(lowest), n}, &bucket)
+			return all, err
+		}})
+}
+
+// trimAgain is how long after its end a bucket stays in the index although it is removed: what is dated an hour ahead,
+// see forGood, survives the first removals. Not so the last one.
+const trimAgain = 65 * time.Minute
+
+// Trim implements chat.RetentionStore. Buckets go as a whole. Of the one that the position is in the older part goes, by
+// one tombstone below everything that readers ask for. Unlike other deletions these are dated now, so
+// that older history can be brought in at once when a room's retention is lengthened.
+func (s *Store) Trim(ctx context.Context, l chat.Log, before id.ID) error {
+	ctx, end, err := s.beginLong(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if err := s.trim(ctx, l, before); err != nil {
+		return err
+	}
+	return s.trim(ctx, chat.ChangesOf(l), before)
+}
+
+// trimWindow is how many buckets are removed before they are forgotten together.
+const trimWindow = 1000
+
+func (s *Store) trim(ctx context.Context, l chat.Log, before id.ID) error {
+	list, _, err := s.widthsAt(ctx, l, before.UnixMilli())
+	if err != nil {
+		return err
+	}
+	first := list.Of(before) // the bucket that stays, and all after it
+	forget := list.Of(id.FirstAt(before.Time().Add(-trimAgain)))
+	for from := minBucket; ; {
+		buckets, err := s.bucketsAfter(ctx, l, from, trimWindow)
+		if err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(buckets, func(b id.Bucket) bool { return b > first }); i >= 0 {
+			buckets = buckets[:i]
+		}
+		err = forEach(ctx, len(buckets), func(ctx context.Context, i int) error {
+			if b := buckets[i]; b < first {
+				return s.db.exec(ctx, dropBucket, string(l.Tenant), uuid(l.ID), int64(b))
+			}
+			return s.db.exec(ctx, trimBucket, string(l.Tenant), uuid(l.ID), int64(first), uuid(before))
+		})
+		if err == nil {
+			err = s.forgetBuckets(ctx, l, buckets, forget)
+		}
+		if err != nil || len(buckets) < trimWindow {
+			return err
+		}
+		from = buckets[len(buckets)-1]
+	}
+}
+
+// forgetBuckets removes those of buckets, oldest first, that are below end from the index, with all before them.
+func (s *Store) forgetBuckets(ctx context.Context, l chat.Log, buckets []id.Bucket, end id.Bucket) error {
+	if i := slices.IndexFunc(buckets, func(b id.Bucket) bool { return b >= end }); i >= 0 {
+		buckets = buckets[:i]
+	}
+	if len(buckets) == 0 {
+		return nil
+	}
+	last := buckets[len(buckets)-1]
+	if err := s.db.exec(ctx, dropBuckets, string(l.Tenant), uuid(l.ID), int64(last)); err != nil {
+		return err
+	}
+	// Who brings older history in writes them anew. (An import in another process that is at it this moment may not: what
+	// it writes to them is then out of reach, as it should be.)
+	for _, b := range buckets {
+		s.indexed.Invalidate(bucketOf{l, b})
+	}
+	return nil
+}

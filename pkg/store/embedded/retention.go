@@ -1,0 +1,83 @@
+package embedded
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// SetRetention implements chat.RetentionStore.
+func (s *Store) SetRetention(ctx context.Context, t chat.Tenant, r chat.RoomRef, to chat.Retention) error {
+	k := roomKey(t, r.Name)
+	return s.change(ctx, &s.rooms, k, func(b *pebble.Batch) error {
+		now, err := s.sameRoom(t, chat.Room{ID: r.ID, Name: r.Name})
+		if err != nil {
+			return err
+		}
+		now.Retention = to
+		set(b, k, encodeRoom(now))
+		return nil
+	})
+}
+
+// EachRetention implements chat.RetentionStore.
+func (s *Store) EachRetention(ctx context.Context, visit func(chat.Tenant, id.ID, chat.Retention) error) error {
+	return s.each(ctx, tableRoom, func(c *columns, v []byte) error {
+		t := chat.Tenant(c.text())
+		r, err := decodeRoom(string(c.rest), v)
+		if err := cmp.Or(c.err, err); err != nil {
+			return s.corrupt(err)
+		}
+		return visit(t, r.ID, r.Retention)
+	})
+}
+
+// Between implements chat.RetentionStore.
+func (s *Store) Between(ctx context.Context, l chat.Log, before, after id.ID, limit int) ([]chat.Message, error) {
+	return s.page(ctx, l, limit, func(log key) pebble.IterOptions {
+		lower, upper := log, log.lastID(before)
+		if !after.IsZero() {
+			lower = log.lastID(after).after()
+		}
+		if bytes.Compare(lower, upper) > 0 {
+			lower = upper
+		}
+		return pebble.IterOptions{LowerBound: lower, UpperBound: upper}
+	}, (*pebble.Iterator).Last, (*pebble.Iterator).Prev)
+}
+
+// Trim implements chat.RetentionStore: a range of each table goes, however many rows it has.
+func (s *Store) Trim(ctx context.Context, l chat.Log, before id.ID) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	b := s.db.NewBatch()
+	for _, prefix := range []key{messagesOf(l), fatesOf(l), messagesOf(chat.ChangesOf(l))} {
+		end, some := prefix.lastID(before), false
+		err := s.scan(ctx, prefix, prefix, func(last, _ []byte) (bool, error) {
+			some = bytes.Compare(last, end[len(prefix):]) < 0
+			return false, nil
+		})
+		if err != nil {
+			_ = b.Close()
+			return err
+		}
+		// A range that is empty is not removed: each removal costs later readers.
+		if some {
+			_ = b.DeleteRange(prefix, end, nil)
+		}
+	}
+	if b.Empty() {
+		return b.Close()
+	}
+	if err := s.apply(b); err != nil {
+		return err
+	}
+	return s.durable(ctx, b)
+}
