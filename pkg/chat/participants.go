@@ -45,6 +45,16 @@ func (s *Service) Leave(ctx context.Context, who Identity, name string, login *s
 	return s.change(ctx, who.Tenant, r, p, false)
 }
 
+// Participants returns those of a range of who is in a room, ascending by login, and whether there are more.
+func (s *Service) Participants(ctx context.Context, t Tenant, name string, rg Range) ([]Person, bool, error) {
+	r, err := s.room(ctx, t, name)
+	if err != nil {
+		return nil, false, err
+	}
+	list := func(after string, limit int) ([]Person, error) { return s.store.Participants(ctx, t, r.ID, after, limit) }
+	return rangeOf(rg, list, func(p Person) string { return p.Login })
+}
+
 // MembershipText is what the system's message about p says who joins or leaves a room.
 func MembershipText(p Person, joins bool) string {
 	if joins {

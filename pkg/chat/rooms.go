@@ -12,7 +12,7 @@ import (
 const (
 	// maxShown bounds the participants shown of all rooms of one answer together.
 	maxShown = 100_000
-	// MaxParticipants bounds the participants shown of one room.
+	// MaxParticipants bounds the participants shown of one room; see Service.Participants for all.
 	MaxParticipants = 10_000
 )
 

@@ -136,6 +136,7 @@ func (m *mount) v1Routes() []route {
 		{path: "/rooms/{room}", methods: methods{"GET": m.getRoom, "POST": m.createRoom, "PUT": m.putRoom,
 			"PATCH": m.patchRoom, "DELETE": m.deleteRoom}},
 		{path: "/rooms/{room}/retention", methods: methods{"PUT": m.putRetention}},
+		{path: "/rooms/{room}/participants", methods: methods{"GET": m.listParticipants}},
 		{path: "/rooms/{room}/presence", methods: methods{"GET": m.getPresence}},
 		{path: "/rooms/{room}/typing", methods: methods{"PUT": m.putTyping}},
 		{path: "/rooms/{room}/read", methods: methods{"PUT": m.putRead}},

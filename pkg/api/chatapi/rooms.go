@@ -79,6 +79,27 @@ func (m *mount) writeRoom(w http.ResponseWriter, r *http.Request, name string) e
 	return m.ok(w, m.form.room(v))
 }
 
+type participantList struct {
+	Participants []person `json:"participants"`
+	HasMore      bool     `json:"hasMore"`
+}
+
+func (m *mount) listParticipants(w http.ResponseWriter, r *http.Request) error {
+	q, err := api.Query(r)
+	if err != nil {
+		return err
+	}
+	rg, err := rangeOf(q)
+	if err != nil {
+		return err
+	}
+	ps, more, err := m.chat.Participants(r.Context(), who(r).Tenant, api.Variable(r, "room"), rg)
+	if err != nil {
+		return err
+	}
+	return m.ok(w, participantList{Participants: peopleOf(ps), HasMore: more})
+}
+
 // putRoom replaces what can be replaced of a room, its banner; an unknown room is created.
 func (m *mount) putRoom(w http.ResponseWriter, r *http.Request) error {
 	var b roomBody

@@ -2,6 +2,7 @@ package chatapi_test
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +10,41 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
+
+func TestParticipantsInPages(t *testing.T) {
+	c := fresh(t, V)
+	room := unique("crowd")
+	c.do("POST", "/rooms/"+room, map[string]any{}).is(201)
+	want := []any{c.login}
+	for range 4 {
+		other := fresh(t, V)
+		other.do("PUT", "/rooms/participant/"+room, map[string]any{}).is(204)
+		want = append(want, other.login)
+	}
+	slices.SortFunc(want, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+	stranger := fresh(t, V) // whoever is logged in sees who is in a room
+	page := func(query string) (logins []any, more bool) {
+		o := stranger.do("GET", "/rooms/"+room+"/participants"+query, nil).is(200).object()
+		for _, p := range o["participants"].([]any) {
+			logins = append(logins, p.(map[string]any)["login"])
+		}
+		return logins, o["hasMore"].(bool)
+	}
+	all, more := page("")
+	require.Equal(t, want, all)
+	require.False(t, more)
+	first, more := page("?fetchSize=2")
+	require.Equal(t, want[:2], first)
+	require.True(t, more)
+	rest, more := page("?fetchSize=3&after=" + first[1].(string))
+	require.Equal(t, want[2:], rest)
+	require.False(t, more)
+	last, _ := page("?start=4")
+	require.Equal(t, want[4:], last)
+	stranger.do("GET", "/rooms/"+room+"/participants?fetchSize=0", nil).refused(400)
+	stranger.do("GET", "/rooms/no.such.room/participants", nil).refused(404)
+	stranger.do("POST", "/rooms/"+room+"/participants", nil).is(405)
+}
 
 func TestRooms(t *testing.T) {
 	for name, mount := range everywhere {
