@@ -26,10 +26,8 @@ scripts/cassandra.sh start --port "$port" --dir "$dir"
 step "Go tests, both stores, race detector on"
 CONFAB_TEST_CASSANDRA="127.0.0.1:$port" go test -race -shuffle=on -timeout 12m ./...
 
-if [[ -n ${CONFAB_CHAOS:-} ]]; then
-	step "three nodes of Cassandra, one killed and brought back under load"
-	scripts/chaos.sh --short
-fi
+step "three nodes of Cassandra, one killed and brought back under load"
+scripts/chaos.sh --short
 
 step "real time: the field's own clients"
 packages test/realtime
