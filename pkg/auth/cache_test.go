@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -14,9 +15,9 @@ import (
 func TestAnEndElsewhereIsNoticedWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
-		sessions, tokens := NewSessions(m, idle, time.Now, nil), NewTokens(m, time.Now)
-		defer sessions.cache.StopAllGoroutines()
-		defer tokens.cache.StopAllGoroutines()
+		sessions, tokens := NewSessions(m, nil, idle, time.Now, nil), NewTokens(m, nil, time.Now)
+		defer sessions.Close()
+		defer tokens.Close()
 		_, s, err := sessions.Start(t.Context(), jdoe, Hash{})
 		require.NoError(t, err)
 		require.NoError(t, m.PutToken(t.Context(), APIToken{Hash: HashOf("token"), Login: "jdoe"}))
@@ -31,7 +32,7 @@ func TestAnEndElsewhereIsNoticedWithinASecond(t *testing.T) {
 		require.NoError(t, m.DeleteSession(t.Context(), s.Hash))
 		require.NoError(t, m.DeleteToken(t.Context(), HashOf("token")))
 		for range 3 {
-			time.Sleep(cacheFor / 2)
+			time.Sleep(cache.Brief / 2)
 			a, b = look() // being used does not keep them
 		}
 		requireKind(t, chat.NotFound, a)
