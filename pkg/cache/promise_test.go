@@ -17,7 +17,7 @@ import (
 func TestThePromiseHolds(t *testing.T) {
 	const (
 		clocks = 2 * time.Second // how far each is from the right time
-		spans  = time.Hour
+		spans  = 4 * time.Hour
 		nodes  = 3
 	)
 	for seed := range uint64(10) {
@@ -43,7 +43,7 @@ func TestThePromiseHolds(t *testing.T) {
 					for v := 1; ctx.Err() == nil; v++ {
 						took := upTo(3 * time.Second)
 						if rarely(3) {
-							took = upTo(ChangeFor * 3 / 2)
+							took = upTo(6 * ChangeFor)
 						}
 						require.NoError(t, Announcing(context.Background(), time.Now, func(context.Context) error {
 							stamped := clock()
@@ -64,14 +64,14 @@ func TestThePromiseHolds(t *testing.T) {
 						mu.Lock()
 						answered[v] = time.Now()
 						mu.Unlock()
-						time.Sleep(upTo(6 * doubtFor))
+						time.Sleep(upTo(5 * time.Minute))
 					}
 				})
 				loads, uses := 0, 0
 				for range nodes {
 					w := New(polled(func(span time.Duration) ([]string, error) {
-						if rarely(300) { // for a while nothing goes
-							time.Sleep(upTo(longestGap))
+						if rarely(100) { // for a while nothing goes
+							time.Sleep(upTo(2 * longestGap))
 							return nil, errors.New("down")
 						}
 						at := clock()
@@ -113,6 +113,9 @@ func TestThePromiseHolds(t *testing.T) {
 								t.Errorf("%v after %d was answered, %d was believed", called.Sub(next), v+1, v)
 								return
 							}
+							if rarely(20) {
+								time.Sleep(upTo(CacheFor))
+							}
 							time.Sleep(upTo(300 * time.Millisecond))
 						}
 					})
@@ -120,7 +123,7 @@ func TestThePromiseHolds(t *testing.T) {
 				time.Sleep(spans)
 				stop()
 				all.Wait()
-				require.Less(t, loads*3, uses, "the caches were of use")
+				require.Less(t, loads*3/2, uses, "the caches were of use")
 			})
 		})
 	}

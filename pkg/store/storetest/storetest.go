@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Roles", roleTests},
 		{"Inventory", inventoryTests},
 		{"Erasing", eraseTests},
+		{"Announcements", announcementTests},
 		{"Contexts", contextTests},
 		{"Model", modelTests},
 	} {
