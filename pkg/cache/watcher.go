@@ -13,8 +13,8 @@ type Announcements interface {
 	// Shared reports whether other processes may change what the store holds. If not, there is nothing to tell:
 	// Announced answers nothing.
 	Shared() bool
-	// Announced returns the keys that were announced in the last span of time, to the millisecond and by the store's own
-	// clocks, in any order, perhaps some of them several times. Of more than limit it returns limit. It shows every
+	// Announced returns the keys that were announced in the last span of time (any length above 0), and perhaps up to two milliseconds
+	// before, by the store's own clocks, in any order, perhaps some of them several times. Of more than limit it returns limit. It shows every
 	// announcement that was acknowledged before the call, and a method that announces has it
 	// acknowledged before its change takes effect; see the package.
 	Announced(ctx context.Context, span time.Duration, limit int) (keys []string, err error)

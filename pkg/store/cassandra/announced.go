@@ -32,6 +32,8 @@ func (s *Store) Announced(ctx context.Context, span time.Duration, limit int) ([
 		return nil, err
 	}
 	defer end()
+	// Cassandra refuses to count in less; rounded up, so that nothing is left out.
+	span = span.Truncate(time.Millisecond) + time.Millisecond
 	var keys []string
 	var key string
 	err = s.db.rows(ctx, pageRows, func() { keys = append(keys, key) }, selectAnnouncements,

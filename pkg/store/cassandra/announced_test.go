@@ -145,3 +145,26 @@ func TestWhoDiesInAChangeHasAnnouncedIt(t *testing.T) {
 		}
 	}
 }
+
+// Nodes that poll believe what they have read, and do not ask again each second.
+func TestAPollingNodeBelievesWhatItRead(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	w := cache.New(s, time.Now, slog.New(slog.DiscardHandler))
+	w.Start()
+	defer w.Close()
+	var loaded time.Time
+	c := cache.Of(cache.Options[string, int]{Watcher: w, Name: func(k string) string { return k }, Now: time.Now, Size: 1,
+		Load: func(context.Context, string) (int, error) {
+			loaded = time.Now()
+			return 0, nil
+		}})
+	defer c.Close()
+	deadline := time.Now().Add(cache.CacheFor / 2)
+	for time.Since(loaded) < 2*cache.Brief || loaded.IsZero() {
+		require.True(t, time.Now().Before(deadline), "it was asked for again and again")
+		_, err := c.Get(t.Context(), "a")
+		require.NoError(t, err)
+		time.Sleep(cache.Brief / 50)
+	}
+}
