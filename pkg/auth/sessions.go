@@ -82,7 +82,7 @@ func (s *Sessions) load(ctx context.Context, h Hash) (Session, error) {
 }
 
 // due reports whether a session is to be extended, if it is used.
-func (s *Sessions) due(sess Session) bool { return sess.ExpiresAt.Sub(s.now()) < s.idle-s.idle/30 }
+func (s *Sessions) due(sess Session) bool { return sess.ExpiresAt.Sub(s.now()) <= s.idle-s.idle/30 }
 
 // End ends a session; an unknown one is no error.
 func (s *Sessions) End(ctx context.Context, h Hash) error {
