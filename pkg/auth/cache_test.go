@@ -1,12 +1,14 @@
 package auth
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -14,9 +16,9 @@ import (
 func TestAnEndElsewhereIsNoticedWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
-		sessions, tokens := NewSessions(m, idle, time.Now, nil), NewTokens(m, time.Now)
-		defer sessions.cache.StopAllGoroutines()
-		defer tokens.cache.StopAllGoroutines()
+		sessions, tokens := NewSessions(m, nil, idle, time.Now, nil), NewTokens(m, nil, time.Now)
+		defer sessions.Close()
+		defer tokens.Close()
 		_, s, err := sessions.Start(t.Context(), jdoe, Hash{})
 		require.NoError(t, err)
 		require.NoError(t, m.PutToken(t.Context(), APIToken{Hash: HashOf("token"), Login: "jdoe"}))
@@ -31,10 +33,75 @@ func TestAnEndElsewhereIsNoticedWithinASecond(t *testing.T) {
 		require.NoError(t, m.DeleteSession(t.Context(), s.Hash))
 		require.NoError(t, m.DeleteToken(t.Context(), HashOf("token")))
 		for range 3 {
-			time.Sleep(cacheFor / 2)
+			time.Sleep(cache.Brief / 2)
 			a, b = look() // being used does not keep them
 		}
 		requireKind(t, chat.NotFound, a)
 		requireKind(t, chat.Unauthenticated, b)
+	})
+}
+
+// alone is a store of one process: what is remembered of it is believed as long as can be.
+type alone struct{}
+
+func (alone) Shared() bool                                                    { return false }
+func (alone) Announced(context.Context, time.Duration, int) ([]string, error) { return nil, nil }
+
+// A session in use is extended in time, although it is hardly ever read; also one that is extended on another node.
+func TestARememberedSessionIsExtendedInTime(t *testing.T) {
+	for _, idle := range []time.Duration{10 * time.Second, cache.CacheFor, 30 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMemory(time.Now)
+			w := cache.New(alone{}, time.Now, quiet)
+			here, there := NewSessions(m, w, idle, time.Now, nil), NewSessions(m, w, idle, time.Now, nil)
+			defer here.Close()
+			defer there.Close()
+			_, s, err := here.Start(t.Context(), jdoe, Hash{})
+			require.NoError(t, err)
+			for began := time.Now(); time.Since(began) < 10*idle; time.Sleep(idle / 11) {
+				_, err := here.Find(t.Context(), s.Hash)
+				require.NoError(t, err, idle)
+				kept, err := m.Session(t.Context(), s.Hash)
+				require.NoError(t, err)
+				require.Greater(t, time.Until(kept.ExpiresAt), idle*9/10, idle)
+			}
+			for range 30 { // here it is not used for longer than it would live
+				time.Sleep(idle / 20)
+				_, err := there.Find(t.Context(), s.Hash)
+				require.NoError(t, err)
+			}
+			_, err = here.Find(t.Context(), s.Hash)
+			require.NoError(t, err)
+			time.Sleep(idle)
+			_, err = here.Find(t.Context(), s.Hash)
+			requireKind(t, chat.NotFound, err)
+		})
+	}
+}
+
+// In the usual case a session is read once a minute.
+func TestASessionInUseIsHardlyRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(time.Now)
+		w := cache.New(alone{}, time.Now, quiet)
+		sessions, tokens := NewSessions(m, w, 30*time.Minute, time.Now, nil), NewTokens(m, w, time.Now)
+		defer sessions.Close()
+		defer tokens.Close()
+		_, s, err := sessions.Start(t.Context(), jdoe, Hash{})
+		require.NoError(t, err)
+		require.NoError(t, m.PutToken(t.Context(), APIToken{Hash: HashOf("token"), Login: "jdoe"}))
+		for range 10 * 60 {
+			_, err := sessions.Find(t.Context(), s.Hash)
+			require.NoError(t, err)
+			_, err = tokens.Find(t.Context(), "token")
+			require.NoError(t, err)
+			time.Sleep(time.Second)
+		}
+		reads, extends := m.counted()
+		require.LessOrEqual(t, reads, 2*10+1)
+		require.LessOrEqual(t, extends, 10)
+		require.NoError(t, tokens.Delete(t.Context(), HashOf("token")))
+		_, err = tokens.Find(t.Context(), "token")
+		requireKind(t, chat.Unauthenticated, err)
 	})
 }

@@ -16,12 +16,13 @@ type EraseStore interface {
 type Eraser struct {
 	users    *chat.Service
 	accounts *Accounts
+	tokens   *Tokens
 	store    EraseStore
 }
 
 // NewEraser returns an eraser.
-func NewEraser(users *chat.Service, accounts *Accounts, store EraseStore) *Eraser {
-	return &Eraser{users: users, accounts: accounts, store: store}
+func NewEraser(users *chat.Service, accounts *Accounts, tokens *Tokens, store EraseStore) *Eraser {
+	return &Eraser{users: users, accounts: accounts, tokens: tokens, store: store}
 }
 
 // Erase ends all sessions, remembered logins, API tokens and roles of a user and has the domain erase them; see
@@ -56,7 +57,7 @@ func (x *Eraser) endLogins(ctx context.Context, who chat.Identity) error {
 			return err
 		}
 		for _, a := range tokens {
-			if err := x.store.DeleteToken(ctx, a.Hash); err != nil {
+			if err := x.tokens.Delete(ctx, a.Hash); err != nil {
 				return err
 			}
 		}

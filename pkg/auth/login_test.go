@@ -87,7 +87,7 @@ func TestAStoreThatIsDownIsNoLogout(t *testing.T) {
 	requireKind(t, chat.Unavailable, err)
 	_, _, _, err = w.remember.Resume(t.Context(), cookie)
 	requireKind(t, chat.Unavailable, err)
-	_, err = NewTokens(w, w.clock.now).Find(t.Context(), "x")
+	_, err = NewTokens(w, nil, w.clock.now).Find(t.Context(), "x")
 	requireKind(t, chat.Unavailable, err)
 	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "x", "")
 	requireKind(t, chat.Unavailable, err)
@@ -248,7 +248,7 @@ func TestAPasswordChangeEndsEverything(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	w := newWorld(0)
-	tokens := NewTokens(w, w.clock.now)
+	tokens := NewTokens(w, nil, w.clock.now)
 	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("forever"), Tenant: jdoe.Tenant, Login: "jdoe"}))
 	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("hour"), Tenant: jdoe.Tenant, Login: "jdoe",
 		ExpiresAt: w.clock.now().Add(time.Hour)}))
@@ -287,7 +287,7 @@ func TestEnsureAdmin(t *testing.T) {
 	_, err := w.sessions.Find(t.Context(), h)
 	require.NoError(t, err, "and ends no session")
 	require.Equal(t, map[string]bool{SiteAdmin: true, IntegrationAdmin: true}, w.roles["administrator"])
-	l, err := NewTokens(w, w.clock.now).Find(t.Context(), "token")
+	l, err := NewTokens(w, nil, w.clock.now).Find(t.Context(), "token")
 	require.NoError(t, err)
 	require.Equal(t, "administrator", l.Login)
 

@@ -227,7 +227,7 @@ func newWorld(failuresAMinute int) *world {
 	w := &world{clock: newClock()}
 	w.memory = newMemory(w.clock.now)
 	w.hasher = NewHasher(2)
-	w.sessions = NewSessions(w.memory, idle, w.clock.now, func(_ context.Context, hs []Hash) { w.ended = append(w.ended, hs...) })
+	w.sessions = NewSessions(w.memory, nil, idle, w.clock.now, func(_ context.Context, hs []Hash) { w.ended = append(w.ended, hs...) })
 	w.remember = NewRemember(w.memory, w.sessions, grace, w.clock.now, quiet)
 	w.accounts = NewAccounts(w.memory, w.hasher, NewThrottle(failuresAMinute), w.sessions, w.remember, quiet)
 	return w

@@ -4,14 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/maypok86/otter/v2"
-
+	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 )
-
-// cacheFor is how long a session is trusted without asking the store again: the
-// greatest time for which a node may go on accepting a session ended on another.
-const cacheFor = time.Second
 
 // cachedSessions bounds the memory of the cache, a few hundred bytes each.
 const cachedSessions = 100_000
@@ -25,20 +20,21 @@ type Sessions struct {
 	idle  time.Duration
 	now   func() time.Time
 	ended func(context.Context, []Hash)
-	cache *otter.Cache[Hash, Session]
+	cache *cache.Cache[Hash, Session]
 }
 
 // NewSessions returns the sessions of a store. A session ends when it was not used for idle.
-// ended, which may be nil, hears of every session that is ended on purpose on this node, after it is.
-func NewSessions(store SessionStore, idle time.Duration, now func() time.Time, ended func(context.Context, []Hash)) *Sessions {
+// ended, which may be nil, hears of every session that is ended on purpose on this node, after it is. w hears
+// what other nodes change.
+func NewSessions(store SessionStore, w *cache.Watcher, idle time.Duration, now func() time.Time, ended func(context.Context, []Hash)) *Sessions {
 	if ended == nil {
 		ended = func(context.Context, []Hash) {}
 	}
-	return &Sessions{store: store, idle: idle, now: now, ended: ended,
-		cache: otter.Must(&otter.Options[Hash, Session]{
-			MaximumSize:      cachedSessions,
-			ExpiryCalculator: otter.ExpiryWriting[Hash, Session](cacheFor),
-		})}
+	s := &Sessions{store: store, idle: idle, now: now, ended: ended}
+	s.cache = cache.Of(cache.Options[Hash, Session]{Watcher: w, Name: SessionKey, Load: s.load, Now: now, Size: cachedSessions,
+		// To be extended, it has to be loaded.
+		Good: func(sess Session) bool { return !s.due(sess) }})
+	return s
 }
 
 // Start begins a session and returns its id, the only copy there is.
@@ -54,14 +50,13 @@ func (s *Sessions) Start(ctx context.Context, who chat.Identity, series Hash) (s
 }
 
 // Find returns the session with this hash, alive for another idle time from now on.
-// An unknown or expired one is NotFound. An answer may be up to a second old.
+// An unknown or expired one is NotFound. One that was ended on another node more than cache.Brief ago is not found.
 func (s *Sessions) Find(ctx context.Context, h Hash) (Session, error) {
-	sess, err := s.cache.Get(ctx, h, otter.LoaderFunc[Hash, Session](s.load))
+	sess, err := s.cache.Get(ctx, h)
 	if err != nil {
 		return Session{}, err
 	}
 	if !s.now().Before(sess.ExpiresAt) {
-		s.cache.Invalidate(h)
 		return Session{}, chat.ErrNotFound("session", "")
 	}
 	return sess, nil
@@ -76,8 +71,8 @@ func (s *Sessions) load(ctx context.Context, h Hash) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	if now := s.now(); sess.ExpiresAt.Sub(now) < s.idle-s.idle/30 {
-		until := now.Add(s.idle).UTC()
+	if s.due(sess) {
+		until := s.now().Add(s.idle).UTC()
 		if err := s.store.ExtendSession(ctx, h, until); err != nil {
 			return Session{}, err
 		}
@@ -85,6 +80,9 @@ func (s *Sessions) load(ctx context.Context, h Hash) (Session, error) {
 	}
 	return sess, nil
 }
+
+// due reports whether a session is to be extended, if it is used.
+func (s *Sessions) due(sess Session) bool { return sess.ExpiresAt.Sub(s.now()) <= s.idle-s.idle/30 }
 
 // End ends a session; an unknown one is no error.
 func (s *Sessions) End(ctx context.Context, h Hash) error {
@@ -98,7 +96,7 @@ func (s *Sessions) End(ctx context.Context, h Hash) error {
 
 // Forget drops what is remembered of a session, so that the next Find asks the store.
 // Other nodes' endings are told through it.
-func (s *Sessions) Forget(h Hash) { s.cache.Invalidate(h) }
+func (s *Sessions) Forget(h Hash) { s.cache.Forget(h) }
 
 // EndWhere ends all sessions of a user for which match is true.
 func (s *Sessions) EndWhere(ctx context.Context, t chat.Tenant, login string, match func(Session) bool) error {
@@ -118,4 +116,4 @@ func (s *Sessions) EndWhere(ctx context.Context, t chat.Tenant, login string, ma
 }
 
 // Close ends the cache's housekeeping.
-func (s *Sessions) Close() { s.cache.StopAllGoroutines() }
+func (s *Sessions) Close() { s.cache.Close() }

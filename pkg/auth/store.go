@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"encoding/hex"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
@@ -41,11 +42,18 @@ type APIToken struct {
 
 // The interfaces below are what authentication needs kept. What pkg/chat says at the
 // top of its store.go holds for them too. Things past their ExpiresAt are NotFound, and
-// are removed from disk some time later.
+// are removed from disk some time later. DeleteSession, DeleteToken and PutToken announce what they change
+// (see pkg/cache) by the keys below.
+
+// SessionKey is the key by which a store announces that a session ends.
+func SessionKey(h Hash) string { return "session\x00" + hex.EncodeToString(h[:]) }
+
+// TokenKey is the key by which a store announces that a token is not what it was.
+func TokenKey(h Hash) string { return "token\x00" + hex.EncodeToString(h[:]) }
 
 // SessionStore keeps sessions by the hash of their id.
 type SessionStore interface {
-	// PutSession stores or replaces a session until its ExpiresAt.
+	// PutSession stores or replaces a session until its ExpiresAt. That it is replaced is not announced.
 	PutSession(ctx context.Context, s Session) error
 	Session(ctx context.Context, h Hash) (Session, error)
 	// ExtendSession moves a live session's ExpiresAt. It never brings back a session that

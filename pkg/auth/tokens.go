@@ -4,8 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/maypok86/otter/v2"
-
+	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -13,29 +12,29 @@ import (
 type Tokens struct {
 	store TokenStore
 	now   func() time.Time
-	cache *otter.Cache[Hash, APIToken]
+	cache *cache.Cache[Hash, APIToken]
 }
 
-// NewTokens returns the tokens of a store.
-func NewTokens(store TokenStore, now func() time.Time) *Tokens {
-	return &Tokens{store: store, now: now, cache: otter.Must(&otter.Options[Hash, APIToken]{
-		MaximumSize:      cachedSessions,
-		ExpiryCalculator: otter.ExpiryWriting[Hash, APIToken](cacheFor),
-	})}
+// NewTokens returns the tokens of a store. w hears what other nodes change.
+func NewTokens(store TokenStore, w *cache.Watcher, now func() time.Time) *Tokens {
+	t := &Tokens{store: store, now: now}
+	t.cache = cache.Of(cache.Options[Hash, APIToken]{Watcher: w, Name: TokenKey, Load: t.load, Now: now, Size: cachedSessions})
+	return t
 }
 
-// Find returns whose token it is, or Unauthenticated. An answer may be up to a second old.
+func (t *Tokens) load(ctx context.Context, h Hash) (APIToken, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return t.store.Token(ctx, h)
+}
+
+// Find returns whose token it is, or Unauthenticated, as it is for one that was deleted more than cache.Brief ago.
 func (t *Tokens) Find(ctx context.Context, token string) (Login, error) {
 	refused := &chat.Error{Kind: chat.Unauthenticated, Message: "this token is not valid (any more)"}
 	if token == "" || len(token) > 4096 {
 		return Login{}, refused
 	}
-	a, err := t.cache.Get(ctx, HashOf(token), otter.LoaderFunc[Hash, APIToken](
-		func(ctx context.Context, h Hash) (APIToken, error) {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			return t.store.Token(ctx, h)
-		}))
+	a, err := t.cache.Get(ctx, HashOf(token))
 	if chat.IsKind(err, chat.NotFound) {
 		return Login{}, refused
 	}
@@ -48,5 +47,14 @@ func (t *Tokens) Find(ctx context.Context, token string) (Login, error) {
 	return Login{Identity: chat.Identity{Tenant: a.Tenant, Login: a.Login}}, nil
 }
 
+// Delete ends a token; an unknown one is no error.
+func (t *Tokens) Delete(ctx context.Context, h Hash) error {
+	if err := t.store.DeleteToken(ctx, h); err != nil {
+		return err
+	}
+	t.cache.Forget(h)
+	return nil
+}
+
 // Close ends the cache's housekeeping.
-func (t *Tokens) Close() { t.cache.StopAllGoroutines() }
+func (t *Tokens) Close() { t.cache.Close() }

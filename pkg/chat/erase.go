@@ -16,7 +16,7 @@ import (
 
 const (
 	// eraseLate is how long after the end of an account writes may still be under way that began before it. It is
-	// above writeTimeout and accessFor together.
+	// above writeTimeout and cache.Brief together.
 	eraseLate = 15 * time.Second
 	// eraseStale is how long an erasure may make no progress before another node goes on with it.
 	eraseStale = 2 * time.Minute

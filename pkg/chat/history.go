@@ -52,7 +52,7 @@ func (h History) Changes(ctx context.Context, p Place, after id.ID, limit int) (
 func (p Place) log() Log { return Log{Tenant: p.Tenant, ID: p.Room.ID} }
 
 func (h History) of(ctx context.Context, p Place) (v shown, there bool, err error) {
-	r, err := h.s.knownRoom(ctx, p.Tenant, p.Room.Name)
+	r, err := h.s.access.rooms.Get(ctx, roomKey{p.Tenant, p.Room.Name})
 	if err == nil && r.ID != p.Room.ID {
 		r, err = h.s.room(ctx, p.Tenant, p.Room.Name) // another node may have made it anew
 	}

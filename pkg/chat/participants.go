@@ -51,7 +51,9 @@ func (s *Service) Participants(ctx context.Context, t Tenant, name string, rg Ra
 	if err != nil {
 		return nil, false, err
 	}
-	list := func(after string, limit int) ([]Person, error) { return s.store.Participants(ctx, t, r.ID, after, limit) }
+	list := func(after string, limit int) ([]Person, error) {
+		return s.store.Participants(ctx, t, r.ID, after, limit)
+	}
 	return rangeOf(rg, list, func(p Person) string { return p.Login })
 }
 

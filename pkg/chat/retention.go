@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/maypok86/otter/v2"
-
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -180,7 +178,7 @@ func (s *Service) horizons(ctx context.Context, t Tenant, refs []RoomRef) (map[i
 	for i, ref := range refs {
 		keys[i] = roomKey{t, ref.Name}
 	}
-	rooms, err := s.access.rooms.BulkGet(ctx, keys, otter.BulkLoaderFunc[roomKey, Room](s.loadRooms))
+	rooms, err := s.access.rooms.GetAll(ctx, keys, s.loadRooms)
 	if err != nil {
 		return nil, err
 	}

@@ -82,10 +82,14 @@ func (s *Service) roomView(ctx context.Context, t Tenant, name string) (RoomView
 
 // room reads a room without the cache.
 func (s *Service) room(ctx context.Context, t Tenant, name string) (Room, error) {
+	return readRoom(ctx, s.store, t, name)
+}
+
+func readRoom(ctx context.Context, store RoomStore, t Tenant, name string) (Room, error) {
 	if !ValidName(name) {
 		return Room{}, ErrNotFound(RoomEntity, name)
 	}
-	return s.store.Room(ctx, t, name)
+	return store.Room(ctx, t, name)
 }
 
 // Rooms returns the rooms of a range, ascending by name, and whether there are more. It

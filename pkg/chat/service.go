@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -74,9 +75,11 @@ type Options struct {
 	// RoomChanged and MemberChanged, if set, are told which rooms and participants other nodes must not
 	// remember any longer; the keys are for their ForgetRoom and ForgetMember.
 	RoomChanged, MemberChanged func(key string)
-	IDs                        *id.Generator
-	Now                        func() time.Time
-	Log                        *slog.Logger
+	// Watcher, if set, hears what other nodes change in the store.
+	Watcher *cache.Watcher
+	IDs     *id.Generator
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // NewService returns a running service. Close ends it.
@@ -97,7 +100,7 @@ func NewService(o Options) *Service {
 	s := &Service{
 		store: o.Store, hasher: o.Hasher, pub: o.Publisher, ids: o.IDs, now: o.Now, log: o.Log,
 		order: newOrder(o.Publisher), retention: o.Retention,
-		access: newAccess(o.RoomChanged, o.MemberChanged),
+		access: newAccess(o),
 		reads:  newReads(o.Store, o.Log), erasing: newErasing(), pictures: make(chan struct{}, maxPictures),
 		sweep: make(chan struct{}, 1),
 		stop:  stop,

@@ -9,7 +9,7 @@ const (
 	// sweepEvery is how often a node looks for deletions that were left unfinished.
 	sweepEvery = time.Minute
 	// sweepGrace is how long after a deletion writers may still be under way that knew
-	// the room. It is well above writeTimeout and accessFor together.
+	// the room. It is well above writeTimeout and cache.Brief together.
 	sweepGrace = 2 * time.Minute
 	// sweepPage is how many deletions are looked at in one go.
 	sweepPage = 100

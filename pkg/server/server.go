@@ -16,6 +16,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/backup"
+	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/live"
@@ -87,6 +88,7 @@ type Node struct {
 	bus     *natsbus.Bus // nil for a node that is alone
 	hub     *live.Hub
 	sockets *stomp.Server
+	watcher *cache.Watcher
 	caches  []interface{ Close() }
 }
 
@@ -115,7 +117,9 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 	if n.hub, err = live.New(hubOptions); err != nil {
 		return err
 	}
-	sessions := auth.NewSessions(st, c.SessionIdle, c.Now, func(_ context.Context, hashes []auth.Hash) {
+	n.watcher = cache.New(st, c.Now, c.Log)
+	n.watcher.Start()
+	sessions := auth.NewSessions(st, n.watcher, c.SessionIdle, c.Now, func(_ context.Context, hashes []auth.Hash) {
 		for _, h := range hashes {
 			n.hub.Signal(live.SessionEnded, live.SessionKey(h))
 		}
@@ -123,7 +127,7 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 	remember := auth.NewRemember(st, sessions, c.RememberGrace, c.Now, c.Log)
 	hasher := auth.NewHasher(c.Hashes)
 	throttle := auth.NewThrottle(max(c.LoginFailures, 0))
-	tokens := auth.NewTokens(st, c.Now)
+	tokens := auth.NewTokens(st, n.watcher, c.Now)
 	n.caches = append(n.caches, sessions, throttle, tokens)
 	n.Accounts = auth.NewAccounts(st, hasher, throttle, sessions, remember, c.Log)
 	if c.Admin.Login != "" {
@@ -136,7 +140,7 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 	if err != nil {
 		return err
 	}
-	n.Chat = chat.NewService(chat.Options{Store: st, Hasher: hasher, Publisher: n.hub, Retention: c.Retention,
+	n.Chat = chat.NewService(chat.Options{Store: st, Hasher: hasher, Publisher: n.hub, Watcher: n.watcher, Retention: c.Retention,
 		IDs: id.NewGenerator(c.Now), Now: c.Now, Log: c.Log,
 		RoomChanged:   func(key string) { n.hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { n.hub.Signal(memberChanged, key) }})
@@ -158,7 +162,7 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 		Fail: chatAPI.Fail})
 	n.registerRealtime(r, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
-		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(n.Chat, n.Accounts, st), Chat: n.Chat, Fail: chatAPI.FailV1})
+		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(n.Chat, n.Accounts, tokens, st), Chat: n.Chat, Fail: chatAPI.FailV1})
 	n.Handler = protect(c.Log, origins.CORS(r))
 	return nil
 }
@@ -181,6 +185,7 @@ func (n *Node) Close() {
 	if n.bus != nil {
 		n.bus.Close()
 	}
+	n.watcher.Close()
 	for _, c := range n.caches {
 		c.Close()
 	}

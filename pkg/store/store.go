@@ -8,6 +8,7 @@ import (
 	"context"
 
 	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -34,6 +35,7 @@ type Store interface {
 	auth.SecretStore
 	auth.RoleStore
 	auth.Inventory
+	cache.Announcements
 
 	// Ping reports whether the store can answer now (Unavailable if not).
 	Ping(ctx context.Context) error

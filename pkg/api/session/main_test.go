@@ -117,8 +117,8 @@ type nodeOptions struct{ secure, overTLS bool }
 
 func (w *world) node(o nodeOptions) *node {
 	w.t.Helper()
-	sessions := auth.NewSessions(w.store, idle, w.clock.now, nil)
-	tokens := auth.NewTokens(w.store, w.clock.now)
+	sessions := auth.NewSessions(w.store, nil, idle, w.clock.now, nil)
+	tokens := auth.NewTokens(w.store, nil, w.clock.now)
 	m, err := session.NewManager(w.t.Context(), session.Parts{Sessions: sessions, Tokens: tokens, Secrets: w.store, Secure: o.secure,
 		Remember: auth.NewRemember(w.store, sessions, grace, w.clock.now, quiet)})
 	require.NoError(w.t, err)

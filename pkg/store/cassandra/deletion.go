@@ -64,7 +64,7 @@ func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 }
 
 // removeRoom decides a deletion. It returns false if another call has done so.
-func (s *Store) removeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) (bool, error) {
+func (s *Store) removeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) (deleted bool, err error) {
 	look := func(ctx context.Context) (standing, error) {
 		var kept id.ID
 		found, err := s.db.decided(ctx, selectRoomID, []any{string(t), r.Name}, into(&kept))
@@ -73,7 +73,11 @@ func (s *Store) removeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) (
 		}
 		return mine, nil // or somebody else's, at the same moment: the room is gone
 	}
-	return s.db.decide(ctx, look, deleteRoom, string(t), r.Name, uuid(r.ID))
+	err = s.announcing(ctx, chat.RoomKey(t, r.Name), func() (err error) {
+		deleted, err = s.db.decide(ctx, look, deleteRoom, string(t), r.Name, uuid(r.ID))
+		return err
+	})
+	return deleted, err
 }
 
 // hideRoom hides what hangs on a removed room. It can be repeated.
@@ -138,6 +142,8 @@ func (s *Store) SweepRoom(ctx context.Context, sweep chat.Sweep, progress func(r
 		if _, err := s.removeRoom(ctx, sweep.Tenant, sweep.Room); err != nil {
 			return err
 		}
+	} else if err := s.announcing(ctx, chat.RoomKey(sweep.Tenant, sweep.Room.Name), func() error { return nil }); err != nil {
+		return err // whoever removed it may have died long before it was gone
 	}
 	if err := s.hideRoom(ctx, sweep.Tenant, sweep.Room); err != nil {
 		return err

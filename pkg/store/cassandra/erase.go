@@ -120,8 +120,10 @@ func (s *Store) DisownRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, c
 		return err
 	}
 	defer end()
-	_, err = s.db.decide(ctx, again, disownRoom, creator.Login, creator.FirstName, creator.LastName, string(t), r.Name, uuid(r.ID))
-	return err
+	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
+		_, err := s.db.decide(ctx, again, disownRoom, creator.Login, creator.FirstName, creator.LastName, string(t), r.Name, uuid(r.ID))
+		return err
+	})
 }
 
 // someUUID binds u, or nothing for the zero id.

@@ -183,20 +183,29 @@ func (s *Store) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login str
 }
 
 func (s *Store) leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error) {
+	m, err := s.membership(ctx, t, r.ID, login)
+	if err != nil || m.version == 0 {
+		return false, err
+	}
+	err = s.announcing(ctx, chat.MemberKey(t, r.ID, login), func() error {
+		changed, err = s.leaveAfter(ctx, t, r, login, m)
+		return err
+	})
+	return changed && err == nil, err
+}
+
+// leaveAfter is leave when m was the latest decision.
+func (s *Store) leaveAfter(ctx context.Context, t chat.Tenant, r chat.Room, login string, m membership) (changed bool, err error) {
 	for {
-		m, err := s.membership(ctx, t, r.ID, login)
-		if err != nil {
-			return false, err
-		}
-		if m.version == 0 {
-			return false, nil
-		}
 		if m.joined {
 			next := membership{person: chat.Person{Login: login}}
 			if m, changed, err = s.decideMembership(ctx, t, r.ID, m, next); err != nil {
 				return false, err
 			}
 			if !changed {
+				if m, err = s.membership(ctx, t, r.ID, login); err != nil || m.version == 0 {
+					return false, err
+				}
 				continue
 			}
 		}
@@ -216,17 +225,22 @@ func (s *Store) UpdateParticipant(ctx context.Context, t chat.Tenant, room id.ID
 		return err
 	}
 	defer end()
-	for {
-		m, err := s.membership(ctx, t, room, p.Login)
-		if err != nil || !m.joined {
-			return err
-		}
-		next, done, err := s.decideMembership(ctx, t, room, m, membership{person: p, joined: true})
-		if err != nil {
-			return err
-		}
-		if done {
-			return s.db.exec(ctx, insertParticipant, string(t), uuid(room), p.Login, p.FirstName, p.LastName, next.version)
-		}
+	m, err := s.membership(ctx, t, room, p.Login)
+	if err != nil || !m.joined {
+		return err
 	}
+	return s.announcing(ctx, chat.MemberKey(t, room, p.Login), func() error {
+		for {
+			next, done, err := s.decideMembership(ctx, t, room, m, membership{person: p, joined: true})
+			if err != nil {
+				return err
+			}
+			if done {
+				return s.db.exec(ctx, insertParticipant, string(t), uuid(room), p.Login, p.FirstName, p.LastName, next.version)
+			}
+			if m, err = s.membership(ctx, t, room, p.Login); err != nil || !m.joined {
+				return err
+			}
+		}
+	})
 }

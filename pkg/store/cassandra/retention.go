@@ -60,11 +60,13 @@ func (s *Store) SetRetention(ctx context.Context, t chat.Tenant, r chat.RoomRef,
 	if to == chat.ServerRetention {
 		value = nil
 	}
-	set, err := s.db.decide(ctx, again, setRetention, value, string(t), r.Name, uuid(r.ID))
-	if err == nil && !set {
-		err = chat.ErrNotFound(chat.RoomEntity, r.Name)
-	}
-	return err
+	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
+		set, err := s.db.decide(ctx, again, setRetention, value, string(t), r.Name, uuid(r.ID))
+		if err == nil && !set {
+			err = chat.ErrNotFound(chat.RoomEntity, r.Name)
+		}
+		return err
+	})
 }
 
 // EachRetention implements chat.RetentionStore.

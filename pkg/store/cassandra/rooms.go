@@ -154,12 +154,14 @@ func (s *Store) UpdateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 		return err
 	}
 	defer end()
-	updated, err := s.db.decide(ctx, again, updateRoom, r.Creator.FirstName, r.Creator.LastName, replacing(r.Banner),
-		string(t), r.Name, uuid(r.ID))
-	if err == nil && !updated {
-		err = chat.ErrNotFound(chat.RoomEntity, r.Name)
-	}
-	return err
+	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
+		updated, err := s.db.decide(ctx, again, updateRoom, r.Creator.FirstName, r.Creator.LastName, replacing(r.Banner),
+			string(t), r.Name, uuid(r.ID))
+		if err == nil && !updated {
+			err = chat.ErrNotFound(chat.RoomEntity, r.Name)
+		}
+		return err
+	})
 }
 
 func refOf(r chat.Room) chat.RoomRef { return chat.RoomRef{ID: r.ID, Name: r.Name} }

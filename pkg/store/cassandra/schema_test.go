@@ -112,7 +112,7 @@ func TestApplyGoesOnAfterACrash(t *testing.T) {
 func TestOpenKeepsTheSchema(t *testing.T) {
 	t.Parallel()
 	_, err := Open(withTimeout(t), testConfig(t), Options{KeepSchema: true})
-	require.ErrorContains(t, err, "version 0 and version 6 is needed: run `confab schema apply`")
+	require.ErrorContains(t, err, "version 0 and version 7 is needed: run `confab schema apply`")
 	shared(t)
 	s := openStore(t, sharedConfig, Options{KeepSchema: true})
 	require.NoError(t, s.Close())

@@ -117,10 +117,12 @@ func (s *Store) DeleteSession(ctx context.Context, h auth.Hash) error {
 }
 
 func (s *Store) deleteSession(ctx context.Context, session auth.Session) error {
-	if err := s.db.exec(ctx, deleteSession, s.forGood(), session.Hash[:]); err != nil {
-		return err
-	}
-	return s.db.exec(ctx, deleteSessionOfUser, s.forGood(), string(session.Tenant), session.Login, session.Hash[:])
+	return s.announcing(ctx, auth.SessionKey(session.Hash), func() error {
+		if err := s.db.exec(ctx, deleteSession, s.forGood(), session.Hash[:]); err != nil {
+			return err
+		}
+		return s.db.exec(ctx, deleteSessionOfUser, s.forGood(), string(session.Tenant), session.Login, session.Hash[:])
+	})
 }
 
 // SessionsOf implements auth.SessionStore.

@@ -41,10 +41,12 @@ func (s *Store) PutToken(ctx context.Context, a auth.APIToken) error {
 			return s.deleteToken(ctx, a)
 		}
 	}
-	if err := s.db.exec(ctx, insertTokenOfUser, string(a.Tenant), a.Login, a.Hash[:], ttl); err != nil {
-		return err
-	}
-	return s.db.exec(ctx, insertToken, a.Hash[:], string(a.Tenant), a.Login, expiresAt, ttl)
+	return s.announcing(ctx, auth.TokenKey(a.Hash), func() error {
+		if err := s.db.exec(ctx, insertTokenOfUser, string(a.Tenant), a.Login, a.Hash[:], ttl); err != nil {
+			return err
+		}
+		return s.db.exec(ctx, insertToken, a.Hash[:], string(a.Tenant), a.Login, expiresAt, ttl)
+	})
 }
 
 // Token implements auth.TokenStore.
@@ -87,10 +89,12 @@ func (s *Store) DeleteToken(ctx context.Context, h auth.Hash) error {
 }
 
 func (s *Store) deleteToken(ctx context.Context, a auth.APIToken) error {
-	if err := s.db.exec(ctx, deleteToken, a.Hash[:]); err != nil {
-		return err
-	}
-	return s.db.exec(ctx, deleteTokenOfUser, string(a.Tenant), a.Login, a.Hash[:])
+	return s.announcing(ctx, auth.TokenKey(a.Hash), func() error {
+		if err := s.db.exec(ctx, deleteToken, a.Hash[:]); err != nil {
+			return err
+		}
+		return s.db.exec(ctx, deleteTokenOfUser, string(a.Tenant), a.Login, a.Hash[:])
+	})
 }
 
 // TokensOf implements auth.TokenStore.

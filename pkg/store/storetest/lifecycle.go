@@ -151,6 +151,7 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"EndErasure":       func(c ctx) error { return s.EndErasure(c, t, "u") },
 		"EachRole":         func(c ctx) error { return s.EachRole(c, func(chat.Tenant, string, string) error { return nil }) },
 		"EachToken":        func(c ctx) error { return s.EachToken(c, func(auth.APIToken) error { return nil }) },
+		"Announced":        func(c ctx) error { return second(s.Announced(c, time.Minute, 1)) },
 		"Ping":             func(c ctx) error { return s.Ping(c) },
 	}
 }

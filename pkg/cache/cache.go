@@ -1,0 +1,122 @@
+package cache
+
+import (
+	"context"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// Options are the parts of a Cache.
+type Options[K comparable, V any] struct {
+	// Watcher hears what the store announces.
+	Watcher *Watcher
+	// Name is the key by which the store announces that what K stands for has changed.
+	Name func(K) string
+	// Load reads it from the store, for all who wait for it: the context has the values of one of them. Errors are not remembered.
+	Load func(ctx context.Context, k K) (V, error)
+	// Good, if set, reports whether a value needs not be loaded anew for reasons of its own.
+	Good func(V) bool
+	Now  func() time.Time
+	// Size is how many are remembered at most.
+	Size int
+}
+
+// Cache remembers what was loaded, for as long as the package says. It may be used concurrently.
+type Cache[K comparable, V any] struct {
+	o       Options[K, V]
+	loader  otter.LoaderFunc[K, *entry[V]]
+	entries *otter.Cache[K, *entry[V]]
+}
+
+type entry[V any] struct {
+	value V
+	began time.Time // when it was begun to be read
+}
+
+// Of returns an empty cache.
+func Of[K comparable, V any](o Options[K, V]) *Cache[K, V] {
+	c := &Cache[K, V]{o: o, entries: otter.Must(&otter.Options[K, *entry[V]]{
+		MaximumSize:      o.Size,
+		ExpiryCalculator: otter.ExpiryWriting[K, *entry[V]](CacheFor),
+	})}
+	c.loader = func(ctx context.Context, k K) (*entry[V], error) {
+		e := &entry[V]{began: o.Now()}
+		var err error
+		e.value, err = o.Load(ctx, k)
+		return e, err
+	}
+	return c
+}
+
+// Get returns what is remembered, or loads it.
+func (c *Cache[K, V]) Get(ctx context.Context, k K) (V, error) {
+	called := c.o.Now()
+	for {
+		e, err := c.entries.Get(ctx, k, c.loader)
+		if err != nil {
+			var none V
+			return none, err
+		}
+		// What was begun to be read after the call is right whatever comes of it meanwhile.
+		if !e.began.Before(called) || c.goes(k, e) {
+			return e.value, nil
+		}
+		c.drop(k, e)
+	}
+}
+
+// GetAll is Get for several keys, with load to read several. Of a key that load does not return nothing is returned or remembered.
+func (c *Cache[K, V]) GetAll(ctx context.Context, ks []K, load func(ctx context.Context, ks []K) (map[K]V, error)) (map[K]V, error) {
+	loader := otter.BulkLoaderFunc[K, *entry[V]](func(ctx context.Context, ks []K) (map[K]*entry[V], error) {
+		began := c.o.Now()
+		found, err := load(ctx, ks)
+		es := make(map[K]*entry[V], len(found))
+		for k, v := range found {
+			es[k] = &entry[V]{v, began}
+		}
+		return es, err
+	})
+	called := c.o.Now()
+	for {
+		es, err := c.entries.BulkGet(ctx, ks, loader)
+		if err != nil {
+			return nil, err
+		}
+		out := make(map[K]V, len(es))
+		for k, e := range es {
+			if e.began.Before(called) && !c.goes(k, e) {
+				c.drop(k, e)
+				continue
+			}
+			out[k] = e.value
+		}
+		if len(out) == len(es) {
+			return out, nil
+		}
+	}
+}
+
+// drop drops an entry unless somebody else has seen to it.
+func (c *Cache[K, V]) drop(k K, e *entry[V]) {
+	c.entries.Compute(k, func(now *entry[V], found bool) (*entry[V], otter.ComputeOp) {
+		if found && now == e {
+			return nil, otter.InvalidateOp
+		}
+		return nil, otter.CancelOp
+	})
+}
+
+func (c *Cache[K, V]) goes(k K, e *entry[V]) bool {
+	return (c.o.Good == nil || c.o.Good(e.value)) &&
+		c.o.Watcher.believes(e.began, c.o.Now(), func() string { return c.o.Name(k) })
+}
+
+// Forget drops what is remembered of k, also what is being read: a Get from now on reads anew.
+func (c *Cache[K, V]) Forget(k K) { c.entries.Invalidate(k) }
+
+// ForgetAll drops what is remembered. What is being read at this moment may stay.
+func (c *Cache[K, V]) ForgetAll() { c.entries.InvalidateAll() }
+
+// Close ends the cache's housekeeping.
+func (c *Cache[K, V]) Close() { c.entries.StopAllGoroutines() }

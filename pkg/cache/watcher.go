@@ -1,0 +1,162 @@
+package cache
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Announcements is what a store tells of changes that make old what may be remembered of it. Which of its
+// methods announce which keys stands with them, in pkg/chat and pkg/auth.
+type Announcements interface {
+	// Shared reports whether other processes may change what the store holds. If not, there is nothing to tell:
+	// Announced answers nothing.
+	Shared() bool
+	// Announced returns the keys that were announced in the last span of time (any length above 0), and perhaps up to two milliseconds
+	// before, by the store's own clocks, in any order, perhaps some of them several times. Of more than limit it returns limit. It shows every
+	// announcement that was acknowledged before the call, and a method that announces has it
+	// acknowledged before its change takes effect; see the package.
+	Announced(ctx context.Context, span time.Duration, limit int) (keys []string, err error)
+}
+
+// Watcher hears what a store announces. It may be used concurrently. A nil Watcher believes nothing for longer than Brief.
+type Watcher struct {
+	store  Announcements
+	shared bool
+	now    func() time.Time
+	log    *slog.Logger
+
+	stop    context.CancelFunc
+	stopped sync.WaitGroup
+
+	polling sync.Mutex // one poll at a time; taken before mu
+
+	mu sync.RWMutex
+	// polled is when the last completed poll began, run when the first of those without a gap did.
+	polled, run time.Time
+	// Keys are put into doubts and moved to older after doubtFor, and forgotten after as much again.
+	doubts, older map[string]struct{}
+	turned        time.Time
+	// allUntil is until when everything is in doubt.
+	allUntil time.Time
+	failing  bool
+}
+
+// New returns a watcher of a store, which nobody has polled yet.
+func New(store Announcements, now func() time.Time, log *slog.Logger) *Watcher {
+	return &Watcher{store: store, shared: store.Shared(), now: now, log: log, doubts: map[string]struct{}{}}
+}
+
+// Start polls from now on, until Close.
+func (w *Watcher) Start() {
+	if !w.shared {
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	w.stop = stop
+	w.stopped.Go(func() {
+		tick := time.NewTicker(pollEvery)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			w.note(ctx, w.Poll(ctx))
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+			}
+		}
+	})
+}
+
+// Close ends the polling and waits for it.
+func (w *Watcher) Close() {
+	if w == nil || w.stop == nil {
+		return
+	}
+	w.stop()
+	w.stopped.Wait()
+}
+
+// note writes to the log when polls begin to fail, and when they go well again.
+func (w *Watcher) note(ctx context.Context, err error) {
+	if ctx.Err() != nil || w.failing == (err != nil) {
+		return
+	}
+	w.failing = err != nil
+	if w.failing {
+		w.log.Warn("announcements of the store cannot be read; sessions and rooms are read anew each second", "error", err)
+	} else {
+		w.log.Info("announcements of the store are read again")
+	}
+}
+
+// Poll reads the announcements once.
+func (w *Watcher) Poll(ctx context.Context) error {
+	w.polling.Lock()
+	defer w.polling.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, pollFor)
+	defer cancel()
+	began := w.now()
+	w.mu.RLock()
+	last := w.polled
+	w.mu.RUnlock()
+	since := Elapsed(last, began)
+	gap := last.IsZero() || since > longestGap
+	if gap {
+		since = ChangeFor
+	}
+	keys, err := w.store.Announced(ctx, since+Overlap, maxHeard)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	heard := w.now()
+	if w.turned.IsZero() || heard.Sub(w.turned) >= doubtFor {
+		w.older, w.doubts, w.turned = w.doubts, map[string]struct{}{}, heard
+	}
+	for _, k := range keys {
+		w.doubts[k] = struct{}{}
+	}
+	if len(keys) >= maxHeard || len(w.doubts) > maxDoubts {
+		w.allUntil = heard.Add(doubtFor)
+		w.doubts = map[string]struct{}{}
+	}
+	if gap {
+		w.run = began
+	}
+	w.polled = began
+	return nil
+}
+
+// believes reports whether a read that began then may be gone by now. key is asked for only if it matters.
+func (w *Watcher) believes(began, now time.Time, key func() string) bool {
+	age := Elapsed(began, now)
+	if age < Brief {
+		return true
+	}
+	if w == nil || age >= CacheFor {
+		return false
+	}
+	if !w.shared {
+		return true
+	}
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.polled.IsZero() || Elapsed(w.polled, now) >= freshFor || began.Before(w.run) || now.Before(w.allUntil) {
+		return false
+	}
+	if len(w.doubts)+len(w.older) == 0 {
+		return true
+	}
+	k := key()
+	_, young := w.doubts[k]
+	_, old := w.older[k]
+	return !young && !old
+}
+
+// Elapsed is how long ago a moment was. A machine that was suspended shows on the wall clock only, and a clock that was set
+// back on the other: the longer one holds.
+func Elapsed(then, now time.Time) time.Duration {
+	return max(now.Sub(then), now.Round(0).Sub(then.Round(0)))
+}

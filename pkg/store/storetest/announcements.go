@@ -1,0 +1,96 @@
+package storetest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// enough is more announcements than the tests make.
+const enough = 100_000
+
+// announced returns those of keys that were announced of late.
+func (e *env) announced(span time.Duration, keys ...string) []string {
+	e.Helper()
+	all, err := e.s.Announced(e.ctx, span+12345*time.Nanosecond, enough)
+	require.NoError(e, err)
+	return slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return !slices.Contains(all, k) })
+}
+
+// outdating are the changes that make old what servers may remember: each is of one room "games" of
+// ann's, with bob in it, and a session and a token of bob's.
+func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken) map[string]struct {
+	key    string
+	change func() error
+} {
+	type change = struct {
+		key    string
+		change func() error
+	}
+	room, bob := chat.RoomKey(e.tenant, r.Name), chat.MemberKey(e.tenant, r.ID, "bob")
+	return map[string]change{
+		"UpdateRoom":        {room, func() error { return e.s.UpdateRoom(e.ctx, e.tenant, r) }},
+		"DisownRoom":        {room, func() error { return e.s.DisownRoom(e.ctx, e.tenant, ref(r), chat.Erased) }},
+		"SetRetention":      {room, func() error { return e.s.SetRetention(e.ctx, e.tenant, ref(r), chat.Forever) }},
+		"DeleteRoom":        {room, func() error { return e.s.DeleteRoom(e.ctx, e.tenant, r) }},
+		"Leave":             {bob, func() error { return second(e.s.Leave(e.ctx, e.tenant, r, "bob")) }},
+		"UpdateParticipant": {bob, func() error { return e.s.UpdateParticipant(e.ctx, e.tenant, r.ID, person("bob")) }},
+		"DeleteSession":     {auth.SessionKey(s.Hash), func() error { return e.s.DeleteSession(e.ctx, s.Hash) }},
+		"DeleteToken":       {auth.TokenKey(a.Hash), func() error { return e.s.DeleteToken(e.ctx, a.Hash) }},
+		"PutToken": {auth.TokenKey(a.Hash), func() error {
+			a.ExpiresAt = past
+			return e.s.PutToken(e.ctx, a)
+		}},
+		"SweepRoom": {room, func() error {
+			return e.s.SweepRoom(e.ctx, chat.Sweep{Tenant: e.tenant, Room: ref(r), DeletedAt: time.Now().Add(-time.Hour)}, nil)
+		}},
+	}
+}
+
+var announcementTests = map[string]func(*env){
+	"each change that makes something old is announced": func(e *env) {
+		for name := range e.outdating(chat.Room{}, auth.Session{}, auth.APIToken{}) {
+			// In a tenant of its own.
+			e := newEnv(e.T, e.s)
+			r := e.newRoom("games")
+			e.join(r, "bob")
+			s, a := e.session("bob", far), e.token("bob", far)
+			require.NoError(e, e.s.PutSession(e.ctx, s))
+			keys := []string{chat.RoomKey(e.tenant, r.Name), chat.MemberKey(e.tenant, r.ID, "bob"), auth.SessionKey(s.Hash), auth.TokenKey(a.Hash)}
+			require.Empty(e, e.announced(time.Minute, keys...), "what comes into being is not")
+			c := e.outdating(r, s, a)[name]
+			require.NoError(e, c.change(), name)
+			want := []string{c.key}
+			if !e.s.Shared() {
+				want = []string{}
+			}
+			require.Equal(e, want, e.announced(time.Minute, keys...), name)
+		}
+	},
+	"only the last are told": func(e *env) {
+		a := e.token("jdoe", far)
+		require.NoError(e, e.s.DeleteToken(e.ctx, a.Hash))
+		require.Eventually(e, func() bool {
+			return len(e.announced(20*time.Millisecond, auth.TokenKey(a.Hash))) == 0
+		}, 10*time.Second, 10*time.Millisecond)
+		if e.s.Shared() {
+			require.NotEmpty(e, e.announced(time.Minute, auth.TokenKey(a.Hash)))
+		}
+	},
+	"no more than asked for": func(e *env) {
+		for range 3 {
+			require.NoError(e, e.s.DeleteToken(e.ctx, newHash()))
+		}
+		some, err := e.s.Announced(e.ctx, time.Minute, 2)
+		require.NoError(e, err)
+		if e.s.Shared() {
+			require.Len(e, some, 2)
+		} else {
+			require.Empty(e, some)
+		}
+	},
+}
