@@ -46,7 +46,7 @@ measure() { # FILE NAME… [FLAGS]
 }
 
 fill() { # STORE
-	bin/confab bench fill --store "$1" --log-level warn --room small --messages 1000
+	bin/confab bench fill --store "$1" --log-level warn --room small --messages 1000 --years 0.02 # a week: as dense as the big one
 	bin/confab bench fill --store "$1" --log-level warn --room big --messages "$history"
 }
 
@@ -79,7 +79,8 @@ one() {
 	measure live.json live --subscribers 5000 --in-flight 1
 	measure live.json live --subscribers 5000 --in-flight 8
 	stop
-	serve "embedded:$work/empty" # memory is read as a difference: nothing else may fill it meanwhile
+	# Memory is read as a difference: garbage of before may not hide what is needed now.
+	GOGC=100 serve "embedded:$work/empty"
 	measure live.json connections --connections "${CONNECTIONS:-10000}"
 	stop
 

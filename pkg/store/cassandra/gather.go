@@ -9,9 +9,9 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// gathering lets messages that come for a bucket while one is being written to it go together in the next
-// write: to Cassandra, a batch of one partition is one write, and a busy room costs little more than a quiet one. A message
-// that comes alone goes at once.
+// gathering lets messages that come for a bucket while some are being written to it go together in the next
+// write: to Cassandra, a batch of one partition is one write, and a busy room costs little more than a quiet one. As long as
+// few are on their way a message goes at once.
 type gathering struct {
 	mu    sync.Mutex
 	lanes map[bucketOf]*lane
@@ -19,7 +19,8 @@ type gathering struct {
 
 // lane is a bucket that is being written to.
 type lane struct {
-	since   time.Time // when the write under way began
+	writes  int       // under way
+	since   time.Time // when the last of them began
 	waiting []*gathered
 }
 
@@ -29,9 +30,14 @@ type gathered struct {
 	done  chan error
 }
 
-// gatherPatience is how long messages wait for a write that began before them. Beside one that takes longer,
-// those that come later are written on their own.
-const gatherPatience = 50 * time.Millisecond
+const (
+	// gatherWrites is how many writes to a bucket are under way before messages gather: a cluster may take
+	// some time for each, to sync its log for instance, which several share.
+	gatherWrites = 4
+	// gatherPatience is how long messages wait for writes that began before them. Beside writes that take longer,
+	// those that come later are written on their own.
+	gatherPatience = 50 * time.Millisecond
+)
 
 // put writes a message to its bucket. It returns nil only when it is durable.
 func (s *Store) put(ctx context.Context, l chat.Log, b id.Bucket, m chat.Message, ttl int) error {
@@ -39,14 +45,17 @@ func (s *Store) put(ctx context.Context, l chat.Log, b id.Bucket, m chat.Message
 	key := bucketOf{l, b}
 	g := &s.gathering
 	g.mu.Lock()
-	ln, busy := g.lanes[key]
-	switch {
-	case !busy:
+	ln := g.lanes[key]
+	if ln == nil {
 		if g.lanes == nil {
 			g.lanes = map[bucketOf]*lane{}
 		}
-		ln = &lane{since: time.Now()}
+		ln = &lane{}
 		g.lanes[key] = ln
+	}
+	switch {
+	case ln.writes < gatherWrites:
+		ln.writes, ln.since = ln.writes+1, time.Now()
 		g.mu.Unlock()
 		defer s.goOn(key, ln)
 	case time.Since(ln.since) > gatherPatience:
@@ -65,13 +74,13 @@ func (s *Store) put(ctx context.Context, l chat.Log, b id.Bucket, m chat.Message
 	return s.db.exec(ctx, w.statement, w.args...)
 }
 
-// goOn has those written that came during the first write of a lane.
+// goOn ends a write, and has those written that came meanwhile.
 func (s *Store) goOn(key bucketOf, ln *lane) {
 	g := &s.gathering
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(ln.waiting) == 0 {
-		delete(g.lanes, key)
+		g.end(key, ln)
 		return
 	}
 	s.calls.Add(1) // the call that ends now still counts
@@ -81,6 +90,13 @@ func (s *Store) goOn(key bucketOf, ln *lane) {
 	}()
 }
 
+// end ends a write of a lane that nobody waits in. The lock is held.
+func (g *gathering) end(key bucketOf, ln *lane) {
+	if ln.writes--; ln.writes == 0 {
+		delete(g.lanes, key)
+	}
+}
+
 // writeGathered writes what waits in a lane until nothing does.
 func (s *Store) writeGathered(key bucketOf, ln *lane) {
 	g := &s.gathering
@@ -88,7 +104,7 @@ func (s *Store) writeGathered(key bucketOf, ln *lane) {
 		g.mu.Lock()
 		some := ln.take()
 		if len(some) == 0 {
-			delete(g.lanes, key)
+			g.end(key, ln)
 			g.mu.Unlock()
 			return
 		}

@@ -43,69 +43,82 @@ func (h *hung) end(err error) {
 	synctest.Wait()
 }
 
-// What comes while a bucket is written to goes together in the next write, as far as it fits.
+// What comes while enough is being written to a bucket goes together in the next write, as far as it fits.
 func TestGathering(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHung()
-		first := h.post(t.Context(), 1, 10)
-		require.Equal(t, 1, h.runs, "at once")
+		var first []<-chan error
+		for i := range gatherWrites {
+			first = append(first, h.post(t.Context(), 1, 10))
+			require.Equal(t, i+1, h.runs, "at once")
+		}
 		var later []<-chan error
 		for range batchRows + 5 {
 			later = append(later, h.post(t.Context(), 1, 10))
 		}
-		require.Equal(t, 1, h.runs)
-		h.post(t.Context(), 2, 10)
-		require.Equal(t, 2, h.runs, "another bucket does not wait")
-		h.end(nil)
-		h.end(nil)
-		require.NoError(t, <-first)
-		require.Equal(t, 3, h.runs)
-		broken := errors.New("broken")
-		h.end(broken)
-		for _, done := range later[:batchRows] {
-			require.ErrorIs(t, <-done, broken)
-		}
-		require.Equal(t, 4, h.runs, "the rest")
-		h.end(nil)
-		for _, done := range later[batchRows:] {
-			require.NoError(t, <-done)
-		}
-		require.Empty(t, h.gathering.lanes)
-
-		big := h.post(t.Context(), 1, 10)
-		later = nil
-		for range 3 {
-			later = append(later, h.post(t.Context(), 1, batchBytes/2))
-		}
-		for range 4 {
+		require.Equal(t, gatherWrites, h.runs)
+		other := h.post(t.Context(), 2, 10)
+		require.Equal(t, gatherWrites+1, h.runs, "another bucket does not wait")
+		for range gatherWrites + 1 {
 			h.end(nil)
 		}
-		require.NoError(t, <-big)
-		for _, done := range later {
+		require.NoError(t, <-other)
+		for _, done := range first {
 			require.NoError(t, <-done)
 		}
-		require.Equal(t, 4+4, h.runs, "two big ones are too much for one write")
+		require.Equal(t, gatherWrites+3, h.runs, "as many as a batch may have, and the rest")
+		broken := errors.New("broken")
+		h.end(broken)
+		h.end(broken)
+		for _, done := range later {
+			require.ErrorIs(t, <-done, broken)
+		}
 		require.Empty(t, h.gathering.lanes)
 	})
 }
 
-// A write that hangs holds up those that came right after it, as if they had been sent with it, and no others.
-func TestGatheringBesideAWriteThatHangs(t *testing.T) {
+// Two big ones are too much for one write.
+func TestGatheredWritesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHung()
-		first := h.post(t.Context(), 1, 10)
+		var all []<-chan error
+		for range gatherWrites {
+			all = append(all, h.post(t.Context(), 1, 10))
+		}
+		for range 3 {
+			all = append(all, h.post(t.Context(), 1, batchBytes/2))
+		}
+		for range gatherWrites + 3 {
+			h.end(nil)
+		}
+		for _, done := range all {
+			require.NoError(t, <-done)
+		}
+		require.Equal(t, gatherWrites+3, h.runs)
+		require.Empty(t, h.gathering.lanes)
+	})
+}
+
+// Writes that hang hold up those that came right after them, as if they had been sent with them, and no others.
+func TestGatheringBesideWritesThatHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHung()
+		for range gatherWrites {
+			h.post(t.Context(), 1, 10)
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		waits := h.post(ctx, 1, 10)
 		time.Sleep(gatherPatience + 1)
 		alone := h.post(t.Context(), 1, 10)
-		require.Equal(t, 2, h.runs)
-		h.end(nil)
-		h.end(nil)
-		require.NoError(t, <-first)
+		require.Equal(t, gatherWrites+1, h.runs)
+		time.Sleep(time.Second)
+		require.True(t, chat.IsKind(<-waits, chat.Unavailable), "its time is over")
+		for range gatherWrites + 1 {
+			h.end(nil)
+		}
 		require.NoError(t, <-alone)
-		require.True(t, chat.IsKind(<-waits, chat.Unavailable), "its time is over; it is written all the same")
-		require.Equal(t, 3, h.runs)
+		require.Equal(t, gatherWrites+2, h.runs, "it is written all the same")
 		h.end(nil)
 		require.Empty(t, h.gathering.lanes)
 		h.calls.Wait()
