@@ -324,7 +324,9 @@ func TestFramesInPieces(t *testing.T) {
 func TestWebSocketFaults(t *testing.T) {
 	n := newNode(t, livetest.NewWorld(), nil, nil)
 	c := n.dial(t, "ann", "/stomp")
-	require.NoError(t, ws.WriteFrame(c.net, ws.NewTextFrame([]byte("unmasked"))))
+	// In one write: the server closes when it has seen the first bytes.
+	_, err := c.net.Write(ws.MustCompileFrame(ws.NewTextFrame([]byte("unmasked"))))
+	require.NoError(t, err)
 	require.Equal(t, ws.StatusProtocolError, c.end())
 
 	c = n.dial(t, "ann", sockjsPath)

@@ -37,7 +37,7 @@ func TestWhatIsNotAnnouncedDoesNotHappen(t *testing.T) {
 	} {
 		var after []string
 		asked := false
-		s.db.around = func(statement string, run func() error) error {
+		s.db.around.set(func(statement string, run func() error) error {
 			if asked {
 				after = append(after, statement)
 			}
@@ -46,9 +46,9 @@ func TestWhatIsNotAnnouncedDoesNotHappen(t *testing.T) {
 				return errors.New("not written")
 			}
 			return run()
-		}
+		})
 		require.Error(t, change(), name)
-		s.db.around = nil
+		s.db.around.set(nil)
 		require.True(t, asked, name)
 		require.Empty(t, after, name)
 		got, err := s.Room(ctx, of, r.Name)
@@ -89,7 +89,7 @@ func TestAPostNowAndThenIsOneStatement(t *testing.T) {
 	require.NoError(t, err)
 
 	n := &counting{n: map[string]int{}}
-	s.db.around = n.around
+	s.db.around.set(n.around)
 	post := func() {
 		_, err := sessions.Find(ctx, session.Hash)
 		require.NoError(t, err)
@@ -122,11 +122,11 @@ func TestWhoDiesInAChangeHasAnnouncedIt(t *testing.T) {
 		session := auth.Session{Hash: auth.HashOf(string(of)), Tenant: of, Login: "creator", ExpiresAt: time.Now().Add(time.Hour)}
 		require.NoError(t, s.PutSession(ctx, session))
 		soon, cancel := context.WithTimeout(ctx, 10*time.Second)
-		s.db.around = crashing(at)
+		s.db.around.set(crashing(at))
 		_, _ = s.Leave(soon, of, r, "creator")
-		s.db.around = crashing(at)
+		s.db.around.set(crashing(at))
 		_ = s.DeleteRoom(soon, of, r)
-		s.db.around = crashing(at)
+		s.db.around.set(crashing(at))
 		_ = s.DeleteSession(soon, session.Hash)
 		cancel()
 		told, err := other.Announced(ctx, time.Minute, 100_000)

@@ -79,7 +79,7 @@ func BenchmarkHotRoom(b *testing.B) {
 		require.NoError(b, s.Append(ctx, r.Log(who.Tenant), chat.Message{ID: ids.New(), Author: ann, Content: "said by somebody"}))
 	}
 	c := &counting{n: map[string]int{}}
-	s.db.around = c.around
+	s.db.around.set(c.around)
 	ran := c.during(func() {
 		for b.Loop() {
 			var wg sync.WaitGroup

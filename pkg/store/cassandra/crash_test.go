@@ -105,7 +105,7 @@ func TestCrashWhileCreatingARoom(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			broken, s, ctx, of, r := own(t), shared(t), withTimeout(t), tenant(), newRoom("games")
-			broken.db.around = crashing(at)
+			broken.db.around.set(crashing(at))
 			require.Error(t, broken.CreateRoom(ctx, of, r))
 			if at == insertRoom {
 				agree(t, s, of, r, "creator", false)
@@ -139,7 +139,7 @@ func TestCrashWhileJoiningAndLeaving(t *testing.T) {
 	require.NoError(t, s.CreateRoom(ctx, of, r))
 
 	// Decided, but not written to the views: both say what was before.
-	broken.db.around = crashing(insertParticipant)
+	broken.db.around.set(crashing(insertParticipant))
 	_, err := broken.Join(ctx, of, r, person("ann"))
 	require.Error(t, err)
 	agree(t, s, of, r, "ann", false)
@@ -149,7 +149,7 @@ func TestCrashWhileJoiningAndLeaving(t *testing.T) {
 	require.False(t, changed)
 	agree(t, s, of, r, "ann", true)
 
-	broken.db.around = crashing(deleteParticipant)
+	broken.db.around.set(crashing(deleteParticipant))
 	_, err = broken.Leave(ctx, of, r, "ann")
 	require.Error(t, err)
 	agree(t, s, of, r, "ann", true)
@@ -182,7 +182,7 @@ func TestCrashWhileDeletingARoom(t *testing.T) {
 			t.Parallel()
 			broken, s, ctx, of, r := own(t), own(t), withTimeout(t), tenant(), newRoom("games")
 			require.NoError(t, s.CreateRoom(ctx, of, r))
-			broken.db.around = crashing(at)
+			broken.db.around.set(crashing(at))
 			require.Error(t, broken.DeleteRoom(ctx, of, r))
 
 			decided := at == hideParticipants || at == doneDeletion
@@ -217,38 +217,38 @@ func TestLostAnswers(t *testing.T) {
 			t.Parallel()
 			s, ctx, of, r := own(t), withTimeout(t), tenant(), newRoom("games")
 
-			s.db.around = around(insertUser)
+			s.db.around.set(around(insertUser))
 			require.NoError(t, s.CreateUser(ctx, of, chat.User{Person: person("ann"), PasswordHash: "x"}))
-			s.db.around = around(insertRoom)
+			s.db.around.set(around(insertRoom))
 			require.NoError(t, s.CreateRoom(ctx, of, r))
-			s.db.around = around(firstJoin)
+			s.db.around.set(around(firstJoin))
 			changed, err := s.Join(ctx, of, r, person("ann"))
 			require.NoError(t, err)
 			require.True(t, changed)
 			agree(t, s, of, r, "ann", true)
-			s.db.around = around(nextLeave)
+			s.db.around.set(around(nextLeave))
 			changed, err = s.Leave(ctx, of, r, "ann")
 			require.NoError(t, err)
 			require.True(t, changed)
-			s.db.around = around(nextJoin)
+			s.db.around.set(around(nextJoin))
 			changed, err = s.Join(ctx, of, r, person("ann"))
 			require.NoError(t, err)
 			require.True(t, changed)
 			agree(t, s, of, r, "ann", true)
 
 			m := chat.Message{ID: ids.New(), Author: person("ann"), Content: "x"}
-			s.db.around = around(insertKey)
+			s.db.around.set(around(insertKey))
 			first, repeated, err := s.AppendOnce(ctx, r.Log(of), "k", m)
 			require.NoError(t, err)
 			require.False(t, repeated)
 			require.Equal(t, m, first)
 
-			s.db.around = around(insertSecret)
+			s.db.around.set(around(insertSecret))
 			secret, err := s.Secret(ctx, string(of), []byte("mine"))
 			require.NoError(t, err)
 			require.Equal(t, []byte("mine"), secret)
 
-			s.db.around = around(deleteRoom)
+			s.db.around.set(around(deleteRoom))
 			require.NoError(t, s.DeleteRoom(ctx, of, r))
 			agree(t, s, of, r, "ann", false)
 		})
@@ -260,7 +260,7 @@ func TestCrashAfterClaimingAKey(t *testing.T) {
 	broken, s, ctx := own(t), shared(t), withTimeout(t)
 	l := chat.Log{Tenant: tenant(), ID: ids.New()}
 	m := chat.Message{ID: ids.New(), Author: person("ann"), Content: "hello"}
-	broken.db.around = crashing(insertMessage)
+	broken.db.around.set(crashing(insertMessage))
 	_, _, err := broken.AppendOnce(ctx, l, "k", m)
 	require.Error(t, err)
 
@@ -278,9 +278,9 @@ func TestCrashAfterClaimingAKey(t *testing.T) {
 func TestEveryStatementMayFail(t *testing.T) {
 	t.Parallel()
 	s, of, r := own(t), tenant(), newRoom("games")
-	s.db.around = func(string, func() error) error { return gocql.ErrNoConnections }
+	s.db.around.set(func(string, func() error) error { return gocql.ErrNoConnections })
 	require.True(t, chat.IsKind(s.CreateRoom(context.Background(), of, r), chat.Unavailable))
 	require.True(t, chat.IsKind(s.Ping(context.Background()), chat.Unavailable))
-	s.db.around = func(string, func() error) error { return errors.New("a bug") }
+	s.db.around.set(func(string, func() error) error { return errors.New("a bug") })
 	require.True(t, chat.IsKind(s.CreateRoom(context.Background(), of, r), chat.Internal))
 }

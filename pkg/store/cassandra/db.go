@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -20,11 +21,17 @@ type db struct {
 	session     *gocql.Session
 	consistency gocql.Consistency
 	timeout     time.Duration
-	// around, if set, runs each statement, or not, and returns its error: the place for
-	// measuring, and for breaking things in tests.
-	around func(statement string, run func() error) error
-	slots  slots
+	around      hook
+	slots       slots
 }
+
+// hook, if set, runs each statement, or not, and returns its error: the place for measuring, and for breaking things
+// in tests. Statements may run beside the call that sets it.
+type hook struct {
+	atomic.Pointer[func(statement string, run func() error) error]
+}
+
+func (h *hook) set(around func(statement string, run func() error) error) { h.Store(&around) }
 
 // do runs a statement when there is a place for it.
 func (d *db) do(ctx context.Context, statement string, run func() error) error {
@@ -32,10 +39,10 @@ func (d *db) do(ctx context.Context, statement string, run func() error) error {
 		return err
 	}
 	defer d.slots.free()
-	if d.around == nil {
-		return run()
+	if around := d.around.Load(); around != nil && *around != nil {
+		return (*around)(statement, run)
 	}
-	return d.around(statement, run)
+	return run()
 }
 
 // bounded gives ctx a deadline if it has none.

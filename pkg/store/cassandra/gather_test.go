@@ -24,7 +24,7 @@ type hung struct {
 func newHung() *hung {
 	h := &hung{l: chat.Log{Tenant: "t", ID: ids.New()}, ends: make(chan error)}
 	h.Store = &Store{db: &db{timeout: time.Minute}}
-	h.db.around = func(string, func() error) error { h.runs++; return <-h.ends }
+	h.db.around.set(func(string, func() error) error { h.runs++; return <-h.ends })
 	return h
 }
 

@@ -57,7 +57,7 @@ func TestUsualRequestsAreOneStatement(t *testing.T) {
 	s.setClock(func() time.Time { return now })
 	gen := id.NewGenerator(s.now)
 	c := &counting{n: map[string]int{}}
-	s.db.around = c.around
+	s.db.around.set(c.around)
 	l := chat.Log{Tenant: tenant(), ID: gen.New()}
 	var last chat.Message
 	post := func() {
@@ -102,7 +102,7 @@ func TestSparseHistory(t *testing.T) {
 	}
 	require.NoError(t, s.AppendBatch(ctx, l, all))
 	c := &counting{n: map[string]int{}}
-	s.db.around = c.around
+	s.db.around.set(c.around)
 	ran := c.during(func() {
 		ms, err := s.Older(ctx, l, id.Max, 50)
 		require.NoError(t, err)

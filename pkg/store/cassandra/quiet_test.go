@@ -54,14 +54,14 @@ func TestQuietYears(t *testing.T) {
 		}
 	}
 	partitions := func() int {
-		reader.db.around = count.around
+		reader.db.around.set(count.around)
 		ran := count.during(func() {
 			ms, err := reader.Older(ctx, l, id.Max, 20)
 			require.NoError(t, err)
 			slices.Reverse(ms)
 			require.Equal(t, all[len(all)-20:], ms)
 		})
-		reader.db.around = nil
+		reader.db.around.set(nil)
 		return ran[olderMessages]
 	}
 	whole := func() {
@@ -130,7 +130,7 @@ func TestLooksAtThePastAreBounded(t *testing.T) {
 	}
 	var mu sync.Mutex
 	counted, hang := 0, make(chan struct{})
-	s.db.around = func(statement string, run func() error) error {
+	s.db.around.set(func(statement string, run func() error) error {
 		if statement == newestIDs {
 			mu.Lock()
 			counted++
@@ -138,7 +138,7 @@ func TestLooksAtThePastAreBounded(t *testing.T) {
 			<-hang
 		}
 		return run()
-	}
+	})
 	post := func() {
 		for _, l := range logs {
 			require.NoError(t, s.Append(ctx, l, chat.Message{ID: makers.New(), Author: person("ann"), Content: "x"}))
@@ -163,7 +163,7 @@ func TestLooksAtThePastAreBounded(t *testing.T) {
 		waitAside(ctx, t, s, l)
 	}
 	require.Equal(t, maxLooks, widened())
-	s.db.around = nil
+	s.db.around.set(nil)
 	for range len(logs) {
 		c.add(lookAgain)
 		post()

@@ -193,12 +193,12 @@ func TestReadingEndsAtTheHorizon(t *testing.T) {
 	}
 	require.NoError(t, s.AppendBatch(ctx, l, ms))
 	var pages atomic.Int32
-	s.db.around = func(statement string, run func() error) error {
+	s.db.around.set(func(statement string, run func() error) error {
 		if statement == betweenMessages { // the width is looked after beside
 			pages.Add(1)
 		}
 		return run()
-	}
+	})
 	got, err := s.Between(ctx, l, id.Max, ms[3].ID, 50)
 	require.NoError(t, err)
 	require.Len(t, got, 3)

@@ -143,29 +143,29 @@ func TestALateDecisionNeverCounts(t *testing.T) {
 	post(b) // b remembers the widths
 
 	// Slow between claim and seal.
-	a.db.around = func(statement string, run func() error) error {
+	a.db.around.set(func(statement string, run func() error) error {
 		if statement == announceEpoch {
 			c.add(grace)
 		}
 		return run()
-	}
+	})
 	changed, err := a.setSpan(ctx, l, time.Minute)
 	require.NoError(t, err)
 	require.False(t, changed)
 
 	// Dead before the seal.
 	dead := errors.New("dead")
-	a.db.around = func(statement string, run func() error) error {
+	a.db.around.set(func(statement string, run func() error) error {
 		if statement == sealEpoch {
 			return dead
 		}
 		return run()
-	}
+	})
 	_, err = a.setSpan(ctx, l, time.Minute)
 	require.ErrorIs(t, err, dead)
 	c.add(grace + time.Second)
 	m := post(b)
-	a.db.around = nil
+	a.db.around.set(nil)
 	sealed, err := a.seal(ctx, l, 2, true)
 	require.NoError(t, err)
 	require.False(t, sealed, "b has decided otherwise")
@@ -199,15 +199,15 @@ func TestMessagesAheadOfTimeStayReachable(t *testing.T) {
 	seq := id.NewSequence([8]byte{1})
 	m := chat.Message{ID: seq.At(c.now().Add(50 * time.Hour)), Author: person("ann"), Content: "x"}
 	// The whole decision falls between the writer's look at the widths and its write.
-	writer.db.around = func(statement string, run func() error) error {
+	writer.db.around.set(func(statement string, run func() error) error {
 		if statement == insertMessage {
-			writer.db.around = nil
+			writer.db.around.set(nil)
 			changed, err := decider.setSpan(ctx, l, time.Hour)
 			require.NoError(t, err)
 			require.True(t, changed)
 		}
 		return run()
-	}
+	})
 	require.NoError(t, writer.AppendBatch(ctx, l, []chat.Message{m}))
 	for _, s := range []*Store{writer, decider} {
 		found, err := s.Message(ctx, l, m.ID)
