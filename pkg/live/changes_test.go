@@ -168,7 +168,7 @@ func TestAUserHearsOfTheirRooms(t *testing.T) {
 	w := livetest.NewWorld()
 	x := live.NewExchange()
 	a, b := userHub(t, w, x.Bus()), userHub(t, w, x.Bus())
-	eventually(t, func() bool { return !a.Alone() && !b.Alone() })
+	livetest.Settled(t, a, b)
 	games, other := w.Room("games", "ann", "bob"), w.Room("other", "ann")
 	mine := &diary{}
 	s, err := b.SubscribeUser(t.Context(), livetest.Who("bob"), mine)
@@ -240,7 +240,7 @@ func TestUsersRoomsAreRepaired(t *testing.T) {
 	x := live.NewExchange()
 	busA, busB := x.Bus(), x.Bus()
 	a, b := userHub(t, w, busA), userHub(t, w, busB)
-	eventually(t, func() bool { return !a.Alone() && !b.Alone() })
+	livetest.Settled(t, a, b)
 	games, other := w.Room("games", "ann", "bob"), w.Room("other", "ann")
 	mine := &diary{}
 	_, err := b.SubscribeUser(t.Context(), livetest.Who("bob"), mine)

@@ -116,12 +116,12 @@ func listen(t testing.TB, h *live.Hub, login, room string, kind live.Kind) (*ear
 
 func ref(r chat.Room) chat.RoomRef { return chat.RoomRef{ID: r.ID, Name: r.Name} }
 
-// pair returns two hubs that know each other.
+// pair returns two hubs that hear each other.
 func pair(t testing.TB, w *livetest.World) (x *live.Exchange, a, b *live.Hub, busA, busB live.Bus) {
 	x = live.NewExchange()
 	busA, busB = x.Bus(), x.Bus()
 	a, b = hub(t, w, busA), hub(t, w, busB)
-	eventually(t, func() bool { return !a.Alone() && !b.Alone() })
+	livetest.Settled(t, a, b)
 	return x, a, b, busA, busB
 }
 
@@ -319,7 +319,7 @@ func TestAsk(t *testing.T) {
 	w := livetest.NewWorld()
 	x, a, b, _, _ := pair(t, w)
 	c := hub(t, w, x.Bus())
-	eventually(t, func() bool { return a.Ask(t.Context(), "nobody", nil) == false && !c.Alone() })
+	livetest.Settled(t, a, b, c)
 	b.OnAsk("where", func(body []byte) bool { return string(body) == "b" })
 	c.OnAsk("where", func(body []byte) bool { return string(body) == "c" })
 	require.True(t, a.Ask(t.Context(), "where", []byte("b")))

@@ -212,7 +212,7 @@ func TestRepairKeepsTheOrderOfAnAuthor(t *testing.T) {
 	history := &meanwhile{World: w}
 	a := hub(t, w, busA)
 	b := hubOf(t, live.Options{Bus: busB, History: history, Access: w.Access})
-	eventually(t, func() bool { return !a.Alone() && !b.Alone() })
+	livetest.Settled(t, a, b)
 	room := w.Room("games", "ann", "eve")
 	onB, _ := listen(t, b, "ann", "games", live.Messages)
 	w.Post(a, room, "eve", "before")

@@ -285,7 +285,7 @@ func TestSendToAnotherNode(t *testing.T) {
 	x := live.NewExchange()
 	a, b := newNode(t, w, x.Bus(), nil), newNode(t, w, x.Bus(), nil)
 	room := w.Room("games", "ann")
-	require.Eventually(t, func() bool { return !a.hub.Alone() && !b.hub.Alone() }, patience, time.Millisecond)
+	livetest.Settled(t, a.hub, b.hub)
 	p := a.poller(t, "ann", "abcdefgh")
 	require.Equal(t, "o", p.poll())
 	elsewhere := b.poller(t, "ann", "abcdefgh")

@@ -80,14 +80,7 @@ func TestThreeNodesOneDies(t *testing.T) {
 		t.Cleanup(func() { _ = h.Close() })
 		hubs = append(hubs, h)
 	}
-	require.Eventually(t, func() bool {
-		for i, h := range hubs {
-			if h.Alone() || buses[i].Routes() != 2 {
-				return false
-			}
-		}
-		return true
-	}, patience, 10*time.Millisecond)
+	livetest.Settled(t, hubs...)
 	var ears []*ear
 	for i, h := range hubs {
 		e := &ear{}
@@ -136,7 +129,7 @@ func TestRouteCutAndHealed(t *testing.T) {
 	for _, h := range hubs {
 		t.Cleanup(func() { require.NoError(t, h.Close()) })
 	}
-	require.Eventually(t, func() bool { return !hubs[0].Alone() && !hubs[1].Alone() }, patience, 10*time.Millisecond)
+	livetest.Settled(t, hubs...)
 	var ears []*ear
 	for i, h := range hubs {
 		e := &ear{}
