@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/coalesce"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -70,7 +71,7 @@ type Hub struct {
 	signals    signals
 	asks       asks
 	repairs    repairs
-	flushes    flushes
+	flushes    coalesce.Group[struct{}, struct{}]
 	replays    chan struct{} // one token for each replay under way
 
 	ctx  context.Context // ends with Close
