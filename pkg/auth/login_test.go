@@ -25,12 +25,12 @@ func TestSessionsEndWhenIdle(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, jdoe, chat.Identity{Tenant: s.Tenant, Login: s.Login})
 	for range 10 { // used often enough it lives on
-		w.clock.pass(idle - time.Second)
+		w.clock.Add(idle - time.Second)
 		w.sessions.Forget(h)
 		_, err = w.sessions.Find(t.Context(), h)
 		require.NoError(t, err)
 	}
-	w.clock.pass(idle)
+	w.clock.Add(idle)
 	_, err = w.sessions.Find(t.Context(), h)
 	requireKind(t, chat.NotFound, err)
 	_, err = w.sessions.Find(t.Context(), HashOf("invented"))
@@ -47,7 +47,7 @@ func TestUseDoesNotMeanAWrite(t *testing.T) {
 	reads, extends := w.counted()
 	require.Equal(t, 1, reads, "within a second the store is asked once")
 	require.Zero(t, extends)
-	w.clock.pass(idle / 10)
+	w.clock.Add(idle / 10)
 	w.sessions.Forget(h)
 	_, err := w.sessions.Find(t.Context(), h)
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func TestAStoreThatIsDownIsNoLogout(t *testing.T) {
 	requireKind(t, chat.Unavailable, err)
 	_, _, _, err = w.remember.Resume(t.Context(), cookie)
 	requireKind(t, chat.Unavailable, err)
-	_, err = NewTokens(w, nil, w.clock.now).Find(t.Context(), "x")
+	_, err = NewTokens(w, nil, w.clock.Now).Find(t.Context(), "x")
 	requireKind(t, chat.Unavailable, err)
 	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "x", "")
 	requireKind(t, chat.Unavailable, err)
@@ -98,7 +98,7 @@ func TestRememberedLoginsRotate(t *testing.T) {
 	cookie, series, err := w.remember.Start(t.Context(), jdoe)
 	require.NoError(t, err)
 	for range 3 {
-		w.clock.pass(RememberFor - time.Second) // each use renews it
+		w.clock.Add(RememberFor - time.Second) // each use renews it
 		who, s, next, err := w.remember.Resume(t.Context(), cookie)
 		require.NoError(t, err)
 		require.Equal(t, jdoe, who)
@@ -106,7 +106,7 @@ func TestRememberedLoginsRotate(t *testing.T) {
 		require.NotEqual(t, cookie, next)
 		cookie = next
 	}
-	w.clock.pass(RememberFor)
+	w.clock.Add(RememberFor)
 	_, _, _, err = w.remember.Resume(t.Context(), cookie)
 	requireKind(t, chat.Unauthenticated, err)
 }
@@ -131,7 +131,7 @@ func TestOneTokenUsedInParallel(t *testing.T) {
 		}
 	}
 	require.NotEmpty(t, rotated)
-	w.clock.pass(grace - time.Millisecond)
+	w.clock.Add(grace - time.Millisecond)
 	_, _, again, err := w.remember.Resume(t.Context(), cookie)
 	require.NoError(t, err, "within the grace")
 	require.Empty(t, again)
@@ -143,7 +143,7 @@ func TestTheftEndsTheSeriesAndItsSessionsOnly(t *testing.T) {
 	for name, steal := range map[string]func(w *world, resume func(string) string, cookie string) string{
 		"previous token after the grace": func(w *world, resume func(string) string, cookie string) string {
 			resume(cookie)
-			w.clock.pass(grace)
+			w.clock.Add(grace)
 			return cookie
 		},
 		"older token": func(_ *world, resume func(string) string, cookie string) string {
@@ -248,16 +248,16 @@ func TestAPasswordChangeEndsEverything(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	w := newWorld(0)
-	tokens := NewTokens(w, nil, w.clock.now)
+	tokens := NewTokens(w, nil, w.clock.Now)
 	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("forever"), Tenant: jdoe.Tenant, Login: "jdoe"}))
 	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("hour"), Tenant: jdoe.Tenant, Login: "jdoe",
-		ExpiresAt: w.clock.now().Add(time.Hour)}))
+		ExpiresAt: w.clock.Now().Add(time.Hour)}))
 	for _, good := range []string{"forever", "hour"} {
 		l, err := tokens.Find(t.Context(), good)
 		require.NoError(t, err)
 		require.Equal(t, Login{Identity: jdoe}, l)
 	}
-	w.clock.pass(time.Hour)
+	w.clock.Add(time.Hour)
 	_, err := tokens.Find(t.Context(), "forever")
 	require.NoError(t, err)
 	for _, bad := range []string{"hour", "", "x", string(make([]byte, 5000))} {
@@ -287,7 +287,7 @@ func TestEnsureAdmin(t *testing.T) {
 	_, err := w.sessions.Find(t.Context(), h)
 	require.NoError(t, err, "and ends no session")
 	require.Equal(t, map[string]bool{SiteAdmin: true, IntegrationAdmin: true}, w.roles["administrator"])
-	l, err := NewTokens(w, nil, w.clock.now).Find(t.Context(), "token")
+	l, err := NewTokens(w, nil, w.clock.Now).Find(t.Context(), "token")
 	require.NoError(t, err)
 	require.Equal(t, "administrator", l.Login)
 

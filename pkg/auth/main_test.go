@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/clocktest"
 )
 
 func TestMain(m *testing.M) {
@@ -21,26 +22,6 @@ func TestMain(m *testing.M) {
 var quiet = slog.New(slog.DiscardHandler)
 
 var jdoe = chat.Identity{Tenant: chat.DefaultTenant, Login: "jdoe"}
-
-// clock is a time that tests move.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newClock() *clock { return &clock{at: time.Date(2015, 3, 15, 13, 3, 35, 0, time.UTC)} }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
 
 // memory is the least store that keeps the promises of this package's interfaces.
 type memory struct {
@@ -210,7 +191,7 @@ func (m *memory) counted() (reads, extends int) {
 // world is everything of this package on one memory.
 type world struct {
 	*memory
-	clock    *clock
+	clock    *clocktest.Clock
 	hasher   *Hasher
 	sessions *Sessions
 	remember *Remember
@@ -224,11 +205,11 @@ const (
 )
 
 func newWorld(failuresAMinute int) *world {
-	w := &world{clock: newClock()}
-	w.memory = newMemory(w.clock.now)
+	w := &world{clock: clocktest.New(time.Date(2015, 3, 15, 13, 3, 35, 0, time.UTC))}
+	w.memory = newMemory(w.clock.Now)
 	w.hasher = NewHasher(2)
-	w.sessions = NewSessions(w.memory, nil, idle, w.clock.now, func(_ context.Context, hs []Hash) { w.ended = append(w.ended, hs...) })
-	w.remember = NewRemember(w.memory, w.sessions, grace, w.clock.now, quiet)
+	w.sessions = NewSessions(w.memory, nil, idle, w.clock.Now, func(_ context.Context, hs []Hash) { w.ended = append(w.ended, hs...) })
+	w.remember = NewRemember(w.memory, w.sessions, grace, w.clock.Now, quiet)
 	w.accounts = NewAccounts(w.memory, w.hasher, NewThrottle(failuresAMinute), w.sessions, w.remember, quiet)
 	return w
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/store/embedded"
 )
@@ -20,7 +21,7 @@ import (
 // eraseWorld is a world with a clock that the test moves.
 type eraseWorld struct {
 	*world
-	ahead atomic.Int64 // nanoseconds
+	clock *clocktest.Clock
 }
 
 func newEraseWorld(t *testing.T) *eraseWorld {
@@ -28,24 +29,22 @@ func newEraseWorld(t *testing.T) *eraseWorld {
 	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
-	w := &eraseWorld{world: &world{t: t, store: &hooked{Stores: st}, events: &recorder{}}}
+	w := &eraseWorld{clock: clocktest.New(time.Now()), world: &world{t: t, store: &hooked{Stores: st}, events: &recorder{}}}
 	w.start(w.store)
 	return w
 }
 
-func (w *eraseWorld) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
-
 // start starts a service, as a server that starts again does.
 func (w *eraseWorld) start(st chat.Stores) {
 	w.Service = chat.NewService(chat.Options{Store: st, Hasher: plainHasher{}, Publisher: w.events,
-		Log: slog.New(slog.DiscardHandler), Now: w.now})
+		Log: slog.New(slog.DiscardHandler), Now: w.clock.Now})
 	w.t.Cleanup(w.Close)
 }
 
 // finish lets the erasure of login come to its end.
 func (w *eraseWorld) finish(login string) {
 	w.t.Helper()
-	w.ahead.Add(int64(3 * time.Minute))
+	w.clock.Add(3 * time.Minute)
 	require.Zero(w.t, w.EraseOnce(w.t.Context()))
 	_, underWay, err := w.ErasureOf(w.t.Context(), tenant, login)
 	require.NoError(w.t, err)

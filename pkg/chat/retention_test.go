@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/store/embedded"
 )
@@ -43,34 +44,16 @@ func TestSpellingsOfRetentions(t *testing.T) {
 	}
 }
 
-// clock is a time that a test moves.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 // newTimedWorld is a world with a clock of its own, and a server's retention.
-func newTimedWorld(t *testing.T, retention time.Duration) (*world, *clock, *keeps) {
+func newTimedWorld(t *testing.T, retention time.Duration) (*world, *clocktest.Clock, *keeps) {
 	t.Helper()
-	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20, Now: c.now})
+	c := clocktest.New(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20, Now: c.Now})
 	require.NoError(t, err)
 	k := &keeps{Stores: st}
 	rec := &recorder{}
 	s := chat.NewService(chat.Options{Store: k, Hasher: plainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler),
-		Now: c.now, Retention: retention})
+		Now: c.Now, Retention: retention})
 	t.Cleanup(func() {
 		s.Close()
 		require.NoError(t, st.Close())
@@ -117,7 +100,7 @@ func (w *world) retain(who chat.Identity, room string, to chat.Retention) {
 
 // Whichever way one looks, what is too old is not there.
 func TestOldMessagesAreShownNowhere(t *testing.T) {
-	w, time_, _ := newTimedWorld(t, 0)
+	w, clock, _ := newTimedWorld(t, 0)
 	ctx := t.Context()
 	ann, bob := w.user("ann"), w.user("bob")
 	w.room("lounge", ann, bob)
@@ -127,7 +110,7 @@ func TestOldMessagesAreShownNowhere(t *testing.T) {
 	place := chat.Place{Tenant: tenant, Room: chat.RoomRef{ID: v.ID, Name: "lounge"}}
 
 	old := w.post(ann, "lounge", "old")
-	time_.pass(59 * time.Minute)
+	clock.Add(59 * time.Minute)
 	_, err = w.EditMessage(ctx, ann, "lounge", old.ID, new("edited"))
 	require.NoError(t, err)
 	fresh := w.post(ann, "lounge", "fresh")
@@ -159,7 +142,7 @@ func TestOldMessagesAreShownNowhere(t *testing.T) {
 			require.ElementsMatch(t, want, page(chat.PageQuery{After: &old.ID}))
 		}
 	}
-	time_.pass(2 * time.Minute)
+	clock.Add(2 * time.Minute)
 	look("fresh")
 
 	notFound := func(err error) {
@@ -212,7 +195,7 @@ func TestOldMessagesAreShownNowhere(t *testing.T) {
 	require.Equal(t, fresh.CreatedAt(), report.Oldest)
 	require.Equal(t, fresh.CreatedAt(), report.Newest)
 
-	time_.pass(time.Hour)
+	clock.Add(time.Hour)
 	look()
 	state(0, "")
 	report, err = w.RoomReport(ctx, tenant, "lounge")
@@ -252,14 +235,14 @@ func TestHistoryOfARoomThatIsGone(t *testing.T) {
 }
 
 func TestTrimmedMessagesAreGoneForGood(t *testing.T) {
-	w, time_, _ := newTimedWorld(t, 0)
+	w, clock, _ := newTimedWorld(t, 0)
 	ann := w.user("ann")
 	for _, room := range []string{"kept", "lounge"} {
 		w.room(room, ann)
 		w.post(ann, room, "old")
 	}
 	w.retain(ann, "lounge", chat.MinRetention)
-	time_.pass(2 * time.Hour)
+	clock.Add(2 * time.Hour)
 	w.post(ann, "lounge", "fresh")
 	w.TrimOnce(t.Context())
 	w.retain(ann, "lounge", chat.Forever)
@@ -268,7 +251,7 @@ func TestTrimmedMessagesAreGoneForGood(t *testing.T) {
 }
 
 func TestTheServersRetention(t *testing.T) {
-	w, time_, keeps := newTimedWorld(t, 24*time.Hour)
+	w, clock, keeps := newTimedWorld(t, 24*time.Hour)
 	ctx := t.Context()
 	ann, bob := w.user("ann"), w.user("bob")
 	for room, to := range map[string]chat.Retention{"default": chat.ServerRetention, "ever": chat.Forever, "long": chat.Retention(48 * time.Hour)} {
@@ -288,7 +271,7 @@ func TestTheServersRetention(t *testing.T) {
 		require.Zero(t, again.Keep)
 		require.Equal(t, []time.Duration{keep, keep, keep}, keeps.take(), "the line about the join, and two messages")
 	}
-	time_.pass(25 * time.Hour)
+	clock.Add(25 * time.Hour)
 	w.TrimOnce(ctx)
 	require.Empty(t, w.contents(ann, "default"))
 	require.Equal(t, []string{"one", "two"}, w.contents(ann, "ever")[1:])
@@ -326,14 +309,14 @@ func TestWhoSetsARetention(t *testing.T) {
 
 // A retry brings nothing back, and nobody hears of it.
 func TestRetryOfAMessageThatIsGone(t *testing.T) {
-	w, time_, _ := newTimedWorld(t, time.Hour)
+	w, clock, _ := newTimedWorld(t, time.Hour)
 	ann := w.user("ann")
 	w.room("lounge", ann)
 	n := chat.NewMessage{Content: new("hello"), Key: new("k")}
 	first, err := w.Post(t.Context(), ann, "lounge", n)
 	require.NoError(t, err)
 	for _, trimmed := range []bool{false, true} {
-		time_.pass(2 * time.Hour)
+		clock.Add(2 * time.Hour)
 		if trimmed {
 			w.TrimOnce(t.Context())
 		}
@@ -416,11 +399,11 @@ func TestRoomsAreTrimmedByAndBy(t *testing.T) {
 
 // What an erased user said and nobody sees any more does not come back by a longer retention.
 func TestErasingWhatIsHidden(t *testing.T) {
-	w, time_, _ := newTimedWorld(t, time.Hour)
+	w, clock, _ := newTimedWorld(t, time.Hour)
 	ann, bob := w.user("ann"), w.user("bob")
 	w.room("lounge", ann, bob)
 	w.post(bob, "lounge", "a secret")
-	time_.pass(2 * time.Hour)
+	clock.Add(2 * time.Hour)
 	_, err := w.EraseUser(t.Context(), tenant, "bob", false)
 	require.NoError(t, err)
 	w.EraseOnce(t.Context())

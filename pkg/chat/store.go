@@ -15,9 +15,9 @@ import (
 //     store cannot answer (the outcome of a write is then unknown, and to repeat it with
 //     the same arguments is safe), Internal otherwise.
 //   - Text comes back byte for byte; times come back in UTC to the millisecond.
-//   - UpdateRoom, DeleteRoom, SweepRoom and DisownRoom announce the room, and Leave and UpdateParticipant the
-//     participant, that they change (see pkg/cache; RoomKey, MemberKey). What comes into being is not announced:
-//     that something is not there is not remembered.
+//   - UpdateRoom, SetRetention, DeleteRoom, SweepRoom and DisownRoom announce the room, and Leave and
+//     UpdateParticipant the participant, that they change (see pkg/cache; RoomKey, MemberKey). What comes into
+//     being is not announced: that something is not there is not remembered.
 //   - limit is at least 1; no method reads more than about limit rows.
 
 // UserStore keeps accounts.

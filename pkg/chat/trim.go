@@ -34,12 +34,21 @@ func (s *Service) trimRooms(ctx context.Context) {
 func (s *Service) trimNow(ctx context.Context, t Tenant, ref RoomRef) error {
 	r, err := s.store.Room(ctx, t, ref.Name)
 	switch {
-	case IsKind(err, NotFound) || err == nil && (r.ID != ref.ID || s.keep(r) == 0):
+	case IsKind(err, NotFound) || err == nil && r.ID != ref.ID:
 		return nil
 	case err != nil:
 		return err
 	}
-	return s.store.Trim(ctx, r.Log(t), s.horizon(s.keep(r)))
+	return s.trim(ctx, r.Log(t), r.Retention)
+}
+
+// trim removes what is too old under a room's retention from its log.
+func (s *Service) trim(ctx context.Context, l Log, r Retention) error {
+	keep := s.keepFor(r)
+	if keep == 0 {
+		return nil
+	}
+	return s.store.Trim(ctx, l, s.horizon(keep))
 }
 
 func (s *Service) trimOnce(ctx context.Context) {
@@ -47,11 +56,7 @@ func (s *Service) trimOnce(ctx context.Context) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		keep := s.keepFor(r)
-		if keep == 0 {
-			return nil
-		}
-		err := s.store.Trim(ctx, Log{Tenant: t, ID: room}, s.horizon(keep))
+		err := s.trim(ctx, Log{Tenant: t, ID: room}, r)
 		if err == nil || IsKind(err, Unavailable) {
 			return err
 		}

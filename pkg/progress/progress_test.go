@@ -7,23 +7,21 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/clocktest"
 )
-
-type fakeClock struct{ t time.Time }
-
-func (c *fakeClock) now() time.Time { return c.t }
 
 func TestTerminal(t *testing.T) {
 	var out strings.Builder
-	c := &fakeClock{}
-	b := newBar(&out, "import", true, c.now)
+	c := &clocktest.Clock{}
+	b := newBar(&out, "import", true, c.Now)
 	b.Set(1, 4, "too early")
 	require.Empty(t, out.String())
-	c.t = c.t.Add(time.Second)
+	c.Add(time.Second)
 	b.Set(1, 4, "a long note")
 	require.Equal(t, "\rimport [=======                       ]  25% 3s left a long note", out.String())
 	out.Reset()
-	c.t = c.t.Add(time.Second)
+	c.Add(time.Second)
 	b.Set(4, 4, "")
 	require.Equal(t, "\rimport [==============================] 100%"+strings.Repeat(" ", 20), out.String(), "the longer line before is wiped out")
 	out.Reset()
@@ -35,10 +33,10 @@ func TestTerminal(t *testing.T) {
 
 func TestPlain(t *testing.T) {
 	var out strings.Builder
-	c := &fakeClock{}
-	b := newBar(&out, "import", false, c.now)
+	c := &clocktest.Clock{}
+	b := newBar(&out, "import", false, c.Now)
 	for i := range 25 {
-		c.t = c.t.Add(time.Second)
+		c.Add(time.Second)
 		b.Set(int64(i+1), 100, "note")
 	}
 	b.End("")
@@ -47,10 +45,10 @@ func TestPlain(t *testing.T) {
 
 func TestOddNumbers(t *testing.T) {
 	var out strings.Builder
-	c := &fakeClock{}
-	b := newBar(&out, "x", true, c.now)
+	c := &clocktest.Clock{}
+	b := newBar(&out, "x", true, c.Now)
 	for _, n := range [][2]int64{{-1, 10}, {11, 10}, {0, 10}, {5, 0}, {5, -1}} {
-		c.t = c.t.Add(time.Second)
+		c.Add(time.Second)
 		b.Set(n[0], n[1], "")
 	}
 	require.NotContains(t, out.String(), "NaN")

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/server"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/store/embedded"
@@ -91,12 +91,11 @@ func TestReadiness(t *testing.T) {
 }
 
 func TestSessionsAndRememberedLoginsGoByTheClock(t *testing.T) {
-	var passed atomic.Int64
-	now := func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
-	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: quiet, Now: now})
+	c := clocktest.New(time.Now())
+	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: quiet, Now: c.Now})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
-	h := start(t, st, server.Config{Now: now, SessionIdle: time.Minute, RememberGrace: time.Minute, Secure: true})
+	h := start(t, st, server.Config{Now: c.Now, SessionIdle: time.Minute, RememberGrace: time.Minute, Secure: true})
 	require.Equal(t, 204, ask(h, "POST", "/users", jdoe).StatusCode)
 	in := ask(h, "POST", "/authenticate?j_username=jdoe&j_password=secret&_spring_security_remember_me=true", "{}")
 	require.Equal(t, 204, in.StatusCode)
@@ -104,16 +103,16 @@ func TestSessionsAndRememberedLoginsGoByTheClock(t *testing.T) {
 	require.True(t, session.Secure)
 	require.True(t, remember.Secure)
 	require.Equal(t, 200, ask(h, "GET", "/users/jdoe", "", session).StatusCode)
-	passed.Add(int64(time.Minute))
+	c.Add(time.Minute)
 	require.Equal(t, 401, ask(h, "GET", "/users/jdoe", "", session).StatusCode)
 
 	next := ask(h, "GET", "/users/jdoe", "", session, remember)
 	require.Equal(t, 200, next.StatusCode)
 	rotated := cookie(t, next, "confab-remember")
-	passed.Add(int64(59 * time.Second))
+	c.Add(59 * time.Second)
 	within := ask(h, "GET", "/remember-me", "", remember)
 	require.Equal(t, 200, within.StatusCode, "a browser's other requests carry the previous token")
-	passed.Add(int64(2 * time.Second))
+	c.Add(2 * time.Second)
 	theft := ask(h, "GET", "/remember-me", "", remember)
 	require.Equal(t, 401, theft.StatusCode)
 	require.Negative(t, cookie(t, theft, "confab-remember").MaxAge)

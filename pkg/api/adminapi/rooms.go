@@ -90,16 +90,7 @@ func (a *admin) deleteRoom(w http.ResponseWriter, r *http.Request) error {
 
 // putRetention says how long messages of a room are kept.
 func (a *admin) putRetention(w http.ResponseWriter, r *http.Request) error {
-	var b struct {
-		Retention *string `json:"retention"`
-	}
-	if err := api.ReadJSON(w, r, &b); err != nil {
-		return err
-	}
-	if b.Retention == nil {
-		return api.Malformed("retention has to be a text like 30d, forever or default")
-	}
-	to, err := chat.ParseRetention(*b.Retention)
+	to, err := api.ReadRetention(w, r)
 	if err != nil {
 		return err
 	}

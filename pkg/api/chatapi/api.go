@@ -87,7 +87,7 @@ func (a *API) Register(r *mux.Router) {
 	root.register(r, root.plainRoutes())
 }
 
-// route is one path of a mount.
+// route is one path of a mount. A mount's are looked through in their order: what is asked for most comes first.
 type route struct {
 	path string
 	op   op
@@ -98,8 +98,6 @@ type route struct {
 }
 
 type methods = map[string]api.Handler
-
-// Routes are looked through in their order: what is asked for most comes first.
 
 func (m *mount) plainRoutes() []route {
 	post := []string{http.MethodPost}

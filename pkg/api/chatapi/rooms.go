@@ -149,25 +149,19 @@ func (m *mount) deleteRoom(w http.ResponseWriter, r *http.Request) error {
 
 // putRetention says how long messages are kept. A site administrator may do so for any room.
 func (m *mount) putRetention(w http.ResponseWriter, r *http.Request) error {
-	var b struct {
-		Retention *string `json:"retention"`
-	}
-	if err := api.ReadJSON(w, r, &b); err != nil {
-		return err
-	}
-	if b.Retention == nil {
-		return api.Malformed("retention has to be a text like 30d, forever or default")
-	}
-	to, err := chat.ParseRetention(*b.Retention)
+	to, err := api.ReadRetention(w, r)
 	if err != nil {
 		return err
 	}
-	v, err := m.chat.SetRetention(r.Context(), who(r), api.Variable(r, "room"), to)
+	name := api.Variable(r, "room")
+	v, err := m.chat.SetRetention(r.Context(), who(r), name, to)
 	if chat.IsKind(err, chat.Forbidden) {
-		if admin, adminErr := m.officers.Is(r.Context(), who(r)); adminErr != nil || admin {
-			if err = adminErr; err == nil {
-				v, err = m.chat.ImposeRetention(r.Context(), who(r).Tenant, api.Variable(r, "room"), to)
-			}
+		admin, adminErr := m.officers.Is(r.Context(), who(r))
+		switch {
+		case adminErr != nil:
+			return adminErr
+		case admin:
+			v, err = m.chat.ImposeRetention(r.Context(), who(r).Tenant, name, to)
 		}
 	}
 	if err != nil {

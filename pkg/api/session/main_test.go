@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/store/embedded"
 )
@@ -35,24 +35,6 @@ const (
 	idle  = 30 * time.Minute
 	grace = 10 * time.Second
 )
-
-// clock is a time that tests move.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
 
 // faulty is a store that can be away, for everything or for new sessions only.
 type faulty struct {
@@ -95,12 +77,12 @@ type world struct {
 	t     *testing.T
 	store *faulty
 	dir   string
-	clock *clock
+	clock *clocktest.Clock
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, dir: t.TempDir(), clock: &clock{at: time.Date(2015, 3, 15, 12, 3, 35, 0, time.UTC)}}
-	s, err := embedded.Open(w.dir, embedded.Options{Logger: quiet, Now: w.clock.now, CacheBytes: 1 << 20})
+	w := &world{t: t, dir: t.TempDir(), clock: clocktest.New(time.Date(2015, 3, 15, 12, 3, 35, 0, time.UTC))}
+	s, err := embedded.Open(w.dir, embedded.Options{Logger: quiet, Now: w.clock.Now, CacheBytes: 1 << 20})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	w.store = &faulty{Store: s}
@@ -117,10 +99,10 @@ type nodeOptions struct{ secure, overTLS bool }
 
 func (w *world) node(o nodeOptions) *node {
 	w.t.Helper()
-	sessions := auth.NewSessions(w.store, nil, idle, w.clock.now, nil)
-	tokens := auth.NewTokens(w.store, nil, w.clock.now)
+	sessions := auth.NewSessions(w.store, nil, idle, w.clock.Now, nil)
+	tokens := auth.NewTokens(w.store, nil, w.clock.Now)
 	m, err := session.NewManager(w.t.Context(), session.Parts{Sessions: sessions, Tokens: tokens, Secrets: w.store, Secure: o.secure,
-		Remember: auth.NewRemember(w.store, sessions, grace, w.clock.now, quiet)})
+		Remember: auth.NewRemember(w.store, sessions, grace, w.clock.Now, quiet)})
 	require.NoError(w.t, err)
 	n := &node{}
 	fail := func(rw http.ResponseWriter, _ *http.Request, err error) {

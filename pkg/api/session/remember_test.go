@@ -40,11 +40,11 @@ func TestARememberedLoginEndsWhenItIsNotUsed(t *testing.T) {
 	n := w.node(nodeOptions{})
 	b := n.remembered(t)
 	for range 2 { // each use renews it
-		w.clock.pass(auth.RememberFor - time.Second)
+		w.clock.Add(auth.RememberFor - time.Second)
 		b.isIn("ann")
 		b.without(session.Cookie)
 	}
-	w.clock.pass(auth.RememberFor)
+	w.clock.Add(auth.RememberFor)
 	require.Negative(t, b.isOut().set[session.RememberCookie].MaxAge)
 }
 
@@ -72,7 +72,7 @@ func TestGrace(t *testing.T) {
 	}
 	all.Wait()
 	require.Len(t, rotated, 1, "one rotation")
-	w.clock.pass(grace - time.Millisecond)
+	w.clock.Add(grace - time.Millisecond)
 	late := b.copied()
 	require.NotContains(t, late.isIn("ann").set, session.RememberCookie, "nothing that would replace the good one")
 	b.cookies = map[string]string{session.RememberCookie: rotated[0]}
@@ -95,7 +95,7 @@ func TestTheft(t *testing.T) {
 			for range c.rotations {
 				b.without(session.Cookie).isIn("ann")
 			}
-			w.clock.pass(c.wait)
+			w.clock.Add(c.wait)
 			require.Negative(t, thief.isOut().set[session.RememberCookie].MaxAge)
 			b.isOut() // the session that came from the series is over at once
 			b.isOut()
@@ -141,7 +141,7 @@ func TestARotatedTokenIsNotLost(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
 	require.NotContains(t, a.set, session.Cookie)
 	w.store.noNew.Store(false)
-	w.clock.pass(time.Hour)
+	w.clock.Add(time.Hour)
 	b.isIn("ann")
 }
 

@@ -155,12 +155,12 @@ func TestASessionEndsWhenItIsNotUsed(t *testing.T) {
 	b := w.node(nodeOptions{}).browser(t)
 	b.logIn("ann", false)
 	for range 3 {
-		w.clock.pass(idle - time.Second)
+		w.clock.Add(idle - time.Second)
 		b.at(w.node(nodeOptions{})).isIn("ann")
 	}
 	last := w.node(nodeOptions{})
 	b.at(last).isIn("ann")
-	w.clock.pass(idle)
+	w.clock.Add(idle)
 	b.at(last).isOut()
 	b.at(w.node(nodeOptions{})).isOut()
 }
@@ -219,7 +219,7 @@ func TestBearerTokens(t *testing.T) {
 		require.NoError(t, w.store.PutToken(t.Context(), auth.APIToken{Hash: auth.HashOf(secret), Tenant: chat.DefaultTenant, Login: login, ExpiresAt: end}))
 	}
 	put("good", "program", time.Time{})
-	put("short", "program", w.clock.now().Add(time.Minute))
+	put("short", "program", w.clock.Now().Add(time.Minute))
 	ann := n.browser(t)
 	ann.logIn("ann", true)
 	for name, c := range map[string]struct{ header, is string }{
@@ -248,7 +248,7 @@ func TestBearerTokens(t *testing.T) {
 			}
 		})
 	}
-	w.clock.pass(time.Minute)
+	w.clock.Add(time.Minute)
 	require.Equal(t, http.StatusUnauthorized, ann.do("GET", "/me", "Authorization", "Bearer short").status)
 	require.Equal(t, http.StatusOK, ann.do("GET", "/me", "Authorization", "Bearer good").status)
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/id"
 )
 
 // A change that cannot be announced is not made.
@@ -71,14 +70,12 @@ func (unswept) Erasures(context.Context, int) ([]chat.Erasure, error) { return n
 // One who posts every ten seconds, logged in by a session, costs the insert, and once a minute what it takes to be sure.
 func TestAPostNowAndThenIsOneStatement(t *testing.T) {
 	t.Parallel()
-	s, ctx, of := own(t), withTimeout(t), tenant()
-	now := time.UnixMilli(int64(id.DefaultWidths.Of(id.FirstAt(time.Now())))).Add(84 * time.Hour)
-	s.setClock(func() time.Time { return now })
-	clock := s.now
-	w := cache.New(s, clock, slog.New(slog.DiscardHandler))
-	sessions := auth.NewSessions(s, w, 24*time.Hour, clock, nil) // not to be extended meanwhile
+	clock := newClock()
+	s, ctx, of := ownAt(t, clock), withTimeout(t), tenant()
+	w := cache.New(s, clock.Now, slog.New(slog.DiscardHandler))
+	sessions := auth.NewSessions(s, w, 24*time.Hour, clock.Now, nil) // not to be extended meanwhile
 	defer sessions.Close()
-	c := chat.NewService(chat.Options{Store: unswept{s}, Watcher: w, Now: clock, Log: slog.New(slog.DiscardHandler)})
+	c := chat.NewService(chat.Options{Store: unswept{s}, Watcher: w, Now: clock.Now, Log: slog.New(slog.DiscardHandler)})
 	defer c.Close()
 	require.NoError(t, w.Poll(ctx))
 	who := chat.Identity{Tenant: of, Login: "ann"}
@@ -102,11 +99,11 @@ func TestAPostNowAndThenIsOneStatement(t *testing.T) {
 		require.Equal(t, map[string]int{selectSession: 1, selectRoom: 1, selectParticipant: 1},
 			map[string]int{selectSession: ran[selectSession], selectRoom: ran[selectRoom], selectParticipant: ran[selectParticipant]}, minute)
 		for range 5 {
-			now = now.Add(10 * time.Second)
+			clock.Add(10 * time.Second)
 			require.Equal(t, map[string]int{selectAnnouncements: 1}, n.during(func() { require.NoError(t, w.Poll(ctx)) }))
 			require.Equal(t, map[string]int{insertMessage: 1}, n.during(post))
 		}
-		now = now.Add(10 * time.Second)
+		clock.Add(10 * time.Second)
 		require.NoError(t, w.Poll(ctx))
 	}
 }

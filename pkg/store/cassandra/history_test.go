@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -51,10 +52,7 @@ func (s *Store) setClock(now func() time.Time) {
 
 func TestUsualRequestsAreOneStatement(t *testing.T) {
 	t.Parallel()
-	s, ctx := own(t), withTimeout(t)
-	// In the middle of a bucket, so that none ends while the test runs.
-	now := time.UnixMilli(int64(id.DefaultWidths.Of(id.FirstAt(time.Now())))).Add(84 * time.Hour)
-	s.setClock(func() time.Time { return now })
+	s, ctx := ownAt(t, newClock()), withTimeout(t)
 	gen := id.NewGenerator(s.now)
 	c := &counting{n: map[string]int{}}
 	s.db.around.set(c.around)
@@ -121,18 +119,16 @@ func TestSparseHistory(t *testing.T) {
 // A message in a bucket that is new to this server is seen at once.
 func TestANewBucketIsSeenAtOnce(t *testing.T) {
 	t.Parallel()
-	writer, reader, ctx := own(t), own(t), withTimeout(t)
-	l := chat.Log{Tenant: tenant(), ID: ids.New()}
 	start := time.UnixMilli(int64(id.DefaultWidths.Of(id.FirstAt(time.Now())))).Add(7 * 24 * time.Hour)
-	now := start.Add(-time.Second) // the last second of a bucket
-	reader.setClock(func() time.Time { return now })
-	writer.setClock(func() time.Time { return now })
+	c := clocktest.New(start.Add(-time.Second)) // the last second of a bucket
+	writer, reader, ctx := ownAt(t, c), ownAt(t, c), withTimeout(t)
+	l := chat.Log{Tenant: tenant(), ID: ids.New()}
 	seq := id.NewSequence([8]byte{1})
 	var all []chat.Message
 	for _, at := range []time.Time{start.Add(-time.Minute), start.Add(-time.Second), start, start.Add(5 * time.Second),
 		start.Add(8 * 24 * time.Hour), start.Add(-100 * 24 * time.Hour)} {
-		if at.After(now.Add(clockSkew)) {
-			now = at // a moment that has come for the reader too
+		if at.After(c.Now().Add(clockSkew)) {
+			c.Set(at) // a moment that has come for the reader too
 		}
 		m := chat.Message{ID: seq.At(at), Author: person("ann"), Content: at.String()}
 		if at.Before(start.Add(-time.Hour)) { // somebody imports old messages

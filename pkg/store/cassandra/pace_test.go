@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -282,4 +283,18 @@ func TestAQuietLogGetsWideBuckets(t *testing.T) {
 	weeks(60)
 	require.GreaterOrEqual(t, s.list.Newest(), 28*day)
 	require.Less(t, s.changes-before, 12)
+}
+
+// A look at the past that a store refuses because it is being closed is ended like one that failed.
+func TestLooksEndWhenRefused(t *testing.T) {
+	s := &Store{closed: true}
+	s.book = s.newWidthBook()
+	p, now := &pace{}, time.Unix(1e9, 0)
+	p.add(0, 1, now)
+	v := p.look(now)
+	require.NotNil(t, v)
+	s.lookBack(chat.Log{}, 0, id.ID{}, p, v)
+	require.Empty(t, s.book.looks, "no place is held")
+	require.Nil(t, p.look(now.Add(lookAgain-1)))
+	require.NotNil(t, p.look(now.Add(lookAgain)))
 }

@@ -35,7 +35,7 @@ func TestQuietYears(t *testing.T) {
 	writer, reader := ownAt(t, c), ownAt(t, c)
 	count := &counting{n: map[string]int{}}
 	l := chat.Log{Tenant: tenant(), ID: ids.New()}
-	makers := id.NewGenerator(c.now)
+	makers := id.NewGenerator(c.Now)
 	var all []chat.Message
 	put := func(n int) {
 		ms := make([]chat.Message, n)
@@ -48,7 +48,7 @@ func TestQuietYears(t *testing.T) {
 	}
 	weeks := func(n int) {
 		for range n {
-			c.add(7 * day)
+			c.Add(7 * day)
 			writer.restart()
 			put(1)
 		}
@@ -75,7 +75,7 @@ func TestQuietYears(t *testing.T) {
 		}
 	}
 	width := func() time.Duration {
-		w, _, err := reader.widthsAt(ctx, l, c.now().UnixMilli())
+		w, _, err := reader.widthsAt(ctx, l, c.Now().UnixMilli())
 		require.NoError(t, err)
 		return w.Newest()
 	}
@@ -102,7 +102,7 @@ func TestQuietYears(t *testing.T) {
 	require.Equal(t, 364*day, infos[0].Width)
 
 	for range 35 { // hot
-		c.add(time.Second)
+		c.Add(time.Second)
 		put(1000)
 	}
 	require.Less(t, width(), time.Minute)
@@ -121,12 +121,12 @@ func TestLooksAtThePastAreBounded(t *testing.T) {
 	ctx := withTimeout(t)
 	c := newClock()
 	s := ownAt(t, c)
-	makers := id.NewGenerator(c.now)
+	makers := id.NewGenerator(c.Now)
 	logs := make([]chat.Log, 10)
 	old := id.NewSequence([8]byte{1})
 	for i := range logs {
 		logs[i] = chat.Log{Tenant: tenant(), ID: ids.New()}
-		require.NoError(t, s.AppendBatch(ctx, logs[i], []chat.Message{{ID: old.At(c.now().Add(-100 * day)), Author: person("ann"), Content: "old"}}))
+		require.NoError(t, s.AppendBatch(ctx, logs[i], []chat.Message{{ID: old.At(c.Now().Add(-100 * day)), Author: person("ann"), Content: "old"}}))
 	}
 	var mu sync.Mutex
 	counted, hang := 0, make(chan struct{})
@@ -165,7 +165,7 @@ func TestLooksAtThePastAreBounded(t *testing.T) {
 	require.Equal(t, maxLooks, widened())
 	s.db.around.set(nil)
 	for range len(logs) {
-		c.add(lookAgain)
+		c.Add(lookAgain)
 		post()
 		for _, l := range logs {
 			waitAside(ctx, t, s, l)
@@ -185,11 +185,11 @@ func TestManyServersWriteAtOnce(t *testing.T) {
 	changed, err := servers[0].setSpan(ctx, l, 364*day)
 	require.NoError(t, err)
 	require.True(t, changed)
-	c.add(time.Hour)
+	c.Add(time.Hour)
 	var all []id.ID
 	makers := make([]*id.Generator, len(servers))
 	for i := range makers {
-		makers[i] = id.NewGenerator(c.now)
+		makers[i] = id.NewGenerator(c.Now)
 	}
 	for second := range 60 {
 		if second == 20 {
@@ -212,7 +212,7 @@ func TestManyServersWriteAtOnce(t *testing.T) {
 		for _, s := range servers {
 			waitAside(ctx, t, s, l)
 		}
-		c.add(time.Second)
+		c.Add(time.Second)
 	}
 	infos, err := servers[1].Buckets(ctx, l, 100, 120_000)
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ func TestServersWithDifferentClocks(t *testing.T) {
 	c := newClock()
 	right, fast := ownAt(t, c), ownAt(t, c)
 	ahead := 30 * time.Second
-	fast.now = func() time.Time { return c.now().Add(ahead) }
+	fast.now = func() time.Time { return c.Now().Add(ahead) }
 	makers := []*id.Generator{id.NewGenerator(right.now), id.NewGenerator(fast.now)}
 	servers := []*Store{right, fast}
 	l := chat.Log{Tenant: tenant(), ID: ids.New()}
@@ -51,20 +51,20 @@ func TestServersWithDifferentClocks(t *testing.T) {
 	for step := range 8 {
 		post(step % 2)
 		pages("at once")
-		c.add(6 * time.Second)
+		c.Add(6 * time.Second)
 	}
 	ahead = -time.Hour // the clock is set right, and further back
 	for step := range 4 {
 		post(step % 2)
 		pages("after a step back")
-		c.add(time.Second)
+		c.Add(time.Second)
 	}
 	ahead = 30 * time.Second
 	// In narrow buckets what is further ahead than clockSkew has its time first.
 	changed, err := right.setSpan(ctx, l, time.Second)
 	require.NoError(t, err)
 	require.True(t, changed)
-	c.add(2 * time.Minute)
+	c.Add(2 * time.Minute)
 	for step := range 8 {
 		post(step % 2)
 		for _, s := range servers {
@@ -72,8 +72,8 @@ func TestServersWithDifferentClocks(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, last[step%2], found.ID)
 		}
-		c.add(6 * time.Second)
+		c.Add(6 * time.Second)
 	}
-	c.add(30 * time.Second)
+	c.Add(30 * time.Second)
 	pages("narrow buckets")
 }

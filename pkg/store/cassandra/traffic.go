@@ -119,6 +119,7 @@ func (s *Store) lookBack(l chat.Log, b id.Bucket, last id.ID, p *pace, v *view) 
 		p.looked(b, v, there, err == nil)
 	}) {
 		<-s.book.looks
+		p.looked(b, v, 0, false)
 	}
 }
 

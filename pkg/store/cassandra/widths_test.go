@@ -13,36 +13,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// clock is one that tests move.
-type clock struct {
-	mu sync.Mutex
-	t  time.Time
-}
-
-// The middle of a default bucket, so that none ends while a test runs.
-func newClock() *clock {
-	return &clock{t: time.UnixMilli(int64(id.DefaultWidths.Of(id.FirstAt(time.Now())))).Add(84 * time.Hour)}
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.t
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = c.t.Add(d)
+// newClock stands in the middle of a default bucket, so that none ends while a test runs.
+func newClock() *clocktest.Clock {
+	return clocktest.New(time.UnixMilli(int64(id.DefaultWidths.Of(id.FirstAt(time.Now())))).Add(84 * time.Hour))
 }
 
 // ownAt is a store of its own, with the clock for itself and the cluster.
-func ownAt(t *testing.T, c *clock) *Store {
+func ownAt(t *testing.T, c *clocktest.Clock) *Store {
 	s := own(t)
-	s.setClock(c.now)
+	s.setClock(c.Now)
 	return s
 }
 
@@ -53,14 +36,14 @@ func TestServersAgreeOnBuckets(t *testing.T) {
 	ctx := withTimeout(t)
 	c := newClock()
 	servers := []*Store{ownAt(t, c), ownAt(t, c), ownAt(t, c)}
-	fast := func() time.Time { return c.now().Add(40 * time.Second) }
+	fast := func() time.Time { return c.Now().Add(40 * time.Second) }
 	servers[2].now = fast
-	makers := []*id.Generator{id.NewGenerator(c.now), id.NewGenerator(c.now), id.NewGenerator(fast)}
+	makers := []*id.Generator{id.NewGenerator(c.Now), id.NewGenerator(c.Now), id.NewGenerator(fast)}
 	l := chat.Log{Tenant: tenant(), ID: ids.New()}
 	random := rand.New(rand.NewPCG(1, 2))
 	var all []chat.Message
 	for step := range 120 {
-		c.add(time.Duration(random.IntN(9000)) * time.Millisecond)
+		c.Add(time.Duration(random.IntN(9000)) * time.Millisecond)
 		var wg sync.WaitGroup
 		if step%3 == 0 {
 			decider, span := servers[random.IntN(2)], spans[1+random.IntN(len(spans)-1)]
@@ -77,7 +60,7 @@ func TestServersAgreeOnBuckets(t *testing.T) {
 		require.Equal(t, m, found)
 		wg.Wait()
 		if step%10 == 9 {
-			c.add(time.Minute) // the time of all has come
+			c.Add(time.Minute) // the time of all has come
 			for _, s := range servers {
 				ms, err := s.Newer(ctx, l, id.Min, true, len(all)+1)
 				require.NoError(t, err)
@@ -89,11 +72,11 @@ func TestServersAgreeOnBuckets(t *testing.T) {
 			}
 		}
 	}
-	list, _, err := servers[0].widthsAt(ctx, l, c.now().UnixMilli())
+	list, _, err := servers[0].widthsAt(ctx, l, c.Now().UnixMilli())
 	require.NoError(t, err)
 	require.Greater(t, len(list), 5, "widths have changed")
 	for _, s := range servers {
-		same, _, err := s.widthsAt(ctx, l, c.now().UnixMilli())
+		same, _, err := s.widthsAt(ctx, l, c.Now().UnixMilli())
 		require.NoError(t, err)
 		require.Equal(t, list, same)
 	}
@@ -122,7 +105,7 @@ func TestOfConcurrentDecidersOneDecides(t *testing.T) {
 			}
 		}
 		require.LessOrEqual(t, n, 1)
-		c.add(2 * grace)
+		c.Add(2 * grace)
 	}
 }
 
@@ -134,7 +117,7 @@ func TestALateDecisionNeverCounts(t *testing.T) {
 	c := newClock()
 	a, b := ownAt(t, c), ownAt(t, c)
 	l := chat.Log{Tenant: tenant(), ID: ids.New()}
-	makers := id.NewGenerator(c.now)
+	makers := id.NewGenerator(c.Now)
 	post := func(s *Store) chat.Message {
 		m := chat.Message{ID: makers.New(), Author: person("ann"), Content: "x"}
 		require.NoError(t, s.Append(ctx, l, m))
@@ -145,7 +128,7 @@ func TestALateDecisionNeverCounts(t *testing.T) {
 	// Slow between claim and seal.
 	a.db.around.set(func(statement string, run func() error) error {
 		if statement == announceEpoch {
-			c.add(grace)
+			c.Add(grace)
 		}
 		return run()
 	})
@@ -163,7 +146,7 @@ func TestALateDecisionNeverCounts(t *testing.T) {
 	})
 	_, err = a.setSpan(ctx, l, time.Minute)
 	require.ErrorIs(t, err, dead)
-	c.add(grace + time.Second)
+	c.Add(grace + time.Second)
 	m := post(b)
 	a.db.around.set(nil)
 	sealed, err := a.seal(ctx, l, 2, true)
@@ -172,7 +155,7 @@ func TestALateDecisionNeverCounts(t *testing.T) {
 	for _, s := range []*Store{a, b} {
 		_, err := s.Message(ctx, l, m.ID)
 		require.NoError(t, err)
-		list, _, err := s.widthsAt(ctx, l, c.now().UnixMilli())
+		list, _, err := s.widthsAt(ctx, l, c.Now().UnixMilli())
 		require.NoError(t, err)
 		require.Equal(t, id.DefaultWidths, list)
 	}
@@ -180,7 +163,7 @@ func TestALateDecisionNeverCounts(t *testing.T) {
 	changed, err = a.setSpan(ctx, l, time.Minute)
 	require.NoError(t, err)
 	require.True(t, changed, "the next one goes well")
-	c.add(grace)
+	c.Add(grace)
 	m = post(b)
 	w, _, err := b.widthsAt(ctx, l, m.ID.UnixMilli())
 	require.NoError(t, err)
@@ -197,7 +180,7 @@ func TestMessagesAheadOfTimeStayReachable(t *testing.T) {
 	writer, decider := ownAt(t, c), ownAt(t, c)
 	l := chat.Log{Tenant: tenant(), ID: ids.New()}
 	seq := id.NewSequence([8]byte{1})
-	m := chat.Message{ID: seq.At(c.now().Add(50 * time.Hour)), Author: person("ann"), Content: "x"}
+	m := chat.Message{ID: seq.At(c.Now().Add(50 * time.Hour)), Author: person("ann"), Content: "x"}
 	// The whole decision falls between the writer's look at the widths and its write.
 	writer.db.around.set(func(statement string, run func() error) error {
 		if statement == insertMessage {
@@ -214,12 +197,12 @@ func TestMessagesAheadOfTimeStayReachable(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, m, found)
 	}
-	c.add(51 * time.Hour)
+	c.Add(51 * time.Hour)
 	ms, err := decider.Older(ctx, l, id.Max, 10)
 	require.NoError(t, err)
 	require.Equal(t, []chat.Message{m}, ms, "once, not twice")
 	// One that is there when a width is decided puts it off.
-	late := chat.Message{ID: seq.At(c.now().Add(time.Hour)), Author: person("ann"), Content: "y"}
+	late := chat.Message{ID: seq.At(c.Now().Add(time.Hour)), Author: person("ann"), Content: "y"}
 	require.NoError(t, writer.Append(ctx, l, late))
 	changed, err := decider.setSpan(ctx, l, day)
 	require.NoError(t, err)
@@ -227,7 +210,7 @@ func TestMessagesAheadOfTimeStayReachable(t *testing.T) {
 	changed, err = decider.setSpan(ctx, l, time.Minute)
 	require.NoError(t, err)
 	require.True(t, changed)
-	w, _, err := decider.widthsAt(ctx, l, c.now().UnixMilli())
+	w, _, err := decider.widthsAt(ctx, l, c.Now().UnixMilli())
 	require.NoError(t, err)
 	require.Greater(t, w[len(w)-1].From, late.ID.UnixMilli())
 }
@@ -239,7 +222,7 @@ func TestABusyLogGetsNarrowBuckets(t *testing.T) {
 	c := newClock()
 	a, b := ownAt(t, c), ownAt(t, c)
 	l := chat.Log{Tenant: tenant(), ID: ids.New()}
-	makers := id.NewGenerator(c.now)
+	makers := id.NewGenerator(c.Now)
 	var all []chat.Message
 	for range 45 {
 		ms := make([]chat.Message, 1500)
@@ -249,9 +232,9 @@ func TestABusyLogGetsNarrowBuckets(t *testing.T) {
 		all = append(all, ms...)
 		require.NoError(t, a.AppendBatch(ctx, l, ms))
 		waitAside(ctx, t, a, l)
-		c.add(time.Second)
+		c.Add(time.Second)
 	}
-	w, _, err := b.widthsAt(ctx, l, c.now().UnixMilli())
+	w, _, err := b.widthsAt(ctx, l, c.Now().UnixMilli())
 	require.NoError(t, err)
 	require.Len(t, w, 2)
 	require.Equal(t, (15 * time.Second).Milliseconds(), w[1].Span)

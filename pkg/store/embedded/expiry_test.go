@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,19 +10,13 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/clocktest"
 )
 
-// clock is a clock that a test sets.
-type clock struct{ millis atomic.Int64 }
-
-func (c *clock) now() time.Time          { return time.UnixMilli(c.millis.Load()).UTC() }
-func (c *clock) advance(d time.Duration) { c.millis.Add(d.Milliseconds()) }
-
-func withClock(t *testing.T) (*Store, *clock) {
-	c := &clock{}
-	c.millis.Store(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli())
+func withClock(t *testing.T) (*Store, *clocktest.Clock) {
+	c := clocktest.New(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	o := on(vfs.NewMem())
-	o.Now, o.ExpireEvery = c.now, time.Hour
+	o.Now, o.ExpireEvery = c.Now, time.Hour
 	return open(t, "data", o), c
 }
 
@@ -44,7 +37,7 @@ func rows(t *testing.T, s *Store, tables ...byte) (n int) {
 func TestEndsAreExact(t *testing.T) {
 	s, c := withClock(t)
 	ctx := t.Context()
-	end := c.now().Add(time.Minute)
+	end := c.Now().Add(time.Minute)
 	h := auth.Hash{1}
 	require.NoError(t, s.PutSession(ctx, auth.Session{Hash: h, Tenant: "t", Login: "a", ExpiresAt: end}))
 	require.NoError(t, s.CreateRemembered(ctx, auth.Remembered{Series: h, Tenant: "t", Login: "a", ExpiresAt: end}))
@@ -60,9 +53,9 @@ func TestEndsAreExact(t *testing.T) {
 		}
 		return kinds
 	}
-	c.advance(time.Minute - time.Millisecond)
+	c.Add(time.Minute - time.Millisecond)
 	require.Empty(t, kinds())
-	c.advance(time.Millisecond)
+	c.Add(time.Millisecond)
 	require.Equal(t, []chat.Kind{chat.NotFound, chat.NotFound, chat.NotFound}, kinds())
 }
 
@@ -72,13 +65,13 @@ func TestKeysAreRememberedForTheirLifetime(t *testing.T) {
 	first, second := message("hello"), message("hello")
 	_, _, err := s.AppendOnce(ctx, aLog, "k", first)
 	require.NoError(t, err)
-	c.advance(chat.KeyLifetime - time.Millisecond)
+	c.Add(chat.KeyLifetime - time.Millisecond)
 	got, repeated, err := s.AppendOnce(ctx, aLog, "k", second)
 	require.NoError(t, err)
 	require.True(t, repeated)
 	require.Equal(t, first, got)
 
-	c.advance(time.Millisecond)
+	c.Add(time.Millisecond)
 	got, repeated, err = s.AppendOnce(ctx, aLog, "k", second)
 	require.NoError(t, err)
 	require.False(t, repeated)
@@ -90,7 +83,7 @@ func TestKeysAreRememberedForTheirLifetime(t *testing.T) {
 	_, repeated, err = s.AppendOnce(ctx, aLog, "k", message("hello"))
 	require.NoError(t, err)
 	require.True(t, repeated)
-	c.advance(chat.KeyLifetime)
+	c.Add(chat.KeyLifetime)
 	_, err = s.removeExpired()
 	require.NoError(t, err)
 	require.Zero(t, rows(t, s, tableKey, tableExpiry))
@@ -103,10 +96,10 @@ func TestExpiredRowsAreRemovedInBatches(t *testing.T) {
 	const n = expiryRun + expiryRun/2
 	for i := range n {
 		h := auth.Hash{byte(i), byte(i >> 8), 1}
-		end := c.now().Add(time.Duration(i) * time.Millisecond)
+		end := c.Now().Add(time.Duration(i) * time.Millisecond)
 		require.NoError(t, s.PutSession(ctx, auth.Session{Hash: h, Tenant: "t", Login: "a", ExpiresAt: end}))
 	}
-	lasting := auth.Session{Hash: auth.Hash{2}, Tenant: "t", Login: "a", ExpiresAt: c.now().Add(time.Hour)}
+	lasting := auth.Session{Hash: auth.Hash{2}, Tenant: "t", Login: "a", ExpiresAt: c.Now().Add(time.Hour)}
 	forever := auth.APIToken{Hash: auth.Hash{2}, Tenant: "t", Login: "a"}
 	require.NoError(t, s.PutSession(ctx, lasting))
 	require.NoError(t, s.PutToken(ctx, forever))
@@ -114,7 +107,7 @@ func TestExpiredRowsAreRemovedInBatches(t *testing.T) {
 	done, err := s.removeExpired()
 	require.NoError(t, err)
 	require.Equal(t, 1, done, "the first has come to its end")
-	c.advance(10 * time.Second)
+	c.Add(10 * time.Second)
 	done, err = s.removeExpired()
 	require.NoError(t, err)
 	require.Equal(t, expiryRun, done)
@@ -125,7 +118,7 @@ func TestExpiredRowsAreRemovedInBatches(t *testing.T) {
 	require.Equal(t, 1, rows(t, s, tableSessionOf))
 	require.Equal(t, 1, rows(t, s, tableExpiry))
 
-	c.advance(1000 * time.Hour)
+	c.Add(1000 * time.Hour)
 	done, err = s.removeExpired()
 	require.NoError(t, err)
 	require.Equal(t, 1, done)
@@ -137,12 +130,12 @@ func TestExpiredRowsAreRemovedInBatches(t *testing.T) {
 func TestExtendedRowsAreNotRemovedAtTheirFirstEnd(t *testing.T) {
 	s, c := withClock(t)
 	ctx := t.Context()
-	n := auth.Session{Hash: auth.Hash{1}, Tenant: "t", Login: "a", ExpiresAt: c.now().Add(time.Minute)}
+	n := auth.Session{Hash: auth.Hash{1}, Tenant: "t", Login: "a", ExpiresAt: c.Now().Add(time.Minute)}
 	require.NoError(t, s.PutSession(ctx, n))
-	n.ExpiresAt = c.now().Add(time.Hour)
+	n.ExpiresAt = c.Now().Add(time.Hour)
 	require.NoError(t, s.ExtendSession(ctx, n.Hash, n.ExpiresAt))
 	require.Equal(t, 1, rows(t, s, tableExpiry))
-	c.advance(2 * time.Minute)
+	c.Add(2 * time.Minute)
 	_, err := s.removeExpired()
 	require.NoError(t, err)
 	got, err := s.Session(ctx, n.Hash)
@@ -150,8 +143,8 @@ func TestExtendedRowsAreNotRemovedAtTheirFirstEnd(t *testing.T) {
 	require.Equal(t, n, got)
 
 	// An end that has come is not moved.
-	c.advance(time.Hour)
-	require.NoError(t, s.ExtendSession(ctx, n.Hash, c.now().Add(time.Hour)))
+	c.Add(time.Hour)
+	require.NoError(t, s.ExtendSession(ctx, n.Hash, c.Now().Add(time.Hour)))
 	_, err = s.Session(ctx, n.Hash)
 	require.True(t, chat.IsKind(err, chat.NotFound))
 }
@@ -159,7 +152,7 @@ func TestExtendedRowsAreNotRemovedAtTheirFirstEnd(t *testing.T) {
 func TestASessionThatChangesHandsIsListedOnce(t *testing.T) {
 	s, c := withClock(t)
 	ctx := t.Context()
-	n := auth.Session{Hash: auth.Hash{1}, Tenant: "t", Login: "a", ExpiresAt: c.now().Add(time.Minute)}
+	n := auth.Session{Hash: auth.Hash{1}, Tenant: "t", Login: "a", ExpiresAt: c.Now().Add(time.Minute)}
 	require.NoError(t, s.PutSession(ctx, n))
 	n.Login = "b"
 	require.NoError(t, s.PutSession(ctx, n))
@@ -169,12 +162,12 @@ func TestASessionThatChangesHandsIsListedOnce(t *testing.T) {
 }
 
 func TestTheBackgroundRemovesWhatHasExpired(t *testing.T) {
-	c := &clock{}
+	c := clocktest.New(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	o := on(vfs.NewMem())
-	o.Now, o.ExpireEvery = c.now, time.Millisecond
+	o.Now, o.ExpireEvery = c.Now, time.Millisecond
 	s := open(t, "data", o)
-	require.NoError(t, s.PutSession(t.Context(), auth.Session{Hash: auth.Hash{1}, Login: "a", ExpiresAt: c.now().Add(time.Minute)}))
-	c.advance(time.Hour)
+	require.NoError(t, s.PutSession(t.Context(), auth.Session{Hash: auth.Hash{1}, Login: "a", ExpiresAt: c.Now().Add(time.Minute)}))
+	c.Add(time.Hour)
 	require.Eventually(t, func() bool { return rows(t, s, tableSession, tableSessionOf, tableExpiry) == 0 },
 		10*time.Second, time.Millisecond)
 }
@@ -182,12 +175,12 @@ func TestTheBackgroundRemovesWhatHasExpired(t *testing.T) {
 func TestACorruptRowDoesNotHoldUpTheOthers(t *testing.T) {
 	s, c := withClock(t)
 	for i := range 3 {
-		n := auth.Session{Hash: auth.Hash{byte(i)}, Tenant: "t", Login: "a", ExpiresAt: c.now().Add(time.Duration(i+1) * time.Minute)}
+		n := auth.Session{Hash: auth.Hash{byte(i)}, Tenant: "t", Login: "a", ExpiresAt: c.Now().Add(time.Duration(i+1) * time.Minute)}
 		require.NoError(t, s.PutSession(t.Context(), n))
 	}
 	require.NoError(t, s.db.Set(sessions.key(auth.Hash{0}), []byte("nonsense"), pebble.Sync))
 	require.NoError(t, s.db.Set(table(tableExpiry).last("short"), nil, pebble.Sync))
-	c.advance(time.Hour)
+	c.Add(time.Hour)
 	done, err := s.removeExpired()
 	require.NoError(t, err)
 	require.Equal(t, 3, done)
