@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/id"
@@ -11,12 +12,27 @@ import (
 // cachedAccess bounds the memory of the two caches, some hundred bytes an entry.
 const cachedAccess = 100_000
 
-// access remembers rooms and participants, so that a message costs no reads in the usual case.
-type access struct {
-	rooms   *cache.Cache[roomKey, Room]
-	members *cache.Cache[memberKey, Person]
+// Reader reads rooms: who may use them, and what they show. It caches rooms and participants, so that a message costs
+// no reads in the usual case. A Service is built on one, and so is what delivers a Service's events. Its methods may be
+// called concurrently; they return *Error.
+type Reader struct {
+	store Stores
+	now   func() time.Time
+	// retention is how long messages are kept in rooms that say nothing else; 0 for ever.
+	retention time.Duration
 
-	tellRoom, tellMember func(key string) // other nodes
+	cachedRooms   *cache.Cache[roomKey, Room]
+	cachedMembers *cache.Cache[memberKey, Person]
+}
+
+// ReaderOptions are the parts of a Reader; only Store is needed.
+type ReaderOptions struct {
+	Store Stores
+	// Watcher, if set, reports what other nodes change in the store.
+	Watcher *cache.Watcher
+	// Retention is how long messages are kept in rooms that have none of their own; 0 for ever.
+	Retention time.Duration
+	Now       func() time.Time
 }
 
 type roomKey struct {
@@ -38,82 +54,92 @@ func MemberKey(t Tenant, room id.ID, login string) string {
 	return "member\x00" + string(t) + "\x00" + room.String() + "\x00" + login
 }
 
-func newAccess(o Options) *access {
-	tellRoom, tellMember := o.RoomChanged, o.MemberChanged
-	if tellRoom == nil {
-		tellRoom = func(string) {}
+// NewReader returns a reader of a store. Close ends it, after what uses it.
+func NewReader(o ReaderOptions) *Reader {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	if tellMember == nil {
-		tellMember = func(string) {}
-	}
-	return &access{
-		rooms: cache.Of(cache.Options[roomKey, Room]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
+	return &Reader{
+		store: o.Store, now: o.Now, retention: o.Retention,
+		cachedRooms: cache.Of(cache.Options[roomKey, Room]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
 			Name: func(k roomKey) string { return RoomKey(k.tenant, k.name) },
 			Load: func(ctx context.Context, k roomKey) (Room, error) {
 				ctx, cancel := changing(ctx) // others wait for this answer too
 				defer cancel()
 				return readRoom(ctx, o.Store, k.tenant, k.name)
 			}}),
-		members: cache.Of(cache.Options[memberKey, Person]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
+		cachedMembers: cache.Of(cache.Options[memberKey, Person]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
 			Name: func(k memberKey) string { return MemberKey(k.tenant, k.room, k.login) },
 			Load: func(ctx context.Context, k memberKey) (Person, error) {
 				ctx, cancel := changing(ctx)
 				defer cancel()
 				return o.Store.Participant(ctx, k.tenant, k.room, k.login)
 			}}),
-		tellRoom: tellRoom, tellMember: tellMember,
 	}
 }
 
-func (a *access) close() {
-	a.rooms.Close()
-	a.members.Close()
+// Close ends the caches' housekeeping.
+func (rd *Reader) Close() {
+	rd.cachedRooms.Close()
+	rd.cachedMembers.Close()
 }
 
-// forgetRoom drops what is remembered of a room here and on other nodes.
-func (a *access) forgetRoom(t Tenant, name string) {
-	a.rooms.Forget(roomKey{t, name})
-	a.tellRoom(string(t) + "\x00" + name)
+// room reads a room without the cache.
+func (rd *Reader) room(ctx context.Context, t Tenant, name string) (Room, error) {
+	return readRoom(ctx, rd.store, t, name)
 }
 
-// forgetMember drops what is remembered of a participant here and on other nodes.
-func (a *access) forgetMember(t Tenant, room id.ID, login string) {
-	a.members.Forget(memberKey{t, room, login})
-	a.tellMember(string(t) + "\x00" + room.String() + "\x00" + login)
+func readRoom(ctx context.Context, store RoomStore, t Tenant, name string) (Room, error) {
+	if !ValidName(name) {
+		return Room{}, ErrNotFound(RoomEntity, name)
+	}
+	return store.Room(ctx, t, name)
+}
+
+// forgetRoom invalidates what is cached of a room, here and on other nodes.
+func (s *Service) forgetRoom(t Tenant, name string) {
+	s.cachedRooms.Forget(roomKey{t, name})
+	s.roomChanged(string(t) + "\x00" + name)
+}
+
+// forgetMember invalidates what is cached of a participant, here and on other nodes.
+func (s *Service) forgetMember(t Tenant, room id.ID, login string) {
+	s.cachedMembers.Forget(memberKey{t, room, login})
+	s.memberChanged(string(t) + "\x00" + room.String() + "\x00" + login)
 }
 
 // ForgetRoom drops what this node remembers of the room that another node's RoomChanged named. An empty
 // key drops all.
-func (s *Service) ForgetRoom(key string) {
+func (rd *Reader) ForgetRoom(key string) {
 	tenant, name, ok := strings.Cut(key, "\x00")
 	if !ok {
-		s.access.rooms.ForgetAll()
+		rd.cachedRooms.ForgetAll()
 		return
 	}
-	s.access.rooms.Forget(roomKey{Tenant(tenant), name})
+	rd.cachedRooms.Forget(roomKey{Tenant(tenant), name})
 }
 
 // ForgetMember is ForgetRoom for MemberChanged.
-func (s *Service) ForgetMember(key string) {
+func (rd *Reader) ForgetMember(key string) {
 	parts := strings.SplitN(key, "\x00", 3)
 	if len(parts) < 3 {
-		s.access.members.ForgetAll()
+		rd.cachedMembers.ForgetAll()
 		return
 	}
 	if room, err := id.Parse(parts[1]); err == nil {
-		s.access.members.Forget(memberKey{Tenant(parts[0]), room, parts[2]})
+		rd.cachedMembers.Forget(memberKey{Tenant(parts[0]), room, parts[2]})
 	}
 }
 
 // Access returns the room and who as its participant: NotFound for an unknown room,
 // Forbidden for somebody who is not in it. Changes made on this node show at once, those that others
 // made after cache.Brief.
-func (s *Service) Access(ctx context.Context, who Identity, name string) (Room, Person, error) {
-	r, err := s.access.rooms.Get(ctx, roomKey{who.Tenant, name})
+func (rd *Reader) Access(ctx context.Context, who Identity, name string) (Room, Person, error) {
+	r, err := rd.cachedRooms.Get(ctx, roomKey{who.Tenant, name})
 	if err != nil {
 		return Room{}, Person{}, err
 	}
-	p, err := s.access.members.Get(ctx, memberKey{who.Tenant, r.ID, who.Login})
+	p, err := rd.cachedMembers.Get(ctx, memberKey{who.Tenant, r.ID, who.Login})
 	if IsKind(err, NotFound) {
 		return Room{}, Person{}, errNotIn(name)
 	}
@@ -121,12 +147,12 @@ func (s *Service) Access(ctx context.Context, who Identity, name string) (Room, 
 }
 
 // Admit is Access with an answer as new as the call.
-func (s *Service) Admit(ctx context.Context, who Identity, name string) (Room, error) {
-	r, err := s.room(ctx, who.Tenant, name)
+func (rd *Reader) Admit(ctx context.Context, who Identity, name string) (Room, error) {
+	r, err := rd.room(ctx, who.Tenant, name)
 	if err != nil {
 		return Room{}, err
 	}
-	_, err = s.store.Participant(ctx, who.Tenant, r.ID, who.Login)
+	_, err = rd.store.Participant(ctx, who.Tenant, r.ID, who.Login)
 	if IsKind(err, NotFound) {
 		return Room{}, errNotIn(name)
 	}

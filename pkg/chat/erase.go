@@ -289,7 +289,7 @@ func (s *Service) eraseRoom(ctx context.Context, e *Erasure, ref RoomRef, until 
 		if err := s.store.DisownRoom(ctx, e.Tenant, ref, Erased); err != nil {
 			return err
 		}
-		s.access.forgetRoom(e.Tenant, ref.Name)
+		s.forgetRoom(e.Tenant, ref.Name)
 	} else if err != nil && !IsKind(err, NotFound) {
 		return err
 	}

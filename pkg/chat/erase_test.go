@@ -36,8 +36,8 @@ func newEraseWorld(t *testing.T) *eraseWorld {
 
 // start starts a service, as a server that starts again does.
 func (w *eraseWorld) start(st chat.Stores) {
-	w.Service = chat.NewService(chat.Options{Store: st, Hasher: plainHasher{}, Publisher: w.events,
-		Log: slog.New(slog.DiscardHandler), Now: w.clock.Now})
+	w.Service = chat.NewService(chat.Options{Reader: reader(w.t, chat.ReaderOptions{Store: st, Now: w.clock.Now}), Hasher: plainHasher{},
+		Publisher: w.events, Log: slog.New(slog.DiscardHandler)})
 	w.t.Cleanup(w.Close)
 }
 

@@ -8,10 +8,10 @@ import (
 
 // History reads what rooms show of their messages for those who deliver them; nobody's right to read is looked at.
 // Of a room that is gone it shows nothing. What it knows of rooms may be as old as what Access knows.
-type History struct{ s *Service }
+type History struct{ rd *Reader }
 
 // History returns the history of all rooms.
-func (s *Service) History() History { return History{s} }
+func (rd *Reader) History() History { return History{rd} }
 
 // Older is that of MessageStore.
 func (h History) Older(ctx context.Context, p Place, than id.ID, limit int) ([]Message, error) {
@@ -52,12 +52,12 @@ func (h History) Changes(ctx context.Context, p Place, after id.ID, limit int) (
 func (p Place) log() Log { return Log{Tenant: p.Tenant, ID: p.Room.ID} }
 
 func (h History) of(ctx context.Context, p Place) (v shown, there bool, err error) {
-	r, err := h.s.access.rooms.Get(ctx, roomKey{p.Tenant, p.Room.Name})
+	r, err := h.rd.cachedRooms.Get(ctx, roomKey{p.Tenant, p.Room.Name})
 	if err == nil && r.ID != p.Room.ID {
-		r, err = h.s.room(ctx, p.Tenant, p.Room.Name) // another node may have made it anew
+		r, err = h.rd.room(ctx, p.Tenant, p.Room.Name) // another node may have made it anew
 	}
 	if err == nil && r.ID == p.Room.ID {
-		return h.s.shown(r), true, nil
+		return h.rd.shown(r), true, nil
 	}
 	if IsKind(err, NotFound) {
 		err = nil

@@ -32,12 +32,19 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	h := &hooked{Stores: st}
 	rec := &recorder{}
-	s := chat.NewService(chat.Options{Store: h, Hasher: plainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler)})
+	s := chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: h}), Hasher: plainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		s.Close()
 		require.NoError(t, st.Close())
 	})
 	return &world{Service: s, t: t, store: h, events: rec}
+}
+
+// reader returns a reader that is closed at the end of the test.
+func reader(t *testing.T, o chat.ReaderOptions) *chat.Reader {
+	rd := chat.NewReader(o)
+	t.Cleanup(rd.Close)
+	return rd
 }
 
 // user signs up login and returns who it is.

@@ -84,7 +84,7 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join b
 	} else {
 		changed, err = s.store.Leave(ctx, t, r, p.Login)
 	}
-	s.access.forgetMember(t, r.ID, p.Login)
+	s.forgetMember(t, r.ID, p.Login)
 	if err != nil || !changed {
 		return err
 	}

@@ -102,25 +102,25 @@ func errRetention() error {
 }
 
 // keepFor returns how long messages are kept under a room's retention; 0 for ever.
-func (s *Service) keepFor(r Retention) time.Duration {
+func (rd *Reader) keepFor(r Retention) time.Duration {
 	switch r {
 	case ServerRetention:
-		return s.retention
+		return rd.retention
 	case Forever:
 		return 0
 	}
 	return time.Duration(r)
 }
 
-func (s *Service) keep(r Room) time.Duration { return s.keepFor(r.Retention) }
+func (rd *Reader) keep(r Room) time.Duration { return rd.keepFor(r.Retention) }
 
 // horizon is the one rule of what is too old to be shown or kept: messages that are not newer than it. Zero, where
 // messages are kept for ever, is older than all.
-func (s *Service) horizon(keep time.Duration) id.ID {
+func (rd *Reader) horizon(keep time.Duration) id.ID {
 	if keep == 0 {
 		return id.ID{}
 	}
-	return id.FirstAt(s.now().Add(-keep))
+	return id.FirstAt(rd.now().Add(-keep))
 }
 
 // shown is a room's messages as they may be read: those beyond the horizon are not there.
@@ -129,7 +129,7 @@ type shown struct {
 	after id.ID // the horizon
 }
 
-func (s *Service) shown(r Room) shown { return shown{s.store, s.horizon(s.keep(r))} }
+func (rd *Reader) shown(r Room) shown { return shown{rd.store, rd.horizon(rd.keep(r))} }
 
 func (v shown) hides(m id.ID) bool { return !v.after.IsZero() && m.Compare(v.after) <= 0 }
 
@@ -173,12 +173,12 @@ func (v shown) MessagesByID(ctx context.Context, l Log, ids []id.ID) (map[id.ID]
 
 // horizons returns the horizon of each room, keyed by its ID. A room that is not there (any more) is beyond it as a
 // whole. The answer may be as old as that of Access.
-func (s *Service) horizons(ctx context.Context, t Tenant, refs []RoomRef) (map[id.ID]id.ID, error) {
+func (rd *Reader) horizons(ctx context.Context, t Tenant, refs []RoomRef) (map[id.ID]id.ID, error) {
 	keys := make([]roomKey, len(refs))
 	for i, ref := range refs {
 		keys[i] = roomKey{t, ref.Name}
 	}
-	rooms, err := s.access.rooms.GetAll(ctx, keys, s.loadRooms)
+	rooms, err := rd.cachedRooms.GetAll(ctx, keys, rd.loadRooms)
 	if err != nil {
 		return nil, err
 	}
@@ -186,21 +186,21 @@ func (s *Service) horizons(ctx context.Context, t Tenant, refs []RoomRef) (map[i
 	for i, ref := range refs {
 		out[ref.ID] = id.Max
 		if r, ok := rooms[keys[i]]; ok && r.ID == ref.ID {
-			out[ref.ID] = s.horizon(s.keep(r))
+			out[ref.ID] = rd.horizon(rd.keep(r))
 		}
 	}
 	return out, nil
 }
 
 // loadRooms reads rooms of one tenant for the cache.
-func (s *Service) loadRooms(ctx context.Context, keys []roomKey) (map[roomKey]Room, error) {
+func (rd *Reader) loadRooms(ctx context.Context, keys []roomKey) (map[roomKey]Room, error) {
 	ctx, cancel := changing(ctx) // others wait for this answer too
 	defer cancel()
 	names := make([]string, len(keys))
 	for i, k := range keys {
 		names[i] = k.name
 	}
-	found, err := s.store.RoomsByName(ctx, keys[0].tenant, names)
+	found, err := rd.store.RoomsByName(ctx, keys[0].tenant, names)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +228,7 @@ func (s *Service) setRetention(ctx context.Context, t Tenant, r Room, to Retenti
 	wctx, cancel := changing(ctx)
 	defer cancel()
 	err := s.store.SetRetention(wctx, t, RoomRef{ID: r.ID, Name: r.Name}, to)
-	s.access.forgetRoom(t, r.Name)
+	s.forgetRoom(t, r.Name)
 	if err != nil {
 		return RoomView{}, err
 	}

@@ -52,8 +52,8 @@ func newTimedWorld(t *testing.T, retention time.Duration) (*world, *clocktest.Cl
 	require.NoError(t, err)
 	k := &keeps{Stores: st}
 	rec := &recorder{}
-	s := chat.NewService(chat.Options{Store: k, Hasher: plainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler),
-		Now: c.Now, Retention: retention})
+	s := chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: k, Now: c.Now, Retention: retention}),
+		Hasher: plainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		s.Close()
 		require.NoError(t, st.Close())
@@ -367,7 +367,8 @@ func TestRoomsAreTrimmedByAndBy(t *testing.T) {
 		server, own, ever := ids.New(), ids.New(), ids.New()
 		st := &trims{rooms: map[id.ID]chat.Retention{own: chat.Retention(2 * time.Hour), ever: chat.Forever}, order: []id.ID{server, own, ever},
 			fail: map[id.ID]error{server: errors.New("broken")}, done: map[id.ID][]time.Time{}}
-		s := chat.NewService(chat.Options{Store: st, Log: slog.New(slog.DiscardHandler), Retention: 24 * time.Hour})
+		s := chat.NewService(chat.Options{Log: slog.New(slog.DiscardHandler),
+			Reader: reader(t, chat.ReaderOptions{Store: st, Retention: 24 * time.Hour})})
 		defer s.Close()
 		start := time.Now().UTC()
 		time.Sleep(59 * time.Second)

@@ -60,7 +60,7 @@ func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (Room
 	if err := s.store.CreateRoom(ctx, who.Tenant, r); err != nil {
 		return RoomView{}, err
 	}
-	s.access.forgetRoom(who.Tenant, r.Name)
+	s.forgetRoom(who.Tenant, r.Name)
 	s.entered(ctx, who.Tenant, r, who.Login, rid)
 	s.order.begin(r.ID, s.ids).finish(ctx, RoomCreated{Place: r.place(who.Tenant), Creator: u.Person})
 	return RoomView{Room: r, Participants: []Person{u.Person}, Keep: s.keep(r)}, nil
@@ -78,18 +78,6 @@ func (s *Service) roomView(ctx context.Context, t Tenant, name string) (RoomView
 	}
 	ps, err := s.store.Participants(ctx, t, r.ID, "", MaxParticipants)
 	return RoomView{Room: r, Participants: ps, Keep: s.keep(r)}, err
-}
-
-// room reads a room without the cache.
-func (s *Service) room(ctx context.Context, t Tenant, name string) (Room, error) {
-	return readRoom(ctx, s.store, t, name)
-}
-
-func readRoom(ctx context.Context, store RoomStore, t Tenant, name string) (Room, error) {
-	if !ValidName(name) {
-		return Room{}, ErrNotFound(RoomEntity, name)
-	}
-	return store.Room(ctx, t, name)
 }
 
 // Rooms returns the rooms of a range, ascending by name, and whether there are more. It
@@ -162,7 +150,7 @@ func (s *Service) SetBanner(ctx context.Context, who Identity, name string, bann
 	if err := s.store.UpdateRoom(wctx, who.Tenant, r); err != nil {
 		return RoomView{}, err
 	}
-	s.access.forgetRoom(who.Tenant, name)
+	s.forgetRoom(who.Tenant, name)
 	return s.Room(ctx, who.Tenant, name)
 }
 
@@ -181,7 +169,7 @@ func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
 	defer cancel()
 	t := s.order.begin(r.ID, s.ids)
 	err := s.store.DeleteRoom(ctx, who.Tenant, r)
-	s.access.forgetRoom(who.Tenant, r.Name)
+	s.forgetRoom(who.Tenant, r.Name)
 	if err != nil {
 		t.finish(ctx)
 		return err

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -41,19 +40,17 @@ const writeTimeout = 10 * time.Second
 // a method that fails has changed nothing, unless the kind is Unavailable: then
 // the outcome is unknown and repeating the call is safe.
 type Service struct {
-	store  Stores
+	*Reader
 	hasher Hasher
 	pub    Publisher
 	ids    *id.Generator
-	now    func() time.Time
 	log    *slog.Logger
 	order  *order
-	// retention is how long messages are kept in rooms that say nothing else; 0 for ever.
-	retention time.Duration
+	// roomChanged and memberChanged have other nodes invalidate what they have cached.
+	roomChanged, memberChanged func(key string)
 
 	shared sharedReads
 
-	access  *access
 	reads   *reads
 	erasing *erasing
 	// pictures bounds how many images are decoded at once.
@@ -65,30 +62,23 @@ type Service struct {
 	stopped  sync.WaitGroup
 }
 
-// Options are the parts of a Service; Now and Log may be left out.
+// Options are the parts of a Service; only Reader is needed.
 type Options struct {
-	Store     Stores
+	// Reader reads the store that the service writes to; it stays the caller's to close.
+	Reader    *Reader
 	Hasher    Hasher
 	Publisher Publisher
-	// Retention is how long messages are kept in rooms that have none of their own; 0 for ever.
-	Retention time.Duration
-	// RoomChanged and MemberChanged, if set, are told which rooms and participants other nodes must not
-	// remember any longer; the keys are for their ForgetRoom and ForgetMember.
+	// RoomChanged and MemberChanged are called with the rooms and participants that other nodes must
+	// invalidate; the keys are for their ForgetRoom and ForgetMember.
 	RoomChanged, MemberChanged func(key string)
-	// Watcher, if set, hears what other nodes change in the store.
-	Watcher *cache.Watcher
-	IDs     *id.Generator
-	Now     func() time.Time
-	Log     *slog.Logger
+	IDs                        *id.Generator
+	Log                        *slog.Logger
 }
 
 // NewService returns a running service. Close ends it.
 func NewService(o Options) *Service {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	if o.IDs == nil {
-		o.IDs = id.NewGenerator(o.Now)
+		o.IDs = id.NewGenerator(o.Reader.now)
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -96,12 +86,17 @@ func NewService(o Options) *Service {
 	if o.Publisher == nil {
 		o.Publisher = silent{}
 	}
+	if o.RoomChanged == nil {
+		o.RoomChanged = func(string) {}
+	}
+	if o.MemberChanged == nil {
+		o.MemberChanged = func(string) {}
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Service{
-		store: o.Store, hasher: o.Hasher, pub: o.Publisher, ids: o.IDs, now: o.Now, log: o.Log,
-		order: newOrder(o.Publisher), retention: o.Retention,
-		access: newAccess(o),
-		reads:  newReads(o.Store, o.Log), erasing: newErasing(), pictures: make(chan struct{}, maxPictures),
+		Reader: o.Reader, hasher: o.Hasher, pub: o.Publisher, ids: o.IDs, log: o.Log,
+		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
+		reads: newReads(o.Reader.store, o.Log), erasing: newErasing(), pictures: make(chan struct{}, maxPictures),
 		sweep: make(chan struct{}, 1),
 		stop:  stop,
 	}
@@ -116,7 +111,6 @@ func NewService(o Options) *Service {
 func (s *Service) Close() {
 	s.stop()
 	s.stopped.Wait()
-	s.access.close()
 }
 
 // silent is the Publisher of a server that has no real time.

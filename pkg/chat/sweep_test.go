@@ -73,7 +73,7 @@ func TestDeletedRoomsAreCleared(t *testing.T) {
 			{Tenant: tenant, Room: chat.RoomRef{Name: "old"}, DeletedAt: time.Now().Add(-time.Hour)},
 			{Tenant: tenant, Room: chat.RoomRef{Name: "new"}, DeletedAt: time.Now()},
 		}
-		s := chat.NewService(chat.Options{Store: d, Log: slog.New(slog.DiscardHandler)})
+		s := chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: d}), Log: slog.New(slog.DiscardHandler)})
 		synctest.Wait()
 		_, open := d.state("old")
 		require.True(t, open, "what could not be cleared is kept in mind")
@@ -110,8 +110,8 @@ func TestADeletionIsClearedAfterARestart(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, left, 1, "the grace is not over")
 
-	later := chat.NewService(chat.Options{Store: w.store.Stores, Log: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { return time.Now().Add(time.Hour) }})
+	later := chat.NewService(chat.Options{Log: slog.New(slog.DiscardHandler), Reader: reader(t, chat.ReaderOptions{Store: w.store.Stores,
+		Now: func() time.Time { return time.Now().Add(time.Hour) }})})
 	defer later.Close()
 	require.Eventually(t, func() bool {
 		left, err := w.store.Sweeps(t.Context(), 10)

@@ -190,7 +190,7 @@ func (s *Service) rename(ctx context.Context, t Tenant, p Person) error {
 		if err := s.store.UpdateParticipant(ctx, t, ref.ID, p); err != nil {
 			return err
 		}
-		s.access.forgetMember(t, ref.ID, p.Login)
+		s.forgetMember(t, ref.ID, p.Login)
 		r, err := s.store.Room(ctx, t, ref.Name)
 		if IsKind(err, NotFound) || err == nil && (r.ID != ref.ID || r.Creator.Login != p.Login) {
 			return nil
@@ -202,7 +202,7 @@ func (s *Service) rename(ctx context.Context, t Tenant, p Person) error {
 		if err := s.store.UpdateRoom(ctx, t, r); err != nil && !IsKind(err, NotFound) {
 			return err
 		}
-		s.access.forgetRoom(t, ref.Name)
+		s.forgetRoom(t, ref.Name)
 		return nil
 	})
 }

@@ -15,17 +15,14 @@
 //
 // # Wiring
 //
-//	var service *chat.Service
+//	rooms := chat.NewReader(chat.ReaderOptions{Store: store})
 //	hub, err := live.New(live.Options{
-//		Bus:     bus,   // nil: this process is alone; see live/natsbus
-//		History: history, // that of service
-//		Access: func(ctx context.Context, who chat.Identity, room string) (chat.Room, error) {
-//			r, _, err := service.Access(ctx, who, room)
-//			return r, err
-//		},
+//		Bus:     bus, // nil: this process is alone; see live/natsbus
+//		History: rooms.History(),
+//		Access:  rooms.Admit,
 //	})
-//	service = chat.NewService(store, hub, …) // hub is its chat.Publisher
 //	defer hub.Close()
+//	service := chat.NewService(chat.Options{Reader: rooms, Publisher: hub, …})
 //
 // Sessions that end are told with hub.Signal(live.SessionEnded, live.SessionKey(hash)),
 // caches are invalidated over all nodes with kinds of their own; see Hub.Signal.

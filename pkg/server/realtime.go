@@ -14,7 +14,6 @@ import (
 	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/live/natsbus"
 	"github.com/confab-chat/confab/pkg/stomp"
@@ -35,7 +34,7 @@ type Cluster struct {
 const clusterSecret = "cluster"
 
 // startBus returns the bus to the other nodes; nil for a node that is alone.
-func startBus(ctx context.Context, c Config, secrets auth.SecretStore) (*natsbus.Bus, error) {
+func startBus(ctx context.Context, c Config, secrets auth.SecretStore) (live.Bus, error) {
 	if c.Cluster.NATS == "" && c.Cluster.Listen == "" {
 		return nil, nil
 	}
@@ -45,8 +44,12 @@ func startBus(ctx context.Context, c Config, secrets auth.SecretStore) (*natsbus
 	if err != nil {
 		return nil, err
 	}
-	return natsbus.Start(natsbus.Options{URL: c.Cluster.NATS, ClusterListen: c.Cluster.Listen,
+	bus, err := natsbus.Start(natsbus.Options{URL: c.Cluster.NATS, ClusterListen: c.Cluster.Listen,
 		ClusterRoutes: c.Cluster.Routes, Secret: hex.EncodeToString(secret), Log: c.Log})
+	if err != nil {
+		return nil, err // not a nil *Bus in an interface
+	}
+	return bus, nil
 }
 
 // Kinds of the signals by which nodes tell each other that something they may remember is over.
@@ -55,29 +58,10 @@ const (
 	memberChanged = "member"
 )
 
-// history is what the hub reads. The hub is there before the domain is, but reads nothing before somebody has subscribed.
-type history struct{ node *Node }
-
-func (h history) Older(ctx context.Context, p chat.Place, than id.ID, limit int) ([]chat.Message, error) {
-	return h.node.Chat.History().Older(ctx, p, than, limit)
-}
-
-func (h history) Newer(ctx context.Context, p chat.Place, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
-	return h.node.Chat.History().Newer(ctx, p, than, inclusive, limit)
-}
-
-func (h history) MessagesByID(ctx context.Context, p chat.Place, ids []id.ID) (map[id.ID]chat.Message, error) {
-	return h.node.Chat.History().MessagesByID(ctx, p, ids)
-}
-
-func (h history) Changes(ctx context.Context, p chat.Place, after id.ID, limit int) ([]chat.MessageChange, error) {
-	return h.node.Chat.History().Changes(ctx, p, after, limit)
-}
-
 // listenForChanges makes what other nodes change known to this node's memory.
-func listenForChanges(hub *live.Hub, service *chat.Service, sessions *auth.Sessions) {
-	hub.OnSignal(roomChanged, service.ForgetRoom)
-	hub.OnSignal(memberChanged, service.ForgetMember)
+func listenForChanges(hub *live.Hub, rooms *chat.Reader, sessions *auth.Sessions) {
+	hub.OnSignal(roomChanged, rooms.ForgetRoom)
+	hub.OnSignal(memberChanged, rooms.ForgetMember)
 	hub.OnSignal(live.SessionEnded, func(key string) {
 		var h auth.Hash
 		if n, err := hex.Decode(h[:], []byte(key)); err == nil && n == len(h) {
@@ -87,14 +71,14 @@ func listenForChanges(hub *live.Hub, service *chat.Service, sessions *auth.Sessi
 }
 
 // registerRealtime adds the sockets: STOMP over WebSocket, and over SockJS.
-func (n *Node) registerRealtime(r *mux.Router, a *chatapi.API, m *session.Manager, o api.Origins) {
-	raw := n.sockets.WebSocket(chatapi.ISO)
+func registerRealtime(r *mux.Router, sockets *stomp.Server, a *chatapi.API, m *session.Manager, o api.Origins) {
+	raw := sockets.WebSocket(chatapi.ISO)
 	r.Handle(chatapi.V1+"/stomp", &api.Resource{
 		Methods: map[string]api.Handler{"GET": serveSocket(raw)},
 		Guard:   m.Guard, Check: o.CheckSocket, Fail: a.FailV1,
 	})
 	for _, prefix := range []string{chatapi.Killrchat + "/chat", "/chat"} {
-		sockJS := n.sockets.SockJS(prefix, chatapi.Plain)
+		sockJS := sockets.SockJS(prefix, chatapi.Plain)
 		res := &api.Resource{
 			Methods: map[string]api.Handler{"GET": serveSocket(sockJS), "POST": serveSocket(sockJS)},
 			Guard:   m.Guard, Fail: a.Fail,

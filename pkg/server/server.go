@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -20,7 +21,6 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/live"
-	"github.com/confab-chat/confab/pkg/live/natsbus"
 	"github.com/confab-chat/confab/pkg/stomp"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/web"
@@ -85,73 +85,79 @@ type Node struct {
 	// Accounts checks and changes passwords.
 	Accounts *auth.Accounts
 
-	bus     *natsbus.Bus // nil for a node that is alone
 	hub     *live.Hub
 	sockets *stomp.Server
-	watcher *cache.Watcher
-	caches  []interface{ Close() }
+	ends    []func() // what Close calls, last made first
 }
 
 // New starts a node on a store, which stays the caller's. Close ends it.
-func New(ctx context.Context, c Config, st store.Store) (*Node, error) {
+//
+// What is made later uses what is there already, never the other way round: the bus, the caches of the store, the hub that
+// delivers, the logins, the domain that publishes to the hub, and the APIs.
+func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	c = c.withDefaults()
-	n := &Node{}
-	if err := n.start(ctx, c, st); err != nil {
-		n.Close()
+	var ends []func()
+	defer func() {
+		if err != nil {
+			endAll(ends)
+		}
+	}()
+	onEnd := func(end func()) { ends = append(ends, end) }
+
+	bus, err := startBus(ctx, c, st)
+	if err != nil {
 		return nil, err
 	}
-	return n, nil
-}
+	if bus != nil {
+		onEnd(func() { _ = bus.Close() })
+	}
+	watcher := cache.New(st, c.Now, c.Log)
+	watcher.Start()
+	onEnd(watcher.Close)
+	rooms := chat.NewReader(chat.ReaderOptions{Store: st, Watcher: watcher, Retention: c.Retention, Now: c.Now})
+	onEnd(rooms.Close)
+	hub, err := live.New(live.Options{Bus: bus, History: rooms.History(), Access: rooms.Admit, RoomsOf: st.RoomsOf, Now: c.Now, Log: c.Log})
+	if err != nil {
+		return nil, err
+	}
+	onEnd(func() { _ = hub.Close() })
 
-func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) {
-	if n.bus, err = startBus(ctx, c, st); err != nil {
-		return err
-	}
-	hubOptions := live.Options{History: history{n}, RoomsOf: st.RoomsOf, Now: c.Now, Log: c.Log,
-		Access: func(ctx context.Context, who chat.Identity, room string) (chat.Room, error) {
-			return n.Chat.Admit(ctx, who, room)
-		}}
-	if n.bus != nil {
-		hubOptions.Bus = n.bus
-	}
-	if n.hub, err = live.New(hubOptions); err != nil {
-		return err
-	}
-	n.watcher = cache.New(st, c.Now, c.Log)
-	n.watcher.Start()
-	sessions := auth.NewSessions(st, n.watcher, c.SessionIdle, c.Now, func(_ context.Context, hashes []auth.Hash) {
+	sessions := auth.NewSessions(st, watcher, c.SessionIdle, c.Now, func(_ context.Context, hashes []auth.Hash) {
 		for _, h := range hashes {
-			n.hub.Signal(live.SessionEnded, live.SessionKey(h))
+			hub.Signal(live.SessionEnded, live.SessionKey(h))
 		}
 	})
+	onEnd(sessions.Close)
 	remember := auth.NewRemember(st, sessions, c.RememberGrace, c.Now, c.Log)
 	hasher := auth.NewHasher(c.Hashes)
 	throttle := auth.NewThrottle(max(c.LoginFailures, 0))
-	tokens := auth.NewTokens(st, n.watcher, c.Now)
-	n.caches = append(n.caches, sessions, throttle, tokens)
-	n.Accounts = auth.NewAccounts(st, hasher, throttle, sessions, remember, c.Log)
+	onEnd(throttle.Close)
+	tokens := auth.NewTokens(st, watcher, c.Now)
+	onEnd(tokens.Close)
+	accounts := auth.NewAccounts(st, hasher, throttle, sessions, remember, c.Log)
 	if c.Admin.Login != "" {
-		if err := n.Accounts.EnsureAdmin(ctx, st, c.Admin); err != nil {
-			return err
+		if err := accounts.EnsureAdmin(ctx, st, c.Admin); err != nil {
+			return nil, err
 		}
 	}
 	manager, err := session.NewManager(ctx, session.Parts{Sessions: sessions, Remember: remember,
 		Tokens: tokens, Secrets: st, Secure: c.Secure})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	n.Chat = chat.NewService(chat.Options{Store: st, Hasher: hasher, Publisher: n.hub, Watcher: n.watcher, Retention: c.Retention,
-		IDs: id.NewGenerator(c.Now), Now: c.Now, Log: c.Log,
-		RoomChanged:   func(key string) { n.hub.Signal(roomChanged, key) },
-		MemberChanged: func(key string) { n.hub.Signal(memberChanged, key) }})
-	listenForChanges(n.hub, n.Chat, sessions)
+	service := chat.NewService(chat.Options{Reader: rooms, Hasher: hasher, Publisher: hub, IDs: id.NewGenerator(c.Now), Log: c.Log,
+		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
+		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
+	onEnd(service.Close)
+	listenForChanges(hub, rooms, sessions)
 
 	origins := api.Origins{Allowed: c.Origins}
 	officers := auth.NewOfficers(st)
-	chatAPI := chatapi.New(chatapi.Parts{Chat: n.Chat, Live: n.hub, Accounts: n.Accounts, Sessions: manager, Officers: officers, Origins: origins,
+	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Live: hub, Accounts: accounts, Sessions: manager, Officers: officers, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
-	n.sockets = stomp.NewServer(stomp.Options{Hub: n.hub, Login: session.Of, KeepAlive: keepAlive(sessions),
+	sockets := stomp.NewServer(stomp.Options{Hub: hub, Login: session.Of, KeepAlive: keepAlive(sessions),
 		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log})
+	onEnd(sockets.Close)
 
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	r.NotFoundHandler = http.HandlerFunc(chatAPI.Unknown)
@@ -160,11 +166,11 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 	r.PathPrefix("/ui/chat/").Handler(web.Handler())
 	r.Handle("/", &api.Resource{Methods: map[string]api.Handler{"GET": toFrontEnd}, Open: []string{"GET"},
 		Fail: chatAPI.Fail})
-	n.registerRealtime(r, chatAPI, manager, origins)
+	registerRealtime(r, sockets, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
-		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(n.Chat, n.Accounts, tokens, st), Chat: n.Chat, Fail: chatAPI.FailV1})
-	n.Handler = protect(c.Log, origins.CORS(r))
-	return nil
+		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(service, accounts, tokens, st), Chat: service, Fail: chatAPI.FailV1})
+	return &Node{Handler: protect(c.Log, origins.CORS(r)), Chat: service, Accounts: accounts,
+		hub: hub, sockets: sockets, ends: ends}, nil
 }
 
 // Drain asks the clients of this node's sockets to connect again elsewhere, spread over some
@@ -172,22 +178,12 @@ func (n *Node) start(ctx context.Context, c Config, st store.Store) (err error) 
 func (n *Node) Drain(ctx context.Context) error { return n.sockets.Drain(ctx) }
 
 // Close cuts what is left of the sockets and ends the node's background work.
-func (n *Node) Close() {
-	if n.sockets != nil {
-		n.sockets.Close()
-	}
-	if n.Chat != nil {
-		n.Chat.Close()
-	}
-	if n.hub != nil {
-		n.hub.Close()
-	}
-	if n.bus != nil {
-		n.bus.Close()
-	}
-	n.watcher.Close()
-	for _, c := range n.caches {
-		c.Close()
+func (n *Node) Close() { endAll(n.ends) }
+
+// endAll ends what was made, the last first: nothing is used by what is ended before it.
+func endAll(ends []func()) {
+	for _, end := range slices.Backward(ends) {
+		end()
 	}
 }
 

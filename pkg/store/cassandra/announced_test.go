@@ -75,7 +75,9 @@ func TestAPostNowAndThenIsOneStatement(t *testing.T) {
 	w := cache.New(s, clock.Now, slog.New(slog.DiscardHandler))
 	sessions := auth.NewSessions(s, w, 24*time.Hour, clock.Now, nil) // not to be extended meanwhile
 	defer sessions.Close()
-	c := chat.NewService(chat.Options{Store: unswept{s}, Watcher: w, Now: clock.Now, Log: slog.New(slog.DiscardHandler)})
+	rooms := chat.NewReader(chat.ReaderOptions{Store: unswept{s}, Watcher: w, Now: clock.Now})
+	defer rooms.Close()
+	c := chat.NewService(chat.Options{Reader: rooms, Log: slog.New(slog.DiscardHandler)})
 	defer c.Close()
 	require.NoError(t, w.Poll(ctx))
 	who := chat.Identity{Tenant: of, Login: "ann"}
