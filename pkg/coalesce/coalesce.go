@@ -4,9 +4,10 @@ package coalesce
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
+
+	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // patience is how long reads wait for one that began before them, to be shared by all that
@@ -100,9 +101,6 @@ func (g *Group[K, V]) follow(ctx context.Context, key K, r *reads[V], before, f 
 
 func (g *Group[K, V]) run(ctx context.Context, key K, r *reads[V], f *flight[V], read func(context.Context) (V, error)) {
 	defer func() {
-		if what := recover(); what != nil {
-			f.err = fmt.Errorf("coalesce: a read panicked: %v", what)
-		}
 		f.cancel()
 		g.mu.Lock()
 		if r.running--; r.running == 0 {
@@ -112,7 +110,10 @@ func (g *Group[K, V]) run(ctx context.Context, key K, r *reads[V], f *flight[V],
 		close(f.done)
 	}()
 	if f.err = ctx.Err(); f.err == nil {
-		f.value, f.err = read(ctx)
+		f.err = guard.Try(func() (err error) {
+			f.value, err = read(ctx)
+			return err
+		})
 	}
 }
 

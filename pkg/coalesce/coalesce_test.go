@@ -145,7 +145,7 @@ func TestErrorsAndPanicsAreAnswers(t *testing.T) {
 	_, err := g.Do(t.Context(), 1, func(context.Context) (int, error) { return 0, broken })
 	require.ErrorIs(t, err, broken)
 	_, err = g.Do(t.Context(), 1, func(context.Context) (int, error) { panic("no") })
-	require.ErrorContains(t, err, "panicked: no")
+	require.ErrorContains(t, err, "panic: no")
 	v, err := g.Do(t.Context(), 1, func(context.Context) (int, error) { return 7, nil })
 	require.NoError(t, err)
 	require.Equal(t, 7, v)
