@@ -3,6 +3,8 @@ package live
 import (
 	"context"
 	"sync"
+
+	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // asks carries questions to the one node that can answer them: a request for something that lives in
@@ -50,7 +52,9 @@ func (h *Hub) Ask(ctx context.Context, kind string, body []byte) bool {
 		delete(h.asks.waiting, number)
 		h.asks.mu.Unlock()
 	}()
-	h.peers.broadcast(packet{Kind: packetAsk, Signal: kind, Ask: number, Body: body})
+	if h.peers.broadcast(packet{Kind: packetAsk, Signal: kind, Ask: number, Body: body}) != nil {
+		return false
+	}
 	select {
 	case yes := <-w.answer:
 		return yes
@@ -64,9 +68,10 @@ func (a *asks) answer(h *Hub, p packet) {
 	a.mu.Lock()
 	f := a.handler[p.Signal]
 	a.mu.Unlock()
-	h.done.Go(func() {
-		yes := f != nil && f(p.Body)
-		h.peers.broadcast(packet{Kind: packetAnswer, To: p.Node, Ask: p.Ask, Yes: yes})
+	h.spawn("answering a node", func() {
+		yes := false
+		guard.Run(h.log, "a question of another node", func() { yes = f != nil && f(p.Body) })
+		_ = h.peers.broadcast(packet{Kind: packetAnswer, To: p.Node, Ask: p.Ask, Yes: yes})
 	})
 }
 

@@ -1,6 +1,9 @@
 package live
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Bus carries data between the nodes of a cluster. It is a hint, not a store:
 //
@@ -15,8 +18,9 @@ type Bus interface {
 	// Join starts reception: receive is called with what others broadcast, by one goroutine at a
 	// time, until Close returns. It must not keep data after it returned. Join is called once, before Broadcast.
 	Join(receive func(data []byte)) error
-	// Broadcast hands data, at most MaxBroadcast bytes, to all other nodes and returns without waiting for
-	// them; data may be reused afterwards. It may be called concurrently. An error means that it was not sent.
+	// Broadcast hands data to all other nodes and returns without waiting for them; data may be reused afterwards. It may
+	// be called concurrently. An error means that it was not sent. ErrTooLarge means that less data would be sent: above
+	// MaxBroadcast bytes always, above less where the bus is set up so.
 	Broadcast(data []byte) error
 	// Flush waits until what was broadcast has left this process, or ctx is over.
 	Flush(ctx context.Context) error
@@ -24,5 +28,8 @@ type Bus interface {
 	Close() error
 }
 
-// MaxBroadcast is how much data a Bus takes at once, in bytes.
+// MaxBroadcast is the most data that a Bus takes in one call, in bytes.
 const MaxBroadcast = 1 << 20
+
+// ErrTooLarge is the error of Bus.Broadcast for more data than the bus takes.
+var ErrTooLarge = errors.New("live: too much data for the bus")

@@ -30,36 +30,53 @@ func (h *Hub) changed(e chat.MessageChanged) {
 	r.changed = append(r.changed, e)
 	if !r.delivering {
 		r.delivering = true
-		h.spawn(func() { h.deliverChanges(r) })
+		h.spawn("delivering changes", func() { h.deliverChanges(r) })
 	}
 }
 
 // deliverChanges delivers what waits in a room until nothing does.
 func (h *Hub) deliverChanges(r *room) {
+	done := false
+	defer func() {
+		if !done { // a panic: the changes it was at are not delivered
+			r.shard.locked(func() {
+				r.delivering = false
+				each(h.log, r.subs[Messages], func(s *Subscription) { s.to.Lost() })
+			})
+		}
+	}()
 	for {
-		r.shard.mu.Lock()
-		batch := r.changed
-		r.changed = nil
-		if len(batch) == 0 || h.ctx.Err() != nil {
-			r.delivering = false
-			r.shard.mu.Unlock()
+		batch := h.waitingChanges(r)
+		if len(batch) == 0 {
+			done = true
 			return
 		}
-		r.shard.mu.Unlock()
-
 		now := h.readChanged(r, batch)
-		r.shard.mu.Lock()
-		at := h.now()
-		for _, e := range batch {
-			if m, ok := now[e.Message.ID]; ok {
-				e.Message = m
+		r.shard.locked(func() {
+			at := h.now()
+			for _, e := range batch {
+				if m, ok := now[e.Message.ID]; ok {
+					e.Message = m
+				}
+				if r.recent.add(e.Change, at) {
+					r.deliver(Messages, &Delivery{Kind: Messages, Room: r.name, ID: e.Change, Event: e}, at)
+				}
 			}
-			if r.recent.add(e.Change, at) {
-				r.deliver(Messages, &Delivery{Kind: Messages, Room: r.name, ID: e.Change, Event: e}, at)
-			}
-		}
-		r.shard.mu.Unlock()
+		})
 	}
+}
+
+// waitingChanges takes the changes that wait in a room. If there are none, delivering has ended.
+func (h *Hub) waitingChanges(r *room) []chat.MessageChanged {
+	r.shard.mu.Lock()
+	defer r.shard.mu.Unlock()
+	if len(r.changed) == 0 || h.ctx.Err() != nil {
+		r.delivering = false
+		return nil
+	}
+	batch := r.changed
+	r.changed = nil
+	return batch
 }
 
 func (h *Hub) readChanged(r *room, batch []chat.MessageChanged) map[id.ID]chat.Message {

@@ -90,7 +90,7 @@ func (b *exchangeBus) run(receive func([]byte)) {
 // Broadcast implements Bus.
 func (b *exchangeBus) Broadcast(data []byte) error {
 	if len(data) > MaxBroadcast {
-		return errors.New("live: too much data for the bus")
+		return ErrTooLarge
 	}
 	data = bytes.Clone(data)
 	b.exchange.mu.Lock()

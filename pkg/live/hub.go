@@ -9,6 +9,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/coalesce"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -146,12 +147,12 @@ func (h *Hub) Close() error {
 	return h.opts.Bus.Flush(ctx)
 }
 
-// spawn runs f apart from the caller; not at all after Close.
-func (h *Hub) spawn(f func()) {
+// spawn runs f apart from the caller; not at all after Close. A panic of f is logged.
+func (h *Hub) spawn(what string, f func()) {
 	h.spawning.Lock()
 	defer h.spawning.Unlock()
 	if !h.closed {
-		h.done.Go(f)
+		h.done.Go(func() { guard.Run(h.log, what, f) })
 	}
 }
 
@@ -167,11 +168,13 @@ func (h *Hub) tick(ctx context.Context) {
 		case <-t.C:
 		}
 		now := h.now()
-		if h.opts.Bus != nil {
-			h.peers.tick(now)
-		}
-		h.typing.expire(now)
-		h.forgetRooms(now)
+		guard.Run(h.log, "beating", func() {
+			if h.opts.Bus != nil {
+				h.peers.tick(now)
+			}
+		})
+		guard.Run(h.log, "ending typing notices", func() { h.typing.expire(now) })
+		guard.Run(h.log, "forgetting rooms", func() { h.forgetRooms(now) })
 	}
 }
 
@@ -180,13 +183,13 @@ func (h *Hub) tick(ctx context.Context) {
 func (h *Hub) forgetRooms(now time.Time) {
 	for i := range h.shards {
 		sh := &h.shards[i]
-		sh.mu.Lock()
-		for key, r := range sh.places {
-			if !r.emptySince.IsZero() && now.Sub(r.emptySince) > recentFor && r.empty() {
-				delete(sh.places, key)
+		sh.locked(func() {
+			for key, r := range sh.places {
+				if !r.emptySince.IsZero() && now.Sub(r.emptySince) > recentFor && r.empty() {
+					delete(sh.places, key)
+				}
 			}
-		}
-		sh.mu.Unlock()
+		})
 	}
 }
 

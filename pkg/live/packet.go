@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"time"
@@ -44,6 +45,9 @@ const (
 	packetAsk      packetKind = "ask"
 	packetAnswer   packetKind = "answer"
 )
+
+// wireMissed is the type of an event that was too large for the bus. Its subscribers get it by a repair from At on.
+const wireMissed = "missed"
 
 // wireEvent is a chat.Event.
 type wireEvent struct {
@@ -132,6 +136,43 @@ func (w wireEvent) event() (chat.Event, error) {
 		return TypingChanged{Place: p, Login: w.Login, Typing: w.On}, nil
 	}
 	return nil, errUnknownEvent
+}
+
+// encode writes HTML's special characters as they are: escaped they take six times the space.
+func (p packet) encode() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(p)
+	return b.Bytes(), err
+}
+
+// smaller returns packets that together say what p says, each of them shorter; none if there is no such.
+func (p packet) smaller() []packet {
+	first, second := p, p
+	switch n := len(p.Events); {
+	case n > 1:
+		first.Events, second.Events = p.Events[:n/2], p.Events[n/2:]
+	case n == 1 && p.Events[0].Message != nil:
+		first.Events = []wireEvent{p.Events[0].missed()}
+		return []packet{first}
+	case len(p.Presence) > 1:
+		n = len(p.Presence)
+		first.Presence, second.Presence = p.Presence[:n/2], p.Presence[n/2:]
+		first.More = true
+	default:
+		return nil
+	}
+	return []packet{first, second}
+}
+
+// missed refers to a message, or to its change, by its id alone: receivers read it from the store.
+func (w wireEvent) missed() wireEvent {
+	at := w.Message.ID
+	if w.At != nil {
+		at = *w.At
+	}
+	return wireEvent{Type: wireMissed, Tenant: w.Tenant, Room: w.Room, Name: w.Name, At: &at}
 }
 
 func decodePacket(data []byte) (packet, error) {

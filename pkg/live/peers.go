@@ -1,11 +1,12 @@
 package live
 
 import (
-	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // peers is what this node tells others and knows of them.
@@ -39,7 +40,7 @@ const (
 	forgetPeer = time.Hour
 	// maxHeldPackets bounds what waits for a repair; beyond it, it counts as missed.
 	maxHeldPackets = 50_000
-	// presencePart is how many entries one packet holds, to stay below MaxBroadcast.
+	// presencePart is how many entries one packet holds.
 	presencePart = 1000
 )
 
@@ -47,27 +48,51 @@ func newPeers(h *Hub) *peers {
 	return &peers{hub: h, started: h.now(), known: make(map[string]*peer)}
 }
 
-// broadcast numbers a packet and sends it.
-func (ps *peers) broadcast(p packet) {
-	bus := ps.hub.opts.Bus
-	if bus == nil {
-		return
+// broadcast numbers a packet and sends it, in several smaller ones if it is too large for the bus. An error means that
+// not all of it was sent.
+func (ps *peers) broadcast(p packet) error {
+	if ps.hub.opts.Bus == nil {
+		return nil
 	}
 	ps.out.Lock()
 	defer ps.out.Unlock()
-	if p.Kind != packetBeat {
-		ps.out.seq++
-	}
+	return ps.send(p)
+}
+
+// send is broadcast under the lock of out.
+func (ps *peers) send(p packet) error {
 	p.Node, p.Seq, p.At = ps.hub.node, ps.out.seq, ps.hub.now().UnixMilli()
 	p.Started = ps.started.UnixMilli()
-	data, err := json.Marshal(p)
-	if err == nil {
-		err = bus.Broadcast(data)
+	if p.Kind != packetBeat {
+		p.Seq++
 	}
+	data, err := p.encode()
+	if err == nil {
+		err = ps.hub.opts.Bus.Broadcast(data)
+	}
+	if errors.Is(err, ErrTooLarge) {
+		// The number is not used up: a gap would make all other nodes read the store for all their rooms.
+		return ps.sendSmaller(p, err)
+	}
+	ps.out.seq = p.Seq
 	if err != nil {
-		// Others notice that a number is missing and read the store.
+		// The number is used up: the others notice the gap and read from the store what they have not received.
 		ps.hub.log.Warn("cannot tell other nodes", "kind", p.Kind, "error", err)
 	}
+	return err
+}
+
+func (ps *peers) sendSmaller(p packet, tooLarge error) error {
+	parts := p.smaller()
+	if len(parts) == 0 {
+		ps.hub.log.Warn("cannot tell other nodes", "kind", p.Kind, "error", tooLarge)
+		return tooLarge
+	}
+	var errs error
+	for _, part := range parts {
+		errs = errors.Join(errs, ps.send(part))
+	}
+	return errs
 }
 
 func (h *Hub) broadcastEvents(events []chat.Event) {
@@ -83,10 +108,13 @@ func (h *Hub) broadcastEvents(events []chat.Event) {
 		}
 		p.Events = append(p.Events, w)
 	}
-	h.peers.broadcast(p)
+	_ = h.peers.broadcast(p) // logged; the others repair
 }
 
-func (ps *peers) hello() { ps.broadcast(packet{Kind: packetHello}) }
+func (ps *peers) hello() { _ = ps.broadcast(packet{Kind: packetHello}) }
+
+// helloTo asks one node for its presence.
+func (ps *peers) helloTo(node string) { _ = ps.broadcast(packet{Kind: packetHello, To: node}) }
 
 // close stops reception.
 func (ps *peers) close() {
@@ -95,10 +123,18 @@ func (ps *peers) close() {
 	ps.closed = true
 }
 
-func (ps *peers) bye() { ps.broadcast(packet{Kind: packetBye}) }
+func (ps *peers) bye() { _ = ps.broadcast(packet{Kind: packetBye}) }
 
 // receive is called by the bus.
 func (ps *peers) receive(data []byte) {
+	if !guard.Run(ps.hub.log, "a packet of another node", func() { ps.takeIn(data) }) {
+		ps.mu.Lock()
+		defer ps.mu.Unlock()
+		ps.missed(ps.hub.now()) // the packet may have been applied in part
+	}
+}
+
+func (ps *peers) takeIn(data []byte) {
 	p, err := decodePacket(data)
 	if err != nil || p.Node == "" || p.Node == ps.hub.node {
 		if err != nil {
@@ -137,7 +173,7 @@ func (ps *peers) number(p packet) bool {
 		}
 		k = &peer{}
 		ps.known[p.Node] = k
-		defer ps.broadcast(packet{Kind: packetHello, To: p.Node})
+		defer ps.helloTo(p.Node)
 	} else {
 		expected := k.seq + 1
 		if p.Kind == packetBeat {
@@ -149,7 +185,7 @@ func (ps *peers) number(p packet) bool {
 		if p.Seq > expected || k.lost {
 			ps.hub.log.Info("missed what another node told", "node", p.Node, "packets", p.Seq-expected)
 			ps.missed(k.clock)
-			defer ps.broadcast(packet{Kind: packetHello, To: p.Node})
+			defer ps.helloTo(p.Node)
 		}
 	}
 	k.seq, k.heard, k.clock, k.lost = p.Seq, now, time.UnixMilli(p.At), false
@@ -215,6 +251,10 @@ func (ps *peers) take(p packet) {
 }
 
 func (ps *peers) takeEvent(node string, w wireEvent) {
+	if w.Type == wireMissed && w.At != nil {
+		ps.missed(w.At.Time())
+		return
+	}
 	e, err := w.event()
 	if err != nil {
 		return // of a newer version
@@ -232,7 +272,7 @@ func (ps *peers) takeEvent(node string, w wireEvent) {
 func (ps *peers) tellPresence(all []PresenceChanged) {
 	for {
 		n := min(len(all), presencePart)
-		ps.broadcast(packet{Kind: packetPresence, Presence: all[:n], More: n < len(all)})
+		_ = ps.broadcast(packet{Kind: packetPresence, Presence: all[:n], More: n < len(all)})
 		all = all[n:]
 		if len(all) == 0 {
 			return
@@ -242,7 +282,7 @@ func (ps *peers) tellPresence(all []PresenceChanged) {
 
 // tick beats and looks for nodes that have gone silent.
 func (ps *peers) tick(now time.Time) {
-	ps.broadcast(packet{Kind: packetBeat})
+	_ = ps.broadcast(packet{Kind: packetBeat})
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	for node, k := range ps.known {

@@ -4,12 +4,13 @@ import (
 	"context"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // Publish implements chat.Publisher.
 func (h *Hub) Publish(_ context.Context, events ...chat.Event) {
 	for _, e := range events {
-		h.apply(e)
+		guard.Run(h.log, "publishing", func() { h.apply(e) })
 	}
 	h.broadcastEvents(events)
 }
@@ -35,11 +36,7 @@ func (h *Hub) apply(e chat.Event) {
 		h.userEnters(tenant, ref, e.Person.Login, e)
 	}
 	key := placeOf(tenant, ref)
-	sh := h.shardOf(key)
-	sh.mu.Lock()
-	ended := h.applyTo(sh, key, e)
-	sh.mu.Unlock()
-	for _, s := range ended {
+	for _, s := range h.applyTo(h.shardOf(key), key, e) {
 		h.presence.left(s)
 	}
 	switch e := e.(type) {
@@ -53,8 +50,10 @@ func (h *Hub) apply(e chat.Event) {
 	}
 }
 
-// applyTo is called under the shard's lock.
+// applyTo delivers an event to the subscribers of a room and returns the subscriptions that end with it.
 func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	switch e := e.(type) {
 	case chat.ParticipantLeft:
 		h.departures.add(key, e.Person.Login)
@@ -105,7 +104,7 @@ func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription
 func (h *Hub) Notify(who chat.Identity, name string, body []byte) {
 	n := UserNotice{Identity: who, Name: name, Body: body}
 	h.applyNotice(n)
-	h.peers.broadcast(packet{Kind: packetNotice, Notice: &n})
+	_ = h.peers.broadcast(packet{Kind: packetNotice, Notice: &n})
 }
 
 func (h *Hub) applyNotice(n UserNotice) {

@@ -111,13 +111,13 @@ func (h *Hub) repair(ctx context.Context, since time.Time) error {
 func (h *Hub) rooms() (out []*room) {
 	for i := range h.shards {
 		sh := &h.shards[i]
-		sh.mu.Lock()
-		for key, r := range sh.places {
-			if key.login == "" && !r.empty() {
-				out = append(out, r)
+		sh.locked(func() {
+			for key, r := range sh.places {
+				if key.login == "" && !r.empty() {
+					out = append(out, r)
+				}
 			}
-		}
-		sh.mu.Unlock()
+		})
 	}
 	return out
 }
@@ -126,20 +126,19 @@ func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
 	if err := h.recheck(ctx, r); err != nil {
 		return err
 	}
-	r.shard.mu.Lock()
-	messages := len(r.subs[Messages]) > 0
-	listening := messages || len(r.subs[news]) > 0
-	// Of messages older than what is remembered nobody knows whether they were delivered.
-	known := r.recent.floor.IsZero() || !r.recent.floor.Time().After(since)
-	if listening && !known {
-		h.log.Warn("too far behind to repair; clients have to resume", "room", r.name)
-		for _, kind := range []Kind{Messages, news} {
-			for _, s := range r.subs[kind] {
-				s.to.Lost()
+	var messages, listening, known bool
+	r.shard.locked(func() {
+		messages = len(r.subs[Messages]) > 0
+		listening = messages || len(r.subs[news]) > 0
+		// Of messages older than what is remembered nobody knows whether they were delivered.
+		known = r.recent.floor.IsZero() || !r.recent.floor.Time().After(since)
+		if listening && !known {
+			h.log.Warn("too far behind to repair; clients have to resume", "room", r.name)
+			for _, kind := range []Kind{Messages, news} {
+				each(h.log, r.subs[kind], func(s *Subscription) { s.to.Lost() })
 			}
 		}
-	}
-	r.shard.mu.Unlock()
+	})
 	if !listening || !known {
 		return nil
 	}
@@ -200,25 +199,26 @@ func (h *Hub) deliverMissed(r *room, m chat.Message, slack time.Duration, now ti
 	}
 	d := h.delivery(r, m)
 	new := func(s *Subscription) bool { return s.expects(m.ID, now) || m.ID.Time().After(s.since.Add(-slack)) }
-	for _, s := range r.subs[Messages] {
+	each(h.log, r.subs[Messages], func(s *Subscription) {
 		if new(s) {
 			s.deliver(d, now)
 		}
-	}
+	})
 	r.deliverNews(d.Event.(chat.MessagePosted), now, new)
 }
 
 // recheck ends the subscriptions whose users are not in the room any more.
 func (h *Hub) recheck(ctx context.Context, r *room) error {
-	r.shard.mu.Lock()
+	var creator string
 	logins := make(map[string]bool)
-	for kind := range r.subs[:User] { // followRooms sees to those of news
-		for _, s := range r.subs[kind] {
-			logins[s.who.Login] = true
+	r.shard.locked(func() {
+		for kind := range r.subs[:User] { // followRooms sees to those of news
+			for _, s := range r.subs[kind] {
+				logins[s.who.Login] = true
+			}
 		}
-	}
-	creator := r.creator
-	r.shard.mu.Unlock()
+		creator = r.creator
+	})
 	place := chat.Place{Tenant: r.key.tenant, Room: r.ref()}
 	for login := range logins {
 		now, err := h.opts.Access(ctx, chat.Identity{Tenant: r.key.tenant, Login: login}, r.name)
@@ -238,11 +238,12 @@ func (h *Hub) recheck(ctx context.Context, r *room) error {
 
 // dismiss ends a login's subscriptions to a room.
 func (h *Hub) dismiss(r *room, login string) {
-	r.shard.mu.Lock()
-	h.departures.add(r.key, login)
-	ended := r.endAll(func(s *Subscription) bool { return s.who.Login == login })
-	r.emptySince = h.now()
-	r.shard.mu.Unlock()
+	var ended []*Subscription
+	r.shard.locked(func() {
+		h.departures.add(r.key, login)
+		ended = r.endAll(func(s *Subscription) bool { return s.who.Login == login })
+		r.emptySince = h.now()
+	})
 	for _, s := range ended {
 		h.presence.left(s)
 	}

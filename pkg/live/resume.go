@@ -20,9 +20,8 @@ const MaxReplay = 1000
 // the messages have been handed to the client.
 func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (missed []*Delivery, recovered bool) {
 	r := s.room
-	r.shard.mu.Lock()
-	late := r.recent.overtaken(after)
-	r.shard.mu.Unlock()
+	var late []id.ID
+	r.shard.locked(func() { late = r.recent.overtaken(after) })
 
 	select {
 	case h.replays <- struct{}{}:

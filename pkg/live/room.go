@@ -2,10 +2,12 @@ package live
 
 import (
 	"hash/maphash"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -15,6 +17,13 @@ const shards = 64
 type shard struct {
 	mu     sync.Mutex
 	places map[place]*room
+}
+
+// locked calls f under the lock.
+func (sh *shard) locked(f func()) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	f()
 }
 
 var shardSeed = maphash.MakeSeed()
@@ -101,9 +110,28 @@ func (r *room) endAll(match func(*Subscription) bool) []*Subscription {
 }
 
 func (r *room) deliver(kind Kind, d *Delivery, now time.Time) {
-	for _, s := range r.subs[kind] {
-		s.deliver(d, now)
+	each(r.hub.log, r.subs[kind], func(s *Subscription) { s.deliver(d, now) })
+}
+
+// each calls f for all subscriptions. One for which it panics is lost; the others are served. The shard's lock is held.
+func each(log *slog.Logger, subs []*Subscription, f func(s *Subscription)) {
+	for i := 0; i < len(subs); i++ {
+		i = eachFrom(log, subs, i, f)
 	}
+}
+
+// eachFrom is each from subs[i] on. It returns the index of the subscription that f panicked for, or len(subs).
+func eachFrom(log *slog.Logger, subs []*Subscription, i int, f func(s *Subscription)) (at int) {
+	defer func() {
+		if value := recover(); value != nil {
+			guard.Note(log, "a delivery", value)
+			guard.Run(log, "a lost subscription", subs[at].to.Lost)
+		}
+	}()
+	for at = i; at < len(subs); at++ {
+		f(subs[at])
+	}
+	return at
 }
 
 // heard reports whether the room has delivered m, as far as it remembers. It takes the shard's lock.

@@ -23,7 +23,7 @@ type signals struct {
 // that kind on this node are called before it returns, those on other nodes soon after.
 func (h *Hub) Signal(kind, key string) {
 	h.signals.call(kind, key)
-	h.peers.broadcast(packet{Kind: packetSignal, Signal: kind, Key: key})
+	_ = h.peers.broadcast(packet{Kind: packetSignal, Signal: kind, Key: key})
 }
 
 // OnSignal calls f for each signal of that kind, from this node and others, concurrently. An empty

@@ -20,6 +20,7 @@ func (h *Hub) Subscribe(ctx context.Context, who chat.Identity, name string, kin
 			return nil, err
 		}
 		if s := h.enter(mark, who, r, kind, to, hold); s != nil {
+			h.presence.came(s)
 			return s, nil
 		}
 	}
@@ -29,8 +30,8 @@ func (h *Hub) enter(mark uint64, who chat.Identity, r chat.Room, kind Kind, to S
 	key := placeOf(who.Tenant, chat.RoomRef{ID: r.ID})
 	sh := h.shardOf(key)
 	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	if h.departures.since(mark, key, who.Login) {
-		sh.mu.Unlock()
 		return nil
 	}
 	room := sh.open(h, key, r.Name)
@@ -41,8 +42,6 @@ func (h *Hub) enter(mark uint64, who chat.Identity, r chat.Room, kind Kind, to S
 	}
 	room.add(s)
 	room.emptySince = s.since
-	sh.mu.Unlock()
-	h.presence.came(s)
 	return s
 }
 

@@ -52,14 +52,12 @@ type resuming struct {
 
 // End ends the subscription. When it returns, Deliver is not called any more.
 func (s *Subscription) End() {
-	sh := s.room.shard
-	sh.mu.Lock()
-	ended := s.room.remove(s)
-	now := s.room.hub.now()
-	if ended && s.room.empty() {
-		s.room.emptySince = now
-	}
-	sh.mu.Unlock()
+	ended := false
+	s.room.shard.locked(func() {
+		if ended = s.room.remove(s); ended && s.room.empty() {
+			s.room.emptySince = s.room.hub.now()
+		}
+	})
 	if ended {
 		s.room.hub.presence.left(s)
 	}

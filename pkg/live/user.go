@@ -56,12 +56,12 @@ func (e *ears) end() {
 func (h *Hub) SubscribeUser(ctx context.Context, who chat.Identity, to Subscriber) (*Subscription, error) {
 	key := userPlace(who.Tenant, who.Login)
 	sh := h.shardOf(key)
-	sh.mu.Lock()
-	room := sh.open(h, key, "")
-	s := &Subscription{room: room, to: to, who: who, kind: User, since: h.now(), ears: &ears{in: map[place]*Subscription{}}}
-	room.add(s)
-	room.emptySince = s.since
-	sh.mu.Unlock()
+	s := &Subscription{to: to, who: who, kind: User, since: h.now(), ears: &ears{in: map[place]*Subscription{}}}
+	sh.locked(func() {
+		s.room = sh.open(h, key, "")
+		s.room.add(s)
+		s.room.emptySince = s.since
+	})
 	if err := h.followRooms(ctx, s, false); err != nil {
 		s.End()
 		return nil, err
@@ -168,13 +168,13 @@ func (h *Hub) listen(s *Subscription, ref chat.RoomRef, mark uint64) (entered, l
 func (h *Hub) users() (out []*Subscription) {
 	for i := range h.shards {
 		sh := &h.shards[i]
-		sh.mu.Lock()
-		for key, r := range sh.places {
-			if key.login != "" {
-				out = append(out, r.subs[User]...)
+		sh.locked(func() {
+			for key, r := range sh.places {
+				if key.login != "" {
+					out = append(out, r.subs[User]...)
+				}
 			}
-		}
-		sh.mu.Unlock()
+		})
 	}
 	return out
 }
@@ -217,7 +217,7 @@ func (h *Hub) userEnters(t chat.Tenant, ref chat.RoomRef, login string, e chat.E
 	for _, s := range subs {
 		h.listen(s, ref, h.departures.mark())
 	}
-	h.spawn(func() {
+	h.spawn("checking a join", func() {
 		ctx, cancel := context.WithTimeout(h.ctx, checkTimeout)
 		defer cancel()
 		r, err := h.opts.Access(ctx, chat.Identity{Tenant: t, Login: login}, ref.Name)
@@ -237,11 +237,11 @@ func (h *Hub) deafen(key place, login string, last chat.Event) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if r := sh.places[key]; r != nil {
-		for _, s := range r.subs[news] {
+		each(h.log, r.subs[news], func(s *Subscription) {
 			if last != nil && s.who.Login == login {
 				s.deliver(&Delivery{Kind: User, Room: r.name, ID: h.ids.New(), Event: last}, h.now())
 			}
-		}
+		})
 		r.endAll(func(s *Subscription) bool { return s.kind == news && s.who.Login == login })
 		r.emptySince = h.now()
 	}
@@ -254,18 +254,18 @@ func (r *room) deliverNews(e chat.MessagePosted, now time.Time, is func(*Subscri
 	}
 	d := &Delivery{Kind: User, Room: r.name, ID: e.Message.ID, Event: e}
 	var read *Delivery
-	for _, s := range r.subs[news] {
+	each(r.hub.log, r.subs[news], func(s *Subscription) {
 		if !is(s) {
-			continue
+			return
 		}
 		s.deliver(d, now)
 		if e.Message.System || s.who.Login != e.Message.Author.Login {
-			continue
+			return
 		}
 		if read == nil {
 			read = &Delivery{Kind: User, Room: r.name, ID: r.hub.ids.New(),
 				Event: chat.ReadMoved{Place: e.Place, Login: s.who.Login, Read: e.Message.ID}}
 		}
 		s.deliver(read, now)
-	}
+	})
 }

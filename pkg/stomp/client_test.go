@@ -42,7 +42,13 @@ const patience = 10 * time.Second
 
 type testBodies struct{ v string }
 
+// poison is a content that the bodies of "v" panic at.
+const poison = "poison"
+
 func (b testBodies) Message(m chat.Message) []byte {
+	if b.v == "v" && m.Content == poison {
+		panic(poison)
+	}
 	return mustJSON(map[string]any{"form": b.v, "messageId": m.ID, "content": m.Content, "login": m.Author.Login})
 }
 

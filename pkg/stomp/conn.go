@@ -122,15 +122,19 @@ func (c *conn) finish(last string, how ending) {
 
 // abandon ends the connection at once.
 func (c *conn) abandon() {
+	c.cut()
+	c.release()
+}
+
+func (c *conn) cut() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.ending == nil {
 		c.ending = &endGoAway
 	}
 	c.queue.clear()
 	c.signalDrained()
 	c.via.kill()
-	c.mu.Unlock()
-	c.release()
 }
 
 // release ends the subscriptions and makes the server forget the connection. No lock may be held.
@@ -193,24 +197,30 @@ func (c *conn) signalDrained() {
 // longer than the queue: the client is not slow because the server has much to tell.
 func (c *conn) sendPatiently(e entry) bool {
 	for {
-		c.mu.Lock()
-		if c.ending != nil {
-			c.mu.Unlock()
-			return false
+		sent, wait := c.sendOrWait(e)
+		if wait == nil {
+			return sent
 		}
-		o := &c.srv.opts
-		if c.queue.n < o.QueueMessages/2 && (c.queue.n == 0 || c.queue.bytes+e.len() < o.QueueBytes/2) {
-			c.push(e)
-			c.mu.Unlock()
-			return true
-		}
-		if c.drained == nil {
-			c.drained = make(chan struct{})
-		}
-		wait := c.drained
-		c.mu.Unlock()
 		<-wait
 	}
+}
+
+// sendOrWait queues e if there is room, or returns what is closed when there may be; neither if the connection has ended.
+func (c *conn) sendOrWait(e entry) (sent bool, wait chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending != nil {
+		return false, nil
+	}
+	o := &c.srv.opts
+	if c.queue.n < o.QueueMessages/2 && (c.queue.n == 0 || c.queue.bytes+e.len() < o.QueueBytes/2) {
+		c.push(e)
+		return true, nil
+	}
+	if c.drained == nil {
+		c.drained = make(chan struct{})
+	}
+	return false, c.drained
 }
 
 // subscription is a client's subscription.

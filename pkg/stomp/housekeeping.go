@@ -2,6 +2,8 @@ package stomp
 
 import (
 	"time"
+
+	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // housekeep is the one clock of all connections: heart-beats due, clients gone silent, writes that
@@ -27,10 +29,12 @@ func (s *Server) housekeep() {
 		s.mu.Unlock()
 		now := s.now()
 		for i, c := range conns {
-			c.check(now)
+			if !guard.Run(s.log, "the time of a connection", func() { c.check(now) }) {
+				c.abandon()
+			}
 			conns[i] = nil
 		}
-		s.checkPolls(now)
+		guard.Run(s.log, "polling sessions", func() { s.checkPolls(now) })
 	}
 }
 

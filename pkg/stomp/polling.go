@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // polling is a SockJS session over requests: the client sends with xhr_send and receives
@@ -81,7 +82,9 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, session string, en
 	h.Set("Content-Type", st.contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	p.receive(w, r, st)
+	if !guard.Run(s.log, "writing to a client", func() { p.receive(w, r, st) }) {
+		p.c.abandon()
+	}
 }
 
 // pollsOf counts a login's sessions. s.mu is held.
@@ -113,10 +116,15 @@ func (p *polling) take(texts []string) bool {
 		return false
 	}
 	p.c.lastRead.Store(p.c.srv.now().UnixNano())
-	for _, t := range texts {
-		p.c.feed([]byte(t))
+	ok := guard.Run(p.c.srv.log, "a frame of a client", func() {
+		for _, t := range texts {
+			p.c.feed([]byte(t))
+		}
+	})
+	if !ok {
+		p.c.abandon()
 	}
-	return true
+	return ok
 }
 
 // receive writes frames until the response is full, the client goes or another request takes over.
@@ -206,17 +214,25 @@ func (s *Server) checkPolls(now time.Time) {
 	var over []*polling
 	s.mu.Lock()
 	for name, p := range s.polls {
-		p.mu.Lock()
-		if p.current == nil && now.Sub(p.seen) > s.opts.PollTimeout {
+		if p.idle(now) > s.opts.PollTimeout {
 			over = append(over, p)
 			delete(s.polls, name)
 		}
-		p.mu.Unlock()
 	}
 	s.mu.Unlock()
 	for _, p := range over {
 		p.c.abandon()
 	}
+}
+
+// idle is for how long no request has received.
+func (p *polling) idle(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current != nil {
+		return 0
+	}
+	return now.Sub(p.seen)
 }
 
 // response writes SockJS frames into an HTTP response.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/live"
 )
@@ -107,7 +108,7 @@ func NewServer(o Options) *Server {
 	s.unhear = o.Hub.OnSignal(live.SessionEnded, s.sessionSignal)
 	o.Hub.OnAsk(askSend, s.answerSend)
 	s.own.Go(s.housekeep)
-	s.own.Go(s.keepSessions)
+	s.own.Go(func() { guard.Keep(s.ctx, s.log, "keeping sessions alive", s.keepSessions) })
 	return s
 }
 
@@ -164,7 +165,11 @@ func (s *Server) start(c *conn, read func()) bool {
 	s.conns = append(s.conns, c)
 	s.addToSession(c)
 	if read != nil {
-		s.work.Go(read)
+		s.work.Go(func() {
+			if !guard.Run(s.log, "reading from a client", read) {
+				c.abandon()
+			}
+		})
 	}
 	return true
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // sessionConns are the connections of one login session.
@@ -76,8 +77,8 @@ func (s *Server) sessionSignal(key string) {
 }
 
 func (s *Server) endSession(h auth.Hash) {
-	s.mu.Lock()
 	var conns []*conn
+	s.mu.Lock()
 	if sc := s.sessions[h]; sc != nil {
 		conns = append(conns, sc.conns...)
 	}
@@ -88,7 +89,7 @@ func (s *Server) endSession(h auth.Hash) {
 }
 
 // keepSessions calls KeepAlive for the sessions that are due.
-func (s *Server) keepSessions() {
+func (s *Server) keepSessions(ctx context.Context) {
 	if s.opts.KeepAlive == nil {
 		return
 	}
@@ -96,7 +97,7 @@ func (s *Server) keepSessions() {
 	defer tick.Stop()
 	for {
 		select {
-		case <-s.ctx.Done():
+		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
@@ -104,7 +105,7 @@ func (s *Server) keepSessions() {
 		g.SetLimit(keepParallel)
 		for _, h := range s.dueSessions(s.now()) {
 			g.Go(func() error {
-				s.keepSession(h)
+				guard.Run(s.log, "keeping a session alive", func() { s.keepSession(h) })
 				return nil
 			})
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/live"
 )
 
@@ -129,7 +130,7 @@ func (t *wsTransport) read() {
 		t.work.Add(1)
 		go func() {
 			defer t.work.Done()
-			ok = t.frame(h)
+			guard.Run(t.c.srv.log, "a frame of a client", func() { ok = t.frame(h) })
 		}()
 		t.work.Wait()
 		if !ok {
@@ -253,25 +254,39 @@ func (t *wsTransport) silence() (time.Duration, entry) {
 	return t.c.srv.opts.SockJSHeartBeat, entry{enc: heartbeatFrame, op: opBare}
 }
 
-// write writes until the queue is empty, many frames at a time.
+// write is the goroutine that writes while there is something to write.
 func (t *wsTransport) write() {
+	defer t.c.srv.work.Done()
+	if !guard.Run(t.c.srv.log, "writing to a client", t.writeQueue) {
+		t.c.abandon()
+	}
+}
+
+// next takes what is to be written next. There is nothing to write if both results are empty: the caller ends then.
+func (t *wsTransport) next(into []entry) (batch []entry, end *ending) {
 	c := t.c
-	defer c.srv.work.Done()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	batch, end = c.takeLocked(into)
+	if t.closed {
+		batch, end = nil, nil
+	}
+	t.closed = t.closed || end != nil
+	t.writer = len(batch) > 0
+	return batch, end
+}
+
+// writeQueue writes until the queue is empty, many frames at a time.
+func (t *wsTransport) writeQueue() {
+	c := t.c
 	// Not on the stack: a goroutine that begins with a small one has to move to a larger.
 	work := writes.Get().(*writeWork)
 	defer work.put()
 	for {
-		c.mu.Lock()
-		batch, end := c.takeLocked(work.entries[:0])
-		if len(batch) == 0 && end == nil || t.closed {
-			t.writer = false
-			c.mu.Unlock()
+		batch, end := t.next(work.entries[:0])
+		if len(batch) == 0 && end == nil {
 			return
 		}
-		if end != nil {
-			t.closed, t.writer = true, false
-		}
-		c.mu.Unlock()
 		out := work.buf[:0]
 		if end != nil {
 			out = t.appendEnding(out, *end)

@@ -76,7 +76,7 @@ func Run(t *testing.T, connected func(t *testing.T, n int) []live.Bus) {
 			clear(data)
 			ms[1].await(t, want)
 		}
-		require.Error(t, ms[0].bus.Broadcast(make([]byte, live.MaxBroadcast+1)))
+		require.ErrorIs(t, ms[0].bus.Broadcast(make([]byte, live.MaxBroadcast+1)), live.ErrTooLarge)
 	})
 	t.Run("one call of receive at a time", func(t *testing.T) {
 		buses := connected(t, 3)

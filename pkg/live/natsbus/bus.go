@@ -145,9 +145,13 @@ func (b *Bus) Join(receive func(data []byte)) error {
 // Broadcast implements live.Bus.
 func (b *Bus) Broadcast(data []byte) error {
 	if len(data) > live.MaxBroadcast {
-		return errors.New("bus: too much data")
+		return live.ErrTooLarge
 	}
-	return b.conn.Publish(b.topic, data)
+	err := b.conn.Publish(b.topic, data)
+	if errors.Is(err, nats.ErrMaxPayload) { // the outside server's limit is a smaller one
+		return live.ErrTooLarge
+	}
+	return err
 }
 
 // Flush implements live.Bus.

@@ -57,6 +57,20 @@ func TestOutsideServer(t *testing.T) {
 	})
 }
 
+// A server that takes less than others says so, for senders to make smaller packets.
+func TestOutsideServerWithASmallerLimit(t *testing.T) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, MaxPayload: 1000})
+	require.NoError(t, err)
+	s.Start()
+	require.True(t, s.ReadyForConnections(startTimeout))
+	t.Cleanup(func() { stop(s) })
+	b, err := Start(Options{URL: s.ClientURL(), Log: quiet})
+	require.NoError(t, err)
+	require.NoError(t, b.Broadcast(make([]byte, 1000)))
+	require.ErrorIs(t, b.Broadcast(make([]byte, 1001)), live.ErrTooLarge)
+	require.NoError(t, b.Close())
+}
+
 func TestOptions(t *testing.T) {
 	for _, o := range []Options{{}, {ClusterListen: "nowhere"}, {ClusterListen: "127.0.0.1:x"},
 		{ClusterListen: "127.0.0.1:0", ClusterRoutes: []string{"::"}}} {
