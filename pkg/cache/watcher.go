@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // Announcements is what a store tells of changes that make old what may be remembered of it. Which of its
@@ -55,17 +57,19 @@ func (w *Watcher) Start() {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
-	w.stopped.Go(func() {
-		tick := time.NewTicker(pollEvery)
-		defer tick.Stop()
-		for ctx.Err() == nil {
-			w.note(ctx, w.Poll(ctx))
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-			}
+	w.stopped.Go(func() { guard.Keep(ctx, w.log, "reading announcements", w.poll) })
+}
+
+func (w *Watcher) poll(ctx context.Context) {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		w.note(ctx, w.Poll(ctx))
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
 		}
-	})
+	}
 }
 
 // Close ends the polling and waits for it.

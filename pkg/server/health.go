@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/store"
 )
 
@@ -16,7 +18,7 @@ func Alive(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// readiness answers /readyz: 200 when the store answers, 503 otherwise.
+// readiness answers /readyz: 200 when the store answers, 503 otherwise. It says how many panics there were, if any.
 type readiness struct{ store store.Store }
 
 func (h readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -27,6 +29,9 @@ func (h readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	Alive(w, r)
+	if n := guard.Panics(); n > 0 {
+		_, _ = fmt.Fprintf(w, "panics since the start, see the log: %d\n", n)
+	}
 }
 
 // NotReady answers 503 with the reason.

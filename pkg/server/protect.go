@@ -3,8 +3,9 @@ package server
 import (
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"time"
+
+	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // bodyWithin bounds how long a client may take to send a request's body.
@@ -22,7 +23,7 @@ func protect(log *slog.Logger, next http.Handler) http.Handler {
 			if what == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
 				panic(what)
 			}
-			log.Error("a request broke", "method", r.Method, "path", r.URL.Path, "panic", what, "stack", string(debug.Stack()))
+			guard.Note(log, r.Method+" "+r.URL.Path, what)
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = w.Write([]byte(`{"status":500,"error":"Internal Server Error","message":"something went wrong on the server; it has been logged"}`))

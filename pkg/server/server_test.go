@@ -16,6 +16,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/clocktest"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/server"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/store/embedded"
@@ -78,6 +79,10 @@ func TestReadiness(t *testing.T) {
 	require.NoError(t, err)
 	h := start(t, st, server.Config{})
 	require.Equal(t, 200, ask(h, "GET", "/readyz", "").StatusCode)
+	guard.Run(quiet, "a test", func() { panic("broken") })
+	ready, err := io.ReadAll(ask(h, "GET", "/readyz", "").Body)
+	require.NoError(t, err)
+	require.Contains(t, string(ready), "panics since the start, see the log: ")
 	require.NoError(t, st.Close())
 	r := ask(h, "GET", "/readyz", "")
 	require.Equal(t, 503, r.StatusCode)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -204,7 +205,7 @@ func forEach(ctx context.Context, n int, f func(ctx context.Context, i int) erro
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelism)
 	for i := range n {
-		g.Go(func() error { return f(ctx, i) })
+		g.Go(func() error { return guard.Try(func() error { return f(ctx, i) }) })
 	}
 	return g.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -110,7 +111,7 @@ func (s *Store) writeGathered(key bucketOf, ln *lane) {
 		}
 		ln.since = time.Now()
 		g.mu.Unlock()
-		err := s.writeTogether(some)
+		err := guard.Try(func() error { return s.writeTogether(some) }) // they wait for an answer
 		for _, j := range some {
 			j.done <- err
 		}

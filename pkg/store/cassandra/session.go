@@ -12,6 +12,7 @@ import (
 	"github.com/gocql/gocql"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // connect opens a session with the keyspace, or with none if it is empty. The data
@@ -55,8 +56,12 @@ func createSession(ctx context.Context, cluster *gocql.ClusterConfig) (*gocql.Se
 	}
 	done := make(chan result, 1)
 	go func() {
-		s, err := cluster.CreateSession()
-		done <- result{s, err}
+		var r result
+		r.err = guard.Try(func() (err error) {
+			r.session, err = cluster.CreateSession()
+			return err
+		})
+		done <- r
 	}()
 	select {
 	case r := <-done:

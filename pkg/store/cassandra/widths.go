@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -227,7 +228,7 @@ func (s *Store) aside(f func(ctx context.Context)) bool {
 	go func() {
 		defer s.calls.Done()
 		defer cancel()
-		f(ctx)
+		guard.Run(s.log, "work beside a call", func() { f(ctx) })
 	}()
 	return true
 }
