@@ -175,11 +175,22 @@ export const flows = [
           close() {}
         }
       })
+      let connect
+      const connecting = new Promise((resolve) => (connect = resolve))
+      await a.page.routeWebSocket('**/stomp', async (socket) => {
+        await connecting
+        socket.connectToServer()
+      })
       await a.logIn(ann.login)
       await a.goto('#/profile')
       await a.page.getByLabel('Notify me about new messages').check()
       const shown = () => a.page.evaluate(() => globalThis.shown)
       const count = a.page.locator('.sidebar .count')
+      // A message that comes before the page hears of new ones is shown as well, once.
+      await bob.post(room, 'early')
+      connect()
+      await eventually('the early one is shown', async () => (await shown()).length === 1)
+      await a.page.evaluate(() => globalThis.shown.splice(0))
       await bob.post(room, 'psst')
       await eventually('it is shown', async () => (await shown()).length === 1)
       assert.deepEqual(await shown(), [`Bob Briggs in ${room}: psst`])

@@ -36,6 +36,8 @@ export class ChatApi {
   readonly base: string
   private readonly fetch: typeof fetch
   onUnauthenticated: () => void
+  /** The server's clock in its last answer, in ms since 1970, cut to the second; null before the first. */
+  serverTime: number | null = null
 
   constructor(options: ChatApiOptions = {}) {
     this.base = options.base ?? '/api/chat/v1'
@@ -240,6 +242,8 @@ export class ChatApi {
       if (error instanceof DOMException && error.name === 'AbortError') throw error
       throw new ApiError(0, 'The server cannot be reached')
     }
+    const date = Date.parse(answer.headers.get('Date') ?? '')
+    if (!Number.isNaN(date)) this.serverTime = date
     if (answer.ok) return answer
     const error = await errorOf(answer)
     if (error.status === 401 && path !== 'authenticate' && path !== 'remember-me') this.onUnauthenticated()

@@ -6,12 +6,10 @@ export const en = {
   'app.loading': 'Loading…',
   'app.unreachable': 'The server cannot be reached.',
   'app.retry': 'Try again',
-  'app.skip': 'Skip to the messages',
   'action.cancel': 'Cancel',
   'action.close': 'Close',
   'action.back': 'Back',
   'action.save': 'Save',
-  'action.more': 'More',
 
   'auth.tagline': 'Rooms for people who talk.',
   'auth.login': 'Log in',
@@ -69,13 +67,11 @@ export const en = {
   'rooms.you': 'You: {text}',
   'rooms.pick': 'Pick a room to start reading.',
   'rooms.people': { one: '{n} participant', other: '{n} participants' },
-  'rooms.joined': 'Joined',
   'rooms.join': 'Join',
   'rooms.join.named': 'Join {room}',
   'rooms.open': 'Open',
   'rooms.open.named': 'Open {room}',
   'rooms.more': 'Show more rooms',
-  'rooms.browse.hint': 'Every room here is open to you.',
 
   'room.participants': 'Participants',
   'room.people.find': 'Find a participant',
@@ -83,7 +79,6 @@ export const en = {
   'room.creator': 'creator',
   'room.you': 'you',
   'room.online': 'online',
-  'room.offline': 'offline',
   'room.menu': 'Room menu',
   'room.copyLink': 'Copy link to the room',
   'room.linkCopied': 'Link copied.',
@@ -142,7 +137,6 @@ export const en = {
   'message.copyText': 'Copy text',
   'message.textCopied': 'Text copied.',
   'message.replyTo': 'Replying to {name}',
-  'message.answers': 'In reply to {name}: {text}',
   'message.answers.unknown': 'In reply to an earlier message',
   'message.reaction.more': '{names} and {n} more',
 
@@ -154,7 +148,6 @@ export const en = {
   'write.typing.one': '{a} is typing…',
   'write.typing.two': '{a} and {b} are typing…',
   'write.typing.many': 'Several people are typing…',
-  'write.hint': '{enter} sends, {shift} starts a new line',
   'write.suggestions': 'Suggestions',
 
   'emoji.find': 'Find an emoji',
@@ -177,10 +170,8 @@ export const en = {
   'net.retryNow': 'Try now',
   'net.back': 'Connected again.',
 
-  'profile.title': 'Profile',
   'profile.yours': 'Your profile',
   'profile.saved': 'Profile saved.',
-  'profile.picture': 'Picture',
   'profile.picture.change': 'Upload a picture',
   'profile.picture.remove': 'Remove the picture',
   'profile.picture.bad': 'This picture cannot be used.',
@@ -193,10 +184,8 @@ export const en = {
   'profile.settings': 'Settings',
   'profile.language': 'Language',
   'profile.language.auto': 'As the browser',
-  'profile.notify': 'Desktop notifications',
   'profile.notify.on': 'Notify me about new messages',
   'profile.notify.blocked': 'The browser blocks notifications of this site.',
-  'profile.of': 'Profile of {name}',
 
   'notify.title': '{name} in {room}',
 

@@ -4,12 +4,10 @@ export const fr: Catalogue = {
   'app.loading': 'Chargement…',
   'app.unreachable': 'Le serveur est injoignable.',
   'app.retry': 'Réessayer',
-  'app.skip': 'Aller aux messages',
   'action.cancel': 'Annuler',
   'action.close': 'Fermer',
   'action.back': 'Retour',
   'action.save': 'Enregistrer',
-  'action.more': 'Plus',
 
   'auth.tagline': 'Des salons pour celles et ceux qui se parlent.',
   'auth.login': 'Se connecter',
@@ -67,13 +65,11 @@ export const fr: Catalogue = {
   'rooms.you': 'Vous : {text}',
   'rooms.pick': 'Choisissez un salon pour commencer à lire.',
   'rooms.people': { one: '{n} participant', other: '{n} participants' },
-  'rooms.joined': 'Membre',
   'rooms.join': 'Rejoindre',
   'rooms.join.named': 'Rejoindre {room}',
   'rooms.open': 'Ouvrir',
   'rooms.open.named': 'Ouvrir {room}',
   'rooms.more': 'Afficher plus de salons',
-  'rooms.browse.hint': 'Tous ces salons vous sont ouverts.',
 
   'room.participants': 'Participants',
   'room.people.find': 'Chercher un participant',
@@ -81,7 +77,6 @@ export const fr: Catalogue = {
   'room.creator': 'créateur',
   'room.you': 'vous',
   'room.online': 'en ligne',
-  'room.offline': 'hors ligne',
   'room.menu': 'Menu du salon',
   'room.copyLink': 'Copier le lien du salon',
   'room.linkCopied': 'Lien copié.',
@@ -140,7 +135,6 @@ export const fr: Catalogue = {
   'message.copyText': 'Copier le texte',
   'message.textCopied': 'Texte copié.',
   'message.replyTo': 'Réponse à {name}',
-  'message.answers': 'En réponse à {name} : {text}',
   'message.answers.unknown': 'En réponse à un message antérieur',
   'message.reaction.more': '{names} et {n} de plus',
 
@@ -152,7 +146,6 @@ export const fr: Catalogue = {
   'write.typing.one': '{a} est en train d’écrire…',
   'write.typing.two': '{a} et {b} sont en train d’écrire…',
   'write.typing.many': 'Plusieurs personnes sont en train d’écrire…',
-  'write.hint': '{enter} envoie, {shift} commence une nouvelle ligne',
   'write.suggestions': 'Suggestions',
 
   'emoji.find': 'Chercher un emoji',
@@ -175,10 +168,8 @@ export const fr: Catalogue = {
   'net.retryNow': 'Essayer maintenant',
   'net.back': 'De nouveau connecté.',
 
-  'profile.title': 'Profil',
   'profile.yours': 'Votre profil',
   'profile.saved': 'Profil enregistré.',
-  'profile.picture': 'Photo',
   'profile.picture.change': 'Choisir une photo',
   'profile.picture.remove': 'Retirer la photo',
   'profile.picture.bad': 'Cette image n’est pas utilisable.',
@@ -191,10 +182,8 @@ export const fr: Catalogue = {
   'profile.settings': 'Réglages',
   'profile.language': 'Langue',
   'profile.language.auto': 'Celle du navigateur',
-  'profile.notify': 'Notifications',
   'profile.notify.on': 'Me prévenir des nouveaux messages',
   'profile.notify.blocked': 'Le navigateur bloque les notifications de ce site.',
-  'profile.of': 'Profil de {name}',
 
   'notify.title': '{name} dans {room}',
 

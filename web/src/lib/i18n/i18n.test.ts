@@ -20,6 +20,19 @@ describe('the catalogue', () => {
     expect(same.sort()).toEqual(['field.email', 'room.participants', 'rooms.people', 'write.emoji', 'write.suggestions'].sort())
   })
 
+  it('has no text that nothing shows', () => {
+    const sources = import.meta.glob<string>(['../../**/*.{ts,svelte}', '!./en.ts', '!./fr.ts', '!../../**/*.test.ts'], {
+      query: '?raw',
+      import: 'default',
+      eager: true,
+    })
+    const source = Object.values(sources).join('\n')
+    // The names of emoji groups are put together from a number.
+    const unused = Object.keys(en).filter((key) => !source.includes(`'${key}'`) && !key.startsWith('emoji.group.'))
+    expect(Object.keys(sources).length).toBeGreaterThan(30)
+    expect(unused).toEqual([])
+  })
+
   it('fills in and counts', async () => {
     expect(t('rooms.unread', { n: 1 })).toBe('1 unread message')
     expect(t('rooms.unread', { n: 2000 })).toBe('2,000 unread messages')

@@ -3,6 +3,7 @@ import {
   ApiError,
   compareIds,
   Realtime,
+  timeOf,
   type ChatApi,
   type ConnectionState,
   type Message,
@@ -47,6 +48,8 @@ export class Chat {
   private asking: ReturnType<typeof setTimeout> | undefined
   private personal = false
   private learned = false
+  /** When this page began, by the server's clock: what is older was there before. */
+  private readonly since: number
 
   constructor(
     readonly api: ChatApi,
@@ -54,6 +57,7 @@ export class Chat {
     onOver: () => void,
   ) {
     this.user = user
+    this.since = api.serverTime ?? Date.now()
     this.drafts = new Drafts(user.login, storage())
     this.outbox = new Outbox(
       user.login,
@@ -238,6 +242,11 @@ export class Chat {
     if (!counts(message, this.user.login) || !unread) return
     entry.unread = Math.min(100, entry.unread + 1)
     entry.counted(message)
+    this.alert(entry, message)
+  }
+
+  /** Marks a mention, and shows a new message on the desktop unless the reader is looking at its room. */
+  private alert(entry: RoomEntry, message: Message): void {
     const called = mentions(message.content, this.user.login)
     if (called) entry.mentioned = true
     const seen = this.current === entry && document.visibilityState === 'visible' && document.hasFocus()
@@ -342,14 +351,18 @@ export class Chat {
   private takeState(s: RoomState): void {
     const entry = this.entry(s.roomName)
     entry.mine = true
-    if (s.lastMessage) entry.note(s.lastMessage, false)
+    const last = s.lastMessage
+    const newer = last && (!entry.lastMessage || compareIds(last.messageId, entry.lastMessage.messageId) > 0)
+    if (last) entry.note(last, false)
     if (s.lastRead !== null && (entry.lastRead === null || compareIds(s.lastRead, entry.lastRead) > 0)) {
       entry.lastRead = s.lastRead
     }
     // What was heard while this was under way is not in it.
-    entry.unread = Math.min(100, s.unread + entry.countedAfter(s.lastMessage))
+    entry.unread = Math.min(100, s.unread + entry.countedAfter(last))
     if (entry.unread === 0) entry.mentioned = false
     entry.muted = s.muted
+    // It came while the page was connecting: the subscription did not deliver it.
+    if (newer && entry.unread > 0 && timeOf(last.messageId) >= this.since && counts(last, this.user.login)) this.alert(entry, last)
   }
 
   /** Asks the server for the counts that cannot be known here, once for all that happens at one time. */

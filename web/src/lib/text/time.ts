@@ -19,10 +19,6 @@ export function dayOf(ms: number): number {
   return d.getFullYear() * 10_000 + (d.getMonth() + 1) * 100 + d.getDate()
 }
 
-export function sameDay(a: number, b: number): boolean {
-  return dayOf(a) === dayOf(b)
-}
-
 function daysAgo(ms: number, now: number): number {
   const midnight = (t: number): number => new Date(t).setHours(0, 0, 0, 0)
   return Math.round((midnight(now) - midnight(ms)) / 86_400_000)
