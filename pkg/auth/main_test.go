@@ -77,12 +77,12 @@ func drop[T any](m *memory, rows map[Hash]T, h Hash) error {
 	return m.down
 }
 
-func all[T any](m *memory, rows map[Hash]T, fits func(T) bool) ([]T, error) {
+func all[T any](m *memory, rows map[Hash]T, limit int, fits func(T) bool) ([]T, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var out []T
 	for _, x := range rows {
-		if fits(x) {
+		if fits(x) && len(out) < limit {
 			out = append(out, x)
 		}
 	}
@@ -94,8 +94,8 @@ func (m *memory) Session(_ context.Context, h Hash) (Session, error) {
 	return find(m, m.sessions, h, func(s Session) time.Time { return s.ExpiresAt })
 }
 func (m *memory) DeleteSession(_ context.Context, h Hash) error { return drop(m, m.sessions, h) }
-func (m *memory) SessionsOf(_ context.Context, t chat.Tenant, login string, _ int) ([]Session, error) {
-	return all(m, m.sessions, func(s Session) bool { return s.Tenant == t && s.Login == login })
+func (m *memory) SessionsOf(_ context.Context, t chat.Tenant, login string, limit int) ([]Session, error) {
+	return all(m, m.sessions, limit, func(s Session) bool { return s.Tenant == t && s.Login == login })
 }
 
 func (m *memory) ExtendSession(_ context.Context, h Hash, until time.Time) error {
@@ -116,8 +116,8 @@ func (m *memory) Remembered(_ context.Context, h Hash) (Remembered, error) {
 	return find(m, m.remembered, h, func(r Remembered) time.Time { return r.ExpiresAt })
 }
 func (m *memory) DeleteRemembered(_ context.Context, h Hash) error { return drop(m, m.remembered, h) }
-func (m *memory) RememberedOf(_ context.Context, t chat.Tenant, login string, _ int) ([]Remembered, error) {
-	return all(m, m.remembered, func(r Remembered) bool { return r.Tenant == t && r.Login == login })
+func (m *memory) RememberedOf(_ context.Context, t chat.Tenant, login string, limit int) ([]Remembered, error) {
+	return all(m, m.remembered, limit, func(r Remembered) bool { return r.Tenant == t && r.Login == login })
 }
 
 func (m *memory) Rotate(_ context.Context, from Hash, next Remembered) (bool, error) {
@@ -136,8 +136,8 @@ func (m *memory) Token(_ context.Context, h Hash) (APIToken, error) {
 }
 
 func (m *memory) DeleteToken(_ context.Context, h Hash) error { return drop(m, m.tokens, h) }
-func (m *memory) TokensOf(_ context.Context, t chat.Tenant, login string, _ int) ([]APIToken, error) {
-	return all(m, m.tokens, func(a APIToken) bool { return a.Tenant == t && a.Login == login })
+func (m *memory) TokensOf(_ context.Context, t chat.Tenant, login string, limit int) ([]APIToken, error) {
+	return all(m, m.tokens, limit, func(a APIToken) bool { return a.Tenant == t && a.Login == login })
 }
 
 func (m *memory) User(_ context.Context, _ chat.Tenant, login string) (chat.User, error) {

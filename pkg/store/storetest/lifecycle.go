@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +60,16 @@ func RunLifecycle(t *testing.T, open func(t *testing.T) store.Store) {
 }
 
 var contextTests = map[string]func(*env){
+	"every method is tried": func(e *env) {
+		calls := e.calls(e.newRoom("games"))
+		for m := range reflect.TypeFor[store.Store]().Methods() {
+			switch m.Name {
+			case "Close", "Shared": // they take no context
+				continue
+			}
+			require.Contains(e, calls, m.Name)
+		}
+	},
 	"a context that has ended is an error": func(e *env) {
 		r := e.newRoom("games")
 		cancelled, cancel := context.WithCancel(e.ctx)
@@ -76,7 +87,7 @@ var contextTests = map[string]func(*env){
 	"ping": func(e *env) { require.NoError(e, e.s.Ping(e.ctx)) },
 }
 
-// calls is each method once, by name.
+// calls is each method that takes a context, called once, by name.
 func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 	s, t, l := e.s, e.tenant, r.Log(e.tenant)
 	h := newHash()
@@ -151,8 +162,27 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"EndErasure":       func(c ctx) error { return s.EndErasure(c, t, "u") },
 		"EachRole":         func(c ctx) error { return s.EachRole(c, func(chat.Tenant, string, string) error { return nil }) },
 		"EachToken":        func(c ctx) error { return s.EachToken(c, func(auth.APIToken) error { return nil }) },
-		"Announced":        func(c ctx) error { return second(s.Announced(c, time.Minute, 1)) },
-		"Ping":             func(c ctx) error { return s.Ping(c) },
+		"ChangeMessage": func(c ctx) error {
+			return second(s.ChangeMessage(c, l, m.ID, func(chat.Message) (chat.Change, error) { return chat.Change{}, nil }))
+		},
+		"MessagesByID": func(c ctx) error { return second(s.MessagesByID(c, l, []id.ID{m.ID})) },
+		"Newest":       func(c ctx) error { return second(s.Newest(c, []chat.Position{{Log: l}})) },
+		"CountNewer":   func(c ctx) error { return second(s.CountNewer(c, []chat.Position{{Log: l}}, "u", 1)) },
+		"Between":      func(c ctx) error { return second(s.Between(c, l, id.Max, id.Min, 1)) },
+		"Trim":         func(c ctx) error { return s.Trim(c, l, m.ID) },
+		"SetRetention": func(c ctx) error { return s.SetRetention(c, t, ref(r), chat.Forever) },
+		"EachRetention": func(c ctx) error {
+			return s.EachRetention(c, func(chat.Tenant, id.ID, chat.Retention) error { return nil })
+		},
+		"SetRead":       func(c ctx) error { return s.SetRead(c, t, r.ID, "u", m.ID) },
+		"SetMuted":      func(c ctx) error { return s.SetMuted(c, t, r.ID, "u", true) },
+		"Readings":      func(c ctx) error { return second(s.Readings(c, t, "u", []id.ID{r.ID})) },
+		"ForgetReading": func(c ctx) error { return s.ForgetReading(c, t, r.ID, "u") },
+		"SetAvatar":     func(c ctx) error { return s.SetAvatar(c, t, "u", chat.Avatar{Type: "image/png", Data: []byte("x")}) },
+		"Avatar":        func(c ctx) error { return second(s.Avatar(c, t, "u")) },
+		"DeleteAvatar":  func(c ctx) error { return s.DeleteAvatar(c, t, "u") },
+		"Announced":     func(c ctx) error { return second(s.Announced(c, time.Minute, 1)) },
+		"Ping":          func(c ctx) error { return s.Ping(c) },
 	}
 }
 
