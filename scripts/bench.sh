@@ -108,7 +108,7 @@ for ((run = 1; run <= runs; run++)); do
 	[ "$runs" = 1 ] || step "run $run of $runs"
 	mkdir -p "$out/$run"
 	one
-	rm -rf "$work"/*
+	rm -rf "${work:?}"/*
 done
 
 for file in embedded live cassandra; do

@@ -1,4 +1,5 @@
 # Shared by the scripts here. Source it; it changes to the top of the checkout.
+# shellcheck shell=bash
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, go vet and the pinned linters.
+# Formatting, modules, go vet, the pinned linters, and shellcheck for the scripts.
 source "$(dirname "$0")/lib.sh"
 
 VERSION=v2.15.0
@@ -10,5 +10,13 @@ if [ ! -x "$lint" ]; then
 fi
 unformatted=$(gofmt -l cmd pkg schema scripts web/*.go)
 [ -z "$unformatted" ] || fail "not formatted, run gofmt -w on: $unformatted"
+go mod tidy -diff || fail "go.mod and go.sum are not tidy: run go mod tidy"
 go vet ./...
 "$lint" run ./...
+
+if ! command -v shellcheck >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	echo "installing shellcheck from Debian's packages"
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq shellcheck >/dev/null
+fi
+need shellcheck "install it (https://www.shellcheck.net)"
+shellcheck --severity=warning scripts/*.sh .ci/run

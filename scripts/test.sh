@@ -18,6 +18,12 @@ scripts/web.sh test
 step "format, vet, lint"
 scripts/lint.sh
 
+step "known vulnerabilities"
+scripts/audit.sh
+
+step "each fuzz test for a moment"
+FUZZTIME=${FUZZTIME:-2s} scripts/fuzz.sh
+
 step "Cassandra for the tests"
 stop
 rm -rf "$dir"
