@@ -156,7 +156,7 @@ func TestConnections(t *testing.T) {
 	r, err := Run(t.Context(), "connections", o)
 	require.NoError(t, err)
 	require.EqualValues(t, 20, r.Operations)
-	require.Contains(t, r.More, "server_rss_bytes_per_connection")
+	require.Positive(t, r.ServerRSS)
 }
 
 func TestBareInThisProcess(t *testing.T) {

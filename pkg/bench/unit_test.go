@@ -171,3 +171,11 @@ type recorded struct {
 }
 
 func (r *recorded) Write(p []byte) (int, error) { return r.out.Write(p) }
+
+func TestASizeOfAConnectionIsNeverNegative(t *testing.T) {
+	r := Result{Operations: 10}
+	r.perConnection("server", usage{rss: 5 << 20}, usage{rss: 4 << 20})
+	require.Empty(t, r.More)
+	r.perConnection("server", usage{rss: 4 << 20}, usage{rss: 5 << 20})
+	require.InDelta(t, 104857.6, r.More["server_rss_bytes_per_connection"], 0.1)
+}
