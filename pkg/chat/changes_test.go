@@ -45,9 +45,10 @@ func TestChangesAreTold(t *testing.T) {
 
 	told := w.events.takeAll()
 	require.Len(t, told, 3)
-	cs, more, err := w.Changes(t.Context(), ann, "games", id.Min, 10)
+	page, err := w.Changes(t.Context(), ann, "games", id.Min, 10)
 	require.NoError(t, err)
-	require.False(t, more)
+	require.False(t, page.HasMore)
+	cs := page.Changes
 	require.Len(t, cs, 3)
 	last := m.ID
 	for i, kind := range []chat.ChangeKind{chat.Edit, chat.React, chat.Delete} {

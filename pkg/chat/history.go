@@ -41,10 +41,10 @@ func (h History) MessagesByID(ctx context.Context, p Place, ids []id.ID) (map[id
 }
 
 // Changes is ReadChanges.
-func (h History) Changes(ctx context.Context, p Place, after id.ID, limit int) ([]MessageChange, error) {
+func (h History) Changes(ctx context.Context, p Place, after id.ID, limit int) (ChangePage, error) {
 	v, there, err := h.of(ctx, p)
 	if err != nil || !there {
-		return nil, err
+		return ChangePage{Next: after}, err
 	}
 	return ReadChanges(ctx, v, p.log(), after, limit)
 }

@@ -102,33 +102,27 @@ func (h *Hub) changeDelivery(r *room, c chat.MessageChange) *Delivery {
 	}}
 }
 
-// withChanges adds the changes newer than after to what was missed, in the order of ids.
-func (h *Hub) withChanges(ctx context.Context, r *room, after id.ID, missed []*Delivery) ([]*Delivery, error) {
-	if len(missed) > MaxReplay {
-		return missed, nil
-	}
-	cs, err := h.opts.History.Changes(ctx, r.at(), after, MaxReplay+1)
-	if err != nil || len(cs) == 0 {
-		return missed, err
-	}
-	if len(cs) > MaxReplay {
-		return make([]*Delivery, len(cs)), nil // too many
+// changesSince returns the changes newer than after, of several of a kind of one message only the last; complete is false
+// if there are more than MaxReplay, or too many entries to look at.
+func (h *Hub) changesSince(ctx context.Context, r *room, after id.ID) (out []*Delivery, complete bool, err error) {
+	page, err := h.opts.History.Changes(ctx, r.at(), after, MaxReplay)
+	if err != nil || page.HasMore {
+		return nil, false, err
 	}
 	type change struct {
 		message id.ID
 		kind    chat.ChangeKind
 	}
 	last := map[change]id.ID{}
-	for _, c := range cs {
+	for _, c := range page.Changes {
 		last[change{c.Message.ID, c.Kind}] = c.ID
 	}
-	for _, c := range cs {
+	for _, c := range page.Changes {
 		if last[change{c.Message.ID, c.Kind}] == c.ID {
-			missed = append(missed, h.changeDelivery(r, c))
+			out = append(out, h.changeDelivery(r, c))
 		}
 	}
-	slices.SortStableFunc(missed, func(a, b *Delivery) int { return a.ID.Compare(b.ID) })
-	return missed, nil
+	return out, true, nil
 }
 
 // lateChanges reads changes older than after that this node delivered after it.
@@ -140,32 +134,32 @@ func (h *Hub) lateChanges(ctx context.Context, log chat.Place, r *room, after id
 	for c := range wanted {
 		late = append(late, c)
 	}
-	from := slices.MinFunc(late, id.ID.Compare).Before()
-	for from.Compare(after) < 0 {
-		cs, err := h.opts.History.Changes(ctx, log, from, 200)
-		if err != nil || len(cs) == 0 {
+	page := chat.ChangePage{Next: slices.MinFunc(late, id.ID.Compare).Before(), HasMore: true}
+	for page.HasMore && page.Next.Compare(after) < 0 {
+		var err error
+		if page, err = h.opts.History.Changes(ctx, log, page.Next, repairPage); err != nil {
 			return out
 		}
-		for _, c := range cs {
+		for _, c := range page.Changes {
 			if wanted[c.ID] {
 				out = append(out, h.changeDelivery(r, c))
 			}
 		}
-		from = cs[len(cs)-1].ID
 	}
 	return out
 }
 
 // repairChanges delivers changes since then that this node has not heard of.
 func (h *Hub) repairChanges(ctx context.Context, r *room, since time.Time) error {
-	for at := id.FirstAt(since); ; {
-		cs, err := h.opts.History.Changes(ctx, r.at(), at, repairPage)
-		if err != nil || len(cs) == 0 {
+	page := chat.ChangePage{Next: id.FirstAt(since), HasMore: true}
+	for page.HasMore {
+		var err error
+		if page, err = h.opts.History.Changes(ctx, r.at(), page.Next, repairPage); err != nil {
 			return err
 		}
-		for _, c := range cs {
+		for _, c := range page.Changes {
 			h.changed(h.changeDelivery(r, c).Event.(chat.MessageChanged))
 		}
-		at = cs[len(cs)-1].ID
 	}
+	return nil
 }

@@ -122,6 +122,46 @@ func TestReplayOfChanges(t *testing.T) {
 	require.True(t, replay(t, h, &diary{}, last.Change))
 }
 
+// changeGone stores entries of changes whose messages are gone.
+func changeGone(w *livetest.World, r chat.Room, n int) {
+	for range n {
+		c := chat.Change{Kind: chat.Edit, ID: w.Message("", "").ID, By: livetest.Person("ann")}
+		w.Store(chat.Room{ID: chat.ChangesOf(r.Log(livetest.Tenant)).ID}, c.Entry(w.Message("", "").ID))
+	}
+}
+
+// Changes of messages that are gone count for nothing: what comes after them is replayed, or not called recovered.
+func TestReplayPastChangesOfMessagesThatAreGone(t *testing.T) {
+	w := livetest.NewWorld()
+	h := hub(t, w, nil)
+	room := w.Room("games", "ann")
+	m := w.Post(h, room, "ann", "one")
+	changeGone(w, room, live.MaxReplay+1)
+	w.Edit(room, m.ID, "edited")
+	d := &diary{}
+	require.True(t, replay(t, h, d, m.ID))
+	d.await(t, "edit: edited")
+	changeGone(w, room, 10*live.MaxReplay)
+	w.Edit(room, m.ID, "edited more")
+	d = &diary{}
+	require.False(t, replay(t, h, d, m.ID))
+	require.Empty(t, d.all())
+}
+
+func TestRepairPastChangesOfMessagesThatAreGone(t *testing.T) {
+	w := livetest.NewWorld()
+	x, a, b, busA, busB := pair(t, w)
+	room := w.Room("games", "ann")
+	onB := follow(t, b, "ann", "games")
+	m := w.Post(a, room, "ann", "one")
+	onB.await(t, "one")
+	x.Cut(busA, busB)
+	changeGone(w, room, 500)
+	a.Publish(t.Context(), w.Edit(room, m.ID, "edited"))
+	x.Heal(busA, busB)
+	onB.await(t, "one", "edit: edited")
+}
+
 // A change that was delivered after a newer message is replayed to who saw that message last.
 func TestReplayOfAnOvertakenChange(t *testing.T) {
 	w := livetest.NewWorld()

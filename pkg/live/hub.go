@@ -22,7 +22,7 @@ type History interface {
 	// MessagesByID is that of chat.ChangeStore.
 	MessagesByID(ctx context.Context, p chat.Place, ids []id.ID) (map[id.ID]chat.Message, error)
 	// Changes is chat.ReadChanges.
-	Changes(ctx context.Context, p chat.Place, after id.ID, limit int) ([]chat.MessageChange, error)
+	Changes(ctx context.Context, p chat.Place, after id.ID, limit int) (chat.ChangePage, error)
 }
 
 // Options are what a hub works with. Access and History are needed, the rest has defaults.

@@ -34,19 +34,22 @@ func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (missed 
 		return nil, false
 	}
 	ms, err := h.opts.History.Newer(ctx, log, after, false, MaxReplay+1-len(missed))
-	if err == nil {
-		for _, m := range ms {
-			missed = append(missed, h.delivery(r, m))
-		}
-		missed, err = h.withChanges(ctx, r, after, missed)
+	for _, m := range ms {
+		missed = append(missed, h.delivery(r, m))
+	}
+	var changes []*Delivery
+	complete := len(missed) <= MaxReplay
+	if err == nil && complete {
+		changes, complete, err = h.changesSince(ctx, r, after)
 	}
 	if err != nil {
 		h.log.Warn("cannot replay", "room", r.name, "error", err)
 		return nil, false
 	}
-	if len(missed) > MaxReplay {
+	if missed = append(missed, changes...); !complete || len(missed) > MaxReplay {
 		return nil, false
 	}
+	slices.SortStableFunc(missed, func(a, b *Delivery) int { return a.ID.Compare(b.ID) })
 	s.resumedFrom(after)
 	return missed, true
 }

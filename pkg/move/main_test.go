@@ -246,9 +246,9 @@ func changesIn(t *testing.T, s store.Store, tenant chat.Tenant, name string, aft
 	t.Helper()
 	r, err := s.Room(t.Context(), tenant, name)
 	require.NoError(t, err)
-	cs, err := chat.ReadChanges(t.Context(), s, r.Log(tenant), after, 1000)
+	page, err := chat.ReadChanges(t.Context(), s, r.Log(tenant), after, 1000)
 	require.NoError(t, err)
-	return cs
+	return page.Changes
 }
 
 func importInto(t *testing.T, s store.Store, file io.Reader) move.Report {

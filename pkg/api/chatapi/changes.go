@@ -62,6 +62,7 @@ type change struct {
 type changeList struct {
 	Changes []change `json:"changes"`
 	HasMore bool     `json:"hasMore"`
+	Next    string   `json:"next,omitempty"` // if HasMore
 }
 
 func (m *mount) listChanges(w http.ResponseWriter, r *http.Request) error {
@@ -75,12 +76,15 @@ func (m *mount) listChanges(w http.ResponseWriter, r *http.Request) error {
 			return api.Malformed("after has to be the id of a message or of a change")
 		}
 	}
-	cs, more, err := m.chat.Changes(r.Context(), who(r), api.Variable(r, "room"), after, limit)
+	page, err := m.chat.Changes(r.Context(), who(r), api.Variable(r, "room"), after, limit)
 	if err != nil {
 		return err
 	}
-	out := changeList{Changes: make([]change, len(cs)), HasMore: more}
-	for i, c := range cs {
+	out := changeList{Changes: make([]change, len(page.Changes)), HasMore: page.HasMore}
+	if page.HasMore {
+		out.Next = page.Next.String()
+	}
+	for i, c := range page.Changes {
 		out.Changes[i] = change{ID: c.ID.String(), Kind: string(c.Kind), Message: m.form.message(c.Message)}
 	}
 	return m.ok(w, out)

@@ -25,7 +25,7 @@ func (w *World) MessagesByID(_ context.Context, p chat.Place, ids []id.ID) (map[
 }
 
 // Changes is that of live.History.
-func (w *World) Changes(ctx context.Context, p chat.Place, after id.ID, limit int) ([]chat.MessageChange, error) {
+func (w *World) Changes(ctx context.Context, p chat.Place, after id.ID, limit int) (chat.ChangePage, error) {
 	return chat.ReadChanges(ctx, logs{w}, chat.Log{Tenant: p.Tenant, ID: p.Room.ID}, after, limit)
 }
 

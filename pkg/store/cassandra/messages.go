@@ -172,7 +172,8 @@ func (s *Store) message(ctx context.Context, l chat.Log, of id.ID) (m chat.Messa
 	return row.message(), true, nil
 }
 
-// page reads up to limit messages of one bucket.
+// page reads messages of one bucket: fewer than limit only at the bucket's end. Rows that a change left of a removed
+// message do not count.
 func (s *Store) page(ctx context.Context, w walk, b id.Bucket, limit int) ([]chat.Message, error) {
 	ms := make([]chat.Message, 0, min(limit, 256))
 	var row messageRow
@@ -180,14 +181,22 @@ func (s *Store) page(ctx context.Context, w walk, b id.Bucket, limit int) ([]cha
 	if w.statement == countMessages {
 		dest = []any{into(&row.id), &row.author.Login, &row.system, &row.deleted}
 	}
-	args := append(make([]any, 0, 6), string(w.log.Tenant), uuid(w.log.ID), int64(b), uuid(w.at))
-	if w.statement == betweenMessages {
-		args = append(args, uuid(w.after))
-	}
-	err := s.db.rows(ctx, limit, func() {
-		if row.whole() {
-			ms = append(ms, row.message())
+	for {
+		args := append(make([]any, 0, 6), string(w.log.Tenant), uuid(w.log.ID), int64(b), uuid(w.at))
+		if w.statement == betweenMessages {
+			args = append(args, uuid(w.after))
 		}
-	}, w.statement, append(args, limit), dest...)
-	return ms, err
+		rows := 0
+		err := s.db.rows(ctx, limit, func() {
+			if rows++; row.whole() && len(ms) < limit {
+				ms = append(ms, row.message())
+			}
+		}, w.statement, append(args, limit), dest...)
+		if err != nil || rows < limit || len(ms) == limit {
+			return ms, err
+		}
+		if w.at = row.id; w.statement == newerMessagesAnd {
+			w.statement = newerMessages
+		}
+	}
 }

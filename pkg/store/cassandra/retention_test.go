@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -107,6 +108,46 @@ func TestMessagesExpireWithAllThatHappened(t *testing.T) {
 	require.True(t, repeated)
 	require.Equal(t, ms[4].ID, first.ID)
 	require.Equal(t, 1, rawRows(t, s, l, ms[0].ID))
+}
+
+// What a change leaves of a message that was removed meanwhile is no message, and hides none that follows it.
+func TestPagesPastWhatIsLeftOfMessages(t *testing.T) {
+	t.Parallel()
+	s, ids, ctx := shared(t), id.NewGenerator(nil), t.Context()
+	l, start := newLog(), ids.New()
+	first := ids.New()
+	b, err := s.bucket(ctx, l, first)
+	require.NoError(t, err)
+	var want []id.ID
+	for i := range 30 {
+		m := chat.Message{ID: ids.New(), Content: fmt.Sprint(i)}
+		if i%3 > 0 {
+			w := s.change(l, b, m.ID, chat.Change{Kind: chat.React, ID: ids.New(), Emoji: "x", On: true}, 0)
+			require.NoError(t, s.db.exec(ctx, w.statement, w.args...))
+			continue
+		}
+		require.NoError(t, s.Append(ctx, l, m))
+		want = append(want, m.ID)
+	}
+	idsOf := func(ms []chat.Message, err error) (out []id.ID) {
+		t.Helper()
+		require.NoError(t, err)
+		for _, m := range ms {
+			out = append(out, m.ID)
+		}
+		return out
+	}
+	reversed := slices.Clone(want)
+	slices.Reverse(reversed)
+	for limit := 1; limit <= len(want); limit++ {
+		require.Equal(t, want[:limit], idsOf(s.Newer(ctx, l, start, false, limit)))
+		require.Equal(t, want[:limit], idsOf(s.Newer(ctx, l, first, true, limit)))
+		require.Equal(t, reversed[:limit], idsOf(s.Older(ctx, l, id.Max, limit)))
+		require.Equal(t, reversed[:limit], idsOf(s.Between(ctx, l, id.Max, start, limit)))
+	}
+	counts, err := s.CountNewer(ctx, []chat.Position{{Log: l, After: start}}, "nobody", 100)
+	require.NoError(t, err)
+	require.Equal(t, len(want), counts[l.ID])
 }
 
 // A change has as long to live as its message: not longer, and not less, or it would undo itself.

@@ -202,11 +202,11 @@ var changeTests = map[string]func(*env){
 			require.Equal(e, kind, k)
 			require.Equal(e, ms[4-i].ID, m)
 		}
-		cs, err := chat.ReadChanges(e.ctx, e.s, l, want[0].ID, 10)
+		page, err := chat.ReadChanges(e.ctx, e.s, l, want[0].ID, 10)
 		require.NoError(e, err)
-		require.Len(e, cs, 2)
-		require.Equal(e, "3", cs[0].Message.Content)
-		require.True(e, cs[1].Message.Deleted)
+		require.Len(e, page.Changes, 2)
+		require.Equal(e, "3", page.Changes[0].Message.Content)
+		require.True(e, page.Changes[1].Message.Deleted)
 	},
 	"by id": func(e *env) {
 		l := e.newLog()

@@ -71,10 +71,12 @@ export interface Change {
   message: Message
 }
 
-/** Some changes of a room, oldest first. */
+/** Some changes of a room, oldest first. A page that has more may be empty. */
 export interface ChangeList {
   changes: Change[]
   hasMore: boolean
+  /** If there is more: where it begins. */
+  next?: string
 }
 
 export interface RoomPage {

@@ -225,13 +225,12 @@ export class RoomLog {
     const from = this.behind
     if (from === undefined) return
     const mine = this.generation
-    for (let after = idBefore(timeOf(from) - disorder), more = true; more; ) {
+    for (let after: string | undefined = idBefore(timeOf(from) - disorder); after !== undefined; ) {
       const asked = ++this.clock
-      const { changes, hasMore } = await this.fetchChanges(after)
+      const { changes, hasMore, next }: ChangeList = await this.fetchChanges(after)
       if (mine !== this.generation) return
       this.update(changes.map((c) => c.message), asked)
-      after = changes.at(-1)?.changeId ?? after
-      more = hasMore && changes.length > 0
+      after = hasMore ? next : undefined
     }
     if (this.behind === from) this.behind = undefined
   }

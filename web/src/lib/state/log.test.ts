@@ -224,11 +224,11 @@ describe('what was changed while nobody listened', () => {
   it('is fetched for all that is loaded, page after page, from before the break on', async () => {
     const room = new Room(300)
     const asked: string[] = []
-    const pages = [[edited(5), edited(120)], [edited(299)]]
+    const pages = [[edited(5), edited(120)], [], [edited(299)]]
     const log = new RoomLog(room.fetch, (after) => {
       asked.push(after)
       const changes = (pages.shift() ?? []).map((m) => ({ changeId: id(400 + asked.length), kind: 'edit' as const, message: m }))
-      return Promise.resolve({ changes, hasMore: pages.length > 0 })
+      return Promise.resolve({ changes, hasMore: pages.length > 0, next: id(500 + asked.length) })
     })
     await log.open()
     while (log.hasOlder) await log.loadOlder()
@@ -237,11 +237,11 @@ describe('what was changed while nobody listened', () => {
     // Heard before the changes are fetched: it does not hide what was missed.
     log.reached(id(390))
     await log.catchUp()
-    expect(asked).toEqual([idBefore(timeOf(id(350)) - 10_000), id(401)])
+    expect(asked).toEqual([idBefore(timeOf(id(350)) - 10_000), id(501), id(502)])
     expect([5, 120, 299, 6].map((n) => log.get(id(n))?.content)).toEqual(['edited 5', 'edited 120', 'edited 299', 'm6'])
     // Nothing is missing any more.
     await log.catchUp()
-    expect(asked).toHaveLength(2)
+    expect(asked).toHaveLength(3)
   })
 
   it('is asked for again from there when fetching it failed', async () => {

@@ -1,0 +1,102 @@
+package chat_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// changesLog is a log with changes, of which some have lost their message.
+type changesLog struct {
+	ids     *id.Generator
+	log     chat.Log
+	entries []chat.Message
+	there   map[id.ID]chat.Message
+	want    []id.ID // the changes whose message is there
+	read    int     // entries
+}
+
+func newChangesLog() *changesLog {
+	ids := id.NewGenerator(nil)
+	return &changesLog{ids: ids, log: chat.Log{Tenant: tenant, ID: ids.New()}, there: map[id.ID]chat.Message{}}
+}
+
+// add adds n changes, each of a message of its own.
+func (l *changesLog) add(n int, gone bool) {
+	for range n {
+		m := chat.Message{ID: l.ids.New()}
+		c := chat.Change{Kind: chat.Edit, ID: l.ids.New()}
+		l.entries = append(l.entries, c.Entry(m.ID))
+		if !gone {
+			l.there[m.ID] = m
+			l.want = append(l.want, c.ID)
+		}
+	}
+}
+
+func (l *changesLog) Newer(_ context.Context, _ chat.Log, than id.ID, _ bool, limit int) ([]chat.Message, error) {
+	i := slices.IndexFunc(l.entries, func(e chat.Message) bool { return e.ID.Compare(than) > 0 })
+	if i < 0 {
+		return nil, nil
+	}
+	out := l.entries[i:min(i+limit, len(l.entries))]
+	l.read += len(out)
+	return out, nil
+}
+
+func (l *changesLog) MessagesByID(_ context.Context, _ chat.Log, ids []id.ID) (map[id.ID]chat.Message, error) {
+	out := map[id.ID]chat.Message{}
+	for _, m := range ids {
+		if found, ok := l.there[m]; ok {
+			out[m] = found
+		}
+	}
+	return out, nil
+}
+
+func TestPagesOfChangesHaveNoHoles(t *testing.T) {
+	l := newChangesLog()
+	for i, n := range []int{1, 10, 5, 4999, 1, 250, 3, 1} {
+		l.add(n, i%2 == 1)
+	}
+	for _, limit := range []int{1, 2, 5, 10, 1000} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			var got []id.ID
+			page := chat.ChangePage{Next: id.Min, HasMore: true}
+			for page.HasMore {
+				l.read = 0
+				var err error
+				page, err = chat.ReadChanges(t.Context(), l, l.log, page.Next, limit)
+				require.NoError(t, err)
+				require.LessOrEqual(t, len(page.Changes), limit)
+				require.LessOrEqual(t, l.read, 3002, "work for a page is bounded")
+				for _, c := range page.Changes {
+					got = append(got, c.ID)
+				}
+			}
+			require.Equal(t, l.want, got)
+		})
+	}
+}
+
+// A page that is full to the last change says that there is nothing more.
+func TestAPageOfChangesThatIsJustFull(t *testing.T) {
+	l := newChangesLog()
+	l.add(3, false)
+	l.add(3, true)
+	page, err := chat.ReadChanges(t.Context(), l, l.log, id.Min, 3)
+	require.NoError(t, err)
+	require.Len(t, page.Changes, 3)
+	require.False(t, page.HasMore, "what is left has no message")
+	page, err = chat.ReadChanges(t.Context(), l, l.log, id.Min, 2)
+	require.NoError(t, err)
+	require.Len(t, page.Changes, 2)
+	require.True(t, page.HasMore)
+	require.Equal(t, page.Changes[1].ID, page.Next)
+}
