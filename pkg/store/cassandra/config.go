@@ -24,6 +24,9 @@ type Config struct {
 	RF int
 	// Consistency of all reads and writes that are no lightweight transactions.
 	Consistency gocql.Consistency
+	// Serial is who decides lightweight transactions: the replicas of all data centres (gocql.Serial), or those of DC
+	// (gocql.LocalSerial). The latter is right only if all servers of the keyspace use the same DC.
+	Serial gocql.SerialConsistency
 	// Timeout of a whole request whose context has no deadline. An attempt may take two fifths of it, so that
 	// there is time for another node when one does not answer.
 	Timeout time.Duration
@@ -41,10 +44,10 @@ var (
 )
 
 // ParseURL reads cassandra://[user:password@]HOST[:PORT][,HOST[:PORT]…]/KEYSPACE
-// with the optional parameters dc, rf, consistency and timeout. Its errors say what
+// with the optional parameters dc, rf, consistency, serial_consistency and timeout. Its errors say what
 // is wrong and never hold the password.
 func ParseURL(s string) (Config, error) {
-	c := Config{Consistency: gocql.LocalQuorum, Timeout: defaultTimeout}
+	c := Config{Consistency: gocql.LocalQuorum, Serial: gocql.Serial, Timeout: defaultTimeout}
 	rest, ok := strings.CutPrefix(s, scheme)
 	if !ok {
 		return Config{}, fmt.Errorf("a Cassandra URL starts with %s", scheme)
@@ -72,6 +75,10 @@ func ParseURL(s string) (Config, error) {
 	c.Keyspace = keyspace
 	if err := c.parseQuery(query); err != nil {
 		return Config{}, err
+	}
+	if c.Serial == gocql.LocalSerial && c.DC == "" {
+		// A server that finds its data centre by itself would decide in whichever it finds.
+		return Config{}, fmt.Errorf("serial_consistency=local_serial in the Cassandra URL needs dc: the data centre that decides, the same for all servers")
 	}
 	return c, nil
 }
@@ -114,6 +121,11 @@ var consistencies = map[string]gocql.Consistency{
 	"all":          gocql.All,
 }
 
+var serialConsistencies = map[string]gocql.SerialConsistency{
+	"serial":       gocql.Serial,
+	"local_serial": gocql.LocalSerial,
+}
+
 func (c *Config) parseQuery(s string) error {
 	values, err := url.ParseQuery(s)
 	if err != nil {
@@ -140,12 +152,18 @@ func (c *Config) parseQuery(s string) error {
 			if c.Consistency, ok = consistencies[strings.ToLower(v)]; !ok {
 				return fmt.Errorf("consistency in the Cassandra URL must be local_quorum, quorum or all, not %q", v)
 			}
+		case "serial_consistency":
+			var ok bool
+			if c.Serial, ok = serialConsistencies[strings.ToLower(v)]; !ok {
+				return fmt.Errorf("serial_consistency in the Cassandra URL must be serial (all data centres decide together) or "+
+					"local_serial (the data centre that all servers use decides alone), not %q", v)
+			}
 		case "timeout":
 			if c.Timeout, err = time.ParseDuration(v); err != nil || c.Timeout < 10*time.Millisecond || c.Timeout > 10*time.Minute {
 				return fmt.Errorf("timeout in the Cassandra URL must be a time from 10ms to 10m, such as 5s, not %q", v)
 			}
 		default:
-			return fmt.Errorf("the Cassandra URL has an unknown parameter %q: there are dc, rf, consistency and timeout", name)
+			return fmt.Errorf("the Cassandra URL has an unknown parameter %q: there are dc, rf, consistency, serial_consistency and timeout", name)
 		}
 	}
 	return nil

@@ -49,29 +49,6 @@ func crashing(at string) func(string, func() error) error {
 	}
 }
 
-// losing runs a statement and loses its answer, the first time.
-func losing(at string) func(string, func() error) error {
-	var lost atomic.Bool
-	return func(statement string, run func() error) error {
-		err := run()
-		if statement == at && lost.CompareAndSwap(false, true) {
-			return gocql.ErrTimeoutNoResponse
-		}
-		return err
-	}
-}
-
-// dropping loses a statement before it is run, the first time.
-func dropping(at string) func(string, func() error) error {
-	var lost atomic.Bool
-	return func(statement string, run func() error) error {
-		if statement == at && lost.CompareAndSwap(false, true) {
-			return gocql.ErrTimeoutNoResponse
-		}
-		return run()
-	}
-}
-
 // agree checks that both directions, and each method, say whether login is in the room.
 func agree(t *testing.T, s *Store, of chat.Tenant, r chat.Room, login string, in bool) {
 	t.Helper()
@@ -204,53 +181,6 @@ func TestCrashWhileDeletingARoom(t *testing.T) {
 			agree(t, s, of, r, "creator", false)
 			_, err = s.Room(ctx, of, "games")
 			require.True(t, chat.IsKind(err, chat.NotFound))
-		})
-	}
-}
-
-func TestLostAnswers(t *testing.T) {
-	t.Parallel()
-	for name, around := range map[string]func(string) func(string, func() error) error{
-		"after it took effect": losing, "before it took effect": dropping,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, ctx, of, r := own(t), withTimeout(t), tenant(), newRoom("games")
-
-			s.db.around.set(around(insertUser))
-			require.NoError(t, s.CreateUser(ctx, of, chat.User{Person: person("ann"), PasswordHash: "x"}))
-			s.db.around.set(around(insertRoom))
-			require.NoError(t, s.CreateRoom(ctx, of, r))
-			s.db.around.set(around(firstJoin))
-			changed, err := s.Join(ctx, of, r, person("ann"))
-			require.NoError(t, err)
-			require.True(t, changed)
-			agree(t, s, of, r, "ann", true)
-			s.db.around.set(around(nextLeave))
-			changed, err = s.Leave(ctx, of, r, "ann")
-			require.NoError(t, err)
-			require.True(t, changed)
-			s.db.around.set(around(nextJoin))
-			changed, err = s.Join(ctx, of, r, person("ann"))
-			require.NoError(t, err)
-			require.True(t, changed)
-			agree(t, s, of, r, "ann", true)
-
-			m := chat.Message{ID: ids.New(), Author: person("ann"), Content: "x"}
-			s.db.around.set(around(insertKey))
-			first, repeated, err := s.AppendOnce(ctx, r.Log(of), "k", m)
-			require.NoError(t, err)
-			require.False(t, repeated)
-			require.Equal(t, m, first)
-
-			s.db.around.set(around(insertSecret))
-			secret, err := s.Secret(ctx, string(of), []byte("mine"))
-			require.NoError(t, err)
-			require.Equal(t, []byte("mine"), secret)
-
-			s.db.around.set(around(deleteRoom))
-			require.NoError(t, s.DeleteRoom(ctx, of, r))
-			agree(t, s, of, r, "ann", false)
 		})
 	}
 }

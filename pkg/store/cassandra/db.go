@@ -21,6 +21,7 @@ import (
 type db struct {
 	session     *gocql.Session
 	consistency gocql.Consistency
+	serial      gocql.SerialConsistency // of lightweight transactions, and of reads that see what they decided
 	timeout     time.Duration
 	around      hook
 	slots       slots
@@ -78,7 +79,7 @@ func (d *db) row(ctx context.Context, statement string, args []any, dest ...any)
 // other's time run out: it is tried again a few times then.
 func (d *db) decided(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error) {
 	for n := 0; ; n++ {
-		found, err = d.rowAt(ctx, gocql.Consistency(gocql.LocalSerial), statement, args, dest...)
+		found, err = d.rowAt(ctx, gocql.Consistency(d.serial), statement, args, dest...)
 		if n == decidedTries || !timedOut(err) {
 			return found, err
 		}
@@ -119,32 +120,49 @@ func (d *db) rows(ctx context.Context, size int, each func(), statement string, 
 	}))
 }
 
-// standing is what a row says about a lightweight transaction whose answer was lost.
-type standing int
+// outcome is what a row says about a lightweight transaction.
+type outcome int
 
 const (
-	open standing = iota // nothing happened: it may be tried again
-	mine                 // it took effect
-	lost                 // its condition does not hold
+	undecided outcome = iota // the row is as it was before: the transaction may be repeated
+	applied
+	rejected // its condition does not hold
 )
 
-// decide runs a lightweight transaction until its outcome is certain: applied or
-// not. When an answer is lost, look reads the row back with decided.
-func (d *db) decide(ctx context.Context, look func(ctx context.Context) (standing, error), statement string, args ...any) (bool, error) {
-	for {
-		applied, err := d.cas(ctx, statement, args)
-		if err == nil || !undecided(err) {
-			return applied, asChat(err)
+// decide runs a lightweight transaction until its outcome is certain, and reports whether it was applied. It repeats
+// the transaction when Cassandra's answer is lost (a timeout). verify rereads the row with decided and says whose it
+// is. It is asked
+//
+//  1. when an answer is lost, so that nothing is repeated that was applied or cannot be any more;
+//  2. when a repetition is not applied. An attempt that timed out may still be under way at its coordinator, and land
+//     after verify has read the row: then it is this caller's own attempt that stands in the way of its repetition.
+func (d *db) decide(ctx context.Context, verify func(ctx context.Context) (outcome, error), statement string, args ...any) (bool, error) {
+	for repeated := false; ; repeated = true {
+		done, err := d.cas(ctx, statement, args)
+		if err == nil && (done || !repeated) {
+			return done, nil
 		}
-		if ctx.Err() != nil {
+		if err != nil && (!uncertain(err) || ctx.Err() != nil) {
 			return false, asChat(err)
 		}
-		s, lookErr := look(ctx)
-		if lookErr != nil {
-			return false, asChat(errors.Join(err, lookErr))
+		o, verifyErr := verify(ctx)
+		if verifyErr != nil {
+			return false, asChat(errors.Join(err, verifyErr))
 		}
-		if s != open {
-			return s == mine, nil
+		if o != undecided {
+			return o == applied, nil
+		}
+	}
+}
+
+// apply runs a lightweight transaction that may be applied more than once, and whose condition does not depend on
+// itself (or whose caller needs no more than that the condition does not hold afterwards). It repeats it when the
+// answer is lost, and returns the answer that comes.
+func (d *db) apply(ctx context.Context, statement string, args ...any) (bool, error) {
+	for {
+		done, err := d.cas(ctx, statement, args)
+		if err == nil || !uncertain(err) || tooFew(err) || ctx.Err() != nil {
+			return done, asChat(err)
 		}
 	}
 }
@@ -152,15 +170,15 @@ func (d *db) decide(ctx context.Context, look func(ctx context.Context) (standin
 func (d *db) cas(ctx context.Context, statement string, args []any) (bool, error) {
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
-	applied := false
+	done := false
 	err := d.do(ctx, statement, func() (err error) {
-		applied, err = d.session.Query(statement, args...).WithContext(ctx).
-			Consistency(d.consistency).SerialConsistency(gocql.LocalSerial).
+		done, err = d.session.Query(statement, args...).WithContext(ctx).
+			Consistency(d.consistency).SerialConsistency(d.serial).
 			Idempotent(false).RetryPolicy(nil).
 			MapScanCAS(map[string]any{})
 		return err
 	})
-	return applied && err == nil, err
+	return done && err == nil, err
 }
 
 // write is one statement of a batch.

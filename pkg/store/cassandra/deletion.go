@@ -65,16 +65,16 @@ func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 
 // removeRoom decides a deletion. It returns false if another call has done so.
 func (s *Store) removeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) (deleted bool, err error) {
-	look := func(ctx context.Context) (standing, error) {
+	verify := func(ctx context.Context) (outcome, error) {
 		var kept id.ID
 		found, err := s.db.decided(ctx, selectRoomID, []any{string(t), r.Name}, into(&kept))
 		if err != nil || found && kept == r.ID {
-			return open, err
+			return undecided, err
 		}
-		return mine, nil // or somebody else's, at the same moment: the room is gone
+		return applied, nil // or somebody else's, at the same moment: the room is gone
 	}
 	err = s.announcing(ctx, chat.RoomKey(t, r.Name), func() (err error) {
-		deleted, err = s.db.decide(ctx, look, deleteRoom, string(t), r.Name, uuid(r.ID))
+		deleted, err = s.db.decide(ctx, verify, deleteRoom, string(t), r.Name, uuid(r.ID))
 		return err
 	})
 	return deleted, err
@@ -198,7 +198,7 @@ func (s *Store) sweepParticipants(ctx context.Context, sweep chat.Sweep, count f
 		}
 		err = forEach(ctx, len(people), func(ctx context.Context, i int) error {
 			login := people[i].Login
-			if _, err := s.db.decide(ctx, again, forgetMembership, string(t), uuid(room.ID), login); err != nil {
+			if _, err := s.db.apply(ctx, forgetMembership, string(t), uuid(room.ID), login); err != nil {
 				return err
 			}
 			if err := s.forgetReading(ctx, t, room.ID, login); err != nil {

@@ -32,20 +32,20 @@ func (s *Store) giveUp(ctx context.Context, l chat.Log, n int) error {
 // seal decides about an epoch, and reports whether it was this call that did.
 func (s *Store) seal(ctx context.Context, l chat.Log, n int, counts bool) (bool, error) {
 	key := []any{string(l.Tenant), uuid(l.ID), n}
-	look := func(ctx context.Context) (standing, error) {
+	verify := func(ctx context.Context) (outcome, error) {
 		var claim gocql.UUID
 		var sealed *bool
 		_, err := s.db.decided(ctx, selectEpoch, key, &claim, &sealed)
 		switch {
 		case err != nil || sealed == nil:
-			return open, err
+			return undecided, err
 		case *sealed == counts:
-			return mine, nil
+			return applied, nil
 		default:
-			return lost, nil
+			return rejected, nil
 		}
 	}
-	return s.db.decide(ctx, look, sealEpoch, append([]any{counts}, key...)...)
+	return s.db.decide(ctx, verify, sealEpoch, append([]any{counts}, key...)...)
 }
 
 // setSpan gives a log another width, from about grace from now on. It reports false if it did not:
@@ -106,20 +106,20 @@ func (s *Store) setSpan(ctx context.Context, l chat.Log, span time.Duration) (bo
 
 func (s *Store) claimEpoch(ctx context.Context, l chat.Log, n int, from int64, span time.Duration) (bool, error) {
 	own := gocql.MustRandomUUID()
-	look := func(ctx context.Context) (standing, error) {
+	verify := func(ctx context.Context) (outcome, error) {
 		var claim gocql.UUID
 		var sealed *bool
 		found, err := s.db.decided(ctx, selectEpoch, []any{string(l.Tenant), uuid(l.ID), n}, &claim, &sealed)
 		switch {
 		case err != nil || !found:
-			return open, err
+			return undecided, err
 		case claim == own:
-			return mine, nil
+			return applied, nil
 		default:
-			return lost, nil
+			return rejected, nil
 		}
 	}
-	return s.db.decide(ctx, look, claimEpoch, string(l.Tenant), uuid(l.ID), n, from, span.Milliseconds(), own)
+	return s.db.decide(ctx, verify, claimEpoch, string(l.Tenant), uuid(l.ID), n, from, span.Milliseconds(), own)
 }
 
 // newestID returns the newest message there is. The index is asked: the message may be of any time.

@@ -121,7 +121,7 @@ func (s *Store) DisownRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, c
 	}
 	defer end()
 	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
-		_, err := s.db.decide(ctx, again, disownRoom, creator.Login, creator.FirstName, creator.LastName, string(t), r.Name, uuid(r.ID))
+		_, err := s.db.apply(ctx, disownRoom, creator.Login, creator.FirstName, creator.LastName, string(t), r.Name, uuid(r.ID))
 		return err
 	})
 }

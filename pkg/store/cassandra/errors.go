@@ -54,9 +54,9 @@ func unavailable(err error) bool {
 	return false
 }
 
-// undecided reports whether a lightweight transaction that failed with err may have
+// uncertain reports whether a lightweight transaction that failed with err may have
 // taken effect. An answer that refuses the statement is certain.
-func undecided(err error) bool {
+func uncertain(err error) bool {
 	if errors.Is(err, gocql.ErrNoConnections) || errors.Is(err, gocql.ErrSessionClosed) {
 		return false
 	}
@@ -70,6 +70,12 @@ func undecided(err error) bool {
 		return false
 	}
 	return unavailable(err)
+}
+
+// tooFew reports whether a node answered that there are not enough replicas: the next attempt would have the same answer.
+func tooFew(err error) bool {
+	var answer gocql.RequestError
+	return errors.As(err, &answer) && answer.Code() == gocql.ErrCodeUnavailable
 }
 
 // timedOut reports whether a node answered that others, or the one it asked itself, did not in time.

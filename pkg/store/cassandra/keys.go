@@ -44,15 +44,15 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.M
 	}
 	defer end()
 	hash := m.Digest()
-	look := func(ctx context.Context) (standing, error) {
+	verify := func(ctx context.Context) (outcome, error) {
 		c, found, err := s.key(ctx, l, m.Author.Login, key)
 		switch {
 		case err != nil || !found:
-			return open, err
+			return undecided, err
 		case c.message.ID == m.ID:
-			return mine, nil
+			return applied, nil
 		default:
-			return lost, nil
+			return rejected, nil
 		}
 	}
 	for {
@@ -61,7 +61,7 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.M
 			if i == 0 {
 				return s.db.exec(ctx, insertKeyOfLog, string(l.Tenant), uuid(l.ID), keyWindowOf(s.now()), m.Author.Login, key, keySeconds)
 			}
-			done, err = s.db.decide(ctx, look, insertKey, string(l.Tenant), uuid(l.ID), m.Author.Login, key,
+			done, err = s.db.decide(ctx, verify, insertKey, string(l.Tenant), uuid(l.ID), m.Author.Login, key,
 				uuid(m.ID), hash[:], m.Author.FirstName, m.Author.LastName, m.System, keySeconds)
 			return err
 		})
@@ -85,7 +85,7 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.M
 
 // appended returns the message of a claim; it stores it if the claimant has not yet
 // done so, or died.
-func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]byte, again chat.Message) (chat.Message, error) {
+func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]byte, repetition chat.Message) (chat.Message, error) {
 	if !bytes.Equal(c.hash, hash[:]) {
 		return chat.Message{}, &chat.Error{Kind: chat.Conflict, Entity: chat.KeyEntity,
 			Message: "this Idempotency-Key was used for another message"}
@@ -94,7 +94,8 @@ func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]by
 	if err != nil || found {
 		return m, err
 	}
-	c.message.Content, c.message.ReplyTo, c.message.Keep = again.Content, again.ReplyTo, again.Keep // the same: their hash is
+	// The same: their hash is.
+	c.message.Content, c.message.ReplyTo, c.message.Keep = repetition.Content, repetition.ReplyTo, repetition.Keep
 	return c.message, s.append(ctx, l, c.message)
 }
 
@@ -129,7 +130,7 @@ func (s *Store) sweepKeyWindow(ctx context.Context, l chat.Log, window int64, co
 			return err
 		}
 		err = forEach(ctx, len(names), func(ctx context.Context, i int) error {
-			_, err := s.db.decide(ctx, again, deleteKey, string(l.Tenant), uuid(l.ID), names[i].login, names[i].key)
+			_, err := s.db.apply(ctx, deleteKey, string(l.Tenant), uuid(l.ID), names[i].login, names[i].key)
 			return err
 		})
 		if err != nil {

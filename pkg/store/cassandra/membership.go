@@ -62,17 +62,17 @@ func (s *Store) membership(ctx context.Context, t chat.Tenant, room id.ID, login
 func (s *Store) decideMembership(ctx context.Context, t chat.Tenant, room id.ID, old, next membership) (membership, bool, error) {
 	next.version = max(next.version, micros(s.now()), old.version+1)
 	next.decision = gocql.MustRandomUUID()
-	look := func(ctx context.Context) (standing, error) {
+	verify := func(ctx context.Context) (outcome, error) {
 		kept, err := s.membership(ctx, t, room, next.person.Login)
 		switch {
 		case err != nil:
-			return open, err
+			return undecided, err
 		case kept.decision == next.decision:
-			return mine, nil
+			return applied, nil
 		case kept.version == old.version:
-			return open, nil
+			return undecided, nil
 		default:
-			return lost, nil
+			return rejected, nil
 		}
 	}
 	key := []any{string(t), uuid(room), next.person.Login}
@@ -80,12 +80,12 @@ func (s *Store) decideMembership(ctx context.Context, t chat.Tenant, room id.ID,
 	var err error
 	switch {
 	case !next.joined:
-		done, err = s.db.decide(ctx, look, nextLeave, append(append([]any{next.version, next.decision}, key...), old.version)...)
+		done, err = s.db.decide(ctx, verify, nextLeave, append(append([]any{next.version, next.decision}, key...), old.version)...)
 	case old.version == 0:
-		done, err = s.db.decide(ctx, look, firstJoin,
+		done, err = s.db.decide(ctx, verify, firstJoin,
 			append([]any{next.version, next.decision, next.person.FirstName, next.person.LastName}, key...)...)
 	default:
-		done, err = s.db.decide(ctx, look, nextJoin,
+		done, err = s.db.decide(ctx, verify, nextJoin,
 			append(append([]any{next.version, next.decision, next.person.FirstName, next.person.LastName}, key...), old.version)...)
 	}
 	return next, done, err
@@ -95,18 +95,18 @@ func (s *Store) decideMembership(ctx context.Context, t chat.Tenant, room id.ID,
 // about them already; it returns the one that holds.
 func (s *Store) firstMembership(ctx context.Context, t chat.Tenant, r chat.Room, at int64) (membership, error) {
 	m := membership{person: r.Creator, joined: true, version: at, decision: gocql.MustRandomUUID()}
-	look := func(ctx context.Context) (standing, error) {
+	verify := func(ctx context.Context) (outcome, error) {
 		kept, err := s.membership(ctx, t, r.ID, r.Creator.Login)
 		switch {
 		case err != nil || kept.version == 0:
-			return open, err
+			return undecided, err
 		case kept.decision == m.decision:
-			return mine, nil
+			return applied, nil
 		default:
-			return lost, nil
+			return rejected, nil
 		}
 	}
-	done, err := s.db.decide(ctx, look, firstJoin, m.version, m.decision, m.person.FirstName, m.person.LastName,
+	done, err := s.db.decide(ctx, verify, firstJoin, m.version, m.decision, m.person.FirstName, m.person.LastName,
 		string(t), uuid(r.ID), m.person.Login)
 	if err != nil || done {
 		return m, err

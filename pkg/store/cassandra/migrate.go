@@ -87,7 +87,7 @@ func (m *migrator) use(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.keyed = &db{session: s, consistency: m.config.Consistency, timeout: m.config.Timeout}
+	m.keyed = &db{session: s, consistency: m.config.Consistency, serial: m.config.Serial, timeout: m.config.Timeout}
 	return nil
 }
 
@@ -165,7 +165,10 @@ func (m *migrator) run(ctx context.Context, next migration) error {
 // died ends by itself.
 func (m *migrator) lock(ctx context.Context) error {
 	for {
-		locked, err := m.keyed.decide(ctx, m.locked, insertLock, component, m.owner, m.lease)
+		locked, err := m.keyed.decide(ctx, m.verifyLock, insertLock, component, m.owner, m.lease)
+		if err != nil {
+			m.unlock(ctx) // it may be ours all the same
+		}
 		if err != nil || locked {
 			return err
 		}
@@ -178,21 +181,22 @@ func (m *migrator) lock(ctx context.Context) error {
 	}
 }
 
-func (m *migrator) locked(ctx context.Context) (standing, error) {
+func (m *migrator) verifyLock(ctx context.Context) (outcome, error) {
 	var owner gocql.UUID
 	found, err := m.keyed.decided(ctx, selectLock, []any{component}, &owner)
 	switch {
 	case err != nil || !found:
-		return open, err
+		return undecided, err
 	case owner == m.owner:
-		return mine, nil
+		return applied, nil
 	default:
-		return lost, nil
+		return rejected, nil
 	}
 }
 
 func (m *migrator) renew(ctx context.Context) error {
-	held, err := m.keyed.decide(ctx, m.locked, renewLock, m.lease, m.owner, component, m.owner)
+	// That the lock is ours does not mean that it was renewed. To renew it once more does no harm.
+	held, err := m.keyed.apply(ctx, renewLock, m.lease, m.owner, component, m.owner)
 	if err == nil && !held {
 		return errLostLock
 	}

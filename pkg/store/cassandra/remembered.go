@@ -37,7 +37,7 @@ func (s *Store) CreateRemembered(ctx context.Context, r auth.Remembered) error {
 		return err
 	}
 	// A series is random: if it is there already, this is a repeated call.
-	_, err = s.db.decide(ctx, again, insertRemembered, r.Series[:], string(r.Tenant), r.Login, r.Token[:], r.Previous[:],
+	_, err = s.db.apply(ctx, insertRemembered, r.Series[:], string(r.Tenant), r.Login, r.Token[:], r.Previous[:],
 		r.RotatedAt.UTC(), r.ExpiresAt.UTC(), ttl)
 	return err
 }
@@ -84,23 +84,23 @@ func (s *Store) Rotate(ctx context.Context, from auth.Hash, next auth.Remembered
 	if err := s.db.exec(ctx, insertRememberedOfUser, string(next.Tenant), next.Login, next.Series[:], ttl); err != nil {
 		return false, err
 	}
-	look := func(ctx context.Context) (standing, error) {
+	verify := func(ctx context.Context) (outcome, error) {
 		var kept []byte
 		var ignored auth.Remembered
 		found, err := s.db.decided(ctx, selectRemembered, []any{next.Series[:]}, (*string)(&ignored.Tenant), &ignored.Login,
 			&kept, new([]byte), &ignored.RotatedAt, &ignored.ExpiresAt)
 		switch {
 		case err != nil:
-			return open, err
+			return undecided, err
 		case found && bytes.Equal(kept, next.Token[:]): // tokens are random: nobody else wrote this one
-			return mine, nil
+			return applied, nil
 		case found && bytes.Equal(kept, from[:]):
-			return open, nil
+			return undecided, nil
 		default:
-			return lost, nil
+			return rejected, nil
 		}
 	}
-	return s.db.decide(ctx, look, rotateRemembered, ttl, string(next.Tenant), next.Login, next.Token[:], next.Previous[:],
+	return s.db.decide(ctx, verify, rotateRemembered, ttl, string(next.Tenant), next.Login, next.Token[:], next.Previous[:],
 		next.RotatedAt.UTC(), next.ExpiresAt.UTC(), next.Series[:], from[:])
 }
 
@@ -115,7 +115,7 @@ func (s *Store) DeleteRemembered(ctx context.Context, series auth.Hash) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.db.decide(ctx, again, deleteRemembered, series[:]); err != nil || !found {
+	if _, err := s.db.apply(ctx, deleteRemembered, series[:]); err != nil || !found {
 		return err
 	}
 	return s.db.exec(ctx, deleteRememberedOfUser, s.forGood(), string(r.Tenant), r.Login, series[:])

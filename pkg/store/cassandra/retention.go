@@ -61,7 +61,7 @@ func (s *Store) SetRetention(ctx context.Context, t chat.Tenant, r chat.RoomRef,
 		value = nil
 	}
 	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
-		set, err := s.db.decide(ctx, again, setRetention, value, string(t), r.Name, uuid(r.ID))
+		set, err := s.db.apply(ctx, setRetention, value, string(t), r.Name, uuid(r.ID))
 		if err == nil && !set {
 			err = chat.ErrNotFound(chat.RoomEntity, r.Name)
 		}

@@ -39,20 +39,20 @@ func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 		return err
 	}
 	claim := gocql.MustRandomUUID()
-	look := func(ctx context.Context) (standing, error) {
+	verify := func(ctx context.Context) (outcome, error) {
 		var kept gocql.UUID
 		found, err := s.db.decided(ctx, selectRoomClaim, []any{string(t), r.Name}, &kept)
 		switch {
 		case err != nil || !found:
-			return open, err
+			return undecided, err
 		case kept == claim:
-			return mine, nil
+			return applied, nil
 		default:
-			return lost, nil
+			return rejected, nil
 		}
 	}
 	claimedAt := micros(s.now())
-	claimed, err := s.db.decide(ctx, look, insertRoom, string(t), r.Name, uuid(r.ID), claim, claimedAt,
+	claimed, err := s.db.decide(ctx, verify, insertRoom, string(t), r.Name, uuid(r.ID), claim, claimedAt,
 		r.Creator.Login, r.Creator.FirstName, r.Creator.LastName, optional(r.Banner), r.CreatedAt.UTC(), ownRetention(r.Retention))
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (s *Store) completeRoom(ctx context.Context, t chat.Tenant, r chat.Room, cl
 		return err
 	}
 	// Not applied means that the room is deleted already: then it was there before.
-	_, err = s.db.decide(ctx, again, readyRoom, string(t), r.Name, uuid(r.ID))
+	_, err = s.db.apply(ctx, readyRoom, string(t), r.Name, uuid(r.ID))
 	return err
 }
 
@@ -155,7 +155,7 @@ func (s *Store) UpdateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 	}
 	defer end()
 	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
-		updated, err := s.db.decide(ctx, again, updateRoom, r.Creator.FirstName, r.Creator.LastName, replacing(r.Banner),
+		updated, err := s.db.apply(ctx, updateRoom, r.Creator.FirstName, r.Creator.LastName, replacing(r.Banner),
 			string(t), r.Name, uuid(r.ID))
 		if err == nil && !updated {
 			err = chat.ErrNotFound(chat.RoomEntity, r.Name)

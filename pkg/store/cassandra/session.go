@@ -37,7 +37,7 @@ func newCluster(c Config, log *slog.Logger) *gocql.ClusterConfig {
 	cluster.ProtoVersion = 4
 	cluster.Compressor = compressor{}
 	cluster.Consistency = c.Consistency
-	cluster.SerialConsistency = gocql.LocalSerial
+	cluster.SerialConsistency = c.Serial
 	cluster.Timeout = c.Timeout
 	cluster.ConnectTimeout = min(c.Timeout, 5*time.Second)
 	cluster.RetryPolicy = nil // each statement says its own

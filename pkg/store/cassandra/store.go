@@ -78,7 +78,7 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 		return nil, notOpened(err)
 	}
 	s := &Store{
-		db:      &db{session: session, consistency: c.Consistency, timeout: c.Timeout, slots: make(slots, maxInFlight)},
+		db:      &db{session: session, consistency: c.Consistency, serial: c.Serial, timeout: c.Timeout, slots: make(slots, maxInFlight)},
 		log:     o.Log,
 		now:     o.Now,
 		indexed: otter.Must(&otter.Options[bucketOf, struct{}]{MaximumSize: remembered}),

@@ -151,18 +151,18 @@ func (s *Store) Secret(ctx context.Context, name string, candidate []byte) ([]by
 		candidate = []byte{}
 	}
 	own := gocql.MustRandomUUID()
-	look := func(ctx context.Context) (standing, error) {
+	verify := func(ctx context.Context) (outcome, error) {
 		found, err := s.db.decided(ctx, selectSecret, []any{name}, &claim, &value)
 		switch {
 		case err != nil || !found:
-			return open, err
+			return undecided, err
 		case claim == own:
-			return mine, nil
+			return applied, nil
 		default:
-			return lost, nil
+			return rejected, nil
 		}
 	}
-	claimed, err := s.db.decide(ctx, look, insertSecret, name, own, candidate)
+	claimed, err := s.db.decide(ctx, verify, insertSecret, name, own, candidate)
 	if err != nil || claimed {
 		return candidate, err
 	}

@@ -35,19 +35,19 @@ func (s *Store) CreateUser(ctx context.Context, t chat.Tenant, u chat.User) erro
 		return err
 	}
 	claim := gocql.MustRandomUUID()
-	look := func(ctx context.Context) (standing, error) {
+	verify := func(ctx context.Context) (outcome, error) {
 		var kept gocql.UUID
 		found, err := s.db.decided(ctx, selectUserClaim, []any{string(t), u.Login}, &kept)
 		switch {
 		case err != nil || !found:
-			return open, err
+			return undecided, err
 		case kept == claim:
-			return mine, nil
+			return applied, nil
 		default:
-			return lost, nil
+			return rejected, nil
 		}
 	}
-	claimed, err := s.db.decide(ctx, look, insertUser, string(t), u.Login, claim, u.FirstName, u.LastName,
+	claimed, err := s.db.decide(ctx, verify, insertUser, string(t), u.Login, claim, u.FirstName, u.LastName,
 		optional(u.Email), optional(u.Bio), u.CreatedAt.UTC(), u.PasswordHash)
 	if err == nil && !claimed {
 		err = chat.ErrExists(chat.UserEntity, u.Login)
@@ -119,22 +119,19 @@ func (s *Store) SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash 
 	return s.changeUser(ctx, t, login, updatePassword, hash, string(t), login)
 }
 
-// changeUser runs a change that may be applied twice, so a lost answer means: once more.
+// changeUser runs a change that may be applied twice.
 func (s *Store) changeUser(ctx context.Context, t chat.Tenant, login, statement string, args ...any) error {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
-	changed, err := s.db.decide(ctx, again, statement, args...)
+	changed, err := s.db.apply(ctx, statement, args...)
 	if err == nil && !changed {
 		err = chat.ErrNotFound(chat.UserEntity, login)
 	}
 	return err
 }
-
-// again is the look of transactions that may be applied twice.
-func again(context.Context) (standing, error) { return open, nil }
 
 // DeleteUser implements chat.UserStore.
 func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) error {
@@ -143,12 +140,13 @@ func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) err
 		return err
 	}
 	defer end()
-	marked, err := s.db.decide(ctx, again, markUserDeleted, string(t), login)
+	marked, err := s.db.apply(ctx, markUserDeleted, string(t), login)
 	if err != nil {
 		return err
 	}
-	if !marked {
-		if _, found, err := s.user(ctx, t, login); err != nil || !found {
+	if !marked { // deleted already, maybe by an attempt of ours, or never there
+		var claim gocql.UUID
+		if found, err := s.db.decided(ctx, selectUserClaim, []any{string(t), login}, &claim); err != nil || !found {
 			if err == nil {
 				err = chat.ErrNotFound(chat.UserEntity, login)
 			}

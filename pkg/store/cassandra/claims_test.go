@@ -1,0 +1,222 @@
+package cassandra
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+)
+
+// lostAnswers are the ways in which the first attempt of a statement may end without an answer.
+var lostAnswers = map[string]func(first bool, run func() error) error{
+	"after it was applied": func(first bool, run func() error) error {
+		err := run()
+		if first {
+			return gocql.ErrTimeoutNoResponse
+		}
+		return err
+	},
+	"and it is never applied": func(first bool, run func() error) error {
+		if first {
+			return gocql.ErrTimeoutNoResponse
+		}
+		return run()
+	},
+	// Its coordinator goes on by itself after verify has looked, so the repetition meets what it did.
+	"and it is applied just before the repetition": func(first bool, run func() error) error {
+		if first {
+			return gocql.ErrTimeoutNoResponse
+		}
+		_ = run()
+		return run()
+	},
+}
+
+// losing loses the answer of the first attempt of a statement. attempts counts all of them.
+func losing(at string, attempts *atomic.Int32, how func(first bool, run func() error) error) func(string, func() error) error {
+	return func(statement string, run func() error) error {
+		if statement != at {
+			return run()
+		}
+		n := attempts.Add(1)
+		if n > 2 {
+			return run()
+		}
+		return how(n == 1, run)
+	}
+}
+
+// claims are calls that need each lightweight transaction there is, by its name. given prepares; then the call is made
+// while the answer of the transaction's first attempt is lost, and has to succeed as if it had not been.
+var claims = map[string]struct {
+	given func(c *claimCase)
+	call  func(c *claimCase)
+}{
+	"insertUser": {nil, func(c *claimCase) {
+		c.NoError(c.s.CreateUser(c.ctx, c.of, chat.User{Person: person("ann"), PasswordHash: "x"}))
+	}},
+	"updateProfile": {givenUser, func(c *claimCase) { c.NoError(c.s.UpdateProfile(c.ctx, c.of, chat.User{Person: person("ann")})) }},
+	"updatePassword": {givenUser, func(c *claimCase) {
+		c.NoError(c.s.SetPasswordHash(c.ctx, c.of, "ann", "y"))
+		u, err := c.s.User(c.ctx, c.of, "ann")
+		c.NoError(err)
+		c.Equal("y", u.PasswordHash)
+	}},
+	"markUserDeleted": {givenUser, func(c *claimCase) {
+		c.NoError(c.s.DeleteUser(c.ctx, c.of, "ann"))
+		u, err := c.s.User(c.ctx, c.of, "ann")
+		c.NoError(err)
+		c.True(u.Deleted)
+	}},
+	"insertRoom": {nil, func(c *claimCase) {
+		c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room))
+		agree(c.t, c.s, c.of, c.room, "creator", true)
+	}},
+	"readyRoom":    {nil, func(c *claimCase) { c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room)) }},
+	"updateRoom":   {givenRoom, func(c *claimCase) { c.NoError(c.s.UpdateRoom(c.ctx, c.of, c.room)) }},
+	"setRetention": {givenRoom, func(c *claimCase) { c.NoError(c.s.SetRetention(c.ctx, c.of, refOf(c.room), chat.Forever)) }},
+	"disownRoom":   {givenRoom, func(c *claimCase) { c.NoError(c.s.DisownRoom(c.ctx, c.of, refOf(c.room), chat.Erased)) }},
+	"deleteRoom": {givenRoom, func(c *claimCase) {
+		c.NoError(c.s.DeleteRoom(c.ctx, c.of, c.room))
+		agree(c.t, c.s, c.of, c.room, "creator", false)
+	}},
+	"firstJoin": {givenRoom, func(c *claimCase) {
+		changed, err := c.s.Join(c.ctx, c.of, c.room, person("ann"))
+		c.NoError(err)
+		c.True(changed)
+		agree(c.t, c.s, c.of, c.room, "ann", true)
+	}},
+	"nextLeave": {givenRoom, func(c *claimCase) {
+		changed, err := c.s.Leave(c.ctx, c.of, c.room, "creator")
+		c.NoError(err)
+		c.True(changed)
+		agree(c.t, c.s, c.of, c.room, "creator", false)
+	}},
+	"nextJoin": {givenLeft, func(c *claimCase) {
+		changed, err := c.s.Join(c.ctx, c.of, c.room, person("creator"))
+		c.NoError(err)
+		c.True(changed)
+		agree(c.t, c.s, c.of, c.room, "creator", true)
+	}},
+	"forgetMembership": {givenRoom, func(c *claimCase) {
+		c.NoError(c.s.DeleteRoom(c.ctx, c.of, c.room))
+		c.NoError(c.s.SweepRoom(c.ctx, chat.Sweep{Tenant: c.of, Room: refOf(c.room), DeletedAt: time.Now()}, nil))
+	}},
+	"insertKey": {nil, func(c *claimCase) {
+		m := chat.Message{ID: ids.New(), Author: person("ann"), Content: "x"}
+		first, repeated, err := c.s.AppendOnce(c.ctx, c.room.Log(c.of), "k", m)
+		c.NoError(err)
+		c.False(repeated)
+		c.Equal(m, first)
+	}},
+	"deleteKey": {givenRoom, func(c *claimCase) {
+		_, _, err := c.s.AppendOnce(c.ctx, c.room.Log(c.of), "k", chat.Message{ID: ids.New(), Author: person("ann"), Content: "x"})
+		c.NoError(err)
+		c.NoError(c.s.sweepKeys(c.ctx, c.room.Log(c.of), func(int) {}))
+	}},
+	"insertRemembered": {nil, func(c *claimCase) { c.NoError(c.s.CreateRemembered(c.ctx, c.login)) }},
+	"rotateRemembered": {givenRemembered, func(c *claimCase) {
+		next := c.login
+		next.Token, next.Previous = randomHash(), c.login.Token
+		rotated, err := c.s.Rotate(c.ctx, c.login.Token, next)
+		c.NoError(err)
+		c.True(rotated)
+	}},
+	"deleteRemembered": {givenRemembered, func(c *claimCase) {
+		c.NoError(c.s.DeleteRemembered(c.ctx, c.login.Series))
+		_, err := c.s.Remembered(c.ctx, c.login.Series)
+		c.True(chat.IsKind(err, chat.NotFound))
+	}},
+	"insertSecret": {nil, func(c *claimCase) {
+		secret, err := c.s.Secret(c.ctx, string(c.of), []byte("mine"))
+		c.NoError(err)
+		c.Equal([]byte("mine"), secret)
+	}},
+	"claimEpoch": {nil, setsSpan},
+	"sealEpoch":  {nil, setsSpan},
+	"insertLock": {nil, func(c *claimCase) { c.NoError(c.m.lock(c.ctx)) }},
+	"renewLock": {func(c *claimCase) { c.NoError(c.m.lock(c.ctx)) }, func(c *claimCase) {
+		c.NoError(c.m.renew(c.ctx))
+		c.Equal(int32(2), c.attempts.Load(), "that the lock is ours does not mean that it was renewed")
+	}},
+	"deleteLock": {func(c *claimCase) { c.NoError(c.m.lock(c.ctx)) }, func(c *claimCase) { c.m.unlock(c.ctx) }},
+}
+
+func randomHash() auth.Hash { u := ids.New(); return sha256.Sum256(u[:]) }
+
+type claimCase struct {
+	*require.Assertions
+	t        *testing.T
+	ctx      context.Context
+	s        *Store
+	m        *migrator
+	attempts *atomic.Int32
+	of       chat.Tenant
+	room     chat.Room
+	login    auth.Remembered
+}
+
+func givenUser(c *claimCase) {
+	c.NoError(c.s.CreateUser(c.ctx, c.of, chat.User{Person: person("ann"), PasswordHash: "x"}))
+}
+
+func givenRoom(c *claimCase) { c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room)) }
+
+func givenLeft(c *claimCase) {
+	givenRoom(c)
+	_, err := c.s.Leave(c.ctx, c.of, c.room, "creator")
+	c.NoError(err)
+}
+
+func givenRemembered(c *claimCase) { c.NoError(c.s.CreateRemembered(c.ctx, c.login)) }
+
+func setsSpan(c *claimCase) {
+	changed, err := c.s.setSpan(c.ctx, c.room.Log(c.of), time.Hour)
+	c.NoError(err)
+	c.True(changed)
+}
+
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	texts := statementsOf(t)
+	for name, text := range texts {
+		if isClaim(text) {
+			require.Contains(t, claims, name, "each lightweight transaction needs a case in claims")
+		}
+	}
+	s := own(t)
+	for way, how := range lostAnswers {
+		t.Run(way, func(t *testing.T) {
+			for name, claim := range claims {
+				t.Run(name, func(t *testing.T) {
+					require.Contains(t, texts, name, "a statement of this package")
+					c := &claimCase{Assertions: require.New(t), t: t, ctx: withTimeout(t), s: s, attempts: new(atomic.Int32), of: tenant(),
+						room: newRoom("games"), login: auth.Remembered{Series: randomHash(), Token: randomHash(), ExpiresAt: time.Now().Add(time.Hour)}}
+					c.login.Tenant, c.login.Login = c.of, "ann"
+					if strings.HasSuffix(name, "Lock") {
+						c.m = &migrator{config: sharedConfig, log: slog.New(slog.DiscardHandler), keyed: s.db, owner: gocql.MustRandomUUID(), lease: 60}
+						defer c.m.unlock(c.ctx)
+					}
+					if claim.given != nil {
+						claim.given(c)
+					}
+					s.db.around.set(losing(texts[name], c.attempts, how))
+					defer s.db.around.set(nil)
+					claim.call(c)
+					if name != "deleteLock" { // a lock that stays ends by itself
+						require.NotZero(t, c.attempts.Load(), "the call needs the transaction")
+					}
+				})
+			}
+		})
+	}
+}
