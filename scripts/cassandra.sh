@@ -11,6 +11,14 @@ cache=${CONFAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/confab}
 jars=$cache/cassandra-$version
 heap=${CONFAB_CASSANDRA_HEAP:-768M}
 
+# All ports of a cluster are in one block of ten, from --port on. So clusters whose --port are ten or more apart do not
+# collide.
+block=10
+storage_port() { echo $((port + 1)); }
+ssl_storage_port() { echo $((port + 2)); }
+jmx_port() { echo $((port + 2 + $1)); } # I: JMX listens on 127.0.0.1 for every node
+((2 + max_nodes < block)) || { echo "cassandra: $max_nodes nodes need more ports than a block has" >&2; exit 1; }
+
 usage() {
 	cat <<EOF
 Runs Cassandra $version here, node I on 127.0.0.I.
@@ -24,11 +32,14 @@ Runs Cassandra $version here, node I on 127.0.0.I.
   scripts/cassandra.sh start-node I        start one node (node 1 must run before the others)
   scripts/cassandra.sh stop-node I         stop one node in order
   scripts/cassandra.sh kill-node I         kill one node at once, as a crash would
+  scripts/cassandra.sh ports               print all ports that the cluster uses
   scripts/cassandra.sh fetch               only download the jars
 
-Options: --port P   the CQL port (9042); another port also moves all other ports, so that
-                    two clusters with folders of their own run side by side
+Options: --port P   the CQL port (9042); the other ports are the nine that follow, so that clusters
+                    whose ports are ten apart, with folders of their own, run side by side
          --dir D    where data, logs and pids are ($cache/cassandra-data)
+         --dcs N    spread the nodes over N data centres (1 to $max_nodes), dc1 to dcN, in turn: node 1 is in dc1,
+                    node 2 in dc2. As it was last time if not said; all in datacenter1 at first
 Environment: CONFAB_CACHE           where jars and data are kept ($cache)
              CONFAB_CASSANDRA_HEAP  the heap of each node ($heap)
 EOF
@@ -81,21 +92,26 @@ fetch() {
 }
 
 configure() { # I
-	local home
+	local home snitch=SimpleSnitch
 	home=$(node_dir "$1")
 	mkdir -p "$home/conf" "$home/logs"
+	if ((dcs > 0)); then
+		echo "$dcs" >"$dir/dcs"
+		snitch=GossipingPropertyFileSnitch
+		printf 'dc=dc%d\nrack=rack1\n' $((($1 - 1) % dcs + 1)) >"$home/conf/cassandra-rackdc.properties"
+	fi
 	cat >"$home/conf/cassandra.yaml" <<EOF
 cluster_name: confab-$port
 num_tokens: 16
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
-endpoint_snitch: SimpleSnitch
+endpoint_snitch: $snitch
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
     parameters:
-      - seeds: "127.0.0.1:$((port - 2042))"
+      - seeds: "127.0.0.1:$(storage_port)"
 listen_address: 127.0.0.$1
-storage_port: $((port - 2042))
-ssl_storage_port: $((port - 2041))
+storage_port: $(storage_port)
+ssl_storage_port: $(ssl_storage_port)
 rpc_address: 127.0.0.$1
 native_transport_port: $port
 start_native_transport: true
@@ -140,8 +156,9 @@ start_node() { # I
 			-XX:HeapDumpPath="$home/logs" \
 			-Dconfab.node="$home" \
 			-Dcassandra.ring_delay_ms=$delay \
-			-Dcassandra.jmx.local.port=$((port - 1843 + $1)) \
+			-Dcassandra.jmx.local.port="$(jmx_port "$1")" \
 			-Dcassandra.storagedir="$home" \
+			-Dcassandra-rackdc.properties="file://$home/conf/cassandra-rackdc.properties" \
 			-Dcassandra.config="file://$home/conf/cassandra.yaml" \
 			-Dlogback.configurationFile="$here/cassandra/logback.xml" \
 			-cp "$jars/*" org.apache.cassandra.service.CassandraDaemon \
@@ -205,14 +222,15 @@ number() { # text, highest, what
 
 command=${1:-help}
 (($# == 0)) || shift
-node= nodes=1 port=9042 dir=$cache/cassandra-data
+node= nodes=1 port=9042 dir=$cache/cassandra-data dcs=
 while (($#)); do
 	case $1 in
-	--nodes | --port | --dir)
+	--nodes | --port | --dir | --dcs)
 		(($# > 1)) || fail "$1 needs a value"
 		case $1 in
 		--nodes) number "$2" $max_nodes "--nodes" && nodes=$2 ;;
 		--port) number "$2" 60000 "--port" && port=$2 ;;
+		--dcs) number "$2" $max_nodes "--dcs" && dcs=$2 ;;
 		--dir) mkdir -p "$2" && dir=$(cd "$2" && pwd) ;;
 		esac
 		shift 2
@@ -221,7 +239,14 @@ while (($#)); do
 	*) fail "unknown argument '$1'; see scripts/cassandra.sh help" ;;
 	esac
 done
-((port > 2042 + 1024)) || fail "--port must be above 3066: the other ports lie below it"
+((port > 1024)) || fail "--port must be above 1024"
+# What a node's data say about its data centre stays true.
+if [[ -z $dcs ]]; then
+	dcs=0
+	[[ ! -s $dir/dcs ]] || dcs=$(<"$dir/dcs")
+elif [[ -s $dir/dcs && $(<"$dir/dcs") != "$dcs" || ! -s $dir/dcs && -d $(node_dir 1)/data ]]; then
+	fail "the data in $dir are of a cluster with another number of data centres: take another --dir, or clean it first"
+fi
 
 case $command in
 start)
@@ -237,6 +262,7 @@ stop | clean)
 		end_node "$i" TERM
 		[[ $command == stop ]] || rm -rf "$(node_dir "$i")"
 	done
+	[[ $command == stop ]] || rm -f "$dir/dcs"
 	[[ $command == stop ]] || say "the data in $dir are deleted"
 	;;
 status)
@@ -257,6 +283,12 @@ start-node | stop-node | kill-node)
 	stop-node) end_node "$node" TERM ;;
 	kill-node) end_node "$node" KILL ;;
 	esac
+	;;
+ports)
+	echo "$port"
+	storage_port
+	ssl_storage_port
+	for ((i = 1; i <= max_nodes; i++)); do jmx_port "$i"; done
 	;;
 fetch) fetch ;;
 help | -h | --help) usage ;;

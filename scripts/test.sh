@@ -35,6 +35,9 @@ CONFAB_TEST_CASSANDRA="127.0.0.1:$port" go test -race -shuffle=on -timeout 12m .
 step "three nodes of Cassandra, one killed and brought back under load"
 scripts/chaos.sh --short
 
+step "two data centres of Cassandra, one killed"
+scripts/datacentres.sh
+
 step "real time: the field's own clients"
 packages test/realtime
 go build -o bin/confab ./cmd/confab

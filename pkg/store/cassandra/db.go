@@ -22,6 +22,7 @@ type db struct {
 	session     *gocql.Session
 	consistency gocql.Consistency
 	serial      gocql.SerialConsistency // of lightweight transactions, and of reads that see what they decided
+	everywhere  gocql.Consistency       // of eachDC
 	timeout     time.Duration
 	around      hook
 	slots       slots
@@ -59,7 +60,18 @@ func (d *db) bounded(ctx context.Context) (context.Context, context.CancelFunc) 
 // values and deletions.
 func (d *db) query(ctx context.Context, statement string, args []any) *gocql.Query {
 	return d.session.Query(statement, args...).WithContext(ctx).
-		Consistency(d.consistency).Idempotent(true).RetryPolicy(retryIdempotent{})
+		Consistency(d.consistencyOf(statement)).Idempotent(true).RetryPolicy(retryIdempotent{})
+}
+
+// eachDC are the statements that servers go by that use another data centre. Before one of them is acknowledged, a
+// quorum of each data centre has it; of all others those of one need to.
+var eachDC = map[string]bool{claimEpoch: true, announceEpoch: true, sealEpoch: true}
+
+func (d *db) consistencyOf(statement string) gocql.Consistency {
+	if eachDC[statement] && d.everywhere != 0 {
+		return d.everywhere
+	}
+	return d.consistency
 }
 
 // exec runs a plain write. It returns nil only when it is durable.
@@ -173,7 +185,7 @@ func (d *db) cas(ctx context.Context, statement string, args []any) (bool, error
 	done := false
 	err := d.do(ctx, statement, func() (err error) {
 		done, err = d.session.Query(statement, args...).WithContext(ctx).
-			Consistency(d.consistency).SerialConsistency(d.serial).
+			Consistency(d.consistencyOf(statement)).SerialConsistency(d.serial).
 			Idempotent(false).RetryPolicy(nil).
 			MapScanCAS(map[string]any{})
 		return err

@@ -16,10 +16,13 @@ import (
 )
 
 // connect opens a session with the keyspace, or with none if it is empty. The data
-// centre must be known.
+// centre must be known. Only nodes of that are asked: another one may not have yet what this one has acknowledged,
+// and LOCAL_QUORUM and LOCAL_SERIAL would mean the data centre of the node that is asked. When all of them are away, the
+// store is unavailable.
 func connect(ctx context.Context, c Config, keyspace, dc string, log *slog.Logger) (*gocql.Session, error) {
 	cluster := newCluster(c, log)
 	cluster.Keyspace = keyspace
+	cluster.HostFilter = gocql.DataCentreHostFilter(dc)
 	cluster.PoolConfig.HostSelectionPolicy = newAvoiding(gocql.TokenAwareHostPolicy(
 		gocql.DCAwareRoundRobinPolicy(dc), gocql.ShuffleReplicas()))
 	return createSession(ctx, cluster)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/gocql/gocql"
 	"github.com/maypok86/otter/v2"
 
 	"github.com/confab-chat/confab/pkg/chat"
@@ -86,11 +88,28 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 		ahead:   otter.Must(&otter.Options[chat.Log, id.Bucket]{MaximumSize: remembered}),
 	}
 	s.book = s.newWidthBook()
+	if err := s.findDataCentres(ctx, c); err != nil {
+		session.Close()
+		return nil, notOpened(err)
+	}
 	if err := s.Ping(ctx); err != nil {
 		session.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// findDataCentres chooses the consistency of what servers of all data centres go by.
+func (s *Store) findDataCentres(ctx context.Context, c Config) error {
+	if c.Consistency != gocql.LocalQuorum || c.Serial != gocql.Serial {
+		return nil // a quorum of all has it, or one data centre is all there is for servers
+	}
+	var replication map[string]string
+	_, err := s.db.rowAt(ctx, gocql.LocalOne, selectKeyspace, []any{c.Keyspace}, &replication)
+	if strings.HasSuffix(replication["class"], ".NetworkTopologyStrategy") { // others have no data centres
+		s.db.everywhere = gocql.EachQuorum
+	}
+	return err
 }
 
 // notOpened tells a cluster that does not answer, which may pass, from what will not.
