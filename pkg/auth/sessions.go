@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/cache"
@@ -24,7 +25,7 @@ type Sessions struct {
 }
 
 // NewSessions returns the sessions of a store. A session ends when it was not used for idle.
-// ended, which may be nil, hears of every session that is ended on purpose on this node, after it is. w hears
+// ended, which may be nil, is called for every session that is ended on purpose on this node, after it is. w hears
 // what other nodes change.
 func NewSessions(store SessionStore, w *cache.Watcher, idle time.Duration, now func() time.Time, ended func(context.Context, []Hash)) *Sessions {
 	if ended == nil {
@@ -84,14 +85,13 @@ func (s *Sessions) load(ctx context.Context, h Hash) (Session, error) {
 // due reports whether a session is to be extended, if it is used.
 func (s *Sessions) due(sess Session) bool { return sess.ExpiresAt.Sub(s.now()) <= s.idle-s.idle/30 }
 
-// End ends a session; an unknown one is no error.
+// End ends a session; an unknown one is no error. Its connections end even if the store fails: the session may have
+// ended all the same, and a repeated call might not find it to end them. One that goes on connects again.
 func (s *Sessions) End(ctx context.Context, h Hash) error {
-	if err := s.store.DeleteSession(ctx, h); err != nil {
-		return err
-	}
+	err := s.store.DeleteSession(ctx, h)
 	s.Forget(h)
 	s.ended(ctx, []Hash{h})
-	return nil
+	return err
 }
 
 // Forget drops what is remembered of a session, so that the next Find asks the store.
@@ -104,15 +104,13 @@ func (s *Sessions) EndWhere(ctx context.Context, t chat.Tenant, login string, ma
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, sess := range all {
-		if !match(sess) {
-			continue
-		}
-		if err := s.End(ctx, sess.Hash); err != nil {
-			return err
+		if match(sess) {
+			errs = append(errs, s.End(ctx, sess.Hash))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Close ends the cache's housekeeping.

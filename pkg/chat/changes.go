@@ -139,6 +139,7 @@ func (s *Service) changeMessage(ctx context.Context, who Identity, r Room, by Pe
 	})
 	if err != nil || done.Kind == "" {
 		t.finish(ctx)
+		s.settleChange(who.Tenant, r, done, m, err, decide)
 		return now, err
 	}
 	t.finish(ctx, MessageChanged{Place: r.place(who.Tenant), Change: t.id, Kind: done.Kind, Message: now})

@@ -89,14 +89,19 @@ func (h *hooked) ChangeMessage(ctx context.Context, l chat.Log, m id.ID, decide 
 	if err := h.call(ctx, "ChangeMessage"); err != nil {
 		return chat.Message{}, err
 	}
-	return h.Stores.ChangeMessage(ctx, l, m, decide)
+	now, err := h.Stores.ChangeMessage(ctx, l, m, decide)
+	return now, h.answer("ChangeMessage", err)
 }
 
 func (h *hooked) SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error {
 	if err := h.call(ctx, "SetRead"); err != nil {
 		return err
 	}
-	return h.Stores.SetRead(ctx, t, room, login, to)
+	return h.answer("SetRead", h.Stores.SetRead(ctx, t, room, login, to))
+}
+
+func (h *hooked) SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login string, muted bool) error {
+	return h.answer("SetMuted", h.Stores.SetMuted(ctx, t, room, login, muted))
 }
 
 // At most MaxReactions, on a store that decides under a lock, however many react at once.

@@ -64,13 +64,17 @@ type RoomCreated struct {
 type ParticipantJoined struct {
 	Place
 	Person Person
+	// Repeated says that they were a participant before the call: whether an earlier one published it is not known. It
+	// reaches only those who do not know it yet.
+	Repeated bool
 }
 
 // ParticipantLeft is a participant who left or was removed. Nothing of the room may reach
 // them any more, this event itself excepted.
 type ParticipantLeft struct {
 	Place
-	Person Person
+	Person   Person
+	Repeated bool // as in ParticipantJoined; the names may be missing then
 }
 
 // RoomDeleted is the end of a room: the last event of it.

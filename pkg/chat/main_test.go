@@ -149,9 +149,9 @@ func (r *recorder) take() []string {
 			}
 			out = append(out, said+e.Message.Content)
 		case chat.ParticipantJoined:
-			out = append(out, "joined: "+e.Person.Login)
+			out = append(out, map[bool]string{false: "joined: ", true: "joined before: "}[e.Repeated]+e.Person.Login)
 		case chat.ParticipantLeft:
-			out = append(out, "left: "+e.Person.Login)
+			out = append(out, map[bool]string{false: "left: ", true: "left before: "}[e.Repeated]+e.Person.Login)
 		case chat.RoomDeleted:
 			out = append(out, "deleted by "+e.By)
 		}
@@ -161,12 +161,32 @@ func (r *recorder) take() []string {
 }
 
 // hooked lets a test stand in front of store calls: before sees each call's name and may hold
-// it, change the world or refuse it; after sees it done, before the service does.
+// it, change the world or refuse it; after sees it done, before the service does. A call that is unsure is made, and
+// answered with Unavailable.
 type hooked struct {
 	chat.Stores
 	mu     sync.Mutex
 	before func(ctx context.Context, call string) error
 	after  func(call string)
+	unsure string
+	// onAppend, if set, stands in the place of Append; it is set before calls are made.
+	onAppend func(m chat.Message) error
+}
+
+// unsureOf makes one kind of call unsure; the empty one ends that.
+func (h *hooked) unsureOf(call string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.unsure = call
+}
+
+func (h *hooked) answer(call string, err error) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err == nil && h.unsure == call {
+		return chat.ErrUnavailable(context.DeadlineExceeded)
+	}
+	return err
 }
 
 // on sets before; nil takes it away.
@@ -219,7 +239,7 @@ func (h *hooked) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) err
 	if err := h.call(ctx, "CreateRoom"); err != nil {
 		return err
 	}
-	return h.Stores.CreateRoom(ctx, t, r)
+	return h.answer("CreateRoom", h.Stores.CreateRoom(ctx, t, r))
 }
 
 func (h *hooked) Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error) {
@@ -244,35 +264,41 @@ func (h *hooked) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Pe
 	if err := h.call(ctx, "Join"); err != nil {
 		return false, err
 	}
-	return h.Stores.Join(ctx, t, r, p)
+	changed, err := h.Stores.Join(ctx, t, r, p)
+	return changed, h.answer("Join", err)
 }
 
 func (h *hooked) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (bool, error) {
 	if err := h.call(ctx, "Leave"); err != nil {
 		return false, err
 	}
-	return h.Stores.Leave(ctx, t, r, login)
+	changed, err := h.Stores.Leave(ctx, t, r, login)
+	return changed, h.answer("Leave", err)
 }
 
 func (h *hooked) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
 	if err := h.call(ctx, "DeleteRoom"); err != nil {
 		return err
 	}
-	return h.Stores.DeleteRoom(ctx, t, r)
+	return h.answer("DeleteRoom", h.Stores.DeleteRoom(ctx, t, r))
 }
 
 func (h *hooked) Append(ctx context.Context, l chat.Log, m chat.Message) error {
 	if err := h.call(ctx, "Append"); err != nil {
 		return err
 	}
-	return h.Stores.Append(ctx, l, m)
+	if h.onAppend != nil {
+		return h.onAppend(m)
+	}
+	return h.answer("Append", h.Stores.Append(ctx, l, m))
 }
 
 func (h *hooked) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.Message) (chat.Message, bool, error) {
 	if err := h.call(ctx, "AppendOnce"); err != nil {
 		return chat.Message{}, false, err
 	}
-	return h.Stores.AppendOnce(ctx, l, key, m)
+	first, repeated, err := h.Stores.AppendOnce(ctx, l, key, m)
+	return first, repeated, h.answer("AppendOnce", err)
 }
 
 func (h *hooked) Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error) {

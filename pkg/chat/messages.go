@@ -70,6 +70,7 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 	m.Keep = 0
 	if err != nil {
 		t.finish(ctx)
+		s.settleMessage(who.Tenant, r, t.id, err)
 		return m, err
 	}
 	if repeated && s.shown(r).hides(m.ID) {

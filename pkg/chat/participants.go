@@ -3,7 +3,7 @@ package chat
 import "context"
 
 // Join makes who a participant. login, if given, has to be theirs: nobody joins for somebody
-// else. Joining twice changes nothing and is told nobody.
+// else. Joining twice changes nothing.
 func (s *Service) Join(ctx context.Context, who Identity, name string, login *string) error {
 	r, err := s.room(ctx, who.Tenant, name)
 	if err != nil {
@@ -36,7 +36,10 @@ func (s *Service) Leave(ctx context.Context, who Identity, name string, login *s
 		leaving = *login
 	}
 	p, err := s.store.Participant(ctx, who.Tenant, r.ID, leaving)
-	if IsKind(err, NotFound) {
+	if IsKind(err, NotFound) && ValidName(leaving) {
+		// An earlier try may have died before it was published.
+		gone := membershipEvent(r.place(who.Tenant), Person{Login: leaving}, false, true)
+		s.order.begin(r.ID, s.ids).finish(ctx, gone)
 		return nil
 	}
 	if err != nil {
@@ -65,8 +68,16 @@ func MembershipText(p Person, joins bool) string {
 	return p.FullName() + " leaves the room"
 }
 
-// change stores one change of membership, and if it was one the system message about it;
-// then it tells both, the participant first.
+// membershipEvent is the event that p has joined or left.
+func membershipEvent(at Place, p Person, join, repeated bool) Event {
+	if join {
+		return ParticipantJoined{Place: at, Person: p, Repeated: repeated}
+	}
+	return ParticipantLeft{Place: at, Person: p, Repeated: repeated}
+}
+
+// change stores one change of membership, and if it was one the system message about it; then it publishes both, the
+// participant first. If nothing changed it publishes the state all the same: who made the change may have died before.
 func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join bool) error {
 	ctx, cancel := changing(ctx)
 	defer cancel()
@@ -85,20 +96,24 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join b
 		changed, err = s.store.Leave(ctx, t, r, p.Login)
 	}
 	s.forgetMember(t, r.ID, p.Login)
-	if err != nil || !changed {
+	if err != nil {
+		s.settleMembership(t, r, p, join, err)
 		return err
+	}
+	events = append(events, membershipEvent(r.place(t), p, join, !changed))
+	if !changed {
+		return nil
 	}
 	m := Message{ID: ticket.id, Author: System, System: true, Content: MembershipText(p, join), Keep: s.keep(r)}
 	if join {
 		s.entered(ctx, t, r, p.Login, ticket.id)
-		events = append(events, ParticipantJoined{Place: r.place(t), Person: p})
 	} else {
 		s.departed(ctx, t, r, p.Login)
-		events = append(events, ParticipantLeft{Place: r.place(t), Person: p})
 	}
 	if err := s.store.Append(ctx, r.Log(t), m); err != nil {
-		// The membership has changed and is told; only the line about it is missing.
+		// The membership has changed and is published; only the line about it is missing.
 		s.log.Error("a system message was not stored", "room", r.Name, "error", err)
+		s.settleMessage(t, r, m.ID, err)
 		return nil
 	}
 	events = append(events, MessagePosted{Place: r.place(t), Message: m})

@@ -122,10 +122,9 @@ func (s *Service) MarkRead(ctx context.Context, who Identity, room string, m id.
 	if err != nil || m.Compare(now[r.ID].Read) <= 0 {
 		return err
 	}
-	return s.telling(ctx, r, func(ctx context.Context) (Event, error) {
-		return ReadMoved{Place: r.place(who.Tenant), Login: who.Login, Read: m},
-			s.store.SetRead(ctx, who.Tenant, r.ID, who.Login, m)
-	})
+	return s.changeReading(ctx, r, ReadMoved{Place: r.place(who.Tenant), Login: who.Login, Read: m},
+		func(ctx context.Context) error { return s.store.SetRead(ctx, who.Tenant, r.ID, who.Login, m) },
+		who, func(now Reading) bool { return now.Read.Compare(m) >= 0 })
 }
 
 // Mute mutes a room for who, or ends that. It is for their front ends: the server tells them everything as before.
@@ -134,20 +133,26 @@ func (s *Service) Mute(ctx context.Context, who Identity, room string, muted boo
 	if err != nil {
 		return err
 	}
-	return s.telling(ctx, r, func(ctx context.Context) (Event, error) {
-		return MuteChanged{Place: r.place(who.Tenant), Login: who.Login, Muted: muted},
-			s.store.SetMuted(ctx, who.Tenant, r.ID, who.Login, muted)
-	})
+	return s.changeReading(ctx, r, MuteChanged{Place: r.place(who.Tenant), Login: who.Login, Muted: muted},
+		func(ctx context.Context) error { return s.store.SetMuted(ctx, who.Tenant, r.ID, who.Login, muted) },
+		who, func(now Reading) bool { return now.Muted == muted })
 }
 
-// telling makes a change and tells of it.
-func (s *Service) telling(ctx context.Context, r Room, change func(ctx context.Context) (Event, error)) error {
+// changeReading changes what is kept for who about a room and publishes it; done reports whether it has been changed.
+func (s *Service) changeReading(ctx context.Context, r Room, e Event, change func(ctx context.Context) error,
+	who Identity, done func(Reading) bool) error {
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	t := s.order.begin(r.ID, s.ids)
-	e, err := change(ctx)
-	if err != nil {
+	if err := change(ctx); err != nil {
 		t.finish(ctx)
+		s.settle(r.ID, err, func(ctx context.Context) (Event, error) {
+			now, err := s.store.Readings(ctx, who.Tenant, who.Login, []id.ID{r.ID})
+			if err != nil || !done(now[r.ID]) {
+				return nil, err
+			}
+			return e, nil
+		})
 		return err
 	}
 	t.finish(ctx, e)

@@ -57,12 +57,21 @@ func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (Room
 	r := Room{ID: rid, Name: n.Name, Creator: u.Person, Banner: n.Banner, CreatedAt: rid.Time().Truncate(time.Millisecond)}
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	created := RoomCreated{Place: r.place(who.Tenant), Creator: u.Person}
 	if err := s.store.CreateRoom(ctx, who.Tenant, r); err != nil {
+		s.settle(r.ID, err, func(ctx context.Context) (Event, error) {
+			now, err := s.store.Room(ctx, who.Tenant, r.Name)
+			if err != nil || now.ID != r.ID {
+				return nil, err
+			}
+			s.entered(ctx, who.Tenant, r, who.Login, rid)
+			return created, nil
+		})
 		return RoomView{}, err
 	}
 	s.forgetRoom(who.Tenant, r.Name)
 	s.entered(ctx, who.Tenant, r, who.Login, rid)
-	s.order.begin(r.ID, s.ids).finish(ctx, RoomCreated{Place: r.place(who.Tenant), Creator: u.Person})
+	s.order.begin(r.ID, s.ids).finish(ctx, created)
 	return RoomView{Room: r, Participants: []Person{u.Person}, Keep: s.keep(r)}, nil
 }
 
@@ -147,10 +156,11 @@ func (s *Service) SetBanner(ctx context.Context, who Identity, name string, bann
 	r.Banner = banner
 	wctx, cancel := changing(ctx)
 	defer cancel()
-	if err := s.store.UpdateRoom(wctx, who.Tenant, r); err != nil {
+	err = s.store.UpdateRoom(wctx, who.Tenant, r)
+	s.forgetRoom(who.Tenant, name)
+	if err != nil {
 		return RoomView{}, err
 	}
-	s.forgetRoom(who.Tenant, name)
 	return s.Room(ctx, who.Tenant, name)
 }
 
@@ -170,14 +180,24 @@ func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
 	t := s.order.begin(r.ID, s.ids)
 	err := s.store.DeleteRoom(ctx, who.Tenant, r)
 	s.forgetRoom(who.Tenant, r.Name)
-	if err != nil {
+	deleted := RoomDeleted{Place: r.place(who.Tenant), By: who.Login}
+	if err != nil && !IsKind(err, NotFound) {
 		t.finish(ctx)
+		s.settle(r.ID, err, func(ctx context.Context) (Event, error) {
+			now, err := s.store.Room(ctx, who.Tenant, r.Name)
+			if there := err == nil && now.ID == r.ID; there || err != nil && !IsKind(err, NotFound) {
+				return nil, err
+			}
+			s.forgetRoom(who.Tenant, r.Name)
+			return deleted, nil
+		})
 		return err
 	}
-	t.finish(ctx, RoomDeleted{Place: r.place(who.Tenant), By: who.Login})
+	// It is gone. If another call has deleted it, that one may have died before it was published.
+	t.finish(ctx, deleted)
 	t.wait()
 	s.sweepSoon()
-	return nil
+	return err
 }
 
 // ownRoom returns the room, if who created it.

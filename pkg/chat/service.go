@@ -51,8 +51,9 @@ type Service struct {
 
 	shared sharedReads
 
-	reads   *reads
-	erasing *erasing
+	reads    *reads
+	settling *settling
+	erasing  *erasing
 	// pictures bounds how many images are decoded at once.
 	pictures chan struct{}
 
@@ -96,7 +97,7 @@ func NewService(o Options) *Service {
 	s := &Service{
 		Reader: o.Reader, hasher: o.Hasher, pub: o.Publisher, ids: o.IDs, log: o.Log,
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
-		reads: newReads(o.Reader.store, o.Log), erasing: newErasing(), pictures: make(chan struct{}, maxPictures),
+		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), erasing: newErasing(), pictures: make(chan struct{}, maxPictures),
 		sweep: make(chan struct{}, 1),
 		stop:  stop,
 	}
@@ -110,6 +111,7 @@ func NewService(o Options) *Service {
 // Close ends the background work and waits for it.
 func (s *Service) Close() {
 	s.stop()
+	s.settling.close()
 	s.stopped.Wait()
 }
 

@@ -88,9 +88,9 @@ func toWire(e chat.Event) (wireEvent, error) {
 	case chat.MessagePosted:
 		w.Type, w.Message, w.Retried = "posted", wireOf(e.Message), e.Retried
 	case chat.ParticipantJoined:
-		w.Type, w.Person = "joined", &e.Person
+		w.Type, w.Person, w.Retried = "joined", &e.Person, e.Repeated
 	case chat.ParticipantLeft:
-		w.Type, w.Person = "left", &e.Person
+		w.Type, w.Person, w.Retried = "left", &e.Person, e.Repeated
 	case chat.RoomDeleted:
 		w.Type, w.Login = "deleted", e.By
 	case chat.MessageChanged:
@@ -117,9 +117,9 @@ func (w wireEvent) event() (chat.Event, error) {
 	case w.Type == "posted" && w.Message != nil:
 		return chat.MessagePosted{Place: p, Message: chat.Message(*w.Message), Retried: w.Retried}, nil
 	case w.Type == "joined" && w.Person != nil:
-		return chat.ParticipantJoined{Place: p, Person: *w.Person}, nil
+		return chat.ParticipantJoined{Place: p, Person: *w.Person, Repeated: w.Retried}, nil
 	case w.Type == "left" && w.Person != nil:
-		return chat.ParticipantLeft{Place: p, Person: *w.Person}, nil
+		return chat.ParticipantLeft{Place: p, Person: *w.Person, Repeated: w.Retried}, nil
 	case w.Type == "changed" && w.Message != nil && w.At != nil:
 		return chat.MessageChanged{Place: p, Change: *w.At, Kind: chat.ChangeKind(w.Change), Message: chat.Message(*w.Message)}, nil
 	case w.Type == "read" && w.At != nil:

@@ -34,9 +34,13 @@ func (h *Hub) apply(e chat.Event) {
 	case chat.ParticipantJoined:
 		// Before the room hears of it: the message about it is already for them.
 		h.userEnters(tenant, ref, e.Person.Login, e)
+		if e.Repeated {
+			return
+		}
 	}
 	key := placeOf(tenant, ref)
-	for _, s := range h.applyTo(h.shardOf(key), key, e) {
+	ended := h.applyTo(h.shardOf(key), key, e)
+	for _, s := range ended {
 		h.presence.left(s)
 	}
 	switch e := e.(type) {
@@ -46,7 +50,9 @@ func (h *Hub) apply(e chat.Event) {
 		}
 	case chat.ParticipantLeft:
 		h.typing.ended(key, e.Person.Login)
-		h.tellUser(tenant, e.Person.Login, e)
+		if !e.Repeated || len(ended) > 0 {
+			h.tellUser(tenant, e.Person.Login, e)
+		}
 	}
 }
 
@@ -82,7 +88,10 @@ func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription
 	case chat.ParticipantJoined:
 		r.deliver(Participants, &Delivery{Kind: Participants, Room: r.name, ID: h.ids.New(), Event: e}, now)
 	case chat.ParticipantLeft:
-		r.deliver(Participants, &Delivery{Kind: Participants, Room: r.name, ID: h.ids.New(), Event: e}, now)
+		// A repeated one that finds no subscription to end has most likely been delivered before.
+		if !e.Repeated || r.subscribed(e.Person.Login) {
+			r.deliver(Participants, &Delivery{Kind: Participants, Room: r.name, ID: h.ids.New(), Event: e}, now)
+		}
 		ended = r.endAll(func(s *Subscription) bool { return s.who.Login == e.Person.Login })
 	case chat.RoomDeleted:
 		r.deliver(Action, &Delivery{Kind: Action, Room: r.name, ID: h.ids.New(), Event: e}, now)

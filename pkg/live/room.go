@@ -3,6 +3,7 @@ package live
 import (
 	"hash/maphash"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -90,6 +91,16 @@ func (r *room) remove(s *Subscription) bool {
 	s.index = -1
 	s.resuming = nil
 	return true
+}
+
+// subscribed reports whether a login has a subscription of any kind.
+func (r *room) subscribed(login string) bool {
+	for _, subs := range r.subs {
+		if slices.ContainsFunc(subs, func(s *Subscription) bool { return s.who.Login == login }) {
+			return true
+		}
+	}
+	return false
 }
 
 // endAll ends the subscriptions for which match is true and returns them.

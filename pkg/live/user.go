@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -194,6 +195,18 @@ func (h *Hub) tellUser(t chat.Tenant, login string, e chat.Event) []*Subscriptio
 	return append([]*Subscription(nil), r.subs[User]...)
 }
 
+// userSubscriptions returns the subscriptions to a user's topic.
+func (h *Hub) userSubscriptions(t chat.Tenant, login string) []*Subscription {
+	key := userPlace(t, login)
+	sh := h.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if r := sh.places[key]; r != nil {
+		return slices.Clone(r.subs[User])
+	}
+	return nil
+}
+
 // tell delivers an event to one subscription to a user's topic.
 func (h *Hub) tell(s *Subscription, e chat.Event) {
 	s.room.shard.mu.Lock()
@@ -210,12 +223,21 @@ const checkTimeout = 10 * time.Second
 // userEnters tells a user that they are in a room now, and lets their subscriptions hear of it at once. That they
 // are in it still is checked afterwards: news of a leave on another node may have come before that of the join.
 func (h *Hub) userEnters(t chat.Tenant, ref chat.RoomRef, login string, e chat.Event) {
-	subs := h.tellUser(t, login, e)
+	joined, ok := e.(chat.ParticipantJoined)
+	repeated := ok && joined.Repeated
+	var subs []*Subscription
+	if repeated {
+		subs = h.userSubscriptions(t, login)
+	} else {
+		subs = h.tellUser(t, login, e)
+	}
 	if len(subs) == 0 || h.opts.RoomsOf == nil {
 		return
 	}
 	for _, s := range subs {
-		h.listen(s, ref, h.departures.mark())
+		if entered, _ := h.listen(s, ref, h.departures.mark()); entered && repeated {
+			h.tell(s, e)
+		}
 	}
 	h.spawn("checking a join", func() {
 		ctx, cancel := context.WithTimeout(h.ctx, checkTimeout)
