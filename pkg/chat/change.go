@@ -30,6 +30,8 @@ type Change struct {
 	// A reaction of By.Login: Emoji is set (On) or taken back.
 	Emoji string
 	On    bool
+	// Forget takes a reaction back without a trace: it does not count as withdrawn.
+	Forget bool
 }
 
 // ChangesOf returns the log of what happened to the messages of l: an entry for each change, in the order of

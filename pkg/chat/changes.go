@@ -3,19 +3,29 @@ package chat
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// Limits of reactions. Those who react at the same moment on different nodes may go over the latter two by a few.
+// Limits of reactions. Those who react at the same moment on different nodes may go over the latter four by a few.
 const (
 	MaxEmoji     = 32  // bytes of one emoji
 	MaxEmojis    = 20  // different ones on a message
 	MaxReactions = 500 // on a message
+
+	// What was taken back still counts here, because stores keep it for a time: reading a message must not take longer
+	// and longer for reactions that come and go.
+	MaxOwnEmojis = 40   // of one user on a message
+	MaxUsed      = 2000 // reactions on a message
 )
+
+// WithdrawnFor is how long a reaction that was taken back counts as Withdrawn.
+const WithdrawnFor = 10 * 24 * time.Hour
 
 // EditMessage replaces what a message says; only its author may, as a participant. The rules for content are
 // those of Post. To say the same again changes nothing. Conflict for a deleted message.
@@ -81,7 +91,7 @@ func (s *Service) React(ctx context.Context, who Identity, room string, m id.ID,
 		case now.Reacted(who.Login, emoji) == on:
 			return Change{}, nil
 		case on:
-			if err := roomForReaction(now, emoji); err != nil {
+			if err := roomForReaction(now, who.Login, emoji); err != nil {
 				return Change{}, err
 			}
 		}
@@ -99,17 +109,37 @@ func validEmoji(emoji string) error {
 	return nil
 }
 
-func roomForReaction(m Message, emoji string) error {
-	all, known := 0, false
+// roomForReaction reports, as an error, that a message cannot take another reaction.
+func roomForReaction(m Message, login, emoji string) error {
+	all, own, known := 0, 0, false
 	for _, r := range m.Reactions {
 		all += len(r.Logins)
 		known = known || r.Emoji == emoji
+		if slices.Contains(r.Logins, login) {
+			own++
+		}
+	}
+	back := false
+	for _, r := range m.Withdrawn {
+		if r.Login == login {
+			own++
+			back = back || r.Emoji == emoji
+		}
 	}
 	if all >= MaxReactions {
 		return refused(Conflict, m.ID, fmt.Sprintf("a message can have %d reactions at most", MaxReactions))
 	}
 	if !known && len(m.Reactions) >= MaxEmojis {
 		return refused(Conflict, m.ID, fmt.Sprintf("a message can have %d different emojis at most", MaxEmojis))
+	}
+	if back {
+		return nil // it takes the place it had
+	}
+	if own >= MaxOwnEmojis {
+		return refused(Conflict, m.ID, fmt.Sprintf("you have used %d different emojis on this message: use one of them, or wait some days", own))
+	}
+	if all+len(m.Withdrawn) >= MaxUsed {
+		return refused(Conflict, m.ID, "reactions on this message have changed too often: wait some days")
 	}
 	return nil
 }

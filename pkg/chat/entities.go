@@ -85,6 +85,9 @@ type Message struct {
 	Deleted   bool       // for good; the message keeps its place
 	ReplyTo   id.ID      // the message of this log that it answers; zero if none
 	Reactions []Reaction // see GroupReactions; none when Deleted
+	// Withdrawn are reactions that were taken back less than WithdrawnFor ago, in any order. Only what ChangeMessage asks
+	// about has them.
+	Withdrawn []ReactionBy
 
 	// Keep is how long after CreatedAt a store that Append gives the message may forget it; 0: never. Reading does
 	// not bring it back.

@@ -333,7 +333,7 @@ func (s *Service) erasePage(ctx context.Context, e *Erasure, ref RoomRef, page [
 	for m, emojis := range reacted {
 		for _, emoji := range emojis {
 			g.Go(func() error {
-				return s.eraseChange(gctx, e.Tenant, ref, m, Change{Kind: React, By: Person{Login: e.Login}, Emoji: emoji})
+				return s.eraseChange(gctx, e.Tenant, ref, m, Change{Kind: React, By: Person{Login: e.Login}, Emoji: emoji, Forget: true})
 			})
 		}
 	}

@@ -73,7 +73,8 @@ type MembershipStore interface {
 	Join(ctx context.Context, t Tenant, r Room, p Person) (changed bool, err error)
 	// Leave ends a participation; changed as in Join.
 	Leave(ctx context.Context, t Tenant, r Room, login string) (changed bool, err error)
-	// Participant returns the person as participant of the room, NotFound (UserEntity) if they are not in it.
+	// Participant returns the person as participant of the room, NotFound (UserEntity) if they are not in it. After a
+	// crash in the middle of Leave it may be NotFound for somebody who is still listed.
 	Participant(ctx context.Context, t Tenant, room id.ID, login string) (Person, error)
 	// Participants returns who is in the room, ascending by login (bytes), after the given login.
 	Participants(ctx context.Context, t Tenant, room id.ID, after string, limit int) ([]Person, error)

@@ -15,7 +15,7 @@ type ChangeStore interface {
 	// Change.ID, made just before the call, dates the change: of two edits the one with the newer ID lasts. A
 	// deletion is final: what is decided at the same moment elsewhere does not undo it, and Append of the same
 	// message does not either. A change lasts as long as its message: it goes with it, and never before. Reactions
-	// of different users or with different emojis never undo each other.
+	// of different users or with different emojis never undo each other. What decide is given has its Withdrawn.
 	// NotFound if there is no such message.
 	//
 	// The change's entry is appended to ChangesOf(l) before: no change is without one. For a moment, and after a

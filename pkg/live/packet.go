@@ -70,11 +70,12 @@ type wireMessage struct {
 	Author    chat.Person
 	Content   string
 	System    bool
-	EditedAt  time.Time       `json:",omitzero"`
-	Deleted   bool            `json:",omitzero"`
-	ReplyTo   id.ID           `json:",omitzero"`
-	Reactions []chat.Reaction `json:",omitempty"`
-	Keep      time.Duration   `json:"-"` // for stores
+	EditedAt  time.Time         `json:",omitzero"`
+	Deleted   bool              `json:",omitzero"`
+	ReplyTo   id.ID             `json:",omitzero"`
+	Reactions []chat.Reaction   `json:",omitempty"`
+	Withdrawn []chat.ReactionBy `json:"-"`
+	Keep      time.Duration     `json:"-"` // for stores
 }
 
 func wireOf(m chat.Message) *wireMessage { w := wireMessage(m); return &w }

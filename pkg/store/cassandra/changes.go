@@ -12,7 +12,8 @@ import (
 )
 
 // What happens to a message is written without looking, and commutes: edits by the time of their ids,
-// reactions a cell each, and a deletion over everything. See v003_changes.cql. All of it lives exactly as long as
+// reactions a cell each, and a deletion over everything. A reaction that is taken back stays, as a value that says so, because
+// Cassandra refuses to read a page with 100,000 deleted cells; there are chat.MaxUsed cells at most. See v003_changes.cql. All of it lives exactly as long as
 // the row has left: what went before its message would undo itself.
 const (
 	editMessage = `UPDATE messages USING TIMESTAMP ? AND TTL ? SET edit = ?, edited_content = ?
@@ -21,9 +22,12 @@ WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	react = `UPDATE messages USING TIMESTAMP ? AND TTL ? SET reactions[?] = ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
-	unreact = `DELETE reactions[?] FROM messages USING TIMESTAMP ?
+	forgetReaction = `DELETE reactions[?] FROM messages USING TIMESTAMP ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 )
+
+// withdrawnSeconds is chat.WithdrawnFor, which is no less than gc_grace_seconds of messages, and a little more.
+const withdrawnSeconds = int(chat.WithdrawnFor/time.Second) + 60
 
 // messageRow is where the driver puts the columns of a message.
 type messageRow struct {
@@ -46,6 +50,17 @@ func (r *messageRow) dest() []any {
 // whole is false for what a change leaves that came after its message was swept.
 func (r *messageRow) whole() bool { return r.system != nil }
 
+// withdrawn returns the reactions that were taken back.
+func (r *messageRow) withdrawn() (all []chat.ReactionBy) {
+	for key, at := range r.reactions {
+		if at < 0 && !r.deleted {
+			emoji, login, _ := strings.Cut(key, " ")
+			all = append(all, chat.ReactionBy{Emoji: emoji, Login: login, At: -at})
+		}
+	}
+	return all
+}
+
 func (r *messageRow) message() chat.Message {
 	m := chat.Message{ID: r.id, Author: r.author, Content: r.content, System: *r.system, ReplyTo: id.ID(r.replyTo)}
 	if r.deleted {
@@ -58,6 +73,9 @@ func (r *messageRow) message() chat.Message {
 	if len(r.reactions) > 0 {
 		all := make([]chat.ReactionBy, 0, len(r.reactions))
 		for key, at := range r.reactions {
+			if at < 0 {
+				continue // taken back
+			}
 			emoji, login, _ := strings.Cut(key, " ")
 			all = append(all, chat.ReactionBy{Emoji: emoji, Login: login, At: at})
 		}
@@ -82,6 +100,7 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 		return chat.Message{}, err
 	}
 	if c.Kind == "" {
+		now.Withdrawn = nil
 		return now, nil
 	}
 	// A logged batch would keep both together, but long texts are too much for one.
@@ -123,8 +142,14 @@ func (s *Store) change(l chat.Log, b id.Bucket, u id.ID, c chat.Change, ttl int)
 		return write{editMessage, append([]any{at, ttl, uuid(c.ID), c.Content}, row...)}
 	case c.On:
 		return write{react, append([]any{at, ttl, key, at}, row...)}
+	case c.Forget:
+		return write{forgetReaction, append([]any{key, at}, row...)}
 	default:
-		return write{unreact, append([]any{key, at}, row...)}
+		// The value expires: without leaving a deleted cell, as it lives for longer than gc_grace_seconds.
+		if ttl == 0 || ttl > withdrawnSeconds {
+			ttl = withdrawnSeconds
+		}
+		return write{react, append([]any{at, ttl, key, -at}, row...)}
 	}
 }
 

@@ -92,7 +92,8 @@ func (retryIdempotent) Attempt(q gocql.RetryableQuery) bool {
 }
 
 func (retryIdempotent) GetRetryType(err error) gocql.RetryType {
-	if unavailable(err) {
+	// With too many tombstones it is the same on all hosts.
+	if unavailable(err) && !tooManyTombstones(err) {
 		return gocql.RetryNextHost
 	}
 	return gocql.Rethrow

@@ -5,7 +5,6 @@ import (
 	"hash/fnv"
 
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/id"
 )
 
 // listShards is the number of partitions a tenant's long lists are spread over. Rows
@@ -19,32 +18,10 @@ func shardOf(name string) int {
 	return int(h.Sum32() % listShards)
 }
 
-// listed is a row of a sharded list, and a position in it: rows are ordered by
-// name, then by id.
-type listed struct {
-	name string
-	id   id.ID
-}
-
-func (a listed) before(b listed) bool {
-	if a.name != b.name {
-		return a.name < b.name
-	}
-	return a.id.Compare(b.id) < 0
-}
-
-// afterName is the position after all rows of that name; the first one if it is empty.
-func afterName(name string) listed {
-	if name == "" {
-		return listed{id: id.Min}
-	}
-	return listed{name: name, id: id.Max}
-}
-
 // lister merges the shards of a tenant's list into one ascending order.
 type lister struct {
 	db        *db
-	statement string // binds tenant, shard, (position), limit; selects the row
+	statement string // binds tenant, shard, (position), (last position), limit; selects the row
 	tenant    chat.Tenant
 	withID    bool
 	shards    [listShards]shard
@@ -100,22 +77,32 @@ func (l *lister) fill(ctx context.Context, n int) error {
 	}
 	return forEach(ctx, len(dry), func(ctx context.Context, i int) error {
 		s := &l.shards[dry[i]]
-		args := []any{string(l.tenant), dry[i], s.at.name}
-		var row listed
-		dest := []any{&row.name}
-		if l.withID {
-			args, dest = append(args, uuid(s.at.id)), append(dest, into(&row.id))
-		}
-		err := l.db.rows(ctx, n, func() { s.rows = append(s.rows, row) }, l.statement, append(args, n), dest...)
+		rows, err := inSpan(ctx, span{s.at, listEnd}, n, func(ctx context.Context, sp span, n int) ([]listed, error) {
+			return l.read(ctx, dry[i], sp, n)
+		})
 		if err != nil {
 			return err
 		}
+		s.rows = rows
 		s.done = len(s.rows) < n
 		if len(s.rows) > 0 {
 			s.at = s.rows[len(s.rows)-1]
 		}
 		return nil
 	})
+}
+
+// read reads rows of a shard.
+func (l *lister) read(ctx context.Context, shard int, sp span, n int) (rows []listed, err error) {
+	var row listed
+	dest := []any{&row.name}
+	args := []any{string(l.tenant), shard, sp.after.name, sp.to.name, n}
+	if l.withID {
+		dest = append(dest, into(&row.id))
+		args = []any{string(l.tenant), shard, sp.after.name, uuid(sp.after.id), sp.to.name, uuid(sp.to.id), n}
+	}
+	err = l.db.rows(ctx, n, func() { rows = append(rows, row) }, l.statement, args, dest...)
+	return rows, err
 }
 
 // pageRows is how many rows of an index are looked up at a time.

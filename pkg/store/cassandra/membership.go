@@ -11,6 +11,7 @@ import (
 
 const (
 	selectMembership = `SELECT joined, version, decision, first_name, last_name FROM memberships WHERE tenant = ? AND room_id = ? AND login = ?`
+	selectJoined     = `SELECT joined FROM memberships WHERE tenant = ? AND room_id = ? AND login = ?`
 	// An UPDATE, not an INSERT: it leaves no row marker, so a row of somebody who left expires whole.
 	firstJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?
 WHERE tenant = ? AND room_id = ? AND login = ? IF version = null`

@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -10,13 +11,14 @@ import (
 const (
 	selectParticipant = `SELECT first_name, last_name, room_deleted FROM participants_by_room WHERE tenant = ? AND room_id = ? AND login = ?`
 	listParticipants  = `SELECT login, first_name, last_name, room_deleted FROM participants_by_room
-WHERE tenant = ? AND room_id = ? AND login > ? LIMIT ?`
+WHERE tenant = ? AND room_id = ? AND login > ? AND login <= ? LIMIT ?`
 	listRoomsOfUser = `SELECT room_name, room_id FROM rooms_by_user
-WHERE tenant = ? AND login = ? AND (room_name, room_id) > (?, ?) LIMIT ?`
+WHERE tenant = ? AND login = ? AND (room_name, room_id) > (?, ?) AND (room_name, room_id) <= (?, ?) LIMIT ?`
 	selectDeletions = `SELECT room_id, name, done FROM room_deletions WHERE tenant = ? AND room_id IN ?`
 )
 
-// Participant implements chat.MembershipStore.
+// Participant implements chat.MembershipStore. Who may do what depends on it, so the decision has to agree: a row of
+// the view that was deleted comes back when a node was away for longer than the view's gc_grace_seconds and is not repaired.
 func (s *Store) Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
@@ -24,12 +26,19 @@ func (s *Store) Participant(ctx context.Context, t chat.Tenant, room id.ID, logi
 	}
 	defer end()
 	p := chat.Person{Login: login}
-	var deleted bool
-	found, err := s.db.row(ctx, selectParticipant, []any{string(t), uuid(room), login}, &p.FirstName, &p.LastName, &deleted)
+	var listed, deleted, joined bool
+	err = forEach(ctx, 2, func(ctx context.Context, i int) (err error) {
+		if i == 0 {
+			listed, err = s.db.row(ctx, selectParticipant, []any{string(t), uuid(room), login}, &p.FirstName, &p.LastName, &deleted)
+		} else {
+			_, err = s.db.row(ctx, selectJoined, []any{string(t), uuid(room), login}, &joined)
+		}
+		return err
+	})
 	if err != nil {
 		return chat.Person{}, err
 	}
-	if !found || deleted {
+	if !listed || deleted || !joined {
 		return chat.Person{}, chat.ErrNotFound(chat.UserEntity, login)
 	}
 	return p, nil
@@ -55,10 +64,19 @@ func (s *Store) participants(ctx context.Context, t chat.Tenant, room id.ID, aft
 
 // participantRows reads rows whether or not the room is deleted.
 func (s *Store) participantRows(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) (people []chat.Person, deleted bool, err error) {
-	var p chat.Person
-	err = s.db.rows(ctx, limit, func() { people = append(people, p) }, listParticipants,
-		[]any{string(t), uuid(room), after, limit}, &p.Login, &p.FirstName, &p.LastName, &deleted)
-	return people, deleted, err
+	var gone atomic.Bool // parts of a list may be read beside each other
+	people, err = inSpan(ctx, span{afterName(after), listEnd}, limit, func(ctx context.Context, sp span, limit int) (part []chat.Person, err error) {
+		var p chat.Person
+		var deleted bool
+		err = s.db.rows(ctx, limit, func() {
+			part = append(part, p)
+			if deleted {
+				gone.Store(true)
+			}
+		}, listParticipants, []any{string(t), uuid(room), sp.after.name, sp.to.name, limit}, &p.Login, &p.FirstName, &p.LastName, &deleted)
+		return part, err
+	})
+	return people, gone.Load(), err
 }
 
 // ParticipantsOf implements chat.MembershipStore.
@@ -94,10 +112,12 @@ func (s *Store) RoomsOf(ctx context.Context, t chat.Tenant, login, after string,
 	rooms := make([]chat.RoomRef, 0, min(limit, 1000))
 	for at := afterName(after); len(rooms) < limit; {
 		want := min(limit-len(rooms), pageRows)
-		page := make([]chat.RoomRef, 0, want)
-		var r chat.RoomRef
-		err := s.db.rows(ctx, want, func() { page = append(page, r) }, listRoomsOfUser,
-			[]any{string(t), login, at.name, uuid(at.id), want}, &r.Name, into(&r.ID))
+		page, err := inSpan(ctx, span{at, listEnd}, want, func(ctx context.Context, sp span, n int) (part []chat.RoomRef, err error) {
+			var r chat.RoomRef
+			err = s.db.rows(ctx, n, func() { part = append(part, r) }, listRoomsOfUser,
+				[]any{string(t), login, sp.after.name, uuid(sp.after.id), sp.to.name, uuid(sp.to.id), n}, &r.Name, into(&r.ID))
+			return part, err
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -114,7 +114,9 @@ func (s *Store) lasting(ctx context.Context, l chat.Log, u id.ID) (chat.Message,
 	if !found || !row.whole() {
 		return chat.Message{}, 0, chat.ErrNotFound(chat.MessageEntity, u.String())
 	}
-	return row.message(), row.ttl, nil
+	m := row.message()
+	m.Withdrawn = row.withdrawn()
+	return m, row.ttl, nil
 }
 
 // Between implements chat.RetentionStore.

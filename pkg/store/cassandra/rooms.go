@@ -20,7 +20,8 @@ FROM rooms WHERE tenant = ? AND name = ?`
 	updateRoom   = `UPDATE rooms SET creator_first_name = ?, creator_last_name = ?, banner = ? WHERE tenant = ? AND name = ? IF room_id = ?`
 
 	insertRoomIndex = `INSERT INTO rooms_by_tenant (tenant, shard, name, room_id) VALUES (?, ?, ?, ?) USING TIMESTAMP ?`
-	listRooms       = `SELECT name, room_id FROM rooms_by_tenant WHERE tenant = ? AND shard = ? AND (name, room_id) > (?, ?) LIMIT ?`
+	listRooms       = `SELECT name, room_id FROM rooms_by_tenant
+WHERE tenant = ? AND shard = ? AND (name, room_id) > (?, ?) AND (name, room_id) <= (?, ?) LIMIT ?`
 )
 
 // A room exists from the claim of its name on: that one transaction decides. What hangs on

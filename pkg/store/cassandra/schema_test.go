@@ -112,7 +112,7 @@ func TestApplyGoesOnAfterACrash(t *testing.T) {
 func TestOpenKeepsTheSchema(t *testing.T) {
 	t.Parallel()
 	_, err := Open(withTimeout(t), testConfig(t), Options{KeepSchema: true})
-	require.ErrorContains(t, err, "version 0 and version 7 is needed: run `confab schema apply`")
+	require.ErrorContains(t, err, "version 0 and version 8 is needed: run `confab schema apply`")
 	shared(t)
 	s := openStore(t, sharedConfig, Options{KeepSchema: true})
 	require.NoError(t, s.Close())
@@ -211,7 +211,7 @@ func TestStatements(t *testing.T) {
 		require.NotEmpty(t, all)
 		for _, s := range all {
 			// Versions only add, or change how a table is stored, and can be repeated.
-			require.Regexp(t, `^(CREATE TABLE IF NOT EXISTS |ALTER TABLE \w+ (ADD IF NOT EXISTS |WITH compaction = ))`, s)
+			require.Regexp(t, `^(CREATE TABLE IF NOT EXISTS |ALTER TABLE \w+ (ADD IF NOT EXISTS |WITH (compaction|gc_grace_seconds) = ))`, s)
 		}
 	}
 }

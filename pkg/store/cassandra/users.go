@@ -20,7 +20,7 @@ created_at = null, password_hash = null WHERE tenant = ? AND login = ? IF delete
 
 	insertUserIndex = `INSERT INTO users_by_tenant (tenant, shard, login) VALUES (?, ?, ?)`
 	deleteUserIndex = `DELETE FROM users_by_tenant WHERE tenant = ? AND shard = ? AND login = ?`
-	listUsers       = `SELECT login FROM users_by_tenant WHERE tenant = ? AND shard = ? AND login > ? LIMIT ?`
+	listUsers       = `SELECT login FROM users_by_tenant WHERE tenant = ? AND shard = ? AND login > ? AND login <= ? LIMIT ?`
 )
 
 // CreateUser implements chat.UserStore.

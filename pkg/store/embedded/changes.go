@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -20,15 +21,31 @@ type fate struct {
 	content   string // if edited
 	deleted   bool
 	reactions []chat.ReactionBy
+	withdrawn []chat.ReactionBy // At is when
 }
 
 func encodeFate(f fate) []byte {
 	r := newRecord().someID(1, f.edit).text(2, f.content).flag(3, f.deleted)
-	for _, x := range f.reactions {
+	return r.reactions(4, f.reactions).reactions(5, f.withdrawn)
+}
+
+func (r record) reactions(n protowire.Number, all []chat.ReactionBy) record {
+	for _, x := range all {
 		// An emoji has no space in it.
-		r = r.bytes(4, append(binary.BigEndian.AppendUint64(nil, uint64(x.At)), x.Emoji+" "+x.Login...))
+		r = r.bytes(n, append(binary.BigEndian.AppendUint64(nil, uint64(x.At)), x.Emoji+" "+x.Login...))
 	}
 	return r
+}
+
+func (f *field) reaction() chat.ReactionBy {
+	v := f.text()
+	if len(v) < 8 {
+		f.bad = true
+		return chat.ReactionBy{}
+	}
+	emoji, login, ok := strings.Cut(v[8:], " ")
+	f.bad = f.bad || !ok
+	return chat.ReactionBy{Emoji: emoji, Login: login, At: int64(binary.BigEndian.Uint64([]byte(v[:8])))}
 }
 
 func decodeFate(b []byte) (f fate, err error) {
@@ -41,15 +58,9 @@ func decodeFate(b []byte) (f fate, err error) {
 		case 3:
 			f.deleted = x.flag()
 		case 4:
-			v := x.text()
-			if len(v) < 8 {
-				x.bad = true
-				return
-			}
-			emoji, login, ok := strings.Cut(v[8:], " ")
-			x.bad = x.bad || !ok
-			f.reactions = append(f.reactions, chat.ReactionBy{Emoji: emoji, Login: login,
-				At: int64(binary.BigEndian.Uint64([]byte(v[:8])))})
+			f.reactions = append(f.reactions, x.reaction())
+		case 5:
+			f.withdrawn = append(f.withdrawn, x.reaction())
 		}
 	})
 	return f, err
@@ -137,7 +148,9 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 		}
 		now = written
 		f.befall(&now)
-		c, err := decide(now)
+		asked := now
+		asked.Withdrawn = f.withdrawn
+		c, err := decide(asked)
 		if err != nil || c.Kind == "" {
 			return err
 		}
@@ -172,9 +185,16 @@ func (f *fate) take(c chat.Change) {
 		}
 	case chat.React:
 		same := func(r chat.ReactionBy) bool { return r.Emoji == c.Emoji && r.Login == c.By.Login }
+		this := chat.ReactionBy{Emoji: c.Emoji, Login: c.By.Login, At: c.ID.Time().UnixMicro()}
 		f.reactions = slices.DeleteFunc(f.reactions, same)
-		if c.On {
-			f.reactions = append(f.reactions, chat.ReactionBy{Emoji: c.Emoji, Login: c.By.Login, At: c.ID.Time().UnixMicro()})
+		f.withdrawn = slices.DeleteFunc(f.withdrawn, func(r chat.ReactionBy) bool {
+			return same(r) || r.At <= c.ID.Time().Add(-chat.WithdrawnFor).UnixMicro()
+		})
+		switch {
+		case c.On:
+			f.reactions = append(f.reactions, this)
+		case !c.Forget:
+			f.withdrawn = append(f.withdrawn, this)
 		}
 	}
 }

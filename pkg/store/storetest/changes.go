@@ -122,6 +122,41 @@ var changeTests = map[string]func(*env){
 		react("ann", "a", false)
 		e.shows(l, m)
 	},
+	"reactions that were taken back": func(e *env) {
+		l, m := e.newLog(), e.message("hello")
+		e.append(l, m)
+		asked := func() []chat.ReactionBy {
+			var withdrawn []chat.ReactionBy
+			now, err := e.s.ChangeMessage(e.ctx, l, m.ID, func(now chat.Message) (chat.Change, error) {
+				withdrawn = now.Withdrawn
+				return chat.Change{}, nil
+			})
+			require.NoError(e, err)
+			require.Empty(e, now.Withdrawn, "that is for deciding only")
+			return withdrawn
+		}
+		require.Empty(e, asked())
+		react := func(emoji string, on, forget bool) chat.ReactionBy {
+			c := e.change(l, m.ID, chat.Change{Kind: chat.React, Emoji: emoji, On: on, Forget: forget})
+			return chat.ReactionBy{Emoji: emoji, Login: c.By.Login, At: c.ID.Time().UnixMicro()}
+		}
+		react("a", true, false)
+		react("b", true, false)
+		require.Empty(e, asked())
+		a, b := react("a", false, false), react("b", false, false)
+		e.shows(l, m)
+		require.ElementsMatch(e, []chat.ReactionBy{a, b}, asked())
+		react("a", true, false)
+		require.Equal(e, []chat.ReactionBy{b}, asked())
+		react("a", false, true)
+		react("b", false, true)
+		e.shows(l, m)
+		require.Empty(e, asked())
+		react("a", true, false)
+		react("a", false, false)
+		e.change(l, m.ID, chat.Change{Kind: chat.Delete})
+		require.Empty(e, asked())
+	},
 	"reactions at once": func(e *env) {
 		l, m := e.newLog(), e.message("hello")
 		e.append(l, m)
