@@ -2,91 +2,172 @@ package live
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"time"
 
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
-// asks carries questions to the one node that can answer them: a request for something that lives in
-// another node's memory, such as a polling session.
+// asks carries questions between nodes: which node has something in its memory, such as a polling session, and
+// requests to that node.
 type asks struct {
-	mu      sync.Mutex
-	handler map[string]func(body []byte) bool
-	next    uint64
-	waiting map[uint64]*asking
+	// answering has one token for each request that this node is carrying out for another.
+	answering chan struct{}
+
+	mu       sync.Mutex
+	handlers map[string]func(from string, body []byte) bool
+	next     uint64
+	waiting  map[uint64]*asking
 }
 
 type asking struct {
-	left   int // nodes that have not answered
-	answer chan bool
+	left   map[string]bool // the nodes that have not answered
+	answer chan string     // the node that said yes, or "" when all said no
 }
 
-// OnAsk sets what answers questions of that kind from other nodes: true if the
-// question was for this node, and is done. It must not block for long.
-func (h *Hub) OnAsk(kind string, f func(body []byte) bool) {
+const (
+	// askTimeout bounds a question to all nodes, which they answer from memory.
+	askTimeout = 2 * time.Second
+	// requestTimeout bounds a request to one node, which may have to read from the store or to write to a client.
+	requestTimeout = 35 * time.Second
+	// maxAsks bounds the questions and requests of this node that wait for an answer.
+	maxAsks = 512
+	// maxAnswering bounds the requests of other nodes that this one carries out at a time; those beyond are declined.
+	maxAnswering = 512
+)
+
+// ErrUnanswered is the error of Ask and Request when the answer is not known: not all nodes answered in time, or too many
+// questions wait for answers.
+var ErrUnanswered = errors.New("live: other nodes did not answer")
+
+// OnAsk sets what answers questions of that kind from other nodes (Ask), and carries out their requests (Request). A handler of
+// questions must not block; one of requests may, for as long as a request may take.
+func (h *Hub) OnAsk(kind string, f func(from string, body []byte) bool) {
 	h.asks.mu.Lock()
 	defer h.asks.mu.Unlock()
-	if h.asks.handler == nil {
-		h.asks.handler = make(map[string]func([]byte) bool)
-	}
-	h.asks.handler[kind] = f
+	h.asks.handlers[kind] = f
 }
 
-// Ask puts a question to all other nodes; true if one of them said yes before all said no or ctx was over.
-func (h *Hub) Ask(ctx context.Context, kind string, body []byte) bool {
-	n := h.peers.live()
-	if n == 0 {
-		return false
+// Ask puts a question to all other nodes and returns the name of the first that says yes; "" if all say no. It takes two
+// seconds at most.
+func (h *Hub) Ask(ctx context.Context, kind string, body []byte) (node string, err error) {
+	return h.ask(ctx, askTimeout, h.peers.names(), packet{Signal: kind, Body: body})
+}
+
+// Request asks one node to do something, and returns whether it did. It takes 35 seconds at most.
+func (h *Hub) Request(ctx context.Context, node, kind string, body []byte) (done bool, err error) {
+	yes, err := h.ask(ctx, requestTimeout, []string{node}, packet{To: node, Signal: kind, Body: body})
+	return yes == node, err
+}
+
+func (h *Hub) ask(ctx context.Context, within time.Duration, nodes []string, p packet) (yes string, err error) {
+	if len(nodes) == 0 {
+		return "", nil
 	}
-	w := &asking{left: n, answer: make(chan bool, 1)}
-	h.asks.mu.Lock()
-	if h.asks.waiting == nil {
-		h.asks.waiting = make(map[uint64]*asking)
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	defer context.AfterFunc(h.ctx, cancel)()
+	number, w := h.asks.begin(nodes)
+	if w == nil {
+		return "", ErrUnanswered
 	}
-	h.asks.next++
-	number := h.asks.next
-	h.asks.waiting[number] = w
-	h.asks.mu.Unlock()
-	defer func() {
-		h.asks.mu.Lock()
-		delete(h.asks.waiting, number)
-		h.asks.mu.Unlock()
-	}()
-	if h.peers.broadcast(packet{Kind: packetAsk, Signal: kind, Ask: number, Body: body}) != nil {
-		return false
+	defer h.asks.end(number)
+	p.Kind, p.Ask = packetAsk, number
+	if err := h.peers.broadcast(p); err != nil {
+		return "", err
 	}
 	select {
-	case yes := <-w.answer:
-		return yes
+	case yes = <-w.answer:
+		return yes, nil
 	case <-ctx.Done():
-		return false
+		return "", ErrUnanswered
 	}
 }
 
-// answer runs the handler apart from the bus, whose goroutine must not wait.
-func (a *asks) answer(h *Hub, p packet) {
+// begin notes a question to nodes; nil if too many wait.
+func (a *asks) begin(nodes []string) (uint64, *asking) {
 	a.mu.Lock()
-	f := a.handler[p.Signal]
-	a.mu.Unlock()
-	h.spawn("answering a node", func() {
-		yes := false
-		guard.Run(h.log, "a question of another node", func() { yes = f != nil && f(p.Body) })
-		_ = h.peers.broadcast(packet{Kind: packetAnswer, To: p.Node, Ask: p.Ask, Yes: yes})
-	})
+	defer a.mu.Unlock()
+	if len(a.waiting) >= maxAsks {
+		return 0, nil
+	}
+	w := &asking{left: make(map[string]bool, len(nodes)), answer: make(chan string, 1)}
+	for _, n := range nodes {
+		w.left[n] = true
+	}
+	a.next++
+	a.waiting[a.next] = w
+	return a.next, w
+}
+
+func (a *asks) end(number uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.waiting, number)
+}
+
+// answer answers a question. It is called by the bus, whose goroutine must not wait: requests are carried out apart.
+func (a *asks) answer(h *Hub, p packet) {
+	switch p.To {
+	case "":
+		h.answer(p)
+	case h.node:
+		select {
+		case a.answering <- struct{}{}:
+			h.spawn("a request of another node", func() {
+				defer func() { <-a.answering }()
+				h.answer(p)
+			})
+		default:
+			h.reply(p, false)
+		}
+	}
+}
+
+func (h *Hub) answer(p packet) {
+	h.asks.mu.Lock()
+	f := h.asks.handlers[p.Signal]
+	h.asks.mu.Unlock()
+	yes := false
+	guard.Run(h.log, "a question of another node", func() { yes = f != nil && f(p.Node, p.Body) })
+	h.reply(p, yes)
+}
+
+func (h *Hub) reply(p packet, yes bool) {
+	_ = h.peers.broadcast(packet{Kind: packetAnswer, To: p.Node, Ask: p.Ask, Yes: yes})
 }
 
 func (a *asks) answered(p packet) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	w := a.waiting[p.Ask]
-	if w == nil {
+	if w := a.waiting[p.Ask]; w != nil {
+		w.answered(p.Node, p.Yes)
+	}
+}
+
+// gone answers for a node that does not any more.
+func (a *asks) gone(node string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, w := range a.waiting {
+		w.answered(node, false)
+	}
+}
+
+func (w *asking) answered(node string, yes bool) {
+	if !w.left[node] {
 		return
 	}
-	w.left--
-	if p.Yes || w.left == 0 {
-		select {
-		case w.answer <- p.Yes:
-		default:
+	delete(w.left, node)
+	if !yes {
+		if len(w.left) > 0 {
+			return
 		}
+		node = ""
+	}
+	select {
+	case w.answer <- node:
+	default: // another node said yes before
 	}
 }

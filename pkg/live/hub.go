@@ -70,7 +70,7 @@ type Hub struct {
 	typing     *typing
 	peers      *peers
 	signals    signals
-	asks       asks
+	asks       *asks
 	repairs    repairs
 	flushes    coalesce.Group[struct{}, struct{}]
 	replays    chan struct{} // one token for each replay under way
@@ -114,6 +114,7 @@ func New(o Options) (*Hub, error) {
 	h.presence = &presence{hub: h, rooms: make(map[place]*roomPresence)}
 	h.typing = &typing{hub: h, until: make(map[typist]notice)}
 	h.peers = newPeers(h)
+	h.asks = &asks{answering: make(chan struct{}, maxAnswering), handlers: make(map[string]func(string, []byte) bool), waiting: make(map[uint64]*asking)}
 	h.repairs.wake = make(chan struct{}, 1)
 	if o.Bus != nil {
 		if err := o.Bus.Join(h.peers.receive); err != nil {
@@ -194,4 +195,4 @@ func (h *Hub) forgetRooms(now time.Time) {
 }
 
 // Alone implements chat.Publisher: whether no other node is there now.
-func (h *Hub) Alone() bool { return h.opts.Bus == nil || h.peers.live() == 0 }
+func (h *Hub) Alone() bool { return h.opts.Bus == nil || h.peers.alone() }

@@ -315,20 +315,6 @@ func TestSignalsAndNotices(t *testing.T) {
 	s.End()
 }
 
-func TestAsk(t *testing.T) {
-	w := livetest.NewWorld()
-	x, a, b, _, _ := pair(t, w)
-	c := hub(t, w, x.Bus())
-	livetest.Settled(t, a, b, c)
-	b.OnAsk("where", func(body []byte) bool { return string(body) == "b" })
-	c.OnAsk("where", func(body []byte) bool { return string(body) == "c" })
-	require.True(t, a.Ask(t.Context(), "where", []byte("b")))
-	require.True(t, a.Ask(t.Context(), "where", []byte("c")))
-	require.False(t, a.Ask(t.Context(), "where", []byte("d")))
-	alone := hub(t, w, nil)
-	require.False(t, alone.Ask(t.Context(), "where", []byte("b")))
-}
-
 func TestReplay(t *testing.T) {
 	w := livetest.NewWorld()
 	h := hub(t, w, nil)

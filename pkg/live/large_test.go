@@ -72,9 +72,12 @@ func TestAnEventLargerThanTheBusTakes(t *testing.T) {
 func TestAskLargerThanTheBusTakes(t *testing.T) {
 	w := livetest.NewWorld()
 	_, a, b, _, _ := pair(t, w)
-	b.OnAsk("x", func([]byte) bool { return true })
+	b.OnAsk("x", func(string, []byte) bool { return true })
 	doubts := repairsOf(b)
-	require.False(t, a.Ask(t.Context(), "x", make([]byte, live.MaxBroadcast)))
-	require.True(t, a.Ask(t.Context(), "x", nil))
+	_, err := a.Ask(t.Context(), "x", make([]byte, live.MaxBroadcast))
+	require.ErrorIs(t, err, live.ErrTooLarge)
+	node, err := a.Ask(t.Context(), "x", nil)
+	require.NoError(t, err)
+	require.Equal(t, b.Node(), node)
 	require.Empty(t, doubts, "what was not sent is not missed")
 }

@@ -222,6 +222,7 @@ func (ps *peers) take(p packet) {
 		}
 	case packetBye:
 		h.presence.replace(p.Node, nil)
+		h.asks.gone(p.Node)
 		delete(ps.known, p.Node)
 	case packetEvents:
 		for _, w := range p.Events {
@@ -294,20 +295,33 @@ func (ps *peers) tick(now time.Time) {
 			ps.hub.log.Warn("another node is silent", "node", node)
 			k.lost, k.presence = true, nil
 			ps.hub.presence.replace(node, nil)
+			ps.hub.asks.gone(node)
 			// It may have stored messages and died before telling.
 			ps.missed(k.clock)
 		}
 	}
 }
 
-// live is how many other nodes are there.
-func (ps *peers) live() (n int) {
+// names returns the other nodes that are there.
+func (ps *peers) names() (out []string) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for node, k := range ps.known {
+		if !k.lost {
+			out = append(out, node)
+		}
+	}
+	return out
+}
+
+// alone reports whether no other node is there.
+func (ps *peers) alone() bool {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	for _, k := range ps.known {
 		if !k.lost {
-			n++
+			return false
 		}
 	}
-	return n
+	return true
 }

@@ -1,13 +1,14 @@
 package stomp
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // polling is a SockJS session over requests: the client sends with xhr_send and receives
@@ -33,6 +34,7 @@ type receiver struct {
 
 // style is how frames stand in a response.
 type style struct {
+	name           string // among nodes
 	contentType    string
 	prelude        string
 	before, after  string
@@ -41,10 +43,12 @@ type style struct {
 }
 
 var (
-	xhr          = style{contentType: "application/javascript;charset=UTF-8", after: "\n", limit: 1}
-	xhrStreaming = style{contentType: "application/javascript;charset=UTF-8", prelude: strings.Repeat("h", 2048) + "\n", after: "\n", limit: 128 << 10}
+	xhr          = style{name: "xhr", contentType: "application/javascript;charset=UTF-8", after: "\n", limit: 1}
+	xhrStreaming = style{name: "xhr_streaming", contentType: "application/javascript;charset=UTF-8", prelude: strings.Repeat("h", 2048) + "\n", after: "\n", limit: 128 << 10}
 	// Clients decode what comes by eventsource as a URI.
-	eventSource = style{contentType: "text/event-stream;charset=UTF-8", prelude: "\r\n", before: "data: ", after: "\r\n\r\n", escapePercents: true, limit: 128 << 10}
+	eventSource = style{name: "eventsource", contentType: "text/event-stream;charset=UTF-8", prelude: "\r\n", before: "data: ", after: "\r\n\r\n", escapePercents: true, limit: 128 << 10}
+
+	styles = map[string]*style{xhr.name: &xhr, xhrStreaming.name: &xhrStreaming, eventSource.name: &eventSource}
 )
 
 // maxPolls bounds the polling sessions of a login, so that nobody fills the memory with sessions that are opened and left.
@@ -58,33 +62,61 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, session string, en
 	}
 	s.mu.Lock()
 	p := s.polls[session]
+	s.mu.Unlock()
 	if p == nil {
-		if s.pollsOf(login.Identity) >= maxPolls {
-			s.mu.Unlock()
+		node, err := s.find(r.Context(), session, login.Identity)
+		switch {
+		case err != nil: // a second session of the same id would be worse than none
+			s.tryAgain(w, r)
+			return
+		case node != "":
+			s.relay(w, r, node, session, login, st)
+			return
+		}
+		if p = s.openPolling(session, login, enc); p == nil {
 			s.opts.Refuse(w, r, http.StatusTooManyRequests, "too many sessions")
 			return
 		}
-		p = &polling{name: session, owner: login.Identity, woken: make(chan struct{}, 1), seen: s.now()}
-		p.c = s.newConn(login, enc, false, p)
-		s.polls[session] = p
-		s.mu.Unlock()
-		if !s.start(p.c, nil) {
-			p.c.abandon()
-		}
-	} else {
-		s.mu.Unlock()
 	}
 	if p.owner != login.Identity {
 		s.opts.Refuse(w, r, http.StatusNotFound, "unknown session")
 		return
 	}
+	setPollHeaders(w, st)
+	s.guardPoll(p, func() {
+		p.receive(r.Context(), httpSink{w, http.NewResponseController(w), s.opts.WriteTimeout}, st)
+	})
+}
+
+func setPollHeaders(w http.ResponseWriter, st style) {
 	h := w.Header()
 	h.Set("Content-Type", st.contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	if !guard.Run(s.log, "writing to a client", func() { p.receive(w, r, st) }) {
+}
+
+// openPolling returns the session of that id, made if there is none; nil if the login has too many.
+func (s *Server) openPolling(session string, login auth.Login, enc *encoding) *polling {
+	p, isNew := s.addPolling(session, login, enc)
+	if isNew && !s.start(p.c, nil) {
 		p.c.abandon()
 	}
+	return p
+}
+
+func (s *Server) addPolling(session string, login auth.Login, enc *encoding) (p *polling, isNew bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p = s.polls[session]; p != nil {
+		return p, false
+	}
+	if s.pollsOf(login.Identity) >= maxPolls {
+		return nil, false
+	}
+	p = &polling{name: session, owner: login.Identity, woken: make(chan struct{}, 1), seen: s.now()}
+	p.c = s.newConn(login, enc, false, p)
+	s.polls[session] = p
+	return p, true
 }
 
 // pollsOf counts a login's sessions. s.mu is held.
@@ -97,12 +129,12 @@ func (s *Server) pollsOf(who chat.Identity) (n int) {
 	return n
 }
 
-// polling returns the session if it is alive and belongs to who.
+// polling returns the session if it belongs to who. It may have ended: who polls it then learns that.
 func (s *Server) polling(session string, who chat.Identity) *polling {
 	s.mu.Lock()
 	p := s.polls[session]
 	s.mu.Unlock()
-	if p == nil || p.owner != who || p.c.isEnding() {
+	if p == nil || p.owner != who {
 		return nil
 	}
 	return p
@@ -116,19 +148,15 @@ func (p *polling) take(texts []string) bool {
 		return false
 	}
 	p.c.lastRead.Store(p.c.srv.now().UnixNano())
-	ok := guard.Run(p.c.srv.log, "a frame of a client", func() {
+	return p.c.srv.guardPoll(p, func() {
 		for _, t := range texts {
 			p.c.feed([]byte(t))
 		}
 	})
-	if !ok {
-		p.c.abandon()
-	}
-	return ok
 }
 
 // receive writes frames until the response is full, the client goes or another request takes over.
-func (p *polling) receive(w http.ResponseWriter, r *http.Request, st style) {
+func (p *polling) receive(ctx context.Context, w sink, st style) {
 	me := &receiver{replaced: make(chan struct{}), done: make(chan struct{})}
 	p.mu.Lock()
 	before := p.current
@@ -146,8 +174,8 @@ func (p *polling) receive(w http.ResponseWriter, r *http.Request, st style) {
 		p.mu.Unlock()
 		close(me.done)
 	}()
-	out := &response{w: w, control: http.NewResponseController(w), style: st, timeout: p.c.srv.opts.WriteTimeout}
-	if st.prelude != "" && !out.write(st.prelude) {
+	out := &response{w: w, style: st}
+	if st.prelude != "" && !w.write(st.prelude) {
 		return
 	}
 	if first := p.open(); first && (!out.frame("o") || out.full()) {
@@ -180,7 +208,7 @@ func (p *polling) receive(w http.ResponseWriter, r *http.Request, st style) {
 		case <-me.replaced:
 			out.frame(`c[2010,"Another connection still open"]`)
 			return
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return
 		case <-heartbeat.C:
 			if !out.frame("h") {
@@ -237,12 +265,13 @@ func (p *polling) idle(now time.Time) time.Duration {
 
 // response writes SockJS frames into an HTTP response.
 type response struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
+	w       sink
 	style   style
-	timeout time.Duration
 	written int
 }
+
+// sink is where a response is written, here or by another node. write returns false if the client is gone.
+type sink interface{ write(text string) bool }
 
 func (o *response) full() bool { return o.written >= o.style.limit }
 
@@ -252,10 +281,17 @@ func (o *response) frame(f string) bool {
 		f = strings.ReplaceAll(f, "%", "%25")
 	}
 	o.written += len(f)
-	return o.write(o.style.before + f + o.style.after)
+	return o.w.write(o.style.before + f + o.style.after)
 }
 
-func (o *response) write(text string) bool {
+// httpSink writes to a client of this node.
+type httpSink struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	timeout time.Duration
+}
+
+func (o httpSink) write(text string) bool {
 	_ = o.control.SetWriteDeadline(time.Now().Add(o.timeout)) // not all writers can
 	if _, err := o.w.Write([]byte(text)); err != nil {
 		return false

@@ -64,6 +64,7 @@ type Server struct {
 	conns    []*conn
 	sessions map[auth.Hash]*sessionConns
 	polls    map[string]*polling
+	relays   map[string]*relaying // receiving requests that other nodes answer
 	// lingering are sockets that are read on for a moment after their end; Close cuts them.
 	lingering map[*wsTransport]struct{}
 	encoders  map[encoding]*encoding
@@ -102,11 +103,11 @@ func NewServer(o Options) *Server {
 		}
 	}
 	s := &Server{opts: o, now: o.Now, log: o.Log, ids: id.NewGenerator(o.Now),
-		sessions: make(map[auth.Hash]*sessionConns), polls: make(map[string]*polling),
+		sessions: make(map[auth.Hash]*sessionConns), polls: make(map[string]*polling), relays: make(map[string]*relaying),
 		lingering: make(map[*wsTransport]struct{}), encoders: make(map[encoding]*encoding)}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.unhear = o.Hub.OnSignal(live.SessionEnded, s.sessionSignal)
-	o.Hub.OnAsk(askSend, s.answerSend)
+	s.handleRelays()
 	s.own.Go(s.housekeep)
 	s.own.Go(func() { guard.Keep(s.ctx, s.log, "keeping sessions alive", s.keepSessions) })
 	return s

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/live"
 )
 
@@ -54,7 +53,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, rest string, enc 
 	}
 	// /{server}/{session}/{transport}: segments without a dot, the first of no meaning.
 	parts := strings.Split(rest, "/")
-	if len(parts) != 4 || parts[1] == "" || parts[2] == "" || strings.Contains(parts[1]+parts[2], ".") {
+	if len(parts) != 4 || parts[1] == "" || parts[2] == "" || strings.Contains(parts[1]+parts[2], ".") || len(parts[2]) > maxSession {
 		s.opts.Refuse(w, r, http.StatusNotFound, "not found")
 		return
 	}
@@ -137,15 +136,8 @@ func appendSockJS(out []byte, run []entry) []byte {
 	return append(out, ']')
 }
 
-// askSend is the question to other nodes whether they have the polling session a client sends to.
-const askSend = "sockjs-send"
-
-type sendRequest struct {
-	Session string   `json:"session"`
-	Tenant  string   `json:"tenant"`
-	Login   string   `json:"login"`
-	Texts   []string `json:"texts"`
-}
+// maxSession bounds the id of a polling session, which clients choose.
+const maxSession = 64
 
 func (s *Server) xhrSend(w http.ResponseWriter, r *http.Request, session string) {
 	login, ok := s.opts.Login(r)
@@ -153,25 +145,31 @@ func (s *Server) xhrSend(w http.ResponseWriter, r *http.Request, session string)
 		s.opts.Refuse(w, r, http.StatusUnauthorized, "log in first")
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		s.opts.Refuse(w, r, http.StatusRequestEntityTooLarge, "message too large")
-		return
-	case err != nil:
-		return // the client is gone
+	// The node first, then the body: for a session that nobody knows nothing is read.
+	node := ""
+	p := s.polling(session, login.Identity)
+	if p == nil {
+		var err error
+		switch node, err = s.find(r.Context(), session, login.Identity); {
+		case err != nil:
+			s.tryAgain(w, r)
+			return
+		case node == "":
+			s.opts.Refuse(w, r, http.StatusNotFound, "unknown session")
+			return
+		}
 	}
-	req := sendRequest{Session: session, Tenant: string(login.Tenant), Login: login.Login}
-	if s.polling(session, login.Identity) == nil && s.opts.Hub.Alone() {
-		s.opts.Refuse(w, r, http.StatusNotFound, "unknown session")
+	texts, ok := s.sentTexts(w, r)
+	if !ok {
 		return
 	}
-	if len(body) == 0 || json.Unmarshal(body, &req.Texts) != nil {
-		s.opts.Refuse(w, r, http.StatusBadRequest, "a JSON array of strings is expected")
-		return
+	if p != nil {
+		ok = p.take(texts)
+	} else {
+		q := relayRequest{Session: session, Tenant: login.Tenant, Login: login.Login, Texts: texts}
+		ok, _ = s.opts.Hub.Request(r.Context(), node, relaySend, mustJSON(q)) // unanswered: the client has to begin anew
 	}
-	if !s.sendHere(req) && !s.opts.Hub.Ask(r.Context(), askSend, mustJSON(req)) {
+	if !ok {
 		s.opts.Refuse(w, r, http.StatusNotFound, "unknown session")
 		return
 	}
@@ -179,13 +177,18 @@ func (s *Server) xhrSend(w http.ResponseWriter, r *http.Request, session string)
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// sendHere gives texts to the session if it is on this node and belongs to the login.
-func (s *Server) sendHere(req sendRequest) bool {
-	p := s.polling(req.Session, chat.Identity{Tenant: chat.Tenant(req.Tenant), Login: req.Login})
-	return p != nil && p.take(req.Texts)
-}
-
-func (s *Server) answerSend(body []byte) bool {
-	var req sendRequest
-	return json.Unmarshal(body, &req) == nil && s.sendHere(req)
+// sentTexts reads the body of xhr_send, or answers the request.
+func (s *Server) sentTexts(w http.ResponseWriter, r *http.Request) (texts []string, ok bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		s.opts.Refuse(w, r, http.StatusRequestEntityTooLarge, "message too large")
+	case err != nil: // the client is gone
+	case len(body) == 0 || json.Unmarshal(body, &texts) != nil:
+		s.opts.Refuse(w, r, http.StatusBadRequest, "a JSON array of strings is expected")
+	default:
+		return texts, true
+	}
+	return nil, false
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
@@ -277,22 +276,4 @@ func TestStreaming(t *testing.T) {
 			require.Equal(t, text, body.Content)
 		})
 	}
-}
-
-// What a client sends may reach another node than the one that has its session.
-func TestSendToAnotherNode(t *testing.T) {
-	w := livetest.NewWorld()
-	x := live.NewExchange()
-	a, b := newNode(t, w, x.Bus(), nil), newNode(t, w, x.Bus(), nil)
-	room := w.Room("games", "ann")
-	livetest.Settled(t, a.hub, b.hub)
-	p := a.poller(t, "ann", "abcdefgh")
-	require.Equal(t, "o", p.poll())
-	elsewhere := b.poller(t, "ann", "abcdefgh")
-	require.Equal(t, http.StatusNoContent, elsewhere.send(connectText, subscribeText))
-	p.until(2)
-	w.Post(b.hub, room, "ann", "x")
-	p.until(3)
-	require.Equal(t, http.StatusNotFound, b.poller(t, "eve", "abcdefgh").send("x"))
-	require.Equal(t, http.StatusNotFound, b.poller(t, "ann", "unknown1").send("x"))
 }
