@@ -163,3 +163,37 @@ func errNotIn(room string) error {
 	return &Error{Kind: Forbidden, Entity: RoomEntity, Name: room,
 		Message: "only participants may do this: join the room '" + room + "' first"}
 }
+
+// membersPage is how many participants Members reads at a time.
+const membersPage = 1000
+
+// Members returns which of some logins, which are ascending, are in a room, as new as the call. It reads the participants from
+// one login to the next, a page at a time, and so costs at most two reads for each login, and few for many of a room.
+func (rd *Reader) Members(ctx context.Context, t Tenant, room RoomRef, logins []string) (map[string]bool, error) {
+	in := make(map[string]bool, len(logins))
+	for len(logins) > 0 {
+		first := logins[0]
+		_, err := rd.store.Participant(ctx, t, room.ID, first)
+		if err != nil && !IsKind(err, NotFound) {
+			return nil, err
+		}
+		in[first] = err == nil
+		logins = logins[1:]
+		page, err := rd.store.Participants(ctx, t, room.ID, first, membersPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page {
+			for len(logins) > 0 && logins[0] < p.Login {
+				logins = logins[1:]
+			}
+			if len(logins) > 0 && logins[0] == p.Login {
+				in[p.Login], logins = true, logins[1:]
+			}
+		}
+		if len(page) < membersPage {
+			return in, nil
+		}
+	}
+	return in, nil
+}

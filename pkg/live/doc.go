@@ -31,6 +31,6 @@
 //
 // A room belongs to one of 64 shards, each with a lock; delivery to the queues of
 // subscribers happens under it. Order of locks: peers, presence, shard, then whatever a
-// Subscriber locks. No lock is held while the store or a socket is waited for. A hub has two
-// goroutines (tick, repair), and the bus calls it on its own.
+// Subscriber locks. No lock is held while the store or a socket is waited for. A hub has one
+// goroutine (tick), workers while there is something to repair, and the bus calls it on its own.
 package live

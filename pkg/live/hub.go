@@ -37,6 +37,9 @@ type Options struct {
 	// rooms.
 	RoomsOf func(ctx context.Context, t chat.Tenant, login, after string, limit int) ([]chat.RoomRef, error)
 
+	// Members returns which of some logins, which are ascending, are in a room, as new as the call; nil: Access is asked for each.
+	Members func(ctx context.Context, t chat.Tenant, room chat.RoomRef, logins []string) (map[string]bool, error)
+
 	Node string // the name of this process among the nodes; default: random. Never the same twice
 	Now  func() time.Time
 	Log  *slog.Logger
@@ -50,7 +53,7 @@ type Options struct {
 	// Overlap is how much further back than needed a repair reads, because ids of several nodes
 	// become visible out of order; default 10 s.
 	Overlap time.Duration
-	// RepairHold is how long what other nodes tell waits for a repair while the store does not answer; default 10 s.
+	// RepairHold is how long what other nodes publish in a room waits for the room's repair; default 10 s.
 	// Afterwards it is delivered, and what was missed comes later.
 	RepairHold time.Duration
 }
@@ -115,7 +118,6 @@ func New(o Options) (*Hub, error) {
 	h.typing = &typing{hub: h, until: make(map[typist]notice)}
 	h.peers = newPeers(h)
 	h.asks = &asks{answering: make(chan struct{}, maxAnswering), handlers: make(map[string]func(string, []byte) bool), waiting: make(map[uint64]*asking)}
-	h.repairs.wake = make(chan struct{}, 1)
 	if o.Bus != nil {
 		if err := o.Bus.Join(h.peers.receive); err != nil {
 			stop()
@@ -124,7 +126,6 @@ func New(o Options) (*Hub, error) {
 		h.peers.hello()
 	}
 	h.done.Go(func() { h.tick(ctx) })
-	h.done.Go(func() { h.repairLoop(ctx) })
 	return h, nil
 }
 
@@ -174,6 +175,7 @@ func (h *Hub) tick(ctx context.Context) {
 				h.peers.tick(now)
 			}
 		})
+		guard.Run(h.log, "looking after repairs", func() { h.repairsTick(now) })
 		guard.Run(h.log, "ending typing notices", func() { h.typing.expire(now) })
 		guard.Run(h.log, "forgetting rooms", func() { h.forgetRooms(now) })
 	}

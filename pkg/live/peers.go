@@ -19,12 +19,9 @@ type peers struct {
 		seq uint64
 	}
 
-	mu    sync.Mutex
-	known map[string]*peer
-	// held are packets that wait until a repair is done, so that what was missed comes first.
-	held      []packet
-	repairing bool
-	closed    bool
+	mu     sync.Mutex
+	known  map[string]*peer
+	closed bool
 }
 
 type peer struct {
@@ -38,8 +35,6 @@ type peer struct {
 const (
 	// forgetPeer is how long a dead node is remembered: if it was only cut off, its numbering tells what was missed.
 	forgetPeer = time.Hour
-	// maxHeldPackets bounds what waits for a repair; beyond it, it counts as missed.
-	maxHeldPackets = 50_000
 	// presencePart is how many entries one packet holds.
 	presencePart = 1000
 )
@@ -147,14 +142,6 @@ func (ps *peers) takeIn(data []byte) {
 	if ps.closed || !ps.number(p) {
 		return
 	}
-	if ps.repairing {
-		if len(ps.held) < maxHeldPackets {
-			ps.held = append(ps.held, p)
-		} else {
-			ps.missed(ps.hub.now())
-		}
-		return
-	}
 	ps.take(p)
 }
 
@@ -192,26 +179,8 @@ func (ps *peers) number(p packet) bool {
 	return p.Kind != packetBeat
 }
 
-// missed asks for a repair of what happened since then. Packets wait until it is done.
-func (ps *peers) missed(since time.Time) {
-	ps.repairing = true
-	ps.hub.repairs.ask(since.Add(-ps.hub.opts.Overlap))
-}
-
-// repaired takes in what had to wait. If more was missed in the meantime, and unless it is forced, all
-// goes on waiting.
-func (ps *peers) repaired(force bool) {
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	if !force && ps.hub.repairs.pending() {
-		return
-	}
-	ps.repairing = false
-	for _, p := range ps.held {
-		ps.take(p)
-	}
-	ps.held = nil
-}
+// missed asks for a repair of what happened since then.
+func (ps *peers) missed(since time.Time) { ps.hub.repairAll(since) }
 
 func (ps *peers) take(p packet) {
 	h := ps.hub
@@ -253,7 +222,7 @@ func (ps *peers) take(p packet) {
 
 func (ps *peers) takeEvent(node string, w wireEvent) {
 	if w.Type == wireMissed && w.At != nil {
-		ps.missed(w.At.Time())
+		ps.hub.repairOne(place{tenant: w.Tenant, room: w.Room}, w.At.Time())
 		return
 	}
 	e, err := w.event()
@@ -266,7 +235,9 @@ func (ps *peers) takeEvent(node string, w wireEvent) {
 	case TypingChanged:
 		ps.hub.typing.set(e)
 	default:
-		ps.hub.apply(e)
+		if !ps.hub.hold(e) {
+			ps.hub.apply(e)
+		}
 	}
 }
 

@@ -269,3 +269,149 @@ func TestStoredAfterTheReplay(t *testing.T) {
 	resumed.await(t, "late", "end")
 	fresh.await(t, "end")
 }
+
+// counting is a History and an Access that count their calls and fail for one room.
+type counting struct {
+	*livetest.World
+	fails id.ID // the room whose messages cannot be read
+
+	mu    sync.Mutex
+	reads map[id.ID]int
+	asks  int
+}
+
+func (c *counting) Older(ctx context.Context, p chat.Place, than id.ID, limit int) ([]chat.Message, error) {
+	c.mu.Lock()
+	c.reads[p.Room.ID]++
+	c.mu.Unlock()
+	if p.Room.ID == c.fails {
+		return nil, chat.ErrUnavailable(nil)
+	}
+	return c.World.Older(ctx, p, than, limit)
+}
+
+func (c *counting) Access(ctx context.Context, who chat.Identity, room string) (chat.Room, error) {
+	c.mu.Lock()
+	c.asks++
+	c.mu.Unlock()
+	return c.World.Access(ctx, who, room)
+}
+
+func (c *counting) Members(ctx context.Context, _ chat.Tenant, room chat.RoomRef, logins []string) (map[string]bool, error) {
+	in := map[string]bool{}
+	for _, login := range logins {
+		if _, err := c.World.Access(ctx, livetest.Who(login), room.Name); err == nil {
+			in[login] = true
+		}
+	}
+	return in, nil
+}
+
+func (c *counting) readsOf(r chat.Room) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reads[r.ID]
+}
+
+// A room that cannot be read keeps neither the others from being repaired, nor has them read once more when it is tried anew.
+func TestRoomsAreRepairedEachByItself(t *testing.T) {
+	w := livetest.NewWorld()
+	x := live.NewExchange()
+	busA, busB := x.Bus(), x.Bus()
+	bad := w.Room("bad", "ann")
+	history := &counting{World: w, fails: bad.ID, reads: map[id.ID]int{}}
+	a := hub(t, w, busA)
+	b := hubOf(t, live.Options{Bus: busB, History: history, Access: w.Access})
+	livetest.Settled(t, a, b)
+	onBad, _ := listen(t, b, "ann", "bad", live.Messages)
+	var rooms []chat.Room
+	var ears []*ear
+	for i := range 40 {
+		name := fmt.Sprint("room", i)
+		rooms = append(rooms, w.Room(name, "ann"))
+		e, _ := listen(t, b, "ann", name, live.Messages)
+		ears = append(ears, e)
+	}
+	x.Cut(busA, busB)
+	for _, r := range append(rooms, bad) {
+		w.Post(a, r, "ann", "missed")
+	}
+	x.Heal(busA, busB)
+	for _, r := range append(rooms, bad) {
+		w.Post(a, r, "ann", "next")
+	}
+	for _, e := range ears {
+		e.await(t, "missed", "next")
+	}
+	onBad.await(t, "next") // it is not held for ever
+	eventually(t, func() bool { return history.readsOf(bad) > 1 })
+	for _, r := range rooms {
+		require.Equal(t, 1, history.readsOf(r), "rooms that are repaired are not read once more")
+	}
+}
+
+// Who is in a room is read for many subscribers at a time.
+func TestRepairOfARoomWithManySubscribers(t *testing.T) {
+	w := livetest.NewWorld()
+	x := live.NewExchange()
+	busA, busB := x.Bus(), x.Bus()
+	const many = 3000
+	logins := make([]string, many)
+	for i := range logins {
+		logins[i] = fmt.Sprintf("user%04d", i)
+	}
+	room := w.Room("games", logins...)
+	c := &counting{World: w, reads: map[id.ID]int{}}
+	a := hub(t, w, busA)
+	b := hubOf(t, live.Options{Bus: busB, History: c, Access: c.Access, Members: c.Members})
+	livetest.Settled(t, a, b)
+	ears := make([]*ear, many)
+	for i, login := range logins {
+		ears[i], _ = listen(t, b, login, "games", live.Messages)
+	}
+	before := c.asks
+	x.Cut(busA, busB)
+	w.Remove(room, logins[1234])
+	w.Post(a, room, logins[0], "missed")
+	x.Heal(busA, busB)
+	ears[0].await(t, "missed")
+	ears[many-1].await(t, "missed")
+	require.Empty(t, ears[1234].all())
+	require.True(t, ears[1234].ended)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	require.LessOrEqual(t, c.asks-before, 10, "subscribers are not checked one by one")
+}
+
+// A room of which more is missed than a room remembers is not read to the end.
+func TestTooMuchToRepair(t *testing.T) {
+	w := livetest.NewWorld()
+	x, a, b, busA, busB := pair(t, w)
+	room := w.Room("games", "ann")
+	e, _ := listen(t, b, "ann", "games", live.Messages)
+	x.Cut(busA, busB)
+	for i := range 9000 {
+		w.Store(room, w.Message("ann", fmt.Sprint(i)))
+	}
+	w.Post(a, room, "ann", "missed")
+	x.Heal(busA, busB)
+	eventually(t, func() bool { e.mu.Lock(); defer e.mu.Unlock(); return e.lost })
+	require.Empty(t, e.all())
+}
+
+// A repair of one room, which any node may ask for, reaches those who listen on all nodes.
+func TestRepairOfOneRoom(t *testing.T) {
+	w := livetest.NewWorld()
+	_, a, b, _, _ := pair(t, w)
+	room := w.Room("games", "ann")
+	onA, _ := listen(t, a, "ann", "games", live.Messages)
+	onB, _ := listen(t, b, "ann", "games", live.Messages)
+	doubts := repairsOf(b)
+	m := w.Message("ann", "durable, and not published")
+	w.Store(room, m)
+	a.Repair(livetest.At(room), m.ID)
+	for _, e := range []*ear{onA, onB} {
+		e.await(t, "durable, and not published")
+	}
+	require.Empty(t, doubts, "nothing else is repaired")
+}

@@ -116,7 +116,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(watcher.Close)
 	rooms := chat.NewReader(chat.ReaderOptions{Store: st, Watcher: watcher, Retention: c.Retention, Now: c.Now})
 	onEnd(rooms.Close)
-	hub, err := live.New(live.Options{Bus: bus, History: rooms.History(), Access: rooms.Admit, RoomsOf: st.RoomsOf, Now: c.Now, Log: c.Log})
+	hub, err := live.New(live.Options{Bus: bus, History: rooms.History(), Access: rooms.Admit, Members: rooms.Members, RoomsOf: st.RoomsOf,
+		Now: c.Now, Log: c.Log})
 	if err != nil {
 		return nil, err
 	}
