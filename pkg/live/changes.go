@@ -17,14 +17,14 @@ import (
 // changeTimeout bounds the reading; if it fails, the message is shown as the event has it.
 const changeTimeout = 5 * time.Second
 
-// changed delivers a change soon, if somebody on this node listens.
+// changed delivers a change soon, if somebody on this node has subscribed to it.
 func (h *Hub) changed(e chat.MessageChanged) {
 	key := placeOf(e.Tenant, e.Room)
 	sh := h.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	r := sh.places[key]
-	if r == nil || len(r.subs[Messages]) == 0 || r.recent.has(e.Change) {
+	if r == nil || !r.wants(e.Kind) || r.recent.has(e.Change) {
 		return
 	}
 	r.changed = append(r.changed, e)
@@ -41,7 +41,7 @@ func (h *Hub) deliverChanges(r *room) {
 		if !done { // a panic: the changes it was at are not delivered
 			r.shard.locked(func() {
 				r.delivering = false
-				each(h.log, r.subs[Messages], func(s *Subscription) { s.to.Lost() })
+				r.lose()
 			})
 		}
 	}()
@@ -59,10 +59,29 @@ func (h *Hub) deliverChanges(r *room) {
 					e.Message = m
 				}
 				if r.recent.add(e.Change, at) {
-					r.deliver(Messages, &Delivery{Kind: Messages, Room: r.name, ID: e.Change, Event: e}, at)
+					r.deliverChange(e, at)
 				}
 			}
 		})
+	}
+}
+
+// wants reports whether there are subscribers to changes of that kind. The shard's lock is held.
+func (r *room) wants(k chat.ChangeKind) bool {
+	return len(r.subs[Messages]) > 0 || len(r.subs[news]) > 0 && showsInLists(k)
+}
+
+// showsInLists is true for the changes that lists of rooms show: they have the newest message and the number of unread ones.
+func showsInLists(k chat.ChangeKind) bool { return k != chat.React }
+
+// deliverChange delivers a change to the room's subscribers and, if it matters to lists of rooms, to the topics of the users
+// who are in the room. The shard's lock is held.
+func (r *room) deliverChange(e chat.MessageChanged, now time.Time) {
+	if len(r.subs[Messages]) > 0 {
+		r.deliver(Messages, &Delivery{Kind: Messages, Room: r.name, ID: e.Change, Event: e}, now)
+	}
+	if len(r.subs[news]) > 0 && showsInLists(e.Kind) {
+		r.deliver(news, &Delivery{Kind: User, Room: r.name, ID: e.Change, Event: e}, now)
 	}
 }
 

@@ -318,3 +318,32 @@ func TestAUserWhoseRoomsCannotBeRead(t *testing.T) {
 	_, err := h.SubscribeUser(t.Context(), livetest.Who("bob"), &diary{})
 	require.True(t, chat.IsKind(err, chat.Unavailable))
 }
+
+// What lists of rooms show of a message is delivered to the users' topics too: edits and deletions, not reactions.
+func TestAUserReceivesChangesInTheirRooms(t *testing.T) {
+	w := livetest.NewWorld()
+	x := live.NewExchange()
+	busA, busB := x.Bus(), x.Bus()
+	a, b := userHub(t, w, busA), userHub(t, w, busB)
+	livetest.Settled(t, a, b)
+	games := w.Room("games", "ann", "bob")
+	mine := &diary{}
+	_, err := b.SubscribeUser(t.Context(), livetest.Who("bob"), mine)
+	require.NoError(t, err)
+	m := w.Post(a, games, "ann", "hello")
+	mine.await(t, "games: hello")
+	edit := w.Edit(games, m.ID, "edited")
+	a.Publish(t.Context(), edit, edit)
+	mine.await(t, "games: hello", "edit: edited")
+	reaction := w.Edit(games, m.ID, "edited")
+	reaction.Kind = chat.React
+	deletion := w.Edit(games, m.ID, "")
+	deletion.Kind = chat.Delete
+	a.Publish(t.Context(), reaction, deletion)
+	mine.await(t, "games: hello", "edit: edited", "delete: ")
+
+	x.Cut(busA, busB)
+	a.Publish(t.Context(), w.Edit(games, m.ID, "missed"))
+	x.Heal(busA, busB)
+	eventually(t, func() bool { return slices.Contains(mine.all(), "edit: missed") })
+}

@@ -189,11 +189,16 @@ func (h *Hub) lose(key place) {
 	sh := h.shardOf(key)
 	sh.locked(func() {
 		if r := sh.places[key]; r != nil {
-			for _, kind := range []Kind{Messages, news} {
-				each(h.log, r.subs[kind], func(s *Subscription) { s.to.Lost() })
-			}
+			r.lose()
 		}
 	})
+}
+
+// lose ends the subscriptions to the room's messages. The shard's lock is held.
+func (r *room) lose() {
+	for _, kind := range []Kind{Messages, news} {
+		each(r.hub.log, r.subs[kind], func(s *Subscription) { s.to.Lost() })
+	}
 }
 
 // rooms returns the rooms with subscribers.
@@ -215,10 +220,9 @@ func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
 	if err := h.recheck(ctx, r); err != nil {
 		return err
 	}
-	var messages, listening, known bool
+	var listening, known bool
 	r.shard.locked(func() {
-		messages = len(r.subs[Messages]) > 0
-		listening = messages || len(r.subs[news]) > 0
+		listening = len(r.subs[Messages]) > 0 || len(r.subs[news]) > 0
 		// Of messages older than what is remembered nobody knows whether they were delivered.
 		known = r.recent.floor.IsZero() || !r.recent.floor.Time().After(since)
 	})
@@ -235,9 +239,6 @@ func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
 	}
 	for _, m := range slices.Backward(missed) {
 		h.applyMissed(r, m)
-	}
-	if !messages {
-		return nil
 	}
 	return h.repairChanges(ctx, r, since)
 }

@@ -17,7 +17,7 @@ const (
 	Typing                   // TypingChanged
 	roomKinds
 	// User is the topic of one user, whatever the room: UserNotice, chat.ReadMoved and chat.MuteChanged of
-	// theirs, chat.MessagePosted in all their rooms, and chat.RoomCreated, chat.ParticipantJoined, chat.ParticipantLeft and
+	// theirs, chat.MessagePosted and chat.MessageChanged (edits and deletions) in all their rooms, and chat.RoomCreated, chat.ParticipantJoined, chat.ParticipantLeft and
 	// chat.RoomDeleted that make or end one of their rooms.
 	User
 	// news is a User subscription's ear in one room.

@@ -73,6 +73,9 @@ func TestNewsOfAUser(t *testing.T) {
 	c.follow("me", "/topic/me")
 	m := w.Post(hub, games, "ann", "hello")
 	own := w.Post(hub, games, "bob", "own")
+	edit := w.Edit(games, m.ID, "edited")
+	hub.Publish(t.Context(), edit)
+	c.messages("me", 4) // a change waits for its message to be read
 	hub.Publish(t.Context(), chat.MuteChanged{Place: livetest.At(games), Login: "bob", Muted: true})
 	w.Join(hub, other, "bob")
 	w.Leave(hub, other, "bob")
@@ -82,6 +85,7 @@ func TestNewsOfAUser(t *testing.T) {
 		{"message", `{"roomName":"games","message":` + of(m) + `}`},
 		{"message", `{"roomName":"games","message":` + of(own) + `}`},
 		{"read", `{"roomName":"games","messageId":"` + own.ID.String() + `"}`},
+		{"change", `{"roomName":"games","message":` + of(edit.Message) + `}`},
 		{"mute", `{"roomName":"games","muted":true}`},
 		{"joined", `{"roomName":"other"}`},
 		{"message", ""},
@@ -96,6 +100,7 @@ func TestNewsOfAUser(t *testing.T) {
 			require.JSONEq(t, x.body, string(frames[i].body))
 		}
 	}
+	require.True(t, hasAll(frames[3], []string{"change:edit", "message-id:" + edit.Change.String()}))
 	// Not at KillrChat's mounts.
 	k := n.dial(t, "bob", sockjsPath)
 	k.connect()

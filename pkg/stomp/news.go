@@ -17,9 +17,12 @@ func (e *encoding) news(d *live.Delivery) (header string, body []byte) {
 		Message json.RawMessage `json:"message,omitempty"`
 	}
 	n := news{Room: d.Room}
+	change := ""
 	switch v := d.Event.(type) {
 	case chat.MessagePosted:
 		header, n.Message = "message", e.bodies.Message(v.Message)
+	case chat.MessageChanged:
+		header, change, n.Message = "change", "change:"+string(v.Kind)+"\n", e.bodies.Message(v.Message)
 	case chat.ReadMoved:
 		header, n.ID = "read", v.Read.String()
 	case chat.MuteChanged:
@@ -33,5 +36,5 @@ func (e *encoding) news(d *live.Delivery) (header string, body []byte) {
 	default:
 		return "", nil
 	}
-	return "event:" + header + "\n", mustJSON(n)
+	return "event:" + header + "\n" + change, mustJSON(n)
 }

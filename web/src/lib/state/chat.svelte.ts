@@ -231,6 +231,7 @@ export class Chat {
     entry.log.hear(message, change)
     entry.note(message, change)
     entry.typing.delete(message.author.login)
+    if (change && message.deleted) this.uncount(entry, message)
     if (change || known || !newer) return
     if (message.author.login === this.user.login) {
       // Who writes has read what was there.
@@ -251,6 +252,17 @@ export class Chat {
     if (called) entry.mentioned = true
     const seen = this.current === entry && document.visibilityState === 'visible' && document.hasFocus()
     if (!seen && (!entry.muted || called)) notify(entry.name, message)
+  }
+
+  /** A message that was unread, and is deleted, does not count any more. */
+  private uncount(entry: RoomEntry, message: Message): void {
+    const read = entry.lastRead !== null && compareIds(message.messageId, entry.lastRead) <= 0
+    if (entry.unread === 0 || read || message.systemMessage || message.author.login === this.user.login) return
+    const count = entry.countUnread(this.user.login)
+    if (count !== null) entry.unread = count
+    else if (entry.unread < 100 && entry.uncounted(message)) entry.unread--
+    else this.askSoon() // it was counted by the server, or counted before, or nobody knows how many there are
+    if (entry.unread === 0) entry.mentioned = false
   }
 
   /** A message that was heard before sending it was answered keeps the row it has, and the focus in it. */
@@ -384,7 +396,8 @@ export class Chat {
     })
   }
 
-  private heardPersonally(event: string, body: string): void {
+  /** Takes an event of the user's own topic. */
+  heardPersonally(event: string, body: string): void {
     const told = JSON.parse(body) as {
       roomName: string
       messageId?: string
@@ -409,6 +422,9 @@ export class Chat {
         // The room that is shown hears its messages itself.
         if (known && known !== this.current && told.message) this.hear(known, told.message, false)
         else if (!known || !told.message) void this.loadStates()
+        break
+      case 'change':
+        if (known && known !== this.current && told.message) this.hear(known, told.message, true)
         break
       case 'joined':
         this.entry(told.roomName).mine = true

@@ -66,11 +66,21 @@ export class RoomEntry {
     this.heard = [...this.heard.slice(-99), message.messageId]
   }
 
-  /** How many were counted that are newer than a message and than the last one read. */
+  // The newest message that the server's count was about.
+  private asked: string | undefined
+
+  /** How many were counted that are newer than the message that the server's count is about, and than the last one read. */
   countedAfter(message: Message | null): number {
-    const after = (id: string, limit: string | null | undefined): boolean => !limit || compareIds(id, limit) > 0
     this.heard = this.heard.filter((id) => after(id, this.lastRead))
+    if (message && after(message.messageId, this.asked)) this.asked = message.messageId
     return this.heard.filter((id) => after(id, message?.messageId)).length
+  }
+
+  /** Takes a message out of those that were counted here; false if it was not one, or is in the server's count. */
+  uncounted(message: Message): boolean {
+    const counted = this.heard.includes(message.messageId)
+    this.heard = this.heard.filter((id) => id !== message.messageId)
+    return counted && after(message.messageId, this.asked)
   }
 
   /** How many of the loaded messages come after the last one read; null if that cannot be known. */
@@ -81,9 +91,13 @@ export class RoomEntry {
     if (read !== null && this.lastMessage && compareIds(this.lastMessage.messageId, read) <= 0) return 0
     if (this.log.status !== 'ready' || hasNewer) return null
     if (hasOlder && (read === null || (first && compareIds(read, first.messageId) < 0))) return null
-    const after = messages.filter((m) => read === null || compareIds(m.messageId, read) > 0)
-    return Math.min(100, after.filter((m) => counts(m, self)).length)
+    return Math.min(100, messages.filter((m) => after(m.messageId, read) && counts(m, self)).length)
   }
+}
+
+/** Reports whether an id is newer than another, or than none. */
+function after(id: string, limit: string | null | undefined): boolean {
+  return !limit || compareIds(id, limit) > 0
 }
 
 /** Reports whether a message is something to read for a user. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ApiError, idBefore, type Message } from '../client'
+import { Chat } from './chat.svelte'
 import { Drafts } from './drafts'
 import { errorText, faultsOf } from './faults'
 import { findFeatures } from './features'
@@ -166,6 +167,43 @@ describe('the count of unread messages', () => {
     expect(entry.countedAfter(said(1))).toBe(1)
     for (let n = 10; n < 200; n++) entry.counted(said(n))
     expect(entry.countedAfter(said(1))).toBe(100)
+  })
+
+  it('goes down when one that was counted here is deleted, once', () => {
+    const entry = new RoomEntry('a', {} as never)
+    for (const n of [1, 2, 3]) entry.counted(said(n))
+    expect(entry.uncounted(said(2))).toBe(true)
+    expect(entry.uncounted(said(2))).toBe(false)
+    expect(entry.countedAfter(said(1))).toBe(1)
+    expect(entry.uncounted(said(1))).toBe(false)
+    expect(entry.uncounted(said(3))).toBe(true)
+  })
+
+  it('and the preview follow what happens in a room that is not open', async () => {
+    vi.useFakeTimers()
+    vi.stubGlobal('window', {})
+    const asked: string[] = []
+    const api = { roomStates: (login: string) => (asked.push(login), Promise.resolve({ rooms: [], hasMore: false })) }
+    const chat = new Chat(api as never, { login: 'ann', chatRooms: ['a'] } as never, () => {})
+    chat.features = { ...chat.features, readPositions: true }
+    const entry = chat.entry('a')
+    const heard = (event: string, message: Message): void => chat.heardPersonally(event, JSON.stringify({ roomName: 'a', message }))
+    for (const n of [1, 2, 3]) heard('message', said(n))
+    expect(entry.unread).toBe(3)
+    heard('change', { ...said(3), content: 'better' })
+    expect(entry.lastMessage?.content).toBe('better')
+    expect(entry.unread).toBe(3)
+    const gone = { ...said(3), content: '', deleted: true }
+    heard('change', gone)
+    expect(entry.lastMessage?.deleted).toBe(true)
+    expect(entry.unread).toBe(2)
+    // Of one that was not counted here the server knows whether it was unread.
+    heard('change', gone)
+    expect(entry.unread).toBe(2)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(asked).toEqual(['ann'])
+    vi.useRealTimers()
+    vi.unstubAllGlobals()
   })
 
   it('is none where the newest has been read, and unknown where nothing is loaded', () => {
