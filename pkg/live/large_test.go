@@ -56,6 +56,7 @@ func TestAnEventLargerThanTheBusTakes(t *testing.T) {
 	_, a, b, _, _ := pair(t, w)
 	room := w.Room("games", "ann", "bob")
 	onB := follow(t, b, "bob", "games")
+	doubts := repairsOf(b)
 	m := w.Post(a, room, "ann", "one")
 	onB.await(t, "one")
 	e := w.Edit(room, m.ID, "two")
@@ -66,6 +67,7 @@ func TestAnEventLargerThanTheBusTakes(t *testing.T) {
 	e.Message.Reactions = []chat.Reaction{loved}
 	a.Publish(t.Context(), e)
 	onB.await(t, "one", "edit: two")
+	require.Empty(t, doubts, "nothing else is repaired")
 }
 
 // A question that cannot be put is answered without waiting for anybody.

@@ -18,16 +18,6 @@ const (
 	repairTimeout = 30 * time.Second
 )
 
-// Repair makes all nodes read messages and changes of a room from the store, from a position on, and deliver what they have
-// not delivered. It returns before they have.
-func (h *Hub) Repair(p chat.Place, from id.ID) {
-	h.repairOne(placeOf(p.Tenant, p.Room), from.Time())
-	if h.opts.Bus != nil {
-		w := wireEvent{Type: wireMissed, Tenant: p.Tenant, Room: p.Room.ID, Name: p.Room.Name, At: &from}
-		_ = h.peers.broadcast(packet{Kind: packetEvents, Events: []wireEvent{w}}) // logged; the others repair everything
-	}
-}
-
 // repairAll repairs all places that have subscribers, since packets of another node were missed.
 func (h *Hub) repairAll(since time.Time) {
 	since = since.Add(-h.opts.Overlap)

@@ -398,20 +398,3 @@ func TestTooMuchToRepair(t *testing.T) {
 	eventually(t, func() bool { e.mu.Lock(); defer e.mu.Unlock(); return e.lost })
 	require.Empty(t, e.all())
 }
-
-// A repair of one room, which any node may ask for, reaches those who listen on all nodes.
-func TestRepairOfOneRoom(t *testing.T) {
-	w := livetest.NewWorld()
-	_, a, b, _, _ := pair(t, w)
-	room := w.Room("games", "ann")
-	onA, _ := listen(t, a, "ann", "games", live.Messages)
-	onB, _ := listen(t, b, "ann", "games", live.Messages)
-	doubts := repairsOf(b)
-	m := w.Message("ann", "durable, and not published")
-	w.Store(room, m)
-	a.Repair(livetest.At(room), m.ID)
-	for _, e := range []*ear{onA, onB} {
-		e.await(t, "durable, and not published")
-	}
-	require.Empty(t, doubts, "nothing else is repaired")
-}
