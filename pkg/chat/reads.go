@@ -6,8 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -43,7 +42,7 @@ func (s *Service) RoomStates(ctx context.Context, who Identity, login, after str
 	}
 	var readings map[id.ID]Reading
 	var newest map[id.ID]Message
-	g, gctx := errgroup.WithContext(ctx)
+	g, gctx := guard.WithContext(ctx)
 	g.Go(func() (err error) {
 		readings, err = s.readings(gctx, who, rooms)
 		return err
@@ -265,7 +264,7 @@ func (r *reads) flush(ctx context.Context, within time.Duration) {
 		batch[k] = at
 	}
 	r.mu.Unlock()
-	var g errgroup.Group
+	g := guard.NewGroup()
 	g.SetLimit(readsParallel)
 	for k, at := range batch {
 		g.Go(func() error {
@@ -281,5 +280,7 @@ func (r *reads) flush(ctx context.Context, within time.Duration) {
 			return nil
 		})
 	}
-	_ = g.Wait()
+	if err := g.Wait(); err != nil {
+		r.log.Error("a read position was not moved", "error", err)
+	}
 }

@@ -50,3 +50,15 @@ func TestKeepGoesOnAfterPanics(t *testing.T) {
 		guard.Keep(ctx, log, "loop", func(context.Context) { cancel(); panic("broken") })
 	})
 }
+
+func TestAPanicInAGroupIsItsError(t *testing.T) {
+	g, ctx := guard.WithContext(t.Context())
+	g.Go(func() error { panic("broken") })
+	<-ctx.Done()
+	require.ErrorContains(t, g.Wait(), "panic: broken")
+	h := guard.NewGroup()
+	h.SetLimit(1)
+	h.Go(func() error { panic("broken") })
+	h.Go(func() error { return nil })
+	require.ErrorContains(t, h.Wait(), "panic: broken")
+}

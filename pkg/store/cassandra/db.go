@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gocql/gocql"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/guard"
@@ -232,10 +231,10 @@ func forEach(ctx context.Context, n int, f func(ctx context.Context, i int) erro
 	if n == 1 {
 		return f(ctx, 0)
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := guard.WithContext(ctx)
 	g.SetLimit(parallelism)
 	for i := range n {
-		g.Go(func() error { return guard.Try(func() error { return f(ctx, i) }) })
+		g.Go(func() error { return f(ctx, i) })
 	}
 	return g.Wait()
 }

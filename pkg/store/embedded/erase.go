@@ -4,9 +4,9 @@ import (
 	"context"
 
 	"github.com/cockroachdb/pebble/v2"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -94,7 +94,7 @@ func (s *Store) Disown(ctx context.Context, l chat.Log, ms []chat.Disowned) erro
 		return err
 	}
 	defer s.calls.Done()
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := guard.WithContext(ctx)
 	g.SetLimit(disownAtOnce)
 	for _, m := range ms {
 		g.Go(func() error { return s.disown(ctx, l, m) })
