@@ -12,6 +12,17 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
+// Registry is where the servers that share a store learn of each other. A store of one process keeps nothing and
+// returns none.
+type Registry interface {
+	// Beat notes that the server of this name runs. n is greater in each call for a server; names are never used for
+	// another process. What is noted is forgotten 10 to 20 seconds later.
+	Beat(ctx context.Context, server string, n int64) error
+	// Beats returns the n of the last Beat, or of one shortly before it, of each server whose Beat is not forgotten, the
+	// caller's own included; of very many servers a thousand.
+	Beats(ctx context.Context) (map[string]int64, error)
+}
+
 // Store is a whole store. All methods may be called concurrently.
 //
 //nolint:interfacebloat // the sum of narrow ones; no code but the wiring takes it whole
@@ -36,6 +47,7 @@ type Store interface {
 	auth.RoleStore
 	auth.Inventory
 	cache.Announcements
+	Registry
 
 	// Ping reports whether the store can answer now (Unavailable if not).
 	Ping(ctx context.Context) error

@@ -96,6 +96,8 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 	m := e.message("x")
 	type ctx = context.Context
 	return map[string]func(ctx) error{
+		"Beat":                func(c ctx) error { return s.Beat(c, string(t), 1) },
+		"Beats":               func(c ctx) error { return second(s.Beats(c)) },
 		"CreateUser":          func(c ctx) error { return s.CreateUser(c, t, user("u")) },
 		"User":                func(c ctx) error { return second(s.User(c, t, "u")) },
 		"UsersByLogin":        func(c ctx) error { return second(s.UsersByLogin(c, t, []string{"u"})) },

@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Erasing", eraseTests},
 		{"Retention", retentionTests},
 		{"Announcements", announcementTests},
+		{"Registry", registryTests},
 		{"Contexts", contextTests},
 		{"Model", modelTests},
 	} {
