@@ -55,7 +55,12 @@ func addSettings(doc *yaml.Node, v reflect.Value) {
 			if name == "store" {
 				x = maskURL(x)
 			}
+			if name == "nats" {
+				x = strings.Join(maskURLs(strings.Split(x, ",")), ",")
+			}
 			node.SetString(x)
+		case []string:
+			_ = node.Encode(maskURLs(x)) // text can be encoded
 		default:
 			_ = node.Encode(x) // numbers, switches and lists of text can be encoded
 		}
@@ -78,7 +83,15 @@ func flagName(field string) string {
 	return strings.ToLower(b.String())
 }
 
-// maskURL hides the password in a store's address.
+func maskURLs(urls []string) []string {
+	out := make([]string, len(urls))
+	for i, u := range urls {
+		out[i] = maskURL(u)
+	}
+	return out
+}
+
+// maskURL hides the password in a URL.
 func maskURL(s string) string {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {

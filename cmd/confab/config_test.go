@@ -55,7 +55,8 @@ func TestAFlagGoesBeforeTheEnvironmentBeforeTheFile(t *testing.T) {
 }
 
 func TestSecretsAreMasked(t *testing.T) {
-	f := file(t, "admin-login: administrator\nadmin-password: hunter2\nadmin-token: t0ken\nstore: cassandra://me:hunter2@host.example/chat\n")
+	f := file(t, "admin-login: administrator\nadmin-password: hunter2\nadmin-token: t0ken\nstore: cassandra://me:hunter2@host.example/chat\n"+
+		"nats: nats://me:hunter2@one.example:4222,nats://you:hunter2@two.example:4222\ncluster-routes: [nats://me:hunter2@host.example:6222]\n")
 	code, stdout, stderr := outcome(t, command(t, "--config", f, "config", "print"))
 	require.Zero(t, code, stderr)
 	require.NotContains(t, stdout, "hunter2")
@@ -63,6 +64,8 @@ func TestSecretsAreMasked(t *testing.T) {
 	require.Contains(t, stdout, "admin-login: administrator")
 	require.Contains(t, stdout, "cassandra://me:********@host.example/chat")
 	require.Contains(t, stdout, "admin-password: '********'")
+	require.Contains(t, stdout, "nats: nats://me:********@one.example:4222,nats://you:********@two.example:4222")
+	require.Contains(t, stdout, "- nats://me:********@host.example:6222")
 }
 
 // What config print writes is taken by --config.
@@ -72,6 +75,11 @@ func TestPrintedSettingsCanBeRead(t *testing.T) {
 	code, again, stderr := outcome(t, command(t, "--config", file(t, stdout), "config", "print"))
 	require.Zero(t, code, stderr)
 	require.Equal(t, stdout, again)
+}
+
+// shared checks settings of a server that shares its store.
+func shared(args ...string) []string {
+	return append([]string{"config", "check", "--store", "cassandra://host.example/chat"}, args...)
 }
 
 func TestExitStatuses(t *testing.T) {
@@ -102,6 +110,19 @@ func TestExitStatuses(t *testing.T) {
 		"bad retention":      {[]string{"serve", "--retention", "90 days"}, 2, "--retention \"90 days\" has to be like 90d"},
 		"short retention":    {[]string{"--config", file(t, "retention: 5m\n"), "config", "check"}, 2, "--retention"},
 		"default retention":  {[]string{"config", "check", "--retention", "default"}, 2, "--retention"},
+		"a bus, embedded":    {[]string{"serve", "--cluster-listen", ":6222"}, 2, "with --store embedded:./data there is only this one"},
+		"NATS, embedded":     {[]string{"serve", "--nats", "nats://one.example"}, 2, "with --store embedded:./data there is only this one"},
+		"routes, embedded":   {[]string{"serve", "--cluster-routes", "nats://one.example:6222"}, 2, "with --store embedded:./data there is only this one"},
+		"right routes":       {shared("--cluster-listen", ":6222", "--cluster-routes", "nats://one.example:6222"), 0, ""},
+		"right NATS":         {shared("--nats", "nats://one.example,nats://two.example"), 0, ""},
+		"routes, no bus":     {shared("--cluster-routes", "nats://one.example:6222"), 2, "--cluster-routes needs --cluster-listen"},
+		"two buses":          {shared("--cluster-listen", ":6222", "--nats", "nats://one.example"), 2, "either"},
+		"NATS and routes":    {shared("--nats", "nats://one.example", "--cluster-routes", "nats://one.example:6222"), 2, "either"},
+		"bad bus address":    {shared("--cluster-listen", "6222"), 2, "--cluster-listen"},
+		"bad bus port":       {shared("--cluster-listen", ":bus"), 2, "--cluster-listen"},
+		"one address, twice": {shared("--listen", ":6222", "--cluster-listen", ":6222"), 2, "an address of its own"},
+		"bad scheme":         {shared("--cluster-listen", ":6222", "--cluster-routes", "http://one.example:6222"), 2, "nats://HOST:PORT"},
+		"route, no port":     {shared("--cluster-listen", ":6222", "--cluster-routes", "nats://one.example"), 2, "nats://HOST:PORT"},
 		"token, no login":    {[]string{"config", "check", "--admin-token", "x"}, 2, "--admin-login"},
 		"unknown level":      {[]string{"config", "check", "--log-level", "loud"}, 2, "log-level"},
 		"no such file":       {[]string{"--config", "/no/such/file.yaml", "config", "check"}, 2, "/no/such/file.yaml"},

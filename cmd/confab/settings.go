@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -87,21 +88,54 @@ func (s settings) check() error {
 	if _, err := s.keep(); err != nil {
 		return err
 	}
-	if s.ClusterListen != "" {
-		if _, _, err := net.SplitHostPort(s.ClusterListen); err != nil {
-			return badSetting("--cluster-listen %q has to be HOST:PORT", s.ClusterListen)
-		}
-	}
-	if len(s.ClusterRoutes) > 0 && s.ClusterListen == "" {
-		return badSetting("--cluster-routes needs --cluster-listen")
-	}
-	if s.Nats != "" && s.ClusterListen != "" {
-		return badSetting("--nats and --cluster-listen exclude each other")
+	if err := s.checkCluster(); err != nil {
+		return err
 	}
 	if s.AdminLogin == "" && (s.AdminPassword != "" || s.AdminToken != "") {
 		return badSetting("--admin-password and --admin-token need --admin-login")
 	}
 	return nil
+}
+
+// checkCluster returns what is wrong with the settings of the bus.
+func (s settings) checkCluster() error {
+	if s.ClusterListen == "" && len(s.ClusterRoutes) == 0 && s.Nats == "" {
+		return nil
+	}
+	if strings.HasPrefix(s.Store, "embedded:") {
+		return badSetting("--cluster-listen, --cluster-routes and --nats are for servers that share a Cassandra: with --store %s there is only this one, so leave them out", s.Store)
+	}
+	if s.Nats != "" {
+		if s.ClusterListen != "" || len(s.ClusterRoutes) > 0 {
+			return badSetting("--nats replaces the embedded bus: give either it or --cluster-listen and --cluster-routes")
+		}
+		return nil
+	}
+	if s.ClusterListen == "" {
+		return badSetting("--cluster-routes needs --cluster-listen: other servers connect to this one, too")
+	}
+	if _, port, err := net.SplitHostPort(s.ClusterListen); err != nil || !isPort(port) {
+		return badSetting("--cluster-listen %q has to be HOST:PORT or :PORT", s.ClusterListen)
+	}
+	if s.ClusterListen == s.Listen {
+		return badSetting("--cluster-listen and --listen are both %s: the bus needs an address of its own", s.Listen)
+	}
+	for _, u := range s.ClusterRoutes {
+		if !isRoute(u) {
+			return badSetting("each of --cluster-routes has to be like nats://HOST:PORT")
+		}
+	}
+	return nil
+}
+
+func isRoute(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "nats" && u.Hostname() != "" && isPort(u.Port()) && strings.Trim(u.Path, "/") == ""
+}
+
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 func (s storeSettings) check() error {

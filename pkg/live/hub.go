@@ -39,12 +39,17 @@ type Options struct {
 
 	// Members returns which of some logins, which are ascending, are in a room, as new as the call; nil: Access is asked for each.
 	Members func(ctx context.Context, t chat.Tenant, room chat.RoomRef, logins []string) (map[string]bool, error)
+	// Registry shows which nodes share the store; nil: nobody else does.
+	Registry Registry
+	// OnUnreachable, if set, is called with the unreachable nodes whenever they are others than before, by one goroutine;
+	// see Hub.Unreachable.
+	OnUnreachable func(nodes []string)
 
 	Node string // the name of this process among the nodes; default: random. Never the same twice
 	Now  func() time.Time
 	Log  *slog.Logger
 
-	// Beat is how often this node tells others that it is there; default 1 s.
+	// Beat is how often this node tells others that it is there, and reads what happens on those that are unreachable; default 1 s.
 	Beat time.Duration
 	// PeerLost is the silence after which a node counts as dead and its users as offline; default 4 s.
 	PeerLost time.Duration
@@ -75,6 +80,8 @@ type Hub struct {
 	signals    signals
 	asks       *asks
 	repairs    repairs
+	roster     roster
+	polls      polls
 	flushes    coalesce.Group[struct{}, struct{}]
 	replays    chan struct{} // one token for each replay under way
 
@@ -107,6 +114,9 @@ func New(o Options) (*Hub, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	if o.OnUnreachable == nil {
+		o.OnUnreachable = func([]string) {}
+	}
 	if o.Node == "" {
 		o.Node = id.NewGenerator(nil).New().String()
 	}
@@ -118,6 +128,7 @@ func New(o Options) (*Hub, error) {
 	h.typing = &typing{hub: h, until: make(map[typist]notice)}
 	h.peers = newPeers(h)
 	h.asks = &asks{answering: make(chan struct{}, maxAnswering), handlers: make(map[string]func(string, []byte) bool), waiting: make(map[uint64]*asking)}
+	h.roster.nodes = make(map[string]*sighting)
 	if o.Bus != nil {
 		if err := o.Bus.Join(h.peers.receive); err != nil {
 			stop()
@@ -126,6 +137,10 @@ func New(o Options) (*Hub, error) {
 		h.peers.hello()
 	}
 	h.done.Go(func() { h.tick(ctx) })
+	if o.Registry != nil {
+		h.done.Go(func() { h.watchRegistry(ctx) })
+		h.done.Go(func() { h.pollLoop(ctx) })
+	}
 	return h, nil
 }
 

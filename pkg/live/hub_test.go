@@ -27,8 +27,10 @@ type ear struct {
 	mu    sync.Mutex
 	heard []string
 	ids   map[id.ID]int
-	ended bool
-	lost  bool
+	// changes are what messages say after a change.
+	changes []string
+	ended   bool
+	lost    bool
 }
 
 func (e *ear) Deliver(d *live.Delivery) {
@@ -42,6 +44,9 @@ func (e *ear) Deliver(d *live.Delivery) {
 			e.ids = make(map[id.ID]int)
 		}
 		e.ids[v.Message.ID]++
+	case chat.MessageChanged:
+		e.changes = append(e.changes, v.Message.Content)
+		return
 	case chat.ParticipantJoined:
 		text = "+" + v.Person.Login
 	case chat.ParticipantLeft:
@@ -74,6 +79,12 @@ func (e *ear) all() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]string{}, e.heard...)
+}
+
+func (e *ear) changed() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]string{}, e.changes...)
 }
 
 // await waits until want has been heard, and nothing else.

@@ -179,8 +179,8 @@ func (ps *peers) number(p packet) bool {
 	return p.Kind != packetBeat
 }
 
-// missed asks for a repair of what happened since then.
-func (ps *peers) missed(since time.Time) { ps.hub.repairAll(since) }
+// missed asks for a repair of what happened since then and has not been polled.
+func (ps *peers) missed(since time.Time) { ps.hub.repairAll(ps.hub.polls.covered(since)) }
 
 func (ps *peers) take(p packet) {
 	h := ps.hub
@@ -271,6 +271,16 @@ func (ps *peers) tick(now time.Time) {
 			ps.missed(k.clock)
 		}
 	}
+}
+
+// received returns when a packet of a node arrived last; zero if the node is not known.
+func (ps *peers) received(node string) time.Time {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if k := ps.known[node]; k != nil {
+		return k.heard
+	}
+	return time.Time{}
 }
 
 // names returns the other nodes that are there.

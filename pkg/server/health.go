@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/guard"
+	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/store"
 )
 
@@ -19,7 +21,13 @@ func Alive(w http.ResponseWriter, _ *http.Request) {
 }
 
 // readiness answers /readyz: 200 when the store answers, 503 otherwise. It says how many panics there were, if any.
-type readiness struct{ store store.Store }
+//
+// Servers that are not on the bus are a warning in the body and no reason for 503: each of those that share the store has it, so
+// a load balancer would take all of them out, although every one serves everything, if some of it later.
+type readiness struct {
+	store store.Store
+	hub   *live.Hub
+}
 
 func (h readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
@@ -31,6 +39,10 @@ func (h readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	Alive(w, r)
 	if n := guard.Panics(); n > 0 {
 		_, _ = fmt.Fprintf(w, "panics since the start, see the log: %d\n", n)
+	}
+	if off := h.hub.Unreachable(); len(off) > 0 {
+		_, _ = io.WriteString(w, "warning: servers of this store that are not on the bus, so that what happens there comes some seconds late: "+
+			strings.Join(off, "; ")+"\n")
 	}
 }
 

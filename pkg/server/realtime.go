@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"net/http"
 	"strings"
@@ -15,42 +14,8 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/live"
-	"github.com/confab-chat/confab/pkg/live/natsbus"
 	"github.com/confab-chat/confab/pkg/stomp"
 )
-
-// Cluster says how this node talks to others. The zero value is a node that is alone.
-type Cluster struct {
-	// Listen is where the embedded bus waits for other nodes, host:port.
-	Listen string
-	// Routes are other nodes' Listen, as nats:// URLs; one that is reachable is enough.
-	Routes []string
-	// NATS is the URL of an outside bus; nothing is embedded then.
-	NATS string
-}
-
-// clusterSecret is the name under which the secret that nodes show each other is kept: who shares the store
-// shares it.
-const clusterSecret = "cluster"
-
-// startBus returns the bus to the other nodes; nil for a node that is alone.
-func startBus(ctx context.Context, c Config, secrets auth.SecretStore) (live.Bus, error) {
-	if c.Cluster.NATS == "" && c.Cluster.Listen == "" {
-		return nil, nil
-	}
-	candidate := make([]byte, 32)
-	_, _ = rand.Read(candidate) // never fails
-	secret, err := secrets.Secret(ctx, clusterSecret, candidate)
-	if err != nil {
-		return nil, err
-	}
-	bus, err := natsbus.Start(natsbus.Options{URL: c.Cluster.NATS, ClusterListen: c.Cluster.Listen,
-		ClusterRoutes: c.Cluster.Routes, Secret: hex.EncodeToString(secret), Log: c.Log})
-	if err != nil {
-		return nil, err // not a nil *Bus in an interface
-	}
-	return bus, nil
-}
 
 // Kinds of the signals by which nodes tell each other that something they may remember is over.
 const (

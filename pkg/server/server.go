@@ -117,7 +117,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	rooms := chat.NewReader(chat.ReaderOptions{Store: st, Watcher: watcher, Retention: c.Retention, Now: c.Now})
 	onEnd(rooms.Close)
 	hub, err := live.New(live.Options{Bus: bus, History: rooms.History(), Access: rooms.Admit, Members: rooms.Members, RoomsOf: st.RoomsOf,
-		Now: c.Now, Log: c.Log})
+		Now: c.Now, Log: c.Log, Node: c.Cluster.nodeName(), Registry: registryOf(st), OnUnreachable: c.Cluster.warn(c.Log)})
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	r.NotFoundHandler = http.HandlerFunc(chatAPI.Unknown)
 	chatAPI.Register(r) // first, because routes are looked through in order
-	r.Handle("/readyz", readiness{st})
+	r.Handle("/readyz", readiness{st, hub})
 	r.PathPrefix("/ui/chat/").Handler(web.Handler())
 	r.Handle("/", &api.Resource{Methods: map[string]api.Handler{"GET": toFrontEnd}, Open: []string{"GET"},
 		Fail: chatAPI.Fail})

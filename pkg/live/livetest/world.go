@@ -21,6 +21,7 @@ type World struct {
 	rooms map[string]*place
 	logs  map[id.ID][]chat.Message
 	fail  error
+	reads int
 }
 
 type place struct {
@@ -60,6 +61,13 @@ func (w *World) Fail(err error) {
 	w.fail = err
 }
 
+// Reads returns how many reads of messages there were.
+func (w *World) Reads() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.reads
+}
+
 // Access is that of live.Options.
 func (w *World) Access(_ context.Context, who chat.Identity, room string) (chat.Room, error) {
 	w.mu.Lock()
@@ -81,6 +89,7 @@ func (w *World) Access(_ context.Context, who chat.Identity, room string) (chat.
 func (w *World) Older(_ context.Context, p chat.Place, than id.ID, limit int) ([]chat.Message, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.reads++
 	if w.fail != nil {
 		return nil, w.fail
 	}
@@ -97,6 +106,7 @@ func (w *World) Older(_ context.Context, p chat.Place, than id.ID, limit int) ([
 func (w *World) Newer(_ context.Context, p chat.Place, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.reads++
 	if w.fail != nil {
 		return nil, w.fail
 	}

@@ -1,0 +1,174 @@
+package live
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// While a node is unreachable, messages and changes of all rooms with subscribers are polled: read from the store
+// every Options.Beat. What was delivered already is dropped, as in a repair, so a node that is received as well costs
+// nothing but the read. Who is in which room is checked every pollMembersEvery. To be bounded, both take at most
+// a fraction of the time: the pause after each is a multiple of what it took.
+const (
+	pollMembersEvery = 15 * time.Second
+	pollPause        = 2  // times what the poll took: at most a third of the time
+	pollMembersPause = 10 // times what the check took
+	// pollRoomTimeout bounds the reading of one room.
+	pollRoomTimeout = 10 * time.Second
+)
+
+// polls remembers what has been polled: all that happened from one moment to the other. A repair that is needed when a node is
+// received again can begin there, however long it was unreachable.
+type polls struct {
+	mu       sync.Mutex
+	from, to time.Time
+}
+
+func (p *polls) done(from, to time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.to.IsZero() || from.After(p.to) || from.Before(p.from) {
+		p.from = from
+	}
+	p.to = to
+}
+
+// covered returns the moment up to which all that happened since then has been polled; since itself if it has not.
+func (p *polls) covered(since time.Time) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !since.Before(p.from) && since.Before(p.to) {
+		return p.to
+	}
+	return since
+}
+
+// pollLoop polls while a node is unreachable, and once more when none is any longer: the last one may have ended just
+// after it stored something.
+func (h *Hub) pollLoop(ctx context.Context) {
+	var from time.Time    // since when something may be undelivered; zero if nothing is
+	var members time.Time // when to check them next
+	failing := false
+	for pause := h.opts.Beat; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = h.opts.Beat
+		nodes, since := h.roster.unreachable()
+		if len(nodes) > 0 {
+			if since = h.polls.covered(since); from.IsZero() || since.Before(from) {
+				from = since
+			}
+		}
+		if from.IsZero() {
+			continue
+		}
+		began := h.now()
+		err := h.poll(ctx, from.Add(-h.opts.Overlap))
+		if err == nil && (began.After(members) || len(nodes) == 0) {
+			checked := h.now()
+			err = h.pollMembers(ctx)
+			ended := h.now()
+			members = ended.Add(max(pollMembersEvery, pollMembersPause*ended.Sub(checked)))
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			// What was polled goes back further by the overlap. Half of it is for the clocks of those who ask.
+			h.polls.done(from.Add(-h.opts.Overlap/2), began)
+			from = began
+			if len(nodes) == 0 {
+				from = time.Time{}
+			}
+		}
+		if (err != nil) != failing {
+			failing = err != nil
+			if failing {
+				h.log.Warn("cannot read what happens on servers that are not on the bus; trying again", "error", err)
+			}
+		}
+		pause = max(pause, pollPause*h.now().Sub(began))
+	}
+}
+
+// poll delivers what happened in all rooms since then and was not delivered.
+func (h *Hub) poll(ctx context.Context, since time.Time) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(repairParallel)
+	for _, r := range h.rooms() {
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, pollRoomTimeout)
+			defer cancel()
+			return h.pollRoom(ctx, r, since)
+		})
+	}
+	return g.Wait()
+}
+
+func (h *Hub) pollRoom(ctx context.Context, r *room, since time.Time) error {
+	r.shard.mu.Lock()
+	messages := len(r.subs[Messages]) > 0
+	listening := messages || len(r.subs[news]) > 0
+	// Of messages older than what is remembered nobody knows whether they were delivered.
+	if floor := r.recent.floor; !floor.IsZero() && floor.Time().After(since) {
+		since = floor.Time()
+	}
+	r.shard.mu.Unlock()
+	if !listening {
+		return nil
+	}
+	// In most rooms there is nothing, which this read finds out for little. It is not good for delivering what it finds; see missed.
+	newest, err := h.opts.History.Newer(ctx, r.at(), id.FirstAt(since), true, repairPage)
+	if err != nil {
+		return err
+	}
+	if len(newest) == repairPage || !r.heardAll(newest) {
+		missed, err := h.missed(ctx, r, since)
+		if err != nil {
+			return err
+		}
+		for _, m := range slices.Backward(missed) {
+			h.applyMissed(r, m)
+		}
+	}
+	if !messages {
+		return nil
+	}
+	return h.repairChanges(ctx, r, since)
+}
+
+func (r *room) heardAll(ms []chat.Message) bool {
+	for _, m := range ms {
+		if !r.heard(m.ID) {
+			return false
+		}
+	}
+	return true
+}
+
+// pollMembers ends the subscriptions of who is out of a room, and begins those to rooms that users have joined.
+func (h *Hub) pollMembers(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(repairParallel)
+	for _, s := range h.users() {
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, pollRoomTimeout)
+			defer cancel()
+			return h.followRooms(ctx, s, true)
+		})
+	}
+	for _, r := range h.rooms() {
+		g.Go(func() error { return h.recheck(ctx, r) })
+	}
+	return g.Wait()
+}

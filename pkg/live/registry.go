@@ -1,0 +1,143 @@
+package live
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Registry is where the nodes that share a store note that they run; see store.Registry.
+type Registry interface {
+	Beat(ctx context.Context, node string, n int64) error
+	Beats(ctx context.Context) (map[string]int64, error)
+}
+
+// roster compares the registry with the bus: a node that goes on running by the one and is not received on the other is
+// unreachable. It goes by the time between two observations on this node's clock, never by other clocks:
+//
+//   - A node runs at the moment at which its beat in the registry is found to have changed.
+//   - It is received when a packet of it arrives. Until the first one, it counts as received when it was first found in
+//     the registry, which leaves a new node the time to connect.
+//   - It is unreachable when it has run for longer than offBusAfter after it was received. A node that has died does
+//     not run on, so it is never unreachable; one that ends says bye last.
+type roster struct {
+	mu    sync.Mutex
+	nodes map[string]*sighting
+}
+
+// sighting is what is known of another node.
+type sighting struct {
+	beat     int64
+	runs     time.Time
+	received time.Time
+	// late counts the observations in a row in which it was unreachable. One alone proves nothing: this process may have
+	// been paused, with packets waiting.
+	late int
+}
+
+const (
+	lateObservations = 2
+	// registryTimeout bounds one call of the registry.
+	registryTimeout = 5 * time.Second
+)
+
+func (s *sighting) unreachable() bool { return s.late >= lateObservations }
+
+// observe takes in what the registry and the bus show now. received returns when a node was last received; zero if
+// it is not known.
+func (r *roster) observe(beats map[string]int64, received func(node string) time.Time, offBusAfter time.Duration, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.nodes, func(node string, _ *sighting) bool { _, there := beats[node]; return !there })
+	for node, beat := range beats {
+		s := r.nodes[node]
+		if s == nil {
+			s = &sighting{beat: beat, received: now}
+			r.nodes[node] = s
+		}
+		if s.beat != beat {
+			s.beat, s.runs = beat, now
+		}
+		if at := received(node); at.After(s.received) {
+			s.received = at
+		}
+		if s.runs.Sub(s.received) > offBusAfter {
+			s.late++
+		} else {
+			s.late = 0
+		}
+	}
+}
+
+// unreachable returns the unreachable nodes, ascending, and since when they have not been received, the longest of all.
+func (r *roster) unreachable() (nodes []string, since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for node, s := range r.nodes {
+		if !s.unreachable() {
+			continue
+		}
+		nodes = append(nodes, node)
+		if since.IsZero() || s.received.Before(since) {
+			since = s.received
+		}
+	}
+	slices.Sort(nodes)
+	return nodes, since
+}
+
+// Unreachable returns the nodes that run on the same store and are not received on the bus, ascending. Of what happens
+// on them, messages and changes come a few seconds late; presence and typing notices do not come.
+func (h *Hub) Unreachable() []string {
+	nodes, _ := h.roster.unreachable()
+	return nodes
+}
+
+// watchRegistry notes in the registry that this node runs, and looks for others that are unreachable.
+func (h *Hub) watchRegistry(ctx context.Context) {
+	tick := time.NewTicker(h.opts.Beat)
+	defer tick.Stop()
+	offBusAfter := h.opts.PeerLost + 2*h.opts.Beat
+	var before []string
+	failing := false
+	for n := int64(1); ; n++ {
+		err := h.askRegistry(ctx, n, offBusAfter)
+		if ctx.Err() != nil {
+			return
+		}
+		if (err != nil) != failing {
+			failing = err != nil
+			if failing {
+				h.log.Warn("cannot find out in the store which other servers run", "error", err)
+			} else {
+				h.log.Info("the store shows again which other servers run")
+			}
+		}
+		if now := h.Unreachable(); !slices.Equal(now, before) {
+			before = now
+			h.opts.OnUnreachable(now)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (h *Hub) askRegistry(ctx context.Context, n int64, offBusAfter time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
+	defer cancel()
+	if err := h.opts.Registry.Beat(ctx, h.node, n); err != nil {
+		return err
+	}
+	beats, err := h.opts.Registry.Beats(ctx)
+	if err != nil {
+		return err
+	}
+	delete(beats, h.node)
+	h.roster.observe(beats, h.peers.received, offBusAfter, h.now())
+	return nil
+}
