@@ -27,10 +27,15 @@
 // Sessions that end are told with hub.Signal(live.SessionEnded, live.SessionKey(hash)),
 // caches are invalidated over all nodes with kinds of their own; see Hub.Signal.
 //
+// # Nodes that are not on the bus
+//
+// With a Registry, a hub notices nodes that run on the same store and are not received, because the bus is set up
+// wrongly or cut (Hub.Unreachable, registry.go). While there are any, it polls the rooms that have subscribers (poll.go).
+//
 // # Locks and goroutines
 //
 // A room belongs to one of 64 shards, each with a lock; delivery to the queues of
 // subscribers happens under it. Order of locks: peers, presence, shard, then whatever a
 // Subscriber locks. No lock is held while the store or a socket is waited for. A hub has one
-// goroutine (tick), workers while there is something to repair, and the bus calls it on its own.
+// goroutine (tick), with a Registry two more, workers while there is something to repair, and the bus calls it on its own.
 package live

@@ -138,8 +138,8 @@ func New(o Options) (*Hub, error) {
 	}
 	h.done.Go(func() { h.tick(ctx) })
 	if o.Registry != nil {
-		h.done.Go(func() { h.watchRegistry(ctx) })
-		h.done.Go(func() { h.pollLoop(ctx) })
+		h.done.Go(func() { guard.Keep(ctx, h.log, "looking for other servers", h.watchRegistry) })
+		h.done.Go(func() { guard.Keep(ctx, h.log, "polling rooms", h.pollLoop) })
 	}
 	return h, nil
 }

@@ -16,7 +16,8 @@ type peers struct {
 
 	out struct { // last in the order of locks
 		sync.Mutex
-		seq uint64
+		seq     uint64
+		failing bool // the last one could not be sent; logged when that changes
 	}
 
 	mu     sync.Mutex
@@ -70,9 +71,14 @@ func (ps *peers) send(p packet) error {
 		return ps.sendSmaller(p, err)
 	}
 	ps.out.seq = p.Seq
-	if err != nil {
-		// The number is used up: the others notice the gap and read from the store what they have not received.
-		ps.hub.log.Warn("cannot tell other nodes", "kind", p.Kind, "error", err)
+	if failing := err != nil; failing != ps.out.failing {
+		// Each number is used up: the others notice the gap and read from the store what they have not received.
+		ps.out.failing = failing
+		if failing {
+			ps.hub.log.Warn("cannot publish to other nodes; they read the store", "kind", p.Kind, "error", err)
+		} else {
+			ps.hub.log.Info("publishing to other nodes again")
+		}
 	}
 	return err
 }

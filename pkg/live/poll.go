@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -20,34 +21,46 @@ const (
 	pollMembersEvery = 15 * time.Second
 	pollPause        = 2  // times what the poll took: at most a third of the time
 	pollMembersPause = 10 // times what the check took
-	// pollRoomTimeout bounds the reading of one room.
-	pollRoomTimeout = 10 * time.Second
+	// pollEachTimeout bounds what is read for one room or user.
+	pollEachTimeout = 10 * time.Second
 )
 
-// polls remembers what has been polled: all that happened from one moment to the other. A repair that is needed when a node is
-// received again can begin there, however long it was unreachable.
-type polls struct {
-	mu       sync.Mutex
-	from, to time.Time
+// span is all that happened from one moment to another.
+type span struct{ from, to time.Time }
+
+// add makes s end at to, and begin at from unless it goes back further and reaches from.
+func (s *span) add(from, to time.Time) {
+	if from.After(s.to) || from.Before(s.from) {
+		s.from = from
+	}
+	s.to = to
 }
 
-func (p *polls) done(from, to time.Time) {
+// covered returns the moment up to which s has all that happened since then; since itself if it does not.
+func (s *span) covered(since time.Time) time.Time {
+	if !since.Before(s.from) && since.Before(s.to) {
+		return s.to
+	}
+	return since
+}
+
+// polls remembers what was polled of all rooms. A repair that is needed when a node is received again can begin
+// there, however long it was unreachable.
+type polls struct {
+	mu     sync.Mutex
+	polled span
+}
+
+func (p *polls) add(from, to time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.to.IsZero() || from.After(p.to) || from.Before(p.from) {
-		p.from = from
-	}
-	p.to = to
+	p.polled.add(from, to)
 }
 
-// covered returns the moment up to which all that happened since then has been polled; since itself if it has not.
 func (p *polls) covered(since time.Time) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !since.Before(p.from) && since.Before(p.to) {
-		return p.to
-	}
-	return since
+	return p.polled.covered(since)
 }
 
 // pollLoop polls while a node is unreachable, and once more when none is any longer: the last one may have ended just
@@ -73,7 +86,7 @@ func (h *Hub) pollLoop(ctx context.Context) {
 			continue
 		}
 		began := h.now()
-		err := h.poll(ctx, from.Add(-h.opts.Overlap))
+		err := h.poll(ctx, from, began)
 		if err == nil && (began.After(members) || len(nodes) == 0) {
 			checked := h.now()
 			err = h.pollMembers(ctx)
@@ -84,8 +97,7 @@ func (h *Hub) pollLoop(ctx context.Context) {
 			return
 		}
 		if err == nil {
-			// What was polled goes back further by the overlap. Half of it is for the clocks of those who ask.
-			h.polls.done(from.Add(-h.opts.Overlap/2), began)
+			h.polls.add(h.polledFrom(from), began)
 			from = began
 			if len(nodes) == 0 {
 				from = time.Time{}
@@ -101,29 +113,40 @@ func (h *Hub) pollLoop(ctx context.Context) {
 	}
 }
 
-// poll delivers what happened in all rooms since then and was not delivered.
-func (h *Hub) poll(ctx context.Context, since time.Time) error {
-	g, ctx := errgroup.WithContext(ctx)
+// polledFrom is what a poll from a moment on counts for: it goes back further by the overlap. Half of that is left for the
+// clocks of those who ask.
+func (h *Hub) polledFrom(from time.Time) time.Time { return from.Add(-h.opts.Overlap / 2) }
+
+// poll delivers what happened in all rooms since then and was not delivered. A room that cannot be read keeps no other from it,
+// and is read from there on the next time.
+func (h *Hub) poll(ctx context.Context, from, now time.Time) error {
+	var g errgroup.Group
 	g.SetLimit(repairParallel)
 	for _, r := range h.rooms() {
-		g.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, pollRoomTimeout)
-			defer cancel()
-			return h.pollRoom(ctx, r, since)
-		})
+		goEach(ctx, &g, func(ctx context.Context) error { return h.pollRoom(ctx, r, from, now) })
 	}
 	return g.Wait()
 }
 
-func (h *Hub) pollRoom(ctx context.Context, r *room, since time.Time) error {
-	r.shard.mu.Lock()
-	messages := len(r.subs[Messages]) > 0
-	listening := messages || len(r.subs[news]) > 0
-	// Of messages older than what is remembered nobody knows whether they were delivered.
-	if floor := r.recent.floor; !floor.IsZero() && floor.Time().After(since) {
-		since = floor.Time()
+func (h *Hub) pollRoom(ctx context.Context, r *room, from, now time.Time) error {
+	r.shard.locked(func() { from = r.polled.covered(from) })
+	if err := h.readPolled(ctx, r, from.Add(-h.opts.Overlap)); err != nil {
+		return err
 	}
-	r.shard.mu.Unlock()
+	r.shard.locked(func() { r.polled.add(h.polledFrom(from), now) })
+	return nil
+}
+
+func (h *Hub) readPolled(ctx context.Context, r *room, since time.Time) error {
+	var messages, listening bool
+	r.shard.locked(func() {
+		messages = len(r.subs[Messages]) > 0
+		listening = messages || len(r.subs[news]) > 0
+		// Of messages older than what is remembered nobody knows whether they were delivered.
+		if floor := r.recent.floor; !floor.IsZero() && floor.Time().After(since) {
+			since = floor.Time()
+		}
+	})
 	if !listening {
 		return nil
 	}
@@ -158,17 +181,22 @@ func (r *room) heardAll(ms []chat.Message) bool {
 
 // pollMembers ends the subscriptions of who is out of a room, and begins those to rooms that users have joined.
 func (h *Hub) pollMembers(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(repairParallel)
 	for _, s := range h.users() {
-		g.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, pollRoomTimeout)
-			defer cancel()
-			return h.followRooms(ctx, s, true)
-		})
+		goEach(ctx, &g, func(ctx context.Context) error { return h.followRooms(ctx, s, true) })
 	}
 	for _, r := range h.rooms() {
-		g.Go(func() error { return h.recheck(ctx, r) })
+		goEach(ctx, &g, func(ctx context.Context) error { return h.recheck(ctx, r) })
 	}
 	return g.Wait()
+}
+
+// goEach runs what is done for one room or user in a group, within pollEachTimeout. A panic is its error.
+func goEach(ctx context.Context, g *errgroup.Group, f func(ctx context.Context) error) {
+	g.Go(func() error {
+		ctx, cancel := context.WithTimeout(ctx, pollEachTimeout)
+		defer cancel()
+		return guard.Try(func() error { return f(ctx) })
+	})
 }

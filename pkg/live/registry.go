@@ -23,6 +23,8 @@ type Registry interface {
 //   - It is unreachable when it has run for longer than offBusAfter after it was received. A node that has died does
 //     not run on, so it is never unreachable; one that ends says bye last.
 type roster struct {
+	beats int64 // of this node; watchRegistry's
+
 	mu    sync.Mutex
 	nodes map[string]*sighting
 }
@@ -102,8 +104,8 @@ func (h *Hub) watchRegistry(ctx context.Context) {
 	offBusAfter := h.opts.PeerLost + 2*h.opts.Beat
 	var before []string
 	failing := false
-	for n := int64(1); ; n++ {
-		err := h.askRegistry(ctx, n, offBusAfter)
+	for {
+		err := h.askRegistry(ctx, offBusAfter)
 		if ctx.Err() != nil {
 			return
 		}
@@ -127,10 +129,11 @@ func (h *Hub) watchRegistry(ctx context.Context) {
 	}
 }
 
-func (h *Hub) askRegistry(ctx context.Context, n int64, offBusAfter time.Duration) error {
+func (h *Hub) askRegistry(ctx context.Context, offBusAfter time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
-	if err := h.opts.Registry.Beat(ctx, h.node, n); err != nil {
+	h.roster.beats++
+	if err := h.opts.Registry.Beat(ctx, h.node, h.roster.beats); err != nil {
 		return err
 	}
 	beats, err := h.opts.Registry.Beats(ctx)

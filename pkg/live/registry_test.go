@@ -256,6 +256,45 @@ func (s *slow) Newer(ctx context.Context, p chat.Place, than id.ID, inclusive bo
 	return s.World.Newer(ctx, p, than, inclusive, limit)
 }
 
+// partly is a history of which one room cannot be read.
+type partly struct {
+	*livetest.World
+	broken id.ID
+	panics bool
+}
+
+func (p partly) Newer(ctx context.Context, at chat.Place, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
+	switch {
+	case at.Room.ID != p.broken:
+		return p.World.Newer(ctx, at, than, inclusive, limit)
+	case p.panics:
+		panic("broken")
+	}
+	return nil, chat.ErrUnavailable(errors.New("too many tombstones"))
+}
+
+// A room that cannot be read keeps no other from being read, and does not make that dearer and dearer.
+func TestABrokenRoomIsInNobodysWay(t *testing.T) {
+	for _, panics := range []bool{false, true} {
+		inCluster(t, func(c *cluster) {
+			broken := c.world.Room("broken", "ann")
+			hub, err := live.New(live.Options{Node: "a", Registry: &c.registry, History: partly{c.world, broken.ID, panics}, Access: c.world.Access, Log: quiet})
+			require.NoError(c, err)
+			defer func() { require.NoError(c, hub.Close()) }()
+			b := c.join("b", nil)
+			listen(c, hub, "ann", "broken", live.Messages)
+			onA, _ := listen(c, hub, "bob", "games", live.Messages)
+			want := c.chatter(5*time.Minute, b)
+			time.Sleep(soon)
+			c.received(want, onA)
+			time.Sleep(time.Minute)
+			before := c.world.Reads()
+			time.Sleep(time.Minute)
+			require.Less(c, c.world.Reads()-before, 200, "messages and changes, once a second")
+		})
+	}
+}
+
 // However slow the store is, polling leaves it alone most of the time.
 func TestPollingIsBounded(t *testing.T) {
 	inCluster(t, func(c *cluster) {

@@ -59,7 +59,19 @@ func free(t *testing.T) string {
 
 // startNode starts a node; routes are other nodes' cluster addresses.
 func startNode(t *testing.T, store string, routes ...string) *node {
-	n := &node{t: t, cluster: free(t)}
+	cluster := free(t)
+	args := []string{"--cluster-listen", cluster}
+	for _, r := range routes {
+		args = append(args, "--cluster-routes", "nats://"+r)
+	}
+	n := startWith(t, store, args...)
+	n.cluster = cluster
+	return n
+}
+
+// startWith starts a node with settings of its bus.
+func startWith(t *testing.T, store string, bus ...string) *node {
+	n := &node{t: t}
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	require.NoError(t, err)
 	n.log = log
@@ -70,11 +82,7 @@ func startNode(t *testing.T, store string, routes ...string) *node {
 		}
 		_ = log.Close()
 	})
-	n.args = []string{"serve", "--listen", free(t), "--store", store, "--auto-schema", "--cluster-listen", n.cluster,
-		"--login-failures", "0"}
-	for _, r := range routes {
-		n.args = append(n.args, "--cluster-routes", "nats://"+r)
-	}
+	n.args = append([]string{"serve", "--listen", free(t), "--store", store, "--auto-schema", "--login-failures", "0"}, bus...)
 	n.start()
 	t.Cleanup(n.kill)
 	return n

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -83,6 +84,7 @@ func Start(o Options) (*Bus, error) {
 				o.Log.Warn("bus disconnected", "error", err)
 			}
 		}),
+		nats.ConnectHandler(func(*nats.Conn) { o.Log.Debug("bus connected") }),
 		nats.ReconnectHandler(func(*nats.Conn) { o.Log.Info("bus connected again") }),
 	}
 	url := o.URL
@@ -105,7 +107,19 @@ func Start(o Options) (*Bus, error) {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
 	b.conn = conn
+	if !conn.IsConnected() {
+		o.Log.Warn("the NATS of the bus does not answer; trying again until it does", "nats", withoutSecrets(url))
+	}
 	return b, nil
+}
+
+// withoutSecrets returns the hosts of NATS URLs.
+func withoutSecrets(urls string) string {
+	hosts := strings.Split(urls, ",")
+	for i, u := range hosts {
+		hosts[i] = strings.TrimSpace(u[strings.LastIndex(u, "@")+1:])
+	}
+	return strings.Join(hosts, ", ")
 }
 
 // ClusterAddr returns where the embedded server waits for others; empty without one.

@@ -1,6 +1,7 @@
 package natsbus
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 	"testing"
@@ -77,6 +78,17 @@ func TestOptions(t *testing.T) {
 		_, err := Start(o)
 		require.Error(t, err)
 	}
+}
+
+// A NATS that is not there is waited for, and the log says so, without the password.
+func TestNATSDoesNotAnswer(t *testing.T) {
+	var log bytes.Buffer
+	b, err := Start(Options{URL: "nats://me:hunter2@127.0.0.1:1", Log: slog.New(slog.NewTextHandler(&log, nil))})
+	require.NoError(t, err)
+	require.NoError(t, b.Close())
+	require.Contains(t, log.String(), "does not answer")
+	require.Contains(t, log.String(), "127.0.0.1:1")
+	require.NotContains(t, log.String(), "hunter2")
 }
 
 func TestWrongSecretStaysOut(t *testing.T) {

@@ -57,7 +57,7 @@ func startServer(o Options, password string) (*server.Server, error) {
 	for _, route := range o.ClusterRoutes {
 		u, err := url.Parse(route)
 		if err != nil || u.Host == "" {
-			return nil, fmt.Errorf("bus: route %q is no nats:// URL", route)
+			return nil, fmt.Errorf("bus: route %q is no nats:// URL", withoutSecrets(route))
 		}
 		if o.Secret != "" && u.User == nil {
 			u.User = url.UserPassword(clusterUser, o.Secret)

@@ -1,0 +1,138 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/live/livetest"
+	"github.com/confab-chat/confab/pkg/server"
+	"github.com/confab-chat/confab/pkg/store/embedded"
+)
+
+// sharedStore is an embedded store that says several servers use it, which in one process is true.
+type sharedStore struct {
+	*embedded.Store
+	*livetest.Registry
+}
+
+func (sharedStore) Shared() bool { return true }
+
+func (s sharedStore) Beat(ctx context.Context, node string, n int64) error {
+	return s.Registry.Beat(ctx, node, n)
+}
+
+func (s sharedStore) Beats(ctx context.Context) (map[string]int64, error) {
+	return s.Registry.Beats(ctx)
+}
+
+// logged is a log that can be read while it is written.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// warnings returns what was said of servers that are not on the bus.
+func (l *logged) warnings(t *testing.T) (out []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range strings.Split(strings.TrimSpace(l.b.String()), "\n") {
+		var e struct{ Level, Msg, Servers, Do string }
+		require.NoError(t, json.Unmarshal([]byte(line), &e), line)
+		if strings.Contains(e.Msg, "servers of this store") {
+			out = append(out, strings.Join([]string{e.Level, e.Servers, e.Do}, " | "))
+		}
+	}
+	return out
+}
+
+func freePort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Two servers whose buses lead nowhere say so: each in its log, once, with what to do, and in the body of /readyz.
+func TestAMisconfiguredBusIsNotSilent(t *testing.T) {
+	for name, c := range map[string]struct {
+		// configs returns the clusters of two servers, and what makes them meet; nil: nothing.
+		configs func(t *testing.T) (a, b server.Cluster, heal func())
+		says    string
+	}{
+		"wrong routes": {says: "--cluster-routes", configs: func(t *testing.T) (a, b server.Cluster, heal func()) {
+			a, b = server.Cluster{Listen: freePort(t)}, server.Cluster{Listen: freePort(t)}
+			toA := livetest.NewProxy(t, a.Listen)
+			toA.Cut()
+			a.Routes, b.Routes = []string{"nats://" + freePort(t)}, []string{"nats://" + toA.Addr()}
+			return a, b, toA.Heal
+		}},
+		"a wrong secret": {says: "without a user and password", configs: func(t *testing.T) (a, b server.Cluster, heal func()) {
+			a, b = server.Cluster{Listen: freePort(t)}, server.Cluster{Listen: freePort(t)}
+			b.Routes = []string{"nats://confab:hunter2@" + a.Listen}
+			return a, b, nil
+		}},
+		"a dead NATS": {says: "reach the NATS", configs: func(t *testing.T) (a, b server.Cluster, heal func()) {
+			a = server.Cluster{NATS: "nats://me:hunter2@" + freePort(t)}
+			return a, a, nil
+		}},
+		"no bus": {says: "has none", configs: func(*testing.T) (a, b server.Cluster, heal func()) {
+			return server.Cluster{}, server.Cluster{}, nil
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st := sharedStore{open(t), &livetest.Registry{}}
+			a, b, heal := c.configs(t)
+			var handlers []http.Handler
+			var logs []*logged
+			for _, cluster := range []server.Cluster{a, b} {
+				log := &logged{}
+				logs = append(logs, log)
+				handlers = append(handlers, start(t, st, server.Config{Cluster: cluster, Log: slog.New(slog.NewJSONHandler(log, nil))}))
+			}
+			ready := func(h http.Handler) string {
+				r := ask(h, "GET", "/readyz", "")
+				require.Equal(t, 200, r.StatusCode)
+				body, err := io.ReadAll(r.Body)
+				require.NoError(t, err)
+				require.True(t, strings.HasPrefix(string(body), "ok\n"), string(body))
+				require.NotContains(t, string(body), "hunter2")
+				return string(body)
+			}
+			for i, h := range handlers {
+				require.Eventually(t, func() bool { return strings.Contains(ready(h), "not on the bus") }, time.Minute, 50*time.Millisecond)
+				require.Eventually(t, func() bool { return len(logs[i].warnings(t)) == 1 }, time.Minute, time.Millisecond)
+				said := logs[i].warnings(t)[0]
+				require.Contains(t, said, "WARN")
+				require.Contains(t, said, c.says)
+				require.NotContains(t, said, "hunter2")
+			}
+			if heal == nil {
+				return
+			}
+			heal()
+			for i, h := range handlers {
+				require.Eventually(t, func() bool { return !strings.Contains(ready(h), "not on the bus") }, time.Minute, 50*time.Millisecond)
+				require.Eventually(t, func() bool { return len(logs[i].warnings(t)) == 2 }, time.Minute, time.Millisecond)
+				require.Contains(t, logs[i].warnings(t)[1], "INFO")
+			}
+		})
+	}
+}
