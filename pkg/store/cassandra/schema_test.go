@@ -112,7 +112,8 @@ func TestApplyGoesOnAfterACrash(t *testing.T) {
 func TestOpenKeepsTheSchema(t *testing.T) {
 	t.Parallel()
 	_, err := Open(withTimeout(t), testConfig(t), Options{KeepSchema: true})
-	require.ErrorContains(t, err, "version 0 and version 8 is needed: run `confab schema apply`")
+	require.Error(t, err)
+	require.Regexp(t, "version 0 and version [1-9][0-9]* is needed: run `confab schema apply`", err.Error())
 	shared(t)
 	s := openStore(t, sharedConfig, Options{KeepSchema: true})
 	require.NoError(t, s.Close())
