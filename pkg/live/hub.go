@@ -49,7 +49,8 @@ type Options struct {
 	Now  func() time.Time
 	Log  *slog.Logger
 
-	// Beat is how often this node tells others that it is there, and reads what happens on those that are unreachable; default 1 s.
+	// Beat is how often this node tells others that it is there, and reads what happens on those that are unreachable;
+	// default 1 s.
 	Beat time.Duration
 	// PeerLost is the silence after which a node counts as dead and its users as offline; default 4 s.
 	PeerLost time.Duration

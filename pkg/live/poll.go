@@ -113,12 +113,12 @@ func (h *Hub) pollLoop(ctx context.Context) {
 	}
 }
 
-// polledFrom is what a poll from a moment on counts for: it goes back further by the overlap. Half of that is left for the
-// clocks of those who ask.
+// polledFrom is what a poll from a moment on counts for: it goes back further by the overlap. Half of that is left
+// for the clocks of those who ask.
 func (h *Hub) polledFrom(from time.Time) time.Time { return from.Add(-h.opts.Overlap / 2) }
 
-// poll delivers what happened in all rooms since then and was not delivered. A room that cannot be read keeps no other from it,
-// and is read from there on the next time.
+// poll delivers what happened in all rooms since then and was not delivered. A room that cannot be read keeps no other
+// from it, and is read from there on the next time.
 func (h *Hub) poll(ctx context.Context, from, now time.Time) error {
 	var g errgroup.Group
 	g.SetLimit(repairParallel)
@@ -150,12 +150,13 @@ func (h *Hub) readPolled(ctx context.Context, r *room, since time.Time) error {
 	if !listening {
 		return nil
 	}
-	// In most rooms there is nothing, which this read finds out for little. It is not good for delivering what it finds; see missed.
+	// In most rooms there is nothing, which this read finds out for little. What it finds is delivered by missed, in
+	// the right order.
 	newest, err := h.opts.History.Newer(ctx, r.at(), id.FirstAt(since), true, repairPage)
 	if err != nil {
 		return err
 	}
-	if len(newest) == repairPage || !r.heardAll(newest) {
+	if len(newest) == repairPage || !r.deliveredAll(newest) {
 		missed, err := h.missed(ctx, r, since)
 		if err != nil {
 			return err
@@ -170,7 +171,7 @@ func (h *Hub) readPolled(ctx context.Context, r *room, since time.Time) error {
 	return h.repairChanges(ctx, r, since)
 }
 
-func (r *room) heardAll(ms []chat.Message) bool {
+func (r *room) deliveredAll(ms []chat.Message) bool {
 	for _, m := range ms {
 		if !r.heard(m.ID) {
 			return false

@@ -49,7 +49,8 @@ func (s *sighting) unreachable() bool { return s.late >= lateObservations }
 
 // observe takes in what the registry and the bus show now. received returns when a node was last received; zero if
 // it is not known.
-func (r *roster) observe(beats map[string]int64, received func(node string) time.Time, offBusAfter time.Duration, now time.Time) {
+func (r *roster) observe(beats map[string]int64, received func(node string) time.Time, offBusAfter time.Duration,
+	now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	maps.DeleteFunc(r.nodes, func(node string, _ *sighting) bool { _, there := beats[node]; return !there })

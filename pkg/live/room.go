@@ -49,9 +49,9 @@ type room struct {
 	delivering bool
 	emptySince time.Time
 	// hold is the mark of the repair for which events of other nodes are held; 0 if they are not.
-	hold uint64
-	held []chat.Event
-	polled     span // see poll.go
+	hold   uint64
+	held   []chat.Event
+	polled span // see poll.go
 }
 
 // open returns the room of that key, made if need be. The shard's lock is held.

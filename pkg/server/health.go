@@ -22,8 +22,8 @@ func Alive(w http.ResponseWriter, _ *http.Request) {
 
 // readiness answers /readyz: 200 when the store answers, 503 otherwise. It says how many panics there were, if any.
 //
-// Servers that are not on the bus are a warning in the body and no reason for 503: each of those that share the store has it, so
-// a load balancer would take all of them out, although every one serves everything, if some of it later.
+// Servers that are not on the bus are a warning in the body and no reason for 503: each of those that share the store
+// has it, so a load balancer would take all of them out, although every one serves everything, if some of it later.
 type readiness struct {
 	store store.Store
 	hub   *live.Hub
