@@ -12,21 +12,26 @@ type EraseStore interface {
 	TokenStore
 }
 
-// Eraser erases users: what they log in with here, the rest in the domain. It may be used concurrently.
+// Users erases users but for what they log in with; see upkeep.Service.
+type Users interface {
+	EraseUser(ctx context.Context, t chat.Tenant, login string, keepMessages bool) (chat.Erasure, error)
+}
+
+// Eraser erases users: what they log in with here, the rest by Users. It may be used concurrently.
 type Eraser struct {
-	users    *chat.Service
+	users    Users
 	accounts *Accounts
 	tokens   *Tokens
 	store    EraseStore
 }
 
 // NewEraser returns an eraser.
-func NewEraser(users *chat.Service, accounts *Accounts, tokens *Tokens, store EraseStore) *Eraser {
+func NewEraser(users Users, accounts *Accounts, tokens *Tokens, store EraseStore) *Eraser {
 	return &Eraser{users: users, accounts: accounts, tokens: tokens, store: store}
 }
 
-// Erase ends all sessions, remembered logins, API tokens and roles of a user and has the domain erase them; see
-// chat.Service.EraseUser. When it returns the account has ended; messages go in the background.
+// Erase ends all sessions, remembered logins, API tokens and roles of a user and has Users erase the rest; see
+// upkeep.Service.EraseUser. When it returns the account has ended; messages go in the background.
 func (x *Eraser) Erase(ctx context.Context, t chat.Tenant, login string, keepMessages bool) (chat.Erasure, error) {
 	e, err := x.users.EraseUser(ctx, t, login, keepMessages)
 	if err != nil {
@@ -34,11 +39,6 @@ func (x *Eraser) Erase(ctx context.Context, t chat.Tenant, login string, keepMes
 	}
 	// After the account: until then new ones could come. An error is the operator's to repeat.
 	return e, x.endLogins(context.WithoutCancel(ctx), chat.Identity{Tenant: t, Login: login})
-}
-
-// Progress returns how far an erasure is; see chat.Service.Erasing.
-func (x *Eraser) Progress(ctx context.Context, t chat.Tenant, login string) (chat.EraseSummary, error) {
-	return x.users.Erasing(ctx, t, login)
 }
 
 func (x *Eraser) endLogins(ctx context.Context, who chat.Identity) error {

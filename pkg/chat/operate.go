@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/id"
@@ -69,54 +68,78 @@ func (s *Service) ImposeRetention(ctx context.Context, t Tenant, name string, to
 	return s.setRetention(ctx, t, r, to)
 }
 
-// Deletion is a deleted room whose rows are being removed.
-type Deletion struct {
-	Sweep
-	// Removed is how many rows or partitions this node has removed.
-	Removed int
-}
+// What the upkeep of a store does to what users see; see pkg/upkeep. That it may, an operator or the domain has decided.
 
-// maxDeletions bounds the answer of Deletions.
-const maxDeletions = 1000
-
-// Deletions returns deletions of rooms that have not ended, a thousand at most. One stays for some minutes after its
-// rows are gone, until nobody can be writing any more.
-func (s *Service) Deletions(ctx context.Context) ([]Deletion, error) {
-	todo, err := s.store.Sweeps(ctx, maxDeletions)
-	if err != nil {
-		return nil, err
+// EndAccount makes a user leave all rooms and ends the account, whose login is never free again. Rooms they created and
+// messages they wrote stay. It can be repeated, also for an account that has ended.
+func (s *Service) EndAccount(ctx context.Context, t Tenant, login string) error {
+	const page = 500
+	for {
+		// The list is read anew each time: what it held is left.
+		refs, err := s.store.RoomsOf(ctx, t, login, "", page)
+		if err != nil {
+			return err
+		}
+		for _, ref := range refs {
+			err := s.Leave(ctx, Identity{Tenant: t, Login: login}, ref.Name, nil)
+			if err != nil && !IsKind(err, NotFound) {
+				return err
+			}
+		}
+		if len(refs) < page {
+			break
+		}
 	}
-	out := make([]Deletion, len(todo))
-	for i, d := range todo {
-		out[i] = Deletion{Sweep: d, Removed: s.sweeping.of(d.Room)}
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	return s.store.DeleteUser(ctx, t, login)
+}
+
+// Redact deletes a message or takes back a reaction, whatever the author would say and however old the message is.
+// Of a deleted message nothing is left to do; one that is not there is passed over.
+func (s *Service) Redact(ctx context.Context, p Place, m id.ID, c Change) error {
+	t := s.order.begin(p.Room.ID, s.ids)
+	c.ID = t.id
+	changed := false
+	now, err := s.store.ChangeMessage(ctx, p.log(), m, func(now Message) (Change, error) {
+		if changed = !now.Deleted; !changed {
+			return Change{}, nil
+		}
+		return c, nil
+	})
+	if err != nil || !changed {
+		t.finish(ctx)
+		if IsKind(err, NotFound) {
+			return nil
+		}
+		return err
 	}
-	return out, nil
-}
-
-// sweeping is how far this node's sweeps are.
-type sweeping struct {
-	mu      sync.Mutex
-	removed map[RoomRef]int
-}
-
-func (w *sweeping) set(r RoomRef, n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.removed == nil {
-		w.removed = map[RoomRef]int{}
+	if c.Kind == Delete {
+		now.Author = c.By
 	}
-	// A later sweep begins at zero again.
-	w.removed[r] = max(n, w.removed[r])
+	t.finish(ctx, MessageChanged{Place: p, Change: c.ID, Kind: c.Kind, Message: now})
+	return nil
 }
 
-func (w *sweeping) forget(r RoomRef) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.removed, r)
+// DisownRoom puts Erased in the place of a room's creator, if that is login.
+func (s *Service) DisownRoom(ctx context.Context, p Place, login string) error {
+	r, err := s.store.Room(ctx, p.Tenant, p.Room.Name)
+	switch {
+	case IsKind(err, NotFound) || err == nil && (r.ID != p.Room.ID || r.Creator.Login != login):
+		return nil
+	case err != nil:
+		return err
+	}
+	err = s.store.DisownRoom(ctx, p.Tenant, p.Room, Erased)
+	s.forgetRoom(p.Tenant, p.Room.Name)
+	return err
 }
 
-func (w *sweeping) of(r RoomRef) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.removed[r]
+// ForgetReading forgets what is kept about a user's room, also what was not written yet.
+func (s *Service) ForgetReading(ctx context.Context, t Tenant, room id.ID, login string) error {
+	s.reads.drop(reader{Identity{t, login}, room})
+	return s.store.ForgetReading(ctx, t, room, login)
 }
+
+// RoomDeleted receives after rooms were deleted on this node: once for those that were deleted since the last time.
+func (s *Service) RoomDeleted() <-chan struct{} { return s.roomDeleted }

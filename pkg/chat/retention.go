@@ -123,6 +123,10 @@ func (rd *Reader) horizon(keep time.Duration) id.ID {
 	return id.FirstAt(rd.now().Add(-keep))
 }
 
+// Horizon returns the position up to which messages of rooms with that retention are too old; zero, where messages are
+// kept for ever, is older than all.
+func (rd *Reader) Horizon(r Retention) id.ID { return rd.horizon(rd.keepFor(r)) }
+
 // shown is a room's messages as they may be read: those beyond the horizon are not there.
 type shown struct {
 	store Stores

@@ -2,11 +2,9 @@ package chat_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -96,6 +94,14 @@ func (w *world) retain(who chat.Identity, room string, to chat.Retention) {
 	v, err := w.SetRetention(w.t.Context(), who, room, to)
 	require.NoError(w.t, err)
 	require.Equal(w.t, to, v.Retention)
+}
+
+// trim removes what is too old in a room.
+func (w *world) trim(room string) {
+	w.t.Helper()
+	r, err := w.store.Room(w.t.Context(), tenant, room)
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.store.Stores.(chat.Trimmer).Trim(w.t.Context(), r.Log(tenant), w.Horizon(r.Retention)))
 }
 
 // Whichever way one looks, what is too old is not there.
@@ -234,22 +240,6 @@ func TestHistoryOfARoomThatIsGone(t *testing.T) {
 	shows(0)
 }
 
-func TestTrimmedMessagesAreGoneForGood(t *testing.T) {
-	w, clock, _ := newTimedWorld(t, 0)
-	ann := w.user("ann")
-	for _, room := range []string{"kept", "lounge"} {
-		w.room(room, ann)
-		w.post(ann, room, "old")
-	}
-	w.retain(ann, "lounge", chat.MinRetention)
-	clock.Add(2 * time.Hour)
-	w.post(ann, "lounge", "fresh")
-	w.TrimOnce(t.Context())
-	w.retain(ann, "lounge", chat.Forever)
-	require.Equal(t, []string{"fresh"}, w.contents(ann, "lounge"))
-	require.Equal(t, []string{"old"}, w.contents(ann, "kept"))
-}
-
 func TestTheServersRetention(t *testing.T) {
 	w, clock, keeps := newTimedWorld(t, 24*time.Hour)
 	ctx := t.Context()
@@ -272,12 +262,9 @@ func TestTheServersRetention(t *testing.T) {
 		require.Equal(t, []time.Duration{keep, keep, keep}, keeps.take(), "the line about the join, and two messages")
 	}
 	clock.Add(25 * time.Hour)
-	w.TrimOnce(ctx)
 	require.Empty(t, w.contents(ann, "default"))
 	require.Equal(t, []string{"one", "two"}, w.contents(ann, "ever")[1:])
 	require.Equal(t, []string{"one", "two"}, w.contents(ann, "long")[1:])
-	w.retain(ann, "default", chat.Forever)
-	require.Empty(t, w.contents(ann, "default"))
 }
 
 func TestWhoSetsARetention(t *testing.T) {
@@ -318,7 +305,7 @@ func TestRetryOfAMessageThatIsGone(t *testing.T) {
 	for _, trimmed := range []bool{false, true} {
 		clock.Add(2 * time.Hour)
 		if trimmed {
-			w.TrimOnce(t.Context())
+			w.trim("lounge")
 		}
 		w.events.take()
 		again, err := w.Post(t.Context(), ann, "lounge", n)
@@ -327,87 +314,4 @@ func TestRetryOfAMessageThatIsGone(t *testing.T) {
 		require.Empty(t, w.events.take())
 		require.Empty(t, w.contents(ann, "lounge"))
 	}
-}
-
-// trims is the part of a store that the background work of retention needs.
-type trims struct {
-	deletions
-	rooms map[id.ID]chat.Retention
-	order []id.ID
-	fail  map[id.ID]error
-	done  map[id.ID][]time.Time
-}
-
-func (s *trims) EachRetention(_ context.Context, visit func(chat.Tenant, id.ID, chat.Retention) error) error {
-	for _, room := range s.order {
-		if err := visit(tenant, room, s.rooms[room]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *trims) Trim(_ context.Context, l chat.Log, before id.ID) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.done[l.ID] = append(s.done[l.ID], before.Time())
-	return s.fail[l.ID]
-}
-
-func (s *trims) take() map[id.ID][]time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	defer func() { s.done = map[id.ID][]time.Time{} }()
-	return s.done
-}
-
-func TestRoomsAreTrimmedByAndBy(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ids := id.NewGenerator(nil)
-		server, own, ever := ids.New(), ids.New(), ids.New()
-		st := &trims{rooms: map[id.ID]chat.Retention{own: chat.Retention(2 * time.Hour), ever: chat.Forever}, order: []id.ID{server, own, ever},
-			fail: map[id.ID]error{server: errors.New("broken")}, done: map[id.ID][]time.Time{}}
-		s := chat.NewService(chat.Options{Log: slog.New(slog.DiscardHandler),
-			Reader: reader(t, chat.ReaderOptions{Store: st, Retention: 24 * time.Hour})})
-		defer s.Close()
-		start := time.Now().UTC()
-		time.Sleep(59 * time.Second)
-		synctest.Wait()
-		require.Empty(t, st.take(), "a start has other things to do")
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		at := start.Add(time.Minute)
-		require.Equal(t, map[id.ID][]time.Time{server: {at.Add(-24 * time.Hour)}, own: {at.Add(-2 * time.Hour)}}, st.take(),
-			"one broken room keeps no other one from being trimmed")
-		time.Sleep(2 * time.Hour)
-		synctest.Wait()
-		require.Equal(t, []time.Time{at.Add(-time.Hour), at}, st.take()[own])
-
-		st.mu.Lock()
-		st.fail[server] = chat.ErrUnavailable(nil)
-		st.mu.Unlock()
-		time.Sleep(time.Hour)
-		synctest.Wait()
-		require.Len(t, st.take(), 1, "a store that does not answer is not asked on and on")
-		st.mu.Lock()
-		clear(st.fail)
-		st.mu.Unlock()
-		time.Sleep(time.Hour)
-		synctest.Wait()
-		require.Len(t, st.take(), 2)
-	})
-}
-
-// What an erased user said and nobody sees any more does not come back by a longer retention.
-func TestErasingWhatIsHidden(t *testing.T) {
-	w, clock, _ := newTimedWorld(t, time.Hour)
-	ann, bob := w.user("ann"), w.user("bob")
-	w.room("lounge", ann, bob)
-	w.post(bob, "lounge", "a secret")
-	clock.Add(2 * time.Hour)
-	_, err := w.EraseUser(t.Context(), tenant, "bob", false)
-	require.NoError(t, err)
-	w.EraseOnce(t.Context())
-	w.retain(ann, "lounge", chat.Forever)
-	require.NotContains(t, w.contents(ann, "lounge"), "a secret")
 }

@@ -196,7 +196,10 @@ func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
 	// It is gone. If another call has deleted it, that one may have died before it was published.
 	t.finish(ctx, deleted)
 	t.wait()
-	s.sweepSoon()
+	select {
+	case s.roomDeleted <- struct{}{}:
+	default:
+	}
 	return err
 }
 

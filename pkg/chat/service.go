@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/picture"
 )
 
 // Hasher turns a password into what may be stored of it.
@@ -26,10 +27,7 @@ type Stores interface {
 	DigestStore
 	ReadStore
 	AvatarStore
-	FootprintStore
-	EraseStore
 	RetentionStore
-	Sweeper
 }
 
 // writeTimeout bounds a change once it has begun. A change goes on when its client hangs
@@ -53,14 +51,11 @@ type Service struct {
 
 	reads    *reads
 	settling *settling
-	erasing  *erasing
-	// pictures bounds how many images are decoded at once.
-	pictures chan struct{}
+	pictures *picture.Cropper
 
-	sweep    chan struct{}
-	sweeping sweeping
-	stop     context.CancelFunc
-	stopped  sync.WaitGroup
+	roomDeleted chan struct{}
+	stop        context.CancelFunc
+	stopped     sync.WaitGroup
 }
 
 // Options are the parts of a Service; only Reader is needed.
@@ -97,13 +92,10 @@ func NewService(o Options) *Service {
 	s := &Service{
 		Reader: o.Reader, hasher: o.Hasher, pub: o.Publisher, ids: o.IDs, log: o.Log,
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
-		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), erasing: newErasing(), pictures: make(chan struct{}, maxPictures),
-		sweep: make(chan struct{}, 1),
-		stop:  stop,
+		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: picture.NewCropper(),
+		roomDeleted: make(chan struct{}, 1),
+		stop:        stop,
 	}
-	s.stopped.Go(func() { s.sweepDeleted(ctx) })
-	s.stopped.Go(func() { s.eraseUsers(ctx) })
-	s.stopped.Go(func() { s.trimRooms(ctx) })
 	s.stopped.Go(func() { s.reads.keep(ctx) })
 	return s
 }

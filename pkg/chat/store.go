@@ -58,6 +58,8 @@ type RoomStore interface {
 	// UpdateRoom replaces banner and the creator's names of the room with this name and
 	// ID; NotFound if it is gone.
 	UpdateRoom(ctx context.Context, t Tenant, r Room) error
+	// DisownRoom replaces the creator of a room, if it still has this name and ID.
+	DisownRoom(ctx context.Context, t Tenant, r RoomRef, creator Person) error
 	// DeleteRoom makes the room unknown and its name free. When it returns no method of any
 	// store interface shows it, its memberships or, by its name, its messages. What may be
 	// left on disk is removed by Sweeper. NotFound if r.Name is not r.ID (any more).

@@ -50,13 +50,11 @@ type FootprintStore interface {
 	ForgetFootprints(ctx context.Context, t Tenant, login string) error
 }
 
-// EraseStore replaces users in what is others' as well, and keeps erasures that are under way.
+// EraseStore replaces users in rooms' messages, and keeps erasures that are under way. RoomStore.DisownRoom is for rooms themselves.
 type EraseStore interface {
 	// Disown replaces the author, and the text where one is given, of messages that are in the log; others are passed
 	// over. It lasts, whatever Append or ChangeMessage of the same message do at the same time.
 	Disown(ctx context.Context, l Log, ms []Disowned) error
-	// DisownRoom replaces the creator of a room, if it still has this name and ID.
-	DisownRoom(ctx context.Context, t Tenant, r RoomRef, creator Person) error
 	// PutErasure keeps e in the place of the one of the same user.
 	PutErasure(ctx context.Context, e Erasure) error
 	// Erasures returns erasures under way, in any stable order.

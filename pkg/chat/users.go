@@ -213,19 +213,7 @@ func (s *Service) DeleteUser(ctx context.Context, who Identity, login string) er
 	if _, err := s.ownUser(ctx, who, login); err != nil {
 		return err
 	}
-	err := s.eachRoomOf(ctx, who.Tenant, login, func(ref RoomRef) error {
-		err := s.Leave(ctx, who, ref.Name, nil)
-		if IsKind(err, NotFound) {
-			return nil
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	ctx, cancel := changing(ctx)
-	defer cancel()
-	return s.store.DeleteUser(ctx, who.Tenant, login)
+	return s.EndAccount(ctx, who.Tenant, login)
 }
 
 // ownUser returns the account login, if it is that of who.

@@ -23,6 +23,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/stomp"
 	"github.com/confab-chat/confab/pkg/store"
+	"github.com/confab-chat/confab/pkg/upkeep"
 	"github.com/confab-chat/confab/web"
 )
 
@@ -150,6 +151,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)
+	keeping := upkeep.New(upkeep.Options{Store: st, Domain: service, Now: c.Now, Log: c.Log})
+	onEnd(keeping.Close)
 	listenForChanges(hub, rooms, sessions)
 
 	origins := api.Origins{Allowed: c.Origins}
@@ -169,7 +172,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		Fail: chatAPI.Fail})
 	registerRealtime(r, sockets, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
-		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(service, accounts, tokens, st), Chat: service, Fail: chatAPI.FailV1})
+		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts, tokens, st), Upkeep: keeping,
+		Chat: service, Fail: chatAPI.FailV1})
 	return &Node{Handler: protect(c.Log, origins.CORS(r)), Chat: service, Accounts: accounts,
 		hub: hub, sockets: sockets, ends: ends}, nil
 }

@@ -38,6 +38,7 @@ type Store interface {
 	chat.FootprintStore
 	chat.EraseStore
 	chat.RetentionStore
+	chat.Trimmer
 	chat.Sweeper
 	chat.Inventory
 	auth.SessionStore

@@ -13,6 +13,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/backup"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/upkeep"
 )
 
 // Prefix is where the API is.
@@ -31,7 +32,12 @@ type Backups interface {
 // Eraser erases users; see auth.Eraser.
 type Eraser interface {
 	Erase(ctx context.Context, t chat.Tenant, login string, keepMessages bool) (chat.Erasure, error)
-	Progress(ctx context.Context, t chat.Tenant, login string) (chat.EraseSummary, error)
+}
+
+// Upkeep says how far the work in the background is; see upkeep.Service.
+type Upkeep interface {
+	Erasing(ctx context.Context, t chat.Tenant, login string) (upkeep.EraseSummary, error)
+	Deletions(ctx context.Context) ([]upkeep.Deletion, error)
 }
 
 // Parts are what an API is made of.
@@ -41,6 +47,7 @@ type Parts struct {
 	Origins  api.Origins
 	Backups  Backups
 	Eraser   Eraser
+	Upkeep   Upkeep
 	Chat     *chat.Service
 	// Fail writes an error.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)

@@ -42,7 +42,7 @@ func (a *admin) erase(w http.ResponseWriter, r *http.Request) error {
 
 // getErasure says how far an erasure is.
 func (a *admin) getErasure(w http.ResponseWriter, r *http.Request) error {
-	e, err := a.Eraser.Progress(r.Context(), chat.DefaultTenant, api.Variable(r, "login"))
+	e, err := a.Upkeep.Erasing(r.Context(), chat.DefaultTenant, api.Variable(r, "login"))
 	if err != nil {
 		return err
 	}

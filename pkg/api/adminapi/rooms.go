@@ -111,7 +111,7 @@ type sweepAnswer struct {
 
 // listSweeps shows which deleted rooms are still being cleared.
 func (a *admin) listSweeps(w http.ResponseWriter, r *http.Request) error {
-	ds, err := a.Chat.Deletions(r.Context())
+	ds, err := a.Upkeep.Deletions(r.Context())
 	if err != nil {
 		return err
 	}

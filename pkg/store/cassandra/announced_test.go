@@ -61,12 +61,6 @@ func TestWhatIsNotAnnouncedDoesNotHappen(t *testing.T) {
 	}
 }
 
-// unswept is a store whose services have nothing to do in the background.
-type unswept struct{ *Store }
-
-func (unswept) Sweeps(context.Context, int) ([]chat.Sweep, error)     { return nil, nil }
-func (unswept) Erasures(context.Context, int) ([]chat.Erasure, error) { return nil, nil }
-
 // One who posts every ten seconds, logged in by a session, costs the insert, and once a minute what it takes to be sure.
 func TestAPostNowAndThenIsOneStatement(t *testing.T) {
 	t.Parallel()
@@ -75,7 +69,7 @@ func TestAPostNowAndThenIsOneStatement(t *testing.T) {
 	w := cache.New(s, clock.Now, slog.New(slog.DiscardHandler))
 	sessions := auth.NewSessions(s, w, 24*time.Hour, clock.Now, nil) // not to be extended meanwhile
 	defer sessions.Close()
-	rooms := chat.NewReader(chat.ReaderOptions{Store: unswept{s}, Watcher: w, Now: clock.Now})
+	rooms := chat.NewReader(chat.ReaderOptions{Store: s, Watcher: w, Now: clock.Now})
 	defer rooms.Close()
 	c := chat.NewService(chat.Options{Reader: rooms, Log: slog.New(slog.DiscardHandler)})
 	defer c.Close()

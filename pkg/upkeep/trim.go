@@ -1,9 +1,10 @@
-package chat
+package upkeep
 
 import (
 	"context"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -31,10 +32,10 @@ func (s *Service) trimRooms(ctx context.Context) {
 
 // trimNow removes what is too old from one room, for who is about to go through all the rest: what has expired is
 // slow to read past.
-func (s *Service) trimNow(ctx context.Context, t Tenant, ref RoomRef) error {
+func (s *Service) trimNow(ctx context.Context, t chat.Tenant, ref chat.RoomRef) error {
 	r, err := s.store.Room(ctx, t, ref.Name)
 	switch {
-	case IsKind(err, NotFound) || err == nil && r.ID != ref.ID:
+	case chat.IsKind(err, chat.NotFound) || err == nil && r.ID != ref.ID:
 		return nil
 	case err != nil:
 		return err
@@ -43,21 +44,21 @@ func (s *Service) trimNow(ctx context.Context, t Tenant, ref RoomRef) error {
 }
 
 // trim removes what is too old under a room's retention from its log.
-func (s *Service) trim(ctx context.Context, l Log, r Retention) error {
-	keep := s.keepFor(r)
-	if keep == 0 {
+func (s *Service) trim(ctx context.Context, l chat.Log, r chat.Retention) error {
+	horizon := s.domain.Horizon(r)
+	if horizon.IsZero() {
 		return nil
 	}
-	return s.store.Trim(ctx, l, s.horizon(keep))
+	return s.store.Trim(ctx, l, horizon)
 }
 
 func (s *Service) trimOnce(ctx context.Context) {
-	err := s.store.EachRetention(ctx, func(t Tenant, room id.ID, r Retention) error {
+	err := s.store.EachRetention(ctx, func(t chat.Tenant, room id.ID, r chat.Retention) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := s.trim(ctx, Log{Tenant: t, ID: room}, r)
-		if err == nil || IsKind(err, Unavailable) {
+		err := s.trim(ctx, chat.Log{Tenant: t, ID: room}, r)
+		if err == nil || chat.IsKind(err, chat.Unavailable) {
 			return err
 		}
 		// What is wrong with one room is no reason to keep the others'.

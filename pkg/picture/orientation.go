@@ -1,4 +1,4 @@
-package chat
+package picture
 
 import (
 	"encoding/binary"

@@ -1,6 +1,10 @@
-package chat
+package upkeep
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/confab-chat/confab/pkg/chat"
+)
 
 // erasing is what a node knows of the erasures that it is at, and of those it has ended of late.
 type erasing struct {
@@ -8,22 +12,24 @@ type erasing struct {
 	turn sync.Mutex // held by who goes on with erasures; before mu
 
 	mu       sync.Mutex
-	mine     map[Identity]Erasure
-	finished map[Identity]Erasure
+	mine     map[chat.Identity]chat.Erasure
+	finished map[chat.Identity]chat.Erasure
 }
 
 // rememberedErasures bounds how many ended ones are remembered.
 const rememberedErasures = 1000
 
 func newErasing() *erasing {
-	return &erasing{wake: make(chan struct{}, 1), mine: map[Identity]Erasure{}, finished: map[Identity]Erasure{}}
+	return &erasing{wake: make(chan struct{}, 1), mine: map[chat.Identity]chat.Erasure{}, finished: map[chat.Identity]chat.Erasure{}}
 }
 
+func keyOf(e chat.Erasure) chat.Identity { return chat.Identity{Tenant: e.Tenant, Login: e.Login} }
+
 // own makes an erasure this node's, or replaces what is known of it.
-func (x *erasing) own(e Erasure) {
+func (x *erasing) own(e chat.Erasure) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	k := Identity{e.Tenant, e.Login}
+	k := keyOf(e)
 	if _, known := x.mine[k]; !known {
 		select {
 		case x.wake <- struct{}{}:
@@ -34,17 +40,17 @@ func (x *erasing) own(e Erasure) {
 	delete(x.finished, k)
 }
 
-func (x *erasing) owns(e Erasure) bool {
+func (x *erasing) owns(e chat.Erasure) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	_, ok := x.mine[Identity{e.Tenant, e.Login}]
+	_, ok := x.mine[keyOf(e)]
 	return ok
 }
 
-func (x *erasing) end(e Erasure) {
+func (x *erasing) end(e chat.Erasure) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	k := Identity{e.Tenant, e.Login}
+	k := keyOf(e)
 	delete(x.mine, k)
 	if len(x.finished) >= rememberedErasures {
 		clear(x.finished)
@@ -53,10 +59,10 @@ func (x *erasing) end(e Erasure) {
 	x.finished[k] = e
 }
 
-func (x *erasing) known(t Tenant, login string) (e Erasure, finished, known bool) {
+func (x *erasing) known(t chat.Tenant, login string) (e chat.Erasure, finished, known bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	k := Identity{t, login}
+	k := chat.Identity{Tenant: t, Login: login}
 	if e, ok := x.finished[k]; ok {
 		return e, true, true
 	}

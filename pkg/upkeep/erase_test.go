@@ -1,10 +1,9 @@
-package chat_test
+package upkeep_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,46 +12,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/id"
-	"github.com/confab-chat/confab/pkg/store/embedded"
+	"github.com/confab-chat/confab/pkg/store"
 )
 
-// eraseWorld is a world with a clock that the test moves.
-type eraseWorld struct {
-	*world
-	clock *clocktest.Clock
-}
-
-func newEraseWorld(t *testing.T) *eraseWorld {
-	t.Helper()
-	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, st.Close()) })
-	w := &eraseWorld{clock: clocktest.New(time.Now()), world: &world{t: t, store: &hooked{Stores: st}, events: &recorder{}}}
-	w.start(w.store)
-	return w
-}
-
-// start starts a service, as a server that starts again does.
-func (w *eraseWorld) start(st chat.Stores) {
-	w.Service = chat.NewService(chat.Options{Reader: reader(w.t, chat.ReaderOptions{Store: st, Now: w.clock.Now}), Hasher: plainHasher{},
-		Publisher: w.events, Log: slog.New(slog.DiscardHandler)})
-	w.t.Cleanup(w.Close)
-}
-
 // finish lets the erasure of login come to its end.
-func (w *eraseWorld) finish(login string) {
+func (w *world) finish(login string) {
 	w.t.Helper()
 	w.clock.Add(3 * time.Minute)
-	require.Zero(w.t, w.EraseOnce(w.t.Context()))
-	_, underWay, err := w.ErasureOf(w.t.Context(), tenant, login)
+	require.Zero(w.t, w.upkeep.EraseOnce(w.t.Context()))
+	_, underWay, err := w.upkeep.ErasureOf(w.t.Context(), tenant, login)
 	require.NoError(w.t, err)
 	require.False(w.t, underWay)
 }
 
 // everything is all that a store has of a room, as text.
-func (w *eraseWorld) everything(room string) string {
+func (w *world) everything(room string) string {
 	w.t.Helper()
 	ctx := w.t.Context()
 	r, err := w.store.Room(ctx, tenant, room)
@@ -72,7 +47,7 @@ func (w *eraseWorld) everything(room string) string {
 	return b.String()
 }
 
-func (w *eraseWorld) populate() (ann, bob chat.Identity, said chat.Message) {
+func (w *world) populate() (ann, bob chat.Identity, said chat.Message) {
 	w.t.Helper()
 	ctx := w.t.Context()
 	ann, bob = w.user("ann"), w.user("bob")
@@ -103,11 +78,11 @@ func (w *eraseWorld) populate() (ann, bob chat.Identity, said chat.Message) {
 func TestErasing(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		t.Run(fmt.Sprint("keeping messages ", keep), func(t *testing.T) {
-			w := newEraseWorld(t)
+			w := newWorld(t)
 			ctx := t.Context()
 			ann, bob, _ := w.populate()
 			require.Contains(t, w.everything("games"), "First-ann")
-			_, err := w.EraseUser(ctx, tenant, "ann", keep)
+			_, err := w.upkeep.EraseUser(ctx, tenant, "ann", keep)
 			require.NoError(t, err)
 
 			// At once.
@@ -117,7 +92,9 @@ func TestErasing(t *testing.T) {
 			require.True(t, chat.IsKind(err, chat.Conflict))
 			_, err = w.Messages(ctx, ann, "lounge", chat.PageQuery{Limit: 1})
 			require.True(t, chat.IsKind(err, chat.Forbidden))
-			require.Equal(t, []string{"bob"}, w.participants("games"))
+			v, err := w.Room(ctx, tenant, "games")
+			require.NoError(t, err)
+			require.Equal(t, []chat.Person{{Login: "bob", FirstName: "First-bob", LastName: "Last-bob"}}, v.Participants)
 
 			w.finish("ann")
 			for _, room := range []string{"lounge", "games", "left"} {
@@ -128,7 +105,7 @@ func TestErasing(t *testing.T) {
 				require.Equal(t, keep, strings.Contains(all, "secret"), room)
 				require.Contains(t, all, "Deleted User leaves the room")
 			}
-			v, err := w.Room(ctx, tenant, "lounge")
+			v, err = w.Room(ctx, tenant, "lounge")
 			require.NoError(t, err)
 			require.Equal(t, chat.Erased, v.Creator)
 			page, err := w.Messages(ctx, bob, "games", chat.PageQuery{Limit: 100})
@@ -141,21 +118,21 @@ func TestErasing(t *testing.T) {
 				require.Equal(t, !keep && m.Author == chat.Erased, m.Deleted)
 			}
 			require.Equal(t, []chat.Reaction{{Emoji: "👍", Logins: []string{"bob"}}}, hello.Reactions)
-			e, err := w.Erasing(ctx, tenant, "ann")
+			e, err := w.upkeep.Erasing(ctx, tenant, "ann")
 			require.NoError(t, err)
 			require.True(t, e.Finished)
 			require.Equal(t, 3, e.Rooms)
 			require.Empty(t, e.Names)
 
 			// Once more, and nobody.
-			_, err = w.EraseUser(ctx, tenant, "ann", keep)
+			_, err = w.upkeep.EraseUser(ctx, tenant, "ann", keep)
 			require.NoError(t, err)
 			w.finish("ann")
-			_, err = w.EraseUser(ctx, tenant, "nobody", keep)
+			_, err = w.upkeep.EraseUser(ctx, tenant, "nobody", keep)
 			require.True(t, chat.IsKind(err, chat.NotFound))
-			_, err = w.EraseUser(ctx, tenant, chat.SystemLogin, keep)
+			_, err = w.upkeep.EraseUser(ctx, tenant, chat.SystemLogin, keep)
 			require.True(t, chat.IsKind(err, chat.Invalid))
-			_, err = w.Erasing(ctx, tenant, "nobody")
+			_, err = w.upkeep.Erasing(ctx, tenant, "nobody")
 			require.True(t, chat.IsKind(err, chat.NotFound))
 		})
 	}
@@ -163,10 +140,10 @@ func TestErasing(t *testing.T) {
 
 // Who has deleted their account themselves can be erased as well.
 func TestErasingWhoWasDeleted(t *testing.T) {
-	w := newEraseWorld(t)
+	w := newWorld(t)
 	ann, _, _ := w.populate()
 	require.NoError(t, w.DeleteUser(t.Context(), ann, "ann"))
-	_, err := w.EraseUser(t.Context(), tenant, "ann", false)
+	_, err := w.upkeep.EraseUser(t.Context(), tenant, "ann", false)
 	require.NoError(t, err)
 	w.finish("ann")
 	for _, room := range []string{"lounge", "games", "left"} {
@@ -177,15 +154,15 @@ func TestErasingWhoWasDeleted(t *testing.T) {
 
 // A message that was being written while the account ended goes too.
 func TestErasingWhatComesLate(t *testing.T) {
-	w := newEraseWorld(t)
+	w := newWorld(t)
 	ctx := t.Context()
 	w.populate()
 	r, err := w.store.Room(ctx, tenant, "games")
 	require.NoError(t, err)
-	_, err = w.EraseUser(ctx, tenant, "ann", false)
+	_, err = w.upkeep.EraseUser(ctx, tenant, "ann", false)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		e, err := w.Erasing(ctx, tenant, "ann")
+		e, err := w.upkeep.Erasing(ctx, tenant, "ann")
 		return err == nil && e.Late
 	}, 10*time.Second, time.Millisecond)
 	late := chat.Message{ID: id.NewGenerator(nil).New(), Author: chat.Person{Login: "ann", FirstName: "First-ann", LastName: "Last-ann"}, Content: "a late secret"}
@@ -196,7 +173,7 @@ func TestErasingWhatComesLate(t *testing.T) {
 
 // breakingErase fails after some calls that erase.
 type breakingErase struct {
-	chat.Stores
+	store.Store
 	left atomic.Int64
 }
 
@@ -206,30 +183,30 @@ func (b *breakingErase) Disown(ctx context.Context, l chat.Log, ms []chat.Disown
 	if b.left.Add(-1) < 0 {
 		return errBroken
 	}
-	return b.Stores.Disown(ctx, l, ms)
+	return b.Store.Disown(ctx, l, ms)
 }
 
 func (b *breakingErase) ChangeMessage(ctx context.Context, l chat.Log, m id.ID, decide func(chat.Message) (chat.Change, error)) (chat.Message, error) {
 	if b.left.Add(-1) < 0 {
 		return chat.Message{}, errBroken
 	}
-	return b.Stores.ChangeMessage(ctx, l, m, decide)
+	return b.Store.ChangeMessage(ctx, l, m, decide)
 }
 
 // Wherever it breaks off, another server brings it to its end.
 func TestErasingGoesOnElsewhere(t *testing.T) {
 	for n := range int64(12) {
-		w := newEraseWorld(t)
+		w := newWorld(t)
 		w.populate()
-		w.Close()
-		broken := &breakingErase{Stores: w.store}
+		w.stop()
+		broken := &breakingErase{Store: w.store}
 		broken.left.Store(n)
 		w.start(broken)
-		_, err := w.EraseUser(t.Context(), tenant, "ann", false)
+		_, err := w.upkeep.EraseUser(t.Context(), tenant, "ann", false)
 		require.NoError(t, err)
-		w.EraseOnce(t.Context())
-		w.Close()
-		_, underWay, err := w.ErasureOf(t.Context(), tenant, "ann")
+		w.upkeep.EraseOnce(t.Context())
+		w.stop()
+		_, underWay, err := w.upkeep.ErasureOf(t.Context(), tenant, "ann")
 		require.NoError(t, err)
 		require.True(t, underWay)
 
@@ -246,12 +223,25 @@ func TestErasingGoesOnElsewhere(t *testing.T) {
 
 // While an erasure is under way the choice stands.
 func TestErasingTwiceAtOnce(t *testing.T) {
-	w := newEraseWorld(t)
+	w := newWorld(t)
 	w.populate()
-	_, err := w.EraseUser(t.Context(), tenant, "ann", true)
+	_, err := w.upkeep.EraseUser(t.Context(), tenant, "ann", true)
 	require.NoError(t, err)
-	_, err = w.EraseUser(t.Context(), tenant, "ann", true)
+	_, err = w.upkeep.EraseUser(t.Context(), tenant, "ann", true)
 	require.NoError(t, err)
-	_, err = w.EraseUser(t.Context(), tenant, "ann", false)
+	_, err = w.upkeep.EraseUser(t.Context(), tenant, "ann", false)
 	require.True(t, chat.IsKind(err, chat.Conflict))
+}
+
+// What an erased user said and nobody sees any more does not come back by a longer retention.
+func TestErasingWhatIsHidden(t *testing.T) {
+	w := newWorldAt(t, time.Now(), time.Hour)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("lounge", ann, bob)
+	w.post(bob, "lounge", "a secret")
+	w.clock.Add(2 * time.Hour)
+	_, err := w.upkeep.EraseUser(t.Context(), tenant, "bob", false)
+	require.NoError(t, err)
+	w.upkeep.EraseOnce(t.Context())
+	require.NotContains(t, w.contents("lounge"), "a secret")
 }

@@ -1,7 +1,8 @@
-package chat_test
+package upkeep_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -12,11 +13,12 @@ import (
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/upkeep"
 )
 
 // deletions is the part of a store that clears deleted rooms.
 type deletions struct {
-	chat.Stores
+	upkeep.Store
 	mu    sync.Mutex
 	todo  []chat.Sweep
 	swept map[string]int
@@ -68,12 +70,12 @@ func (d *deletions) state(room string) (swept int, open bool) {
 
 func TestDeletedRoomsAreCleared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &deletions{swept: map[string]int{}, fail: errDisk}
+		d := &deletions{swept: map[string]int{}, fail: errors.New("the disk is on fire")}
 		d.todo = []chat.Sweep{
 			{Tenant: tenant, Room: chat.RoomRef{Name: "old"}, DeletedAt: time.Now().Add(-time.Hour)},
 			{Tenant: tenant, Room: chat.RoomRef{Name: "new"}, DeletedAt: time.Now()},
 		}
-		s := chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: d}), Log: slog.New(slog.DiscardHandler)})
+		s := upkeep.New(upkeep.Options{Store: d, Domain: domain(t, 0), Log: slog.New(slog.DiscardHandler)})
 		synctest.Wait()
 		_, open := d.state("old")
 		require.True(t, open, "what could not be cleared is kept in mind")
@@ -105,14 +107,13 @@ func TestADeletionIsClearedAfterARestart(t *testing.T) {
 	w.room("Dallas", jdoe)
 	w.post(jdoe, "Dallas", "oil")
 	require.NoError(t, w.DeleteRoom(t.Context(), jdoe, "Dallas"))
-	w.Close()
+	w.stop()
 	left, err := w.store.Sweeps(t.Context(), 10)
 	require.NoError(t, err)
 	require.Len(t, left, 1, "the grace is not over")
 
-	later := chat.NewService(chat.Options{Log: slog.New(slog.DiscardHandler), Reader: reader(t, chat.ReaderOptions{Store: w.store.Stores,
-		Now: func() time.Time { return time.Now().Add(time.Hour) }})})
-	defer later.Close()
+	w.clock.Add(time.Hour)
+	w.start(w.store)
 	require.Eventually(t, func() bool {
 		left, err := w.store.Sweeps(t.Context(), 10)
 		return err == nil && len(left) == 0

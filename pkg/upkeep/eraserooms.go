@@ -1,0 +1,209 @@
+package upkeep
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+const (
+	// erasePage is how many messages are looked at in one go, eraseNote after how many pages progress is kept.
+	erasePage = 500
+	eraseNote = 20
+	// eraseAtOnce is how many messages are deleted side by side.
+	eraseAtOnce = 16
+)
+
+func (s *Service) countFootprints(ctx context.Context, e chat.Erasure) (n int, err error) {
+	err = s.eachFootprint(ctx, e, id.ID{}, func(chat.RoomRef) error { n++; return nil })
+	return n, err
+}
+
+func (s *Service) eachFootprint(ctx context.Context, e chat.Erasure, after id.ID, visit func(chat.RoomRef) error) error {
+	for {
+		refs, err := s.store.Footprints(ctx, e.Tenant, e.Login, after, erasePage)
+		if err != nil {
+			return err
+		}
+		for _, ref := range refs {
+			if err := visit(ref); err != nil {
+				return err
+			}
+			after = ref.ID
+		}
+		if len(refs) < erasePage {
+			return nil
+		}
+	}
+}
+
+// eraseRooms goes through the rooms after e.Done, each down to the message at until.
+func (s *Service) eraseRooms(ctx context.Context, e *chat.Erasure, until id.ID) error {
+	return s.eachFootprint(ctx, *e, e.Done, func(ref chat.RoomRef) error {
+		if err := s.eraseRoom(ctx, e, ref, until); err != nil {
+			return err
+		}
+		e.Done, e.At = ref.ID, id.ID{}
+		if !e.Late {
+			e.Rooms++
+		}
+		return s.noteErasure(ctx, e)
+	})
+}
+
+func (s *Service) noteErasure(ctx context.Context, e *chat.Erasure) error {
+	e.UpdatedAt = s.now().UTC().Truncate(time.Millisecond)
+	s.erasing.own(*e)
+	return s.store.PutErasure(ctx, *e)
+}
+
+// eraseRoom goes through a room from its newest message on: so a name that somebody wrote under is known before
+// the line that says that they came in under it.
+func (s *Service) eraseRoom(ctx context.Context, e *chat.Erasure, ref chat.RoomRef, until id.ID) error {
+	l := chat.Log{Tenant: e.Tenant, ID: ref.ID}
+	if err := s.trimNow(ctx, e.Tenant, ref); err != nil {
+		return err
+	}
+	at := e.At
+	if at.IsZero() {
+		at = id.Max
+	}
+	for n := 1; ; n++ {
+		page, err := s.store.Older(ctx, l, at, erasePage)
+		if err != nil {
+			return err
+		}
+		end := len(page) < erasePage
+		for i, m := range page {
+			if m.ID.Compare(until) < 0 {
+				page, end = page[:i], true
+				break
+			}
+		}
+		if err := s.erasePage(ctx, e, ref, page); err != nil {
+			return err
+		}
+		if end {
+			break
+		}
+		at = page[len(page)-1].ID
+		if e.At = at; n%eraseNote == 0 {
+			if err := s.noteErasure(ctx, e); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.eraseChanges(ctx, e, chat.ChangesOf(l), until); err != nil {
+		return err
+	}
+	if err := s.domain.DisownRoom(ctx, chat.Place{Tenant: e.Tenant, Room: ref}, e.Login); err != nil {
+		return err
+	}
+	return s.domain.ForgetReading(ctx, e.Tenant, ref.ID, e.Login)
+}
+
+// erasePage erases what is e's of some messages, which are newest first.
+func (s *Service) erasePage(ctx context.Context, e *chat.Erasure, ref chat.RoomRef, page []chat.Message) error {
+	var disowned []chat.Disowned
+	var theirs []chat.Message
+	reacted := map[id.ID][]string{}
+	for _, m := range page {
+		switch {
+		case m.System:
+			if text := withoutNames(m.Content, e.Names); text != m.Content {
+				disowned = append(disowned, chat.Disowned{ID: m.ID, Author: m.Author, Content: &text})
+			}
+		case m.Author.Login == e.Login:
+			if name := m.Author.FullName(); !slices.Contains(e.Names, name) {
+				e.Names = append(e.Names, name)
+			}
+			disowned = append(disowned, chat.Disowned{ID: m.ID, Author: chat.Erased})
+			theirs = append(theirs, m)
+		}
+		for _, r := range m.Reactions {
+			if slices.Contains(r.Logins, e.Login) {
+				reacted[m.ID] = append(reacted[m.ID], r.Emoji)
+			}
+		}
+	}
+	p := chat.Place{Tenant: e.Tenant, Room: ref}
+	// Deleted before disowned: as long as a message has its author, an erasure that goes on finds it.
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(eraseAtOnce)
+	if !e.KeepMessages {
+		for _, m := range theirs {
+			g.Go(func() error { return s.domain.Redact(gctx, p, m.ID, chat.Change{Kind: chat.Delete, By: chat.Erased}) })
+		}
+	}
+	for m, emojis := range reacted {
+		for _, emoji := range emojis {
+			g.Go(func() error {
+				return s.domain.Redact(gctx, p, m, chat.Change{Kind: chat.React, By: chat.Person{Login: e.Login}, Emoji: emoji, Forget: true})
+			})
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if len(disowned) == 0 {
+		return nil
+	}
+	e.Messages += len(disowned)
+	return s.store.Disown(ctx, chat.Log{Tenant: e.Tenant, ID: ref.ID}, disowned)
+}
+
+// eraseChanges takes their name from the log of what happened to a room's messages.
+func (s *Service) eraseChanges(ctx context.Context, e *chat.Erasure, l chat.Log, until id.ID) error {
+	for at, inclusive := until, true; ; inclusive = false {
+		page, err := s.store.Newer(ctx, l, at, inclusive, erasePage)
+		if err != nil {
+			return err
+		}
+		var disowned []chat.Disowned
+		for _, m := range page {
+			if at = m.ID; m.Author.Login == e.Login {
+				disowned = append(disowned, chat.Disowned{ID: m.ID, Author: chat.Erased})
+			}
+		}
+		if err := s.store.Disown(ctx, l, disowned); err != nil {
+			return err
+		}
+		if len(page) < erasePage {
+			return nil
+		}
+	}
+}
+
+// withoutNames replaces whole names in a line of the system.
+func withoutNames(text string, names []string) string {
+	for _, name := range names {
+		from := 0
+		for name != "" {
+			i := strings.Index(text[from:], name)
+			if i < 0 {
+				break
+			}
+			i += from
+			end := i + len(name)
+			before, _ := utf8.DecodeLastRuneInString(text[:i])
+			after, _ := utf8.DecodeRuneInString(text[end:])
+			if isWord(before) || isWord(after) {
+				from = end
+				continue
+			}
+			text = text[:i] + chat.Erased.FullName() + text[end:]
+			from = i + len(chat.Erased.FullName())
+		}
+	}
+	return text
+}
+
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }

@@ -1,0 +1,128 @@
+package upkeep_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/clocktest"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/store"
+	"github.com/confab-chat/confab/pkg/store/embedded"
+	"github.com/confab-chat/confab/pkg/upkeep"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const tenant chat.Tenant = "test"
+
+// world is a domain and its upkeep on an embedded store of its own, with a clock that the test moves.
+type world struct {
+	*chat.Service
+	reader    *chat.Reader
+	upkeep    *upkeep.Service
+	t         *testing.T
+	store     store.Store
+	clock     *clocktest.Clock
+	retention time.Duration // the server's
+}
+
+func newWorld(t *testing.T) *world { return newWorldAt(t, time.Now(), 0) }
+
+func newWorldAt(t *testing.T, at time.Time, retention time.Duration) *world {
+	t.Helper()
+	clock := clocktest.New(at)
+	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20, Now: clock.Now})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, st.Close()) })
+	w := &world{clock: clock, t: t, store: st, retention: retention}
+	w.start(st)
+	return w
+}
+
+// start starts domain and upkeep, as a server that starts again does.
+func (w *world) start(st store.Store) {
+	quiet := slog.New(slog.DiscardHandler)
+	w.reader = chat.NewReader(chat.ReaderOptions{Store: st, Now: w.clock.Now, Retention: w.retention})
+	w.Service = chat.NewService(chat.Options{Reader: w.reader, Hasher: plainHasher{}, Log: quiet})
+	w.upkeep = upkeep.New(upkeep.Options{Store: st, Domain: w.Service, Log: quiet, Now: w.clock.Now})
+	w.t.Cleanup(w.stop)
+}
+
+func (w *world) stop() {
+	w.upkeep.Close()
+	w.Service.Close()
+	w.reader.Close()
+}
+
+// domain returns the use cases of a store, with the server's retention, until the test ends.
+func domain(t *testing.T, retention time.Duration) *chat.Service {
+	reader := chat.NewReader(chat.ReaderOptions{Retention: retention})
+	s := chat.NewService(chat.Options{Reader: reader, Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(func() {
+		s.Close()
+		reader.Close()
+	})
+	return s
+}
+
+// user signs up login and returns who it is.
+func (w *world) user(login string) chat.Identity {
+	w.t.Helper()
+	_, err := w.SignUp(w.t.Context(), tenant, newUser(login))
+	require.NoError(w.t, err)
+	return chat.Identity{Tenant: tenant, Login: login}
+}
+
+// room creates a room with these participants, the first being its creator.
+func (w *world) room(name string, in ...chat.Identity) {
+	w.t.Helper()
+	_, err := w.CreateRoom(w.t.Context(), in[0], chat.NewRoom{Name: name})
+	require.NoError(w.t, err)
+	for _, who := range in[1:] {
+		require.NoError(w.t, w.Join(w.t.Context(), who, name, nil))
+	}
+}
+
+func (w *world) post(who chat.Identity, room, content string) chat.Message {
+	w.t.Helper()
+	m, err := w.Post(w.t.Context(), who, room, chat.NewMessage{Content: &content})
+	require.NoError(w.t, err)
+	return m
+}
+
+func (w *world) retain(who chat.Identity, room string, to chat.Retention) {
+	w.t.Helper()
+	_, err := w.SetRetention(w.t.Context(), who, room, to)
+	require.NoError(w.t, err)
+}
+
+// contents returns what the store has of a room's messages, hidden ones too, oldest first.
+func (w *world) contents(room string) []string {
+	w.t.Helper()
+	r, err := w.store.Room(w.t.Context(), tenant, room)
+	require.NoError(w.t, err)
+	ms, err := w.store.Newer(w.t.Context(), r.Log(tenant), id.Min, true, 1000)
+	require.NoError(w.t, err)
+	out := []string{}
+	for _, m := range ms {
+		out = append(out, m.Content)
+	}
+	return out
+}
+
+func newUser(login string) chat.NewUser {
+	return chat.NewUser{Login: &login, Password: new("secret of " + login),
+		Profile: chat.Profile{FirstName: new("First-" + login), LastName: new("Last-" + login)}}
+}
+
+type plainHasher struct{}
+
+func (plainHasher) Hash(_ context.Context, password string) (string, error) {
+	return "hash of " + password, nil
+}
