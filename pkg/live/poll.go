@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
@@ -120,10 +118,10 @@ func (h *Hub) polledFrom(from time.Time) time.Time { return from.Add(-h.opts.Ove
 // poll delivers what happened in all rooms since then and was not delivered. A room that cannot be read keeps no other
 // from it, and is read from there on the next time.
 func (h *Hub) poll(ctx context.Context, from, now time.Time) error {
-	var g errgroup.Group
+	g := guard.NewGroup()
 	g.SetLimit(repairParallel)
 	for _, r := range h.rooms() {
-		goEach(ctx, &g, func(ctx context.Context) error { return h.pollRoom(ctx, r, from, now) })
+		goEach(ctx, g, func(ctx context.Context) error { return h.pollRoom(ctx, r, from, now) })
 	}
 	return g.Wait()
 }
@@ -138,10 +136,9 @@ func (h *Hub) pollRoom(ctx context.Context, r *room, from, now time.Time) error 
 }
 
 func (h *Hub) readPolled(ctx context.Context, r *room, since time.Time) error {
-	var messages, listening bool
+	var listening bool
 	r.shard.locked(func() {
-		messages = len(r.subs[Messages]) > 0
-		listening = messages || len(r.subs[news]) > 0
+		listening = len(r.subs[Messages]) > 0 || len(r.subs[news]) > 0
 		// Of messages older than what is remembered nobody knows whether they were delivered.
 		if floor := r.recent.floor; !floor.IsZero() && floor.Time().After(since) {
 			since = floor.Time()
@@ -165,9 +162,6 @@ func (h *Hub) readPolled(ctx context.Context, r *room, since time.Time) error {
 			h.applyMissed(r, m)
 		}
 	}
-	if !messages {
-		return nil
-	}
 	return h.repairChanges(ctx, r, since)
 }
 
@@ -182,22 +176,22 @@ func (r *room) deliveredAll(ms []chat.Message) bool {
 
 // pollMembers ends the subscriptions of who is out of a room, and begins those to rooms that users have joined.
 func (h *Hub) pollMembers(ctx context.Context) error {
-	var g errgroup.Group
+	g := guard.NewGroup()
 	g.SetLimit(repairParallel)
 	for _, s := range h.users() {
-		goEach(ctx, &g, func(ctx context.Context) error { return h.followRooms(ctx, s, true) })
+		goEach(ctx, g, func(ctx context.Context) error { return h.followRooms(ctx, s, true) })
 	}
 	for _, r := range h.rooms() {
-		goEach(ctx, &g, func(ctx context.Context) error { return h.recheck(ctx, r) })
+		goEach(ctx, g, func(ctx context.Context) error { return h.recheck(ctx, r) })
 	}
 	return g.Wait()
 }
 
-// goEach runs what is done for one room or user in a group, within pollEachTimeout. A panic is its error.
-func goEach(ctx context.Context, g *errgroup.Group, f func(ctx context.Context) error) {
+// goEach runs what is done for one room or user in a group, within pollEachTimeout.
+func goEach(ctx context.Context, g guard.Group, f func(ctx context.Context) error) {
 	g.Go(func() error {
 		ctx, cancel := context.WithTimeout(ctx, pollEachTimeout)
 		defer cancel()
-		return guard.Try(func() error { return f(ctx) })
+		return f(ctx)
 	})
 }

@@ -155,6 +155,7 @@ func TestAnUnreachableNodeIsRead(t *testing.T) {
 		b.Publish(c.Context(), c.world.Edit(c.room, first.ID, "edited"))
 		time.Sleep(3 * time.Second)
 		require.Equal(c, []string{"edited"}, onA.changed())
+		require.Equal(c, []string{"edited"}, mine.changed(), "one's own topic, too")
 		c.world.Leave(b, c.room, "bob")
 		c.world.Join(b, other, "ann")
 		time.Sleep(20 * time.Second)
