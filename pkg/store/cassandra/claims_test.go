@@ -141,6 +141,14 @@ var claims = map[string]struct {
 		c.NoError(err)
 		c.Equal([]byte("mine"), secret)
 	}},
+	"firstWriteVersion": {nil, grantsRole},
+	"nextWriteVersion":  {grantsRole, grantsRole},
+	"deleteEpoch": {setsSpan, func(c *claimCase) {
+		c.NoError(c.s.deleteWidths(c.ctx, c.room.Log(c.of)))
+		epochs, err := c.s.epochs(c.ctx, c.room.Log(c.of))
+		c.NoError(err)
+		c.Empty(epochs)
+	}},
 	"claimEpoch": {nil, setsSpan},
 	"sealEpoch":  {nil, setsSpan},
 	"insertLock": {nil, func(c *claimCase) { c.NoError(c.m.lock(c.ctx)) }},
@@ -178,6 +186,13 @@ func givenLeft(c *claimCase) {
 }
 
 func givenRemembered(c *claimCase) { c.NoError(c.s.CreateRemembered(c.ctx, c.login)) }
+
+func grantsRole(c *claimCase) {
+	c.NoError(c.s.GrantRole(c.ctx, c.of, "ann", "admin"))
+	roles, err := c.s.Roles(c.ctx, c.of, "ann")
+	c.NoError(err)
+	c.Equal([]string{"admin"}, roles)
+}
 
 func setsSpan(c *claimCase) {
 	changed, err := c.s.setSpan(c.ctx, c.room.Log(c.of), time.Hour)

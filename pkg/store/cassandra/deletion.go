@@ -9,22 +9,22 @@ import (
 )
 
 const (
-	insertDeletion = `INSERT INTO room_deletions (tenant, room_id, name, deleted_at, done) VALUES (?, ?, ?, ?, false)`
+	insertDeletion = `INSERT INTO room_deletions (tenant, room_id, name, deleted_at) VALUES (?, ?, ?, ?)`
 	doneDeletion   = `UPDATE room_deletions SET done = true WHERE tenant = ? AND room_id = ?`
-	deleteDeletion = `DELETE FROM room_deletions WHERE tenant = ? AND room_id = ?`
+	deleteDeletion = `DELETE FROM room_deletions USING TIMESTAMP ? WHERE tenant = ? AND room_id = ?`
 
 	insertSweep  = `INSERT INTO sweeps (shard, tenant, room_id, name, deleted_at) VALUES (?, ?, ?, ?, ?)`
 	selectSweeps = `SELECT tenant, room_id, name, deleted_at FROM sweeps WHERE shard = ? LIMIT ?`
-	deleteSweep  = `DELETE FROM sweeps WHERE shard = ? AND tenant = ? AND room_id = ?`
+	deleteSweep  = `DELETE FROM sweeps USING TIMESTAMP ? WHERE shard = ? AND tenant = ? AND room_id = ?`
 
 	deleteRoom       = `DELETE FROM rooms WHERE tenant = ? AND name = ? IF room_id = ?`
 	deleteRoomIndex  = `DELETE FROM rooms_by_tenant USING TIMESTAMP ? WHERE tenant = ? AND shard = ? AND name = ? AND room_id = ?`
 	hideParticipants = `UPDATE participants_by_room SET room_deleted = true WHERE tenant = ? AND room_id = ?`
 
-	deleteParticipants = `DELETE FROM participants_by_room WHERE tenant = ? AND room_id = ?`
+	deleteParticipants = `DELETE FROM participants_by_room USING TIMESTAMP ? WHERE tenant = ? AND room_id = ?`
 	// Dated ahead, as deletions of single messages are.
 	deleteMessages = `DELETE FROM messages USING TIMESTAMP ? WHERE tenant = ? AND log_id = ? AND bucket = ?`
-	deleteBuckets  = `DELETE FROM message_buckets WHERE tenant = ? AND log_id = ?`
+	deleteBuckets  = `DELETE FROM message_buckets USING TIMESTAMP ? WHERE tenant = ? AND log_id = ?`
 )
 
 // A deletion writes down what it is about to do, removes the room (one transaction,
@@ -93,11 +93,6 @@ func (s *Store) hideRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) err
 	}
 	return s.db.exec(ctx, doneDeletion, string(t), uuid(r.ID))
 }
-
-// forGood is the timestamp of the deletion of a row that never comes again, as
-// its key has an id that is used once. It lies ahead, so that writes under way, with
-// another server's clock too, do not bring the row back.
-func (s *Store) forGood() int64 { return micros(s.now().Add(time.Hour)) }
 
 // underWay is how long a DeleteRoom may take at most.
 const underWay = time.Minute
@@ -201,7 +196,7 @@ func (s *Store) sweepParticipants(ctx context.Context, sweep chat.Sweep, count f
 			if _, err := s.db.apply(ctx, forgetMembership, string(t), uuid(room.ID), login); err != nil {
 				return err
 			}
-			if err := s.forgetReading(ctx, t, room.ID, login); err != nil {
+			if err := s.db.exec(ctx, deleteReading, ticks(s.forGood()), string(t), login, uuid(room.ID)); err != nil {
 				return err
 			}
 			gone := membership{person: people[i], version: s.forGood()}
@@ -226,24 +221,25 @@ func (s *Store) EndSweep(ctx context.Context, sweep chat.Sweep) error {
 	}
 	defer end()
 	t, room := string(sweep.Tenant), uuid(sweep.Room.ID)
-	changes := uuid(chat.ChangesOf(chat.Log{Tenant: sweep.Tenant, ID: sweep.Room.ID}).ID)
+	log := chat.Log{Tenant: sweep.Tenant, ID: sweep.Room.ID}
+	changes := uuid(chat.ChangesOf(log).ID)
 	err = forEach(ctx, 5, func(ctx context.Context, i int) error {
 		switch i {
 		case 3:
-			return s.db.exec(ctx, deleteWidths, t, room)
+			return s.deleteWidths(ctx, log)
 		case 4:
-			return s.db.exec(ctx, deleteWidths, t, changes)
+			return s.deleteWidths(ctx, chat.ChangesOf(log))
 		case 0:
-			return s.db.exec(ctx, deleteBuckets, t, room)
+			return s.db.exec(ctx, deleteBuckets, s.forGood(), t, room)
 		case 1:
-			return s.db.exec(ctx, deleteBuckets, t, changes)
+			return s.db.exec(ctx, deleteBuckets, s.forGood(), t, changes)
 		}
-		return s.db.exec(ctx, deleteParticipants, t, room)
+		return s.db.exec(ctx, deleteParticipants, s.forGood(), t, room)
 	})
 	if err != nil {
 		return err
 	}
 	return s.db.together(ctx,
-		write{deleteDeletion, []any{t, room}},
-		write{deleteSweep, []any{sweepShard(sweep.Room.ID), t, room}})
+		write{deleteDeletion, []any{s.forGood(), t, room}},
+		write{deleteSweep, []any{s.forGood(), sweepShard(sweep.Room.ID), t, room}})
 }

@@ -15,7 +15,7 @@ const (
 	// Applied once for each epoch, with true or false.
 	sealEpoch     = `UPDATE log_widths SET sealed = ? WHERE tenant = ? AND log_id = ? AND epoch = ? IF sealed = null`
 	selectEpoch   = `SELECT claim, sealed FROM log_widths WHERE tenant = ? AND log_id = ? AND epoch = ?`
-	deleteWidths  = `DELETE FROM log_widths WHERE tenant = ? AND log_id = ?`
+	deleteEpoch   = `DELETE FROM log_widths WHERE tenant = ? AND log_id = ? AND epoch = ? IF EXISTS`
 	announceEpoch = `INSERT INTO width_changes (period, announced, tenant, log_id, epoch) VALUES (?, ?, ?, ?, ?)`
 
 	newestIDs  = `SELECT message_id FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? ORDER BY message_id DESC LIMIT ?`
@@ -120,6 +120,20 @@ func (s *Store) claimEpoch(ctx context.Context, l chat.Log, n int, from int64, s
 		}
 	}
 	return s.db.decide(ctx, verify, claimEpoch, string(l.Tenant), uuid(l.ID), n, from, span.Milliseconds(), own)
+}
+
+// deleteWidths removes the widths of a log that is gone.
+func (s *Store) deleteWidths(ctx context.Context, l chat.Log) error {
+	epochs, err := s.epochs(ctx, l)
+	if err != nil {
+		return err
+	}
+	for _, e := range epochs {
+		if _, err := s.db.apply(ctx, deleteEpoch, string(l.Tenant), uuid(l.ID), e.n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newestID returns the newest message there is. The index is asked: the message may be of any time.

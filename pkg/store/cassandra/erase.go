@@ -23,10 +23,10 @@ WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	disownRoom = `UPDATE rooms SET creator_login = ?, creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ? IF room_id = ?`
 
 	insertErasure = `INSERT INTO erasures (shard, tenant, login, names, keep_messages, started_at, updated_at, late, done, at, of_rooms, rooms, messages)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
 	listErasures = `SELECT tenant, login, names, keep_messages, started_at, updated_at, late, done, at, of_rooms, rooms, messages
 FROM erasures WHERE shard = ? LIMIT ?`
-	deleteErasure = `DELETE FROM erasures WHERE shard = ? AND tenant = ? AND login = ?`
+	deleteErasure = `DELETE FROM erasures USING TIMESTAMP ? WHERE shard = ? AND tenant = ? AND login = ?`
 )
 
 // AddFootprints implements chat.FootprintStore.
@@ -141,8 +141,12 @@ func (s *Store) PutErasure(ctx context.Context, e chat.Erasure) error {
 		return err
 	}
 	defer end()
+	version, err := s.version(ctx, 0, e.Tenant, erasureThing, e.Login)
+	if err != nil {
+		return err
+	}
 	return s.db.exec(ctx, insertErasure, shardOf(e.Login), string(e.Tenant), e.Login, e.Names, e.KeepMessages, e.StartedAt.UTC(), e.UpdatedAt.UTC(),
-		e.Late, someUUID(e.Done), someUUID(e.At), e.OfRooms, e.Rooms, e.Messages)
+		e.Late, someUUID(e.Done), someUUID(e.At), e.OfRooms, e.Rooms, e.Messages, version)
 }
 
 // Erasures implements chat.EraseStore.
@@ -177,5 +181,9 @@ func (s *Store) EndErasure(ctx context.Context, t chat.Tenant, login string) err
 		return err
 	}
 	defer end()
-	return s.db.exec(ctx, deleteErasure, shardOf(login), string(t), login)
+	version, err := s.version(ctx, 0, t, erasureThing, login)
+	if err != nil {
+		return err
+	}
+	return s.db.exec(ctx, deleteErasure, version, shardOf(login), string(t), login)
 }

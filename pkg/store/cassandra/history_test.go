@@ -47,6 +47,7 @@ func (c *counting) during(f func()) map[string]int {
 // setClock gives a store, and the cluster as it sees it, another clock.
 func (s *Store) setClock(now func() time.Time) {
 	s.now = now
+	s.book.asOf, s.book.polled = 0, time.Time{}
 	s.book.clock = func(context.Context) (time.Time, error) { return now(), nil }
 }
 

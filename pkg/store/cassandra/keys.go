@@ -18,7 +18,7 @@ WHERE tenant = ? AND log_id = ? AND login = ? AND key = ?`
 
 	insertKeyOfLog  = `INSERT INTO keys_by_log (tenant, log_id, window, login, key) VALUES (?, ?, ?, ?, ?) USING TTL ?`
 	listKeysOfLog   = `SELECT login, key FROM keys_by_log WHERE tenant = ? AND log_id = ? AND window = ? AND (login, key) > (?, ?) LIMIT ?`
-	deleteKeysOfLog = `DELETE FROM keys_by_log WHERE tenant = ? AND log_id = ? AND window = ?`
+	deleteKeysOfLog = `DELETE FROM keys_by_log USING TIMESTAMP ? WHERE tenant = ? AND log_id = ? AND window = ?`
 )
 
 // keyWindow is the span of time whose keys of a log are listed in one partition.
@@ -139,7 +139,7 @@ func (s *Store) sweepKeyWindow(ctx context.Context, l chat.Log, window int64, co
 		}
 		count(len(names))
 		if len(names) < pageRows {
-			return s.db.exec(ctx, deleteKeysOfLog, string(l.Tenant), uuid(l.ID), window)
+			return s.db.exec(ctx, deleteKeysOfLog, s.forGood(), string(l.Tenant), uuid(l.ID), window)
 		}
 		after = names[len(names)-1]
 	}

@@ -61,7 +61,7 @@ func (s *Store) membership(ctx context.Context, t chat.Tenant, room id.ID, login
 // decideMembership replaces decision old by one of now. It returns false if old is no
 // longer the latest.
 func (s *Store) decideMembership(ctx context.Context, t chat.Tenant, room id.ID, old, next membership) (membership, bool, error) {
-	next.version = max(next.version, micros(s.now()), old.version+1)
+	next.version = max(next.version, micros(s.present()), old.version+1)
 	next.decision = gocql.MustRandomUUID()
 	verify := func(ctx context.Context) (outcome, error) {
 		kept, err := s.membership(ctx, t, room, next.person.Login)

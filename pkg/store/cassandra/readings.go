@@ -8,19 +8,17 @@ import (
 )
 
 const (
-	setRead         = `UPDATE readings_by_user USING TIMESTAMP ? SET last_read = ? WHERE tenant = ? AND login = ? AND room_id = ?`
-	setMuted        = `UPDATE readings_by_user USING TIMESTAMP ? SET muted = ? WHERE tenant = ? AND login = ? AND room_id = ?`
-	selectReadings  = `SELECT room_id, last_read, muted FROM readings_by_user WHERE tenant = ? AND login = ? AND room_id IN ?`
-	deleteReading   = `DELETE FROM readings_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ? AND room_id = ?`
-	deleteReadings  = `DELETE FROM readings_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ?`
-	insertAvatar    = `INSERT INTO avatars (tenant, login, media_type, data) VALUES (?, ?, ?, ?)`
-	selectAvatar    = `SELECT media_type, data FROM avatars WHERE tenant = ? AND login = ?`
-	deleteAvatar    = `DELETE FROM avatars WHERE tenant = ? AND login = ?`
-	readingsAtATime = 100 // rooms in one statement
+	setRead            = `UPDATE readings_by_user USING TIMESTAMP ? SET last_read = ? WHERE tenant = ? AND login = ? AND room_id = ?`
+	setMuted           = `UPDATE readings_by_user USING TIMESTAMP ? SET muted = ? WHERE tenant = ? AND login = ? AND room_id = ?`
+	selectReadings     = `SELECT room_id, last_read, muted FROM readings_by_user WHERE tenant = ? AND login = ? AND room_id IN ?`
+	deleteReading      = `DELETE FROM readings_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ? AND room_id = ?`
+	deleteReadings     = `DELETE FROM readings_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ?`
+	selectReadingDates = `SELECT WRITETIME(last_read), WRITETIME(muted) FROM readings_by_user WHERE tenant = ? AND login = ? AND room_id = ?`
+	insertAvatar       = `INSERT INTO avatars (tenant, login, media_type, data) VALUES (?, ?, ?, ?) USING TIMESTAMP ?`
+	selectAvatar       = `SELECT media_type, data FROM avatars WHERE tenant = ? AND login = ?`
+	deleteAvatar       = `DELETE FROM avatars USING TIMESTAMP ? WHERE tenant = ? AND login = ?`
+	readingsAtATime    = 100 // rooms in one statement
 )
-
-// nowTicks is now as the timestamp of a write to readings_by_user.
-func (s *Store) nowTicks() int64 { return id.FirstAt(s.now()).Ticks() }
 
 // SetRead implements chat.ReadStore. Of two writes the newer id wins: by its time, as the timestamp, then by its bytes.
 func (s *Store) SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error {
@@ -40,7 +38,11 @@ func (s *Store) SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login s
 		return err
 	}
 	defer end()
-	return s.db.exec(ctx, setMuted, s.nowTicks(), muted, string(t), login, uuid(room))
+	at, err := s.version(ctx, 0, t, readingThing, login, room.String())
+	if err != nil {
+		return err
+	}
+	return s.db.exec(ctx, setMuted, ticks(at), muted, string(t), login, uuid(room))
 }
 
 // Readings implements chat.ReadStore.
@@ -86,7 +88,22 @@ func (s *Store) ForgetReading(ctx context.Context, t chat.Tenant, room id.ID, lo
 }
 
 func (s *Store) forgetReading(ctx context.Context, t chat.Tenant, room id.ID, login string) error {
-	return s.db.exec(ctx, deleteReading, s.nowTicks(), string(t), login, uuid(room))
+	var read, muted *int64
+	if _, err := s.db.row(ctx, selectReadingDates, []any{string(t), login, uuid(room)}, &read, &muted); err != nil {
+		return err
+	}
+	// A position has the time of its id, and rows of earlier programs that of a server.
+	var least int64
+	for _, p := range []*int64{read, muted} {
+		if p != nil {
+			least = max(least, microsOf(*p))
+		}
+	}
+	at, err := s.version(ctx, least, t, readingThing, login, room.String())
+	if err != nil {
+		return err
+	}
+	return s.db.exec(ctx, deleteReading, ticks(at), string(t), login, uuid(room))
 }
 
 // SetAvatar implements chat.AvatarStore.
@@ -96,7 +113,11 @@ func (s *Store) SetAvatar(ctx context.Context, t chat.Tenant, login string, a ch
 		return err
 	}
 	defer end()
-	return s.db.exec(ctx, insertAvatar, string(t), login, a.Type, a.Data)
+	at, err := s.version(ctx, 0, t, avatarThing, login)
+	if err != nil {
+		return err
+	}
+	return s.db.exec(ctx, insertAvatar, string(t), login, a.Type, a.Data, at)
 }
 
 // Avatar implements chat.AvatarStore.
@@ -120,5 +141,9 @@ func (s *Store) DeleteAvatar(ctx context.Context, t chat.Tenant, login string) e
 		return err
 	}
 	defer end()
-	return s.db.exec(ctx, deleteAvatar, string(t), login)
+	at, err := s.version(ctx, 0, t, avatarThing, login)
+	if err != nil {
+		return err
+	}
+	return s.db.exec(ctx, deleteAvatar, at, string(t), login)
 }

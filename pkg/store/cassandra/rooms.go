@@ -52,7 +52,7 @@ func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 			return rejected, nil
 		}
 	}
-	claimedAt := micros(s.now())
+	claimedAt := micros(s.present())
 	claimed, err := s.db.decide(ctx, verify, insertRoom, string(t), r.Name, uuid(r.ID), claim, claimedAt,
 		r.Creator.Login, r.Creator.FirstName, r.Creator.LastName, optional(r.Banner), r.CreatedAt.UTC(), ownRetention(r.Retention))
 	if err != nil {

@@ -41,6 +41,7 @@ func newCluster(c Config, log *slog.Logger) *gocql.ClusterConfig {
 	cluster.Compressor = compressor{}
 	cluster.Consistency = c.Consistency
 	cluster.SerialConsistency = c.Serial
+	cluster.DefaultTimestamp = false // the coordinator's, which is the cluster's time: see versions.go
 	cluster.Timeout = c.Timeout
 	cluster.ConnectTimeout = min(c.Timeout, 5*time.Second)
 	cluster.RetryPolicy = nil // each statement says its own

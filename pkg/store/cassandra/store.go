@@ -92,6 +92,10 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 		session.Close()
 		return nil, notOpened(err)
 	}
+	if err := s.pollChanges(ctx); err != nil { // and the cluster's time
+		session.Close()
+		return nil, notOpened(err)
+	}
 	if err := s.Ping(ctx); err != nil {
 		session.Close()
 		return nil, err

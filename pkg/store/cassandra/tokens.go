@@ -12,14 +12,14 @@ import (
 const (
 	insertToken = `INSERT INTO tokens (hash, tenant, login, expires_at) VALUES (?, ?, ?, ?) USING TTL ?`
 	selectToken = `SELECT tenant, login, expires_at FROM tokens WHERE hash = ?`
-	deleteToken = `DELETE FROM tokens WHERE hash = ?`
+	deleteToken = `DELETE FROM tokens USING TIMESTAMP ? WHERE hash = ?`
 
 	insertTokenOfUser = `INSERT INTO tokens_by_user (tenant, login, hash) VALUES (?, ?, ?) USING TTL ?`
 	listTokensOfUser  = `SELECT hash FROM tokens_by_user WHERE tenant = ? AND login = ? AND hash > ? LIMIT ?`
-	deleteTokenOfUser = `DELETE FROM tokens_by_user WHERE tenant = ? AND login = ? AND hash = ?`
+	deleteTokenOfUser = `DELETE FROM tokens_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ? AND hash = ?`
 
-	insertRole = `INSERT INTO roles (tenant, login, role) VALUES (?, ?, ?)`
-	deleteRole = `DELETE FROM roles WHERE tenant = ? AND login = ? AND role = ?`
+	insertRole = `INSERT INTO roles (tenant, login, role) VALUES (?, ?, ?) USING TIMESTAMP ?`
+	deleteRole = `DELETE FROM roles USING TIMESTAMP ? WHERE tenant = ? AND login = ? AND role = ?`
 	listRoles  = `SELECT role FROM roles WHERE tenant = ? AND login = ?`
 
 	insertSecret = `INSERT INTO secrets (name, claim, value) VALUES (?, ?, ?) IF NOT EXISTS`
@@ -90,10 +90,10 @@ func (s *Store) DeleteToken(ctx context.Context, h auth.Hash) error {
 
 func (s *Store) deleteToken(ctx context.Context, a auth.APIToken) error {
 	return s.announcing(ctx, auth.TokenKey(a.Hash), func() error {
-		if err := s.db.exec(ctx, deleteToken, a.Hash[:]); err != nil {
+		if err := s.db.exec(ctx, deleteToken, s.forGood(), a.Hash[:]); err != nil {
 			return err
 		}
-		return s.db.exec(ctx, deleteTokenOfUser, string(a.Tenant), a.Login, a.Hash[:])
+		return s.db.exec(ctx, deleteTokenOfUser, s.forGood(), string(a.Tenant), a.Login, a.Hash[:])
 	})
 }
 
@@ -109,7 +109,11 @@ func (s *Store) GrantRole(ctx context.Context, t chat.Tenant, login, role string
 		return err
 	}
 	defer end()
-	return s.db.exec(ctx, insertRole, string(t), login, role)
+	at, err := s.version(ctx, 0, t, roleThing, login, role)
+	if err != nil {
+		return err
+	}
+	return s.db.exec(ctx, insertRole, string(t), login, role, at)
 }
 
 // RevokeRole implements auth.RoleStore.
@@ -119,7 +123,11 @@ func (s *Store) RevokeRole(ctx context.Context, t chat.Tenant, login, role strin
 		return err
 	}
 	defer end()
-	return s.db.exec(ctx, deleteRole, string(t), login, role)
+	at, err := s.version(ctx, 0, t, roleThing, login, role)
+	if err != nil {
+		return err
+	}
+	return s.db.exec(ctx, deleteRole, at, string(t), login, role)
 }
 
 // Roles implements auth.RoleStore.

@@ -106,7 +106,7 @@ func TestListsOfATenantAmongMoreThatIsGone(t *testing.T) {
 	of, ids := chat.Tenant("tombstones-lists"), id.NewGenerator(nil)
 	shard := shardOf("mia")
 	bury(t, s, func(i int) write {
-		return write{deleteUserIndex, []any{string(of), shard, deadName(i)}}
+		return write{deleteUserIndex, []any{s.forGood(), string(of), shard, deadName(i)}}
 	})
 	deleted := s.forGood()
 	bury(t, s, func(i int) write {

@@ -19,7 +19,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, false) IF NOT EXISTS`
 created_at = null, password_hash = null WHERE tenant = ? AND login = ? IF deleted = false`
 
 	insertUserIndex = `INSERT INTO users_by_tenant (tenant, shard, login) VALUES (?, ?, ?)`
-	deleteUserIndex = `DELETE FROM users_by_tenant WHERE tenant = ? AND shard = ? AND login = ?`
+	deleteUserIndex = `DELETE FROM users_by_tenant USING TIMESTAMP ? WHERE tenant = ? AND shard = ? AND login = ?`
 	listUsers       = `SELECT login FROM users_by_tenant WHERE tenant = ? AND shard = ? AND login > ? AND login <= ? LIMIT ?`
 )
 
@@ -156,10 +156,10 @@ func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) err
 	return forEach(ctx, 3, func(ctx context.Context, i int) error {
 		switch i {
 		case 0:
-			return s.db.exec(ctx, deleteAvatar, string(t), login)
+			return s.db.exec(ctx, deleteAvatar, s.forGood(), string(t), login)
 		case 1:
-			return s.db.exec(ctx, deleteReadings, s.nowTicks(), string(t), login)
+			return s.db.exec(ctx, deleteReadings, ticks(s.forGood()), string(t), login)
 		}
-		return s.db.exec(ctx, deleteUserIndex, string(t), shardOf(login), login)
+		return s.db.exec(ctx, deleteUserIndex, s.forGood(), string(t), shardOf(login), login)
 	})
 }

@@ -370,7 +370,7 @@ func (s *Store) settle(ctx context.Context, l chat.Log, ms []chat.Message, at []
 			if err := s.db.exec(ctx, w.statement, w.args...); err != nil {
 				return err
 			}
-			if err := s.db.exec(ctx, deleteMoved, string(l.Tenant), uuid(l.ID), int64(at[i]), uuid(m.ID)); err != nil {
+			if err := s.db.exec(ctx, deleteMoved, s.forGood(), string(l.Tenant), uuid(l.ID), int64(at[i]), uuid(m.ID)); err != nil {
 				return err
 			}
 			moved, to = append(moved, m), append(to, b)
@@ -380,4 +380,4 @@ func (s *Store) settle(ctx context.Context, l chat.Log, ms []chat.Message, at []
 	return nil
 }
 
-const deleteMoved = `DELETE FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+const deleteMoved = `DELETE FROM messages USING TIMESTAMP ? WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`

@@ -17,9 +17,15 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// newClock stands in the middle of a default bucket, so that none ends while a test runs.
+// newClock stands in the middle of a default bucket, so that none ends while a test runs: the next one that the
+// coordinators, which date what is written once, have not yet passed.
 func newClock() *clocktest.Clock {
-	return clocktest.New(time.UnixMilli(int64(id.DefaultWidths.Of(id.FirstAt(time.Now())))).Add(84 * time.Hour))
+	now := time.Now()
+	middle := time.UnixMilli(int64(id.DefaultWidths.Of(id.FirstAt(now)))).Add(84 * time.Hour)
+	if middle.Before(now) {
+		middle = middle.Add(7 * 24 * time.Hour)
+	}
+	return clocktest.New(middle)
 }
 
 // ownAt is a store of its own, with the clock for itself and the cluster.

@@ -1,0 +1,87 @@
+package cassandra
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Of two plain writes of one cell Cassandra keeps the one with the greater timestamp, however they were acknowledged.
+// A timestamp of a server's own clock therefore makes a deletion by a server whose clock is behind lose to what it
+// deletes. CONTRIBUTING.md says for each table where its timestamps come from; none come from a server's clock:
+//
+//   - no timestamp is sent (see newCluster): the coordinator's clock;
+//   - version: rises with every change of a thing, and is decided by a lightweight transaction on another row;
+//   - forGood: a deletion of what is never written anew, dated ahead of all that may be under way;
+//   - the data themselves: the id of a message or change, or the version of a membership.
+const (
+	selectWriteVersion = `SELECT version FROM write_versions WHERE thing = ?`
+	firstWriteVersion  = `INSERT INTO write_versions (thing, version) VALUES (?, ?) IF NOT EXISTS`
+	nextWriteVersion   = `UPDATE write_versions SET version = ? WHERE thing = ? IF version = ?`
+)
+
+// What has versions.
+const (
+	roleThing    = "role"
+	avatarThing  = "avatar"
+	erasureThing = "erasure"
+	readingThing = "reading"
+)
+
+// version returns the timestamp, in microseconds, for a change of a thing. It is greater than that of each change whose
+// version was returned before, at whichever server, and at least the least.
+func (s *Store) version(ctx context.Context, least int64, t chat.Tenant, thing ...string) (int64, error) {
+	key := sha256.Sum256([]byte(string(t) + "\x00" + strings.Join(thing, "\x00")))
+	for {
+		now, err := s.book.clock(ctx)
+		if err != nil {
+			return 0, err
+		}
+		var old int64
+		found, err := s.db.decided(ctx, selectWriteVersion, []any{key[:]}, &old)
+		if err != nil {
+			return 0, err
+		}
+		next := max(micros(now), old+1, least)
+		var done bool
+		if found {
+			done, err = s.db.apply(ctx, nextWriteVersion, next, key[:], old)
+		} else {
+			done, err = s.db.apply(ctx, firstWriteVersion, key[:], next)
+		}
+		// Not applied: another change was faster, or an attempt of ours; the next version is above both.
+		if err != nil || done {
+			return next, err
+		}
+	}
+}
+
+// present is the cluster's time as this server knows it without asking: the time it read last, and what has gone by since.
+func (s *Store) present() time.Time {
+	b := s.book
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.asOf == 0 {
+		return s.now() // Open reads it
+	}
+	return time.UnixMilli(b.asOf).Add(s.now().Sub(b.polled))
+}
+
+// forGood is the timestamp of the deletion of a row that never comes again, as
+// its key has an id that is used once. It lies ahead, so that writes under way do not bring the row back.
+func (s *Store) forGood() int64 { return micros(s.present().Add(time.Hour)) }
+
+// ticks is a version as the timestamp of a write to readings_by_user.
+func ticks(micros int64) int64 { return id.FirstAt(time.UnixMicro(micros)).Ticks() }
+
+// microsOf is the first microsecond that is not before a timestamp of readings_by_user; 0 for none.
+func microsOf(ticks int64) int64 {
+	if ticks == 0 {
+		return 0
+	}
+	return (ticks-id.FirstAt(time.UnixMicro(0)).Ticks())/10 + 1
+}
