@@ -88,10 +88,6 @@ type Message struct {
 	// Withdrawn are reactions that were taken back less than WithdrawnFor ago, in any order. Only what ChangeMessage asks
 	// about has them.
 	Withdrawn []ReactionBy
-
-	// Keep is how long after CreatedAt a store that Append gives the message may forget it; 0: never. Reading does
-	// not bring it back.
-	Keep time.Duration
 }
 
 // CreatedAt returns the message's time in UTC.

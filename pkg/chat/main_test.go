@@ -293,11 +293,11 @@ func (h *hooked) Append(ctx context.Context, l chat.Log, m chat.Message) error {
 	return h.answer("Append", h.Stores.Append(ctx, l, m))
 }
 
-func (h *hooked) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.Message) (chat.Message, bool, error) {
+func (h *hooked) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.Message, trimmed id.ID) (chat.Message, bool, error) {
 	if err := h.call(ctx, "AppendOnce"); err != nil {
 		return chat.Message{}, false, err
 	}
-	first, repeated, err := h.Stores.AppendOnce(ctx, l, key, m)
+	first, repeated, err := h.Stores.AppendOnce(ctx, l, key, m, trimmed)
 	return first, repeated, h.answer("AppendOnce", err)
 }
 

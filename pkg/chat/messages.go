@@ -57,7 +57,7 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	t := s.order.begin(r.ID, s.ids)
-	m := Message{ID: t.id, Author: author, Content: *n.Content, Keep: s.keep(r)}
+	m := Message{ID: t.id, Author: author, Content: *n.Content}
 	if n.ReplyTo != nil {
 		m.ReplyTo = *n.ReplyTo
 	}
@@ -65,9 +65,8 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 	if n.Key == nil {
 		err = s.store.Append(ctx, r.Log(who.Tenant), m)
 	} else {
-		m, repeated, err = s.store.AppendOnce(ctx, r.Log(who.Tenant), *n.Key, m)
+		m, repeated, err = s.store.AppendOnce(ctx, r.Log(who.Tenant), *n.Key, m, s.horizon(s.keep(r)))
 	}
-	m.Keep = 0
 	if err != nil {
 		t.finish(ctx)
 		s.settleMessage(who.Tenant, r, t.id, err)

@@ -104,7 +104,7 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join b
 	if !changed {
 		return nil
 	}
-	m := Message{ID: ticket.id, Author: System, System: true, Content: MembershipText(p, join), Keep: s.keep(r)}
+	m := Message{ID: ticket.id, Author: System, System: true, Content: MembershipText(p, join)}
 	if join {
 		s.entered(ctx, t, r, p.Login, ticket.id)
 	} else {

@@ -1,9 +1,7 @@
 package chat_test
 
 import (
-	"context"
 	"log/slog"
-	"sync"
 	"testing"
 	"time"
 
@@ -43,50 +41,19 @@ func TestSpellingsOfRetentions(t *testing.T) {
 }
 
 // newTimedWorld is a world with a clock of its own, and a server's retention.
-func newTimedWorld(t *testing.T, retention time.Duration) (*world, *clocktest.Clock, *keeps) {
+func newTimedWorld(t *testing.T, retention time.Duration) (*world, *clocktest.Clock) {
 	t.Helper()
 	c := clocktest.New(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20, Now: c.Now})
 	require.NoError(t, err)
-	k := &keeps{Stores: st}
 	rec := &recorder{}
-	s := chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: k, Now: c.Now, Retention: retention}),
+	s := chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: st, Now: c.Now, Retention: retention}),
 		Hasher: plainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		s.Close()
 		require.NoError(t, st.Close())
 	})
-	return &world{Service: s, t: t, store: &hooked{Stores: st}, events: rec}, c, k
-}
-
-// keeps remembers how long the store was told to keep messages.
-type keeps struct {
-	chat.Stores
-	mu  sync.Mutex
-	all []time.Duration
-}
-
-func (k *keeps) add(d time.Duration) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.all = append(k.all, d)
-}
-
-func (k *keeps) take() []time.Duration {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	defer func() { k.all = nil }()
-	return k.all
-}
-
-func (k *keeps) Append(ctx context.Context, l chat.Log, m chat.Message) error {
-	k.add(m.Keep)
-	return k.Stores.Append(ctx, l, m)
-}
-
-func (k *keeps) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.Message) (chat.Message, bool, error) {
-	k.add(m.Keep)
-	return k.Stores.AppendOnce(ctx, l, key, m)
+	return &world{Service: s, t: t, store: &hooked{Stores: st}, events: rec}, c
 }
 
 func (w *world) retain(who chat.Identity, room string, to chat.Retention) {
@@ -106,7 +73,7 @@ func (w *world) trim(room string) {
 
 // Whichever way one looks, what is too old is not there.
 func TestOldMessagesAreShownNowhere(t *testing.T) {
-	w, clock, _ := newTimedWorld(t, 0)
+	w, clock := newTimedWorld(t, 0)
 	ctx := t.Context()
 	ann, bob := w.user("ann"), w.user("bob")
 	w.room("lounge", ann, bob)
@@ -217,7 +184,7 @@ func TestOldMessagesAreShownNowhere(t *testing.T) {
 }
 
 func TestHistoryOfARoomThatIsGone(t *testing.T) {
-	w, _, _ := newTimedWorld(t, 0)
+	w, _ := newTimedWorld(t, 0)
 	ann := w.user("ann")
 	w.room("lounge", ann)
 	m := w.post(ann, "lounge", "hello")
@@ -241,7 +208,7 @@ func TestHistoryOfARoomThatIsGone(t *testing.T) {
 }
 
 func TestTheServersRetention(t *testing.T) {
-	w, clock, keeps := newTimedWorld(t, 24*time.Hour)
+	w, clock := newTimedWorld(t, 24*time.Hour)
 	ctx := t.Context()
 	ann, bob := w.user("ann"), w.user("bob")
 	for room, to := range map[string]chat.Retention{"default": chat.ServerRetention, "ever": chat.Forever, "long": chat.Retention(48 * time.Hour)} {
@@ -252,14 +219,9 @@ func TestTheServersRetention(t *testing.T) {
 		keep := map[string]time.Duration{"default": 24 * time.Hour, "ever": 0, "long": 48 * time.Hour}[room]
 		require.Equal(t, keep, v.Keep)
 
-		keeps.take()
 		require.NoError(t, w.Join(ctx, bob, room, nil))
-		m := w.post(ann, room, "one")
-		require.Zero(t, m.Keep)
-		again, err := w.Post(ctx, ann, room, chat.NewMessage{Content: new("two"), Key: new("k")})
-		require.NoError(t, err)
-		require.Zero(t, again.Keep)
-		require.Equal(t, []time.Duration{keep, keep, keep}, keeps.take(), "the line about the join, and two messages")
+		w.post(ann, room, "one")
+		w.post(ann, room, "two")
 	}
 	clock.Add(25 * time.Hour)
 	require.Empty(t, w.contents(ann, "default"))
@@ -268,7 +230,7 @@ func TestTheServersRetention(t *testing.T) {
 }
 
 func TestWhoSetsARetention(t *testing.T) {
-	w, _, _ := newTimedWorld(t, 0)
+	w, _ := newTimedWorld(t, 0)
 	ctx := t.Context()
 	ann, bob := w.user("ann"), w.user("bob")
 	w.room("lounge", ann, bob)
@@ -296,7 +258,7 @@ func TestWhoSetsARetention(t *testing.T) {
 
 // A retry brings nothing back, and nobody hears of it.
 func TestRetryOfAMessageThatIsGone(t *testing.T) {
-	w, clock, _ := newTimedWorld(t, time.Hour)
+	w, clock := newTimedWorld(t, time.Hour)
 	ann := w.user("ann")
 	w.room("lounge", ann)
 	n := chat.NewMessage{Content: new("hello"), Key: new("k")}

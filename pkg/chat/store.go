@@ -99,7 +99,8 @@ type MessageStore interface {
 	// nothing new is stored: the message that was stored first under it is
 	// returned with repeated true, or Conflict (KeyEntity) if its Content is another. A key lives at
 	// least KeyLifetime. It holds under concurrency, over nodes and over crashes: never two messages for a key.
-	AppendOnce(ctx context.Context, l Log, key string, m Message) (first Message, repeated bool, err error)
+	// A first message that is not newer than trimmed stays as it is, stored or removed by Trim; m then comes back with its ID.
+	AppendOnce(ctx context.Context, l Log, key string, m Message, trimmed id.ID) (first Message, repeated bool, err error)
 	// Message returns one message, or NotFound.
 	Message(ctx context.Context, l Log, m id.ID) (Message, error)
 	// Older returns messages older than the position, newest first. The position need not exist.

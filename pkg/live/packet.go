@@ -75,7 +75,6 @@ type wireMessage struct {
 	ReplyTo   id.ID             `json:",omitzero"`
 	Reactions []chat.Reaction   `json:",omitempty"`
 	Withdrawn []chat.ReactionBy `json:"-"`
-	Keep      time.Duration     `json:"-"` // for stores
 }
 
 func wireOf(m chat.Message) *wireMessage { w := wireMessage(m); return &w }

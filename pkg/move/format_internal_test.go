@@ -80,7 +80,7 @@ func TestNoFieldIsForgotten(t *testing.T) {
 	r.Retention = chat.Retention(90 * time.Minute)
 	require.Equal(t, r, throughText(t, line{Room: roomOf("t", r, true)}).Room.chat())
 	m := full[chat.Message]()
-	m.Keep, m.Withdrawn = 0, nil // are not read
+	m.Withdrawn = nil // is not read
 	require.Equal(t, m, throughText(t, line{Message: messageOf(m)}).Message.chat())
 	p, reading := full[chat.Person](), full[chat.Reading]()
 	member := throughText(t, line{Member: memberOf(p, reading)}).Member

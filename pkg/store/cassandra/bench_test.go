@@ -45,7 +45,7 @@ func BenchmarkRatio(b *testing.B) {
 
 	b.Run("Append", func(b *testing.B) {
 		ratio(b, func() error { return s.Append(ctx, l, message()) }, func() error {
-			w := insert(l, id.DefaultWidths.Of(ids.New()), message(), 0)
+			w := insert(l, id.DefaultWidths.Of(ids.New()), message())
 			return bare.Query(w.statement, w.args...).Exec()
 		})
 	})

@@ -13,14 +13,16 @@ import (
 
 // What happens to a message is written without looking, and commutes: edits by the time of their ids,
 // reactions a cell each, and a deletion over everything. A reaction that is taken back stays, as a value that says so, because
-// Cassandra refuses to read a page with 100,000 deleted cells; there are chat.MaxUsed cells at most. See v003_changes.cql. All of it lives exactly as long as
-// the row has left: what went before its message would undo itself.
+// Cassandra refuses to read a page with 100,000 deleted cells; there are chat.MaxUsed cells at most. See v003_changes.cql. Nothing
+// else has a time to live: it would undo itself. What is left of a change whose message is gone is no message, see whole.
 const (
-	editMessage = `UPDATE messages USING TIMESTAMP ? AND TTL ? SET edit = ?, edited_content = ?
+	editMessage = `UPDATE messages USING TIMESTAMP ? SET edit = ?, edited_content = ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
-	deleteMessage = `UPDATE messages USING TIMESTAMP ? AND TTL ? SET deleted = true, content = '', edited_content = '', reactions = null
+	deleteMessage = `UPDATE messages USING TIMESTAMP ? SET deleted = true, content = '', edited_content = '', reactions = null
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
-	react = `UPDATE messages USING TIMESTAMP ? AND TTL ? SET reactions[?] = ?
+	react = `UPDATE messages USING TIMESTAMP ? SET reactions[?] = ?
+WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+	withdraw = `UPDATE messages USING TIMESTAMP ? AND TTL ? SET reactions[?] = ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	forgetReaction = `DELETE reactions[?] FROM messages USING TIMESTAMP ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
@@ -39,7 +41,6 @@ type messageRow struct {
 	edited        string
 	deleted       bool
 	reactions     map[string]int64
-	ttl           int // seconds it has left; 0 for ever. Only read by lastingMessage
 }
 
 func (r *messageRow) dest() []any {
@@ -91,10 +92,19 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 		return chat.Message{}, err
 	}
 	defer end()
-	now, ttl, err := s.lasting(ctx, l, u)
+	b, err := s.bucket(ctx, l, u)
 	if err != nil {
 		return chat.Message{}, err
 	}
+	row, found, err := s.messageRow(ctx, l, b, u)
+	if err == nil && !found {
+		err = chat.ErrNotFound(chat.MessageEntity, u.String())
+	}
+	if err != nil {
+		return chat.Message{}, err
+	}
+	now := row.message()
+	now.Withdrawn = row.withdrawn()
 	c, err := decide(now)
 	if err != nil {
 		return chat.Message{}, err
@@ -104,18 +114,10 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 		return now, nil
 	}
 	// A logged batch would keep both together, but long texts are too much for one.
-	entry := c.Entry(u)
-	if ttl > 0 {
-		entry.Keep = s.now().Sub(entry.CreatedAt()) + time.Duration(ttl)*time.Second
-	}
-	if err := s.append(ctx, chat.ChangesOf(l), entry); err != nil {
+	if err := s.append(ctx, chat.ChangesOf(l), c.Entry(u)); err != nil {
 		return chat.Message{}, err
 	}
-	b, err := s.bucket(ctx, l, u)
-	if err != nil {
-		return chat.Message{}, err
-	}
-	w := s.change(l, b, u, c, ttl)
+	w := s.change(l, b, u, c)
 	if err := s.db.exec(ctx, w.statement, w.args...); err != nil {
 		return chat.Message{}, err
 	}
@@ -130,26 +132,23 @@ func (s *Store) known(ctx context.Context, l chat.Log, u id.ID) (chat.Message, e
 	return m, err
 }
 
-// change spells a change of a message that has so many seconds left; 0 for ever.
-func (s *Store) change(l chat.Log, b id.Bucket, u id.ID, c chat.Change, ttl int) write {
+// change spells a change of a message.
+func (s *Store) change(l chat.Log, b id.Bucket, u id.ID, c chat.Change) write {
 	row := []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(u)}
 	at := micros(c.ID.Time())
 	key := c.Emoji + " " + c.By.Login
 	switch {
 	case c.Kind == chat.Delete:
-		return write{deleteMessage, append([]any{s.forGood(), ttl}, row...)}
+		return write{deleteMessage, append([]any{s.forGood()}, row...)}
 	case c.Kind == chat.Edit:
-		return write{editMessage, append([]any{at, ttl, uuid(c.ID), c.Content}, row...)}
+		return write{editMessage, append([]any{at, uuid(c.ID), c.Content}, row...)}
 	case c.On:
-		return write{react, append([]any{at, ttl, key, at}, row...)}
+		return write{react, append([]any{at, key, at}, row...)}
 	case c.Forget:
 		return write{forgetReaction, append([]any{key, at}, row...)}
 	default:
 		// The value expires: without leaving a deleted cell, as it lives for longer than gc_grace_seconds.
-		if ttl == 0 || ttl > withdrawnSeconds {
-			ttl = withdrawnSeconds
-		}
-		return write{react, append([]any{at, ttl, key, -at}, row...)}
+		return write{withdraw, append([]any{at, withdrawnSeconds, key, -at}, row...)}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 // lostAnswers are the ways in which the first attempt of a statement may end without an answer.
@@ -113,13 +114,13 @@ var claims = map[string]struct {
 	}},
 	"insertKey": {nil, func(c *claimCase) {
 		m := chat.Message{ID: ids.New(), Author: person("ann"), Content: "x"}
-		first, repeated, err := c.s.AppendOnce(c.ctx, c.room.Log(c.of), "k", m)
+		first, repeated, err := c.s.AppendOnce(c.ctx, c.room.Log(c.of), "k", m, id.ID{})
 		c.NoError(err)
 		c.False(repeated)
 		c.Equal(m, first)
 	}},
 	"deleteKey": {givenRoom, func(c *claimCase) {
-		_, _, err := c.s.AppendOnce(c.ctx, c.room.Log(c.of), "k", chat.Message{ID: ids.New(), Author: person("ann"), Content: "x"})
+		_, _, err := c.s.AppendOnce(c.ctx, c.room.Log(c.of), "k", chat.Message{ID: ids.New(), Author: person("ann"), Content: "x"}, id.ID{})
 		c.NoError(err)
 		c.NoError(c.s.sweepKeys(c.ctx, c.room.Log(c.of), func(int) {}))
 	}},

@@ -198,11 +198,11 @@ func TestCrashAfterClaimingAKey(t *testing.T) {
 	l := chat.Log{Tenant: tenant(), ID: ids.New()}
 	m := chat.Message{ID: ids.New(), Author: person("ann"), Content: "hello"}
 	broken.db.around.set(crashing(insertMessage))
-	_, _, err := broken.AppendOnce(ctx, l, "k", m)
+	_, _, err := broken.AppendOnce(ctx, l, "k", m, id.ID{})
 	require.Error(t, err)
 
 	again := chat.Message{ID: ids.New(), Author: chat.Person{Login: "ann", FirstName: "New"}, Content: "hello"}
-	first, repeated, err := s.AppendOnce(ctx, l, "k", again)
+	first, repeated, err := s.AppendOnce(ctx, l, "k", again, id.ID{})
 	require.NoError(t, err)
 	require.True(t, repeated)
 	require.Equal(t, m, first)

@@ -106,7 +106,7 @@ func TestTwoDatacentres(t *testing.T) {
 		})
 		l := chat.Log{Tenant: of, ID: ids.New()}
 		oneOf(t, "message under a key", servers, func(s *Store) (bool, error) {
-			_, repeated, err := s.AppendOnce(ctx, l, "key", chat.Message{ID: ids.New(), Author: person(login), Content: "x"})
+			_, repeated, err := s.AppendOnce(ctx, l, "key", chat.Message{ID: ids.New(), Author: person(login), Content: "x"}, id.ID{})
 			return !repeated, err
 		})
 		r := auth.Remembered{Series: randomHash(), Tenant: of, Login: login, Token: randomHash(), ExpiresAt: time.Now().Add(time.Hour)}

@@ -16,9 +16,9 @@ const (
 	allFootprints    = `SELECT tenant, login, room_id, room_name FROM footprints_by_user`
 
 	// Dated ahead, as deletions are: the message as its author wrote it may come once more.
-	disownMessage = `UPDATE messages USING TIMESTAMP ? AND TTL ? SET author_login = ?, author_first_name = ?, author_last_name = ?
+	disownMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
-	rewriteMessage = `UPDATE messages USING TIMESTAMP ? AND TTL ? SET author_login = ?, author_first_name = ?, author_last_name = ?, content = ?
+	rewriteMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?, content = ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	disownRoom = `UPDATE rooms SET creator_login = ?, creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ? IF room_id = ?`
 
@@ -94,18 +94,15 @@ func (s *Store) Disown(ctx context.Context, l chat.Log, ms []chat.Disowned) erro
 
 func (s *Store) disown(ctx context.Context, l chat.Log, d chat.Disowned) error {
 	// An update of a row that is not there would leave a part of one.
-	_, ttl, err := s.lasting(ctx, l, d.ID)
-	if chat.IsKind(err, chat.NotFound) {
-		return nil
-	}
-	if err != nil {
+	_, found, err := s.message(ctx, l, d.ID)
+	if err != nil || !found {
 		return err
 	}
 	b, err := s.bucket(ctx, l, d.ID)
 	if err != nil {
 		return err
 	}
-	args := []any{s.forGood(), ttl, d.Author.Login, d.Author.FirstName, d.Author.LastName}
+	args := []any{s.forGood(), d.Author.Login, d.Author.FirstName, d.Author.LastName}
 	row := []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(d.ID)}
 	if d.Content == nil {
 		return s.db.exec(ctx, disownMessage, append(args, row...)...)

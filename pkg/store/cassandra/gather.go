@@ -41,8 +41,8 @@ const (
 )
 
 // put writes a message to its bucket. It returns nil only when it is durable.
-func (s *Store) put(ctx context.Context, l chat.Log, b id.Bucket, m chat.Message, ttl int) error {
-	w := insert(l, b, m, ttl)
+func (s *Store) put(ctx context.Context, l chat.Log, b id.Bucket, m chat.Message) error {
+	w := insert(l, b, m)
 	key := bucketOf{l, b}
 	g := &s.gathering
 	g.mu.Lock()

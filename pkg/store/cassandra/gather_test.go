@@ -32,7 +32,7 @@ func newHung() *hung {
 func (h *hung) post(ctx context.Context, b id.Bucket, n int) <-chan error {
 	done := make(chan error, 1)
 	go func() {
-		done <- h.put(ctx, h.l, b, chat.Message{ID: ids.New(), Content: string(make([]byte, n))}, 0)
+		done <- h.put(ctx, h.l, b, chat.Message{ID: ids.New(), Content: string(make([]byte, n))})
 	}()
 	synctest.Wait()
 	return done

@@ -159,7 +159,7 @@ func TestBatchesAreBounded(t *testing.T) {
 		ms = append(ms, chat.Message{Content: "x"})
 	}
 	total := 0
-	for _, b := range new(Store).split(chat.Log{}, 0, ms) {
+	for _, b := range split(chat.Log{}, 0, ms) {
 		size := 0
 		for _, w := range b {
 			size += len(w.args[7].(string))

@@ -37,7 +37,7 @@ type claimed struct {
 
 // AppendOnce implements chat.MessageStore. The claim of the key decides which
 // message it is; the message follows, from whoever holds the claim's row in hand.
-func (s *Store) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.Message) (first chat.Message, repeated bool, err error) {
+func (s *Store) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.Message, trimmed id.ID) (first chat.Message, repeated bool, err error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return chat.Message{}, false, err
@@ -78,14 +78,14 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.M
 		if !found {
 			continue // it has expired this moment
 		}
-		first, err = s.appended(ctx, l, c, hash, m)
+		first, err = s.appended(ctx, l, c, hash, m, trimmed)
 		return first, err == nil, err
 	}
 }
 
 // appended returns the message of a claim; it stores it if the claimant has not yet
-// done so, or died.
-func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]byte, repetition chat.Message) (chat.Message, error) {
+// done so, or died. A message that Trim may have removed is not brought back.
+func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]byte, repetition chat.Message, trimmed id.ID) (chat.Message, error) {
 	if !bytes.Equal(c.hash, hash[:]) {
 		return chat.Message{}, &chat.Error{Kind: chat.Conflict, Entity: chat.KeyEntity,
 			Message: "this Idempotency-Key was used for another message"}
@@ -95,7 +95,10 @@ func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]by
 		return m, err
 	}
 	// The same: their hash is.
-	c.message.Content, c.message.ReplyTo, c.message.Keep = repetition.Content, repetition.ReplyTo, repetition.Keep
+	c.message.Content, c.message.ReplyTo = repetition.Content, repetition.ReplyTo
+	if !trimmed.IsZero() && c.message.ID.Compare(trimmed) <= 0 {
+		return c.message, nil
+	}
 	return c.message, s.append(ctx, l, c.message)
 }
 

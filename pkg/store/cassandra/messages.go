@@ -11,9 +11,9 @@ const (
 	messageColumns = `message_id, author_login, author_first_name, author_last_name, content, system,
 reply_to, edit, edited_content, deleted, reactions`
 	insertMessage = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TTL ?`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertReply = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system, reply_to)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TTL ?`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	selectMessage = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	olderMessages = `SELECT ` + messageColumns + `
@@ -24,14 +24,14 @@ FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id > ? 
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id >= ? ORDER BY message_id ASC LIMIT ?`
 )
 
-// insert spells the writing of a message that lives for so many seconds; 0 for ever.
-func insert(l chat.Log, b id.Bucket, m chat.Message, ttl int) write {
-	args := append(make([]any, 0, 11), string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID),
+// insert spells the writing of a message.
+func insert(l chat.Log, b id.Bucket, m chat.Message) write {
+	args := append(make([]any, 0, 10), string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID),
 		m.Author.Login, m.Author.FirstName, m.Author.LastName, m.Content, m.System)
 	if m.ReplyTo.IsZero() {
-		return write{insertMessage, append(args, ttl)}
+		return write{insertMessage, args}
 	}
-	return write{insertReply, append(args, uuid(m.ReplyTo), ttl)}
+	return write{insertReply, append(args, uuid(m.ReplyTo))}
 }
 
 // Append implements chat.MessageStore.
@@ -45,10 +45,6 @@ func (s *Store) Append(ctx context.Context, l chat.Log, m chat.Message) error {
 }
 
 func (s *Store) append(ctx context.Context, l chat.Log, m chat.Message) error {
-	ttl, over := s.messageTTL(m)
-	if over {
-		return nil
-	}
 	list, sure, err := s.widthsAt(ctx, l, m.ID.UnixMilli())
 	if err != nil {
 		return err
@@ -57,7 +53,7 @@ func (s *Store) append(ctx context.Context, l chat.Log, m chat.Message) error {
 	if err := s.index(ctx, l, b); err != nil {
 		return err
 	}
-	if err := s.put(ctx, l, b, m, ttl); err != nil {
+	if err := s.put(ctx, l, b, m); err != nil {
 		return err
 	}
 	s.written(l, b, m.ID, 1)
@@ -104,7 +100,7 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 	}
 	var batches [][]write
 	for _, b := range buckets {
-		batches = append(batches, s.split(l, b, byBucket[b])...)
+		batches = append(batches, split(l, b, byBucket[b])...)
 	}
 	err = forEach(ctx, len(batches), func(ctx context.Context, i int) error {
 		return s.db.samePartition(ctx, batches[i])
@@ -120,20 +116,16 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 }
 
 // split makes bounded batches of the messages of one bucket.
-func (s *Store) split(l chat.Log, b id.Bucket, ms []chat.Message) [][]write {
+func split(l chat.Log, b id.Bucket, ms []chat.Message) [][]write {
 	var all [][]write
 	var current []write
 	size := 0
 	for _, m := range ms {
-		ttl, over := s.messageTTL(m)
-		if over {
-			continue
-		}
 		if len(current) > 0 && (len(current) >= batchRows || size+sizeOf(m) > batchBytes) {
 			all, current, size = append(all, current), nil, 0
 		}
 		size += sizeOf(m)
-		current = append(current, insert(l, b, m, ttl))
+		current = append(current, insert(l, b, m))
 	}
 	if len(current) > 0 {
 		all = append(all, current)
@@ -163,13 +155,17 @@ func (s *Store) message(ctx context.Context, l chat.Log, of id.ID) (m chat.Messa
 	if err != nil {
 		return chat.Message{}, false, err
 	}
-	var row messageRow
-	found, err = s.db.row(ctx, selectMessage,
-		[]any{string(l.Tenant), uuid(l.ID), int64(b), uuid(of)}, row.dest()...)
-	if err != nil || !found || !row.whole() {
+	row, found, err := s.messageRow(ctx, l, b, of)
+	if err != nil || !found {
 		return chat.Message{}, false, err
 	}
 	return row.message(), true, nil
+}
+
+// messageRow reads the row of a message, if it is whole.
+func (s *Store) messageRow(ctx context.Context, l chat.Log, b id.Bucket, of id.ID) (row messageRow, found bool, err error) {
+	found, err = s.db.row(ctx, selectMessage, []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(of)}, row.dest()...)
+	return row, found && err == nil && row.whole(), err
 }
 
 // page reads messages of one bucket: fewer than limit only at the bucket's end. Rows that a change left of a removed

@@ -2,7 +2,6 @@ package cassandra
 
 import (
 	"context"
-	"math"
 	"slices"
 	"time"
 
@@ -13,12 +12,10 @@ import (
 )
 
 const (
-	setRetention   = `UPDATE rooms SET retention = ? WHERE tenant = ? AND name = ? IF room_id = ?`
-	allRetentions  = `SELECT tenant, room_id, retention FROM rooms`
-	lastingMessage = `SELECT ` + messageColumns + `, TTL(system)
-FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+	setRetention  = `UPDATE rooms SET retention = ? WHERE tenant = ? AND name = ? IF room_id = ?`
+	allRetentions = `SELECT tenant, room_id, retention FROM rooms`
 
-	// Both ends are said to Cassandra: what has expired or was trimmed below is not even looked at.
+	// Both ends are said to Cassandra: what was trimmed below is not even looked at.
 	betweenMessages = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ? AND message_id > ? ORDER BY message_id DESC LIMIT ?`
 	betweenBuckets = `SELECT bucket FROM message_buckets WHERE tenant = ? AND log_id = ? AND bucket < ? AND bucket >= ? LIMIT ?`
@@ -80,43 +77,6 @@ func (s *Store) EachRetention(ctx context.Context, visit func(chat.Tenant, id.ID
 	return everyRow(ctx, s, allRetentions, func() row { return r },
 		func(r row) error { return visit(chat.Tenant(r.tenant), r.room, retentionOf(r.seconds)) },
 		func() []any { return []any{&r.tenant, into(&r.room), &r.seconds} })
-}
-
-// lastExpiry is the last moment at which Cassandra lets anything expire, unless its files have a newer form than
-// every 5.x writes by default. What is to be kept longer has no TTL and is removed by Trim.
-var lastExpiry = time.Unix(math.MaxInt32, 0).Add(-24 * time.Hour)
-
-// messageTTL returns how many seconds a message has to live, 0 for ever. over says that its time has passed: it
-// is not written.
-func (s *Store) messageTTL(m chat.Message) (seconds int, over bool) {
-	if m.Keep == 0 {
-		return 0, false
-	}
-	end := m.CreatedAt().Add(m.Keep)
-	if end.After(lastExpiry) {
-		return 0, false
-	}
-	seconds = s.ttl(end)
-	return seconds, seconds == 0
-}
-
-// lasting returns a message and how many seconds it has left; 0 for ever.
-func (s *Store) lasting(ctx context.Context, l chat.Log, u id.ID) (chat.Message, int, error) {
-	b, err := s.bucket(ctx, l, u)
-	if err != nil {
-		return chat.Message{}, 0, err
-	}
-	var row messageRow
-	found, err := s.db.row(ctx, lastingMessage, []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(u)}, append(row.dest(), &row.ttl)...)
-	if err != nil {
-		return chat.Message{}, 0, err
-	}
-	if !found || !row.whole() {
-		return chat.Message{}, 0, chat.ErrNotFound(chat.MessageEntity, u.String())
-	}
-	m := row.message()
-	m.Withdrawn = row.withdrawn()
-	return m, row.ttl, nil
 }
 
 // Between implements chat.RetentionStore.

@@ -27,87 +27,38 @@ func rawRows(t *testing.T, s *Store, l chat.Log, m id.ID) int {
 	return n
 }
 
-func TestTimeToLive(t *testing.T) {
-	t.Parallel()
-	s, ids := shared(t), id.NewGenerator(nil)
-	now := time.Now()
-	at := func(age, keep time.Duration) chat.Message {
-		return chat.Message{ID: id.FirstAt(now.Add(-age)), Keep: keep}
-	}
-	clocked := &Store{now: func() time.Time { return now }}
-	for _, c := range []struct {
-		m       chat.Message
-		seconds int
-		over    bool
-	}{
-		{at(0, 0), 0, false},
-		{at(100*365*24*time.Hour, 0), 0, false},
-		{at(0, time.Hour), 3602, false}, // never less than is left
-		{at(30*time.Minute, time.Hour), 1802, false},
-		{at(time.Hour-time.Millisecond, time.Hour), 2, false},
-		{at(time.Hour+time.Millisecond, time.Hour), 0, true},
-		{at(0, time.Duration(chat.MaxRetention)), 0, false}, // further than Cassandra can say
-	} {
-		seconds, over := clocked.messageTTL(c.m)
-		require.InDelta(t, c.seconds, seconds, 1)
-		require.Equal(t, c.over, over)
-	}
-
-	// What is over is not written at all.
-	l := newLog()
-	late := chat.Message{ID: id.FirstAt(now.Add(-time.Hour)), Keep: time.Minute}
-	require.NoError(t, s.Append(t.Context(), l, late))
-	require.NoError(t, s.AppendBatch(t.Context(), l, []chat.Message{late, {ID: ids.New()}, late}))
-	require.NoError(t, s.AppendBatch(t.Context(), newLog(), []chat.Message{late}))
-	require.Equal(t, 1, rawRows(t, s, l, late.ID))
-}
-
-// Whatever is written to a message with a time to live goes with it, and nothing of it is left.
-func TestMessagesExpireWithAllThatHappened(t *testing.T) {
+// What is written to the log of messages stays until Trim: a retention may be lengthened.
+func TestNothingInALogHasATimeToLive(t *testing.T) {
 	t.Parallel()
 	s, ids, ctx := shared(t), id.NewGenerator(nil), t.Context()
 	l, by := newLog(), chat.Person{Login: "ann", FirstName: "Ann"}
-	message := func(content string) chat.Message {
-		return chat.Message{ID: ids.New(), Author: by, Content: content, Keep: 2 * time.Second}
+	ms := make([]chat.Message, 5)
+	for i := range ms {
+		ms[i] = chat.Message{ID: ids.New(), Author: by, Content: fmt.Sprint(i)}
 	}
-	stays := message("stays")
-	stays.Keep = 0
-	ms := []chat.Message{message("edited"), message("reacted"), message("deleted"), message("disowned"), message("once")}
+	ms[1].ReplyTo = ms[0].ID
 	require.NoError(t, s.Append(ctx, l, ms[0]))
-	require.NoError(t, s.AppendBatch(ctx, l, append([]chat.Message{stays}, ms[1:4]...)))
-	_, _, err := s.AppendOnce(ctx, l, "k", ms[4])
+	require.NoError(t, s.AppendBatch(ctx, l, ms[1:4]))
+	_, _, err := s.AppendOnce(ctx, l, "k", ms[4], id.ID{})
 	require.NoError(t, err)
-	change := func(m chat.Message, c chat.Change) {
-		t.Helper()
-		c.ID, c.By = ids.New(), by
-		_, err := s.ChangeMessage(ctx, l, m.ID, func(chat.Message) (chat.Change, error) { return c, nil })
+	changeAll(t, s, l, ids, ms)
+	for _, l := range []chat.Log{l, chat.ChangesOf(l)} {
+		list, _, err := s.widthsAt(ctx, l, ms[0].ID.UnixMilli())
 		require.NoError(t, err)
+		var columns [8]*int
+		var elements []*int
+		rows := 0
+		err = s.db.rows(ctx, 100, func() {
+			rows++
+			for _, ttl := range append(columns[:], elements...) {
+				require.Nil(t, ttl)
+			}
+		}, `SELECT TTL(author_login), TTL(author_first_name), TTL(author_last_name), TTL(content), TTL(system), TTL(edit), TTL(edited_content), TTL(deleted),
+TTL(reactions) FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ?`, []any{string(l.Tenant), uuid(l.ID), int64(list.Of(ms[0].ID))},
+			&columns[0], &columns[1], &columns[2], &columns[3], &columns[4], &columns[5], &columns[6], &columns[7], &elements)
+		require.NoError(t, err)
+		require.NotZero(t, rows)
 	}
-	change(ms[0], chat.Change{Kind: chat.Edit, Content: "again"})
-	change(ms[1], chat.Change{Kind: chat.React, Emoji: "👍", On: true})
-	change(ms[1], chat.Change{Kind: chat.React, Emoji: "🎉", On: true})
-	change(ms[1], chat.Change{Kind: chat.React, Emoji: "🎉"})
-	change(ms[2], chat.Change{Kind: chat.Delete})
-	require.NoError(t, s.Disown(ctx, l, []chat.Disowned{{ID: ms[3].ID, Author: chat.Erased, Content: new("who?")}}))
-	change(stays, chat.Change{Kind: chat.Edit, Content: "stays too"})
-	require.Equal(t, 6, rawRows(t, s, l, ms[0].ID))
-
-	require.Eventually(t, func() bool { return rawRows(t, s, l, ms[0].ID) == 1 }, 30*time.Second, 100*time.Millisecond)
-	left, err := s.Older(ctx, l, id.Max, 10)
-	require.NoError(t, err)
-	require.Len(t, left, 1)
-	require.Equal(t, "stays too", left[0].Content)
-	require.Eventually(t, func() bool {
-		entries, err := s.Older(ctx, chat.ChangesOf(l), id.Max, 10)
-		return err == nil && len(entries) == 1
-	}, 30*time.Second, 100*time.Millisecond)
-	again := ms[4]
-	again.ID = ids.New()
-	first, repeated, err := s.AppendOnce(ctx, l, "k", again)
-	require.NoError(t, err)
-	require.True(t, repeated)
-	require.Equal(t, ms[4].ID, first.ID)
-	require.Equal(t, 1, rawRows(t, s, l, ms[0].ID))
 }
 
 // What a change leaves of a message that was removed meanwhile is no message, and hides none that follows it.
@@ -122,7 +73,7 @@ func TestPagesPastWhatIsLeftOfMessages(t *testing.T) {
 	for i := range 30 {
 		m := chat.Message{ID: ids.New(), Content: fmt.Sprint(i)}
 		if i%3 > 0 {
-			w := s.change(l, b, m.ID, chat.Change{Kind: chat.React, ID: ids.New(), Emoji: "x", On: true}, 0)
+			w := s.change(l, b, m.ID, chat.Change{Kind: chat.React, ID: ids.New(), Emoji: "x", On: true})
 			require.NoError(t, s.db.exec(ctx, w.statement, w.args...))
 			continue
 		}
@@ -150,37 +101,57 @@ func TestPagesPastWhatIsLeftOfMessages(t *testing.T) {
 	require.Equal(t, len(want), counts[l.ID])
 }
 
-// A change has as long to live as its message: not longer, and not less, or it would undo itself.
-func TestAChangeLivesAsLongAsItsMessage(t *testing.T) {
+// changeAll edits, deletes, disowns and reacts.
+func changeAll(t *testing.T, s *Store, l chat.Log, ids *id.Generator, ms []chat.Message) {
+	t.Helper()
+	for i, c := range []chat.Change{{Kind: chat.Edit, Content: "edited"}, {Kind: chat.React, Emoji: "👍", On: true},
+		{Kind: chat.React, Emoji: "🎉", On: true}, {Kind: chat.Delete}} {
+		c.ID, c.By = ids.New(), ms[i].Author
+		_, err := s.ChangeMessage(t.Context(), l, ms[i].ID, func(chat.Message) (chat.Change, error) { return c, nil })
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.Disown(t.Context(), l, []chat.Disowned{{ID: ms[4].ID, Author: chat.Erased, Content: new("who?")}}))
+}
+
+// Earlier versions wrote messages with a TTL. They expire at that time. What happened to them since then has none and stays on disk until Trim:
+// nobody sees it, and it does not end a page too early.
+func TestRowsThatEarlierVersionsWroteWithATTL(t *testing.T) {
 	t.Parallel()
 	s, ids, ctx := shared(t), id.NewGenerator(nil), t.Context()
 	l := newLog()
-	m := chat.Message{ID: ids.New(), Content: "hello", Keep: time.Hour}
-	require.NoError(t, s.Append(ctx, l, m))
-	for _, c := range []chat.Change{{Kind: chat.Edit, Content: "x"}, {Kind: chat.Delete}} {
-		c.ID = ids.New()
-		_, err := s.ChangeMessage(ctx, l, m.ID, func(chat.Message) (chat.Change, error) { return c, nil })
-		require.NoError(t, err)
+	ms := make([]chat.Message, 12)
+	for i := range ms {
+		ms[i] = chat.Message{ID: ids.New(), Content: fmt.Sprint(i)}
 	}
-	b, err := s.bucket(ctx, l, m.ID)
+	require.NoError(t, s.AppendBatch(ctx, l, append(ms[:4:4], ms[9:]...)))
+	b, err := s.bucket(ctx, l, ms[0].ID)
 	require.NoError(t, err)
-	var row, edit, deleted int
-	_, err = s.db.row(ctx, `SELECT TTL(system), TTL(edit), TTL(deleted) FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`,
-		[]any{string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID)}, &row, &edit, &deleted)
+	for _, m := range ms[4:9] {
+		w := insert(l, b, m)
+		require.NoError(t, s.db.exec(ctx, w.statement+" USING TTL 2", w.args...))
+	}
+	changeAll(t, s, l, ids, ms[4:9])
+	require.Eventually(t, func() bool {
+		_, found, err := s.message(ctx, l, ms[8].ID)
+		return err == nil && !found
+	}, 30*time.Second, 50*time.Millisecond)
+	require.Equal(t, len(ms), rawRows(t, s, l, ms[0].ID), "parts are left")
+
+	left := append(ms[:4:4], ms[9:]...)
+	older, err := s.Older(ctx, l, id.Max, 6)
 	require.NoError(t, err)
-	require.Greater(t, row, 3000)
-	require.InDelta(t, row, edit, 1)
-	require.InDelta(t, row, deleted, 1)
-	entries, err := s.Older(ctx, chat.ChangesOf(l), id.Max, 10)
+	newer, err := s.Newer(ctx, l, id.Min, false, 6)
 	require.NoError(t, err)
-	require.Len(t, entries, 2)
-	b, err = s.bucket(ctx, chat.ChangesOf(l), entries[0].ID)
+	between, err := s.Between(ctx, l, id.Max, ms[0].ID, 6)
 	require.NoError(t, err)
-	var entry int
-	_, err = s.db.row(ctx, `SELECT TTL(system) FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`,
-		[]any{string(l.Tenant), uuid(chat.ChangesOf(l).ID), int64(b), uuid(entries[0].ID)}, &entry)
+	for i := range 6 {
+		require.Equal(t, left[i].ID, newer[i].ID)
+		require.Equal(t, left[len(left)-1-i].ID, older[i].ID)
+		require.Equal(t, older[i].ID, between[i].ID)
+	}
+	n, err := s.CountNewer(ctx, []chat.Position{{Log: l}}, "nobody", 100)
 	require.NoError(t, err)
-	require.InDelta(t, row, entry, 5)
+	require.Equal(t, len(left), n[l.ID])
 }
 
 // Of trimmed buckets not even their names are left, once nobody can be writing to them.

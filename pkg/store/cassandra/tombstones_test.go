@@ -185,7 +185,7 @@ func TestReactionsThatWereTakenBackAreNoTombstones(t *testing.T) {
 	b, err := s.bucket(ctx, l, m.ID)
 	require.NoError(t, err)
 	change := ids.New()
-	back := s.change(l, b, m.ID, chat.Change{Kind: chat.React, ID: change, By: m.Author, Emoji: "any"}, 0)
+	back := s.change(l, b, m.ID, chat.Change{Kind: chat.React, ID: change, By: m.Author, Emoji: "any"})
 	for part := range 12 { // of one row Cassandra takes many cells faster than one by one
 		cells := map[string]int64{}
 		for i := range deadRows / 12 {

@@ -362,11 +362,7 @@ func (s *Store) settle(ctx context.Context, l chat.Log, ms []chat.Message, at []
 			if err := s.index(ctx, l, b); err != nil {
 				return err
 			}
-			ttl, over := s.messageTTL(m)
-			if over {
-				continue
-			}
-			w := insert(l, b, m, ttl)
+			w := insert(l, b, m)
 			if err := s.db.exec(ctx, w.statement, w.args...); err != nil {
 				return err
 			}

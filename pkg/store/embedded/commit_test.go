@@ -138,7 +138,7 @@ func TestWhatIsSoAlreadyIsDurableToo(t *testing.T) {
 			return err
 		},
 		"append once": func() error {
-			_, _, err := s.AppendOnce(ctx, aLog, "k", retry)
+			_, _, err := s.AppendOnce(ctx, aLog, "k", retry, id.ID{})
 			return err
 		},
 		"secret": func() error {
@@ -243,9 +243,9 @@ func TestACrashLosesNothingAcknowledged(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, []chat.Message{m}, ms)
 			}},
-		{"append once", func() error { _, _, err := s.AppendOnce(ctx, r.Log("t"), "k", message("once")); return err },
+		{"append once", func() error { _, _, err := s.AppendOnce(ctx, r.Log("t"), "k", message("once"), id.ID{}); return err },
 			func(t *testing.T, s *Store) {
-				_, repeated, err := s.AppendOnce(ctx, r.Log("t"), "k", message("once"))
+				_, repeated, err := s.AppendOnce(ctx, r.Log("t"), "k", message("once"), id.ID{})
 				require.NoError(t, err)
 				require.True(t, repeated)
 			}},

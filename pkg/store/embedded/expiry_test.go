@@ -11,6 +11,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/clocktest"
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 func withClock(t *testing.T) (*Store, *clocktest.Clock) {
@@ -63,16 +64,16 @@ func TestKeysAreRememberedForTheirLifetime(t *testing.T) {
 	s, c := withClock(t)
 	ctx := t.Context()
 	first, second := message("hello"), message("hello")
-	_, _, err := s.AppendOnce(ctx, aLog, "k", first)
+	_, _, err := s.AppendOnce(ctx, aLog, "k", first, id.ID{})
 	require.NoError(t, err)
 	c.Add(chat.KeyLifetime - time.Millisecond)
-	got, repeated, err := s.AppendOnce(ctx, aLog, "k", second)
+	got, repeated, err := s.AppendOnce(ctx, aLog, "k", second, id.ID{})
 	require.NoError(t, err)
 	require.True(t, repeated)
 	require.Equal(t, first, got)
 
 	c.Add(time.Millisecond)
-	got, repeated, err = s.AppendOnce(ctx, aLog, "k", second)
+	got, repeated, err = s.AppendOnce(ctx, aLog, "k", second, id.ID{})
 	require.NoError(t, err)
 	require.False(t, repeated)
 	require.Equal(t, second, got)
@@ -80,7 +81,7 @@ func TestKeysAreRememberedForTheirLifetime(t *testing.T) {
 	// The entry of the first life does not end the second.
 	_, err = s.removeExpired()
 	require.NoError(t, err)
-	_, repeated, err = s.AppendOnce(ctx, aLog, "k", message("hello"))
+	_, repeated, err = s.AppendOnce(ctx, aLog, "k", message("hello"), id.ID{})
 	require.NoError(t, err)
 	require.True(t, repeated)
 	c.Add(chat.KeyLifetime)

@@ -40,7 +40,7 @@ func victim(dir string) {
 				if n%2 == 0 {
 					err = s.Append(context.Background(), victimLog, m)
 				} else {
-					_, _, err = s.AppendOnce(context.Background(), victimLog, m.ID.String(), m)
+					_, _, err = s.AppendOnce(context.Background(), victimLog, m.ID.String(), m, id.ID{})
 				}
 				if err != nil {
 					fmt.Fprintln(os.Stderr, err)
@@ -104,7 +104,7 @@ func TestKilledServersKeepWhatTheyAcknowledged(t *testing.T) {
 			if n%2 == 1 {
 				again := m
 				again.ID = ids.New()
-				first, repeated, err := s.AppendOnce(t.Context(), victimLog, u, again)
+				first, repeated, err := s.AppendOnce(t.Context(), victimLog, u, again, id.ID{})
 				require.NoError(t, err)
 				require.True(t, repeated)
 				require.Equal(t, m, first)

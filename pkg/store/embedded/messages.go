@@ -39,8 +39,8 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 	}
 }
 
-// AppendOnce implements chat.MessageStore.
-func (s *Store) AppendOnce(ctx context.Context, l chat.Log, idempotencyKey string, m chat.Message) (first chat.Message, repeated bool, err error) {
+// AppendOnce implements chat.MessageStore. A key and its message are written in one step: of a message that is not there, all was removed.
+func (s *Store) AppendOnce(ctx context.Context, l chat.Log, idempotencyKey string, m chat.Message, _ id.ID) (first chat.Message, repeated bool, err error) {
 	k := keysOf(l).text(m.Author.Login).last(idempotencyKey)
 	err = s.change(ctx, &s.leases, k, func(b *pebble.Batch) error {
 		v, found, err := s.find(k)

@@ -71,29 +71,29 @@ var changeTests = map[string]func(*env){
 		a.ReplyTo, b.ReplyTo = m.ID, m.ID
 		e.append(l, m)
 		require.NoError(e, e.s.AppendBatch(e.ctx, l, []chat.Message{a}))
-		first, repeated, err := e.s.AppendOnce(e.ctx, l, "k", b)
+		first, repeated, err := e.s.AppendOnce(e.ctx, l, "k", b, id.ID{})
 		require.NoError(e, err)
 		require.False(e, repeated)
 		require.Equal(e, b, first)
 		e.holds(l, m, a, b)
 		again := b
 		again.ID = e.ids.New()
-		first, repeated, err = e.s.AppendOnce(e.ctx, l, "k", again)
+		first, repeated, err = e.s.AppendOnce(e.ctx, l, "k", again, id.ID{})
 		require.NoError(e, err)
 		require.True(e, repeated)
 		require.Equal(e, b, first)
 		again.ReplyTo = a.ID
-		_, _, err = e.s.AppendOnce(e.ctx, l, "k", again)
+		_, _, err = e.s.AppendOnce(e.ctx, l, "k", again, id.ID{})
 		e.isAbout(err, chat.Conflict, chat.KeyEntity)
 	},
 	"a key stands for the message as it was said": func(e *env) {
 		l, m := e.newLog(), e.message("hello")
-		_, _, err := e.s.AppendOnce(e.ctx, l, "k", m)
+		_, _, err := e.s.AppendOnce(e.ctx, l, "k", m, id.ID{})
 		require.NoError(e, err)
 		e.change(l, m.ID, chat.Change{Kind: chat.Delete})
 		again := m
 		again.ID = e.ids.New()
-		first, repeated, err := e.s.AppendOnce(e.ctx, l, "k", again)
+		first, repeated, err := e.s.AppendOnce(e.ctx, l, "k", again, id.ID{})
 		require.NoError(e, err)
 		require.True(e, repeated)
 		require.True(e, first.Deleted)

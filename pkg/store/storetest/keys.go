@@ -6,24 +6,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 var keyTests = map[string]func(*env){
 	"stored once, returned again": func(e *env) {
 		l := e.newLog()
 		first := e.message("hello")
-		got, repeated, err := e.s.AppendOnce(e.ctx, l, "k", first)
+		got, repeated, err := e.s.AppendOnce(e.ctx, l, "k", first, id.ID{})
 		require.NoError(e, err)
 		require.False(e, repeated)
 		require.Equal(e, first, got)
 		for range 3 {
-			got, repeated, err := e.s.AppendOnce(e.ctx, l, "k", e.message("hello"))
+			got, repeated, err := e.s.AppendOnce(e.ctx, l, "k", e.message("hello"), id.ID{})
 			require.NoError(e, err)
 			require.True(e, repeated)
 			require.Equal(e, first, got)
 		}
 		// The very same message again, as after an unknown outcome.
-		got, repeated, err = e.s.AppendOnce(e.ctx, l, "k", first)
+		got, repeated, err = e.s.AppendOnce(e.ctx, l, "k", first, id.ID{})
 		require.NoError(e, err)
 		require.True(e, repeated)
 		require.Equal(e, first, got)
@@ -32,10 +33,10 @@ var keyTests = map[string]func(*env){
 	"another content is a conflict": func(e *env) {
 		l := e.newLog()
 		first := e.message("hello")
-		_, _, err := e.s.AppendOnce(e.ctx, l, "k", first)
+		_, _, err := e.s.AppendOnce(e.ctx, l, "k", first, id.ID{})
 		require.NoError(e, err)
 		for _, content := range []string{"", "hello ", "Hello"} {
-			_, _, err = e.s.AppendOnce(e.ctx, l, "k", e.message(content))
+			_, _, err = e.s.AppendOnce(e.ctx, l, "k", e.message(content), id.ID{})
 			e.isAbout(err, chat.Conflict, chat.KeyEntity)
 		}
 		e.holds(l, first)
@@ -50,7 +51,7 @@ var keyTests = map[string]func(*env){
 			key string
 			m   chat.Message
 		}{{l, "k", a}, {l, "k", b}, {other, "k", c}, {elsewhere, "k", d}, {l, "K", f}} {
-			got, repeated, err := e.s.AppendOnce(e.ctx, put.l, put.key, put.m)
+			got, repeated, err := e.s.AppendOnce(e.ctx, put.l, put.key, put.m, id.ID{})
 			require.NoError(e, err)
 			require.False(e, repeated)
 			require.Equal(e, put.m, got)
@@ -68,7 +69,7 @@ var keyTests = map[string]func(*env){
 		} {
 			m := e.message("from " + pair[0])
 			m.Author.Login = pair[0]
-			_, repeated, err := e.s.AppendOnce(e.ctx, l, pair[1], m)
+			_, repeated, err := e.s.AppendOnce(e.ctx, l, pair[1], m, id.ID{})
 			require.NoError(e, err)
 			require.False(e, repeated, "%q", pair)
 			want = append(want, m)
@@ -86,7 +87,7 @@ var keyTests = map[string]func(*env){
 			winner := e.once(racers, func(i int) (bool, error) {
 				var repeated bool
 				var err error
-				got[i], repeated, err = e.s.AppendOnce(e.ctx, l, "k", ms[i])
+				got[i], repeated, err = e.s.AppendOnce(e.ctx, l, "k", ms[i], id.ID{})
 				return !repeated, err
 			})
 			for i := range got {
@@ -102,7 +103,7 @@ var keyTests = map[string]func(*env){
 			ms[i] = e.message(fmt.Sprint(i))
 		}
 		winner := e.claim(racers, chat.Conflict, func(i int) error {
-			got, repeated, err := e.s.AppendOnce(e.ctx, l, "k", ms[i])
+			got, repeated, err := e.s.AppendOnce(e.ctx, l, "k", ms[i], id.ID{})
 			if err == nil && (repeated || got.ID != ms[i].ID || got.Content != ms[i].Content) {
 				e.Errorf("not what was stored: %v", got)
 			}
@@ -115,7 +116,7 @@ var keyTests = map[string]func(*env){
 		for name, text := range texts {
 			m := e.message(text)
 			for _, again := range []bool{false, true} {
-				got, repeated, err := e.s.AppendOnce(e.ctx, l, name, m)
+				got, repeated, err := e.s.AppendOnce(e.ctx, l, name, m, id.ID{})
 				require.NoError(e, err)
 				require.Equal(e, again, repeated)
 				require.Equal(e, m, got)

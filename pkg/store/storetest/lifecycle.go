@@ -122,7 +122,7 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"AppendBatch":         func(c ctx) error { return s.AppendBatch(c, l, []chat.Message{m}) },
 		"AppendBatch of none": func(c ctx) error { return s.AppendBatch(c, l, nil) },
 		"AppendOnce": func(c ctx) error {
-			_, _, err := s.AppendOnce(c, l, "k", m)
+			_, _, err := s.AppendOnce(c, l, "k", m, id.ID{})
 			return err
 		},
 		"Message":          func(c ctx) error { return second(s.Message(c, l, m.ID)) },

@@ -238,7 +238,7 @@ func (w *walk) appendOnce(t *rapid.T) {
 	m := chat.Message{ID: w.ids.New(), Author: w.person(t), Content: someText.Draw(t, "content")}
 	key := someKey.Draw(t, "key")
 	first, repeated, ok := r.appendOnce(key, m)
-	got, again, err := w.s.AppendOnce(w.ctx, r.Log(w.tenant), key, m)
+	got, again, err := w.s.AppendOnce(w.ctx, r.Log(w.tenant), key, m, id.ID{})
 	agree(t, ok, chat.Conflict, err)
 	if ok {
 		require.Equal(t, first, got)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -162,34 +163,82 @@ var retentionTests = map[string]func(*env){
 	},
 	"a key goes on standing for a message that is gone": func(e *env) {
 		l, m := e.newLog(), e.message("hello")
-		m.ID, m.Keep = idAt(time.Now().Add(-2*time.Hour), 7), time.Hour
-		_, repeated, err := e.s.AppendOnce(e.ctx, l, "k", m)
+		m.ID = idAt(time.Now().Add(-2*time.Hour), 7)
+		horizon := id.FirstAt(time.Now().Add(-time.Hour))
+		_, repeated, err := e.s.AppendOnce(e.ctx, l, "k", m, id.ID{})
 		require.NoError(e, err)
 		require.False(e, repeated)
-		require.NoError(e, e.s.Trim(e.ctx, l, id.FirstAt(time.Now().Add(-time.Hour))))
+		require.NoError(e, e.s.Trim(e.ctx, l, horizon))
 		again := m
 		again.ID = e.ids.New()
-		first, repeated, err := e.s.AppendOnce(e.ctx, l, "k", again)
+		first, repeated, err := e.s.AppendOnce(e.ctx, l, "k", again, horizon)
 		require.NoError(e, err)
 		require.True(e, repeated)
 		require.Equal(e, m.ID, first.ID)
 		e.holds(l)
 		again.Content = "something else"
-		_, _, err = e.s.AppendOnce(e.ctx, l, "k", again)
+		_, _, err = e.s.AppendOnce(e.ctx, l, "k", again, horizon)
 		e.isAbout(err, chat.Conflict, chat.KeyEntity)
 	},
-	"reading does not bring back how long a message is kept": func(e *env) {
-		l, m := e.newLog(), e.message("hello")
-		for _, keep := range []time.Duration{time.Hour, time.Duration(chat.MaxRetention)} {
-			kept := m
-			kept.Keep = keep
-			e.append(l, kept)
-			require.NoError(e, e.s.AppendBatch(e.ctx, l, []chat.Message{kept}))
-			e.holds(l, m)
-			e.shows(l, m)
-		}
-	},
+	"a retention that is lengthened keeps what it had not removed": lengthen,
 }
+
+// lengthen posts under a retention of an hour, lengthens it, and looks once the hour is over.
+func lengthen(e *env) {
+	// The service's clock is behind, so that the hour is over soon.
+	const left = time.Second
+	began := time.Now()
+	behind := e.service(func() time.Time { return time.Now().Add(left - time.Hour) })
+	ann := chat.Identity{Tenant: e.tenant, Login: "ann"}
+	require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("ann")))
+	r, err := behind.CreateRoom(e.ctx, ann, chat.NewRoom{Name: "lounge"})
+	require.NoError(e, err)
+	_, err = behind.SetRetention(e.ctx, ann, "lounge", chat.MinRetention)
+	require.NoError(e, err)
+	post := func(s *chat.Service, content string) chat.Message {
+		m, err := s.Post(e.ctx, ann, "lounge", chat.NewMessage{Content: &content, Key: &content})
+		require.NoError(e, err)
+		return m
+	}
+	plain, edited, gone, reacted := post(behind, "plain"), post(behind, "first"), post(behind, "gone"), post(behind, "reacted")
+	_, err = behind.EditMessage(e.ctx, ann, "lounge", edited.ID, ptr("edited"))
+	require.NoError(e, err)
+	require.NoError(e, behind.DeleteMessage(e.ctx, ann, "lounge", gone.ID))
+	_, err = behind.React(e.ctx, ann, "lounge", reacted.ID, "👍", true)
+	require.NoError(e, err)
+	want, err := behind.Messages(e.ctx, ann, "lounge", chat.PageQuery{Limit: 10})
+	require.NoError(e, err)
+	require.Len(e, want.Messages, 4)
+	_, err = behind.SetRetention(e.ctx, ann, "lounge", chat.Forever)
+	require.NoError(e, err)
+
+	// Two seconds of grace: stores may keep time in whole seconds, and rounded up.
+	time.Sleep(time.Until(began.Add(left + 3*time.Second)))
+	s := e.service(time.Now)
+	got, err := s.Messages(e.ctx, ann, "lounge", chat.PageQuery{Limit: 10})
+	require.NoError(e, err)
+	require.Equal(e, want, got)
+	changes, err := s.Changes(e.ctx, ann, "lounge", id.Min, 10)
+	require.NoError(e, err)
+	require.Len(e, changes.Changes, 3)
+	require.Equal(e, plain.ID, post(s, "plain").ID)
+	e.holds(r.Log(e.tenant), want.Messages...)
+}
+
+// service returns a service on the store, with a clock of its own.
+func (e *env) service(now func() time.Time) *chat.Service {
+	r := chat.NewReader(chat.ReaderOptions{Store: alone{e.s}, Now: now})
+	e.Cleanup(r.Close)
+	s := chat.NewService(chat.Options{Reader: r})
+	e.Cleanup(s.Close)
+	return s
+}
+
+// alone is a store of which a service sees no background work: that of other tests is not its own.
+type alone struct{ chat.Stores }
+
+func (alone) Sweeps(context.Context, int) ([]chat.Sweep, error)     { return nil, nil }
+func (alone) Erasures(context.Context, int) ([]chat.Erasure, error) { return nil, nil }
 
 // years returns a hundred messages over ten years, oldest first.
 func years() []chat.Message {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 var sweepTests = map[string]func(*env){
@@ -22,7 +23,7 @@ var sweepTests = map[string]func(*env){
 			})
 		}
 		require.NoError(e, e.s.AppendBatch(e.ctx, l, ms))
-		_, _, err := e.s.AppendOnce(e.ctx, l, "k", e.message("once"))
+		_, _, err := e.s.AppendOnce(e.ctx, l, "k", e.message("once"), id.ID{})
 		require.NoError(e, err)
 		require.False(e, e.hasSweep(r))
 		require.NoError(e, e.s.DeleteRoom(e.ctx, e.tenant, r))
@@ -35,7 +36,7 @@ var sweepTests = map[string]func(*env){
 		// Writers that were under way when the room was deleted.
 		e.append(l, e.message("late"))
 		require.NoError(e, e.s.AppendBatch(e.ctx, l, ms[:3]))
-		_, _, err = e.s.AppendOnce(e.ctx, l, "late", e.message("late once"))
+		_, _, err = e.s.AppendOnce(e.ctx, l, "late", e.message("late once"), id.ID{})
 		require.NoError(e, err)
 
 		last := 0
@@ -52,7 +53,7 @@ var sweepTests = map[string]func(*env){
 		}
 		// Its idempotency keys are gone as well: nothing refers to removed messages.
 		for _, key := range []string{"k", "late"} {
-			_, repeated, err := e.s.AppendOnce(e.ctx, l, key, e.message("another"))
+			_, repeated, err := e.s.AppendOnce(e.ctx, l, key, e.message("another"), id.ID{})
 			require.NoError(e, err)
 			require.False(e, repeated)
 		}
