@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string) int {
 	}
 	if err := kctx.Run(&c); err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-			return 0
+			err = errInterrupted
 		}
 		fmt.Fprintln(os.Stderr, "confab:", plain(err))
 		var setting settingError
@@ -95,6 +95,8 @@ func parse(parser *kong.Kong, args []string) (kctx *kong.Context, err error) {
 	}()
 	return parser.Parse(args)
 }
+
+var errInterrupted = errors.New("interrupted: not finished")
 
 // exited is the panic that stands for kong's wish to end the process.
 type exited struct{}

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/confab-chat/confab/pkg/move"
@@ -66,30 +64,6 @@ func (s storeSettings) exists() error {
 		return badSetting("--store %q: there is no such data folder", s.Store)
 	}
 	return nil
-}
-
-// writeTo has a file written whole or not at all; only its owner can read it. The name - is standard output.
-func writeTo(name string, write func(io.Writer) error) (err error) {
-	if name == "-" {
-		return write(os.Stdout)
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*") // of mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		f.Close()
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }
 
 type importFileCmd struct {
