@@ -38,10 +38,13 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
-	go func() { served <- web.Serve(listener) }()
+	go func() { served <- web.Serve(capConnections(listener, log)) }()
 	defer web.Close()
 
 	st, err := c.openPatiently(ctx, c.AutoSchema, log)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // stopped while it waited
+	}
 	if err != nil {
 		return err
 	}
@@ -50,7 +53,14 @@ func (c *serveCmd) Run(ctx context.Context) error {
 			log.Error("the store did not close cleanly", "error", err)
 		}
 	}()
-	node, err := server.New(ctx, c.node(log), st)
+	var node *server.Node
+	err = patiently(ctx, log, c.where(), func() (err error) {
+		node, err = server.New(ctx, c.node(log), st)
+		return err
+	})
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -76,7 +86,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// gate is the handler of a server that may not be ready yet, or no more. /healthz it answers itself.
+// gate is the handler of a server that may not be ready yet, or no more.
 type gate struct {
 	inner   atomic.Pointer[http.Handler]
 	leaving atomic.Bool
@@ -89,7 +99,7 @@ func (g *gate) close() { g.leaving.Store(true) }
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	inner := g.inner.Load()
 	switch {
-	case r.URL.Path == "/healthz":
+	case inner == nil && r.URL.Path == "/healthz":
 		server.Alive(w, r)
 	case inner == nil:
 		server.NotReady(w, "the server waits for its store")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -26,13 +25,10 @@ func (s storeSettings) where() string {
 	return maskURL(s.Store)
 }
 
-// open opens the store once.
+// open opens the store once. An embedded one on a full disk waits for space until ctx ends.
 func (s storeSettings) open(ctx context.Context, applySchema bool, log *slog.Logger) (store.Store, error) {
 	if dir, ok := strings.CutPrefix(s.Store, "embedded:"); ok {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("the data folder cannot be made: %w", err)
-		}
-		return embedded.Open(dir, embedded.Options{Logger: log})
+		return embedded.OpenPatiently(ctx, dir, embedded.Options{Logger: log, OpenFiles: openFiles(descriptors())})
 	}
 	cfg, err := cassandra.ParseURL(s.Store)
 	if err != nil {
@@ -42,18 +38,27 @@ func (s storeSettings) open(ctx context.Context, applySchema bool, log *slog.Log
 }
 
 // openPatiently opens the store, and while it cannot be reached tries again with growing pauses.
-func (s storeSettings) openPatiently(ctx context.Context, applySchema bool, log *slog.Logger) (store.Store, error) {
+func (s storeSettings) openPatiently(ctx context.Context, applySchema bool, log *slog.Logger) (st store.Store, err error) {
+	err = patiently(ctx, log, s.where(), func() error {
+		st, err = s.open(ctx, applySchema, log)
+		return err
+	})
+	return st, err
+}
+
+// patiently calls try, and while it answers Unavailable repeats it with growing pauses.
+func patiently(ctx context.Context, log *slog.Logger, where string, try func() error) error {
 	const longest = 30 * time.Second
 	for pause := time.Second; ; pause = min(2*pause, longest) {
-		st, err := s.open(ctx, applySchema, log)
+		err := try()
 		if err == nil || !chat.IsKind(err, chat.Unavailable) {
-			return st, err
+			return err
 		}
-		log.Error("the store cannot be reached; trying again", "store", s.where(), "in", pause, "error", plain(err))
+		log.Error("the store cannot be reached; trying again", "store", where, "in", pause, "error", plain(err))
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package auth
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -100,12 +102,13 @@ func (a *Accounts) SetPassword(ctx context.Context, who chat.Identity, password 
 	return a.EndAll(ctx, who)
 }
 
-// EndAll ends all sessions and remembered logins of a user.
+// EndAll ends all sessions and remembered logins of a user. They have ended also if the error is ErrUnwritten.
 func (a *Accounts) EndAll(ctx context.Context, who chat.Identity) error {
-	if err := a.remember.ForgetAll(ctx, who.Tenant, who.Login); err != nil {
-		return err
+	forgotten := a.remember.ForgetAll(ctx, who.Tenant, who.Login)
+	if forgotten != nil && !errors.Is(forgotten, ErrUnwritten) {
+		return forgotten
 	}
-	return a.sessions.EndWhere(ctx, who.Tenant, who.Login, func(Session) bool { return true })
+	return cmp.Or(a.sessions.EndWhere(ctx, who.Tenant, who.Login, func(Session) bool { return true }), forgotten)
 }
 
 // Deleter ends accounts in the domain.

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -81,7 +82,7 @@ func (r *Remember) Resume(ctx context.Context, cookie string) (who chat.Identity
 		default:
 			r.log.Warn("a remembered login was used twice: its cookie was stolen; the series and its sessions are ended",
 				"tenant", row.Tenant, "login", row.Login)
-			if err := r.forget(ctx, row); err != nil {
+			if err := r.forget(ctx, row); err != nil && !errors.Is(err, ErrUnwritten) {
 				return who, series, "", err
 			}
 			return who, series, "", unknown
@@ -109,16 +110,19 @@ func (r *Remember) ForgetAll(ctx context.Context, t chat.Tenant, login string) e
 	if err != nil {
 		return err
 	}
+	var unwritten error
 	for _, row := range rows {
-		if err := r.store.DeleteRemembered(ctx, row.Series); err != nil {
+		if err := r.store.DeleteRemembered(ctx, row.Series); errors.Is(err, ErrUnwritten) {
+			unwritten = err
+		} else if err != nil {
 			return err
 		}
 	}
-	return nil
+	return unwritten
 }
 
 func (r *Remember) forget(ctx context.Context, row Remembered) error {
-	if err := r.store.DeleteRemembered(ctx, row.Series); err != nil {
+	if err := r.store.DeleteRemembered(ctx, row.Series); err != nil && !errors.Is(err, ErrUnwritten) {
 		return err
 	}
 	return r.sessions.EndWhere(ctx, row.Tenant, row.Login, func(s Session) bool { return s.Series == row.Series })

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -74,7 +75,11 @@ func (s *Sessions) load(ctx context.Context, h Hash) (Session, error) {
 	}
 	if s.due(sess) {
 		until := s.now().Add(s.idle).UTC()
-		if err := s.store.ExtendSession(ctx, h, until); err != nil {
+		err := s.store.ExtendSession(ctx, h, until)
+		if chat.IsKind(err, chat.Unavailable) {
+			return sess, nil // it lives on until its present end: who only reads needs no writing
+		}
+		if err != nil {
 			return Session{}, err
 		}
 		sess.ExpiresAt = until
@@ -85,8 +90,9 @@ func (s *Sessions) load(ctx context.Context, h Hash) (Session, error) {
 // due reports whether a session is to be extended, if it is used.
 func (s *Sessions) due(sess Session) bool { return sess.ExpiresAt.Sub(s.now()) <= s.idle-s.idle/30 }
 
-// End ends a session; an unknown one is no error. Its connections end even if the store fails: the session may have
-// ended all the same, and a repeated call might not find it to end them. One that goes on connects again.
+// End ends a session; an unknown one is no error. It has ended also if the error is ErrUnwritten. Its connections end even
+// if the store fails: the session may have ended all the same, and a repeated call might not find it to end them. One
+// that goes on connects again.
 func (s *Sessions) End(ctx context.Context, h Hash) error {
 	err := s.store.DeleteSession(ctx, h)
 	s.Forget(h)
@@ -98,19 +104,25 @@ func (s *Sessions) End(ctx context.Context, h Hash) error {
 // Other nodes' endings are told through it.
 func (s *Sessions) Forget(h Hash) { s.cache.Forget(h) }
 
-// EndWhere ends all sessions of a user for which match is true.
+// EndWhere ends all sessions of a user for which match is true. They have ended also if the error is ErrUnwritten.
 func (s *Sessions) EndWhere(ctx context.Context, t chat.Tenant, login string, match func(Session) bool) error {
 	all, err := s.store.SessionsOf(ctx, t, login, perUser)
 	if err != nil {
 		return err
 	}
 	var errs []error
+	var unwritten error
 	for _, sess := range all {
-		if match(sess) {
-			errs = append(errs, s.End(ctx, sess.Hash))
+		if !match(sess) {
+			continue
+		}
+		if err := s.End(ctx, sess.Hash); errors.Is(err, ErrUnwritten) {
+			unwritten = err
+		} else {
+			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return cmp.Or(errors.Join(errs...), unwritten)
 }
 
 // Close ends the cache's housekeeping.

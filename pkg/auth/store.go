@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
@@ -51,7 +52,13 @@ func SessionKey(h Hash) string { return "session\x00" + hex.EncodeToString(h[:])
 // TokenKey is the key by which a store announces that a token is not what it was.
 func TokenKey(h Hash) string { return "token\x00" + hex.EncodeToString(h[:]) }
 
-// SessionStore keeps sessions by the hash of their id.
+// ErrUnwritten is in the Unavailable error of DeleteSession, DeleteRemembered and DeleteToken if the deletion counts, but
+// cannot be written down now: it is as soon as that works. If the process ends before, what was deleted is back until
+// it expires.
+var ErrUnwritten = errors.New("it has ended, which is written down later")
+
+// SessionStore keeps sessions by the hash of their id. A store of a server that runs alone may keep sessions, and how far
+// they were extended, in memory while it cannot write: people can be logged in then, until the process ends.
 type SessionStore interface {
 	// PutSession stores or replaces a session until its ExpiresAt. That it is replaced is not announced.
 	PutSession(ctx context.Context, s Session) error

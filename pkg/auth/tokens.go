@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/cache"
@@ -47,13 +48,13 @@ func (t *Tokens) Find(ctx context.Context, token string) (Login, error) {
 	return Login{Identity: chat.Identity{Tenant: a.Tenant, Login: a.Login}}, nil
 }
 
-// Delete ends a token; an unknown one is no error.
+// Delete ends a token; an unknown one is no error. It has ended also if the error is ErrUnwritten.
 func (t *Tokens) Delete(ctx context.Context, h Hash) error {
-	if err := t.store.DeleteToken(ctx, h); err != nil {
-		return err
+	err := t.store.DeleteToken(ctx, h)
+	if err == nil || errors.Is(err, ErrUnwritten) {
+		t.cache.Forget(h)
 	}
-	t.cache.Forget(h)
-	return nil
+	return err
 }
 
 // Close ends the cache's housekeeping.

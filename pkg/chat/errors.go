@@ -122,3 +122,10 @@ func ErrInvalid(format string, args ...any) error {
 func ErrUnavailable(cause error) error {
 	return &Error{Kind: Unavailable, Message: "the server cannot reach its data now; try again", Cause: cause}
 }
+
+// Reported says whether an error has a cause with a method Reported that says that it is in the log: what comes of a
+// fault that goes on is not logged with each request.
+func Reported(err error) bool {
+	var cause interface{ Reported() bool }
+	return errors.As(err, &cause) && cause.Reported()
+}

@@ -269,7 +269,7 @@ func (r *reads) flush(ctx context.Context, within time.Duration) {
 	for k, at := range batch {
 		g.Go(func() error {
 			err := r.store.SetRead(ctx, k.who.Tenant, k.room, k.who.Login, at)
-			if err != nil {
+			if err != nil && !Reported(err) {
 				r.log.Warn("a read position was not moved", "error", err)
 			}
 			r.mu.Lock()

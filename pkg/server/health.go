@@ -13,11 +13,34 @@ import (
 	"github.com/confab-chat/confab/pkg/store"
 )
 
-// Alive answers /healthz: the process runs and serves.
+// Alive says that the process runs and serves.
 func Alive(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = io.WriteString(w, "ok\n")
+}
+
+// liveness answers /healthz: 200 as long as a restart would not help, also with a disk that takes nothing; the text says so.
+type liveness struct{ store store.Store }
+
+func (h liveness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch f := faultOf(h.store); {
+	case f == nil:
+		Alive(w, r)
+	case f.Restart:
+		NotReady(w, f.What+": nothing can be written. "+f.Todo)
+	default:
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = io.WriteString(w, "alive, but "+f.What+": nothing can be written. "+f.Todo+"\n")
+	}
+}
+
+func faultOf(st store.Store) *store.Fault {
+	if s, ok := st.(store.Faulty); ok {
+		return s.Fault()
+	}
+	return nil
 }
 
 // readiness answers /readyz: 200 when the store answers, 503 otherwise. It says how many panics there were, if any.
@@ -32,6 +55,10 @@ type readiness struct {
 func (h readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
+	if f := faultOf(h.store); f != nil {
+		NotReady(w, f.What+": nothing can be written. "+f.Todo)
+		return
+	}
 	if err := h.store.Ping(ctx); err != nil {
 		NotReady(w, "the store does not answer")
 		return

@@ -166,6 +166,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	r.NotFoundHandler = http.HandlerFunc(chatAPI.Unknown)
 	chatAPI.Register(r) // first, because routes are looked through in order
+	r.Handle("/healthz", liveness{st})
 	r.Handle("/readyz", readiness{st, hub})
 	r.PathPrefix("/ui/chat/").Handler(web.Handler())
 	r.Handle("/", &api.Resource{Methods: map[string]api.Handler{"GET": toFrontEnd}, Open: []string{"GET"},

@@ -6,6 +6,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/cache"
@@ -56,3 +57,26 @@ type Store interface {
 	// method answers Unavailable.
 	Close() error
 }
+
+// A Fault is why a store that keeps its data on this machine can write nothing. What it holds can be read all the same.
+type Fault struct {
+	Cause error // for the log
+	// Restart says that it writes again only when the process is restarted. Otherwise it does so by itself.
+	Restart bool
+	// What and Todo are sentences for the operator, without names of files.
+	What, Todo string
+}
+
+func (f *Fault) Error() string { return fmt.Sprintf("%s (%v); %s", f.What, f.Cause, f.Todo) }
+
+// Unwrap returns the cause.
+func (f *Fault) Unwrap() error { return f.Cause }
+
+// Faulty is a store that knows the faults of its disk.
+type Faulty interface {
+	// Fault returns why nothing can be written now; nil if all is well.
+	Fault() *Fault
+}
+
+// Reported implements what chat.Reported looks for: the store has logged it.
+func (f *Fault) Reported() bool { return true }

@@ -46,6 +46,7 @@ type field struct {
 // credentials.
 func logFailure(log *slog.Logger, r *http.Request, status int, err error) {
 	switch {
+	case chat.Reported(err):
 	case status == http.StatusServiceUnavailable:
 		log.Warn("the store could not answer", "method", r.Method, "path", r.URL.Path, "error", err)
 	case status >= http.StatusInternalServerError && status != http.StatusNotImplemented:

@@ -1,11 +1,14 @@
 package chatapi
 
 import (
+	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -55,12 +58,22 @@ func (m *mount) logOut(w http.ResponseWriter, r *http.Request) error {
 	if !m.origins.Own(r) { // this GET changes something
 		return api.ErrOrigin()
 	}
-	if err := m.sessions.LogOut(w, r); err != nil {
+	err := m.sessions.LogOut(w, r)
+	if errors.Is(err, auth.ErrUnwritten) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, err = io.WriteString(w, unwrittenLogout)
+		return err
+	}
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
+
+// unwrittenLogout is the body of a logout that counts, but would not outlive the server.
+const unwrittenLogout = "You are logged out. The server cannot write this down now, as its disk takes nothing, and does so as soon as it can. " +
+	"If it is restarted before that, whoever has a copy of this session's cookie is logged in until the session expires.\n"
 
 func (m *mount) rememberMe(w http.ResponseWriter, r *http.Request) error {
 	return m.writeUser(w, r, who(r).Login)

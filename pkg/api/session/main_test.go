@@ -39,7 +39,7 @@ const (
 // faulty is a store that can be away, for everything or for new sessions only.
 type faulty struct {
 	store.Store
-	away, noNew atomic.Bool
+	away, noNew, full atomic.Bool
 }
 
 var errAway = chat.ErrUnavailable(errors.New("away"))

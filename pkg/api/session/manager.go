@@ -3,8 +3,10 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -109,11 +111,11 @@ func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, who chat.Identit
 		return err
 	}
 	had, err := m.forgetDevice(r, s)
-	if err != nil {
+	if err != nil && !errors.Is(err, auth.ErrUnwritten) {
 		return err
 	}
 	if old, ok := s.Values[loginKey].(auth.Login); ok {
-		if err := m.sessions.End(r.Context(), old.Session); err != nil {
+		if err := m.sessions.End(r.Context(), old.Session); err != nil && !errors.Is(err, auth.ErrUnwritten) {
 			return err
 		}
 	}
@@ -139,16 +141,18 @@ func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, who chat.Identit
 // forgetDevice ends the remembered login that a request came with: that of its session and that of its cookie.
 // It reports whether there is such a cookie.
 func (m *Manager) forgetDevice(r *http.Request, s *sessions.Session) (cookie bool, err error) {
+	var forgotten error
 	if login, ok := s.Values[loginKey].(auth.Login); ok && !login.Series.IsZero() {
-		if err := m.remember.ForgetSeries(r.Context(), login.Series); err != nil {
-			return false, err
+		forgotten = m.remember.ForgetSeries(r.Context(), login.Series)
+		if forgotten != nil && !errors.Is(forgotten, auth.ErrUnwritten) {
+			return false, forgotten
 		}
 	}
 	c, err := r.Cookie(RememberCookie)
 	if err != nil {
-		return false, nil
+		return false, forgotten
 	}
-	return true, m.remember.Forget(r.Context(), c.Value)
+	return true, cmp.Or(m.remember.Forget(r.Context(), c.Value), forgotten)
 }
 
 func (m *Manager) start(w http.ResponseWriter, r *http.Request, s *sessions.Session, login auth.Login) error {
@@ -157,21 +161,23 @@ func (m *Manager) start(w http.ResponseWriter, r *http.Request, s *sessions.Sess
 }
 
 // LogOut ends the session of the request and the remembered login of this device, and expires
-// both cookies. Without a session it does the same.
+// both cookies. Without a session it does the same. All of it is done also if the error is auth.ErrUnwritten.
 func (m *Manager) LogOut(w http.ResponseWriter, r *http.Request) error {
 	s, err := m.cookies.Get(r, Cookie)
 	if err != nil {
 		return err
 	}
-	if _, err := m.forgetDevice(r, s); err != nil {
-		return err
+	_, forgotten := m.forgetDevice(r, s)
+	if forgotten != nil && !errors.Is(forgotten, auth.ErrUnwritten) {
+		return forgotten
 	}
 	s.Options.MaxAge = -1
-	if err := s.Save(r, w); err != nil {
-		return err
+	ended := s.Save(r, w)
+	if ended != nil && !errors.Is(ended, auth.ErrUnwritten) {
+		return ended
 	}
 	m.setRemember(w, r, "", -1)
-	return nil
+	return cmp.Or(ended, forgotten)
 }
 
 func (m *Manager) setRemember(w http.ResponseWriter, r *http.Request, value string, maxAge int) {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/gorilla/securecookie"
@@ -80,13 +81,15 @@ func (c *cookieStore) New(r *http.Request, name string) (*sessions.Session, erro
 func (c *cookieStore) Save(r *http.Request, w http.ResponseWriter, s *sessions.Session) error {
 	login, _ := s.Values[loginKey].(auth.Login)
 	if s.Options.MaxAge < 0 {
+		var ended error
 		if !login.Session.IsZero() {
-			if err := c.sessions.End(r.Context(), login.Session); err != nil {
-				return err
+			ended = c.sessions.End(r.Context(), login.Session)
+			if ended != nil && !errors.Is(ended, auth.ErrUnwritten) {
+				return ended
 			}
 		}
 		http.SetCookie(w, sessions.NewCookie(s.Name(), "", s.Options))
-		return nil
+		return ended
 	}
 	if !s.IsNew {
 		return nil

@@ -12,7 +12,12 @@ import (
 
 // PutSession implements auth.SessionStore.
 func (s *Store) PutSession(ctx context.Context, n auth.Session) error {
-	return s.putLease(ctx, sessions, n.Hash, sessionLease(n), encodeSession(n))
+	r := &heldRow{sessions, n.Hash, sessionLease(n), encodeSession(n)}
+	err := s.putLease(ctx, r.l, r.h, r.lease, r.value)
+	if s.orHold(err, r) {
+		return nil
+	}
+	return err
 }
 
 // Session implements auth.SessionStore.
@@ -22,23 +27,45 @@ func (s *Store) Session(ctx context.Context, h auth.Hash) (auth.Session, error) 
 
 // ExtendSession implements auth.SessionStore.
 func (s *Store) ExtendSession(ctx context.Context, h auth.Hash, expiresAt time.Time) error {
-	return s.change(ctx, &s.leases, sessions.key(h), func(b *pebble.Batch) error {
-		v, found, err := s.liveLease(sessions, h)
-		if err != nil || !found {
+	row := sessions.key(h)
+	err := s.change(ctx, &s.leases, row, func(b *pebble.Batch) error {
+		r, err := s.extended(h, expiresAt)
+		if err != nil || r == nil {
 			return err
 		}
-		n, err := decodeSession(h, v)
-		if err != nil {
-			return s.corrupt(err)
-		}
-		n.ExpiresAt = expiresAt
-		return s.keepLease(b, sessions, h, sessionLease(n), encodeSession(n))
+		s.held.drop(row)
+		return s.keepLease(b, r.l, r.h, r.lease, r.value)
 	})
+	if err == nil || s.health.present() == nil {
+		return err
+	}
+	r, readErr := s.extended(h, expiresAt)
+	if readErr != nil {
+		return readErr
+	}
+	if r == nil || s.orHold(err, r) {
+		return nil
+	}
+	return err
+}
+
+// extended returns a live session's row with another end; nil if there is no such session.
+func (s *Store) extended(h auth.Hash, expiresAt time.Time) (*heldRow, error) {
+	v, found, err := s.liveLease(sessions, h)
+	if err != nil || !found {
+		return nil, err
+	}
+	n, err := decodeSession(h, v)
+	if err != nil {
+		return nil, s.corrupt(err)
+	}
+	n.ExpiresAt = expiresAt
+	return &heldRow{sessions, h, sessionLease(n), encodeSession(n)}, nil
 }
 
 // DeleteSession implements auth.SessionStore.
 func (s *Store) DeleteSession(ctx context.Context, h auth.Hash) error {
-	return s.deleteLease(ctx, sessions, h)
+	return s.endLease(ctx, sessions, h)
 }
 
 // SessionsOf implements auth.SessionStore.
@@ -75,7 +102,7 @@ func (s *Store) Rotate(ctx context.Context, from auth.Hash, next auth.Remembered
 
 // DeleteRemembered implements auth.RememberStore.
 func (s *Store) DeleteRemembered(ctx context.Context, series auth.Hash) error {
-	return s.deleteLease(ctx, remembered, series)
+	return s.endLease(ctx, remembered, series)
 }
 
 // RememberedOf implements auth.RememberStore.
@@ -95,7 +122,7 @@ func (s *Store) Token(ctx context.Context, h auth.Hash) (auth.APIToken, error) {
 
 // DeleteToken implements auth.TokenStore.
 func (s *Store) DeleteToken(ctx context.Context, h auth.Hash) error {
-	return s.deleteLease(ctx, tokens, h)
+	return s.endLease(ctx, tokens, h)
 }
 
 // TokensOf implements auth.TokenStore.

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -12,93 +13,89 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// apply puts b into the log and makes it visible to readers, without waiting
-// for the disk. It is short: callers may hold locks. The caller ends with durable.
-func (s *Store) apply(b *pebble.Batch) error {
-	return s.guarded(func() error { return s.db.ApplyNoSyncWait(b, pebble.Sync) })
-}
-
-// applyUnsynced is apply for changes that may be lost in a crash.
-func (s *Store) applyUnsynced(b *pebble.Batch) error {
-	return s.guarded(func() error { return errors.Join(s.db.Apply(b, pebble.NoSync), b.Close()) })
-}
-
-// guarded runs a write of the database unless one has failed before.
-func (s *Store) guarded(write func() error) (err error) {
-	if err := s.health.err(); err != nil {
-		return err
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			e, ok := r.(fatal)
-			if !ok {
-				panic(r)
-			}
-			err = chat.ErrUnavailable(e.cause)
+// write is the end of a call that writes: b is applied, after which readers see it and unlock is called, and synced.
+// If ctx ends first, or the disk fails, it answers Unavailable: the write may yet succeed.
+func (s *Store) write(ctx context.Context, b *pebble.Batch, unlock func()) error {
+	return s.within(ctx, unlock, func(applied func()) error {
+		defer applied()
+		if err := s.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
+			return err
 		}
-	}()
-	if err := write(); err != nil {
-		s.health.fail(err)
-		return s.unavailable("write", err)
-	}
-	return nil
+		applied()
+		if err := b.SyncWait(); err != nil {
+			return err
+		}
+		return b.Close()
+	})
 }
 
-// durable waits until b, which apply has taken, is on disk. If ctx ends first it
-// answers Unavailable: the write may yet succeed.
-func (s *Store) durable(ctx context.Context, b *pebble.Batch) error {
-	if ctx.Done() == nil {
-		return s.synced(b)
+// within runs work, which may wait for the disk for as long as it likes, and waits for it until ctx ends or there
+// is a fault. unlock is called once: when work calls what it is given, or instead of work.
+func (s *Store) within(ctx context.Context, unlock func(), work func(unlock func()) error) error {
+	unlock = sync.OnceFunc(unlock)
+	faulted := s.health.faulted()
+	if err := s.health.err(); err != nil {
+		unlock()
+		return err
 	}
 	s.calls.Add(1) // safe without begin: the caller's own call is still counted
 	result := make(chan error, 1)
 	go func() {
 		defer s.calls.Done()
-		result <- s.synced(b)
+		err := work(unlock)
+		if s.health.isCut() {
+			err = cmp.Or(s.health.err(), chat.ErrUnavailable(errClosed))
+		}
+		result <- err
 	}()
+	var err error
 	select {
-	case err := <-result:
-		return err
+	case err = <-result:
 	case <-ctx.Done():
 		return chat.ErrUnavailable(ctx.Err())
+	case <-faulted:
+		select {
+		case err = <-result:
+		default:
+			return cmp.Or(s.health.err(), chat.ErrUnavailable(errFault))
+		}
 	}
+	if err == nil || chat.IsKind(err, chat.Unavailable) {
+		return err
+	}
+	return s.unavailable("write", err)
 }
 
-func (s *Store) synced(b *pebble.Batch) error {
-	if err := b.SyncWait(); err != nil {
-		s.health.fail(err)
-		return s.unavailable("sync", err)
-	}
-	_ = b.Close()
-	return nil
-}
+var errFault = errors.New("embedded: the disk failed for a moment")
 
 // change is a whole call that writes: under the lock of k in l, plan reads what there is
 // and fills the batch; after the lock is free, the batch is made durable. A plan
 // that has nothing to change still waits for a sync: what it has seen may be another
 // call's change that is not yet on disk.
 func (s *Store) change(ctx context.Context, l *locks, k key, plan func(b *pebble.Batch) error) error {
+	return s.changeUnder(ctx, []lockOf{{l, k}}, plan)
+}
+
+// changeUnder is change under several locks, which are taken in their order.
+func (s *Store) changeUnder(ctx context.Context, under []lockOf, plan func(b *pebble.Batch) error) error {
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
 	defer s.calls.Done()
-	b := s.db.NewBatch()
-	if err := s.planned(b, l, k, plan); err != nil {
+	unlock, err := s.locked(under...)
+	if err != nil {
 		return err
 	}
-	return s.durable(ctx, b)
-}
-
-func (s *Store) planned(b *pebble.Batch, l *locks, k key, plan func(b *pebble.Batch) error) error {
-	defer l.lock(k)()
+	b := s.db.NewBatch()
 	if err := plan(b); err != nil {
+		unlock()
 		_ = b.Close()
 		return err
 	}
 	if b.Empty() {
 		_ = b.LogData(nil, nil)
 	}
-	return s.apply(b)
+	return s.write(ctx, b, unlock)
 }
 
 // put is a whole call that writes without looking.
@@ -107,12 +104,12 @@ func (s *Store) put(ctx context.Context, fill func(b *pebble.Batch)) error {
 		return err
 	}
 	defer s.calls.Done()
-	b := s.db.NewBatch()
-	fill(b)
-	if err := s.apply(b); err != nil {
+	if err := s.health.err(); err != nil {
 		return err
 	}
-	return s.durable(ctx, b)
+	b := s.db.NewBatch()
+	fill(b)
+	return s.write(ctx, b, func() {})
 }
 
 // The setters of a batch only fail on a batch that is committed.
@@ -177,27 +174,48 @@ func (s *Store) scan(ctx context.Context, prefix, from key, visit func(last, val
 	return nil
 }
 
-// corrupt is the answer for a row that cannot be decoded.
-func (s *Store) corrupt(err error) error {
-	if err == nil {
-		return nil
-	}
-	s.logger.Error("embedded store: a row cannot be read", "error", err)
-	return &chat.Error{Kind: chat.Internal, Message: "a part of the data cannot be read", Cause: err}
-}
-
 // locks are mutexes by key. Two keys may share one: a goroutine takes no second
 // lock of the same set.
 type locks struct {
 	seed    maphash.Seed
-	stripes [512]sync.Mutex
+	stripes [512]chan struct{} // full while locked
 }
 
-func (l *locks) init() { l.seed = maphash.MakeSeed() }
+// lockOf is the lock of a key.
+type lockOf struct {
+	of *locks
+	k  key
+}
 
-// lock locks k and returns what unlocks it.
-func (l *locks) lock(k []byte) (unlock func()) {
-	m := &l.stripes[maphash.Bytes(l.seed, k)%uint64(len(l.stripes))]
-	m.Lock()
-	return m.Unlock
+func (l *locks) init() {
+	l.seed = maphash.MakeSeed()
+	for i := range l.stripes {
+		l.stripes[i] = make(chan struct{}, 1)
+	}
+}
+
+// locked takes locks in their order and returns what unlocks them. While there is a fault it takes none, and does not
+// wait: who has one may be waiting for the disk.
+func (s *Store) locked(under ...lockOf) (unlock func(), err error) {
+	faulted := s.health.faulted()
+	if err := s.health.err(); err != nil {
+		return nil, err
+	}
+	taken := make([]chan struct{}, 0, len(under))
+	unlock = func() {
+		for _, m := range slices.Backward(taken) {
+			<-m
+		}
+	}
+	for _, u := range under {
+		m := u.of.stripes[maphash.Bytes(u.of.seed, u.k)%uint64(len(u.of.stripes))]
+		select {
+		case m <- struct{}{}:
+			taken = append(taken, m)
+		case <-faulted:
+			unlock()
+			return nil, cmp.Or(s.health.err(), chat.ErrUnavailable(errFault))
+		}
+	}
+	return unlock, nil
 }

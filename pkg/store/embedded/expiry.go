@@ -2,8 +2,11 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // expiryRun bounds how many rows are removed in one go.
@@ -79,13 +82,17 @@ func (s *Store) removeExpired() (int, error) {
 // expire removes one entry of the expiry index, and the row it leads to unless that has been
 // replaced by one that lives longer.
 func (s *Store) expire(at time.Time, row key, now time.Time) error {
-	defer s.leases.lock(row)()
-	b := s.db.NewBatch()
-	remove(b, expiryKey(at, row))
+	unlock, err := s.locked(lockOf{&s.leases, row})
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	v, found, err := s.find(row)
 	if err != nil {
 		return err
 	}
+	b := s.db.NewBatch()
+	remove(b, expiryKey(at, row))
 	if found {
 		e, err := decodeLease(v, nil)
 		if err != nil {
@@ -94,5 +101,5 @@ func (s *Store) expire(at time.Time, row key, now time.Time) error {
 			dropLease(b, row, e)
 		}
 	}
-	return s.applyUnsynced(b)
+	return errors.Join(s.db.Apply(b, pebble.NoSync), b.Close())
 }

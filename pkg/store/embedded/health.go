@@ -1,56 +1,279 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
-	"sync/atomic"
+	"log/slog"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/store"
 )
 
-// health remembers the first write that failed. After it nothing more is
-// written until a restart: what the database holds in memory may not be what the log
-// on disk holds, and a later sync that succeeds would not prove that the earlier
-// bytes are there.
+// health is what is known of the disk, and where operations on it wait that failed.
+//
+// The database cannot go on after a failed write: depending on where it happens it panics with a mutex locked, ends the
+// process or tries again without a pause. So it is never given one. An operation that fails for want of space or of
+// descriptors has done nothing; it is repeated until it succeeds, and to the database the disk was slow. After any other
+// failure (a sync above all: a later one that succeeds proves nothing about the bytes of the first) the operation and all
+// that come after it wait until cut, which is when the store closes. Calls of the store do not wait with them: they
+// are answered Unavailable while there is a fault.
 type health struct {
-	failure atomic.Pointer[error]
+	diary *diary
+	every time.Duration // between two tries
+	space func() bool   // whether it is worth trying again on a full disk
+
+	mu      sync.Mutex
+	fault   *store.Fault
+	waiting int           // operations that are repeated
+	begun   chan struct{} // closed while there is a fault
+	broken  chan struct{} // closed by the first failure that cannot be waited for
+	cutOff  chan struct{} // closed by cut
+	closing chan struct{} // closed when Close begins
 }
 
-func (h *health) fail(cause error) { h.failure.CompareAndSwap(nil, &cause) }
+func newHealth(d *diary, every time.Duration, space func() bool) *health {
+	return &health{diary: d, every: every, space: space,
+		begun: make(chan struct{}), broken: make(chan struct{}), cutOff: make(chan struct{}),
+		closing: make(chan struct{})}
+}
 
+// faulted returns a channel that is closed while there is a fault; when it is over, another one is returned.
+func (h *health) faulted() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.begun
+}
+
+func (h *health) present() *store.Fault {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.fault
+}
+
+// err is the answer to calls that write: nil, or Unavailable with the fault.
 func (h *health) err() error {
-	if cause := h.failure.Load(); cause != nil {
-		return chat.ErrUnavailable(*cause)
+	f := h.present()
+	if f == nil {
+		return nil
 	}
-	return nil
+	message := "nothing can be saved now: the server's disk is full. Reading goes on; try again later"
+	if f.Restart || !full(f.Cause) {
+		message = "nothing can be saved now: the server's disk does not work. Reading goes on; its operator has to act"
+	}
+	return &chat.Error{Kind: chat.Unavailable, Message: message, Cause: f}
 }
+
+// try runs an operation that writes. It returns when the operation has succeeded, or when the store is cut off.
+func (h *health) try(op func() error) {
+	waits := false
+	for !h.over() {
+		err := op()
+		switch {
+		case err == nil:
+			if waits {
+				h.goOn()
+			}
+			return
+		case !passing(err):
+			h.breakDown(err)
+		default:
+			if !waits {
+				waits = true
+				h.wait(err)
+			}
+			h.pause(err)
+		}
+	}
+}
+
+// over reports whether operations are only to seem done. It waits for that when nothing may be written any more.
+func (h *health) over() bool {
+	select {
+	case <-h.broken:
+		<-h.cutOff
+		return true
+	case <-h.cutOff:
+		return true
+	default:
+		return false
+	}
+}
+
+func (h *health) pause(err error) {
+	for {
+		select {
+		case <-h.cutOff:
+			return
+		case <-h.broken:
+			return
+		case <-time.After(h.every):
+		}
+		if !full(err) || h.space() {
+			return
+		}
+	}
+}
+
+func (h *health) wait(cause error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waiting++
+	if h.fault != nil {
+		return
+	}
+	f := &store.Fault{Cause: cause, What: "the disk is full",
+		Todo: "free some space: the store then goes on by itself; meanwhile what is there can be read"}
+	if !full(cause) {
+		f.What = "there are no file descriptors left"
+		f.Todo = "raise their limit (ulimit -n): the store goes on by itself when there are some; meanwhile what is there can be read"
+	}
+	h.begin(f)
+}
+
+// goOn ends the wait of one operation, and the fault with the last of them.
+func (h *health) goOn() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waiting--
+	if h.waiting > 0 || h.fault == nil || h.fault.Restart {
+		return
+	}
+	h.fault = nil
+	h.begun = make(chan struct{})
+	h.diary.info("embedded store: the disk takes what is written again")
+}
+
+// breakDown ends writing.
+func (h *health) breakDown(cause error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fault != nil && h.fault.Restart {
+		return
+	}
+	f := &store.Fault{Cause: cause, Restart: true, What: "the disk has failed",
+		Todo: "look after it, then restart the server: what was acknowledged is kept, and what is there can be read until then"}
+	if errors.Is(cause, os.ErrNotExist) {
+		f.What = "the data folder is not there any more"
+		f.Todo = "put it back, or a backup in its place, and restart the server"
+	}
+	h.begin(f)
+	close(h.broken)
+}
+
+func (h *health) begin(f *store.Fault) {
+	if h.fault == nil {
+		close(h.begun)
+	}
+	h.fault = f
+	h.diary.error("embedded store: "+f.What+": nothing can be written", "what to do", f.Todo, "error", f.Cause)
+}
+
+// cut makes all operations seem to succeed without touching the disk, those that wait too, so that the database can be
+// closed. No call may be answered with success after it.
+func (h *health) cut() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case <-h.cutOff:
+	default:
+		close(h.cutOff)
+	}
+}
+
+func (h *health) isCut() bool {
+	select {
+	case <-h.cutOff:
+		return true
+	default:
+		return false
+	}
+}
+
+// passing reports whether an operation that failed with err has done nothing, and may succeed later.
+func passing(err error) bool {
+	return full(err) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+func full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+}
+
+// Fault implements store.Faulty.
+func (s *Store) Fault() *store.Fault { return s.health.present() }
 
 // unavailable logs the cause and returns the error for the caller.
 func (s *Store) unavailable(doing string, cause error) error {
-	s.logger.Error("embedded store: the disk does not answer as it should", "doing", doing, "error", cause)
+	if pebble.IsCorruptionError(cause) {
+		return s.corrupt(cause)
+	}
+	s.diary.error("embedded store: the disk does not answer as it should", "doing", doing, "error", cause)
 	return chat.ErrUnavailable(fmt.Errorf("embedded: %s: %w", doing, cause))
+}
+
+// corrupt is the answer for what cannot be decoded.
+func (s *Store) corrupt(err error) error {
+	if err == nil {
+		return nil
+	}
+	s.diary.error("embedded store: a row cannot be read", "what to do", damageTodo, "error", err)
+	return &chat.Error{Kind: chat.Internal, Message: "a part of the data cannot be read", Cause: err}
+}
+
+const damageTodo = "stop the server and run confab store check on the data folder; confab store repair saves what can be read"
+
+// diary is a log that says the same thing once a minute at most.
+type diary struct {
+	log *slog.Logger
+	mu  sync.Mutex
+	at  map[string]time.Time
+}
+
+const diaryEvery = time.Minute
+
+func (d *diary) due(message string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	if at, ok := d.at[message]; ok && now.Sub(at) < diaryEvery {
+		return false
+	}
+	if d.at == nil || len(d.at) > 1000 {
+		d.at = map[string]time.Time{}
+	}
+	d.at[message] = now
+	return true
+}
+
+func (d *diary) error(message string, args ...any) {
+	if d.due(message) {
+		d.log.Error(message, args...)
+	}
+}
+
+func (d *diary) info(message string, args ...any) {
+	if d.due(message) {
+		d.log.Info(message, args...)
+	}
 }
 
 // fatal is the panic by which the database says that it cannot go on.
 type fatal struct{ cause error }
 
 // logger is the database's way to our log.
-type logger struct{ store *Store }
+type logger struct{ diary *diary }
 
 // Infof is for the database's own diary: too much for our log at its usual level.
-func (l *logger) Infof(format string, args ...any) {
-	l.store.logger.Debug(fmt.Sprintf(format, args...))
-}
+func (l *logger) Infof(format string, args ...any) { l.diary.log.Debug(fmt.Sprintf(format, args...)) }
 
-func (l *logger) Errorf(format string, args ...any) {
-	l.store.logger.Error(fmt.Sprintf(format, args...))
-}
+// Errorf implements pebble.Logger.
+func (l *logger) Errorf(format string, args ...any) { l.diary.error(fmt.Sprintf(format, args...)) }
 
-// Fatalf may not return. In a call of ours the panic becomes Unavailable; in the
-// database's own goroutines it ends the process, whose restart reads back all that was
-// acknowledged.
-func (l *logger) Fatalf(format string, args ...any) {
-	cause := fmt.Errorf(format, args...)
-	l.store.health.fail(cause)
-	l.store.logger.Error("embedded store: cannot go on", "error", cause)
-	panic(fatal{cause})
-}
+// Fatalf may not return. Disks are not a reason for it (see health): what is left is data that makes no sense, which
+// opening a store finds, and errors of the program.
+func (l *logger) Fatalf(format string, args ...any) { panic(fatal{fmt.Errorf(format, args...)}) }

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -75,7 +76,9 @@ func (s *Store) keepLease(b *pebble.Batch, l leased, h auth.Hash, e lease, value
 }
 
 func (s *Store) putLease(ctx context.Context, l leased, h auth.Hash, e lease, value []byte) error {
-	return s.change(ctx, &s.leases, l.key(h), func(b *pebble.Batch) error {
+	row := l.key(h)
+	return s.change(ctx, &s.leases, row, func(b *pebble.Batch) error {
+		s.held.drop(row)
 		return s.keepLease(b, l, h, e, value)
 	})
 }
@@ -83,22 +86,18 @@ func (s *Store) putLease(ctx context.Context, l leased, h auth.Hash, e lease, va
 func (s *Store) deleteLease(ctx context.Context, l leased, h auth.Hash) error {
 	row := l.key(h)
 	return s.change(ctx, &s.leases, row, func(b *pebble.Batch) error {
-		v, found, err := s.find(row)
-		if err != nil || !found {
-			return err
-		}
-		e, err := decodeLease(v, nil)
-		if err != nil {
-			return s.corrupt(err)
-		}
-		dropLease(b, row, e)
-		return nil
+		s.held.drop(row)
+		return s.removeLease(b, row)
 	})
 }
 
 // liveLease returns the value of a row that has not expired.
 func (s *Store) liveLease(l leased, h auth.Hash) (value []byte, found bool, err error) {
-	v, found, err := s.find(l.key(h))
+	row := l.key(h)
+	if r, ok := s.held.get(row); ok {
+		return r.value, r.value != nil && !r.lease.expired(s.now()), nil
+	}
+	v, found, err := s.find(row)
 	if err != nil || !found {
 		return nil, false, err
 	}
@@ -134,9 +133,11 @@ func leasesOf[R any](ctx context.Context, s *Store, l leased, t chat.Tenant, log
 	defer s.calls.Done()
 	prefix := l.ofUser(t, login)
 	var rows []R
+	held := byHash(s.held.of(l, t, login))
 	err := s.scan(ctx, prefix, prefix, func(last, _ []byte) (bool, error) {
 		var h auth.Hash
 		copy(h[:], last)
+		held = slices.DeleteFunc(held, func(r *heldRow) bool { return r.h == h })
 		v, found, err := s.liveLease(l, h)
 		if err != nil || !found {
 			return true, err
@@ -145,5 +146,16 @@ func leasesOf[R any](ctx context.Context, s *Store, l leased, t chat.Tenant, log
 		rows = append(rows, row)
 		return len(rows) < limit, s.corrupt(err)
 	})
+	for _, r := range held {
+		if err != nil || len(rows) >= limit {
+			break
+		}
+		if r.lease.expired(s.now()) {
+			continue
+		}
+		var row R
+		row, err = read(r.h, r.value)
+		rows = append(rows, row)
+	}
 	return rows, err
 }

@@ -63,7 +63,7 @@ func TestDataOfAnotherFormatIsRefused(t *testing.T) {
 
 func TestADatabaseOfAnotherProgramIsRefused(t *testing.T) {
 	mem := vfs.NewMem()
-	db, err := pebble.Open("data", &pebble.Options{FS: mem, Logger: &logger{store: &Store{logger: slog.New(slog.DiscardHandler)}}})
+	db, err := pebble.Open("data", &pebble.Options{FS: mem, Logger: &logger{&diary{log: slog.New(slog.DiscardHandler)}}})
 	require.NoError(t, err)
 	require.NoError(t, db.Set([]byte("k"), nil, pebble.Sync))
 	require.NoError(t, db.Close())

@@ -112,22 +112,10 @@ func (s *Store) UpdateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 // DeleteRoom implements chat.RoomStore. All of the room goes in one batch; the Sweep is
 // for messages whose writers were under way.
 func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
-	if err := s.begin(ctx); err != nil {
-		return err
-	}
-	defer s.calls.Done()
-	b := s.db.NewBatch()
-	if err := s.planDelete(ctx, b, t, r); err != nil {
-		return err
-	}
-	return s.durable(ctx, b)
-}
-
-func (s *Store) planDelete(ctx context.Context, b *pebble.Batch, t chat.Tenant, r chat.Room) error {
-	// With the members' lock held until the batch is applied, no join comes in between.
-	defer s.members.lock(participantsOf(t, r.ID))()
 	k := roomKey(t, r.Name)
-	return s.planned(b, &s.rooms, k, func(b *pebble.Batch) error {
+	// With the members' lock held until the batch is applied, no join comes in between.
+	under := []lockOf{{&s.members, participantsOf(t, r.ID)}, {&s.rooms, k}}
+	return s.changeUnder(ctx, under, func(b *pebble.Batch) error {
 		if _, err := s.sameRoom(t, r); err != nil {
 			return err
 		}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -28,8 +30,16 @@ type Options struct {
 	// ExpireEvery is the time between removals of what has expired; one minute when zero.
 	ExpireEvery time.Duration
 
+	// OpenFiles is how many files of the data may be open at a time, about; 1000 when zero.
+	OpenFiles int
+	// ReadOnly is for looking at a store that nobody has open: nothing is written, not even what an opening puts
+	// right otherwise. All calls that write are Unavailable.
+	ReadOnly bool
+
 	// fs replaces the disk in tests.
 	fs vfs.FS
+	// tryEvery is the time between two tries of an operation that failed for want of space; half a second when zero.
+	tryEvery time.Duration
 }
 
 // folderMode is for data folders: they hold password hashes.
@@ -54,16 +64,20 @@ func (o Options) withDefaults() Options {
 	if o.fs == nil {
 		o.fs = vfs.Default
 	}
+	if o.tryEvery == 0 {
+		o.tryEvery = 500 * time.Millisecond
+	}
 	return o
 }
 
 // Store is the embedded store. It is safe for concurrent use.
 type Store struct {
 	db     *pebble.DB
-	folder *pebble.Lock
-	logger *slog.Logger
+	folder io.Closer // its lock
+	diary  *diary
 	now    func() time.Time
-	health health
+	health *health
+	held   held
 	onDisk bool // not on a file system of a test
 
 	// Who takes two of these locks takes them in the order of the fields.
@@ -82,61 +96,105 @@ type Store struct {
 	expirers sync.WaitGroup
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store  = (*Store)(nil)
+	_ store.Faulty = (*Store)(nil)
+)
 
 var (
 	errClosed = errors.New("embedded: the store is closed")
 	errFormat = errors.New("not made by this version of confab")
+	// errDamaged is in the error of an opening that finds data it cannot go on with.
+	errDamaged = errors.New("the data is damaged")
 )
 
-// Open opens the store in dir, which it makes if there is none. It fails if
-// another process has the folder open, or if the data is of a version that this program does
-// not know. The time it takes does not grow with the data.
+// Open is OpenPatiently without an end to its patience.
 func Open(dir string, opts Options) (*Store, error) {
+	return OpenPatiently(context.Background(), dir, opts)
+}
+
+// OpenPatiently opens the store in dir, which it makes if there is none. It fails if
+// another process has the folder open, or if the data is of a version that this program does
+// not know. The time it takes does not grow with the data; but while the disk is full, it waits for space until
+// ctx ends.
+func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error) {
 	o := opts.withDefaults()
-	if err := o.fs.MkdirAll(dir, folderMode); err != nil {
-		return nil, fmt.Errorf("cannot make the data folder %s: %w", dir, err)
+	s := &Store{now: o.Now, stop: make(chan struct{}), onDisk: o.fs == vfs.Default, diary: &diary{log: o.Logger}}
+	for _, l := range []*locks{&s.users, &s.rooms, &s.members, &s.leases, &s.fates, &s.reads, &s.secrets} {
+		l.init()
 	}
-	folder, err := pebble.LockDirectory(dir, o.fs)
-	if errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("cannot write to the data folder %s: %w", dir, err)
+	d := &disk{FS: o.fs, dir: dir}
+	s.health = newHealth(s.diary, o.tryEvery, d.hasSpace)
+	d.health = s.health
+	var err error
+	if s.folder, err = lockFolder(dir, o); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("the data folder %s is in use by another confab: %w", dir, err)
-	}
-	s := &Store{folder: folder, logger: o.Logger, now: o.Now, stop: make(chan struct{}), onDisk: o.fs == vfs.Default}
-	s.users.init()
-	s.rooms.init()
-	s.members.init()
-	s.leases.init()
-	s.fates.init()
-	s.reads.init()
-	s.secrets.init()
-	if s.db, err = openDB(dir, o, s); err != nil {
-		_ = folder.Close()
+	if err := s.openDB(ctx, d, o); err != nil {
+		_ = s.folder.Close()
 		return nil, fmt.Errorf("cannot open the data folder %s: %w", dir, err)
 	}
-	if err := s.checkFormat(); err != nil {
-		_ = s.db.Close()
-		_ = folder.Close()
-		return nil, fmt.Errorf("cannot open the data folder %s: %w", dir, err)
+	if !o.ReadOnly {
+		s.expirers.Go(func() { s.expireEvery(o.ExpireEvery) })
 	}
-	s.expirers.Go(func() { s.expireEvery(o.ExpireEvery) })
 	return s, nil
 }
 
-func openDB(dir string, o Options, s *Store) (db *pebble.DB, err error) {
-	// What cannot go on is reported through Fatalf, which panics (see logger).
+// lockFolder makes the folder and takes its lock. A folder that is only read is left as it is.
+func lockFolder(dir string, o Options) (io.Closer, error) {
+	name := o.fs.PathJoin(dir, "LOCK")
+	if o.ReadOnly {
+		if _, err := o.fs.Stat(name); err != nil {
+			return io.NopCloser(nil), nil // no server was here
+		}
+	} else if err := o.fs.MkdirAll(dir, folderMode); err != nil {
+		return nil, fmt.Errorf("cannot make the data folder %s: %w", dir, err)
+	}
+	folder, err := o.fs.Lock(name)
+	switch {
+	case err == nil:
+		return folder, nil
+	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS), passing(err):
+		return nil, fmt.Errorf("cannot write to the data folder %s: %w", dir, err)
+	default:
+		return nil, fmt.Errorf("the data folder %s is in use by another confab: %w", dir, err)
+	}
+}
+
+// openDB opens the database. It returns when ctx ends or the disk fails, too.
+func (s *Store) openDB(ctx context.Context, d *disk, o Options) error {
+	opened := make(chan error, 1)
+	go func() { opened <- s.openNow(d, o) }()
+	var cause error
+	select {
+	case err := <-opened:
+		return err
+	case <-ctx.Done():
+		cause = ctx.Err()
+	case <-s.health.broken:
+		cause = s.health.present()
+	}
+	s.health.cut()
+	if err := <-opened; err == nil {
+		_ = s.closeDB()
+	}
+	return cause
+}
+
+func (s *Store) openNow(d *disk, o Options) (err error) {
+	// Data that makes no sense may be reported by a panic.
 	defer func() {
-		if e, ok := recover().(fatal); ok {
-			db, err = nil, e.cause
+		if what := recover(); what != nil {
+			err = fmt.Errorf("%w: %v; %s", errDamaged, what, damageTodo)
 		}
 	}()
 	p := &pebble.Options{
-		FS:        o.fs,
-		Lock:      s.folder,
-		Logger:    &logger{store: s},
-		CacheSize: o.CacheBytes,
+		FS:            d,
+		ReadOnly:      o.ReadOnly,
+		MaxOpenFiles:  o.OpenFiles, // its own default when zero
+		Logger:        &logger{diary: s.diary},
+		EventListener: s.health.listener(),
+		CacheSize:     o.CacheBytes,
 		// Fixed, so that a new library does not change data that an older confab must read.
 		FormatMajorVersion:          pebble.FormatValueSeparation,
 		MemTableSize:                memTableBytes,
@@ -148,7 +206,17 @@ func openDB(dir string, o Options, s *Store) (db *pebble.DB, err error) {
 	for i := range p.Levels {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
-	return pebble.Open(dir, p)
+	if s.db, err = pebble.Open(d.dir, p); err != nil {
+		if pebble.IsCorruptionError(err) {
+			err = fmt.Errorf("%w: %w; %s", errDamaged, err, damageTodo)
+		}
+		return err
+	}
+	if err := s.checkFormat(o.ReadOnly); err != nil {
+		_ = s.closeDB()
+		return err
+	}
+	return nil
 }
 
 // The version of keys and values. It rises when a confab of before could not read them.
@@ -156,7 +224,7 @@ const formatVersion = "1"
 
 // checkFormat refuses data of other versions and of other programs, and marks a
 // new database as ours.
-func (s *Store) checkFormat() error {
+func (s *Store) checkFormat(readOnly bool) error {
 	k := table(tableMeta).last("format")
 	v, err := s.get(k)
 	switch {
@@ -177,6 +245,9 @@ func (s *Store) checkFormat() error {
 	}
 	if inUse {
 		return fmt.Errorf("it holds a database without a format: %w", errFormat)
+	}
+	if readOnly {
+		return nil
 	}
 	return s.db.Set(k, []byte(formatVersion), pebble.Sync)
 }
@@ -212,11 +283,11 @@ func (s *Store) Checkpoint(dir string) error {
 		return err
 	}
 	defer s.calls.Done()
-	if err := s.health.err(); err != nil {
+	err := s.within(context.Background(), func() {}, func(func()) error {
+		return s.db.Checkpoint(dir, pebble.WithFlushedWAL())
+	})
+	if err != nil {
 		return err
-	}
-	if err := s.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
-		return s.unavailable("checkpoint", err)
 	}
 	if s.onDisk {
 		if err := os.Chmod(dir, folderMode); err != nil {
@@ -237,19 +308,40 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 
 	close(s.stop)
-	s.expirers.Wait()
-	s.calls.Wait()
-	err := errors.Join(s.closeDB(), s.folder.Close())
-	if err != nil {
+	close(s.health.closing)
+	closed := make(chan error, 1)
+	go func() {
+		s.expirers.Wait()
+		s.calls.Wait()
+		closed <- s.closeDB()
+	}()
+	if err := errors.Join(s.closedOrCut(closed), s.folder.Close()); err != nil {
 		return s.unavailable("close", err)
 	}
 	return nil
 }
 
+// closedOrCut waits for the end of a closing. If the disk has a fault it does not wait for the disk: what is not on it
+// was not acknowledged.
+func (s *Store) closedOrCut(closed <-chan error) error {
+	for {
+		select {
+		case err := <-closed:
+			return err
+		case <-s.health.faulted():
+			if fault := s.health.present(); fault != nil {
+				s.health.cut()
+				<-closed
+				return fault
+			}
+		}
+	}
+}
+
 func (s *Store) closeDB() (err error) {
 	defer func() {
-		if e, ok := recover().(fatal); ok {
-			err = e.cause
+		if what := recover(); what != nil {
+			err = fmt.Errorf("embedded: the database did not close: %v", what)
 		}
 	}()
 	return s.db.Close()

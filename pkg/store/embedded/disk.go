@@ -1,0 +1,261 @@
+package embedded
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// disk is the file system as the database sees it: what it writes in its folder succeeds in the end (see health).
+// Elsewhere, where backups are written, a failure is an answer.
+type disk struct {
+	vfs.FS
+	dir    string
+	health *health
+}
+
+const (
+	// compactionPause is the time between two tries to write files that only save space and time.
+	compactionPause = 10 * time.Second
+	// openWithin is how long it is tried to open a file when there are no descriptors.
+	openWithin = 5 * time.Second
+	// spaceEnough is the free space with which it is worth trying again to write.
+	spaceEnough = 1 << 20
+)
+
+func (d *disk) hasSpace() bool {
+	u, err := d.FS.GetDiskUsage(d.dir)
+	return err != nil || u.AvailBytes >= spaceEnough
+}
+
+func (d *disk) inside(name string) bool {
+	rel, err := filepath.Rel(d.dir, name)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// try is health.try inside the folder.
+func (d *disk) try(name string, op func() error) (err error) {
+	if !d.inside(name) {
+		return op()
+	}
+	d.health.try(op)
+	return nil
+}
+
+// optional reports whether the database can do without a file of this category: it takes an error as an answer.
+func optional(c vfs.DiskWriteCategory) bool {
+	return c == "pebble-compaction" || c == "pebble-blob-file-rewrite"
+}
+
+func (d *disk) open(name string, c vfs.DiskWriteCategory, open func() (vfs.File, error)) (f vfs.File, err error) {
+	if optional(c) && d.inside(name) {
+		f, err = open()
+		if err != nil {
+			return nil, d.putOff(err)
+		}
+		return &file{File: f, disk: d, name: name, optional: true}, nil
+	}
+	err = d.try(name, func() error { f, err = open(); return err })
+	switch {
+	case err != nil || !d.inside(name):
+		return f, err
+	case f == nil: // cut off
+		return vfs.NewMem().Create("nothing", c)
+	}
+	return &file{File: f, disk: d, name: name}, nil
+}
+
+// putOff returns err after a while: the database tries again as soon as it has it.
+func (d *disk) putOff(err error) error {
+	if passing(err) {
+		d.health.diary.error("embedded store: files cannot be merged now; it is tried again", "error", err)
+	}
+	select {
+	case <-time.After(compactionPause):
+	case <-d.health.cutOff:
+	case <-d.health.closing:
+	}
+	return err
+}
+
+// Create implements vfs.FS.
+func (d *disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return d.open(name, c, func() (vfs.File, error) { return d.FS.Create(name, c) })
+}
+
+// OpenReadWrite implements vfs.FS.
+func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	return d.open(name, c, func() (vfs.File, error) { return d.FS.OpenReadWrite(name, c, opts...) })
+}
+
+// ReuseForWrite implements vfs.FS.
+func (d *disk) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return d.open(to, c, func() (vfs.File, error) { return d.FS.ReuseForWrite(from, to, c) })
+}
+
+// OpenDir implements vfs.FS.
+func (d *disk) OpenDir(name string) (vfs.File, error) {
+	return d.open(name, vfs.WriteCategoryUnspecified, func() (vfs.File, error) { return d.FS.OpenDir(name) })
+}
+
+// Open implements vfs.FS. It is for reading, so it may fail; but not at the first lack of descriptors, because
+// the database would try again at once.
+func (d *disk) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	for begun := time.Now(); ; {
+		f, err := d.FS.Open(name, opts...)
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) || time.Since(begun) > openWithin {
+			return f, err
+		}
+		d.health.diary.error("embedded store: there are no file descriptors left", "what to do", "raise their limit (ulimit -n)", "error", err)
+		select {
+		case <-time.After(d.health.every):
+		case <-d.health.closing:
+			return nil, err
+		}
+	}
+}
+
+// Link implements vfs.FS.
+func (d *disk) Link(from, to string) error {
+	return d.try(to, func() error { return d.FS.Link(from, to) })
+}
+
+// Rename implements vfs.FS.
+func (d *disk) Rename(from, to string) error {
+	return d.try(to, func() error { return d.FS.Rename(from, to) })
+}
+
+// MkdirAll implements vfs.FS.
+func (d *disk) MkdirAll(dir string, perm os.FileMode) error {
+	return d.try(dir, func() error { return d.FS.MkdirAll(dir, perm) })
+}
+
+// Remove implements vfs.FS. Failing is an answer: what is left is removed another time.
+func (d *disk) Remove(name string) error {
+	if d.inside(name) && d.health.over() {
+		return nil
+	}
+	return d.FS.Remove(name)
+}
+
+// RemoveAll implements vfs.FS.
+func (d *disk) RemoveAll(name string) error {
+	if d.inside(name) && d.health.over() {
+		return nil
+	}
+	return d.FS.RemoveAll(name)
+}
+
+// Lock implements vfs.FS. The store holds the folder's lock itself, also for a database that is cut off.
+func (d *disk) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
+
+// Unwrap implements vfs.FS.
+func (d *disk) Unwrap() vfs.FS { return d.FS }
+
+// file is a file of the database that is written.
+type file struct {
+	vfs.File
+	disk     *disk
+	name     string
+	optional bool
+	looked   atomic.Int64 // when it was last looked whether the file has its name
+}
+
+// lookEvery bounds what is acknowledged although its file has been removed.
+const lookEvery = time.Second
+
+func (f *file) Write(p []byte) (n int, err error) {
+	if f.optional {
+		if f.disk.health.over() {
+			return len(p), nil
+		}
+		n, err := f.File.Write(p)
+		if err != nil {
+			err = f.disk.putOff(err)
+		}
+		return n, err
+	}
+	f.disk.health.try(func() error {
+		m, err := f.File.Write(p[n:])
+		n += m
+		return err
+	})
+	return len(p), nil
+}
+
+func (f *file) WriteAt(p []byte, at int64) (int, error) {
+	f.disk.health.try(func() error { _, err := f.File.WriteAt(p, at); return err })
+	return len(p), nil
+}
+
+// Preallocate implements vfs.File. It may do nothing.
+func (f *file) Preallocate(offset, length int64) error {
+	if !f.disk.health.isCut() {
+		_ = f.File.Preallocate(offset, length)
+	}
+	return nil
+}
+
+func (f *file) Sync() error     { return f.sync(f.File.Sync) }
+func (f *file) SyncData() error { return f.sync(f.File.SyncData) }
+
+func (f *file) SyncTo(n int64) (all bool, err error) {
+	err = f.sync(func() error { all, err = f.File.SyncTo(n); return err })
+	return all, err
+}
+
+// sync does not try again, whatever the error: what was to be written may be forgotten by then.
+func (f *file) sync(sync func() error) error {
+	f.disk.health.try(func() error {
+		if err := sync(); err != nil {
+			return syncError{err}
+		}
+		return f.there()
+	})
+	return nil
+}
+
+// there looks now and then whether a log is still in the folder: what goes into a removed file is synced, and lost.
+func (f *file) there() error {
+	now := time.Now().UnixNano()
+	last := f.looked.Load()
+	if !strings.HasSuffix(f.name, ".log") || now-last < int64(lookEvery) || !f.looked.CompareAndSwap(last, now) {
+		return nil
+	}
+	_, err := f.disk.FS.Stat(f.name)
+	return err
+}
+
+// syncError is the failure of a sync. It is not passing, whatever is in it.
+type syncError struct{ cause error }
+
+func (e syncError) Error() string { return "sync: " + e.cause.Error() }
+
+// listener keeps the database from ending the process when it finds damage, and from looking at it without a pause.
+func (h *health) listener() *pebble.EventListener {
+	var next atomic.Int64 // when damage may be reported again
+	return &pebble.EventListener{
+		BackgroundError: func(err error) {
+			if !passing(err) && !pebble.IsCorruptionError(err) {
+				h.diary.error("embedded store: the database's own work failed; it is tried again", "error", err)
+			}
+		},
+		DataCorruption: func(i pebble.DataCorruptionInfo) {
+			h.diary.error("embedded store: "+i.Path+" is damaged", "what to do", damageTodo, "error", i.Details)
+			now := time.Now().UnixNano()
+			due := next.Swap(now + int64(time.Second))
+			select {
+			case <-time.After(time.Duration(due - now)):
+			case <-h.closing:
+			}
+		},
+	}
+}
