@@ -21,7 +21,6 @@ type packet struct {
 	Started int64 `json:"started"`
 
 	Events   []wireEvent       `json:"events,omitempty"`
-	Notice   *UserNotice       `json:"notice,omitempty"`
 	Signal   string            `json:"signal,omitempty"`
 	Key      string            `json:"key,omitempty"`
 	Presence []PresenceChanged `json:"presence,omitempty"`
@@ -39,7 +38,6 @@ const (
 	packetHello    packetKind = "hello" // asks all, or To, for their presence
 	packetBye      packetKind = "bye"
 	packetEvents   packetKind = "events"
-	packetNotice   packetKind = "notice"
 	packetSignal   packetKind = "signal"
 	packetPresence packetKind = "presence" // all of a node's
 	packetAsk      packetKind = "ask"

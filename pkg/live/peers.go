@@ -203,10 +203,6 @@ func (ps *peers) take(p packet) {
 		for _, w := range p.Events {
 			ps.takeEvent(p.Node, w)
 		}
-	case packetNotice:
-		if p.Notice != nil {
-			h.applyNotice(*p.Notice)
-		}
 	case packetSignal:
 		h.signals.call(p.Signal, p.Key)
 	case packetPresence:

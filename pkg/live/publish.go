@@ -108,20 +108,3 @@ func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription
 	}
 	return ended
 }
-
-// Notify tells a user something, on all their connections to all nodes. Body is JSON.
-func (h *Hub) Notify(who chat.Identity, name string, body []byte) {
-	n := UserNotice{Identity: who, Name: name, Body: body}
-	h.applyNotice(n)
-	_ = h.peers.broadcast(packet{Kind: packetNotice, Notice: &n})
-}
-
-func (h *Hub) applyNotice(n UserNotice) {
-	key := place{tenant: n.Tenant, login: n.Login}
-	sh := h.shardOf(key)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if r := sh.places[key]; r != nil {
-		r.deliver(User, &Delivery{Kind: User, ID: h.ids.New(), Event: n}, h.now())
-	}
-}

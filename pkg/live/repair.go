@@ -84,7 +84,7 @@ func (h *Hub) repairSome() {
 
 // repairsTick has failed repairs tried anew, and ends the holding of what has been held for long.
 func (h *Hub) repairsTick(now time.Time) {
-	failed, err, late := h.repairs.tick(now, h.opts.RepairHold)
+	failed, late, err := h.repairs.tick(now, h.opts.RepairHold)
 	if failed > 0 {
 		h.log.Warn("cannot read what was missed; trying again", "rooms", failed, "error", err)
 		h.hire()

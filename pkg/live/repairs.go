@@ -130,8 +130,9 @@ func (r *repairs) finish(key place, mark uint64, err error, now time.Time) (done
 	return true
 }
 
-// tick queues the repairs that failed, as many as it returns, and returns those that have taken longer than hold.
-func (r *repairs) tick(now time.Time, hold time.Duration) (failed int, err error, late map[place]uint64) {
+// tick queues the repairs that failed, as many as it returns, with the error of the last one, and returns those that
+// have taken longer than hold.
+func (r *repairs) tick(now time.Time, hold time.Duration) (failed int, late map[place]uint64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for key, j := range r.jobs {
@@ -147,5 +148,5 @@ func (r *repairs) tick(now time.Time, hold time.Duration) (failed int, err error
 			j.late, late[key] = true, j.mark
 		}
 	}
-	return failed, r.err, late
+	return failed, late, r.err
 }

@@ -16,7 +16,7 @@ const (
 	Presence                 // PresenceChanged
 	Typing                   // TypingChanged
 	roomKinds
-	// User is the topic of one user, whatever the room: UserNotice, chat.ReadMoved and chat.MuteChanged of
+	// User is the topic of one user, whatever the room: chat.ReadMoved and chat.MuteChanged of
 	// theirs, chat.MessagePosted and chat.MessageChanged (edits and deletions) in all their rooms, and chat.RoomCreated, chat.ParticipantJoined, chat.ParticipantLeft and
 	// chat.RoomDeleted that make or end one of their rooms.
 	User
@@ -38,13 +38,6 @@ type TypingChanged struct {
 	chat.Place
 	Login  string
 	Typing bool
-}
-
-// UserNotice is news for one user. Body is what the dialect shows, JSON.
-type UserNotice struct {
-	chat.Identity
-	Name string
-	Body []byte
 }
 
 // place is what topics hang on: a room by its ID, or a user. A new room under an

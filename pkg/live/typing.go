@@ -1,7 +1,6 @@
 package live
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -35,20 +34,6 @@ func (h *Hub) SetTyping(who chat.Identity, r chat.RoomRef, on bool) {
 	e := TypingChanged{Place: chat.Place{Tenant: who.Tenant, Room: r}, Login: who.Login, Typing: on}
 	h.typing.set(e)
 	h.broadcastEvents([]chat.Event{e})
-}
-
-// TypingIn returns the logins that write in a room, ascending.
-func (h *Hub) TypingIn(t chat.Tenant, r chat.RoomRef) []string {
-	h.typing.mu.Lock()
-	defer h.typing.mu.Unlock()
-	out := []string{}
-	for w := range h.typing.until {
-		if w.room == placeOf(t, r) {
-			out = append(out, w.login)
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 func (t *typing) set(e TypingChanged) {

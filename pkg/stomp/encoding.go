@@ -37,9 +37,8 @@ func (e *encoding) Encode(d *live.Delivery) *live.Encoded {
 	contentType = jsonType
 	event := d.Event
 	if d.Kind == live.User {
-		if extra, body = e.news(d); body != nil {
-			event = nil
-		}
+		extra, body = e.news(d)
+		event = nil
 	}
 	switch v := event.(type) {
 	case chat.MessagePosted:
@@ -68,8 +67,6 @@ func (e *encoding) Encode(d *live.Delivery) *live.Encoded {
 			Login  string `json:"login"`
 			Typing bool   `json:"typing"`
 		}{v.Login, v.Typing})
-	case live.UserNotice:
-		extra, body = "notice:"+v.Name+"\n", v.Body
 	}
 	var head strings.Builder
 	head.WriteString("MESSAGE\ndestination:")

@@ -7,8 +7,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// news is the body of an event on a user's own topic, by the event's name in a header; no body for a notice,
-// which brings its own.
+// news is the body of an event on a user's own topic, with the event's name in a header.
 func (e *encoding) news(d *live.Delivery) (header string, body []byte) {
 	type news struct {
 		Room    string          `json:"roomName"`
@@ -33,8 +32,6 @@ func (e *encoding) news(d *live.Delivery) (header string, body []byte) {
 		header = "left"
 	case chat.RoomDeleted:
 		header = "deleted"
-	default:
-		return "", nil
 	}
 	return "event:" + header + "\n" + change, mustJSON(n)
 }

@@ -552,9 +552,11 @@ func TestPresenceTypingAndMe(t *testing.T) {
 	require.JSONEq(t, `{"login":"bob","status":"online"}`, string(c.messages("p", 3)[1].body))
 	require.JSONEq(t, `{"login":"bob","typing":true}`, string(c.messages("t", 2)[0].body))
 	require.JSONEq(t, `{"login":"bob","typing":false}`, string(c.messages("t", 2)[1].body))
-	n.hub.Notify(livetest.Who("ann"), "joined", []byte(`{"room":"x"}`))
-	n.hub.Notify(livetest.Who("bob"), "joined", []byte(`{"room":"y"}`))
+	at := chat.Place{Tenant: livetest.Tenant, Room: chat.RoomRef{ID: room.ID, Name: room.Name}}
+	for _, login := range []string{"bob", "ann"} {
+		n.hub.Publish(t.Context(), chat.MuteChanged{Place: at, Login: login, Muted: login == "ann"})
+	}
 	f := c.messages("me", 1)[0]
-	require.True(t, hasAll(f, []string{"destination:/topic/me", "notice:joined"}))
-	require.JSONEq(t, `{"room":"x"}`, string(f.body))
+	require.True(t, hasAll(f, []string{"destination:/topic/me", "event:mute"}))
+	require.JSONEq(t, `{"roomName":"games","muted":true}`, string(f.body))
 }
