@@ -153,10 +153,9 @@ func (s *Service) SetBanner(ctx context.Context, who Identity, name string, bann
 	if err != nil {
 		return RoomView{}, err
 	}
-	r.Banner = banner
 	wctx, cancel := changing(ctx)
 	defer cancel()
-	err = s.store.UpdateRoom(wctx, who.Tenant, r)
+	err = s.store.SetBanner(wctx, who.Tenant, RoomRef{ID: r.ID, Name: r.Name}, banner)
 	s.forgetRoom(who.Tenant, name)
 	if err != nil {
 		return RoomView{}, err

@@ -28,6 +28,7 @@ type Stores interface {
 	ReadStore
 	AvatarStore
 	RetentionStore
+	RenameStore
 }
 
 // writeTimeout bounds a change once it has begun. A change goes on when its client hangs
@@ -97,6 +98,7 @@ func NewService(o Options) *Service {
 		stop:        stop,
 	}
 	s.stopped.Go(func() { s.reads.keep(ctx) })
+	s.stopped.Go(func() { s.endRenames(ctx) })
 	return s
 }
 

@@ -15,7 +15,7 @@ import (
 //     store cannot answer (the outcome of a write is then unknown, and to repeat it with
 //     the same arguments is safe), Internal otherwise.
 //   - Text comes back byte for byte; times come back in UTC to the millisecond.
-//   - UpdateRoom, SetRetention, DeleteRoom, SweepRoom and DisownRoom announce the room, and Leave and
+//   - SetBanner, RenameCreator, SetRetention, DeleteRoom, SweepRoom and DisownRoom announce the room, and Leave and
 //     UpdateParticipant the participant, that they change (see pkg/cache; RoomKey, MemberKey). What comes into
 //     being is not announced: that something is not there is not remembered.
 //   - limit is at least 1; no method reads more than about limit rows.
@@ -38,7 +38,7 @@ type UserStore interface {
 	UpdateProfile(ctx context.Context, t Tenant, u User) error
 	// SetPasswordHash replaces the hash of a user that is not deleted (otherwise NotFound).
 	SetPasswordHash(ctx context.Context, t Tenant, login, hash string) error
-	// DeleteUser marks the account deleted and forgets all of it but the login. Repeating it is no error.
+	// DeleteUser marks the account deleted and forgets all of it but the login, a Rename included. Repeating it is no error.
 	DeleteUser(ctx context.Context, t Tenant, login string) error
 }
 
@@ -55,9 +55,11 @@ type RoomStore interface {
 	RoomsByName(ctx context.Context, t Tenant, names []string) (map[string]Room, error)
 	// Rooms returns rooms ascending by name (bytes), after the given name (empty: from the first).
 	Rooms(ctx context.Context, t Tenant, after string, limit int) ([]Room, error)
-	// UpdateRoom replaces banner and the creator's names of the room with this name and
-	// ID; NotFound if it is gone.
-	UpdateRoom(ctx context.Context, t Tenant, r Room) error
+	// SetBanner replaces the banner (nil: none) of the room with this name and ID; NotFound if it is gone.
+	SetBanner(ctx context.Context, t Tenant, r RoomRef, banner *string) error
+	// RenameCreator replaces the names of the creator of the room with this name and ID; NotFound if it is gone, or its
+	// creator is not p.
+	RenameCreator(ctx context.Context, t Tenant, r RoomRef, p Person) error
 	// DisownRoom replaces the creator of a room, if it still has this name and ID.
 	DisownRoom(ctx context.Context, t Tenant, r RoomRef, creator Person) error
 	// DeleteRoom makes the room unknown and its name free. When it returns no method of any

@@ -106,18 +106,18 @@ func (s *Service) liveUser(ctx context.Context, t Tenant, login string) (User, e
 }
 
 func (s *Service) chatRooms(ctx context.Context, t Tenant, login string) ([]string, error) {
-	names := []string{}
-	err := s.eachRoomOf(ctx, t, login, func(r RoomRef) error {
-		names = append(names, r.Name)
-		return nil
-	})
+	refs, err := s.store.RoomsOf(ctx, t, login, "", maxChatRooms)
+	names := make([]string, len(refs))
+	for i, r := range refs {
+		names[i] = r.Name
+	}
 	return names, err
 }
 
-// eachRoomOf calls f for the rooms a user is in, ascending by name.
+// eachRoomOf calls f for all rooms a user is in, ascending by name, until it returns an error.
 func (s *Service) eachRoomOf(ctx context.Context, t Tenant, login string, f func(RoomRef) error) error {
 	const page = 1000
-	for after, n := "", 0; n < maxChatRooms; n += page {
+	for after := ""; ; {
 		refs, err := s.store.RoomsOf(ctx, t, login, after, page)
 		if err != nil {
 			return err
@@ -132,7 +132,6 @@ func (s *Service) eachRoomOf(ctx context.Context, t Tenant, login string, f func
 		}
 		after = refs[len(refs)-1].Name
 	}
-	return nil
 }
 
 // Users returns the people of a range, ascending by login, and whether there are more.
@@ -157,7 +156,8 @@ func (s *Service) People(ctx context.Context, t Tenant, logins []string) ([]Pers
 	return ps, nil
 }
 
-// UpdateProfile replaces the profile of who; update gets the present one and returns the new.
+// UpdateProfile replaces the profile of who; update gets the present one and returns the new. New names are shown in
+// rooms soon: those of a user who is in very many may follow after it has returned.
 func (s *Service) UpdateProfile(ctx context.Context, who Identity, login string, update func(Profile) Profile) (UserView, error) {
 	u, err := s.ownUser(ctx, who, login)
 	if err != nil {
@@ -171,40 +171,20 @@ func (s *Service) UpdateProfile(ctx context.Context, who Identity, login string,
 	u.FirstName, u.LastName, u.Email, u.Bio = *p.FirstName, *p.LastName, p.Email, p.Bio
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	rename := Rename{Tenant: who.Tenant, Login: login, ID: s.ids.New()}
+	if renamed {
+		if err := s.store.PutRename(ctx, rename); err != nil {
+			return UserView{}, err
+		}
+	}
 	if err := s.store.UpdateProfile(ctx, who.Tenant, u); err != nil {
 		return UserView{}, err
 	}
 	if renamed {
-		if err := s.rename(ctx, who.Tenant, u.Person); err != nil {
-			return UserView{}, err
-		}
+		s.carryNames(ctx, rename)
 	}
 	rooms, err := s.chatRooms(ctx, who.Tenant, login)
 	return UserView{User: u, ChatRooms: rooms}, err
-}
-
-// rename carries a person's new names to the rooms they are in. Messages keep the names they
-// were written under.
-func (s *Service) rename(ctx context.Context, t Tenant, p Person) error {
-	return s.eachRoomOf(ctx, t, p.Login, func(ref RoomRef) error {
-		if err := s.store.UpdateParticipant(ctx, t, ref.ID, p); err != nil {
-			return err
-		}
-		s.forgetMember(t, ref.ID, p.Login)
-		r, err := s.store.Room(ctx, t, ref.Name)
-		if IsKind(err, NotFound) || err == nil && (r.ID != ref.ID || r.Creator.Login != p.Login) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		r.Creator = p
-		if err := s.store.UpdateRoom(ctx, t, r); err != nil && !IsKind(err, NotFound) {
-			return err
-		}
-		s.forgetRoom(t, ref.Name)
-		return nil
-	})
 }
 
 // DeleteUser ends the account of who: they leave every room, and the login is never free

@@ -25,6 +25,7 @@ type Source interface {
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
 	Readings(ctx context.Context, t chat.Tenant, login string, rooms []id.ID) (map[id.ID]chat.Reading, error)
 	Avatar(ctx context.Context, t chat.Tenant, login string) (chat.Avatar, error)
+	Renames(ctx context.Context, limit int) ([]chat.Rename, error)
 }
 
 // ExportOptions say what to export.
@@ -57,6 +58,9 @@ func Export(ctx context.Context, w io.Writer, from Source, o ExportOptions) (Cou
 		o.Progress = func(Counts) {}
 	}
 	x := &exporter{from: from, o: o, w: bufio.NewWriterSize(w, 1<<20), tally: newTally()}
+	if err := x.readRenames(ctx); err != nil {
+		return x.tally.Counts, err
+	}
 	if err := x.write(line{Header: &header{Version: Version, ExportedAt: o.Now().UTC().Truncate(time.Second), Room: o.Room}}); err != nil {
 		return x.tally.Counts, err
 	}
@@ -74,10 +78,11 @@ func Export(ctx context.Context, w io.Writer, from Source, o ExportOptions) (Cou
 }
 
 type exporter struct {
-	from  Source
-	o     ExportOptions
-	w     *bufio.Writer
-	tally *tally
+	from    Source
+	o       ExportOptions
+	w       *bufio.Writer
+	tally   *tally
+	renamed map[chat.Identity]chat.Person // see readRenames
 }
 
 func (x *exporter) write(l line) error {
@@ -218,11 +223,44 @@ func (x *exporter) userPage(ctx context.Context, t chat.Tenant, page []chat.User
 	return nil
 }
 
+// maxRenames bounds the renames that are looked at.
+const maxRenames = 100_000
+
+// readRenames reads which names are on their way to rooms. The file has no renames, so rooms have the new names in it.
+func (x *exporter) readRenames(ctx context.Context) error {
+	all, err := x.from.Renames(ctx, maxRenames)
+	if err != nil {
+		return err
+	}
+	x.renamed = make(map[chat.Identity]chat.Person, len(all))
+	for _, r := range all {
+		found, err := x.from.UsersByLogin(ctx, r.Tenant, []string{r.Login})
+		if err != nil {
+			return err
+		}
+		if u, ok := found[r.Login]; ok {
+			x.renamed[chat.Identity{Tenant: r.Tenant, Login: r.Login}] = u.Person
+		}
+	}
+	return nil
+}
+
+// named returns a person with the names that they have now.
+func (x *exporter) named(t chat.Tenant, p chat.Person) chat.Person {
+	if now, ok := x.renamed[chat.Identity{Tenant: t, Login: p.Login}]; ok {
+		return now
+	}
+	return p
+}
+
 func (x *exporter) room(ctx context.Context, t chat.Tenant, r chat.Room) error {
 	_, err := x.from.Participant(ctx, t, r.ID, r.Creator.Login)
 	left := chat.IsKind(err, chat.NotFound)
 	if err != nil && !left {
 		return err
+	}
+	if !left {
+		r.Creator = x.named(t, r.Creator)
 	}
 	if err := x.write(line{Room: roomOf(t, r, left)}); err != nil {
 		return err
@@ -242,7 +280,7 @@ func (x *exporter) room(ctx context.Context, t chat.Tenant, r chat.Room) error {
 			return err
 		}
 		for i, p := range ps {
-			if err := x.write(line{Member: memberOf(p, readings[i])}); err != nil {
+			if err := x.write(line{Member: memberOf(x.named(t, p), readings[i])}); err != nil {
 				return err
 			}
 		}

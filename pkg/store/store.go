@@ -40,6 +40,7 @@ type Store interface {
 	chat.EraseStore
 	chat.RetentionStore
 	chat.Trimmer
+	chat.RenameStore
 	chat.Sweeper
 	chat.Inventory
 	auth.SessionStore

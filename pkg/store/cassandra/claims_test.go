@@ -82,8 +82,16 @@ var claims = map[string]struct {
 		c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room))
 		agree(c.t, c.s, c.of, c.room, "creator", true)
 	}},
-	"readyRoom":    {nil, func(c *claimCase) { c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room)) }},
-	"updateRoom":   {givenRoom, func(c *claimCase) { c.NoError(c.s.UpdateRoom(c.ctx, c.of, c.room)) }},
+	"readyRoom":  {nil, func(c *claimCase) { c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room)) }},
+	"setBanner":  {givenRoom, func(c *claimCase) { c.NoError(c.s.SetBanner(c.ctx, c.of, refOf(c.room), nil)) }},
+	"setCreator": {givenRoom, func(c *claimCase) { c.NoError(c.s.RenameCreator(c.ctx, c.of, refOf(c.room), c.room.Creator)) }},
+	"putRename": {nil, func(c *claimCase) {
+		c.NoError(c.s.PutRename(c.ctx, chat.Rename{Tenant: c.of, Login: "ann", ID: c.room.ID}))
+	}},
+	"endRename": {givenRename, func(c *claimCase) {
+		c.NoError(c.s.EndRename(c.ctx, chat.Rename{Tenant: c.of, Login: "ann", ID: c.room.ID}))
+	}},
+	"forgetRename": {givenUserAndRename, func(c *claimCase) { c.NoError(c.s.DeleteUser(c.ctx, c.of, "ann")) }},
 	"setRetention": {givenRoom, func(c *claimCase) { c.NoError(c.s.SetRetention(c.ctx, c.of, refOf(c.room), chat.Forever)) }},
 	"disownRoom":   {givenRoom, func(c *claimCase) { c.NoError(c.s.DisownRoom(c.ctx, c.of, refOf(c.room), chat.Erased)) }},
 	"deleteRoom": {givenRoom, func(c *claimCase) {
@@ -179,6 +187,15 @@ func givenUser(c *claimCase) {
 }
 
 func givenRoom(c *claimCase) { c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room)) }
+
+func givenRename(c *claimCase) {
+	c.NoError(c.s.PutRename(c.ctx, chat.Rename{Tenant: c.of, Login: "ann", ID: c.room.ID}))
+}
+
+func givenUserAndRename(c *claimCase) {
+	givenUser(c)
+	givenRename(c)
+}
 
 func givenLeft(c *claimCase) {
 	givenRoom(c)

@@ -17,7 +17,8 @@ VALUES (?, ?, ?, ?, ?, false, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`
 FROM rooms WHERE tenant = ? AND name = ?`
 	selectRoomID = `SELECT room_id FROM rooms WHERE tenant = ? AND name = ?`
 	readyRoom    = `UPDATE rooms SET ready = true WHERE tenant = ? AND name = ? IF room_id = ?`
-	updateRoom   = `UPDATE rooms SET creator_first_name = ?, creator_last_name = ?, banner = ? WHERE tenant = ? AND name = ? IF room_id = ?`
+	setBanner    = `UPDATE rooms SET banner = ? WHERE tenant = ? AND name = ? IF room_id = ?`
+	setCreator   = `UPDATE rooms SET creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ? IF room_id = ? AND creator_login = ?`
 
 	insertRoomIndex = `INSERT INTO rooms_by_tenant (tenant, shard, name, room_id) VALUES (?, ?, ?, ?) USING TIMESTAMP ?`
 	listRooms       = `SELECT name, room_id FROM rooms_by_tenant
@@ -148,17 +149,26 @@ func (s *Store) Rooms(ctx context.Context, t chat.Tenant, after string, limit in
 	})
 }
 
-// UpdateRoom implements chat.RoomStore.
-func (s *Store) UpdateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
+// SetBanner implements chat.RoomStore.
+func (s *Store) SetBanner(ctx context.Context, t chat.Tenant, r chat.RoomRef, banner *string) error {
+	return s.changeRoom(ctx, t, r, setBanner, replacing(banner), string(t), r.Name, uuid(r.ID))
+}
+
+// RenameCreator implements chat.RoomStore.
+func (s *Store) RenameCreator(ctx context.Context, t chat.Tenant, r chat.RoomRef, p chat.Person) error {
+	return s.changeRoom(ctx, t, r, setCreator, p.FirstName, p.LastName, string(t), r.Name, uuid(r.ID), p.Login)
+}
+
+// changeRoom runs a change of a room that may be applied twice; one that is not applied is NotFound.
+func (s *Store) changeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, statement string, args ...any) error {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
 	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
-		updated, err := s.db.apply(ctx, updateRoom, r.Creator.FirstName, r.Creator.LastName, replacing(r.Banner),
-			string(t), r.Name, uuid(r.ID))
-		if err == nil && !updated {
+		changed, err := s.db.apply(ctx, statement, args...)
+		if err == nil && !changed {
 			err = chat.ErrNotFound(chat.RoomEntity, r.Name)
 		}
 		return err

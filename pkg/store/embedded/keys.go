@@ -29,6 +29,7 @@ const (
 	tableAvatar       byte = 'v'  // tenant, login
 	tableFootprint    byte = 'h'  // tenant, login, room id in sortable form
 	tableErasure      byte = 'e'  // tenant, login
+	tableRename       byte = 'n'  // tenant, login
 	tableKey          byte = 'k'  // tenant, log, login, idempotency key
 	tableSweep        byte = 'w'  // time, tenant, room
 	tableSession      byte = 's'  // hash
@@ -95,6 +96,8 @@ func keysOf(l chat.Log) key     { return table(tableKey).tenant(l.Tenant).id(l.I
 
 func readingsOf(t chat.Tenant, login string) key { return table(tableReading).tenant(t).text(login) }
 func avatarKey(t chat.Tenant, login string) key  { return table(tableAvatar).tenant(t).last(login) }
+
+func renameKey(t chat.Tenant, login string) key { return table(tableRename).tenant(t).last(login) }
 
 func sweepKey(s chat.Sweep) key {
 	return table(tableSweep).time(s.DeletedAt).tenant(s.Tenant).id(s.Room.ID)

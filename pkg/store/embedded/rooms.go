@@ -94,16 +94,34 @@ func (s *Store) Rooms(ctx context.Context, t chat.Tenant, after string, limit in
 	return rooms, err
 }
 
-// UpdateRoom implements chat.RoomStore.
-func (s *Store) UpdateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
+// SetBanner implements chat.RoomStore.
+func (s *Store) SetBanner(ctx context.Context, t chat.Tenant, r chat.RoomRef, banner *string) error {
+	return s.changeRoom(ctx, t, r, func(now *chat.Room) bool {
+		now.Banner = banner
+		return true
+	})
+}
+
+// RenameCreator implements chat.RoomStore.
+func (s *Store) RenameCreator(ctx context.Context, t chat.Tenant, r chat.RoomRef, p chat.Person) error {
+	return s.changeRoom(ctx, t, r, func(now *chat.Room) bool {
+		there := now.Creator.Login == p.Login
+		now.Creator = p
+		return there
+	})
+}
+
+// changeRoom changes the room with this name and ID; NotFound if there is none or change returns false.
+func (s *Store) changeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, change func(*chat.Room) bool) error {
 	k := roomKey(t, r.Name)
 	return s.change(ctx, &s.rooms, k, func(b *pebble.Batch) error {
-		now, err := s.sameRoom(t, r)
+		now, err := s.sameRoom(t, chat.Room{ID: r.ID, Name: r.Name})
 		if err != nil {
 			return err
 		}
-		now.Banner = r.Banner
-		now.Creator.FirstName, now.Creator.LastName = r.Creator.FirstName, r.Creator.LastName
+		if !change(&now) {
+			return chat.ErrNotFound(chat.RoomEntity, r.Name)
+		}
 		set(b, k, encodeRoom(now))
 		return nil
 	})

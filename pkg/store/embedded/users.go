@@ -144,6 +144,7 @@ func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) err
 		if alive {
 			remove(b, k)
 			remove(b, avatarKey(t, login))
+			remove(b, renameKey(t, login))
 			removeAll(b, readingsOf(t, login))
 			set(b, deletedUserKey(t, login), newRecord())
 			return nil

@@ -33,7 +33,8 @@ func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken) map[string
 	}
 	room, bob := chat.RoomKey(e.tenant, r.Name), chat.MemberKey(e.tenant, r.ID, "bob")
 	return map[string]change{
-		"UpdateRoom":        {room, func() error { return e.s.UpdateRoom(e.ctx, e.tenant, r) }},
+		"SetBanner":         {room, func() error { return e.s.SetBanner(e.ctx, e.tenant, ref(r), ptr("new")) }},
+		"RenameCreator":     {room, func() error { return e.s.RenameCreator(e.ctx, e.tenant, ref(r), r.Creator) }},
 		"DisownRoom":        {room, func() error { return e.s.DisownRoom(e.ctx, e.tenant, ref(r), chat.Erased) }},
 		"SetRetention":      {room, func() error { return e.s.SetRetention(e.ctx, e.tenant, ref(r), chat.Forever) }},
 		"DeleteRoom":        {room, func() error { return e.s.DeleteRoom(e.ctx, e.tenant, r) }},

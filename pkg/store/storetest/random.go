@@ -29,7 +29,8 @@ var modelTests = map[string]func(*env){
 				"set password":       w.setPassword,
 				"delete user":        w.deleteUser,
 				"create room":        w.createRoom,
-				"update room":        w.updateRoom,
+				"set banner":         w.setBanner,
+				"rename creator":     w.renameCreator,
 				"delete room":        w.deleteRoom,
 				"sweep":              w.sweep,
 				"join":               w.join,
@@ -152,14 +153,23 @@ func (w *walk) createRoom(t *rapid.T) {
 	agree(t, w.m.createRoom(r), chat.Conflict, w.s.CreateRoom(w.ctx, w.tenant, r))
 }
 
-func (w *walk) updateRoom(t *rapid.T) {
-	r := w.room(t)
-	r.Banner, r.Creator.FirstName = ptr(someText.Draw(t, "banner")), someText.Draw(t, "first name")
+func (w *walk) setBanner(t *rapid.T) {
+	r, banner := w.room(t), ptr(someText.Draw(t, "banner"))
 	now := w.m.same(r)
 	if now != nil {
-		now.Room = r
+		now.Banner = banner
 	}
-	agree(t, now != nil, chat.NotFound, w.s.UpdateRoom(w.ctx, w.tenant, r))
+	agree(t, now != nil, chat.NotFound, w.s.SetBanner(w.ctx, w.tenant, ref(r), banner))
+}
+
+func (w *walk) renameCreator(t *rapid.T) {
+	r, p := w.room(t), w.person(t)
+	now := w.m.same(r)
+	is := now != nil && now.Creator.Login == p.Login
+	if is {
+		now.Creator = p
+	}
+	agree(t, is, chat.NotFound, w.s.RenameCreator(w.ctx, w.tenant, ref(r), p))
 }
 
 func (w *walk) deleteRoom(t *rapid.T) {

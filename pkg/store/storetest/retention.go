@@ -37,9 +37,7 @@ var retentionTests = map[string]func(*env){
 
 		// What else changes about a room leaves it alone.
 		r.Banner = ptr("be kind")
-		other := r
-		other.Retention = month
-		require.NoError(e, e.s.UpdateRoom(e.ctx, e.tenant, other))
+		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), r.Banner))
 		require.NoError(e, e.s.DisownRoom(e.ctx, e.tenant, chat.RoomRef{ID: r.ID, Name: r.Name}, chat.Erased))
 		r.Creator = chat.Erased
 		got, err = e.s.Room(e.ctx, e.tenant, "games")

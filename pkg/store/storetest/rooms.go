@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -119,11 +120,16 @@ var roomTests = map[string]func(*env){
 		require.NoError(e, err)
 		require.Equal(e, []string{"ab"}, names(rooms, func(r chat.Room) string { return r.Name }))
 	},
-	"banner and creator's names change": func(e *env) {
+	"banner and creator's names change apart": func(e *env) {
 		r := e.newRoom("games")
 		r.Banner = ptr("be kind")
 		r.Creator.FirstName, r.Creator.LastName = "New", ""
-		require.NoError(e, e.s.UpdateRoom(e.ctx, e.tenant, r))
+		// At the same moment, and neither undoes the other.
+		var g errgroup.Group
+		g.Go(func() error { return e.s.SetBanner(e.ctx, e.tenant, ref(r), r.Banner) })
+		g.Go(func() error { return e.s.RenameCreator(e.ctx, e.tenant, ref(r), r.Creator) })
+		require.NoError(e, g.Wait())
+		e.isAbout(e.s.RenameCreator(e.ctx, e.tenant, ref(r), person("other")), chat.NotFound, chat.RoomEntity)
 		got, err := e.s.Room(e.ctx, e.tenant, "games")
 		require.NoError(e, err)
 		require.Equal(e, r, got)
@@ -132,7 +138,7 @@ var roomTests = map[string]func(*env){
 		require.Equal(e, []chat.Room{r}, rooms)
 
 		r.Banner = nil
-		require.NoError(e, e.s.UpdateRoom(e.ctx, e.tenant, r))
+		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), nil))
 		got, err = e.s.Room(e.ctx, e.tenant, "games")
 		require.NoError(e, err)
 		require.Nil(e, got.Banner)
@@ -140,10 +146,12 @@ var roomTests = map[string]func(*env){
 	"only the room itself is updated or deleted, not one of its name": func(e *env) {
 		r := e.newRoom("games")
 		stale := r
-		stale.ID, stale.Banner = e.ids.New(), ptr("stale")
-		e.isAbout(e.s.UpdateRoom(e.ctx, e.tenant, stale), chat.NotFound, chat.RoomEntity)
+		stale.ID = e.ids.New()
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(stale), ptr("stale")), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.RenameCreator(e.ctx, e.tenant, ref(stale), r.Creator), chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.DeleteRoom(e.ctx, e.tenant, stale), chat.NotFound, chat.RoomEntity)
-		e.isAbout(e.s.UpdateRoom(e.ctx, e.tenant, e.room("never")), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(e.room("never")), nil), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.RenameCreator(e.ctx, e.tenant, ref(e.room("never")), r.Creator), chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.DeleteRoom(e.ctx, e.tenant, e.room("never")), chat.NotFound, chat.RoomEntity)
 		got, err := e.s.Room(e.ctx, e.tenant, "games")
 		require.NoError(e, err)
@@ -166,7 +174,7 @@ var roomTests = map[string]func(*env){
 		}
 		_, err = e.s.Join(e.ctx, e.tenant, r, person("c"))
 		e.isAbout(err, chat.NotFound, chat.RoomEntity)
-		e.isAbout(e.s.UpdateRoom(e.ctx, e.tenant, r), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(r), nil), chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.DeleteRoom(e.ctx, e.tenant, r), chat.NotFound, chat.RoomEntity)
 		e.showsNothing(r.ID)
 	},

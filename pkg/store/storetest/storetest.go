@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Inventory", inventoryTests},
 		{"Erasing", eraseTests},
 		{"Retention", retentionTests},
+		{"Renames", renameTests},
 		{"Announcements", announcementTests},
 		{"Registry", registryTests},
 		{"Contexts", contextTests},

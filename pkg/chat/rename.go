@@ -1,0 +1,148 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/confab-chat/confab/pkg/guard"
+)
+
+// Participants and rooms have names of their users of their own. A new name is carried to them in the background:
+//
+//  1. UpdateProfile notes the Rename, then changes the account: a crash in between leaves a rename without effect.
+//  2. The node that did so carries the names to the user's rooms.
+//  3. Once nobody can be writing the old names any more (renameLate), any node goes through the rooms once more and ends
+//     the rename. Where the names are right already nothing is written, so this goes on where a dead node has stopped.
+//
+// Without 3, a join that read the account before the change and is stored after 2 would keep the old name. A rename ends
+// only if it still is the newest, so a newer one is not lost.
+
+const (
+	// renameEvery is how often a node looks for renames to end.
+	renameEvery = time.Minute
+	// renameLate is how long after a rename the old names may still be written. It is above writeTimeout and
+	// cache.Brief together.
+	renameLate = 30 * time.Second
+	// renameWait is how long UpdateProfile waits for the rooms.
+	renameWait     = 2 * time.Second
+	renamePage     = 200
+	renameParallel = 8
+	// renames is how many are looked at in one go.
+	renames = 1000
+)
+
+// carryNames carries a user's new names to their rooms, and waits a little for it: most users are in few rooms.
+func (s *Service) carryNames(ctx context.Context, r Rename) {
+	done := make(chan struct{})
+	started := s.settling.spawn(func() {
+		defer close(done)
+		guard.Run(s.log, "a rename", func() {
+			if _, err := s.rename(s.settling.ctx, r); err != nil && s.settling.ctx.Err() == nil {
+				s.log.Warn("a new name is not in all rooms yet", "tenant", r.Tenant, "error", err)
+			}
+		})
+	})
+	if !started {
+		return
+	}
+	timer := time.NewTimer(renameWait)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// endRenames brings renames to their end.
+func (s *Service) endRenames(ctx context.Context) {
+	tick := time.NewTicker(renameEvery)
+	defer tick.Stop()
+	for {
+		guard.Run(s.log, "ending renames", func() { s.endRenamesOnce(ctx) })
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Service) endRenamesOnce(ctx context.Context) {
+	all, err := s.store.Renames(ctx, renames)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Warn("new names wait to be carried to rooms", "error", err)
+		}
+		return
+	}
+	for _, r := range all {
+		if s.now().Sub(r.ID.Time()) < renameLate {
+			continue
+		}
+		same, err := s.rename(ctx, r)
+		if err == nil && same {
+			err = s.store.EndRename(ctx, r)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			s.log.Warn("a new name is not in all rooms yet", "tenant", r.Tenant, "error", err)
+		}
+	}
+}
+
+// rename goes through the rooms of a user; same is false if their names changed meanwhile.
+func (s *Service) rename(ctx context.Context, r Rename) (same bool, err error) {
+	u, err := s.store.User(ctx, r.Tenant, r.Login)
+	if IsKind(err, NotFound) || err == nil && u.Deleted {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for after := ""; ; {
+		refs, err := s.store.RoomsOf(ctx, r.Tenant, r.Login, after, renamePage)
+		if err != nil {
+			return false, err
+		}
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(renameParallel)
+		for _, ref := range refs {
+			g.Go(func() error { return guard.Try(func() error { return s.renameIn(gctx, r.Tenant, ref, u.Person) }) })
+		}
+		if err := g.Wait(); err != nil {
+			return false, err
+		}
+		if len(refs) < renamePage {
+			break
+		}
+		after = refs[len(refs)-1].Name
+	}
+	now, err := s.store.User(ctx, r.Tenant, r.Login)
+	return err == nil && now.Person == u.Person, err
+}
+
+// renameIn shows a person's names in one of their rooms. Messages keep the names they were written under.
+func (s *Service) renameIn(ctx context.Context, t Tenant, ref RoomRef, p Person) error {
+	now, err := s.store.Participant(ctx, t, ref.ID, p.Login)
+	if err == nil && now != p {
+		err = s.store.UpdateParticipant(ctx, t, ref.ID, p)
+		s.forgetMember(t, ref.ID, p.Login)
+	}
+	if err != nil && !IsKind(err, NotFound) {
+		return err
+	}
+	r, err := s.store.Room(ctx, t, ref.Name)
+	if err == nil && r.ID == ref.ID && r.Creator.Login == p.Login && r.Creator != p {
+		err = s.store.RenameCreator(ctx, t, ref, p)
+		s.forgetRoom(t, ref.Name)
+	}
+	if IsKind(err, NotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,117 @@
+package chat_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/clocktest"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+func (h *hooked) UpdateParticipant(ctx context.Context, t chat.Tenant, room id.ID, p chat.Person) error {
+	if err := h.call(ctx, "UpdateParticipant"); err != nil {
+		return err
+	}
+	return h.Stores.UpdateParticipant(ctx, t, room, p)
+}
+
+func (h *hooked) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User) error {
+	if err := h.call(ctx, "UpdateProfile"); err != nil {
+		return err
+	}
+	return h.answer("UpdateProfile", h.Stores.UpdateProfile(ctx, t, u))
+}
+
+func toAnna(p chat.Profile) chat.Profile {
+	p.FirstName = new("Anna")
+	return p
+}
+
+// firstNames returns the names of ann in rooms, as their creator and as a participant.
+func (w *world) firstNames(rooms ...string) (out []string) {
+	w.t.Helper()
+	for _, name := range rooms {
+		v, err := w.Room(w.t.Context(), tenant, name)
+		require.NoError(w.t, err)
+		for _, p := range append(v.Participants, v.Creator) {
+			if p.Login == "ann" {
+				out = append(out, p.FirstName)
+			}
+		}
+	}
+	return out
+}
+
+// another starts a service on the same store, a minute later, and waits until it has ended all renames.
+func (w *world) another() {
+	w.t.Helper()
+	clock := clocktest.New(time.Now().Add(time.Minute))
+	s := chat.NewService(chat.Options{Reader: reader(w.t, chat.ReaderOptions{Store: w.store, Now: clock.Now}), Hasher: plainHasher{},
+		Log: slog.New(slog.DiscardHandler)})
+	w.t.Cleanup(s.Close)
+	require.Eventually(w.t, func() bool {
+		left, err := w.store.Renames(w.t.Context(), 10)
+		return err == nil && len(left) == 0
+	}, 10*time.Second, time.Millisecond)
+}
+
+// What a node did not come to, because the store failed or it died, another one does.
+func TestARenameGoesOn(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("aaa", ann, bob)
+	w.room("bbb", bob, ann)
+	w.room("ccc", bob, ann)
+	w.store.on(func(_ context.Context, call string) error {
+		if call == "UpdateParticipant" {
+			return chat.ErrUnavailable(errDisk)
+		}
+		return nil
+	})
+	v, err := w.UpdateProfile(t.Context(), ann, "ann", toAnna)
+	require.NoError(t, err, "the account has the name")
+	require.Equal(t, "Anna", v.FirstName)
+	w.store.on(nil)
+	require.Contains(t, w.firstNames("aaa", "bbb", "ccc"), "First-ann")
+	w.another()
+	require.Equal(t, []string{"Anna", "Anna", "Anna", "Anna"}, w.firstNames("aaa", "bbb", "ccc"))
+}
+
+// The account may have the new name although the call failed; to repeat it then changes no name.
+func TestARenameOfUnknownOutcome(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.room("aaa", ann)
+	w.store.unsureOf("UpdateProfile")
+	_, err := w.UpdateProfile(t.Context(), ann, "ann", toAnna)
+	requireKind(t, chat.Unavailable, err)
+	w.store.unsureOf("")
+	_, err = w.UpdateProfile(t.Context(), ann, "ann", toAnna)
+	require.NoError(t, err)
+	w.another()
+	require.Equal(t, []string{"Anna", "Anna"}, w.firstNames("aaa"))
+}
+
+// A join that began before a rename and is stored after it brings the old name.
+func TestAJoinWithTheOldName(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("late", bob)
+	w.store.on(func(ctx context.Context, call string) error {
+		if call != "Join" {
+			return nil
+		}
+		w.store.on(nil)
+		_, err := w.UpdateProfile(ctx, ann, "ann", toAnna)
+		return err
+	})
+	require.NoError(t, w.Join(t.Context(), ann, "late", nil))
+	require.Equal(t, []string{"First-ann"}, w.firstNames("late"))
+	w.another()
+	require.Equal(t, []string{"Anna"}, w.firstNames("late"))
+}
