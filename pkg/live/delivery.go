@@ -1,7 +1,9 @@
 package live
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/confab-chat/confab/pkg/id"
 )
@@ -16,8 +18,9 @@ type Delivery struct {
 	ID    id.ID
 	Event any
 
+	latest  atomic.Pointer[encodedBy] // of encoded, the one asked for last: mostly all ask for the same
 	mu      sync.Mutex
-	encoded []encodedBy
+	encoded []*encodedBy
 }
 
 // Encoding turns a delivery into what a protocol variant writes. It is compared by
@@ -43,14 +46,16 @@ type encodedBy struct {
 // As returns the delivery in the given encoding, made at the first call and shared
 // from then on. It may be called concurrently.
 func (d *Delivery) As(by Encoding) *Encoded {
+	if e := d.latest.Load(); e != nil && e.by == by {
+		return e.to
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, e := range d.encoded {
-		if e.by == by {
-			return e.to
-		}
+	i := slices.IndexFunc(d.encoded, func(e *encodedBy) bool { return e.by == by })
+	if i < 0 {
+		i = len(d.encoded)
+		d.encoded = append(d.encoded, &encodedBy{by, by.Encode(d)})
 	}
-	to := by.Encode(d)
-	d.encoded = append(d.encoded, encodedBy{by, to})
-	return to
+	d.latest.Store(d.encoded[i])
+	return d.encoded[i].to
 }

@@ -25,8 +25,9 @@ func (e entry) len() int {
 	return n
 }
 
-// queue is a ring of entries. Empty, it holds no memory.
+// queue is a ring of entries. With one entry or none it holds no memory of its own.
 type queue struct {
+	only  entry   // the entry while there is one and no ring
 	ring  []entry // its length is a power of two
 	head  int
 	n     int
@@ -34,20 +35,36 @@ type queue struct {
 }
 
 func (q *queue) push(e entry) {
-	if q.n == len(q.ring) {
-		bigger := make([]entry, max(4, 2*len(q.ring)))
-		for i := range q.n {
-			bigger[i] = q.ring[(q.head+i)&(len(q.ring)-1)]
+	if q.n == 0 && q.ring == nil {
+		q.only = e
+	} else {
+		if q.n >= len(q.ring) {
+			q.grow()
 		}
-		q.ring, q.head = bigger, 0
+		q.ring[(q.head+q.n)&(len(q.ring)-1)] = e
 	}
-	q.ring[(q.head+q.n)&(len(q.ring)-1)] = e
 	q.n++
 	q.bytes += e.len()
 }
 
+func (q *queue) grow() {
+	bigger := make([]entry, max(4, 2*len(q.ring)))
+	if q.ring == nil {
+		bigger[0], q.only = q.only, entry{}
+	}
+	for i := range len(q.ring) {
+		bigger[i] = q.ring[(q.head+i)&(len(q.ring)-1)]
+	}
+	q.ring, q.head = bigger, 0
+}
+
 // take appends to dst up to most entries of together about maxBytes, at least one if there is any.
 func (q *queue) take(dst []entry, most, maxBytes int) []entry {
+	if q.ring == nil && q.n == 1 && most > 0 {
+		dst = append(dst, q.only)
+		*q = queue{}
+		return dst
+	}
 	size := 0
 	for q.n > 0 && most > 0 {
 		e := q.ring[q.head]

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,6 +69,8 @@ type Server struct {
 	// lingering are sockets that are read on for a moment after their end; Close cuts them.
 	lingering map[*wsTransport]struct{}
 	encoders  map[encoding]*encoding
+
+	writers writers
 }
 
 // NewServer starts a server; Close ends it.
@@ -105,6 +108,7 @@ func NewServer(o Options) *Server {
 	s := &Server{opts: o, now: o.Now, log: o.Log, ids: id.NewGenerator(o.Now),
 		sessions: make(map[auth.Hash]*sessionConns), polls: make(map[string]*polling), relays: make(map[string]*relaying),
 		lingering: make(map[*wsTransport]struct{}), encoders: make(map[encoding]*encoding)}
+	s.writers.srv, s.writers.most = s, runtime.GOMAXPROCS(0)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.unhear = o.Hub.OnSignal(live.SessionEnded, s.sessionSignal)
 	s.handleRelays()

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -21,11 +22,12 @@ import (
 )
 
 // wsTransport is a WebSocket that carries STOMP bare or in SockJS frames. While it is idle
-// it has one goroutine, which reads, and no buffer but a small one; who has something to write
-// starts the goroutine that does.
+// it has one goroutine, which reads, and no buffer but a small one; what there is to write is written by
+// Server.writers or, if the client has to be waited for, by a goroutine of its own.
 type wsTransport struct {
 	c      *conn
 	net    net.Conn
+	raw    syscall.RawConn // of net; nil if there is none
 	in     *bufio.Reader
 	sockjs bool
 
@@ -34,9 +36,10 @@ type wsTransport struct {
 	message []byte // SockJS: the pieces of the message under way
 	work    sync.WaitGroup
 
-	writer bool // a goroutine writes; guarded by conn.mu
-	closed bool // the closing handshake has begun or the connection is dead; guarded by conn.mu
-	over   bool // the reader has ended; guarded by Server.mu
+	writer bool         // it is queued for a writer, or somebody writes; guarded by conn.mu
+	closed bool         // the closing handshake has begun or the connection is dead; guarded by conn.mu
+	over   bool         // the reader has ended; guarded by Server.mu
+	after  *wsTransport // the next in the queue of Server.writers; guarded by its lock
 }
 
 const (
@@ -80,6 +83,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, enc *encoding, 
 	}
 	_ = nc.SetDeadline(time.Time{})
 	t := &wsTransport{net: nc, sockjs: sockjs, state: ws.StateServerSide, in: bufio.NewReaderSize(afterUpgrade(nc, rw.Reader), readBuffer)}
+	if sc, ok := nc.(syscall.Conn); ok {
+		t.raw, _ = sc.SyscallConn()
+	}
 	t.c = s.newConn(login, enc, extra, t)
 	if sockjs {
 		t.c.enqueue(entry{enc: openFrame, op: opBare})
@@ -233,8 +239,11 @@ func (t *wsTransport) linger() bool {
 func (t *wsTransport) wake() {
 	if !t.writer && !t.closed {
 		t.writer = true
-		t.c.srv.work.Add(1)
-		go t.write()
+		if t.raw == nil {
+			t.writeAlone(nil)
+		} else {
+			t.c.srv.writers.add(t)
+		}
 	}
 	if t.c.ending != nil && t.writer {
 		// Whatever is being written has little time left.
@@ -254,10 +263,10 @@ func (t *wsTransport) silence() (time.Duration, entry) {
 	return t.c.srv.opts.SockJSHeartBeat, entry{enc: heartbeatFrame, op: opBare}
 }
 
-// write is the goroutine that writes while there is something to write.
-func (t *wsTransport) write() {
+// write is the goroutine that writes while there is something to write, first rest.
+func (t *wsTransport) write(rest []byte) {
 	defer t.c.srv.work.Done()
-	if !guard.Run(t.c.srv.log, "writing to a client", t.writeQueue) {
+	if !guard.Run(t.c.srv.log, "writing to a client", func() { t.writeQueue(rest) }) {
 		t.c.abandon()
 	}
 }
@@ -276,12 +285,14 @@ func (t *wsTransport) next(into []entry) (batch []entry, end *ending) {
 	return batch, end
 }
 
-// writeQueue writes until the queue is empty, many frames at a time.
-func (t *wsTransport) writeQueue() {
-	c := t.c
+// writeQueue writes rest, then until the queue is empty, many frames at a time.
+func (t *wsTransport) writeQueue(rest []byte) {
 	// Not on the stack: a goroutine that begins with a small one has to move to a larger.
 	work := writes.Get().(*writeWork)
 	defer work.put()
+	if len(rest) > 0 {
+		t.writeAll(rest, nil)
+	}
 	for {
 		batch, end := t.next(work.entries[:0])
 		if len(batch) == 0 && end == nil {
@@ -294,19 +305,27 @@ func (t *wsTransport) writeQueue() {
 			out = t.appendFrames(out, batch)
 		}
 		work.buf = out
-		now := c.srv.now().UnixNano()
-		c.writing.Store(now)
-		_, err := t.net.Write(out)
-		c.writing.Store(0)
-		c.lastWrite.Store(now)
-		switch {
-		case end != nil:
-			t.hangUp()
-			c.release()
+		t.writeAll(out, end)
+		if end != nil {
 			return
-		case err != nil && !errors.Is(err, net.ErrClosed):
-			c.abandon()
 		}
+	}
+}
+
+// writeAll writes data, waiting for the client, and hangs up if that was the end.
+func (t *wsTransport) writeAll(data []byte, end *ending) {
+	c := t.c
+	now := c.srv.now().UnixNano()
+	c.writing.Store(now)
+	_, err := t.net.Write(data)
+	c.writing.Store(0)
+	c.lastWrite.Store(now)
+	switch {
+	case end != nil:
+		t.hangUp()
+		c.release()
+	case err != nil && !errors.Is(err, net.ErrClosed):
+		c.abandon()
 	}
 }
 
@@ -378,9 +397,11 @@ func appendEntry(out []byte, e entry) []byte {
 type writeWork struct {
 	entries [joinFrames]entry
 	buf     []byte
+	attempt func(fd uintptr) bool // writes buf without waiting
+	wrote   int                   // what attempt has written
 }
 
-var writes = sync.Pool{New: func() any { return &writeWork{buf: make([]byte, 0, 4<<10)} }}
+var writes = sync.Pool{New: newWriteWork}
 
 func (w *writeWork) put() {
 	clear(w.entries[:])
