@@ -111,6 +111,22 @@ type MessageStore interface {
 	Newer(ctx context.Context, l Log, than id.ID, inclusive bool, limit int) ([]Message, error)
 }
 
+// Bin is a bar of a histogram: about so many messages from From on, and before the From of the next one.
+type Bin struct {
+	From     time.Time
+	Messages int
+}
+
+// LogPlanner is for imports, which know how busy a log's past is before they write it.
+type LogPlanner interface {
+	// PlanLog prepares a log for the messages that the bins count, which may come in any order. It only changes how
+	// fast they are read, never what is read: messages may be of any time, planned or not. It is to be called with the
+	// id of a room to be created, before anybody else can know it; a log that has messages or a plan stays as it is.
+	// After an error the log can be used as if it had not been planned. A plan for a room that is never created stays:
+	// some rows of a few bytes.
+	PlanLog(ctx context.Context, l Log, history []Bin) error
+}
+
 // KeyLifetime is how long an Idempotency-Key is remembered.
 const KeyLifetime = 7 * 24 * time.Hour
 

@@ -100,10 +100,27 @@ func content(k Kind, nick, text string) string {
 
 // overview is what a first, quick reading of a file finds.
 type overview struct {
-	messages  int
 	last      *chat.Message // nil if there are none
 	firstNick string
 	present   map[string]bool // nicks in the channel at the end
+	bins      []chat.Bin
+}
+
+// A bin has the messages of an hour at most, and no more than binMessages.
+const (
+	binTime     = time.Hour
+	binMessages = 1000
+)
+
+// count adds a message to the bins. Those of a file come in the order of their times.
+func (o *overview) count(at time.Time) {
+	if n := len(o.bins); n > 0 {
+		if b := &o.bins[n-1]; b.Messages < binMessages && at.Sub(b.From) < binTime {
+			b.Messages++
+			return
+		}
+	}
+	o.bins = append(o.bins, chat.Bin{From: at, Messages: 1})
 }
 
 func (f logFile) overview(t chat.Tenant, room id.ID) (o overview, err error) {
@@ -122,7 +139,7 @@ func (f logFile) overview(t chat.Tenant, room id.ID) (o overview, err error) {
 			return o, err
 		}
 		if m != nil {
-			o.messages++
+			o.count(e.Time)
 			o.last = m
 		}
 		if o.firstNick == "" {

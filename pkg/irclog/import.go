@@ -39,6 +39,7 @@ type RoomStore interface {
 
 // HistoryStore keeps the room's messages.
 type HistoryStore interface {
+	chat.LogPlanner
 	AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error
 	AddFootprints(ctx context.Context, t chat.Tenant, r chat.RoomRef, logins []string) error
 	Message(ctx context.Context, l chat.Log, m id.ID) (chat.Message, error)
@@ -90,7 +91,8 @@ const (
 // newer, nobody joins or leaves.
 //
 // The error is an *chat.Error, or of the file system; the report counts what was
-// done until then. Memory grows with the number of different nicks only.
+// done until then. Memory grows with the number of different nicks, and for a new room by some bytes for each hour
+// that has messages and each thousand of these.
 func Import(ctx context.Context, stores Stores, o Options, files ...string) (Report, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -192,11 +194,26 @@ func (im *importer) openRoom(ctx context.Context, files []logFile) error {
 		im.room = room
 		return err
 	}
-	creator, err := im.creator(ctx, files)
+	var creator chat.Person
+	if im.o.Creator != "" {
+		if creator, err = im.account(ctx, im.o.Creator); err != nil {
+			return err
+		}
+	}
+	firstNick, bins, err := im.survey(ctx, files)
 	if err != nil {
 		return err
 	}
+	if im.o.Creator == "" {
+		if creator, err = im.first(ctx, firstNick); err != nil {
+			return err
+		}
+	}
 	room = chat.Room{ID: im.o.IDs.New(), Name: im.o.Room, Creator: creator, CreatedAt: im.people.now}
+	// Before the room is there: nobody else knows of its log yet.
+	if err := im.store.PlanLog(ctx, room.Log(t), bins); err != nil {
+		return err
+	}
 	err = im.store.CreateRoom(ctx, t, room)
 	switch {
 	case err == nil:
@@ -209,25 +226,42 @@ func (im *importer) openRoom(ctx context.Context, files []logFile) error {
 	return err
 }
 
-func (im *importer) creator(ctx context.Context, files []logFile) (chat.Person, error) {
-	if im.o.Creator != "" {
-		u, err := im.store.User(ctx, im.o.Tenant, im.o.Creator)
-		if err == nil && u.Deleted {
-			err = chat.ErrNotFound(chat.UserEntity, im.o.Creator)
-		}
-		return u.Person, err
+// account returns the person of an account that exists.
+func (im *importer) account(ctx context.Context, login string) (chat.Person, error) {
+	u, err := im.store.User(ctx, im.o.Tenant, login)
+	if err == nil && u.Deleted {
+		err = chat.ErrNotFound(chat.UserEntity, login)
 	}
+	return u.Person, err
+}
+
+// survey reads all files for what has to be known before there is a room.
+func (im *importer) survey(ctx context.Context, files []logFile) (firstNick string, bins []chat.Bin, err error) {
 	for _, f := range files {
+		if err := ctx.Err(); err != nil {
+			return "", nil, err
+		}
+		im.progress.File = f.name
+		im.tell()
 		v, err := f.overview(im.o.Tenant, id.ID{})
 		if err != nil {
-			return chat.Person{}, err
+			return "", nil, err
 		}
-		if v.firstNick != "" {
-			err := im.people.meet(ctx, map[string]bool{v.firstNick: true})
-			return im.people.byNick[v.firstNick], err
+		if firstNick == "" {
+			firstNick = v.firstNick
 		}
+		bins = append(bins, v.bins...)
 	}
-	return chat.Person{}, chat.ErrInvalid("nobody appears in the files, so the room has no creator: name one")
+	return firstNick, bins, nil
+}
+
+// first makes sure of the account of the nick that comes first in the files: the creator of a room without another one.
+func (im *importer) first(ctx context.Context, nick string) (chat.Person, error) {
+	if nick == "" {
+		return chat.Person{}, chat.ErrInvalid("nobody appears in the files, so the room has no creator: name one")
+	}
+	err := im.people.meet(ctx, map[string]bool{nick: true})
+	return im.people.byNick[nick], err
 }
 
 // file imports one file. A quick first reading finds its last message: if that

@@ -74,6 +74,27 @@ func TestTwiceAddsNothing(t *testing.T) {
 	require.Equal(t, log, s.log)
 }
 
+// The store learns how busy the past of a new room is before there is a room, and nothing of one that is there.
+func TestANewRoomIsPlanned(t *testing.T) {
+	dir := t.TempDir()
+	busy := write(t, dir, "2020-05-02.txt", strings.Repeat("[10:00] <anna> x\n", 2500)+"[10:01] <ben> y\n[11:30] <ben> z\n")
+	quiet := write(t, dir, "2020-05-01.txt", "[09:30] <anna> one\n[10:29] <ben> two\n[10:31] <ben> three\n")
+	at := func(day, hour, minute int) time.Time { return time.Date(2020, 5, day, hour, minute, 0, 0, time.UTC) }
+	s := newMemory()
+	_, err := Import(t.Context(), s, options(), busy, quiet)
+	require.NoError(t, err)
+	require.Equal(t, map[id.ID][]chat.Bin{s.rooms["lounge"].ID: {
+		{From: at(1, 9, 30), Messages: 2}, {From: at(1, 10, 31), Messages: 1},
+		{From: at(2, 10, 0), Messages: 1000}, {From: at(2, 10, 0), Messages: 1000}, {From: at(2, 10, 0), Messages: 501},
+		{From: at(2, 11, 30), Messages: 1},
+	}}, s.planned)
+
+	clear(s.planned)
+	_, err = Import(t.Context(), s, options(), write(t, dir, "2020-05-03.txt", "[10:00] <anna> more\n"))
+	require.NoError(t, err)
+	require.Empty(t, s.planned)
+}
+
 // A file that misses its last message is written again whole, with the same ids.
 func TestRecognitionIsOnlySpeed(t *testing.T) {
 	s := newMemory()

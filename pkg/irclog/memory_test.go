@@ -2,6 +2,7 @@ package irclog
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -20,6 +21,8 @@ type memory struct {
 	footprints map[string]bool
 	log        map[id.Key]chat.Message
 
+	planned map[id.ID][]chat.Bin // by log
+
 	appends   int
 	failAfter int // writes of messages until they fail; 0: never
 }
@@ -28,6 +31,7 @@ func newMemory() *memory {
 	return &memory{
 		users: map[string]chat.User{}, rooms: map[string]chat.Room{},
 		members: map[string]chat.Person{}, footprints: map[string]bool{}, log: map[id.Key]chat.Message{},
+		planned: map[id.ID][]chat.Bin{},
 	}
 }
 
@@ -79,6 +83,18 @@ func (s *memory) CreateRoom(_ context.Context, _ chat.Tenant, r chat.Room) error
 	}
 	s.rooms[r.Name] = r
 	s.members[r.Creator.Login] = r.Creator
+	return nil
+}
+
+func (s *memory) PlanLog(_ context.Context, l chat.Log, history []chat.Bin) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.rooms {
+		if r.ID == l.ID {
+			return errors.New("planned after others could know of it")
+		}
+	}
+	s.planned[l.ID] = history
 	return nil
 }
 

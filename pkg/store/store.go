@@ -32,6 +32,7 @@ type Store interface {
 	chat.RoomStore
 	chat.MembershipStore
 	chat.MessageStore
+	chat.LogPlanner
 	chat.ChangeStore
 	chat.DigestStore
 	chat.ReadStore

@@ -186,6 +186,12 @@ type walk struct {
 	last      bool // the first bucket is the last one
 }
 
+// bucketLength returns how many milliseconds a bucket is long.
+func bucketLength(list id.Widths, b id.Bucket) float64 {
+	end, _ := list.Span(b)
+	return float64(end) - float64(b)
+}
+
 // walk reads bucket first and, if that does not fill the page, those that the index
 // names next: their dates do not matter, so a hole of years costs nothing. Where buckets
 // hold few messages several are read at once, about as many as the page needs.
@@ -194,7 +200,12 @@ func (s *Store) walk(ctx context.Context, w walk, first id.Bucket) ([]chat.Messa
 	if err != nil || w.last {
 		return out, err
 	}
-	at, read := first, 1
+	list, _, err := s.widthsAt(ctx, w.log, int64(minBucket)) // to estimate with: no change has to be decided for it
+	if err != nil {
+		return nil, err
+	}
+	at := first
+	var found, length float64 // of the buckets after the first one, in the middle of which we began
 	for len(out) < w.limit {
 		// A page that is far from full will need many buckets, one that is nearly full few.
 		buckets, err := w.next(ctx, w.log, at, indexWindow)
@@ -204,11 +215,14 @@ func (s *Store) walk(ctx context.Context, w walk, first id.Bucket) ([]chat.Messa
 		rest := buckets
 		for len(rest) > 0 && len(out) < w.limit {
 			missing := w.limit - len(out)
-			each := max(len(out)/read, 1) // messages a bucket, as far as we have seen
-			some := rest[:min(len(rest), parallelism/2, (missing+each-1)/each)]
-			if read == 1 {
-				some = rest[:1] // the first one tells more than the one we began in the middle of
+			n := 1
+			if length > 0 { // else the next one has to tell how much to expect
+				n = 0
+				for expected := 0.0; n < min(len(rest), parallelism/2) && expected < float64(missing); n++ {
+					expected += max(found*bucketLength(list, rest[n])/length, 1)
+				}
 			}
+			some := rest[:n]
 			pages := make([][]chat.Message, len(some))
 			err := forEach(ctx, len(some), func(ctx context.Context, i int) (err error) {
 				pages[i], err = s.page(ctx, w, some[i], missing)
@@ -217,10 +231,11 @@ func (s *Store) walk(ctx context.Context, w walk, first id.Bucket) ([]chat.Messa
 			if err != nil {
 				return nil, err
 			}
-			for _, p := range pages {
+			for i, p := range pages {
+				found, length = found+float64(len(p)), length+bucketLength(list, some[i])
 				out = append(out, p[:min(len(p), w.limit-len(out))]...)
 			}
-			rest, read = rest[len(some):], read+len(some)
+			rest = rest[n:]
 		}
 		if len(buckets) < indexWindow {
 			break

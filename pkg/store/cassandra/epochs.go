@@ -84,9 +84,7 @@ func (s *Store) setSpan(ctx context.Context, l chat.Log, span time.Duration) (bo
 	if err != nil || !claimed {
 		return false, err
 	}
-	at := now.UnixMilli()
-	period := changesPeriod.Milliseconds()
-	if err := s.db.exec(ctx, announceEpoch, at-at%period, at, string(l.Tenant), uuid(l.ID), n); err != nil {
+	if err := s.announceEpoch(ctx, l, n, now); err != nil {
 		return false, err
 	}
 	// Messages that are there by now, and the moment: both read after the claim.
@@ -102,6 +100,53 @@ func (s *Store) setSpan(ctx context.Context, l chat.Log, span time.Duration) (bo
 	decided, err := s.seal(ctx, l, n, counts)
 	s.book.forget(l)
 	return decided && counts, err
+}
+
+// announceEpoch has every server read the widths of the log anew. now is the cluster's.
+func (s *Store) announceEpoch(ctx context.Context, l chat.Log, n int, now time.Time) error {
+	at, period := now.UnixMilli(), changesPeriod.Milliseconds()
+	return s.db.exec(ctx, announceEpoch, at-at%period, at, string(l.Tenant), uuid(l.ID), n)
+}
+
+// PlanLog implements chat.LogPlanner. For why widths of the past may count here, see widths.go.
+func (s *Store) PlanLog(ctx context.Context, l chat.Log, history []chat.Bin) error {
+	ctx, end, err := s.beginLong(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	now, err := s.book.clock(ctx)
+	if err != nil {
+		return err
+	}
+	list := plan(history, now)
+	if len(list) == 0 {
+		return nil
+	}
+	w, err := s.readWidths(ctx, l)
+	if err != nil || w.last > 0 {
+		return err
+	}
+	if _, found, err := s.newestID(ctx, l); err != nil || found {
+		return err
+	}
+	defer s.book.forget(l)
+	for i, e := range list {
+		claimed, err := s.claimEpoch(ctx, l, i+1, e.From, time.Duration(e.Span)*time.Millisecond)
+		if err != nil || !claimed {
+			return err
+		}
+	}
+	if err := s.announceEpoch(ctx, l, len(list), now); err != nil {
+		return err
+	}
+	// The last one first: wherever this ends, no width counts beyond the time it was planned for.
+	for n := len(list); n > 0; n-- {
+		if decided, err := s.seal(ctx, l, n, true); err != nil || !decided {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Store) claimEpoch(ctx context.Context, l chat.Log, n int, from int64, span time.Duration) (bool, error) {

@@ -1,10 +1,12 @@
 package cassandra
 
 import (
+	"iter"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -24,6 +26,9 @@ const (
 	fewRows = fullBucket / quieter
 	// patience is for how many of the wider buckets: nights, weekends and seasons come back.
 	patience = 3
+	// maxPlanned is how many widths a plan may have before the last one: each costs two transactions, and whoever reads
+	// the log reads all of them.
+	maxPlanned = 32
 	// lookAgain is how long a look at the past that failed is left alone.
 	lookAgain = time.Minute
 )
@@ -33,6 +38,9 @@ const day = 24 * time.Hour
 // spans are the widths there are, widest first.
 var spans = []time.Duration{364 * day, 112 * day, 28 * day, 7 * day, day, 6 * time.Hour, time.Hour, 10 * time.Minute,
 	2 * time.Minute, 45 * time.Second, 15 * time.Second, 5 * time.Second, time.Second}
+
+// nested are those of spans that end where the next wider one does: buckets of a plan are divided whole.
+var nested = slices.DeleteFunc(slices.Clone(spans), func(s time.Duration) bool { return s == 112*day || s == 45*time.Second })
 
 // spanFor returns the widest span whose buckets do not get too full at that many rows a second.
 func spanFor(rate float64) time.Duration {
@@ -80,6 +88,113 @@ func step(now time.Duration) (span, over time.Duration) {
 		now = spans[i-1]
 	}
 	return now, max(patience*now, quietTime)
+}
+
+// plan is the rule for a log whose past is known before anybody else knows the log: from which moments on it has which
+// widths, oldest first; none if the default does. Each is the widest whose buckets do not get too full, so that
+// a page of a sparse past is read from few of them. The default comes again where the past ends, and now at the latest.
+func plan(history []chat.Bin, now time.Time) id.Widths {
+	history = slices.DeleteFunc(slices.Clone(history), func(b chat.Bin) bool { return b.From.After(now) })
+	if len(history) == 0 {
+		return nil
+	}
+	slices.SortFunc(history, func(a, b chat.Bin) int { return a.From.Compare(b.From) })
+	// Where widths would change too often, the changes that last longest stay.
+	var p planned
+	for _, shortest := range []time.Duration{0, day, 28 * day, nested[0]} {
+		p = nil
+		p.divide(history, beginning(history[0], nested[0]), nested, shortest)
+		if len(p) <= maxPlanned {
+			break
+		}
+	}
+	if len(p) > maxPlanned {
+		p = nil
+		p.even(history, beginning(history[0], nested[0]), nested)
+	}
+	end := history[len(history)-1].From.Add(day)
+	if end.After(now) {
+		end = now
+	}
+	p.add(end.UnixMilli(), id.DefaultWidths.Newest())
+	return id.Widths(p)
+}
+
+// planned is the beginning of a plan.
+type planned id.Widths
+
+// add ends the last width, if there is to be another one from a moment on.
+func (p *planned) add(from int64, span time.Duration) {
+	last := id.DefaultWidths.Newest()
+	if len(*p) > 0 {
+		last = id.Widths(*p).Newest()
+	}
+	if span != last {
+		*p = append(*p, id.Width{From: from, Span: span.Milliseconds()})
+	}
+}
+
+// divide plans for bins from a moment on: buckets of the first of some widths, and in place of each that would be too
+// full narrower ones. Nothing changes within buckets that are not longer than the shortest that may be divided.
+func (p *planned) divide(bins []chat.Bin, from int64, widths []time.Duration, shortest time.Duration) {
+	for b := range buckets(bins, widths[0]) {
+		start := max(from, beginning(b[0], widths[0]))
+		switch {
+		case fits(b) || len(widths) == 1:
+			p.add(start, widths[0])
+		case widths[0] <= shortest:
+			p.even(b, start, widths[1:])
+		default:
+			p.divide(b, start, widths[1:], shortest)
+		}
+	}
+}
+
+// even plans one width for all bins.
+func (p *planned) even(bins []chat.Bin, from int64, widths []time.Duration) {
+	for i, span := range widths {
+		full := false
+		for b := range buckets(bins, span) {
+			full = full || !fits(b)
+		}
+		if !full || i == len(widths)-1 {
+			p.add(from, span)
+			return
+		}
+	}
+}
+
+// buckets divides bins, which are in order, by the buckets of a width.
+func buckets(bins []chat.Bin, span time.Duration) iter.Seq[[]chat.Bin] {
+	return func(yield func([]chat.Bin) bool) {
+		for len(bins) > 0 {
+			end := beginning(bins[0], span) + span.Milliseconds()
+			n := 1
+			for n < len(bins) && bins[n].From.UnixMilli() < end {
+				n++
+			}
+			if !yield(bins[:n]) {
+				return
+			}
+			bins = bins[n:]
+		}
+	}
+}
+
+// beginning returns when the bucket of a width begins that a bin is in.
+func beginning(b chat.Bin, span time.Duration) int64 {
+	width := id.Width{Span: span.Milliseconds()}
+	end, _ := id.Widths{width}.Span(id.Bucket(b.From.UnixMilli()))
+	return end - width.Span
+}
+
+// fits reports whether a bucket of some bins will do. Those of one moment cannot be divided.
+func fits(bins []chat.Bin) bool {
+	rows := 0
+	for _, b := range bins {
+		rows += b.Messages
+	}
+	return rows <= fullBucket || bins[0].From.Equal(bins[len(bins)-1].From)
 }
 
 // pace counts what this server writes to a log.

@@ -1,12 +1,14 @@
 package cassandra
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -73,6 +75,100 @@ func TestNarrower(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestPlan(t *testing.T) {
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	start := now.AddDate(-10, 0, 0)
+	// from returns bins of some rows each, at a pace.
+	from := func(at time.Time, n int, every time.Duration, rows int) (bins []chat.Bin) {
+		for i := range n {
+			bins = append(bins, chat.Bin{From: at.Add(time.Duration(i) * every), Messages: rows})
+		}
+		return bins
+	}
+	weekly := from(start, 521, 7*day, 1)
+	evening := func(weeks int) time.Time { return start.Add(time.Duration(weeks) * 7 * day) }
+	var evenings, years []chat.Bin
+	for i := range 521 {
+		evenings = append(evenings, from(evening(i), 3, time.Hour, 20_000)...)
+	}
+	for i := range 60 {
+		years = append(years, from(now.AddDate(-i, 0, 0), 1, day, 30_000)...)
+		years = append(years, from(now.AddDate(-i, 0, 0).Add(-20*time.Hour), 1, day, 30_000*(i%2))...)
+	}
+	for name, c := range map[string]struct {
+		history []chat.Bin
+		spans   []time.Duration // without the last
+	}{
+		"nothing":              {nil, nil},
+		"only what is to come": {from(now.Add(time.Second), 3, day, 1), nil},
+		"a message a week":     {weekly, []time.Duration{364 * day}},
+		"one message":          {weekly[:1], []time.Duration{364 * day}},
+		"some thousand a week": {from(start, 521*7, day, 2000),
+			[]time.Duration{28 * day, 7 * day, 28 * day}},
+		"a thousand a day":  {from(start, 521*7, day, 1000), []time.Duration{28 * day, 364 * day}},
+		"thousands an hour": {from(start, 521*7*24, time.Hour, 3000), []time.Duration{6 * time.Hour}},
+		"one hot evening": {append(from(evening(260), 6*60, time.Minute, 700), weekly...),
+			[]time.Duration{364 * day, 7 * day, 10 * time.Minute, 28 * day, 364 * day}},
+		"more at one moment than fits": {from(start, 1, day, 1_000_000), []time.Duration{364 * day}},
+		"an evening every week":        {evenings, []time.Duration{time.Hour}},
+		"each year another":            {years, []time.Duration{day}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := plan(c.history, now)
+			var got []time.Duration
+			for _, w := range list {
+				got = append(got, time.Duration(w.Span)*time.Millisecond)
+			}
+			if c.spans != nil {
+				c.spans = append(c.spans, 7*day)
+			}
+			require.Equal(t, c.spans, got)
+			if len(list) > 0 {
+				require.LessOrEqual(t, list[len(list)-1].From, now.UnixMilli())
+			}
+		})
+	}
+}
+
+// Whatever the past was like, no bucket is too full that can be divided, and there are few widths.
+func TestPlansKeepBucketsSmall(t *testing.T) {
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	rapid.Check(t, func(t *rapid.T) {
+		var history []chat.Bin
+		for range rapid.IntRange(1, 40).Draw(t, "stretches") {
+			at := now.Add(-time.Duration(rapid.Int64Range(0, int64(60*364*day)).Draw(t, "before")))
+			every := rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, day, 7 * day}).Draw(t, "every")
+			rows := rapid.SampledFrom([]int{1, 100, 1000, 30_000}).Draw(t, "rows")
+			for i := range rapid.IntRange(1, 200).Draw(t, "bins") {
+				history = append(history, chat.Bin{From: at.Add(time.Duration(i) * every).Truncate(time.Minute), Messages: rows})
+			}
+		}
+		list := plan(history, now)
+		require.LessOrEqual(t, len(list), maxPlanned+1)
+		require.True(t, slices.IsSortedFunc(list, func(a, b id.Width) int { return cmp.Compare(a.From, b.From) }))
+		if len(list) > 0 {
+			require.Equal(t, 7*day, list.Newest())
+			require.LessOrEqual(t, list[len(list)-1].From, now.UnixMilli())
+		}
+		all := append(id.DefaultWidths[:1:1], list...)
+		rows, moments := map[id.Bucket]int{}, map[id.Bucket]map[time.Time]bool{}
+		for _, b := range history {
+			if b.From.After(now) {
+				continue
+			}
+			at := all.Of(id.FirstAt(b.From))
+			rows[at] += b.Messages
+			if moments[at] == nil {
+				moments[at] = map[time.Time]bool{}
+			}
+			moments[at][b.From] = true
+		}
+		for b, n := range rows {
+			require.True(t, n <= fullBucket || len(moments[b]) == 1, "%d rows of %d moments", n, len(moments[b]))
+		}
+	})
 }
 
 // simulation is a log that several servers write to, without a store.

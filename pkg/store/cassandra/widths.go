@@ -33,6 +33,10 @@ import (
 // transaction. Nothing here depends on how long a statement may be under way, or on the clocks of
 // servers: ids ahead of the cluster's clock are looked after by settle. margin is for the clocks of
 // Cassandra's nodes.
+//
+// Widths of the past cannot be changed so: servers remember those for old ids without asking. PlanLog chooses
+// them for a log whose id nobody else can know yet: no server remembers anything of it, and there is no message. Whoever
+// reads its widths later finds all of them sealed, or gives up those that are not before using the rest.
 const (
 	pollEvery = time.Second
 	validFor  = 15 * time.Second

@@ -125,6 +125,7 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"Append":              func(c ctx) error { return s.Append(c, l, m) },
 		"AppendBatch":         func(c ctx) error { return s.AppendBatch(c, l, []chat.Message{m}) },
 		"AppendBatch of none": func(c ctx) error { return s.AppendBatch(c, l, nil) },
+		"PlanLog":             func(c ctx) error { return s.PlanLog(c, l, []chat.Bin{{From: time.UnixMilli(0), Messages: 1}}) },
 		"AppendOnce": func(c ctx) error {
 			_, _, err := s.AppendOnce(c, l, "k", m, id.ID{})
 			return err

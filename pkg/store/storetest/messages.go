@@ -45,6 +45,34 @@ var messageTests = map[string]func(*env){
 		e.holds(l, m)
 		e.holds(other, m2)
 	},
+	"a plan changes nothing that is read": func(e *env) {
+		for name, planned := range map[string]func(l chat.Log, history []chat.Bin){
+			"before": func(l chat.Log, history []chat.Bin) { require.NoError(e, e.s.PlanLog(e.ctx, l, history)) },
+			"twice": func(l chat.Log, history []chat.Bin) {
+				require.NoError(e, e.s.PlanLog(e.ctx, l, history))
+				require.NoError(e, e.s.PlanLog(e.ctx, l, history[:1]))
+			},
+			"never": func(chat.Log, []chat.Bin) {},
+		} {
+			l, seq := e.newLog(), id.NewSequence([8]byte{1})
+			start := time.Date(2011, 2, 3, 4, 5, 6, 0, time.UTC)
+			history := []chat.Bin{{From: start.AddDate(2, 0, 0), Messages: 20_000_000}, {From: start, Messages: 1}}
+			for n := range 20 {
+				history = append(history, chat.Bin{From: start.AddDate(1, 0, 0).Add(time.Duration(n) * time.Hour), Messages: 30_000})
+			}
+			planned(l, history)
+			var ms []chat.Message
+			for n := range 30 { // before the plan begins, all over it, and after its end
+				ms = append(ms, chat.Message{ID: seq.At(start.AddDate(0, 2*n-12, 0)), Author: person("u"), Content: name})
+			}
+			ms = append(ms, e.message("now"))
+			require.NoError(e, e.s.AppendBatch(e.ctx, l, ms))
+			e.holds(l, ms...)
+			require.NoError(e, e.s.PlanLog(e.ctx, l, history[1:]), "there are messages")
+			e.holds(l, ms...)
+		}
+		require.NoError(e, e.s.PlanLog(e.ctx, e.newLog(), nil))
+	},
 	"appending twice is appending once": func(e *env) {
 		l, m := e.newLog(), e.message("hello")
 		e.append(l, m, m)
