@@ -88,11 +88,11 @@ func (s *Store) befallAll(ctx context.Context, l chat.Log, ms []chat.Message) er
 	if bytes.Compare(first, last) > 0 {
 		first, last = last, first
 	}
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: first, UpperBound: last.after()})
+	it, err := s.cursor(pebble.IterOptions{LowerBound: first, UpperBound: last.after()})
 	if err != nil {
 		return s.unavailable("read", err)
 	}
-	defer it.Close()
+	defer func() { it.Close() }()
 	var at map[id.ID]int
 	for ok := it.First(); ok; ok = it.Next() {
 		if at == nil { // most pages have none

@@ -133,6 +133,9 @@ func (s *Store) find(k key) (value []byte, found bool, err error) {
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
 		return nil, false, nil
+	case s.salvage && pebble.IsCorruptionError(err):
+		s.lose(k, k.after())
+		return nil, false, nil
 	case err != nil:
 		return nil, false, s.unavailable("read", err)
 	}
@@ -149,11 +152,11 @@ func (s *Store) has(k key) (bool, error) {
 // on, ascending, until visit returns false. What visit is given is only good
 // until it returns.
 func (s *Store) scan(ctx context.Context, prefix, from key, visit func(last, value []byte) (more bool, err error)) error {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: prefix.end()})
+	it, err := s.cursor(pebble.IterOptions{LowerBound: from, UpperBound: prefix.end()})
 	if err != nil {
 		return s.unavailable("read", err)
 	}
-	defer it.Close()
+	defer func() { it.Close() }()
 	rows := 0
 	for ok := it.First(); ok; ok = it.Next() {
 		if rows++; rows%256 == 0 && ctx.Err() != nil {

@@ -166,6 +166,7 @@ type file struct {
 	disk     *disk
 	name     string
 	optional bool
+	written  atomic.Int64
 	looked   atomic.Int64 // when it was last looked whether the file has its name
 }
 
@@ -186,6 +187,7 @@ func (f *file) Write(p []byte) (n int, err error) {
 	f.disk.health.try(func() error {
 		m, err := f.File.Write(p[n:])
 		n += m
+		f.written.Add(int64(m))
 		return err
 	})
 	return len(p), nil
@@ -230,8 +232,11 @@ func (f *file) there() error {
 	if !strings.HasSuffix(f.name, ".log") || now-last < int64(lookEvery) || !f.looked.CompareAndSwap(last, now) {
 		return nil
 	}
-	_, err := f.disk.FS.Stat(f.name)
-	return err
+	if _, err := f.disk.FS.Stat(f.name); err != nil {
+		return err
+	}
+	f.disk.noteLength(f.name, f.written.Load())
+	return nil
 }
 
 // syncError is the failure of a sync. It is not passing, whatever is in it.
@@ -239,8 +244,8 @@ type syncError struct{ cause error }
 
 func (e syncError) Error() string { return "sync: " + e.cause.Error() }
 
-// listener keeps the database from ending the process when it finds damage, and from looking at it without a pause.
-func (h *health) listener() *pebble.EventListener {
+// listener keeps the database from ending the process when it finds damage, and, unless hasty, from looking at it without a pause.
+func (h *health) listener(hasty bool) *pebble.EventListener {
 	var next atomic.Int64 // when damage may be reported again
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
@@ -250,6 +255,9 @@ func (h *health) listener() *pebble.EventListener {
 		},
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			h.diary.error("embedded store: "+i.Path+" is damaged", "what to do", damageTodo, "error", i.Details)
+			if hasty {
+				return
+			}
 			now := time.Now().UnixNano()
 			due := next.Swap(now + int64(time.Second))
 			select {

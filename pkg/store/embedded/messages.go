@@ -139,21 +139,21 @@ func (s *Store) Newer(ctx context.Context, l chat.Log, than id.ID, inclusive boo
 			lower = lower.after()
 		}
 		return pebble.IterOptions{LowerBound: lower, UpperBound: log.end()}
-	}, (*pebble.Iterator).First, (*pebble.Iterator).Next)
+	}, (*cursor).First, (*cursor).Next)
 }
 
-func (s *Store) page(ctx context.Context, l chat.Log, limit int, bounds func(log key) pebble.IterOptions, start, step func(*pebble.Iterator) bool) ([]chat.Message, error) {
+func (s *Store) page(ctx context.Context, l chat.Log, limit int, bounds func(log key) pebble.IterOptions, start, step func(*cursor) bool) ([]chat.Message, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
 	defer s.calls.Done()
 	log := messagesOf(l)
 	o := bounds(log)
-	it, err := s.db.NewIter(&o)
+	it, err := s.cursor(o)
 	if err != nil {
 		return nil, s.unavailable("read", err)
 	}
-	defer it.Close()
+	defer func() { it.Close() }()
 	ms := make([]chat.Message, 0, min(limit, 100))
 	for ok := start(it); ok && len(ms) < limit; ok = step(it) {
 		v, err := it.ValueAndErr()

@@ -48,7 +48,7 @@ func (s *Store) Between(ctx context.Context, l chat.Log, before, after id.ID, li
 			lower = upper
 		}
 		return pebble.IterOptions{LowerBound: lower, UpperBound: upper}
-	}, (*pebble.Iterator).Last, (*pebble.Iterator).Prev)
+	}, (*cursor).Last, (*cursor).Prev)
 }
 
 // Trim implements chat.RetentionStore: a range of each table goes, however many rows it has.

@@ -35,6 +35,9 @@ type Options struct {
 	// ReadOnly is for looking at a store that nobody has open: nothing is written, not even what an opening puts
 	// right otherwise. All calls that write are Unavailable.
 	ReadOnly bool
+	// Salvage is ReadOnly for a store that is damaged: calls that read many rows pass over what cannot be read, and Lost says
+	// what that was.
+	Salvage bool
 
 	// fs replaces the disk in tests.
 	fs vfs.FS
@@ -64,6 +67,7 @@ func (o Options) withDefaults() Options {
 	if o.fs == nil {
 		o.fs = vfs.Default
 	}
+	o.ReadOnly = o.ReadOnly || o.Salvage
 	if o.tryEvery == 0 {
 		o.tryEvery = 500 * time.Millisecond
 	}
@@ -78,7 +82,12 @@ type Store struct {
 	now    func() time.Time
 	health *health
 	held   held
-	onDisk bool // not on a file system of a test
+
+	salvage  bool
+	lostMu   sync.Mutex
+	lost     []lostRange
+	lostLogs []string
+	onDisk   bool // not on a file system of a test
 
 	// Who takes two of these locks takes them in the order of the fields.
 	users   locks // by login: accounts
@@ -119,7 +128,7 @@ func Open(dir string, opts Options) (*Store, error) {
 // ctx ends.
 func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error) {
 	o := opts.withDefaults()
-	s := &Store{now: o.Now, stop: make(chan struct{}), onDisk: o.fs == vfs.Default, diary: &diary{log: o.Logger}}
+	s := &Store{now: o.Now, stop: make(chan struct{}), onDisk: o.fs == vfs.Default, salvage: o.Salvage, diary: &diary{log: o.Logger}}
 	for _, l := range []*locks{&s.users, &s.rooms, &s.members, &s.leases, &s.fates, &s.reads, &s.secrets} {
 		l.init()
 	}
@@ -129,6 +138,11 @@ func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error
 	var err error
 	if s.folder, err = lockFolder(dir, o); err != nil {
 		return nil, err
+	}
+	if lost := d.missing(); lost != "" {
+		s.lostLogs = append(s.lostLogs, lost)
+		s.diary.error("embedded store: a part of the newest log is missing: changes that were acknowledged are lost",
+			"missing", lost, "what to do", "look after the disk; if there is a backup that is newer, go on from it")
 	}
 	if err := s.openDB(ctx, d, o); err != nil {
 		_ = s.folder.Close()
@@ -193,7 +207,7 @@ func (s *Store) openNow(d *disk, o Options) (err error) {
 		ReadOnly:      o.ReadOnly,
 		MaxOpenFiles:  o.OpenFiles, // its own default when zero
 		Logger:        &logger{diary: s.diary},
-		EventListener: s.health.listener(),
+		EventListener: s.health.listener(o.Salvage),
 		CacheSize:     o.CacheBytes,
 		// Fixed, so that a new library does not change data that an older confab must read.
 		FormatMajorVersion:          pebble.FormatValueSeparation,
@@ -203,10 +217,19 @@ func (s *Store) openNow(d *disk, o Options) (err error) {
 		L0StopWritesThreshold:       1000,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 	}
+	p.DisableConsistencyCheck = o.Salvage // of files that are missing
 	for i := range p.Levels {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
-	if s.db, err = pebble.Open(d.dir, p); err != nil {
+	s.db, err = pebble.Open(d.dir, p)
+	if o.Salvage && pebble.IsCorruptionError(err) {
+		var lost []string
+		if lost, p.FS = cutLogs(d); lost != nil {
+			s.lostLogs = append(s.lostLogs, lost...)
+			s.db, err = pebble.Open(d.dir, p)
+		}
+	}
+	if err != nil {
 		if pebble.IsCorruptionError(err) {
 			err = fmt.Errorf("%w: %w; %s", errDamaged, err, damageTodo)
 		}

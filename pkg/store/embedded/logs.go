@@ -1,0 +1,150 @@
+package embedded
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	pebblelog "github.com/cockroachdb/pebble/v2/record"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// logNumber returns the number of a write-ahead log by the name of its file.
+func logNumber(name string) (n uint64, ok bool) {
+	digits, isLog := strings.CutSuffix(filepath.Base(name), ".log")
+	n, err := strconv.ParseUint(digits, 10, 64)
+	return n, isLog && err == nil
+}
+
+// cutFS shows a folder whose logs end where they are damaged: one is cut, those after it are not there.
+type cutFS struct {
+	vfs.FS
+	log    string // the base name of the one
+	number uint64
+	length int64
+}
+
+// cutLogs looks for the first log that is damaged; nil if there is none.
+func cutLogs(fs *disk) (lost []string, cut vfs.FS) {
+	names, err := fs.List(fs.dir)
+	if err != nil {
+		return nil, fs
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { _, ok := logNumber(name); return !ok })
+	slices.SortFunc(names, func(a, b string) int {
+		na, _ := logNumber(a)
+		nb, _ := logNumber(b)
+		return int(int64(na) - int64(nb))
+	})
+	for i, name := range names {
+		n, _ := logNumber(name)
+		length, damaged := goodLength(fs, fs.PathJoin(fs.dir, name), n, i == len(names)-1)
+		if !damaged {
+			continue
+		}
+		lost = []string{fmt.Sprintf("%s is damaged after %d bytes: the changes that come after them", name, length)}
+		for _, later := range names[i+1:] {
+			lost = append(lost, later+" follows a damaged one: all changes in it")
+		}
+		return lost, &cutFS{FS: fs, log: name, number: n, length: length}
+	}
+	return nil, fs
+}
+
+// goodLength returns how much of a log can be read, and whether that is less than there is.
+func goodLength(fs vfs.FS, name string, n uint64, last bool) (length int64, damaged bool) {
+	f, err := fs.Open(name)
+	if err != nil {
+		return 0, true
+	}
+	defer f.Close()
+	r := logReader(pebblelog.NewReader, f, n)
+	for {
+		rec, err := r.Next()
+		if err == nil {
+			_, err = io.Copy(io.Discard, rec)
+		}
+		switch {
+		case err == nil:
+			length = r.Offset()
+		case errors.Is(err, io.EOF), last && errors.Is(err, pebblelog.ErrUnexpectedEOF):
+			return length, false
+		default:
+			return length, true
+		}
+	}
+}
+
+// logReader calls a function whose second parameter has a type that only the database can name.
+func logReader[N ~uint64](newReader func(io.Reader, N) *pebblelog.Reader, f io.Reader, n uint64) *pebblelog.Reader {
+	return newReader(f, N(n))
+}
+
+func (c *cutFS) hides(name string) bool {
+	n, ok := logNumber(name)
+	return ok && n > c.number
+}
+
+// List implements vfs.FS.
+func (c *cutFS) List(dir string) ([]string, error) {
+	names, err := c.FS.List(dir)
+	return slices.DeleteFunc(names, c.hides), err
+}
+
+// Open implements vfs.FS.
+func (c *cutFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	f, err := c.FS.Open(name, opts...)
+	if err != nil || filepath.Base(name) != c.log {
+		return f, err
+	}
+	return &cutFile{File: f, rest: io.LimitReader(f, c.length)}, nil
+}
+
+type cutFile struct {
+	vfs.File
+	rest io.Reader
+}
+
+func (f *cutFile) Read(p []byte) (int, error) { return f.rest.Read(p) }
+
+// lengthsFile holds, for the newest log, how much of it is on disk at least. It is written without a sync, after those of
+// the log, so it may say too little and never too much.
+const lengthsFile = "confab-log"
+
+// noteLength writes it.
+func (d *disk) noteLength(log string, length int64) {
+	f, err := d.FS.OpenReadWrite(d.FS.PathJoin(d.dir, lengthsFile), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return // it is only for diagnosis
+	}
+	defer f.Close()
+	_, _ = f.WriteAt(fmt.Appendf(nil, "%-32s %-31d\n", filepath.Base(log), length), 0)
+}
+
+// missing says what is missing of the newest log; empty if nothing is, or nothing is known.
+func (d *disk) missing() string {
+	f, err := d.FS.Open(d.FS.PathJoin(d.dir, lengthsFile))
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	fields := bytes.Fields(text)
+	if err != nil || len(fields) != 2 {
+		return ""
+	}
+	length, err := strconv.ParseInt(string(fields[1]), 10, 64)
+	if err != nil {
+		return ""
+	}
+	info, err := d.FS.Stat(d.FS.PathJoin(d.dir, string(fields[0])))
+	if err != nil || info.Size() >= length { // logs are removed when they are not needed any more
+		return ""
+	}
+	return fmt.Sprintf("%s has %d bytes and had %d: the changes that were in the rest", fields[0], info.Size(), length)
+}

@@ -1,0 +1,257 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// A cursor is an iterator that, in a store opened with Options.Salvage, passes over what cannot be read.
+type cursor struct {
+	*pebble.Iterator
+	s    *Store
+	o    pebble.IterOptions
+	last key // the last row it was at
+}
+
+func (s *Store) cursor(o pebble.IterOptions) (*cursor, error) {
+	it, err := s.db.NewIter(&o)
+	if err != nil {
+		return nil, err
+	}
+	return &cursor{Iterator: it, s: s, o: o, last: o.LowerBound}, nil
+}
+
+// First goes to the first row that can be read.
+func (c *cursor) First() bool { return c.readable(c.Iterator.First()) }
+
+// Next goes to the next row that can be read.
+func (c *cursor) Next() bool { return c.readable(c.Iterator.Next()) }
+
+func (c *cursor) readable(ok bool) bool {
+	for c.s.salvage {
+		if ok {
+			c.last = append(c.last[:0:0], c.Key()...)
+			if _, err := c.ValueAndErr(); !pebble.IsCorruptionError(err) {
+				return true
+			}
+			c.s.lose(c.last, c.last.after())
+			ok = c.Iterator.Next()
+			continue
+		}
+		if !pebble.IsCorruptionError(c.Error()) {
+			return false
+		}
+		to := c.s.nextReadable(c.last, c.o.UpperBound)
+		c.s.lose(c.last, to)
+		_ = c.Iterator.Close() // its error is known
+		c.o.LowerBound = to
+		it, err := c.s.db.NewIter(&c.o)
+		if err != nil {
+			return false
+		}
+		c.Iterator = it
+		ok = it.First()
+	}
+	return ok
+}
+
+// nextReadable returns about the first key after from at which reading succeeds; upper if there is none. It looks near
+// from first, at distances that double, and then halves the last of them.
+func (s *Store) nextReadable(from, upper key) key {
+	width := len(from) + 2
+	base := new(big.Int).SetBytes(append(slices.Clone(from), 0, 0))
+	at := func(distance *big.Int) (key, bool) {
+		sum := new(big.Int).Add(base, distance)
+		if sum.BitLen() > 8*width {
+			return upper, false
+		}
+		k := key(sum.FillBytes(make([]byte, width)))
+		return k, bytes.Compare(k, upper) < 0
+	}
+	low, high := big.NewInt(0), big.NewInt(1)
+	for {
+		k, below := at(high)
+		if !below {
+			k = upper
+		}
+		if !below || s.canRead(k, upper) {
+			break
+		}
+		low, high = high, new(big.Int).Lsh(high, 1)
+	}
+	found := upper
+	for new(big.Int).Sub(high, low).Cmp(big.NewInt(1)) > 0 {
+		middle := new(big.Int).Add(low, high)
+		middle.Rsh(middle, 1)
+		if k, below := at(middle); !below || s.canRead(k, upper) {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	if k, below := at(high); below {
+		found = k
+	}
+	return found
+}
+
+func (s *Store) canRead(from, upper key) bool {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: upper})
+	if err != nil {
+		return false
+	}
+	it.First()
+	return it.Close() == nil
+}
+
+func (s *Store) lose(from, to key) {
+	s.lostMu.Lock()
+	defer s.lostMu.Unlock()
+	for _, l := range s.lost {
+		if bytes.Equal(l.from, from) {
+			return
+		}
+	}
+	s.lost = append(s.lost, lostRange{slices.Clone(from), slices.Clone(to)})
+}
+
+// lostRange are the rows from one key to before another.
+type lostRange struct{ from, to key }
+
+// Lost says in sentences what could not be read so far of a store opened with Options.Salvage.
+func (s *Store) Lost() []string {
+	s.lostMu.Lock()
+	lost := slices.Clone(s.lost)
+	s.lostMu.Unlock()
+	rooms := map[id.ID]string{}
+	_ = s.EachRoom(context.Background(), func(_ chat.Tenant, r chat.Room) error {
+		rooms[r.ID] = r.Name
+		return nil
+	})
+	out := slices.Clone(s.lostLogs)
+	for _, l := range lost {
+		from, to := describe(l.from, rooms), describe(l.to, rooms)
+		if bytes.Equal(l.from.after(), l.to) {
+			out = append(out, from)
+			continue
+		}
+		out = append(out, from+" to before "+to)
+	}
+	return out
+}
+
+var tableNames = map[byte]string{
+	tableMeta: "the format", tableUser: "accounts", tableDeletedUser: "deleted accounts", tableRole: "roles", tableRoom: "rooms",
+	tableParticipant: "participants", tableRoomOf: "rooms of users", tableMessage: "messages", tableFate: "changes of messages",
+	tableReading: "read positions", tableAvatar: "pictures", tableFootprint: "footprints", tableErasure: "erasures",
+	tableKey: "idempotency keys", tableSweep: "deleted rooms", tableSession: "sessions", tableSessionOf: "sessions of users",
+	tableRemembered: "remembered logins", tableRememberedOf: "remembered logins of users", tableToken: "API tokens",
+	tableTokenOf: "API tokens of users", tableSecret: "the server's secrets", tableExpiry: "times of expiry",
+}
+
+// describe says where a key is, as far as it can be told without secrets.
+func describe(k key, rooms map[id.ID]string) string {
+	if len(k) == 0 || tableNames[k[0]] == "" {
+		return "the end"
+	}
+	name := tableNames[k[0]]
+	c := columns{rest: k[1:]}
+	switch k[0] {
+	case tableUser, tableRoom:
+		if c.text(); c.err == nil && len(c.rest) > 0 {
+			return fmt.Sprintf("%s at %q", name, strings.ToValidUTF8(string(c.rest), "?"))
+		}
+	case tableMessage, tableFate, tableParticipant:
+		c.text()
+		room := c.id()
+		if c.err != nil {
+			return name
+		}
+		name += " of the room " + room.String()
+		if called, ok := rooms[room]; ok {
+			name = tableNames[k[0]] + " of the room " + called
+		}
+		if k[0] != tableParticipant && len(c.rest) >= len(id.Key{}) {
+			name += " at " + id.Key(c.rest[:len(id.Key{})]).ID().Time().UTC().Format(time.RFC3339)
+		}
+	}
+	return name
+}
+
+// A Report is what Check and Repair have found.
+type Report struct {
+	Rows int64    // that can be read
+	Lost []string // what cannot, in sentences; empty if all is well
+}
+
+// Check reads all that a store holds and says what is damaged. The folder is left as it is; no server may have it open.
+func Check(ctx context.Context, dir string, opts Options) (Report, error) {
+	return salvage(ctx, dir, opts, func(key, []byte) error { return nil })
+}
+
+// Repair copies all that can be read of the store in dir into a new folder, on which a server can be started. The folder dir
+// is left as it is; no server may have it open.
+func Repair(ctx context.Context, dir, into string, opts Options) (report Report, err error) {
+	if _, err := os.Lstat(into); err == nil {
+		return Report{}, fmt.Errorf("%s is there already: name a new folder", into)
+	}
+	to, err := OpenPatiently(ctx, into, Options{Logger: opts.Logger, CacheBytes: 8 << 20})
+	if err != nil {
+		return Report{}, err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	b := to.db.NewBatch()
+	apply := func() error {
+		full := b
+		b = to.db.NewBatch()
+		return to.write(ctx, full, func() {})
+	}
+	report, err = salvage(ctx, dir, opts, func(k key, v []byte) error {
+		set(b, k, v)
+		if b.Len() < batchBytes {
+			return nil
+		}
+		return apply()
+	})
+	return report, errors.Join(err, apply())
+}
+
+func salvage(ctx context.Context, dir string, opts Options, visit func(k key, v []byte) error) (report Report, err error) {
+	opts.Salvage = true
+	s, err := OpenPatiently(ctx, dir, opts)
+	if err != nil {
+		return report, err
+	}
+	defer s.Close()
+	// A table at a time, so that damage that hides where it ends hides no other table.
+	for t := range tableNames {
+		prefix := table(t)
+		if t == tableMeta {
+			prefix = prefix.last("format")
+		}
+		err := s.scan(ctx, prefix, prefix, func(last, v []byte) (bool, error) {
+			report.Rows++
+			return true, visit(append(slices.Clone(prefix), last...), v)
+		})
+		if err != nil {
+			return report, err
+		}
+	}
+	report.Lost = s.Lost()
+	return report, nil
+}
+
+var _ io.Closer = (*cursor)(nil)

@@ -1,0 +1,163 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// contents returns all files of a folder.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		all[e.Name()] = string(b)
+	}
+	return all
+}
+
+// filled makes a store with a room and n messages of 1 KB in it, on disk in tables if flushed, else in the log.
+func filled(t *testing.T, n int, flushed bool) (dir string, r chat.Room, ms []chat.Message) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "data")
+	s := open(t, dir, quiet())
+	ctx := t.Context()
+	require.NoError(t, s.CreateUser(ctx, "t", chat.User{Person: author}))
+	r = room("lounge")
+	require.NoError(t, s.CreateRoom(ctx, "t", r))
+	for i := range n {
+		ms = append(ms, message(fmt.Sprint(i, strings.Repeat("x", 1000))))
+	}
+	if flushed {
+		require.NoError(t, s.AppendBatch(ctx, r.Log("t"), ms))
+		require.NoError(t, s.db.Flush())
+	} else {
+		for _, m := range ms {
+			require.NoError(t, s.Append(ctx, r.Log("t"), m))
+		}
+	}
+	require.NoError(t, s.Close())
+	return dir, r, ms
+}
+
+func TestRepairSavesWhatIsNotDamaged(t *testing.T) {
+	dir, r, ms := filled(t, 2000, true)
+	damage(t, dir)
+	before := contents(t, dir)
+	ctx := t.Context()
+
+	report, err := Check(ctx, dir, quiet())
+	require.NoError(t, err)
+	require.NotEmpty(t, report.Lost)
+	require.Contains(t, report.Lost[0], "messages of the room lounge at ")
+	into := filepath.Join(t.TempDir(), "saved")
+	repaired, err := Repair(ctx, dir, into, quiet())
+	require.NoError(t, err)
+	require.Equal(t, report, repaired)
+	require.Equal(t, before, contents(t, dir), "the source is as it was")
+	_, err = Repair(ctx, dir, into, quiet())
+	require.ErrorContains(t, err, "name a new folder")
+
+	s := open(t, into, quiet())
+	saved, err := s.Newer(ctx, r.Log("t"), id.Min, true, 10_000)
+	require.NoError(t, err)
+	require.Greater(t, len(saved), len(ms)*9/10)
+	require.Less(t, len(saved), len(ms))
+	require.Equal(t, ms[0], saved[0])
+	require.Equal(t, ms[len(ms)-1], saved[len(saved)-1])
+	_, err = s.User(ctx, "t", author.Login)
+	require.NoError(t, err)
+	requireMembers(t, s, r, author.Login)
+	require.NoError(t, s.Close())
+	report, err = Check(ctx, into, quiet())
+	require.NoError(t, err)
+	require.Empty(t, report.Lost)
+
+	// Reading in pages passes over the same damage.
+	o := quiet()
+	o.Salvage = true
+	s = open(t, dir, o)
+	var paged []chat.Message
+	for at, inclusive := id.Min, true; ; inclusive = false {
+		page, err := s.Newer(ctx, r.Log("t"), at, inclusive, 100)
+		require.NoError(t, err)
+		if len(page) == 0 {
+			break
+		}
+		paged = append(paged, page...)
+		at = page[len(page)-1].ID
+	}
+	require.Equal(t, saved, paged)
+	require.NotEmpty(t, s.Lost())
+}
+
+func TestRepairOfADamagedLog(t *testing.T) {
+	dir, r, ms := filled(t, 100, false)
+	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	require.NoError(t, err)
+	slices.Sort(logs)
+	f, err := os.OpenFile(logs[len(logs)-1], os.O_RDWR, 0)
+	require.NoError(t, err)
+	info, err := f.Stat()
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte(strings.Repeat("damage", 100)), info.Size()/4)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+
+	_, err = Open(dir, quiet())
+	require.ErrorContains(t, err, "confab store check")
+	before := contents(t, dir)
+	report, err := Check(t.Context(), dir, quiet())
+	require.NoError(t, err)
+	require.Len(t, report.Lost, 1)
+	require.Contains(t, report.Lost[0], "is damaged after")
+	into := filepath.Join(t.TempDir(), "saved")
+	_, err = Repair(t.Context(), dir, into, quiet())
+	require.NoError(t, err)
+	require.Equal(t, before, contents(t, dir))
+	s := open(t, into, quiet())
+	saved, err := s.Newer(t.Context(), r.Log("t"), id.Min, true, 1000)
+	require.NoError(t, err)
+	require.Equal(t, ms[:len(saved)], saved)
+}
+
+func TestANewestLogThatIsCutOffIsNoticed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	s := open(t, dir, quiet())
+	require.NoError(t, s.Append(t.Context(), aLog, message("lost")))
+	require.NoError(t, s.Close())
+	requireReport := func(n int) {
+		t.Helper()
+		report, err := Check(t.Context(), dir, quiet())
+		require.NoError(t, err)
+		require.Len(t, report.Lost, n)
+	}
+	requireReport(0)
+	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	require.NoError(t, err)
+	slices.Sort(logs)
+	require.NoError(t, os.Truncate(logs[len(logs)-1], 0))
+	requireReport(1)
+	o, log := logged(vfs.Default)
+	s = open(t, dir, o)
+	require.Len(t, log.errors(), 1)
+	require.Contains(t, log.errors()[0], "a part of the newest log is missing")
+	require.NoError(t, s.Append(context.Background(), aLog, message("goes on")))
+	require.NoError(t, s.Close())
+	require.NoError(t, open(t, dir, o).Close())
+	require.Len(t, log.errors(), 1, "said once")
+}
