@@ -23,6 +23,7 @@ type cli struct {
 	Conf    configCmd  `cmd:"" name:"config" help:"Check or print the settings that serve would use."`
 	Import  importCmd  `cmd:"" help:"Import an export, or chat logs of other programs."`
 	Export  exportCmd  `cmd:"" help:"Write all data to a file, to move it to another store. The file holds password hashes."`
+	Store   storeCmd   `cmd:"" help:"Check or repair the data folder of an embedded store, after damage to its disk."`
 	Admin   adminCmd   `cmd:"" help:"Look after a server: backups, users, rooms."`
 	Bench   benchCmd   `cmd:"" help:"Measure a running server."`
 	Version versionCmd `cmd:"" help:"Print the version."`

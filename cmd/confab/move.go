@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
 	"github.com/confab-chat/confab/pkg/move"
 	"github.com/confab-chat/confab/pkg/progress"
+	"github.com/confab-chat/confab/pkg/store"
+	"github.com/confab-chat/confab/pkg/store/embedded"
 )
 
 type exportCmd struct {
@@ -22,7 +26,8 @@ type exportCmd struct {
 func (c *exportCmd) Help() string {
 	return "Writes accounts with their password hashes, roles, hashes of API tokens, rooms, participants and messages, " +
 		"one JSON object a line: keep the file as you would keep the data itself. Sessions are left out: people log in again. " +
-		"Of an embedded store, stop the server first. A file appears under its name when it is complete."
+		"Of an embedded store, stop the server first. A file appears under its name when it is complete. " +
+		"Of a damaged embedded store all that can be read is exported; what cannot is listed, and the exit status is 1."
 }
 
 // Run writes the file.
@@ -33,7 +38,7 @@ func (c *exportCmd) Run(ctx context.Context) error {
 	if err := c.exists(); err != nil {
 		return err
 	}
-	st, err := c.open(ctx, false, c.logger())
+	st, lost, err := c.openDamaged(ctx, c.logger())
 	if err != nil {
 		return err
 	}
@@ -51,7 +56,26 @@ func (c *exportCmd) Run(ctx context.Context) error {
 		return err
 	}
 	bar.End(fmt.Sprintf("%d users, %d rooms, %d messages", counts.Users, counts.Rooms, counts.Messages))
+	if l := lost(); len(l) > 0 {
+		printLost(os.Stderr, l)
+		return errors.New("the store is damaged: what can be read is exported, the rest is not")
+	}
 	return nil
+}
+
+// openDamaged opens a store to be read whole. An embedded one is left as it is, even if it is damaged: what could not
+// be read so far is lost.
+func (s storeSettings) openDamaged(ctx context.Context, log *slog.Logger) (st store.Store, lost func() []string, err error) {
+	dir, ok := strings.CutPrefix(s.Store, "embedded:")
+	if !ok {
+		st, err = s.open(ctx, false, log)
+		return st, func() []string { return nil }, err
+	}
+	e, err := embedded.OpenPatiently(ctx, dir, embedded.Options{Logger: log, OpenFiles: openFiles(descriptors()), Salvage: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return e, e.Lost, nil
 }
 
 // exists refuses an embedded store that is not there: opening it would make an empty one.

@@ -206,6 +206,18 @@ func (f *file) Preallocate(offset, length int64) error {
 	return nil
 }
 
+// Close implements vfs.File.
+func (f *file) Close() error {
+	select {
+	case <-f.disk.health.closing:
+		if strings.HasSuffix(f.name, ".log") && !f.disk.health.isCut() {
+			f.disk.noteLength(f.name, f.written.Load())
+		}
+	default: // it is not the newest log any more
+	}
+	return f.File.Close()
+}
+
 func (f *file) Sync() error     { return f.sync(f.File.Sync) }
 func (f *file) SyncData() error { return f.sync(f.File.SyncData) }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -56,7 +57,8 @@ func cutLogs(fs *disk) (lost []string, cut vfs.FS) {
 	return nil, fs
 }
 
-// goodLength returns how much of a log can be read, and whether that is less than there is.
+// goodLength returns how much of a log can be read, all if it has a good end, and whether that is certainly less than was
+// written.
 func goodLength(fs vfs.FS, name string, n uint64, last bool) (length int64, damaged bool) {
 	f, err := fs.Open(name)
 	if err != nil {
@@ -72,7 +74,9 @@ func goodLength(fs vfs.FS, name string, n uint64, last bool) (length int64, dama
 		switch {
 		case err == nil:
 			length = r.Offset()
-		case errors.Is(err, io.EOF), last && errors.Is(err, pebblelog.ErrUnexpectedEOF):
+		case errors.Is(err, io.EOF):
+			return math.MaxInt64, false
+		case last && errors.Is(err, pebblelog.ErrUnexpectedEOF):
 			return length, false
 		default:
 			return length, true
@@ -116,8 +120,15 @@ func (f *cutFile) Read(p []byte) (int, error) { return f.rest.Read(p) }
 // the log, so it may say too little and never too much.
 const lengthsFile = "confab-log"
 
+// logBlock is the size of a log's blocks. A record may go on in the next block, and only there: where a log ends inside a
+// block, it ends with a record.
+const logBlock = 32 << 10
+
 // noteLength writes it.
 func (d *disk) noteLength(log string, length int64) {
+	if length%logBlock == 0 {
+		return // the rest of a record may be missing, which then was not acknowledged
+	}
 	f, err := d.FS.OpenReadWrite(d.FS.PathJoin(d.dir, lengthsFile), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return // it is only for diagnosis
@@ -126,7 +137,8 @@ func (d *disk) noteLength(log string, length int64) {
 	_, _ = f.WriteAt(fmt.Appendf(nil, "%-32s %-31d\n", filepath.Base(log), length), 0)
 }
 
-// missing says what is missing of the newest log; empty if nothing is, or nothing is known.
+// missing says what is missing of the newest log; empty if nothing is, or nothing is known. The database takes what cannot
+// be read at the end of that log for a write that was not finished, and says nothing.
 func (d *disk) missing() string {
 	f, err := d.FS.Open(d.FS.PathJoin(d.dir, lengthsFile))
 	if err != nil {
@@ -138,13 +150,23 @@ func (d *disk) missing() string {
 	if err != nil || len(fields) != 2 {
 		return ""
 	}
+	log := string(fields[0])
 	length, err := strconv.ParseInt(string(fields[1]), 10, 64)
-	if err != nil {
+	n, isLog := logNumber(log)
+	if err != nil || !isLog {
 		return ""
 	}
-	info, err := d.FS.Stat(d.FS.PathJoin(d.dir, string(fields[0])))
-	if err != nil || info.Size() >= length { // logs are removed when they are not needed any more
+	name := d.FS.PathJoin(d.dir, log)
+	info, err := d.FS.Stat(name)
+	if err != nil { // logs are removed when they are not needed any more
 		return ""
 	}
-	return fmt.Sprintf("%s has %d bytes and had %d: the changes that were in the rest", fields[0], info.Size(), length)
+	if info.Size() < length {
+		return fmt.Sprintf("%s has %d bytes and had %d: the changes that were in the rest", log, info.Size(), length)
+	}
+	good, damaged := goodLength(d.FS, name, n, true)
+	if damaged || good >= length { // the opening finds damage that is certain
+		return ""
+	}
+	return fmt.Sprintf("%s can be read up to %d of %d bytes: the changes that were in the rest", log, good, length)
 }

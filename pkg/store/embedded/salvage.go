@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
 	"os"
 	"slices"
@@ -199,7 +200,12 @@ type Report struct {
 
 // Check reads all that a store holds and says what is damaged. The folder is left as it is; no server may have it open.
 func Check(ctx context.Context, dir string, opts Options) (Report, error) {
-	return salvage(ctx, dir, opts, func(key, []byte) error { return nil })
+	s, err := openDamaged(ctx, dir, opts)
+	if err != nil {
+		return Report{}, err
+	}
+	defer s.Close()
+	return s.salvageAll(ctx, opts.Progress, func(key, []byte) error { return nil })
 }
 
 // Repair copies all that can be read of the store in dir into a new folder, on which a server can be started. The folder dir
@@ -208,6 +214,12 @@ func Repair(ctx context.Context, dir, into string, opts Options) (report Report,
 	if _, err := os.Lstat(into); err == nil {
 		return Report{}, fmt.Errorf("%s is there already: name a new folder", into)
 	}
+	// The source first: if it cannot be opened, no folder is made.
+	from, err := openDamaged(ctx, dir, opts)
+	if err != nil {
+		return Report{}, err
+	}
+	defer from.Close()
 	to, err := OpenPatiently(ctx, into, Options{Logger: opts.Logger, CacheBytes: 8 << 20})
 	if err != nil {
 		return Report{}, err
@@ -219,31 +231,31 @@ func Repair(ctx context.Context, dir, into string, opts Options) (report Report,
 		b = to.db.NewBatch()
 		return to.write(ctx, full, func() {})
 	}
-	report, err = salvage(ctx, dir, opts, func(k key, v []byte) error {
+	report, err = from.salvageAll(ctx, opts.Progress, func(k key, v []byte) error {
 		set(b, k, v)
 		if b.Len() < batchBytes {
 			return nil
 		}
 		return apply()
 	})
-	return report, errors.Join(err, apply())
+	return report, errors.Join(err, apply(), to.db.Flush())
 }
 
-func salvage(ctx context.Context, dir string, opts Options, visit func(k key, v []byte) error) (report Report, err error) {
+func openDamaged(ctx context.Context, dir string, opts Options) (*Store, error) {
 	opts.Salvage = true
-	s, err := OpenPatiently(ctx, dir, opts)
-	if err != nil {
-		return report, err
-	}
-	defer s.Close()
+	return OpenPatiently(ctx, dir, opts)
+}
+
+// salvageAll visits all rows that can be read, of tables that this version does not know too.
+func (s *Store) salvageAll(ctx context.Context, progress func(rows int64), visit func(k key, v []byte) error) (report Report, err error) {
 	// A table at a time, so that damage that hides where it ends hides no other table.
-	for t := range tableNames {
+	for t := range byte(math.MaxUint8) {
 		prefix := table(t)
-		if t == tableMeta {
-			prefix = prefix.last("format")
-		}
 		err := s.scan(ctx, prefix, prefix, func(last, v []byte) (bool, error) {
 			report.Rows++
+			if progress != nil && report.Rows%1024 == 0 {
+				progress(report.Rows)
+			}
 			return true, visit(append(slices.Clone(prefix), last...), v)
 		})
 		if err != nil {

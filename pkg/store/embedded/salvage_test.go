@@ -135,6 +135,32 @@ func TestRepairOfADamagedLog(t *testing.T) {
 	require.Equal(t, ms[:len(saved)], saved)
 }
 
+// The database does not notice damage near the end of the newest log.
+func TestADamagedEndOfTheNewestLogIsNoticed(t *testing.T) {
+	dir, r, ms := filled(t, 20, false)
+	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	require.NoError(t, err)
+	slices.Sort(logs)
+	f, err := os.OpenFile(logs[len(logs)-1], os.O_RDWR, 0)
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte("damage"), 10_000)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+
+	report, err := Check(t.Context(), dir, quiet())
+	require.NoError(t, err)
+	require.Len(t, report.Lost, 1)
+	require.Contains(t, report.Lost[0], "can be read up to")
+	o, log := logged(vfs.Default)
+	s := open(t, dir, o)
+	require.Len(t, log.errors(), 1)
+	require.Contains(t, log.errors()[0], "a part of the newest log is missing")
+	saved, err := s.Newer(t.Context(), r.Log("t"), id.Min, true, 1000)
+	require.NoError(t, err)
+	require.NotEmpty(t, saved)
+	require.Equal(t, ms[:len(saved)], saved)
+}
+
 func TestANewestLogThatIsCutOffIsNoticed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	s := open(t, dir, quiet())

@@ -38,6 +38,8 @@ type Options struct {
 	// Salvage is ReadOnly for a store that is damaged: calls that read many rows pass over what cannot be read, and Lost says
 	// what that was.
 	Salvage bool
+	// Progress is called by Check and Repair now and then, with the number of rows read so far. May be nil.
+	Progress func(rows int64)
 
 	// fs replaces the disk in tests.
 	fs vfs.FS
@@ -168,6 +170,8 @@ func lockFolder(dir string, o Options) (io.Closer, error) {
 	switch {
 	case err == nil:
 		return folder, nil
+	case o.ReadOnly && errors.Is(err, syscall.EROFS):
+		return io.NopCloser(nil), nil // nobody writes here: systems mount a disk with errors so
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS), passing(err):
 		return nil, fmt.Errorf("cannot write to the data folder %s: %w", dir, err)
 	default:
@@ -272,7 +276,12 @@ func (s *Store) checkFormat(readOnly bool) error {
 	if readOnly {
 		return nil
 	}
-	return s.db.Set(k, []byte(formatVersion), pebble.Sync)
+	if err := s.db.Set(k, []byte(formatVersion), pebble.Sync); err != nil {
+		return err
+	}
+	// The database begins its first log in an old format, in which damage cannot be told from a torn write. Flushing begins
+	// another one.
+	return s.db.Flush()
 }
 
 // begin starts a call, which the caller ends with s.calls.Done() if there is no error.
