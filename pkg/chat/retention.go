@@ -116,16 +116,18 @@ func (rd *Reader) keep(r Room) time.Duration { return rd.keepFor(r.Retention) }
 
 // horizon is the one rule of what is too old to be shown or kept: messages that are not newer than it. Zero, where
 // messages are kept for ever, is older than all.
-func (rd *Reader) horizon(keep time.Duration) id.ID {
+func (rd *Reader) horizon(keep time.Duration) id.ID { return horizonAt(keep, rd.now()) }
+
+func horizonAt(keep time.Duration, at time.Time) id.ID {
 	if keep == 0 {
 		return id.ID{}
 	}
-	return id.FirstAt(rd.now().Add(-keep))
+	return id.FirstAt(at.Add(-keep))
 }
 
-// Horizon returns the position up to which messages of rooms with that retention are too old; zero, where messages are
-// kept for ever, is older than all.
-func (rd *Reader) Horizon(r Retention) id.ID { return rd.horizon(rd.keepFor(r)) }
+// Horizon returns the position up to which messages of rooms with that retention are too old at a time; zero, where
+// messages are kept for ever, is older than all. Who removes messages goes by the time of Clock.
+func (rd *Reader) Horizon(r Retention, at time.Time) id.ID { return horizonAt(rd.keepFor(r), at) }
 
 // shown is a room's messages as they may be read: those beyond the horizon are not there.
 type shown struct {

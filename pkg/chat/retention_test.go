@@ -63,12 +63,12 @@ func (w *world) retain(who chat.Identity, room string, to chat.Retention) {
 	require.Equal(w.t, to, v.Retention)
 }
 
-// trim removes what is too old in a room.
-func (w *world) trim(room string) {
+// trim removes what is too old in a room at a time.
+func (w *world) trim(room string, at time.Time) {
 	w.t.Helper()
 	r, err := w.store.Room(w.t.Context(), tenant, room)
 	require.NoError(w.t, err)
-	require.NoError(w.t, w.store.Stores.(chat.Trimmer).Trim(w.t.Context(), r.Log(tenant), w.Horizon(r.Retention)))
+	require.NoError(w.t, w.store.Stores.(chat.Trimmer).Trim(w.t.Context(), r.Log(tenant), w.Horizon(r.Retention, at)))
 }
 
 // Whichever way one looks, what is too old is not there.
@@ -267,7 +267,7 @@ func TestRetryOfAMessageThatIsGone(t *testing.T) {
 	for _, trimmed := range []bool{false, true} {
 		clock.Add(2 * time.Hour)
 		if trimmed {
-			w.trim("lounge")
+			w.trim("lounge", clock.Now())
 		}
 		w.events.take()
 		again, err := w.Post(t.Context(), ann, "lounge", n)

@@ -42,6 +42,7 @@ type Store interface {
 	chat.RetentionStore
 	chat.Trimmer
 	chat.RenameStore
+	chat.Clock
 	chat.Sweeper
 	chat.Inventory
 	auth.SessionStore

@@ -21,6 +21,7 @@ type Store interface {
 	Erasures
 	chat.FootprintStore
 	chat.Trimmer
+	chat.Clock
 	chat.Sweeper
 }
 
@@ -41,8 +42,8 @@ type Domain interface {
 	Redact(ctx context.Context, p chat.Place, m id.ID, c chat.Change) error
 	DisownRoom(ctx context.Context, p chat.Place, login string) error
 	ForgetReading(ctx context.Context, t chat.Tenant, room id.ID, login string) error
-	// Horizon returns the position up to which messages of rooms with that retention are too old; zero: none are.
-	Horizon(r chat.Retention) id.ID
+	// Horizon returns the position up to which messages of rooms with that retention are too old at a time; zero: none are.
+	Horizon(r chat.Retention, at time.Time) id.ID
 	// RoomDeleted receives after rooms were deleted on this node.
 	RoomDeleted() <-chan struct{}
 }

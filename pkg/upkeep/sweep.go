@@ -12,7 +12,8 @@ const (
 	// sweepEvery is how often a node looks for deletions that were left unfinished.
 	sweepEvery = time.Minute
 	// sweepGrace is how long after a deletion writers may still be under way that knew
-	// the room. It is well above writeTimeout and cache.Brief together.
+	// the room. It is well above writeTimeout and cache.Brief together. A deletion that was dated by a clock that was
+	// ahead ends that long after its first sweep on this node.
 	sweepGrace = 2 * time.Minute
 	// sweepPage is how many deletions are looked at in one go.
 	sweepPage = 100
@@ -23,7 +24,7 @@ const (
 func (s *Service) sweepDeleted(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	swept := map[chat.RoomRef]bool{} // the first sweep of these is done
+	swept := map[chat.RoomRef]time.Time{} // when the first sweep of these was done
 	for {
 		s.sweepOnce(ctx, swept)
 		select {
@@ -35,7 +36,7 @@ func (s *Service) sweepDeleted(ctx context.Context) {
 	}
 }
 
-func (s *Service) sweepOnce(ctx context.Context, swept map[chat.RoomRef]bool) {
+func (s *Service) sweepOnce(ctx context.Context, swept map[chat.RoomRef]time.Time) {
 	todo, err := s.store.Sweeps(ctx, sweepPage)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -43,9 +44,18 @@ func (s *Service) sweepOnce(ctx context.Context, swept map[chat.RoomRef]bool) {
 		}
 		return
 	}
+	if len(todo) == 0 {
+		return
+	}
+	at, err := s.store.RemovalTime(ctx)
+	if err != nil {
+		s.log.Warn("deleted rooms wait to be cleared", "error", err)
+		return
+	}
 	for _, d := range todo {
-		final := s.now().Sub(d.DeletedAt) > sweepGrace
-		if swept[d.Room] && !final {
+		first, again := swept[d.Room]
+		final := at.Sub(d.DeletedAt) > sweepGrace || again && s.now().Sub(first) > sweepGrace
+		if again && !final {
 			continue
 		}
 		err := s.store.SweepRoom(ctx, d, func(removed int) { s.sweeping.set(d.Room, removed) })
@@ -59,7 +69,9 @@ func (s *Service) sweepOnce(ctx context.Context, swept map[chat.RoomRef]bool) {
 			s.log.Warn("a deleted room is not cleared yet", "room", d.Room.Name, "error", err)
 			continue
 		}
-		swept[d.Room] = true
+		if !again {
+			swept[d.Room] = s.now()
+		}
 		if final {
 			delete(swept, d.Room)
 			s.sweeping.forget(d.Room)

@@ -31,6 +31,8 @@ func (d *deletions) EachRetention(context.Context, func(chat.Tenant, id.ID, chat
 	return nil
 }
 
+func (d *deletions) RemovalTime(context.Context) (time.Time, error) { return time.Now(), nil }
+
 func (d *deletions) Sweeps(context.Context, int) ([]chat.Sweep, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -96,6 +98,25 @@ func TestDeletedRoomsAreCleared(t *testing.T) {
 		synctest.Wait()
 		swept, open = d.state("new")
 		require.Equal(t, 2, swept, "cleared again when nobody can be writing, and not in between")
+		require.False(t, open)
+		s.Close()
+	})
+}
+
+// A deletion that was dated by a clock that was ahead does not wait for that time.
+func TestADeletionFromTheFutureEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &deletions{swept: map[string]int{}}
+		d.todo = []chat.Sweep{{Tenant: tenant, Room: chat.RoomRef{Name: "ahead"}, DeletedAt: time.Now().AddDate(1, 0, 0)}}
+		s := upkeep.New(upkeep.Options{Store: d, Domain: domain(t, 0), Log: slog.New(slog.DiscardHandler)})
+		time.Sleep(2*time.Minute - time.Second)
+		synctest.Wait()
+		_, open := d.state("ahead")
+		require.True(t, open, "writers may still be under way")
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		swept, open := d.state("ahead")
+		require.Equal(t, 2, swept)
 		require.False(t, open)
 		s.Close()
 	})

@@ -17,6 +17,10 @@ const (
 // trimRooms removes what is older than its room's retention. Each node does so, one room after the other: to do it
 // twice costs little, and nobody has to be elected.
 func (s *Service) trimRooms(ctx context.Context) {
+	// So that a store that runs for less than a minute has seen the time, too.
+	if _, err := s.store.RemovalTime(ctx); err != nil && ctx.Err() == nil {
+		s.log.Debug("the store's time was not read", "error", err)
+	}
 	timer := time.NewTimer(trimFirst)
 	defer timer.Stop()
 	for {
@@ -40,12 +44,16 @@ func (s *Service) trimNow(ctx context.Context, t chat.Tenant, ref chat.RoomRef) 
 	case err != nil:
 		return err
 	}
-	return s.trim(ctx, r.Log(t), r.Retention)
+	at, err := s.store.RemovalTime(ctx)
+	if err != nil {
+		return err
+	}
+	return s.trim(ctx, r.Log(t), r.Retention, at)
 }
 
-// trim removes what is too old under a room's retention from its log.
-func (s *Service) trim(ctx context.Context, l chat.Log, r chat.Retention) error {
-	horizon := s.domain.Horizon(r)
+// trim removes what is too old under a room's retention at a time from its log.
+func (s *Service) trim(ctx context.Context, l chat.Log, r chat.Retention, at time.Time) error {
+	horizon := s.domain.Horizon(r, at)
 	if horizon.IsZero() {
 		return nil
 	}
@@ -53,11 +61,16 @@ func (s *Service) trim(ctx context.Context, l chat.Log, r chat.Retention) error 
 }
 
 func (s *Service) trimOnce(ctx context.Context) {
-	err := s.store.EachRetention(ctx, func(t chat.Tenant, room id.ID, r chat.Retention) error {
+	at, err := s.store.RemovalTime(ctx)
+	if err != nil {
+		s.trimsLater(ctx, err)
+		return
+	}
+	err = s.store.EachRetention(ctx, func(t chat.Tenant, room id.ID, r chat.Retention) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := s.trim(ctx, chat.Log{Tenant: t, ID: room}, r)
+		err := s.trim(ctx, chat.Log{Tenant: t, ID: room}, r, at)
 		if err == nil || chat.IsKind(err, chat.Unavailable) {
 			return err
 		}
@@ -65,7 +78,13 @@ func (s *Service) trimOnce(ctx context.Context) {
 		s.log.Warn("a room's old messages are not removed", "tenant", t, "room", room, "error", err)
 		return nil
 	})
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
+		s.trimsLater(ctx, err)
+	}
+}
+
+func (s *Service) trimsLater(ctx context.Context, err error) {
+	if ctx.Err() == nil {
 		s.log.Warn("old messages wait to be removed", "error", err)
 	}
 }

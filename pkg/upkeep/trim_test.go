@@ -39,11 +39,40 @@ func TestTrimmingByTheServersRetention(t *testing.T) {
 		w.retain(ann, room, to)
 		w.post(ann, room, "one")
 	}
-	w.clock.Add(25 * time.Hour)
-	w.upkeep.TrimOnce(t.Context())
+	for range 5 {
+		w.clock.Add(5 * time.Hour)
+		w.upkeep.TrimOnce(t.Context())
+	}
 	require.Empty(t, w.contents("default"))
 	require.Equal(t, []string{"one"}, w.contents("ever"))
 	require.Equal(t, []string{"one"}, w.contents("long"))
+}
+
+// A clock that is a year ahead hides messages and removes none; they show when it is right.
+func TestAClockThatIsWrongTrimsNothing(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.room("lounge", ann)
+	w.retain(ann, "lounge", chat.MinRetention)
+	w.post(ann, "lounge", "one")
+	shown := func() int {
+		page, err := w.Messages(t.Context(), ann, "lounge", chat.PageQuery{Limit: 10})
+		require.NoError(t, err)
+		return len(page.Messages)
+	}
+	year := 365 * 24 * time.Hour
+	w.clock.Add(year)
+	w.upkeep.TrimOnce(t.Context())
+	w.clock.Add(time.Hour)
+	w.upkeep.TrimOnce(t.Context())
+	require.Zero(t, shown())
+	w.clock.Add(-year - time.Hour)
+	w.upkeep.TrimOnce(t.Context())
+	require.Equal(t, 1, shown())
+	require.Equal(t, []string{"one"}, w.contents("lounge"))
+	w.clock.Add(2 * time.Hour)
+	w.upkeep.TrimOnce(t.Context())
+	require.Empty(t, w.contents("lounge"), "a right clock trims as before")
 }
 
 // trims is the part of a store that the background work of retention needs.

@@ -152,6 +152,10 @@ var claims = map[string]struct {
 	}},
 	"firstWriteVersion": {nil, grantsRole},
 	"nextWriteVersion":  {grantsRole, grantsRole},
+	"updateTimes": {nil, func(c *claimCase) {
+		_, err := c.s.RemovalTime(c.ctx)
+		c.NoError(err)
+	}},
 	"deleteEpoch": {setsSpan, func(c *claimCase) {
 		c.NoError(c.s.deleteWidths(c.ctx, c.room.Log(c.of)))
 		epochs, err := c.s.epochs(c.ctx, c.room.Log(c.of))

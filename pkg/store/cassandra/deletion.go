@@ -43,7 +43,7 @@ func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 	if err != nil || !there {
 		return notThere(err, r)
 	}
-	at := s.now().UTC()
+	at := s.present().UTC()
 	err = s.db.together(ctx,
 		write{insertDeletion, []any{string(t), uuid(r.ID), r.Name, at}},
 		write{insertSweep, []any{sweepShard(r.ID), string(t), uuid(r.ID), r.Name, at}})
@@ -131,7 +131,7 @@ func (s *Store) SweepRoom(ctx context.Context, sweep chat.Sweep, progress func(r
 		return err
 	}
 	if there {
-		if s.now().Sub(sweep.DeletedAt) < underWay {
+		if s.present().Sub(sweep.DeletedAt).Abs() < underWay {
 			return nil // its DeleteRoom is still at it, and shall be the one that removes the room
 		}
 		if _, err := s.removeRoom(ctx, sweep.Tenant, sweep.Room); err != nil {

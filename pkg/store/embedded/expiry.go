@@ -48,13 +48,16 @@ func (s *Store) removeExpired() (int, error) {
 		return 0, err
 	}
 	prefix := table(tableExpiry)
-	now := s.now()
+	now, err := s.removalTime()
+	if err != nil {
+		return 0, err
+	}
 	type entry struct {
 		at  time.Time
 		row key
 	}
 	var due []entry
-	err := s.scan(context.Background(), prefix, prefix, func(last, _ []byte) (bool, error) {
+	err = s.scan(context.Background(), prefix, prefix, func(last, _ []byte) (bool, error) {
 		c := columns{rest: last}
 		e := entry{at: c.time()}
 		if c.err != nil || len(c.rest) == 0 {

@@ -21,6 +21,47 @@ func withClock(t *testing.T) (*Store, *clocktest.Clock) {
 	return open(t, "data", o), c
 }
 
+// pass moves the clock by d, as the time passes on a server that runs.
+func pass(t *testing.T, s *Store, c *clocktest.Clock, d time.Duration) {
+	t.Helper()
+	for ; d > 0; d -= time.Hour {
+		c.Add(min(d, time.Hour))
+		_, err := s.RemovalTime(t.Context())
+		require.NoError(t, err)
+	}
+}
+
+// What has expired by a clock that jumped a year ahead is not removed, also after a start, until it has gone on for a day.
+func TestAClockThatJumpsRemovesNothing(t *testing.T) {
+	c := clocktest.New(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	o := on(vfs.NewMem())
+	o.Now, o.ExpireEvery = c.Now, time.Hour
+	s := open(t, "data", o)
+	removed := func() int {
+		n, err := s.removeExpired()
+		require.NoError(t, err)
+		return n
+	}
+	require.Zero(t, removed())
+	_, _, err := s.AppendOnce(t.Context(), aLog, "k", message("hello"), id.ID{})
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	year := 365 * 24 * time.Hour
+	c.Add(year)
+	s = open(t, "data", o)
+	require.Zero(t, removed())
+	_, repeated, err := s.AppendOnce(t.Context(), aLog, "k", message("hello"), id.ID{})
+	require.NoError(t, err)
+	require.True(t, repeated, "nor does its key end")
+	c.Add(-year)
+	require.Zero(t, removed())
+	c.Add(year)
+	pass(t, s, c, 24*time.Hour)
+	require.Zero(t, removed(), "doubted from when it was noticed")
+	pass(t, s, c, time.Hour)
+	require.Equal(t, 1, removed())
+}
+
 // rows counts the rows of tables.
 func rows(t *testing.T, s *Store, tables ...byte) (n int) {
 	t.Helper()
@@ -66,7 +107,7 @@ func TestKeysAreRememberedForTheirLifetime(t *testing.T) {
 	first, second := message("hello"), message("hello")
 	_, _, err := s.AppendOnce(ctx, aLog, "k", first, id.ID{})
 	require.NoError(t, err)
-	c.Add(chat.KeyLifetime - time.Millisecond)
+	pass(t, s, c, chat.KeyLifetime-time.Millisecond)
 	got, repeated, err := s.AppendOnce(ctx, aLog, "k", second, id.ID{})
 	require.NoError(t, err)
 	require.True(t, repeated)
@@ -84,7 +125,7 @@ func TestKeysAreRememberedForTheirLifetime(t *testing.T) {
 	_, repeated, err = s.AppendOnce(ctx, aLog, "k", message("hello"), id.ID{})
 	require.NoError(t, err)
 	require.True(t, repeated)
-	c.Add(chat.KeyLifetime)
+	pass(t, s, c, chat.KeyLifetime)
 	_, err = s.removeExpired()
 	require.NoError(t, err)
 	require.Zero(t, rows(t, s, tableKey, tableExpiry))
@@ -119,7 +160,7 @@ func TestExpiredRowsAreRemovedInBatches(t *testing.T) {
 	require.Equal(t, 1, rows(t, s, tableSessionOf))
 	require.Equal(t, 1, rows(t, s, tableExpiry))
 
-	c.Add(1000 * time.Hour)
+	pass(t, s, c, 1000*time.Hour)
 	done, err = s.removeExpired()
 	require.NoError(t, err)
 	require.Equal(t, 1, done)

@@ -61,7 +61,7 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, idempotencyKey strin
 			if err != nil {
 				return s.corrupt(err)
 			}
-			if !c.expired(s.now()) {
+			if !c.expired(s.removalTimeNow()) {
 				first, repeated, err = s.claimed(l, idempotencyKey, c, m)
 				return err
 			}

@@ -100,6 +100,8 @@ type Store struct {
 	reads   locks // by reading
 	secrets locks // by name
 
+	times times
+
 	mu       sync.RWMutex // guards closed, and calls against being added to after Close began
 	closed   bool
 	calls    sync.WaitGroup
@@ -239,7 +241,11 @@ func (s *Store) openNow(d *disk, o Options) (err error) {
 		}
 		return err
 	}
-	if err := s.checkFormat(o.ReadOnly); err != nil {
+	err = s.checkFormat(o.ReadOnly)
+	if err == nil {
+		err = s.loadTimes()
+	}
+	if err != nil {
 		_ = s.closeDB()
 		return err
 	}

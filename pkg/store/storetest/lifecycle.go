@@ -177,6 +177,7 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"CountNewer":   func(c ctx) error { return second(s.CountNewer(c, []chat.Position{{Log: l}}, "u", 1)) },
 		"Between":      func(c ctx) error { return second(s.Between(c, l, id.Max, id.Min, 1)) },
 		"Trim":         func(c ctx) error { return s.Trim(c, l, m.ID) },
+		"RemovalTime":  func(c ctx) error { _, err := s.RemovalTime(c); return err },
 		"SetRetention": func(c ctx) error { return s.SetRetention(c, t, ref(r), chat.Forever) },
 		"EachRetention": func(c ctx) error {
 			return s.EachRetention(c, func(chat.Tenant, id.ID, chat.Retention) error { return nil })

@@ -159,6 +159,14 @@ var retentionTests = map[string]func(*env){
 		})
 		e.holds(l, append(slices.Clone(ms[52:]), late...)...)
 	},
+	"what is removed goes by the present time": func(e *env) {
+		for range 2 {
+			before := time.Now()
+			at, err := e.s.RemovalTime(e.ctx)
+			require.NoError(e, err)
+			require.WithinRange(e, at, before.Add(-time.Minute), time.Now().Add(time.Minute))
+		}
+	},
 	"a key goes on standing for a message that is gone": func(e *env) {
 		l, m := e.newLog(), e.message("hello")
 		m.ID = idAt(time.Now().Add(-2*time.Hour), 7)
