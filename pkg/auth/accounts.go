@@ -21,7 +21,8 @@ const (
 // Credentials is what checking a password needs kept.
 type Credentials interface {
 	User(ctx context.Context, t chat.Tenant, login string) (chat.User, error)
-	SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash string) error
+	SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash, epoch string) error
+	Rehash(ctx context.Context, t chat.Tenant, login, from, to string) error
 }
 
 // Accounts checks and changes passwords. It may be used concurrently.
@@ -47,10 +48,10 @@ func (r RetryAfter) Error() string { return "retry after " + r.String() }
 // LogIn checks a password. Whatever is wrong, login or password, the answer is the same
 // Unauthenticated after the same work; RateLimited (with RetryAfter) when login and address
 // together have failed too often.
-func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password, address string) (chat.Identity, error) {
+func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password, address string) (Login, error) {
 	key := string(t) + "\x00" + login + "\x00" + address
 	if wait := a.throttle.Wait(key); wait > 0 {
-		return chat.Identity{}, &chat.Error{Kind: chat.RateLimited, Cause: RetryAfter{wait},
+		return Login{}, &chat.Error{Kind: chat.RateLimited, Cause: RetryAfter{wait},
 			Message: "too many failed logins; wait a little"}
 	}
 	refused := &chat.Error{Kind: chat.Unauthenticated, Message: "Invalid login/password"}
@@ -59,35 +60,36 @@ func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password, ad
 		u, err = a.store.User(ctx, t, login)
 	}
 	if err != nil && !chat.IsKind(err, chat.NotFound) {
-		return chat.Identity{}, err
+		return Login{}, err
 	}
 	// An unknown or deleted user has an empty hash, which is checked all the same.
 	ok, rehash, err := a.hasher.Verify(ctx, u.PasswordHash, password)
 	if err != nil {
-		return chat.Identity{}, chat.ErrUnavailable(err)
+		return Login{}, chat.ErrUnavailable(err)
 	}
 	if !ok || u.Deleted {
 		a.throttle.Failed(key)
-		return chat.Identity{}, refused
+		return Login{}, refused
 	}
 	if rehash {
-		a.rehash(ctx, t, login, password)
+		a.rehash(ctx, t, u, password)
 	}
-	return chat.Identity{Tenant: t, Login: u.Login}, nil
+	return Login{Identity: chat.Identity{Tenant: t, Login: u.Login}, Epoch: u.Epoch}, nil
 }
 
 // rehash replaces a hash of an older kind. That it fails is no reason to refuse the login.
-func (a *Accounts) rehash(ctx context.Context, t chat.Tenant, login, password string) {
+func (a *Accounts) rehash(ctx context.Context, t chat.Tenant, u chat.User, password string) {
 	hash, err := a.hasher.Hash(ctx, password)
 	if err == nil {
-		err = a.store.SetPasswordHash(ctx, t, login, hash)
+		err = a.store.Rehash(ctx, t, u.Login, u.PasswordHash, hash)
 	}
 	if err != nil {
-		a.log.Warn("a password could not be hashed anew", "tenant", t, "login", login, "error", err)
+		a.log.Warn("a password could not be hashed anew", "tenant", t, "login", u.Login, "error", err)
 	}
 }
 
-// SetPassword replaces a user's password and ends all sessions and remembered logins they have.
+// SetPassword replaces a user's password. With it goes the account's epoch, in the same write: all sessions and remembered
+// logins there are end, however many, and so does a login under way that was checked against the old password.
 func (a *Accounts) SetPassword(ctx context.Context, who chat.Identity, password string) error {
 	if password == "" || len(password) > MaxPassword {
 		return chat.ErrInvalid("a password has 1 to %d bytes", MaxPassword)
@@ -96,14 +98,15 @@ func (a *Accounts) SetPassword(ctx context.Context, who chat.Identity, password 
 	if err != nil {
 		return chat.ErrUnavailable(err)
 	}
-	if err := a.store.SetPasswordHash(ctx, who.Tenant, who.Login, hash); err != nil {
-		return err
-	}
-	return a.EndAll(ctx, who)
+	epoch, _ := NewSecret()
+	err = a.store.SetPasswordHash(ctx, who.Tenant, who.Login, hash, epoch)
+	a.sessions.EndAccount(ctx, who) // also if the store did not answer: it may be changed all the same
+	return err
 }
 
-// EndAll ends all sessions and remembered logins of a user. They have ended also if the error is ErrUnwritten.
-func (a *Accounts) EndAll(ctx context.Context, who chat.Identity) error {
+// Clear removes what is kept of the sessions and remembered logins of a user whose account has ended. They are removed also
+// if the error is ErrUnwritten.
+func (a *Accounts) Clear(ctx context.Context, who chat.Identity) error {
 	forgotten := a.remember.ForgetAll(ctx, who.Tenant, who.Login)
 	if forgotten != nil && !errors.Is(forgotten, ErrUnwritten) {
 		return forgotten
@@ -116,13 +119,12 @@ type Deleter interface {
 	DeleteUser(ctx context.Context, who chat.Identity, login string) error
 }
 
-// Delete ends the account login, which has to be that of who, and then every session and
+// Delete ends the account login, which has to be that of who, and with it every session and
 // remembered login of it.
 func (a *Accounts) Delete(ctx context.Context, users Deleter, who chat.Identity, login string) error {
-	if err := users.DeleteUser(ctx, who, login); err != nil {
-		return err
-	}
-	return a.EndAll(context.WithoutCancel(ctx), who)
+	err := users.DeleteUser(ctx, who, login)
+	a.sessions.EndAccount(ctx, who)
+	return err
 }
 
 // ChangePassword replaces the password of who, if they know the present one, and ends all their

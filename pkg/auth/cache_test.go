@@ -16,10 +16,10 @@ import (
 func TestAnEndElsewhereIsNoticedWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
-		sessions, tokens := NewSessions(m, nil, idle, time.Now, nil), NewTokens(m, nil, time.Now)
+		sessions, tokens := NewSessions(m, nil, idle, time.Now, Ended{}), NewTokens(m, nil, time.Now)
 		defer sessions.Close()
 		defer tokens.Close()
-		_, s, err := sessions.Start(t.Context(), jdoe, Hash{})
+		_, s, err := sessions.Start(t.Context(), Login{Identity: jdoe})
 		require.NoError(t, err)
 		require.NoError(t, m.PutToken(t.Context(), APIToken{Hash: HashOf("token"), Login: "jdoe"}))
 		look := func() (error, error) {
@@ -41,6 +41,23 @@ func TestAnEndElsewhereIsNoticedWithinASecond(t *testing.T) {
 	})
 }
 
+func TestAPasswordChangedElsewhereIsNoticedWithinASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(time.Now)
+		require.NoError(t, m.CreateUser(t.Context(), jdoe.Tenant, chat.User{Person: chat.Person{Login: "jdoe"}}))
+		sessions := NewSessions(m, nil, idle, time.Now, Ended{})
+		defer sessions.Close()
+		_, s, err := sessions.Start(t.Context(), Login{Identity: jdoe})
+		require.NoError(t, err)
+		_, err = sessions.Find(t.Context(), s.Hash)
+		require.NoError(t, err)
+		require.NoError(t, m.SetPasswordHash(t.Context(), jdoe.Tenant, "jdoe", "hash", "another"))
+		time.Sleep(cache.Brief)
+		_, err = sessions.Find(t.Context(), s.Hash)
+		requireKind(t, chat.NotFound, err)
+	})
+}
+
 // alone is a store of one process: what is remembered of it is believed as long as can be.
 type alone struct{}
 
@@ -53,10 +70,10 @@ func TestARememberedSessionIsExtendedInTime(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m := newMemory(time.Now)
 			w := cache.New(alone{}, time.Now, quiet)
-			here, there := NewSessions(m, w, idle, time.Now, nil), NewSessions(m, w, idle, time.Now, nil)
+			here, there := NewSessions(m, w, idle, time.Now, Ended{}), NewSessions(m, w, idle, time.Now, Ended{})
 			defer here.Close()
 			defer there.Close()
-			_, s, err := here.Start(t.Context(), jdoe, Hash{})
+			_, s, err := here.Start(t.Context(), Login{Identity: jdoe})
 			require.NoError(t, err)
 			for began := time.Now(); time.Since(began) < 10*idle; time.Sleep(idle / 11) {
 				_, err := here.Find(t.Context(), s.Hash)
@@ -84,10 +101,10 @@ func TestASessionInUseIsHardlyRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
 		w := cache.New(alone{}, time.Now, quiet)
-		sessions, tokens := NewSessions(m, w, 30*time.Minute, time.Now, nil), NewTokens(m, w, time.Now)
+		sessions, tokens := NewSessions(m, w, 30*time.Minute, time.Now, Ended{}), NewTokens(m, w, time.Now)
 		defer sessions.Close()
 		defer tokens.Close()
-		_, s, err := sessions.Start(t.Context(), jdoe, Hash{})
+		_, s, err := sessions.Start(t.Context(), Login{Identity: jdoe})
 		require.NoError(t, err)
 		require.NoError(t, m.PutToken(t.Context(), APIToken{Hash: HashOf("token"), Login: "jdoe"}))
 		for range 10 * 60 {

@@ -65,5 +65,6 @@ func (x *Eraser) endLogins(ctx context.Context, who chat.Identity) error {
 			break
 		}
 	}
-	return x.accounts.EndAll(ctx, who)
+	x.accounts.sessions.EndAccount(ctx, who)
+	return x.accounts.Clear(ctx, who)
 }

@@ -15,6 +15,8 @@ type Login struct {
 	Session Hash
 	// Series is the remembered login the session came from; zero if none.
 	Series Hash
+	// Epoch is the account's when its password was checked. A login of another epoch is over.
+	Epoch string
 }
 
 // secretBytes is the entropy of session ids, series and tokens.

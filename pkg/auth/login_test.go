@@ -12,7 +12,7 @@ import (
 
 func (w *world) start(t *testing.T, series Hash) Hash {
 	t.Helper()
-	id, s, err := w.sessions.Start(t.Context(), jdoe, series)
+	id, s, err := w.sessions.Start(t.Context(), Login{Identity: jdoe, Series: series})
 	require.NoError(t, err)
 	require.Equal(t, HashOf(id), s.Hash)
 	return s.Hash
@@ -80,12 +80,12 @@ func TestEndedSessionsStayDead(t *testing.T) {
 func TestAStoreThatIsDownIsNoLogout(t *testing.T) {
 	w := newWorld(0)
 	h := w.start(t, Hash{})
-	cookie, _, err := w.remember.Start(t.Context(), jdoe)
+	cookie, _, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
 	require.NoError(t, err)
 	w.down = chat.ErrUnavailable(errDown)
 	_, err = w.sessions.Find(t.Context(), h)
 	requireKind(t, chat.Unavailable, err)
-	_, _, _, err = w.remember.Resume(t.Context(), cookie)
+	_, _, err = w.remember.Resume(t.Context(), cookie)
 	requireKind(t, chat.Unavailable, err)
 	_, err = NewTokens(w, nil, w.clock.Now).Find(t.Context(), "x")
 	requireKind(t, chat.Unavailable, err)
@@ -95,31 +95,30 @@ func TestAStoreThatIsDownIsNoLogout(t *testing.T) {
 
 func TestRememberedLoginsRotate(t *testing.T) {
 	w := newWorld(0)
-	cookie, series, err := w.remember.Start(t.Context(), jdoe)
+	cookie, series, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
 	require.NoError(t, err)
 	for range 3 {
 		w.clock.Add(RememberFor - time.Second) // each use renews it
-		who, s, next, err := w.remember.Resume(t.Context(), cookie)
+		who, next, err := w.remember.Resume(t.Context(), cookie)
 		require.NoError(t, err)
-		require.Equal(t, jdoe, who)
-		require.Equal(t, series, s)
+		require.Equal(t, Login{Identity: jdoe, Series: series}, who)
 		require.NotEqual(t, cookie, next)
 		cookie = next
 	}
 	w.clock.Add(RememberFor)
-	_, _, _, err = w.remember.Resume(t.Context(), cookie)
+	_, _, err = w.remember.Resume(t.Context(), cookie)
 	requireKind(t, chat.Unauthenticated, err)
 }
 
 func TestOneTokenUsedInParallel(t *testing.T) {
 	w := newWorld(0)
-	cookie, _, err := w.remember.Start(t.Context(), jdoe)
+	cookie, _, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
 	require.NoError(t, err)
 	const n = 16
 	next, errs := make([]string, n), make([]error, n)
 	var done sync.WaitGroup
 	for i := range n {
-		done.Go(func() { _, _, next[i], errs[i] = w.remember.Resume(t.Context(), cookie) })
+		done.Go(func() { _, next[i], errs[i] = w.remember.Resume(t.Context(), cookie) })
 	}
 	done.Wait()
 	rotated := ""
@@ -132,10 +131,10 @@ func TestOneTokenUsedInParallel(t *testing.T) {
 	}
 	require.NotEmpty(t, rotated)
 	w.clock.Add(grace - time.Millisecond)
-	_, _, again, err := w.remember.Resume(t.Context(), cookie)
+	_, again, err := w.remember.Resume(t.Context(), cookie)
 	require.NoError(t, err, "within the grace")
 	require.Empty(t, again)
-	_, _, _, err = w.remember.Resume(t.Context(), rotated)
+	_, _, err = w.remember.Resume(t.Context(), rotated)
 	require.NoError(t, err)
 }
 
@@ -154,17 +153,17 @@ func TestTheftEndsTheSeriesAndItsSessionsOnly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(0)
-			cookie, series, err := w.remember.Start(t.Context(), jdoe)
+			cookie, series, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
 			require.NoError(t, err)
-			otherCookie, otherSeries, err := w.remember.Start(t.Context(), jdoe)
+			otherCookie, otherSeries, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
 			require.NoError(t, err)
 			mine, others, plain := w.start(t, series), w.start(t, otherSeries), w.start(t, Hash{})
 			stolen := steal(w, func(c string) string {
-				_, _, next, err := w.remember.Resume(t.Context(), c)
+				_, next, err := w.remember.Resume(t.Context(), c)
 				require.NoError(t, err)
 				return next
 			}, cookie)
-			_, _, _, err = w.remember.Resume(t.Context(), stolen)
+			_, _, err = w.remember.Resume(t.Context(), stolen)
 			requireKind(t, chat.Unauthenticated, err)
 			_, err = w.Remembered(t.Context(), series)
 			requireKind(t, chat.NotFound, err)
@@ -174,7 +173,7 @@ func TestTheftEndsTheSeriesAndItsSessionsOnly(t *testing.T) {
 				_, err = w.sessions.Find(t.Context(), h)
 				require.NoError(t, err)
 			}
-			_, _, _, err = w.remember.Resume(t.Context(), otherCookie)
+			_, _, err = w.remember.Resume(t.Context(), otherCookie)
 			require.NoError(t, err)
 		})
 	}
@@ -184,7 +183,7 @@ func TestCookiesThatAreNone(t *testing.T) {
 	w := newWorld(0)
 	long := make([]byte, 300)
 	for _, c := range []string{"", ":", "a", "a:", ":b", "a:b", string(long) + ":x"} {
-		_, _, _, err := w.remember.Resume(t.Context(), c)
+		_, _, err := w.remember.Resume(t.Context(), c)
 		requireKind(t, chat.Unauthenticated, err)
 		require.NoError(t, w.remember.Forget(t.Context(), c))
 	}
@@ -222,13 +221,13 @@ func TestWhateverIsWrongTheAnswerIsTheSame(t *testing.T) {
 	}
 	who, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "")
 	require.NoError(t, err)
-	require.Equal(t, jdoe, who)
+	require.Equal(t, Login{Identity: jdoe}, who)
 }
 
 func TestAPasswordChangeEndsEverything(t *testing.T) {
 	w := newWorld(0)
 	w.signUp(t, "jdoe", "secret")
-	cookie, series, err := w.remember.Start(t.Context(), jdoe)
+	cookie, series, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
 	require.NoError(t, err)
 	h := w.start(t, series)
 	requireKind(t, chat.Forbidden, w.accounts.ChangePassword(t.Context(), jdoe, "wrong", "new", ""))
@@ -238,12 +237,55 @@ func TestAPasswordChangeEndsEverything(t *testing.T) {
 	require.NoError(t, w.accounts.ChangePassword(t.Context(), jdoe, "secret", "new", ""))
 	_, err = w.sessions.Find(t.Context(), h)
 	requireKind(t, chat.NotFound, err)
-	_, _, _, err = w.remember.Resume(t.Context(), cookie)
+	_, _, err = w.remember.Resume(t.Context(), cookie)
 	requireKind(t, chat.Unauthenticated, err)
 	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "")
 	requireKind(t, chat.Unauthenticated, err)
 	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "new", "")
 	require.NoError(t, err)
+}
+
+// However many there are, and whoever logs in meanwhile.
+func TestAPasswordChangeEndsAllInOneWrite(t *testing.T) {
+	w := newWorld(0)
+	w.signUp(t, "jdoe", "secret")
+	late, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "")
+	require.NoError(t, err)
+	var hs []Hash
+	for range 3 * perUser {
+		hs = append(hs, w.start(t, Hash{}))
+	}
+	_, err = w.sessions.Find(t.Context(), hs[0]) // and is remembered by this node
+	require.NoError(t, err)
+	require.NoError(t, w.accounts.ChangePassword(t.Context(), jdoe, "secret", "new", ""))
+	require.Equal(t, []chat.Identity{jdoe}, w.over)
+
+	// The login was checked against the old password, and goes on now.
+	_, s, err := w.sessions.Start(t.Context(), late)
+	require.NoError(t, err)
+	cookie, _, err := w.remember.Start(t.Context(), late)
+	require.NoError(t, err)
+	for _, h := range append(hs, s.Hash) {
+		_, err := w.sessions.Find(t.Context(), h)
+		requireKind(t, chat.NotFound, err)
+	}
+	_, _, err = w.remember.Resume(t.Context(), cookie)
+	requireKind(t, chat.Unauthenticated, err)
+
+	fresh, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "new", "")
+	require.NoError(t, err)
+	_, s, err = w.sessions.Start(t.Context(), fresh)
+	require.NoError(t, err)
+	_, err = w.sessions.Find(t.Context(), s.Hash)
+	require.NoError(t, err)
+	cookie, _, err = w.remember.Start(t.Context(), fresh)
+	require.NoError(t, err)
+	for range 2 {
+		who, next, err := w.remember.Resume(t.Context(), cookie)
+		require.NoError(t, err)
+		require.Equal(t, fresh.Epoch, who.Epoch)
+		cookie = next
+	}
 }
 
 func TestTokens(t *testing.T) {
@@ -277,7 +319,7 @@ func TestEnsureAdmin(t *testing.T) {
 	require.NoError(t, w.accounts.EnsureAdmin(t.Context(), w, admin))
 	before := w.users["administrator"]
 	h := func() Hash {
-		_, s, err := w.sessions.Start(t.Context(), chat.Identity{Tenant: chat.DefaultTenant, Login: "administrator"}, Hash{})
+		_, s, err := w.sessions.Start(t.Context(), Login{Identity: chat.Identity{Tenant: chat.DefaultTenant, Login: "administrator"}})
 		require.NoError(t, err)
 		return s.Hash
 	}()

@@ -159,14 +159,24 @@ func (m *memory) CreateUser(_ context.Context, _ chat.Tenant, u chat.User) error
 	return m.down
 }
 
-func (m *memory) SetPasswordHash(_ context.Context, _ chat.Tenant, login, hash string) error {
+func (m *memory) Rehash(_ context.Context, _ chat.Tenant, login, from, to string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if u, ok := m.users[login]; ok && u.PasswordHash == from {
+		u.PasswordHash = to
+		m.users[login] = u
+	}
+	return m.down
+}
+
+func (m *memory) SetPasswordHash(_ context.Context, _ chat.Tenant, login, hash, epoch string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	u, ok := m.users[login]
 	if !ok {
 		return errUnknown
 	}
-	u.PasswordHash = hash
+	u.PasswordHash, u.Epoch = hash, epoch
 	m.users[login] = u
 	return m.down
 }
@@ -197,6 +207,7 @@ type world struct {
 	remember *Remember
 	accounts *Accounts
 	ended    []Hash
+	over     []chat.Identity
 }
 
 const (
@@ -208,7 +219,10 @@ func newWorld(failuresAMinute int) *world {
 	w := &world{clock: clocktest.New(time.Date(2015, 3, 15, 13, 3, 35, 0, time.UTC))}
 	w.memory = newMemory(w.clock.Now)
 	w.hasher = NewHasher(2)
-	w.sessions = NewSessions(w.memory, nil, idle, w.clock.Now, func(_ context.Context, hs []Hash) { w.ended = append(w.ended, hs...) })
+	w.sessions = NewSessions(w.memory, nil, idle, w.clock.Now, Ended{
+		Sessions: func(_ context.Context, hs []Hash) { w.ended = append(w.ended, hs...) },
+		Account:  func(_ context.Context, who chat.Identity) { w.over = append(w.over, who) },
+	})
 	w.remember = NewRemember(w.memory, w.sessions, grace, w.clock.Now, quiet)
 	w.accounts = NewAccounts(w.memory, w.hasher, NewThrottle(failuresAMinute), w.sessions, w.remember, quiet)
 	return w

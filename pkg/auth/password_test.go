@@ -58,7 +58,7 @@ func TestABcryptUserLogsInAndGetsANewHash(t *testing.T) {
 	raw, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
 	require.NoError(t, err)
 	w.signUp(t, "jdoe", "to be replaced")
-	require.NoError(t, w.SetPasswordHash(t.Context(), jdoe.Tenant, "jdoe", string(raw)))
+	require.NoError(t, w.SetPasswordHash(t.Context(), jdoe.Tenant, "jdoe", string(raw), ""))
 	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "wrong", "")
 	require.Error(t, err)
 	require.Equal(t, string(raw), w.users["jdoe"].PasswordHash, "a failed login changes nothing")

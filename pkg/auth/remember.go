@@ -33,59 +33,64 @@ func NewRemember(store RememberStore, sessions *Sessions, grace time.Duration, n
 }
 
 // Start begins a series and returns the value of its cookie.
-func (r *Remember) Start(ctx context.Context, who chat.Identity) (cookie string, series Hash, err error) {
+func (r *Remember) Start(ctx context.Context, who Login) (cookie string, series Hash, err error) {
 	seriesSecret, seriesHash := NewSecret()
 	token, tokenHash := NewSecret()
 	err = r.store.CreateRemembered(ctx, Remembered{Series: seriesHash, Tenant: who.Tenant, Login: who.Login,
-		Token: tokenHash, ExpiresAt: r.now().Add(RememberFor).UTC()})
+		Token: tokenHash, Epoch: who.Epoch, ExpiresAt: r.now().Add(RememberFor).UTC()})
 	if err != nil {
 		return "", Hash{}, err
 	}
 	return seriesSecret + ":" + token, seriesHash, nil
 }
 
-// Resume accepts a cookie: it returns whose it is, the series and the cookie's new value, which
+// Resume accepts a cookie: it returns whose login it is and the cookie's new value, which
 // is empty when the browser is to keep what it has or has just got. A cookie that is
 // no good is Unauthenticated; one that was stolen has then ended its series and every session that came from it.
-func (r *Remember) Resume(ctx context.Context, cookie string) (who chat.Identity, series Hash, next string, err error) {
+func (r *Remember) Resume(ctx context.Context, cookie string) (who Login, next string, err error) {
 	unknown := &chat.Error{Kind: chat.Unauthenticated, Message: "the remembered login is not known (any more)"}
 	seriesSecret, token, ok := splitCookie(cookie)
 	if !ok {
-		return who, series, "", unknown
+		return who, "", unknown
 	}
-	series = HashOf(seriesSecret)
+	series := HashOf(seriesSecret)
 	tokenHash := HashOf(token)
 	for {
 		row, err := r.store.Remembered(ctx, series)
 		if chat.IsKind(err, chat.NotFound) {
-			return who, series, "", unknown
+			return who, "", unknown
 		}
 		if err != nil {
-			return who, series, "", err
+			return who, "", err
 		}
-		who = chat.Identity{Tenant: row.Tenant, Login: row.Login}
+		who = Login{Identity: chat.Identity{Tenant: row.Tenant, Login: row.Login}, Series: series, Epoch: row.Epoch}
+		if err := r.sessions.current(ctx, who.Identity, row.Epoch); chat.IsKind(err, chat.NotFound) {
+			return who, "", unknown
+		} else if err != nil {
+			return who, "", err
+		}
 		now := r.now().UTC()
 		switch {
 		case equal(row.Token, tokenHash):
 			fresh, freshHash := NewSecret()
 			rotated, err := r.store.Rotate(ctx, row.Token, Remembered{Series: series, Tenant: row.Tenant, Login: row.Login,
-				Token: freshHash, Previous: row.Token, RotatedAt: now, ExpiresAt: now.Add(RememberFor)})
+				Epoch: row.Epoch, Token: freshHash, Previous: row.Token, RotatedAt: now, ExpiresAt: now.Add(RememberFor)})
 			if err != nil {
-				return who, series, "", err
+				return who, "", err
 			}
 			if rotated {
-				return who, series, seriesSecret + ":" + fresh, nil
+				return who, seriesSecret + ":" + fresh, nil
 			}
 			// Another request of the same browser was first: look again.
 		case equal(row.Previous, tokenHash) && now.Before(row.RotatedAt.Add(r.grace)):
-			return who, series, "", nil
+			return who, "", nil
 		default:
 			r.log.Warn("a remembered login was used twice: its cookie was stolen; the series and its sessions are ended",
 				"tenant", row.Tenant, "login", row.Login)
 			if err := r.forget(ctx, row); err != nil && !errors.Is(err, ErrUnwritten) {
-				return who, series, "", err
+				return who, "", err
 			}
-			return who, series, "", unknown
+			return who, "", unknown
 		}
 	}
 }
@@ -104,21 +109,25 @@ func (r *Remember) ForgetSeries(ctx context.Context, series Hash) error {
 	return r.store.DeleteRemembered(ctx, series)
 }
 
-// ForgetAll ends all series of a user.
+// ForgetAll ends all series of a user. They have ended also if the error is ErrUnwritten.
 func (r *Remember) ForgetAll(ctx context.Context, t chat.Tenant, login string) error {
-	rows, err := r.store.RememberedOf(ctx, t, login, perUser)
-	if err != nil {
-		return err
-	}
 	var unwritten error
-	for _, row := range rows {
-		if err := r.store.DeleteRemembered(ctx, row.Series); errors.Is(err, ErrUnwritten) {
-			unwritten = err
-		} else if err != nil {
+	for {
+		rows, err := r.store.RememberedOf(ctx, t, login, perUser)
+		if err != nil {
 			return err
 		}
+		for _, row := range rows {
+			if err := r.store.DeleteRemembered(ctx, row.Series); errors.Is(err, ErrUnwritten) {
+				unwritten = err
+			} else if err != nil {
+				return err
+			}
+		}
+		if len(rows) < perUser {
+			return unwritten
+		}
 	}
-	return unwritten
 }
 
 func (r *Remember) forget(ctx context.Context, row Remembered) error {

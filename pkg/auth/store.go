@@ -17,7 +17,8 @@ type Session struct {
 	Hash      Hash
 	Tenant    chat.Tenant
 	Login     string
-	Series    Hash // the remembered login it came from or brought along; zero if none
+	Series    Hash   // the remembered login it came from or brought along; zero if none
+	Epoch     string // of the account when it logged in
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
@@ -31,6 +32,7 @@ type Remembered struct {
 	Previous  Hash      // the one before it; zero before the first rotation
 	RotatedAt time.Time // when Token replaced Previous
 	ExpiresAt time.Time
+	Epoch     string // of the account when it logged in
 }
 
 // APIToken is a bearer token of a user.

@@ -49,6 +49,9 @@ type memberKey struct {
 // RoomKey is the key by which a store announces (see pkg/cache) that the room of this name is not what it was.
 func RoomKey(t Tenant, name string) string { return "room\x00" + string(t) + "\x00" + name }
 
+// AccountKey is the key by which a store announces that an account has another epoch, or has ended.
+func AccountKey(t Tenant, login string) string { return "account\x00" + string(t) + "\x00" + login }
+
 // MemberKey is the key by which a store announces that a participant is not what they were.
 func MemberKey(t Tenant, room id.ID, login string) string {
 	return "member\x00" + string(t) + "\x00" + room.String() + "\x00" + login

@@ -42,6 +42,9 @@ type User struct {
 	CreatedAt time.Time
 	// PasswordHash is an encoded hash (see pkg/auth). It never leaves the server.
 	PasswordHash string
+	// Epoch is a random text that comes with each new password, empty before the first change. Logins of another
+	// epoch are over. It is not part of exports.
+	Epoch string
 	// Deleted users keep their login for good; all but Login is empty then.
 	Deleted bool
 }

@@ -15,8 +15,9 @@ import (
 //     store cannot answer (the outcome of a write is then unknown, and to repeat it with
 //     the same arguments is safe), Internal otherwise.
 //   - Text comes back byte for byte; times come back in UTC to the millisecond.
-//   - SetBanner, RenameCreator, SetRetention, DeleteRoom, SweepRoom and DisownRoom announce the room, and Leave and
-//     UpdateParticipant the participant, that they change (see pkg/cache; RoomKey, MemberKey). What comes into
+//   - SetBanner, RenameCreator, SetRetention, DeleteRoom, SweepRoom and DisownRoom announce the room, Leave and
+//     UpdateParticipant the participant, SetPasswordHash and DeleteUser the account, that they
+//     change (see pkg/cache; RoomKey, MemberKey, AccountKey). What comes into
 //     being is not announced: that something is not there is not remembered.
 //   - limit is at least 1; no method reads more than about limit rows.
 
@@ -36,8 +37,10 @@ type UserStore interface {
 	Users(ctx context.Context, t Tenant, after string, limit int) ([]Person, error)
 	// UpdateProfile replaces names, e-mail and bio of a user that is not deleted (otherwise NotFound).
 	UpdateProfile(ctx context.Context, t Tenant, u User) error
-	// SetPasswordHash replaces the hash of a user that is not deleted (otherwise NotFound).
-	SetPasswordHash(ctx context.Context, t Tenant, login, hash string) error
+	// SetPasswordHash replaces hash and epoch of a user that is not deleted (otherwise NotFound), both in one step.
+	SetPasswordHash(ctx context.Context, t Tenant, login, hash, epoch string) error
+	// Rehash replaces the hash of a user, and not the epoch, if it still is from; otherwise it does nothing.
+	Rehash(ctx context.Context, t Tenant, login, from, to string) error
 	// DeleteUser marks the account deleted and forgets all of it but the login, a Rename included. Repeating it is no error.
 	DeleteUser(ctx context.Context, t Tenant, login string) error
 }

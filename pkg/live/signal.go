@@ -2,9 +2,11 @@ package live
 
 import (
 	"encoding/hex"
+	"strings"
 	"sync"
 
 	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
 )
 
 // SessionEnded is the kind of signal that closes the sockets of a session; its key is a SessionKey.
@@ -12,6 +14,19 @@ const SessionEnded = "session-ended"
 
 // SessionKey spells a session as the key of a signal.
 func SessionKey(h auth.Hash) string { return hex.EncodeToString(h[:]) }
+
+// AccountEnded is the kind of signal that has the sockets of an account's sessions looked at: its sessions may be over. Its key is
+// an AccountKey.
+const AccountEnded = "account-ended"
+
+// AccountKey spells an account as the key of a signal.
+func AccountKey(who chat.Identity) string { return string(who.Tenant) + "\x00" + who.Login }
+
+// AccountOf returns the account of an AccountKey.
+func AccountOf(key string) chat.Identity {
+	tenant, login, _ := strings.Cut(key, "\x00")
+	return chat.Identity{Tenant: chat.Tenant(tenant), Login: login}
+}
 
 type signals struct {
 	mu       sync.Mutex

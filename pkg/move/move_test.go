@@ -62,7 +62,7 @@ func TestWhatIsThereIsKept(t *testing.T) {
 	file := export(t, from, move.ExportOptions{})
 	importInto(t, to, bytes.NewReader(file))
 	ctx := t.Context()
-	require.NoError(t, to.SetPasswordHash(ctx, chat.DefaultTenant, "user01", "changed"))
+	require.NoError(t, to.SetPasswordHash(ctx, chat.DefaultTenant, "user01", "changed", "epoch"))
 	require.NoError(t, to.DeleteUser(ctx, chat.DefaultTenant, "user02"))
 	r, err := to.Room(ctx, chat.DefaultTenant, "lounge")
 	require.NoError(t, err)

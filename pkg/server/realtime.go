@@ -33,6 +33,7 @@ func listenForChanges(hub *live.Hub, rooms *chat.Reader, sessions *auth.Sessions
 			sessions.Forget(h)
 		}
 	})
+	hub.OnSignal(live.AccountEnded, func(key string) { sessions.ForgetAccount(live.AccountOf(key)) })
 }
 
 // registerRealtime adds the sockets: STOMP over WebSocket, and over SockJS.

@@ -124,10 +124,13 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	}
 	onEnd(func() { _ = hub.Close() })
 
-	sessions := auth.NewSessions(st, watcher, c.SessionIdle, c.Now, func(_ context.Context, hashes []auth.Hash) {
-		for _, h := range hashes {
-			hub.Signal(live.SessionEnded, live.SessionKey(h))
-		}
+	sessions := auth.NewSessions(st, watcher, c.SessionIdle, c.Now, auth.Ended{
+		Sessions: func(_ context.Context, hashes []auth.Hash) {
+			for _, h := range hashes {
+				hub.Signal(live.SessionEnded, live.SessionKey(h))
+			}
+		},
+		Account: func(_ context.Context, who chat.Identity) { hub.Signal(live.AccountEnded, live.AccountKey(who)) },
 	})
 	onEnd(sessions.Close)
 	remember := auth.NewRemember(st, sessions, c.RememberGrace, c.Now, c.Log)

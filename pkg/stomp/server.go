@@ -56,7 +56,7 @@ type Server struct {
 	work sync.WaitGroup // readers and writers
 	own  sync.WaitGroup // the server's own goroutines
 
-	unhear  func() // ends hearing of ended sessions
+	unhear  []func() // end hearing of ended sessions and accounts
 	tooSlow atomic.Int64
 
 	mu       sync.Mutex
@@ -110,7 +110,7 @@ func NewServer(o Options) *Server {
 		lingering: make(map[*wsTransport]struct{}), encoders: make(map[encoding]*encoding)}
 	s.writers.srv, s.writers.most = s, runtime.GOMAXPROCS(0)
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	s.unhear = o.Hub.OnSignal(live.SessionEnded, s.sessionSignal)
+	s.unhear = append(s.unhear, o.Hub.OnSignal(live.SessionEnded, s.sessionSignal), o.Hub.OnSignal(live.AccountEnded, s.accountSignal))
 	s.handleRelays()
 	s.own.Go(s.housekeep)
 	s.own.Go(func() { guard.Keep(s.ctx, s.log, "keeping sessions alive", s.keepSessions) })
@@ -267,7 +267,9 @@ func (s *Server) Close() {
 	s.draining, s.closed = true, true
 	conns := append([]*conn(nil), s.conns...)
 	s.mu.Unlock()
-	s.unhear()
+	for _, cancel := range s.unhear {
+		cancel()
+	}
 	s.stop()
 	for _, c := range conns {
 		c.abandon()

@@ -11,6 +11,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/guard"
+	"github.com/confab-chat/confab/pkg/live"
 )
 
 // sessionConns are the connections of one login session.
@@ -61,12 +62,7 @@ func (s *Server) removeFromSession(c *conn) {
 // may have been missed: all are looked at.
 func (s *Server) sessionSignal(key string) {
 	if key == "" {
-		now := s.now()
-		s.mu.Lock()
-		for _, sc := range s.sessions {
-			sc.due = now
-		}
-		s.mu.Unlock()
+		s.checkSessions(func(auth.Login) bool { return true })
 		return
 	}
 	b, err := hex.DecodeString(key)
@@ -74,6 +70,24 @@ func (s *Server) sessionSignal(key string) {
 		return
 	}
 	s.endSession(auth.Hash(b))
+}
+
+// accountSignal is called when an account may have ended, or has another password.
+func (s *Server) accountSignal(key string) {
+	who := live.AccountOf(key)
+	s.checkSessions(func(l auth.Login) bool { return key == "" || l.Identity == who })
+}
+
+// checkSessions has sessions that match looked at now.
+func (s *Server) checkSessions(match func(auth.Login) bool) {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sc := range s.sessions {
+		if match(sc.conns[0].login) {
+			sc.due = now
+		}
+	}
 }
 
 func (s *Server) endSession(h auth.Hash) {

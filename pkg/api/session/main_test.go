@@ -99,7 +99,7 @@ type nodeOptions struct{ secure, overTLS bool }
 
 func (w *world) node(o nodeOptions) *node {
 	w.t.Helper()
-	sessions := auth.NewSessions(w.store, nil, idle, w.clock.Now, nil)
+	sessions := auth.NewSessions(w.store, nil, idle, w.clock.Now, auth.Ended{})
 	tokens := auth.NewTokens(w.store, nil, w.clock.Now)
 	m, err := session.NewManager(w.t.Context(), session.Parts{Sessions: sessions, Tokens: tokens, Secrets: w.store, Secure: o.secure,
 		Remember: auth.NewRemember(w.store, sessions, grace, w.clock.Now, quiet)})
@@ -115,7 +115,7 @@ func (w *world) node(o nodeOptions) *node {
 	mux := http.NewServeMux()
 	mux.Handle("/login", post(func(rw http.ResponseWriter, r *http.Request) error {
 		q := r.URL.Query()
-		return m.LogIn(rw, r, chat.Identity{Tenant: chat.DefaultTenant, Login: q.Get("as")}, q.Has("remember"))
+		return m.LogIn(rw, r, auth.Login{Identity: chat.Identity{Tenant: chat.DefaultTenant, Login: q.Get("as")}}, q.Has("remember"))
 	}))
 	mux.Handle("/logout", post(m.LogOut))
 	mux.Handle("/me", &api.Resource{Guard: m.Guard, Fail: fail, Methods: map[string]api.Handler{

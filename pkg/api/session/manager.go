@@ -84,7 +84,7 @@ func (m *Manager) resume(w http.ResponseWriter, r *http.Request, s *sessions.Ses
 	if err != nil {
 		return auth.Login{}, accessDenied()
 	}
-	who, series, next, err := m.remember.Resume(r.Context(), cookie.Value)
+	login, next, err := m.remember.Resume(r.Context(), cookie.Value)
 	if chat.IsKind(err, chat.Unauthenticated) {
 		m.setRemember(w, r, "", -1)
 		return auth.Login{}, accessDenied()
@@ -96,16 +96,16 @@ func (m *Manager) resume(w http.ResponseWriter, r *http.Request, s *sessions.Ses
 	if next != "" {
 		m.setRemember(w, r, next, int(auth.RememberFor.Seconds()))
 	}
-	if err := m.start(w, r, s, auth.Login{Identity: who, Series: series}); err != nil {
+	if err := m.start(w, r, s, login); err != nil {
 		return auth.Login{}, err
 	}
 	return s.Values[loginKey].(auth.Login), nil
 }
 
-// LogIn starts a session for who, with a new id; the session and the remembered login that the request came with
+// LogIn starts a session for a login that was checked, with a new id; the session and the remembered login that the request came with
 // are ended, so that nobody is somebody else again when the new session is over.
 // With remember it also starts a remembered login. Cookies are written only when all of it worked.
-func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, who chat.Identity, remember bool) error {
+func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, login auth.Login, remember bool) error {
 	s, err := m.cookies.Get(r, Cookie)
 	if err != nil {
 		return err
@@ -119,10 +119,9 @@ func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, who chat.Identit
 			return err
 		}
 	}
-	login := auth.Login{Identity: who}
 	var cookie string
 	if remember {
-		if cookie, login.Series, err = m.remember.Start(r.Context(), who); err != nil {
+		if cookie, login.Series, err = m.remember.Start(r.Context(), login); err != nil {
 			return err
 		}
 	}

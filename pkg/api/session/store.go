@@ -72,7 +72,7 @@ func (c *cookieStore) New(r *http.Request, name string) (*sessions.Session, erro
 	s.IsNew = false
 	s.Values[loginKey] = auth.Login{
 		Identity: chat.Identity{Tenant: found.Tenant, Login: found.Login},
-		Session:  found.Hash, Series: found.Series,
+		Session:  found.Hash, Series: found.Series, Epoch: found.Epoch,
 	}
 	return s, nil
 }
@@ -94,7 +94,7 @@ func (c *cookieStore) Save(r *http.Request, w http.ResponseWriter, s *sessions.S
 	if !s.IsNew {
 		return nil
 	}
-	id, started, err := c.sessions.Start(r.Context(), login.Identity, login.Series)
+	id, started, err := c.sessions.Start(r.Context(), login)
 	if err != nil {
 		return err
 	}

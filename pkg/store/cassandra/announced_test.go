@@ -68,7 +68,7 @@ func TestAPostNowAndThenIsOneStatement(t *testing.T) {
 	clock := newClock()
 	s, ctx, of := ownAt(t, clock), withTimeout(t), tenant()
 	w := cache.New(s, clock.Now, slog.New(slog.DiscardHandler))
-	sessions := auth.NewSessions(s, w, 24*time.Hour, clock.Now, nil) // not to be extended meanwhile
+	sessions := auth.NewSessions(s, w, 24*time.Hour, clock.Now, auth.Ended{}) // not to be extended meanwhile
 	defer sessions.Close()
 	rooms := chat.NewReader(chat.ReaderOptions{Store: s, Watcher: w, Now: clock.Now})
 	defer rooms.Close()
@@ -79,7 +79,7 @@ func TestAPostNowAndThenIsOneStatement(t *testing.T) {
 	require.NoError(t, s.CreateUser(ctx, of, chat.User{Person: person("ann")}))
 	room, err := c.CreateRoom(ctx, who, chat.NewRoom{Name: "games"})
 	require.NoError(t, err)
-	_, session, err := sessions.Start(ctx, who, auth.Hash{})
+	_, session, err := sessions.Start(ctx, auth.Login{Identity: who})
 	require.NoError(t, err)
 
 	n := &counting{n: map[string]int{}}

@@ -67,8 +67,16 @@ var claims = map[string]struct {
 	}},
 	"updateProfile": {givenUser, func(c *claimCase) { c.NoError(c.s.UpdateProfile(c.ctx, c.of, chat.User{Person: person("ann")})) }},
 	"updatePassword": {givenUser, func(c *claimCase) {
-		c.NoError(c.s.SetPasswordHash(c.ctx, c.of, "ann", "y"))
+		c.NoError(c.s.SetPasswordHash(c.ctx, c.of, "ann", "y", ""))
 		u, err := c.s.User(c.ctx, c.of, "ann")
+		c.NoError(err)
+		c.Equal("y", u.PasswordHash)
+	}},
+	"rehashPassword": {givenUser, func(c *claimCase) {
+		u, err := c.s.User(c.ctx, c.of, "ann")
+		c.NoError(err)
+		c.NoError(c.s.Rehash(c.ctx, c.of, "ann", u.PasswordHash, "y"))
+		u, err = c.s.User(c.ctx, c.of, "ann")
 		c.NoError(err)
 		c.Equal("y", u.PasswordHash)
 	}},

@@ -141,7 +141,7 @@ func TestTwoDatacentres(t *testing.T) {
 	require.True(t, chat.IsKind(err, chat.Unavailable), "sign-up without dc2: %v", err)
 	err = servers[0].CreateUser(ctx, of, chat.User{Person: person("user0"), PasswordHash: "x"})
 	require.True(t, chat.IsKind(err, chat.Unavailable), "sign-up as somebody who is there, without dc2: %v", err)
-	err = servers[0].SetPasswordHash(ctx, of, "user0", "y")
+	err = servers[0].SetPasswordHash(ctx, of, "user0", "y", "")
 	require.True(t, chat.IsKind(err, chat.Unavailable), "password without dc2: %v", err)
 	m := chat.Message{ID: ids.New(), Author: person("user0"), Content: "x"}
 	require.NoError(t, servers[0].Append(ctx, l, m))

@@ -10,15 +10,15 @@ import (
 
 const (
 	// All columns are written each time: each write's TTL is that of the columns it sets.
-	insertRemembered = `INSERT INTO remembered (series, tenant, login, token_hash, previous_hash, rotated_at, expires_at)
-VALUES (?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS USING TTL ?`
-	rotateRemembered = `UPDATE remembered USING TTL ? SET tenant = ?, login = ?, token_hash = ?, previous_hash = ?, rotated_at = ?, expires_at = ?
+	insertRemembered = `INSERT INTO remembered (series, tenant, login, token_hash, previous_hash, rotated_at, expires_at, epoch)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS USING TTL ?`
+	rotateRemembered = `UPDATE remembered USING TTL ? SET tenant = ?, login = ?, token_hash = ?, previous_hash = ?, rotated_at = ?, expires_at = ?, epoch = ?
 WHERE series = ? IF token_hash = ?`
-	selectRemembered = `SELECT tenant, login, token_hash, previous_hash, rotated_at, expires_at FROM remembered WHERE series = ?`
+	selectRemembered = `SELECT tenant, login, token_hash, previous_hash, rotated_at, expires_at, epoch FROM remembered WHERE series = ?`
 	deleteRemembered = `DELETE FROM remembered WHERE series = ? IF EXISTS`
 
 	insertRememberedOfUser = `INSERT INTO remembered_by_user (tenant, login, series) VALUES (?, ?, ?) USING TTL ?`
-	listRememberedOfUser   = `SELECT series FROM remembered_by_user WHERE tenant = ? AND login = ? AND series > ? LIMIT ?`
+	listRememberedOfUser   = `SELECT series FROM remembered_by_user WHERE tenant = ? AND login = ? AND series > ? AND series <= ? LIMIT ?`
 	deleteRememberedOfUser = `DELETE FROM remembered_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ? AND series = ?`
 )
 
@@ -38,7 +38,7 @@ func (s *Store) CreateRemembered(ctx context.Context, r auth.Remembered) error {
 	}
 	// A series is random: if it is there already, this is a repeated call.
 	_, err = s.db.apply(ctx, insertRemembered, r.Series[:], string(r.Tenant), r.Login, r.Token[:], r.Previous[:],
-		r.RotatedAt.UTC(), r.ExpiresAt.UTC(), ttl)
+		r.RotatedAt.UTC(), r.ExpiresAt.UTC(), r.Epoch, ttl)
 	return err
 }
 
@@ -61,7 +61,7 @@ func (s *Store) remembered(ctx context.Context, series auth.Hash) (auth.Remember
 	r := auth.Remembered{Series: series}
 	var token, previous []byte
 	found, err := s.db.row(ctx, selectRemembered, []any{series[:]}, (*string)(&r.Tenant), &r.Login,
-		&token, &previous, &r.RotatedAt, &r.ExpiresAt)
+		&token, &previous, &r.RotatedAt, &r.ExpiresAt, &r.Epoch)
 	if err != nil || !found || s.over(r.ExpiresAt) {
 		return auth.Remembered{}, false, err
 	}
@@ -88,7 +88,7 @@ func (s *Store) Rotate(ctx context.Context, from auth.Hash, next auth.Remembered
 		var kept []byte
 		var ignored auth.Remembered
 		found, err := s.db.decided(ctx, selectRemembered, []any{next.Series[:]}, (*string)(&ignored.Tenant), &ignored.Login,
-			&kept, new([]byte), &ignored.RotatedAt, &ignored.ExpiresAt)
+			&kept, new([]byte), &ignored.RotatedAt, &ignored.ExpiresAt, &ignored.Epoch)
 		switch {
 		case err != nil:
 			return undecided, err
@@ -101,7 +101,7 @@ func (s *Store) Rotate(ctx context.Context, from auth.Hash, next auth.Remembered
 		}
 	}
 	return s.db.decide(ctx, verify, rotateRemembered, ttl, string(next.Tenant), next.Login, next.Token[:], next.Previous[:],
-		next.RotatedAt.UTC(), next.ExpiresAt.UTC(), next.Series[:], from[:])
+		next.RotatedAt.UTC(), next.ExpiresAt.UTC(), next.Epoch, next.Series[:], from[:])
 }
 
 // DeleteRemembered implements auth.RememberStore.

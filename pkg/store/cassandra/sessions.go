@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/auth"
@@ -9,12 +10,12 @@ import (
 )
 
 const (
-	insertSession = `INSERT INTO sessions (hash, tenant, login, series, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?) USING TTL ?`
-	selectSession = `SELECT tenant, login, series, created_at, expires_at FROM sessions WHERE hash = ?`
+	insertSession = `INSERT INTO sessions (hash, tenant, login, series, epoch, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?) USING TTL ?`
+	selectSession = `SELECT tenant, login, series, epoch, created_at, expires_at FROM sessions WHERE hash = ?`
 	deleteSession = `DELETE FROM sessions USING TIMESTAMP ? WHERE hash = ?`
 
 	insertSessionOfUser = `INSERT INTO sessions_by_user (tenant, login, hash) VALUES (?, ?, ?) USING TTL ?`
-	listSessionsOfUser  = `SELECT hash FROM sessions_by_user WHERE tenant = ? AND login = ? AND hash > ? LIMIT ?`
+	listSessionsOfUser  = `SELECT hash FROM sessions_by_user WHERE tenant = ? AND login = ? AND hash > ? AND hash <= ? LIMIT ?`
 	deleteSessionOfUser = `DELETE FROM sessions_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ? AND hash = ?`
 )
 
@@ -50,7 +51,7 @@ func (s *Store) putSession(ctx context.Context, session auth.Session) error {
 	if err := s.db.exec(ctx, insertSessionOfUser, string(session.Tenant), session.Login, session.Hash[:], ttl); err != nil {
 		return err
 	}
-	return s.db.exec(ctx, insertSession, session.Hash[:], string(session.Tenant), session.Login, session.Series[:],
+	return s.db.exec(ctx, insertSession, session.Hash[:], string(session.Tenant), session.Login, session.Series[:], session.Epoch,
 		session.CreatedAt.UTC(), session.ExpiresAt.UTC(), ttl)
 }
 
@@ -73,7 +74,7 @@ func (s *Store) session(ctx context.Context, h auth.Hash) (auth.Session, bool, e
 	session := auth.Session{Hash: h}
 	var series []byte
 	found, err := s.db.row(ctx, selectSession, []any{h[:]}, (*string)(&session.Tenant), &session.Login,
-		&series, &session.CreatedAt, &session.ExpiresAt)
+		&series, &session.Epoch, &session.CreatedAt, &session.ExpiresAt)
 	if err != nil || !found || s.over(session.ExpiresAt) {
 		return auth.Session{}, false, err
 	}
@@ -139,28 +140,61 @@ func ofUser[T any](ctx context.Context, s *Store, statement string, t chat.Tenan
 	}
 	defer end()
 	var out []T
-	for after := []byte{}; len(out) < limit; {
+	for after := (hashes{to: lastHash}); len(out) < limit; {
 		want := min(limit-len(out), pageRows)
-		var hashes []auth.Hash
-		var hash []byte
-		err := s.db.rows(ctx, want, func() { hashes = append(hashes, auth.Hash(hash)) }, statement,
-			[]any{string(t), login, after, want}, &hash)
+		found, err := inSpan(ctx, after, want, func(ctx context.Context, part hashes, n int) (found []auth.Hash, err error) {
+			var hash []byte
+			err = s.db.rows(ctx, n, func() { found = append(found, auth.Hash(hash)) }, statement,
+				[]any{string(t), login, part.after[:], part.to[:], n}, &hash)
+			return found, err
+		})
 		if err != nil {
 			return nil, err
 		}
-		byHash, err := lookUp(ctx, hashes, get)
+		byHash, err := lookUp(ctx, found, get)
 		if err != nil {
 			return nil, err
 		}
-		for _, h := range hashes {
+		for _, h := range found {
 			if thing, ok := byHash[h]; ok {
 				out = append(out, thing)
 			}
 		}
-		if len(hashes) < want {
+		if len(found) < want {
 			break
 		}
-		after = hashes[len(hashes)-1][:]
+		after.after = found[len(found)-1]
 	}
 	return out, nil
+}
+
+// hashes is a part of an index: those after a hash, up to another one and with it.
+type hashes struct{ after, to auth.Hash }
+
+var lastHash = func() (h auth.Hash) {
+	for i := range h {
+		h[i] = 0xff
+	}
+	return h
+}()
+
+// divided returns parts that make up h: hashes are spread evenly.
+func (h hashes) divided() []hashes {
+	const n = 64
+	first, last := binary.BigEndian.Uint64(h.after[:]), binary.BigEndian.Uint64(h.to[:])
+	step := (last - first) / n
+	if step == 0 {
+		return []hashes{h}
+	}
+	parts := make([]hashes, n)
+	for i := range parts {
+		parts[i] = hashes{h.after, h.to}
+		if i > 0 {
+			parts[i].after = parts[i-1].to
+		}
+		if i < n-1 {
+			binary.BigEndian.PutUint64(parts[i].to[:], first+uint64(i+1)*step)
+		}
+	}
+	return parts
 }

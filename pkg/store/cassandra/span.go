@@ -42,7 +42,8 @@ type span struct{ after, to listed }
 // passes more than 100,000 deleted or expired rows (tombstone_failure_threshold): then the span is divided, until each
 // part is read. So a list can be read however much was deleted from it. Each 100,000 of such rows cost about as much as a
 // page of some thousand rows; how many there can be is bounded by the table's gc_grace_seconds.
-func inSpan[R any](ctx context.Context, sp span, limit int, read func(ctx context.Context, sp span, limit int) ([]R, error)) ([]R, error) {
+func inSpan[S interface{ divided() []S }, R any](ctx context.Context, sp S, limit int,
+	read func(ctx context.Context, sp S, limit int) ([]R, error)) ([]R, error) {
 	rows, err := read(ctx, sp, limit)
 	if !tooManyTombstones(err) {
 		return rows, err

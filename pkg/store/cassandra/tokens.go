@@ -15,7 +15,7 @@ const (
 	deleteToken = `DELETE FROM tokens USING TIMESTAMP ? WHERE hash = ?`
 
 	insertTokenOfUser = `INSERT INTO tokens_by_user (tenant, login, hash) VALUES (?, ?, ?) USING TTL ?`
-	listTokensOfUser  = `SELECT hash FROM tokens_by_user WHERE tenant = ? AND login = ? AND hash > ? LIMIT ?`
+	listTokensOfUser  = `SELECT hash FROM tokens_by_user WHERE tenant = ? AND login = ? AND hash > ? AND hash <= ? LIMIT ?`
 	deleteTokenOfUser = `DELETE FROM tokens_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ? AND hash = ?`
 
 	insertRole = `INSERT INTO roles (tenant, login, role) VALUES (?, ?, ?) USING TIMESTAMP ?`

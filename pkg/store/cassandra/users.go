@@ -12,11 +12,12 @@ const (
 	insertUser = `INSERT INTO users (tenant, login, claim, first_name, last_name, email, bio, created_at, password_hash, deleted)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, false) IF NOT EXISTS`
 	selectUserClaim = `SELECT claim FROM users WHERE tenant = ? AND login = ?`
-	selectUser      = `SELECT first_name, last_name, email, bio, created_at, password_hash, deleted FROM users WHERE tenant = ? AND login = ?`
+	selectUser      = `SELECT first_name, last_name, email, bio, created_at, password_hash, epoch, deleted FROM users WHERE tenant = ? AND login = ?`
 	updateProfile   = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ? WHERE tenant = ? AND login = ? IF deleted = false`
-	updatePassword  = `UPDATE users SET password_hash = ? WHERE tenant = ? AND login = ? IF deleted = false`
+	updatePassword  = `UPDATE users SET password_hash = ?, epoch = ? WHERE tenant = ? AND login = ? IF deleted = false`
+	rehashPassword  = `UPDATE users SET password_hash = ? WHERE tenant = ? AND login = ? IF password_hash = ?`
 	markUserDeleted = `UPDATE users SET deleted = true, claim = null, first_name = null, last_name = null, email = null, bio = null,
-created_at = null, password_hash = null WHERE tenant = ? AND login = ? IF deleted = false`
+created_at = null, password_hash = null, epoch = null WHERE tenant = ? AND login = ? IF deleted = false`
 
 	insertUserIndex = `INSERT INTO users_by_tenant (tenant, shard, login) VALUES (?, ?, ?)`
 	deleteUserIndex = `DELETE FROM users_by_tenant USING TIMESTAMP ? WHERE tenant = ? AND shard = ? AND login = ?`
@@ -72,7 +73,7 @@ func (s *Store) User(ctx context.Context, t chat.Tenant, login string) (chat.Use
 func (s *Store) user(ctx context.Context, t chat.Tenant, login string) (chat.User, bool, error) {
 	u := chat.User{Person: chat.Person{Login: login}}
 	found, err := s.db.row(ctx, selectUser, []any{string(t), login},
-		&u.FirstName, &u.LastName, &u.Email, &u.Bio, &u.CreatedAt, &u.PasswordHash, &u.Deleted)
+		&u.FirstName, &u.LastName, &u.Email, &u.Bio, &u.CreatedAt, &u.PasswordHash, &u.Epoch, &u.Deleted)
 	if err != nil || !found {
 		return chat.User{}, false, err
 	}
@@ -115,8 +116,21 @@ func (s *Store) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User) e
 }
 
 // SetPasswordHash implements chat.UserStore.
-func (s *Store) SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash string) error {
-	return s.changeUser(ctx, t, login, updatePassword, hash, string(t), login)
+func (s *Store) SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash, epoch string) error {
+	return s.announcing(ctx, chat.AccountKey(t, login), func() error {
+		return s.changeUser(ctx, t, login, updatePassword, hash, epoch, string(t), login)
+	})
+}
+
+// Rehash implements chat.UserStore.
+func (s *Store) Rehash(ctx context.Context, t chat.Tenant, login, from, to string) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	_, err = s.db.apply(ctx, rehashPassword, to, string(t), login, from)
+	return err
 }
 
 // changeUser runs a change that may be applied twice.
@@ -140,7 +154,11 @@ func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) err
 		return err
 	}
 	defer end()
-	marked, err := s.db.apply(ctx, markUserDeleted, string(t), login)
+	var marked bool
+	err = s.announcing(ctx, chat.AccountKey(t, login), func() (err error) {
+		marked, err = s.db.apply(ctx, markUserDeleted, string(t), login)
+		return err
+	})
 	if err != nil {
 		return err
 	}

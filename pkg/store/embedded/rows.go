@@ -30,7 +30,7 @@ func decodePerson(login string, b []byte) (chat.Person, error) {
 
 func encodeUser(u chat.User) []byte {
 	return newRecord().text(1, u.FirstName).text(2, u.LastName).optional(3, u.Email).
-		optional(4, u.Bio).time(5, u.CreatedAt).text(6, u.PasswordHash)
+		optional(4, u.Bio).time(5, u.CreatedAt).text(6, u.PasswordHash).text(7, u.Epoch)
 }
 
 func decodeUser(login string, b []byte) (chat.User, error) {
@@ -49,6 +49,8 @@ func decodeUser(login string, b []byte) (chat.User, error) {
 			u.CreatedAt = f.time()
 		case 6:
 			u.PasswordHash = f.text()
+		case 7:
+			u.Epoch = f.text()
 		}
 	})
 	return u, err
@@ -189,7 +191,7 @@ func decodeClaim(b []byte) (c claim, err error) {
 func sessionLease(s auth.Session) lease { return lease{s.ExpiresAt, s.Tenant, s.Login} }
 
 func encodeSession(s auth.Session) []byte {
-	return sessionLease(s).record().hash(10, s.Series).time(11, s.CreatedAt)
+	return sessionLease(s).record().hash(10, s.Series).time(11, s.CreatedAt).text(12, s.Epoch)
 }
 
 func decodeSession(h auth.Hash, b []byte) (auth.Session, error) {
@@ -200,6 +202,8 @@ func decodeSession(h auth.Hash, b []byte) (auth.Session, error) {
 			s.Series = f.hash()
 		case 11:
 			s.CreatedAt = f.time()
+		case 12:
+			s.Epoch = f.text()
 		}
 	})
 	s.ExpiresAt, s.Tenant, s.Login = e.ExpiresAt, e.Tenant, e.Login
@@ -209,7 +213,7 @@ func decodeSession(h auth.Hash, b []byte) (auth.Session, error) {
 func rememberedLease(r auth.Remembered) lease { return lease{r.ExpiresAt, r.Tenant, r.Login} }
 
 func encodeRemembered(r auth.Remembered) []byte {
-	return rememberedLease(r).record().hash(10, r.Token).hash(11, r.Previous).time(12, r.RotatedAt)
+	return rememberedLease(r).record().hash(10, r.Token).hash(11, r.Previous).time(12, r.RotatedAt).text(13, r.Epoch)
 }
 
 func decodeRemembered(series auth.Hash, b []byte) (auth.Remembered, error) {
@@ -222,6 +226,8 @@ func decodeRemembered(series auth.Hash, b []byte) (auth.Remembered, error) {
 			r.Previous = f.hash()
 		case 12:
 			r.RotatedAt = f.time()
+		case 13:
+			r.Epoch = f.text()
 		}
 	})
 	r.ExpiresAt, r.Tenant, r.Login = e.ExpiresAt, e.Tenant, e.Login

@@ -113,8 +113,21 @@ func (s *Store) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User) e
 }
 
 // SetPasswordHash implements chat.UserStore.
-func (s *Store) SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash string) error {
-	return s.changeUser(ctx, t, login, func(now *chat.User) { now.PasswordHash = hash })
+func (s *Store) SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash, epoch string) error {
+	return s.changeUser(ctx, t, login, func(now *chat.User) { now.PasswordHash, now.Epoch = hash, epoch })
+}
+
+// Rehash implements chat.UserStore.
+func (s *Store) Rehash(ctx context.Context, t chat.Tenant, login, from, to string) error {
+	err := s.changeUser(ctx, t, login, func(now *chat.User) {
+		if now.PasswordHash == from {
+			now.PasswordHash = to
+		}
+	})
+	if chat.IsKind(err, chat.NotFound) {
+		return nil
+	}
+	return err
 }
 
 func (s *Store) changeUser(ctx context.Context, t chat.Tenant, login string, change func(*chat.User)) error {

@@ -31,6 +31,7 @@ func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken) map[string
 		key    string
 		change func() error
 	}
+	account := chat.AccountKey(e.tenant, "bob")
 	room, bob := chat.RoomKey(e.tenant, r.Name), chat.MemberKey(e.tenant, r.ID, "bob")
 	return map[string]change{
 		"SetBanner":         {room, func() error { return e.s.SetBanner(e.ctx, e.tenant, ref(r), ptr("new")) }},
@@ -41,6 +42,8 @@ func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken) map[string
 		"Leave":             {bob, func() error { return second(e.s.Leave(e.ctx, e.tenant, r, "bob")) }},
 		"UpdateParticipant": {bob, func() error { return e.s.UpdateParticipant(e.ctx, e.tenant, r.ID, person("bob")) }},
 		"DeleteSession":     {auth.SessionKey(s.Hash), func() error { return e.s.DeleteSession(e.ctx, s.Hash) }},
+		"SetPasswordHash":   {account, func() error { return e.s.SetPasswordHash(e.ctx, e.tenant, "bob", "$", "epoch") }},
+		"DeleteUser":        {account, func() error { return e.s.DeleteUser(e.ctx, e.tenant, "bob") }},
 		"DeleteToken":       {auth.TokenKey(a.Hash), func() error { return e.s.DeleteToken(e.ctx, a.Hash) }},
 		"PutToken": {auth.TokenKey(a.Hash), func() error {
 			a.ExpiresAt = past
@@ -59,9 +62,11 @@ var announcementTests = map[string]func(*env){
 			e := newEnv(e.T, e.s)
 			r := e.newRoom("games")
 			e.join(r, "bob")
+			require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("bob")))
 			s, a := e.session("bob", far), e.token("bob", far)
 			require.NoError(e, e.s.PutSession(e.ctx, s))
-			keys := []string{chat.RoomKey(e.tenant, r.Name), chat.MemberKey(e.tenant, r.ID, "bob"), auth.SessionKey(s.Hash), auth.TokenKey(a.Hash)}
+			keys := []string{chat.RoomKey(e.tenant, r.Name), chat.MemberKey(e.tenant, r.ID, "bob"), auth.SessionKey(s.Hash), auth.TokenKey(a.Hash),
+				chat.AccountKey(e.tenant, "bob")}
 			require.Empty(e, e.announced(time.Minute, keys...), "what comes into being is not")
 			c := e.outdating(r, s, a)[name]
 			require.NoError(e, c.change(), name)

@@ -132,7 +132,7 @@ func (w *walk) updateProfile(t *rapid.T) {
 func (w *walk) setPassword(t *rapid.T) {
 	login, hash := someLogin.Draw(t, "login"), someText.Draw(t, "hash")
 	did := w.m.changeUser(login, func(now *chat.User) { now.PasswordHash = hash })
-	agree(t, did, chat.NotFound, w.s.SetPasswordHash(w.ctx, w.tenant, login, hash))
+	agree(t, did, chat.NotFound, w.s.SetPasswordHash(w.ctx, w.tenant, login, hash, ""))
 }
 
 func (w *walk) deleteUser(t *rapid.T) {

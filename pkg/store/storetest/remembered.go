@@ -10,7 +10,7 @@ import (
 )
 
 func (e *env) remembered(login string, end time.Time) auth.Remembered {
-	return auth.Remembered{Series: newHash(), Tenant: e.tenant, Login: login, Token: newHash(), ExpiresAt: end}
+	return auth.Remembered{Series: newHash(), Tenant: e.tenant, Login: login, Token: newHash(), Epoch: "an epoch", ExpiresAt: end}
 }
 
 // rotated returns what r becomes when its token is replaced.

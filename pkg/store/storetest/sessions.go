@@ -35,7 +35,7 @@ func (e *env) ends(end time.Time, read func() error) {
 
 func (e *env) session(login string, end time.Time) auth.Session {
 	return auth.Session{
-		Hash: newHash(), Tenant: e.tenant, Login: login, Series: newHash(),
+		Hash: newHash(), Tenant: e.tenant, Login: login, Series: newHash(), Epoch: "an epoch",
 		CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), ExpiresAt: end,
 	}
 }

@@ -121,9 +121,9 @@ var userTests = map[string]func(*env){
 		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, u))
 		p := chat.User{Person: chat.Person{Login: "jdoe", FirstName: "New", LastName: ""}, Email: ptr("new@example.org"), Bio: ptr("")}
 		require.NoError(e, e.s.UpdateProfile(e.ctx, e.tenant, p))
-		require.NoError(e, e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$new"))
+		require.NoError(e, e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$new", "new epoch"))
 		want := p
-		want.CreatedAt, want.PasswordHash = u.CreatedAt, "$new"
+		want.CreatedAt, want.PasswordHash, want.Epoch = u.CreatedAt, "$new", "new epoch"
 		got, err := e.s.User(e.ctx, e.tenant, "jdoe")
 		require.NoError(e, err)
 		require.Equal(e, want, got)
@@ -139,10 +139,19 @@ var userTests = map[string]func(*env){
 		people, err := e.s.Users(e.ctx, e.tenant, "", 10)
 		require.NoError(e, err)
 		require.Equal(e, []chat.Person{p.Person}, people)
+
+		for _, from := range []string{"$stale", "$new"} { // of a password that was changed meanwhile, nothing is hashed anew
+			require.NoError(e, e.s.Rehash(e.ctx, e.tenant, "jdoe", from, "$rehashed"))
+			require.NoError(e, e.s.Rehash(e.ctx, e.tenant, "nobody", from, "$rehashed"))
+			got, err = e.s.User(e.ctx, e.tenant, "jdoe")
+			require.NoError(e, err)
+			require.Equal(e, map[string]string{"$stale": "$new", "$new": "$rehashed"}[from], got.PasswordHash)
+			require.Equal(e, "new epoch", got.Epoch)
+		}
 	},
 	"what is not there is not changed": func(e *env) {
 		e.isAbout(e.s.UpdateProfile(e.ctx, e.tenant, user("jdoe")), chat.NotFound, chat.UserEntity)
-		e.isAbout(e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x"), chat.NotFound, chat.UserEntity)
+		e.isAbout(e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x", ""), chat.NotFound, chat.UserEntity)
 		_, err := e.s.User(e.ctx, e.tenant, "jdoe")
 		e.isKind(err, chat.NotFound)
 		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("jdoe")))
@@ -159,7 +168,7 @@ var userTests = map[string]func(*env){
 		}
 		e.isAbout(e.s.CreateUser(e.ctx, e.tenant, u), chat.Conflict, chat.UserEntity)
 		e.isAbout(e.s.UpdateProfile(e.ctx, e.tenant, u), chat.NotFound, chat.UserEntity)
-		e.isAbout(e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x"), chat.NotFound, chat.UserEntity)
+		e.isAbout(e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x", ""), chat.NotFound, chat.UserEntity)
 		people, err := e.s.Users(e.ctx, e.tenant, "", 10)
 		require.NoError(e, err)
 		require.Empty(e, people)
@@ -175,7 +184,7 @@ var userTests = map[string]func(*env){
 			case 0:
 				err = e.s.UpdateProfile(e.ctx, e.tenant, user("jdoe"))
 			case 1:
-				err = e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x")
+				err = e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x", "")
 			default:
 				if err := e.s.DeleteUser(e.ctx, e.tenant, "jdoe"); err != nil {
 					e.Errorf("DeleteUser: %v", err)
