@@ -141,5 +141,20 @@ func (s *Service) ForgetReading(ctx context.Context, t Tenant, room id.ID, login
 	return s.store.ForgetReading(ctx, t, room, login)
 }
 
+// EndRoom publishes the end of a room whose deletion another has finished, as its DeleteRoom may have died before it
+// did. It returns false for a room that is still there. It can be repeated: nobody is subscribed to it any more then.
+func (s *Service) EndRoom(ctx context.Context, p Place) (gone bool, err error) {
+	r, err := s.store.Room(ctx, p.Tenant, p.Room.Name)
+	switch {
+	case err == nil && r.ID == p.Room.ID:
+		return false, nil
+	case err != nil && !IsKind(err, NotFound):
+		return false, err
+	}
+	s.forgetRoom(p.Tenant, p.Room.Name)
+	s.order.begin(p.Room.ID, s.ids).finish(ctx, RoomDeleted{Place: p, By: SystemLogin})
+	return true, nil
+}
+
 // RoomDeleted receives after rooms were deleted on this node: once for those that were deleted since the last time.
 func (s *Service) RoomDeleted() <-chan struct{} { return s.roomDeleted }

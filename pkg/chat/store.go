@@ -143,8 +143,9 @@ type Sweep struct {
 // Sweeper removes what a deletion leaves behind. All of it is idempotent and
 // may run on several nodes at once.
 type Sweeper interface {
-	// Sweeps returns deletions not yet ended, oldest first or in any stable order.
-	Sweeps(ctx context.Context, limit int) ([]Sweep, error)
+	// Sweeps returns deletions not yet ended, in a stable order of their own, after the given one (zero: from the first).
+	// It need not exist any more.
+	Sweeps(ctx context.Context, after Sweep, limit int) ([]Sweep, error)
 	// SweepRoom removes all rows of the room that are there now: messages, memberships, keys.
 	// progress (may be nil) is told the number of rows or partitions removed so far.
 	SweepRoom(ctx context.Context, s Sweep, progress func(removed int)) error

@@ -57,8 +57,11 @@ type EraseStore interface {
 	Disown(ctx context.Context, l Log, ms []Disowned) error
 	// PutErasure keeps e in the place of the one of the same user.
 	PutErasure(ctx context.Context, e Erasure) error
-	// Erasures returns erasures under way, in any stable order.
-	Erasures(ctx context.Context, limit int) ([]Erasure, error)
+	// Erasure returns the erasure of a user: NotFound (UserEntity) if none is under way.
+	Erasure(ctx context.Context, t Tenant, login string) (Erasure, error)
+	// Erasures returns erasures under way, in a stable order of their own, after that of the given user (zero: from the
+	// first). It need not exist any more.
+	Erasures(ctx context.Context, after Identity, limit int) ([]Erasure, error)
 	// EndErasure forgets the erasure of a user; repeating it is no error.
 	EndErasure(ctx context.Context, t Tenant, login string) error
 }

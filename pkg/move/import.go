@@ -42,7 +42,7 @@ type Rooms interface {
 	Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error)
 	SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error
 	SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login string, muted bool) error
-	Sweeps(ctx context.Context, limit int) ([]chat.Sweep, error)
+	Sweeps(ctx context.Context, after chat.Sweep, limit int) ([]chat.Sweep, error)
 }
 
 // History is the part of Sink that keeps messages.

@@ -134,16 +134,22 @@ func (im *importer) enter(ctx context.Context, l *room) error {
 
 // notBeingDeleted refuses a room that was deleted here moments ago: what is imported would be swept away.
 func (im *importer) notBeingDeleted(ctx context.Context, t chat.Tenant, room id.ID) error {
-	sweeps, err := im.to.Sweeps(ctx, 10_000)
-	if err != nil {
-		return err
-	}
-	for _, s := range sweeps {
-		if s.Tenant == t && s.Room.ID == room {
-			return im.lines.at(fmt.Errorf("the room '%s' was deleted here and is being cleared away: import it when that is done", s.Room.Name))
+	const page = 1000
+	for after := (chat.Sweep{}); ; {
+		sweeps, err := im.to.Sweeps(ctx, after, page)
+		if err != nil {
+			return err
 		}
+		for _, s := range sweeps {
+			if s.Tenant == t && s.Room.ID == room {
+				return im.lines.at(fmt.Errorf("the room '%s' was deleted here and is being cleared away: import it when that is done", s.Room.Name))
+			}
+		}
+		if len(sweeps) < page {
+			return nil
+		}
+		after = sweeps[page-1]
 	}
-	return nil
 }
 
 func (im *importer) member(ctx context.Context, r *roomImport, l *member) error {

@@ -64,16 +64,11 @@ func (s *Service) EraseUser(ctx context.Context, t chat.Tenant, login string, ke
 
 // ErasureOf returns the erasure of a user, if it is under way.
 func (s *Service) ErasureOf(ctx context.Context, t chat.Tenant, login string) (chat.Erasure, bool, error) {
-	all, err := s.store.Erasures(ctx, erasures)
-	if err != nil {
-		return chat.Erasure{}, false, err
+	e, err := s.store.Erasure(ctx, t, login)
+	if chat.IsKind(err, chat.NotFound) {
+		return chat.Erasure{}, false, nil
 	}
-	for _, e := range all {
-		if e.Tenant == t && e.Login == login {
-			return e, true, nil
-		}
-	}
-	return chat.Erasure{}, false, nil
+	return e, err == nil, err
 }
 
 // eraseUsers brings erasures to their end: this node's at once, others' when they have stopped.
@@ -107,30 +102,35 @@ func (s *Service) eraseUsers(ctx context.Context) {
 func (s *Service) eraseOnce(ctx context.Context) (again time.Duration) {
 	s.erasing.turn.Lock()
 	defer s.erasing.turn.Unlock()
-	all, err := s.store.Erasures(ctx, erasures)
-	if err != nil {
-		if ctx.Err() == nil {
-			s.log.Warn("users wait to be erased", "error", err)
-		}
-		return 0
-	}
-	for _, e := range all {
-		if !s.erasing.owns(e) && s.now().Sub(e.UpdatedAt) < eraseStale {
-			continue
-		}
-		wait, err := s.erase(ctx, e)
-		if ctx.Err() != nil {
-			return 0
-		}
+	for after := (chat.Identity{}); ; {
+		page, err := s.store.Erasures(ctx, after, erasures)
 		if err != nil {
-			s.log.Warn("a user is not erased yet", "tenant", e.Tenant, "rooms", e.Rooms, "error", err)
-			continue
+			if ctx.Err() == nil {
+				s.log.Warn("users wait to be erased", "error", err)
+			}
+			return again
 		}
-		if wait > 0 && (again == 0 || wait < again) {
-			again = wait
+		for _, e := range page {
+			after = keyOf(e)
+			if !s.erasing.owns(e) && s.now().Sub(e.UpdatedAt) < eraseStale {
+				continue
+			}
+			wait, err := s.erase(ctx, e)
+			if ctx.Err() != nil {
+				return 0
+			}
+			if err != nil {
+				s.log.Warn("a user is not erased yet", "tenant", e.Tenant, "rooms", e.Rooms, "error", err)
+				continue
+			}
+			if wait > 0 && (again == 0 || wait < again) {
+				again = wait
+			}
+		}
+		if len(page) < erasures {
+			return again
 		}
 	}
-	return again
 }
 
 // erase goes on with an erasure as far as it can now.
@@ -153,6 +153,10 @@ func (s *Service) erase(ctx context.Context, e chat.Erasure) (wait time.Duration
 	}
 	if wait := e.StartedAt.Add(eraseLate).Sub(s.now()); wait > 0 {
 		return wait, nil
+	}
+	// Who was joining a room when the account ended is in it now.
+	if err := s.domain.EndAccount(ctx, e.Tenant, e.Login); err != nil && !chat.IsKind(err, chat.NotFound) {
+		return 0, err
 	}
 	// What was under way when the account ended is at most that much older than its end.
 	if err := s.eraseRooms(ctx, &e, id.FirstAt(e.StartedAt.Add(-eraseLate))); err != nil {

@@ -171,6 +171,42 @@ func TestErasingWhatComesLate(t *testing.T) {
 	require.NotContains(t, w.everything("games"), "late secret")
 }
 
+// Who was joining a room, or reacting to an old message, while the account ended, is in no room and nowhere named.
+func TestErasingWhoActsLate(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	_, bob, _ := w.populate()
+	old := w.post(bob, "games", "old")
+	w.clock.Add(time.Hour)
+	w.room("late", bob)
+	late, err := w.store.Room(ctx, tenant, "late")
+	require.NoError(t, err)
+	games, err := w.store.Room(ctx, tenant, "games")
+	require.NoError(t, err)
+	_, err = w.upkeep.EraseUser(ctx, tenant, "ann", false)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		e, err := w.upkeep.Erasing(ctx, tenant, "ann")
+		return err == nil && e.Late
+	}, 10*time.Second, time.Millisecond)
+	ann := chat.Person{Login: "ann", FirstName: "Other", LastName: "Name"}
+	_, err = w.store.Join(ctx, tenant, late, ann)
+	require.NoError(t, err)
+	react := chat.Change{Kind: chat.React, ID: id.NewGenerator(w.clock.Now).New(), By: ann, Emoji: "👍", On: true}
+	_, err = w.store.ChangeMessage(ctx, games.Log(tenant), old.ID, func(chat.Message) (chat.Change, error) { return react, nil })
+	require.NoError(t, err)
+	w.finish("ann")
+	for _, room := range []string{"late", "games"} {
+		for _, trace := range []string{"Login:ann", "Logins:[ann", "Other"} {
+			require.NotContains(t, w.everything(room), trace, room)
+		}
+	}
+	require.Contains(t, w.everything("late"), "Deleted User leaves the room")
+	refs, err := w.store.RoomsOf(ctx, tenant, "ann", "", 10)
+	require.NoError(t, err)
+	require.Empty(t, refs)
+}
+
 // breakingErase fails after some calls that erase.
 type breakingErase struct {
 	store.Store

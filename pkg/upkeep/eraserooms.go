@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -101,7 +102,7 @@ func (s *Service) eraseRoom(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 			}
 		}
 	}
-	if err := s.eraseChanges(ctx, e, chat.ChangesOf(l), until); err != nil {
+	if err := s.eraseChanges(ctx, e, ref, until); err != nil {
 		return err
 	}
 	if err := s.domain.DisownRoom(ctx, chat.Place{Tenant: e.Tenant, Room: ref}, e.Login); err != nil {
@@ -110,7 +111,7 @@ func (s *Service) eraseRoom(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 	return s.domain.ForgetReading(ctx, e.Tenant, ref.ID, e.Login)
 }
 
-// erasePage erases what is e's of some messages, which are newest first.
+// erasePage erases what is e's of some messages.
 func (s *Service) erasePage(ctx context.Context, e *chat.Erasure, ref chat.RoomRef, page []chat.Message) error {
 	var disowned []chat.Disowned
 	var theirs []chat.Message
@@ -160,23 +161,39 @@ func (s *Service) erasePage(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 	return s.store.Disown(ctx, chat.Log{Tenant: e.Tenant, ID: ref.ID}, disowned)
 }
 
-// eraseChanges takes their name from the log of what happened to a room's messages.
-func (s *Service) eraseChanges(ctx context.Context, e *chat.Erasure, l chat.Log, until id.ID) error {
+// eraseChanges takes their name from the log of what happened to a room's messages, and takes back what they did to
+// messages of any age.
+func (s *Service) eraseChanges(ctx context.Context, e *chat.Erasure, ref chat.RoomRef, until id.ID) error {
+	l := chat.Log{Tenant: e.Tenant, ID: ref.ID}
 	for at, inclusive := until, true; ; inclusive = false {
-		page, err := s.store.Newer(ctx, l, at, inclusive, erasePage)
+		page, err := s.store.Newer(ctx, chat.ChangesOf(l), at, inclusive, erasePage)
 		if err != nil {
 			return err
 		}
 		var disowned []chat.Disowned
-		for _, m := range page {
-			if at = m.ID; m.Author.Login == e.Login {
-				disowned = append(disowned, chat.Disowned{ID: m.ID, Author: chat.Erased})
+		var changed []id.ID
+		for _, entry := range page {
+			if at = entry.ID; entry.Author.Login != e.Login {
+				continue
+			}
+			disowned = append(disowned, chat.Disowned{ID: entry.ID, Author: chat.Erased})
+			if _, m, ok := chat.ParseEntry(entry); ok {
+				changed = append(changed, m)
 			}
 		}
-		if err := s.store.Disown(ctx, l, disowned); err != nil {
+		there, err := s.store.MessagesByID(ctx, l, changed)
+		if err != nil {
 			return err
 		}
-		if len(page) < erasePage {
+		if err := s.erasePage(ctx, e, ref, slices.Collect(maps.Values(there))); err != nil {
+			return err
+		}
+		// Last: by their entries, an erasure that goes on finds the messages.
+		if err := s.store.Disown(ctx, chat.ChangesOf(l), disowned); err != nil {
+			return err
+		}
+		// What is taken back has an entry too.
+		if len(page) < erasePage && len(disowned) == 0 {
 			return nil
 		}
 	}

@@ -3,6 +3,7 @@ package upkeep_test
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type world struct {
 	store     store.Store
 	clock     *clocktest.Clock
 	retention time.Duration // the server's
+	events    events
 }
 
 func newWorld(t *testing.T) *world { return newWorldAt(t, time.Now(), 0) }
@@ -49,7 +51,7 @@ func newWorldAt(t *testing.T, at time.Time, retention time.Duration) *world {
 func (w *world) start(st store.Store) {
 	quiet := slog.New(slog.DiscardHandler)
 	w.reader = chat.NewReader(chat.ReaderOptions{Store: st, Now: w.clock.Now, Retention: w.retention})
-	w.Service = chat.NewService(chat.Options{Reader: w.reader, Hasher: plainHasher{}, Log: quiet})
+	w.Service = chat.NewService(chat.Options{Reader: w.reader, Hasher: plainHasher{}, Log: quiet, Publisher: &w.events})
 	w.upkeep = upkeep.New(upkeep.Options{Store: st, Domain: w.Service, Log: quiet, Now: w.clock.Now})
 	w.t.Cleanup(w.stop)
 }
@@ -60,9 +62,16 @@ func (w *world) stop() {
 	w.reader.Close()
 }
 
-// domain returns the use cases of a store, with the server's retention, until the test ends.
+// noRooms is a store without rooms.
+type noRooms struct{ chat.Stores }
+
+func (noRooms) Room(_ context.Context, _ chat.Tenant, name string) (chat.Room, error) {
+	return chat.Room{}, chat.ErrNotFound(chat.RoomEntity, name)
+}
+
+// domain returns the use cases of a store without rooms, with the server's retention, until the test ends.
 func domain(t *testing.T, retention time.Duration) *chat.Service {
-	reader := chat.NewReader(chat.ReaderOptions{Retention: retention})
+	reader := chat.NewReader(chat.ReaderOptions{Store: noRooms{}, Retention: retention})
 	s := chat.NewService(chat.Options{Reader: reader, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		s.Close()
@@ -125,4 +134,30 @@ type plainHasher struct{}
 
 func (plainHasher) Hash(_ context.Context, password string) (string, error) {
 	return "hash of " + password, nil
+}
+
+// events is a publisher that remembers the ends of rooms.
+type events struct {
+	mu    sync.Mutex
+	ended []string
+}
+
+func (e *events) Publish(_ context.Context, all ...chat.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, x := range all {
+		if d, ok := x.(chat.RoomDeleted); ok {
+			e.ended = append(e.ended, d.Room.Name+" by "+d.By)
+		}
+	}
+}
+
+func (e *events) Alone() bool           { return true }
+func (e *events) Flush(context.Context) {}
+
+func (e *events) take() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	defer func() { e.ended = nil }()
+	return e.ended
 }

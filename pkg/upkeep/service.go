@@ -25,12 +25,13 @@ type Store interface {
 	chat.Sweeper
 }
 
-// Reader is a part of chat.UserStore, chat.RoomStore and chat.MessageStore.
+// Reader is a part of chat.UserStore, chat.RoomStore, chat.MessageStore and chat.ChangeStore.
 type Reader interface {
 	User(ctx context.Context, t chat.Tenant, login string) (chat.User, error)
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
+	MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error)
 }
 
 // Erasures is another name of chat.EraseStore.
@@ -40,6 +41,7 @@ type Erasures = chat.EraseStore
 type Domain interface {
 	EndAccount(ctx context.Context, t chat.Tenant, login string) error
 	Redact(ctx context.Context, p chat.Place, m id.ID, c chat.Change) error
+	EndRoom(ctx context.Context, p chat.Place) (gone bool, err error)
 	DisownRoom(ctx context.Context, p chat.Place, login string) error
 	ForgetReading(ctx context.Context, t chat.Tenant, room id.ID, login string) error
 	// Horizon returns the position up to which messages of rooms with that retention are too old at a time; zero: none are.

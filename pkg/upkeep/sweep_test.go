@@ -3,6 +3,7 @@ package upkeep_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -25,7 +26,9 @@ type deletions struct {
 	fail  error
 }
 
-func (d *deletions) Erasures(context.Context, int) ([]chat.Erasure, error) { return nil, nil }
+func (d *deletions) Erasures(context.Context, chat.Identity, int) ([]chat.Erasure, error) {
+	return nil, nil
+}
 
 func (d *deletions) EachRetention(context.Context, func(chat.Tenant, id.ID, chat.Retention) error) error {
 	return nil
@@ -33,10 +36,16 @@ func (d *deletions) EachRetention(context.Context, func(chat.Tenant, id.ID, chat
 
 func (d *deletions) RemovalTime(context.Context) (time.Time, error) { return time.Now(), nil }
 
-func (d *deletions) Sweeps(context.Context, int) ([]chat.Sweep, error) {
+func (d *deletions) Sweeps(_ context.Context, after chat.Sweep, limit int) ([]chat.Sweep, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return append([]chat.Sweep(nil), d.todo...), nil
+	var page []chat.Sweep
+	for _, x := range d.todo { // ascending by name
+		if x.Room.Name > after.Room.Name && len(page) < limit {
+			page = append(page, x)
+		}
+	}
+	return page, nil
 }
 
 func (d *deletions) SweepRoom(_ context.Context, s chat.Sweep, _ func(int)) error {
@@ -74,8 +83,8 @@ func TestDeletedRoomsAreCleared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &deletions{swept: map[string]int{}, fail: errors.New("the disk is on fire")}
 		d.todo = []chat.Sweep{
-			{Tenant: tenant, Room: chat.RoomRef{Name: "old"}, DeletedAt: time.Now().Add(-time.Hour)},
 			{Tenant: tenant, Room: chat.RoomRef{Name: "new"}, DeletedAt: time.Now()},
+			{Tenant: tenant, Room: chat.RoomRef{Name: "old"}, DeletedAt: time.Now().Add(-time.Hour)},
 		}
 		s := upkeep.New(upkeep.Options{Store: d, Domain: domain(t, 0), Log: slog.New(slog.DiscardHandler)})
 		synctest.Wait()
@@ -129,14 +138,47 @@ func TestADeletionIsClearedAfterARestart(t *testing.T) {
 	w.post(jdoe, "Dallas", "oil")
 	require.NoError(t, w.DeleteRoom(t.Context(), jdoe, "Dallas"))
 	w.stop()
-	left, err := w.store.Sweeps(t.Context(), 10)
+	left, err := w.store.Sweeps(t.Context(), chat.Sweep{}, 10)
 	require.NoError(t, err)
 	require.Len(t, left, 1, "the grace is not over")
 
 	w.clock.Add(time.Hour)
 	w.start(w.store)
 	require.Eventually(t, func() bool {
-		left, err := w.store.Sweeps(t.Context(), 10)
+		left, err := w.store.Sweeps(t.Context(), chat.Sweep{}, 10)
 		return err == nil && len(left) == 0
 	}, 20*time.Second, time.Millisecond)
+}
+
+// However many deletions there are, and although some cannot be finished, each has its turn.
+func TestManyDeletionsHoldNoneUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &deletions{swept: map[string]int{}}
+		for i := range 250 { // within the last two minutes
+			d.todo = append(d.todo, chat.Sweep{Tenant: tenant, Room: chat.RoomRef{Name: fmt.Sprintf("fresh %03d", i)}, DeletedAt: time.Now()})
+		}
+		d.todo = append(d.todo, chat.Sweep{Tenant: tenant, Room: chat.RoomRef{Name: "old"}, DeletedAt: time.Now().Add(-time.Hour)})
+		s := upkeep.New(upkeep.Options{Store: d, Domain: domain(t, 0), Log: slog.New(slog.DiscardHandler)})
+		defer s.Close()
+		synctest.Wait()
+		_, open := d.state("old")
+		require.False(t, open)
+		time.Sleep(4 * time.Minute)
+		synctest.Wait()
+		require.Empty(t, d.todo)
+	})
+}
+
+// A server that dies between removing a room and publishing that leaves the latter to the sweep.
+func TestASweepPublishesTheEndOfARoom(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.room("games", ann)
+	r, err := w.store.Room(t.Context(), tenant, "games")
+	require.NoError(t, err)
+	require.NoError(t, w.store.DeleteRoom(t.Context(), tenant, r))
+	w.room("games", ann) // another one
+	w.events.take()
+	w.upkeep.SweepOnce(t.Context())
+	require.Equal(t, []string{"games by " + chat.SystemLogin}, w.events.take())
 }

@@ -14,8 +14,9 @@ const (
 	deleteDeletion = `DELETE FROM room_deletions USING TIMESTAMP ? WHERE tenant = ? AND room_id = ?`
 
 	insertSweep  = `INSERT INTO sweeps (shard, tenant, room_id, name, deleted_at) VALUES (?, ?, ?, ?, ?)`
-	selectSweeps = `SELECT tenant, room_id, name, deleted_at FROM sweeps WHERE shard = ? LIMIT ?`
-	deleteSweep  = `DELETE FROM sweeps USING TIMESTAMP ? WHERE shard = ? AND tenant = ? AND room_id = ?`
+	selectSweeps = `SELECT tenant, room_id, name, deleted_at FROM sweeps
+WHERE shard = ? AND (tenant, room_id) > (?, ?) LIMIT ?`
+	deleteSweep = `DELETE FROM sweeps USING TIMESTAMP ? WHERE shard = ? AND tenant = ? AND room_id = ?`
 
 	deleteRoom       = `DELETE FROM rooms WHERE tenant = ? AND name = ? IF room_id = ?`
 	deleteRoomIndex  = `DELETE FROM rooms_by_tenant USING TIMESTAMP ? WHERE tenant = ? AND shard = ? AND name = ? AND room_id = ?`
@@ -100,17 +101,25 @@ const underWay = time.Minute
 func sweepShard(room id.ID) int { return shardOf(string(room[:])) }
 
 // Sweeps implements chat.Sweeper.
-func (s *Store) Sweeps(ctx context.Context, limit int) ([]chat.Sweep, error) {
+func (s *Store) Sweeps(ctx context.Context, after chat.Sweep, limit int) ([]chat.Sweep, error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
+	first, at := 0, after
+	if at.Room.ID.IsZero() {
+		at.Room.ID = id.Min
+	} else {
+		first = sweepShard(at.Room.ID)
+	}
 	var all []chat.Sweep
-	for shard := 0; shard < listShards && len(all) < limit; shard++ {
+	for shard := first; shard < listShards && len(all) < limit; shard++ {
 		var sweep chat.Sweep
 		n := limit - len(all)
-		err := s.db.rows(ctx, min(n, pageRows), func() { all = append(all, sweep) }, selectSweeps, []any{shard, n},
+		from := []any{shard, string(at.Tenant), uuid(at.Room.ID), n}
+		at = chat.Sweep{Room: chat.RoomRef{ID: id.Min}}
+		err := s.db.rows(ctx, min(n, pageRows), func() { all = append(all, sweep) }, selectSweeps, from,
 			(*string)(&sweep.Tenant), into(&sweep.Room.ID), &sweep.Room.Name, &sweep.DeletedAt)
 		if err != nil {
 			return nil, err

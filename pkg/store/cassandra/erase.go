@@ -25,7 +25,9 @@ WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	insertErasure = `INSERT INTO erasures (shard, tenant, login, names, keep_messages, started_at, updated_at, late, done, at, of_rooms, rooms, messages)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
 	listErasures = `SELECT tenant, login, names, keep_messages, started_at, updated_at, late, done, at, of_rooms, rooms, messages
-FROM erasures WHERE shard = ? LIMIT ?`
+FROM erasures WHERE shard = ? AND (tenant, login) > (?, ?) LIMIT ?`
+	selectErasure = `SELECT tenant, login, names, keep_messages, started_at, updated_at, late, done, at, of_rooms, rooms, messages
+FROM erasures WHERE shard = ? AND tenant = ? AND login = ?`
 	deleteErasure = `DELETE FROM erasures USING TIMESTAMP ? WHERE shard = ? AND tenant = ? AND login = ?`
 )
 
@@ -147,28 +149,56 @@ func (s *Store) PutErasure(ctx context.Context, e chat.Erasure) error {
 }
 
 // Erasures implements chat.EraseStore.
-func (s *Store) Erasures(ctx context.Context, limit int) ([]chat.Erasure, error) {
+func (s *Store) Erasures(ctx context.Context, after chat.Identity, limit int) ([]chat.Erasure, error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
+	first := 0
+	if after != (chat.Identity{}) {
+		first = shardOf(after.Login)
+	}
 	var all []chat.Erasure
-	for shard := 0; shard < listShards && len(all) < limit; shard++ {
-		var e chat.Erasure
-		var done, at gocql.UUID
+	for shard := first; shard < listShards && len(all) < limit; shard++ {
 		n := limit - len(all)
-		err := s.db.rows(ctx, min(n, pageRows), func() {
-			e.Done, e.At = id.ID(done), id.ID(at)
-			all = append(all, e)
-			e.Names = nil // the driver fills an array that is there
-		}, listErasures, []any{shard, n}, (*string)(&e.Tenant), &e.Login, &e.Names, &e.KeepMessages, &e.StartedAt, &e.UpdatedAt,
-			&e.Late, &done, &at, &e.OfRooms, &e.Rooms, &e.Messages)
+		some, err := s.erasures(ctx, n, listErasures, shard, string(after.Tenant), after.Login, n)
 		if err != nil {
 			return nil, err
 		}
+		all, after = append(all, some...), chat.Identity{}
 	}
 	return all, nil
+}
+
+// Erasure implements chat.EraseStore.
+func (s *Store) Erasure(ctx context.Context, t chat.Tenant, login string) (chat.Erasure, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return chat.Erasure{}, err
+	}
+	defer end()
+	some, err := s.erasures(ctx, 1, selectErasure, shardOf(login), string(t), login)
+	if err == nil && len(some) == 0 {
+		err = chat.ErrNotFound(chat.UserEntity, login)
+	}
+	if err != nil {
+		return chat.Erasure{}, err
+	}
+	return some[0], nil
+}
+
+// erasures reads up to n of them.
+func (s *Store) erasures(ctx context.Context, n int, statement string, args ...any) (all []chat.Erasure, err error) {
+	var e chat.Erasure
+	var done, at gocql.UUID
+	err = s.db.rows(ctx, min(n, pageRows), func() {
+		e.Done, e.At = id.ID(done), id.ID(at)
+		all = append(all, e)
+		e.Names = nil // the driver fills an array that is there
+	}, statement, args, (*string)(&e.Tenant), &e.Login, &e.Names, &e.KeepMessages, &e.StartedAt, &e.UpdatedAt,
+		&e.Late, &done, &at, &e.OfRooms, &e.Rooms, &e.Messages)
+	return all, err
 }
 
 // EndErasure implements chat.EraseStore.

@@ -179,15 +179,36 @@ func (s *Store) PutErasure(ctx context.Context, e chat.Erasure) error {
 	return s.put(ctx, func(b *pebble.Batch) { set(b, erasureKey(e.Tenant, e.Login), encodeErasure(e)) })
 }
 
+// Erasure implements chat.EraseStore.
+func (s *Store) Erasure(ctx context.Context, t chat.Tenant, login string) (chat.Erasure, error) {
+	if err := s.begin(ctx); err != nil {
+		return chat.Erasure{}, err
+	}
+	defer s.calls.Done()
+	v, found, err := s.find(erasureKey(t, login))
+	if err == nil && !found {
+		err = chat.ErrNotFound(chat.UserEntity, login)
+	}
+	if err != nil {
+		return chat.Erasure{}, err
+	}
+	e, err := decodeErasure(t, login, v)
+	return e, s.corrupt(err)
+}
+
 // Erasures implements chat.EraseStore.
-func (s *Store) Erasures(ctx context.Context, limit int) ([]chat.Erasure, error) {
+func (s *Store) Erasures(ctx context.Context, after chat.Identity, limit int) ([]chat.Erasure, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
 	defer s.calls.Done()
 	prefix := table(tableErasure)
+	start := prefix
+	if after != (chat.Identity{}) {
+		start = erasureKey(after.Tenant, after.Login).after()
+	}
 	var all []chat.Erasure
-	err := s.scan(ctx, prefix, prefix, func(last, v []byte) (bool, error) {
+	err := s.scan(ctx, prefix, start, func(last, v []byte) (bool, error) {
 		c := columns{rest: last}
 		t := chat.Tenant(c.text())
 		if c.err != nil {

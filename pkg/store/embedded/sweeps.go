@@ -42,14 +42,18 @@ func (s *Store) removeLog(ctx context.Context, b *pebble.Batch, l chat.Log) (tab
 }
 
 // Sweeps implements chat.Sweeper; oldest first.
-func (s *Store) Sweeps(ctx context.Context, limit int) ([]chat.Sweep, error) {
+func (s *Store) Sweeps(ctx context.Context, after chat.Sweep, limit int) ([]chat.Sweep, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
 	defer s.calls.Done()
 	prefix := table(tableSweep)
+	start := prefix
+	if !after.Room.ID.IsZero() {
+		start = sweepKey(after).after()
+	}
 	var sweeps []chat.Sweep
-	err := s.scan(ctx, prefix, prefix, func(last, v []byte) (bool, error) {
+	err := s.scan(ctx, prefix, start, func(last, v []byte) (bool, error) {
 		w, err := decodeSweep(last, v)
 		sweeps = append(sweeps, w)
 		return len(sweeps) < limit, s.corrupt(err)

@@ -153,9 +153,31 @@ var eraseTests = map[string]func(*env){
 			require.NoError(e, e.s.PutErasure(e.ctx, x))
 		}
 		require.ElementsMatch(e, []chat.Erasure{first, second}, e.erasures())
-		page, err := e.s.Erasures(e.ctx, 1)
-		require.NoError(e, err)
-		require.Len(e, page, 1)
+		for _, x := range []chat.Erasure{first, second} {
+			got, err := e.s.Erasure(e.ctx, e.tenant, x.Login)
+			require.NoError(e, err)
+			require.Equal(e, x, got)
+		}
+		_, err := e.s.Erasure(e.ctx, e.tenant, "c")
+		e.isAbout(err, chat.NotFound, chat.UserEntity)
+		all := e.erasures()
+		for limit := 1; limit < 4; limit++ {
+			var own []chat.Erasure
+			for after := (chat.Identity{}); ; {
+				page, err := e.s.Erasures(e.ctx, after, limit)
+				require.NoError(e, err)
+				require.LessOrEqual(e, len(page), limit)
+				for _, x := range page {
+					if after = (chat.Identity{Tenant: x.Tenant, Login: x.Login}); x.Tenant == e.tenant {
+						own = append(own, x)
+					}
+				}
+				if len(page) < limit {
+					break
+				}
+			}
+			require.Equal(e, all, own)
+		}
 		for range 2 {
 			require.NoError(e, e.s.EndErasure(e.ctx, e.tenant, "a"))
 		}
@@ -166,7 +188,7 @@ var eraseTests = map[string]func(*env){
 // erasures returns those of this test's tenant.
 func (e *env) erasures() (own []chat.Erasure) {
 	e.Helper()
-	all, err := e.s.Erasures(e.ctx, 100_000)
+	all, err := e.s.Erasures(e.ctx, chat.Identity{}, 100_000)
 	require.NoError(e, err)
 	for _, x := range all {
 		if x.Tenant == e.tenant {

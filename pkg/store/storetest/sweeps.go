@@ -122,17 +122,43 @@ var sweepTests = map[string]func(*env){
 		for i := range 3 {
 			require.NoError(e, e.s.DeleteRoom(e.ctx, e.tenant, e.newRoom(fmt.Sprint(i))))
 		}
-		ws, err := e.s.Sweeps(e.ctx, 2)
-		require.NoError(e, err)
-		require.Len(e, ws, 2)
-		require.Len(e, e.sweeps(), 3)
+		all := e.sweeps()
+		require.Len(e, all, 3)
+		// Also from one that has ended meanwhile.
+		for _, ended := range []bool{false, true} {
+			for limit := 1; limit < 4; limit++ {
+				var own []chat.Sweep
+				for after := (chat.Sweep{}); ; {
+					page, err := e.s.Sweeps(e.ctx, after, limit)
+					require.NoError(e, err)
+					require.LessOrEqual(e, len(page), limit)
+					for _, w := range page {
+						if w.Tenant != e.tenant {
+							continue
+						}
+						if own = append(own, w); ended {
+							require.NoError(e, e.s.EndSweep(e.ctx, w))
+						}
+					}
+					if len(page) < limit {
+						break
+					}
+					after = page[len(page)-1]
+				}
+				require.Equal(e, all, own)
+				if ended {
+					require.Empty(e, e.sweeps())
+					return
+				}
+			}
+		}
 	},
 }
 
 // sweeps returns the deletions of this test's tenant.
 func (e *env) sweeps() (own []chat.Sweep) {
 	e.Helper()
-	all, err := e.s.Sweeps(e.ctx, 100_000)
+	all, err := e.s.Sweeps(e.ctx, chat.Sweep{}, 100_000)
 	require.NoError(e, err)
 	for _, w := range all {
 		if w.Tenant == e.tenant {
