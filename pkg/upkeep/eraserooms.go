@@ -9,9 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -137,7 +136,7 @@ func (s *Service) erasePage(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 	}
 	p := chat.Place{Tenant: e.Tenant, Room: ref}
 	// Deleted before disowned: as long as a message has its author, an erasure that goes on finds it.
-	g, gctx := errgroup.WithContext(ctx)
+	g, gctx := guard.WithContext(ctx)
 	g.SetLimit(eraseAtOnce)
 	if !e.KeepMessages {
 		for _, m := range theirs {

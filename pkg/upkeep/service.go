@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -25,13 +26,15 @@ type Store interface {
 	chat.Sweeper
 }
 
-// Reader is a part of chat.UserStore, chat.RoomStore, chat.MessageStore and chat.ChangeStore.
+// Reader is a part of chat.UserStore, chat.RoomStore, chat.MessageStore, chat.ChangeStore and store.Store.
 type Reader interface {
 	User(ctx context.Context, t chat.Tenant, login string) (chat.User, error)
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
 	MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error)
+	// Ping returns nil if the store answers at all.
+	Ping(ctx context.Context) error
 }
 
 // Erasures is another name of chat.EraseStore.
@@ -84,9 +87,9 @@ func New(o Options) *Service {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Service{store: o.Store, domain: o.Domain, now: o.Now, log: o.Log, erasing: newErasing(), stop: stop}
-	s.stopped.Go(func() { s.sweepDeleted(ctx) })
-	s.stopped.Go(func() { s.eraseUsers(ctx) })
-	s.stopped.Go(func() { s.trimRooms(ctx) })
+	s.stopped.Go(func() { guard.Keep(ctx, s.log, "clearing deleted rooms", s.sweepDeleted) })
+	s.stopped.Go(func() { guard.Keep(ctx, s.log, "erasing users", s.eraseUsers) })
+	s.stopped.Go(func() { guard.Keep(ctx, s.log, "removing old messages", s.trimRooms) })
 	return s
 }
 

@@ -71,10 +71,14 @@ func (s *Service) trimOnce(ctx context.Context) {
 			return err
 		}
 		err := s.trim(ctx, chat.Log{Tenant: t, ID: room}, r, at)
-		if err == nil || chat.IsKind(err, chat.Unavailable) {
+		if err == nil {
+			return nil
+		}
+		if away := s.store.Ping(ctx); away != nil {
 			return err
 		}
-		// What is wrong with one room is no reason to keep the others'.
+		// What is wrong with one room is no reason to keep the messages of the others, whatever it is: a part of the
+		// store's nodes may be away, or the room's rows unreadable.
 		s.log.Warn("a room's old messages are not removed", "tenant", t, "room", room, "error", err)
 		return nil
 	})

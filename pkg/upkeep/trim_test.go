@@ -82,6 +82,13 @@ type trims struct {
 	order []id.ID
 	fail  map[id.ID]error
 	done  map[id.ID][]time.Time
+	away  error
+}
+
+func (s *trims) Ping(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.away
 }
 
 func (s *trims) EachRetention(_ context.Context, visit func(chat.Tenant, id.ID, chat.Retention) error) error {
@@ -133,9 +140,16 @@ func TestRoomsAreTrimmedByAndBy(t *testing.T) {
 		st.mu.Unlock()
 		time.Sleep(time.Hour)
 		synctest.Wait()
+		require.Len(t, st.take(), 2, "nor one that the store has no answer for")
+		st.mu.Lock()
+		st.away = chat.ErrUnavailable(nil)
+		st.mu.Unlock()
+		time.Sleep(time.Hour)
+		synctest.Wait()
 		require.Len(t, st.take(), 1, "a store that does not answer is not asked on and on")
 		st.mu.Lock()
 		clear(st.fail)
+		st.away = nil
 		st.mu.Unlock()
 		time.Sleep(time.Hour)
 		synctest.Wait()
