@@ -112,7 +112,7 @@ func TestTheSlowerServerIsNotOverruled(t *testing.T) {
 			},
 			remove: func(ctx context.Context, s *Store) error { return s.EndErasure(ctx, of, "ann") },
 			there: func(ctx context.Context, s *Store) (bool, error) {
-				all, err := s.Erasures(ctx, 10_000)
+				all, err := s.Erasures(ctx, chat.Identity{}, 10_000)
 				for _, e := range all {
 					if e.Tenant == of {
 						return true, err
