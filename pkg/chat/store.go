@@ -95,7 +95,8 @@ type MembershipStore interface {
 
 // MessageStore keeps logs.
 type MessageStore interface {
-	// Append stores m. Appending the same message twice is the same as once.
+	// Append stores m. Appending the same message twice is the same as once, whenever that is: what was done to the message
+	// meanwhile stays.
 	Append(ctx context.Context, l Log, m Message) error
 	// AppendBatch stores messages, each as Append does; it is the fast way for imports.
 	// After an error any part of them may be stored.

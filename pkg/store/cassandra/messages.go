@@ -2,6 +2,10 @@ package cassandra
 
 import (
 	"context"
+	"slices"
+	"time"
+
+	"github.com/gocql/gocql"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -16,6 +20,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	selectMessage = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+	selectThere   = `SELECT message_id, system FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id IN ?`
 	olderMessages = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ? ORDER BY message_id DESC LIMIT ?`
 	newerMessages = `SELECT ` + messageColumns + `
@@ -50,6 +55,10 @@ func (s *Store) append(ctx context.Context, l chat.Log, m chat.Message) error {
 		return err
 	}
 	b := list.Of(m.ID)
+	missing, err := s.missing(ctx, l, b, []chat.Message{m})
+	if err != nil || len(missing) == 0 {
+		return err
+	}
 	if err := s.index(ctx, l, b); err != nil {
 		return err
 	}
@@ -94,13 +103,20 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 		}
 		byBucket[b] = append(byBucket[b], m)
 	}
-	err = forEach(ctx, len(buckets), func(ctx context.Context, i int) error { return s.index(ctx, l, buckets[i]) })
+	missing := make([][]chat.Message, len(buckets))
+	err = forEach(ctx, len(buckets), func(ctx context.Context, i int) (err error) {
+		b := buckets[i]
+		if missing[i], err = s.missing(ctx, l, b, byBucket[b]); err != nil || len(missing[i]) == 0 {
+			return err
+		}
+		return s.index(ctx, l, b)
+	})
 	if err != nil {
 		return err
 	}
 	var batches [][]write
-	for _, b := range buckets {
-		batches = append(batches, split(l, b, byBucket[b])...)
+	for i, b := range buckets {
+		batches = append(batches, split(l, b, missing[i])...)
 	}
 	err = forEach(ctx, len(batches), func(ctx context.Context, i int) error {
 		return s.db.samePartition(ctx, batches[i])
@@ -108,11 +124,47 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 	if err != nil {
 		return err
 	}
-	for _, b := range buckets {
-		of := byBucket[b]
-		s.written(l, b, of[len(of)-1].ID, len(of))
+	for i, b := range buckets {
+		if of := missing[i]; len(of) > 0 {
+			s.written(l, b, of[len(of)-1].ID, len(of))
+		}
 	}
 	return s.settle(ctx, l, ahead, aheadAt)
+}
+
+// lookAfter is the age from which on a message is only written if it is not there. What Disown and deletions did to it must
+// not be undone by writing it as it was. They are later than the message's id and dated an hour ahead (forGood), so that they win
+// over all writes within an hour of the id. The rest of the hour is for clocks that differ, and for how long a write may take.
+const lookAfter = 30 * time.Minute
+
+// missing returns those messages of one bucket that have to be written.
+func (s *Store) missing(ctx context.Context, l chat.Log, b id.Bucket, ms []chat.Message) ([]chat.Message, error) {
+	recent := s.present().Add(-lookAfter)
+	var old []gocql.UUID
+	for _, m := range ms {
+		if m.CreatedAt().Before(recent) {
+			old = append(old, gocql.UUID(m.ID))
+		}
+	}
+	if len(old) == 0 {
+		return ms, nil
+	}
+	there := map[id.ID]bool{}
+	var row messageRow
+	for some := range slices.Chunk(old, batchRows) {
+		err := s.db.rows(ctx, batchRows, func() { there[row.id] = row.whole() }, selectThere,
+			[]any{string(l.Tenant), uuid(l.ID), int64(b), some}, into(&row.id), &row.system)
+		if err != nil {
+			return nil, err
+		}
+	}
+	missing := make([]chat.Message, 0, len(ms))
+	for _, m := range ms {
+		if !there[m.ID] {
+			missing = append(missing, m)
+		}
+	}
+	return missing, nil
 }
 
 // split makes bounded batches of the messages of one bucket.

@@ -160,10 +160,9 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 			written.Content = ""
 			addMessage(b, l, written)
 		}
-		addMessage(b, chat.ChangesOf(l), c.Entry(u))
 		now = written
 		f.befall(&now)
-		return nil
+		return s.addNew(b, chat.ChangesOf(l), c.Entry(u))
 	})
 	if err != nil {
 		return chat.Message{}, err

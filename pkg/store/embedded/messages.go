@@ -13,9 +13,19 @@ func addMessage(b *pebble.Batch, l chat.Log, m chat.Message) {
 	set(b, messagesOf(l).lastID(m.ID), encodeMessage(m))
 }
 
+// addNew is addMessage unless the log has the message: what Disown and deletions did to its row stays.
+func (s *Store) addNew(b *pebble.Batch, l chat.Log, m chat.Message) error {
+	there, err := s.has(messagesOf(l).lastID(m.ID))
+	if err == nil && !there {
+		addMessage(b, l, m)
+	}
+	return err
+}
+
 // Append implements chat.MessageStore.
 func (s *Store) Append(ctx context.Context, l chat.Log, m chat.Message) error {
-	return s.put(ctx, func(b *pebble.Batch) { addMessage(b, l, m) })
+	// The lock of ChangeMessage and Disown.
+	return s.change(ctx, &s.fates, fatesOf(l).lastID(m.ID), func(b *pebble.Batch) error { return s.addNew(b, l, m) })
 }
 
 // batchBytes is how much of an import goes into one batch: enough to spread the cost
@@ -26,12 +36,13 @@ const batchBytes = 256 << 10
 // order, some hundreds at a time.
 func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error {
 	for {
-		err := s.put(ctx, func(b *pebble.Batch) {
-			n := 0
-			for ; n < len(ms) && b.Len() < batchBytes; n++ {
-				addMessage(b, l, ms[n])
+		err := s.changeUnder(ctx, nil, func(b *pebble.Batch) error {
+			for ; len(ms) > 0 && b.Len() < batchBytes; ms = ms[1:] {
+				if err := s.addNew(b, l, ms[0]); err != nil {
+					return err
+				}
 			}
-			ms = ms[n:]
+			return nil
 		})
 		if err != nil || len(ms) == 0 {
 			return err
@@ -70,9 +81,8 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, idempotencyKey strin
 		c.ExpiresAt = s.now().Add(chat.KeyLifetime)
 		set(b, k, encodeClaim(c))
 		set(b, expiryKey(c.ExpiresAt, k), nil)
-		addMessage(b, l, m)
 		first = m
-		return nil
+		return s.addNew(b, l, m)
 	})
 	if err != nil {
 		return chat.Message{}, false, err

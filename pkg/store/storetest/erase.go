@@ -73,6 +73,7 @@ var eraseTests = map[string]func(*env){
 		kept, gone, system, edited := e.message("kept"), e.message("gone"), e.message("First Last joins the room"), e.message("first")
 		system.System, system.Author = true, chat.System
 		e.append(l, kept, gone, system, edited)
+		original := []chat.Message{kept, gone, system, edited}
 		change := chat.Change{Kind: chat.Edit, ID: e.ids.New(), By: edited.Author, Content: "second"}
 		now, err := e.s.ChangeMessage(e.ctx, l, edited.ID, func(chat.Message) (chat.Change, error) { return change, nil })
 		require.NoError(e, err)
@@ -87,6 +88,12 @@ var eraseTests = map[string]func(*env){
 				{ID: edited.ID, Author: chat.Erased}, {ID: never, Author: chat.Erased, Content: ptr("x")}}))
 		}
 		// Whoever writes the message as it was once more does not bring its author back.
+		e.append(l, original...)
+		require.NoError(e, e.s.AppendBatch(e.ctx, l, original))
+		for _, m := range original {
+			_, _, err := e.s.AppendOnce(e.ctx, l, m.ID.String(), m, id.ID{})
+			require.NoError(e, err)
+		}
 		gone.Author, gone.Content, gone.Deleted = chat.Erased, "", true
 		system.Content = "Deleted User joins the room"
 		now.Author = chat.Erased
@@ -98,6 +105,9 @@ var eraseTests = map[string]func(*env){
 		// The log of changes is a log.
 		entry := change.Entry(edited.ID)
 		require.NoError(e, e.s.Disown(e.ctx, chat.ChangesOf(l), []chat.Disowned{{ID: change.ID, Author: chat.Erased}}))
+		e.append(chat.ChangesOf(l), entry)
+		_, err = e.s.ChangeMessage(e.ctx, l, edited.ID, func(chat.Message) (chat.Change, error) { return change, nil })
+		require.NoError(e, err)
 		entry.Author = chat.Erased
 		got, err := e.s.Message(e.ctx, chat.ChangesOf(l), change.ID)
 		require.NoError(e, err)
