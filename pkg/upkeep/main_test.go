@@ -29,6 +29,7 @@ type world struct {
 	upkeep    *upkeep.Service
 	t         *testing.T
 	store     store.Store
+	dir       string // the store's folder
 	clock     *clocktest.Clock
 	retention time.Duration // the server's
 	events    events
@@ -38,11 +39,11 @@ func newWorld(t *testing.T) *world { return newWorldAt(t, time.Now(), 0) }
 
 func newWorldAt(t *testing.T, at time.Time, retention time.Duration) *world {
 	t.Helper()
-	clock := clocktest.New(at)
-	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20, Now: clock.Now})
+	clock, dir := clocktest.New(at), t.TempDir()
+	st, err := embedded.Open(dir, embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20, Now: clock.Now})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
-	w := &world{clock: clock, t: t, store: st, retention: retention}
+	w := &world{clock: clock, t: t, store: st, dir: dir, retention: retention}
 	w.start(st)
 	return w
 }
