@@ -71,7 +71,7 @@ func TestWhatIsThereIsKept(t *testing.T) {
 	require.NoError(t, err)
 	changed := ms[600]
 	changed.Content = "changed"
-	require.NoError(t, to.Append(ctx, l, changed))
+	require.NoError(t, to.Disown(ctx, l, []chat.Disowned{{ID: changed.ID, Author: changed.Author, Content: &changed.Content}}))
 	between := chat.Message{ID: id.NewSequence([8]byte{99}).At(ms[10].ID.Time()), Author: person("user03"), Content: "new"}
 	require.NoError(t, to.Append(ctx, l, between))
 
