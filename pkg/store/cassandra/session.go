@@ -52,8 +52,12 @@ func newCluster(c Config, log *slog.Logger) *gocql.ClusterConfig {
 	return cluster
 }
 
-// createSession honours ctx, which the driver does not: a session that comes too late is closed.
+// createSession honours ctx, which the driver does not: a session that comes too late is closed. A ctx that has ended
+// is the error, whatever the driver would say as quickly.
 func createSession(ctx context.Context, cluster *gocql.ClusterConfig) (*gocql.Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, notConnected(cluster, err)
+	}
 	type result struct {
 		session *gocql.Session
 		err     error
