@@ -88,7 +88,7 @@ func (s *Store) befallAll(ctx context.Context, l chat.Log, ms []chat.Message) er
 	if bytes.Compare(first, last) > 0 {
 		first, last = last, first
 	}
-	it, err := s.cursor(pebble.IterOptions{LowerBound: first, UpperBound: last.after()})
+	it, err := s.cursor(ctx, pebble.IterOptions{LowerBound: first, UpperBound: last.after()})
 	if err != nil {
 		return s.unavailable("read", err)
 	}

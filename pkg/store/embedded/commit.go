@@ -152,7 +152,7 @@ func (s *Store) has(k key) (bool, error) {
 // on, ascending, until visit returns false. What visit is given is only good
 // until it returns.
 func (s *Store) scan(ctx context.Context, prefix, from key, visit func(last, value []byte) (more bool, err error)) error {
-	it, err := s.cursor(pebble.IterOptions{LowerBound: from, UpperBound: prefix.end()})
+	it, err := s.cursor(ctx, pebble.IterOptions{LowerBound: from, UpperBound: prefix.end()})
 	if err != nil {
 		return s.unavailable("read", err)
 	}

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -211,6 +212,9 @@ func (s *Store) Fault() *store.Fault { return s.health.present() }
 func (s *Store) unavailable(doing string, cause error) error {
 	if pebble.IsCorruptionError(cause) {
 		return s.corrupt(cause)
+	}
+	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) { // the caller gave up
+		return chat.ErrUnavailable(cause)
 	}
 	s.diary.error("embedded store: the disk does not answer as it should", "doing", doing, "error", cause)
 	return chat.ErrUnavailable(fmt.Errorf("embedded: %s: %w", doing, cause))

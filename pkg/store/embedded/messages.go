@@ -159,7 +159,7 @@ func (s *Store) page(ctx context.Context, l chat.Log, limit int, bounds func(log
 	defer s.calls.Done()
 	log := messagesOf(l)
 	o := bounds(log)
-	it, err := s.cursor(o)
+	it, err := s.cursor(ctx, o)
 	if err != nil {
 		return nil, s.unavailable("read", err)
 	}

@@ -22,17 +22,20 @@ import (
 // A cursor is an iterator that, in a store opened with Options.Salvage, passes over what cannot be read.
 type cursor struct {
 	*pebble.Iterator
+	ctx  context.Context
 	s    *Store
 	o    pebble.IterOptions
-	last key // the last row it was at
+	last key   // the last row it was at, or where the search for one began
+	done bool  // it ended before the iterator did
+	err  error // of a cursor that is done
 }
 
-func (s *Store) cursor(o pebble.IterOptions) (*cursor, error) {
+func (s *Store) cursor(ctx context.Context, o pebble.IterOptions) (*cursor, error) {
 	it, err := s.db.NewIter(&o)
 	if err != nil {
 		return nil, err
 	}
-	return &cursor{Iterator: it, s: s, o: o, last: o.LowerBound}, nil
+	return &cursor{Iterator: it, ctx: ctx, s: s, o: o, last: o.LowerBound}, nil
 }
 
 // First goes to the first row that can be read.
@@ -41,8 +44,25 @@ func (c *cursor) First() bool { return c.readable(c.Iterator.First()) }
 // Next goes to the next row that can be read.
 func (c *cursor) Next() bool { return c.readable(c.Iterator.Next()) }
 
+// Error returns why the cursor ended before the last row. Damage that it passed over is no error: Lost has it.
+func (c *cursor) Error() error {
+	if c.done {
+		return c.err
+	}
+	return c.Iterator.Error()
+}
+
+// Close returns what Error does.
+func (c *cursor) Close() error {
+	err := c.Iterator.Close()
+	if c.done {
+		return c.err
+	}
+	return err
+}
+
 func (c *cursor) readable(ok bool) bool {
-	for c.s.salvage {
+	for c.s.salvage && !c.done {
 		if ok {
 			c.last = append(c.last[:0:0], c.Key()...)
 			if _, err := c.ValueAndErr(); !pebble.IsCorruptionError(err) {
@@ -50,28 +70,44 @@ func (c *cursor) readable(ok bool) bool {
 			}
 			c.s.lose(c.last, c.last.after())
 			ok = c.Iterator.Next()
-			continue
+		} else {
+			if !pebble.IsCorruptionError(c.Iterator.Error()) {
+				return false
+			}
+			ok = c.pass()
 		}
-		if !pebble.IsCorruptionError(c.Error()) {
-			return false
+		if err := c.ctx.Err(); err != nil {
+			c.done, c.err = true, err
 		}
-		to := c.s.nextReadable(c.last, c.o.UpperBound)
-		c.s.lose(c.last, to)
-		_ = c.Iterator.Close() // its error is known
-		c.o.LowerBound = to
-		it, err := c.s.db.NewIter(&c.o)
-		if err != nil {
-			return false
-		}
-		c.Iterator = it
-		ok = it.First()
 	}
-	return ok
+	return ok && !c.done
+}
+
+// pass goes to the first row after the damage. Without one, the cursor is done: a table file that is missing hides the
+// upper bound too, so another iterator would find the same damage.
+func (c *cursor) pass() bool {
+	to, err := c.s.nextReadable(c.ctx, c.last, c.o.UpperBound)
+	if err == nil {
+		c.s.lose(c.last, to)
+	}
+	if err != nil || bytes.Compare(to, c.o.UpperBound) >= 0 {
+		c.done, c.err = true, err
+		return false
+	}
+	c.o.LowerBound, c.last = to, to // each search begins after the one before
+	it, err := c.s.db.NewIter(&c.o)
+	if err != nil {
+		c.done, c.err = true, err
+		return false
+	}
+	_ = c.Iterator.Close() // its error is known
+	c.Iterator = it
+	return it.First()
 }
 
 // nextReadable returns about the first key after from at which reading succeeds; upper if there is none. It looks near
-// from first, at distances that double, and then halves the last of them.
-func (s *Store) nextReadable(from, upper key) key {
+// from first, at distances that double, and then halves the last of them. The error is that of a ctx that ended.
+func (s *Store) nextReadable(ctx context.Context, from, upper key) (key, error) {
 	width := len(from) + 2
 	base := new(big.Int).SetBytes(append(slices.Clone(from), 0, 0))
 	at := func(distance *big.Int) (key, bool) {
@@ -83,7 +119,7 @@ func (s *Store) nextReadable(from, upper key) key {
 		return k, bytes.Compare(k, upper) < 0
 	}
 	low, high := big.NewInt(0), big.NewInt(1)
-	for {
+	for ctx.Err() == nil {
 		k, below := at(high)
 		if !below {
 			k = upper
@@ -94,7 +130,7 @@ func (s *Store) nextReadable(from, upper key) key {
 		low, high = high, new(big.Int).Lsh(high, 1)
 	}
 	found := upper
-	for new(big.Int).Sub(high, low).Cmp(big.NewInt(1)) > 0 {
+	for ctx.Err() == nil && new(big.Int).Sub(high, low).Cmp(big.NewInt(1)) > 0 {
 		middle := new(big.Int).Add(low, high)
 		middle.Rsh(middle, 1)
 		if k, below := at(middle); !below || s.canRead(k, upper) {
@@ -106,7 +142,7 @@ func (s *Store) nextReadable(from, upper key) key {
 	if k, below := at(high); below {
 		found = k
 	}
-	return found
+	return found, ctx.Err()
 }
 
 func (s *Store) canRead(from, upper key) bool {
@@ -143,15 +179,27 @@ func (s *Store) Lost() []string {
 		return nil
 	})
 	out := slices.Clone(s.lostLogs)
+	unknown := false
 	for _, l := range lost {
 		from, to := describe(l.from, rooms), describe(l.to, rooms)
-		if bytes.Equal(l.from.after(), l.to) {
+		all := len(l.from) == 1
+		switch toEnd := bytes.Equal(l.to, l.from[:1].end()); {
+		case all && toEnd && tableNames[l.from[0]] == "":
+			unknown = true // there may be no rows: a missing file hides what lies between others
+		case all && toEnd:
+			out = append(out, "all "+from)
+		case toEnd:
+			out = append(out, from+" to the end of the "+tableNames[l.from[0]])
+		case bytes.Equal(l.from.after(), l.to), from == to:
 			out = append(out, from)
-			continue
+		default:
+			out = append(out, from+" to before "+to)
 		}
-		out = append(out, from+" to before "+to)
 	}
-	return out
+	if unknown && len(out) == 0 {
+		out = append(out, "rows that this version does not know")
+	}
+	return slices.Compact(out)
 }
 
 var tableNames = map[byte]string{

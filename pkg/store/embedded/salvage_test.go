@@ -2,13 +2,17 @@ package embedded
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 
@@ -103,6 +107,92 @@ func TestRepairSavesWhatIsNotDamaged(t *testing.T) {
 	}
 	require.Equal(t, saved, paged)
 	require.NotEmpty(t, s.Lost())
+}
+
+// manyTables makes a store with a user, two rooms and their messages in several tables.
+func manyTables(t *testing.T) (dir string, tables []pebble.SSTableInfo) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "data")
+	s := open(t, dir, quiet())
+	ctx := t.Context()
+	require.NoError(t, s.CreateUser(ctx, "t", chat.User{Person: author}))
+	random := rand.NewChaCha8([32]byte{}) // for contents that cannot be compressed
+	for _, name := range []string{"first", "second"} {
+		r := room(name)
+		require.NoError(t, s.CreateRoom(ctx, "t", r))
+		for range 60 {
+			content := make([]byte, 64<<10)
+			_, _ = random.Read(content)
+			require.NoError(t, s.AppendBatch(ctx, r.Log("t"), []chat.Message{message(hex.EncodeToString(content))}))
+		}
+	}
+	require.NoError(t, s.db.Compact(ctx, table(0), table(math.MaxUint8), false))
+	levels, err := s.db.SSTables(pebble.WithProperties())
+	require.NoError(t, err)
+	for _, level := range levels {
+		for _, f := range level {
+			tables = append(tables, f)
+		}
+	}
+	require.NoError(t, s.Close())
+	return dir, tables
+}
+
+func TestRepairWithoutATable(t *testing.T) {
+	dir, tables := manyTables(t)
+	ctx := t.Context()
+	whole, err := Check(ctx, dir, quiet())
+	require.NoError(t, err)
+	require.Empty(t, whole.Lost)
+	ofMessages := 0
+	for _, missing := range tables {
+		name, aside := filepath.Join(dir, fmt.Sprintf("%06d.sst", missing.FileNum)), filepath.Join(t.TempDir(), "aside")
+		require.NoError(t, os.Rename(name, aside))
+		report, err := Check(ctx, dir, quiet())
+		require.NoError(t, err)
+		require.NotEmpty(t, report.Lost)
+		require.Less(t, report.Rows, whole.Rows)
+		into := filepath.Join(t.TempDir(), "saved")
+		repaired, err := Repair(ctx, dir, into, quiet())
+		require.NoError(t, err)
+		require.Equal(t, report, repaired)
+		saved, err := Check(ctx, into, quiet())
+		require.NoError(t, err)
+		require.Empty(t, saved.Lost)
+
+		if missing.Smallest.UserKey[0] == tableMessage && missing.Largest.UserKey[0] == tableMessage {
+			ofMessages++
+			require.Len(t, report.Lost, 1)
+			require.Contains(t, report.Lost[0], "messages of the room ")
+			require.Equal(t, whole.Rows-int64(missing.Properties.NumEntries), report.Rows, "all rows of other tables")
+			s := open(t, into, quiet())
+			_, err = s.User(ctx, "t", author.Login)
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
+		}
+		require.NoError(t, os.Rename(aside, name))
+	}
+	require.NotZero(t, ofMessages)
+}
+
+func TestTheSearchForWhatCanBeReadEndsWithItsContext(t *testing.T) {
+	dir, tables := manyTables(t)
+	for _, f := range tables {
+		require.NoError(t, os.Remove(filepath.Join(dir, fmt.Sprintf("%06d.sst", f.FileNum))))
+	}
+	o := quiet()
+	o.Salvage = true
+	s := open(t, dir, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	prefix := table(tableMessage)
+	err := s.scan(ctx, prefix, prefix, func(_, _ []byte) (bool, error) { return true, nil })
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = s.nextReadable(ctx, prefix, prefix.end())
+	require.ErrorIs(t, err, context.Canceled)
+	for _, l := range s.Lost() {
+		require.NotContains(t, l, "messages", "it was not searched to its end")
+	}
 }
 
 func TestRepairOfADamagedLog(t *testing.T) {

@@ -265,6 +265,9 @@ func (s *Store) checkFormat(readOnly bool) error {
 		return nil
 	case err == nil:
 		return fmt.Errorf("its format is %q, this confab knows %q: %w", v, formatVersion, errFormat)
+	case s.salvage && pebble.IsCorruptionError(err):
+		s.lose(k, k.after()) // the rest may be well, and can only be read as this version's
+		return nil
 	case !errors.Is(err, pebble.ErrNotFound):
 		return err
 	}
