@@ -19,46 +19,46 @@ const holdFor = 250 * time.Millisecond
 // Each change takes a ticket, which fixes its id, before it is stored, and finishes it
 // afterwards. Events go out when all older tickets of the room are finished.
 type order struct {
-	pub   Publisher
-	mu    sync.Mutex
-	lanes map[id.ID]*lane
+	pub    Publisher
+	mu     sync.Mutex
+	queues map[id.ID]*roomQueue
 }
 
-// lane is the changes under way in one room, oldest first.
-type lane struct {
-	mu      sync.Mutex // guards waiting; taken after order.mu
-	waiting []*ticket
-	alarm   bool       // a late release is on its way
-	telling sync.Mutex // held while events go out, so that they do one batch after the other
+// roomQueue is the changes under way in one room, oldest first.
+type roomQueue struct {
+	mu         sync.Mutex // guards waiting; taken after order.mu
+	waiting    []*ticket
+	alarm      bool       // a late release is on its way
+	publishing sync.Mutex // held while events go out, so that they do one batch after the other
 }
 
 type ticket struct {
-	id     id.ID
-	room   id.ID
-	order  *order
-	lane   *lane
-	since  time.Time
-	done   bool // guarded by lane.mu
-	events []Event
-	told   chan struct{}
+	id        id.ID
+	room      id.ID
+	order     *order
+	queue     *roomQueue
+	since     time.Time
+	done      bool // guarded by queue.mu
+	events    []Event
+	published chan struct{}
 }
 
 func newOrder(pub Publisher) *order {
-	return &order{pub: pub, lanes: map[id.ID]*lane{}}
+	return &order{pub: pub, queues: map[id.ID]*roomQueue{}}
 }
 
 // begin takes the next id of the room. Every ticket has to be finished.
 func (o *order) begin(room id.ID, ids *id.Generator) *ticket {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	l := o.lanes[room]
+	l := o.queues[room]
 	if l == nil {
-		l = &lane{}
-		o.lanes[room] = l
+		l = &roomQueue{}
+		o.queues[room] = l
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t := &ticket{id: ids.New(), room: room, order: o, lane: l, since: time.Now(), told: make(chan struct{})}
+	t := &ticket{id: ids.New(), room: room, order: o, queue: l, since: time.Now(), published: make(chan struct{})}
 	l.waiting = append(l.waiting, t)
 	return t
 }
@@ -66,29 +66,29 @@ func (o *order) begin(room id.ID, ids *id.Generator) *ticket {
 // finish ends the change; no events when it failed. Events that are due go out on this
 // goroutine.
 func (t *ticket) finish(ctx context.Context, events ...Event) {
-	t.lane.mu.Lock()
+	t.queue.mu.Lock()
 	t.done, t.events = true, events
-	t.lane.mu.Unlock()
-	t.order.release(ctx, t.lane, t.room, false)
+	t.queue.mu.Unlock()
+	t.order.release(ctx, t.queue, t.room, false)
 }
 
-// wait returns when the events of a finished ticket are told.
+// wait returns when the events of a finished ticket are published.
 func (t *ticket) wait() {
 	timer := time.NewTimer(holdFor)
 	defer timer.Stop()
 	select {
-	case <-t.told:
+	case <-t.published:
 	case <-timer.C:
-		t.order.release(context.Background(), t.lane, t.room, true)
-		<-t.told
+		t.order.release(context.Background(), t.queue, t.room, true)
+		<-t.published
 	}
 }
 
 // release tells what is due: finished tickets up to the first that is under way, and beyond
 // one that is overdue (with force: beyond any).
-func (o *order) release(ctx context.Context, l *lane, room id.ID, force bool) {
-	l.telling.Lock()
-	defer l.telling.Unlock()
+func (o *order) release(ctx context.Context, l *roomQueue, room id.ID, force bool) {
+	l.publishing.Lock()
+	defer l.publishing.Unlock()
 	l.mu.Lock()
 	var due, rest []*ticket
 	held, stuck := false, false
@@ -127,20 +127,20 @@ func (o *order) release(ctx context.Context, l *lane, room id.ID, force bool) {
 		o.pub.Publish(ctx, events...)
 	}
 	for _, t := range due {
-		close(t.told)
+		close(t.published)
 	}
 	if len(rest) == 0 {
 		o.forget(l, room)
 	}
 }
 
-// forget drops a lane that nobody waits in.
-func (o *order) forget(l *lane, room id.ID) {
+// forget drops the queue of a room that nobody waits in.
+func (o *order) forget(l *roomQueue, room id.ID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.waiting) == 0 && o.lanes[room] == l {
-		delete(o.lanes, room)
+	if len(l.waiting) == 0 && o.queues[room] == l {
+		delete(o.queues, room)
 	}
 }

@@ -39,24 +39,24 @@ func (h *heard) all() string {
 
 func saying(s string) Event { return MessagePosted{Message: Message{Content: s}} }
 
-type lanes struct {
+type queueTest struct {
 	*order
 	heard *heard
 	ids   *id.Generator
 	room  id.ID
 }
 
-func newLanes() *lanes {
+func newQueueTest() *queueTest {
 	h := &heard{}
 	ids := id.NewGenerator(nil)
-	return &lanes{order: newOrder(h), heard: h, ids: ids, room: ids.New()}
+	return &queueTest{order: newOrder(h), heard: h, ids: ids, room: ids.New()}
 }
 
-func (l *lanes) start() *ticket { return l.begin(l.room, l.ids) }
+func (l *queueTest) start() *ticket { return l.begin(l.room, l.ids) }
 
 func TestEventsLeaveInTheOrderOfIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLanes()
+		l := newQueueTest()
 		a, b, c := l.start(), l.start(), l.start()
 		require.Negative(t, a.id.Compare(b.id))
 		c.finish(t.Context(), saying("c"))
@@ -64,34 +64,34 @@ func TestEventsLeaveInTheOrderOfIDs(t *testing.T) {
 		require.Empty(t, l.heard.all())
 		a.finish(t.Context(), saying("a"))
 		require.Equal(t, "a b c", l.heard.all())
-		require.Empty(t, l.lanes, "a lane nobody waits in is forgotten")
+		require.Empty(t, l.queues, "the queue of a room that nobody waits in is dropped")
 		time.Sleep(2 * holdFor) // the alarm that was set finds nothing to do
 		require.Equal(t, "a b c", l.heard.all())
 	})
 }
 
 func TestAFailedChangeHoldsNobody(t *testing.T) {
-	l := newLanes()
+	l := newQueueTest()
 	a, b := l.start(), l.start()
 	b.finish(t.Context(), saying("b"))
 	a.finish(t.Context())
 	require.Equal(t, "b", l.heard.all())
-	require.Empty(t, l.lanes)
+	require.Empty(t, l.queues)
 }
 
 func TestRoomsDoNotWaitForEachOther(t *testing.T) {
-	l := newLanes()
+	l := newQueueTest()
 	stuck := l.start()
 	other := l.begin(l.ids.New(), l.ids)
 	other.finish(t.Context(), saying("other"))
 	require.Equal(t, "other", l.heard.all())
 	stuck.finish(t.Context())
-	require.Empty(t, l.lanes)
+	require.Empty(t, l.queues)
 }
 
 func TestAStuckChangeHoldsOthersForALittleOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLanes()
+		l := newQueueTest()
 		stuck, a := l.start(), l.start()
 		a.finish(t.Context(), saying("a"))
 		time.Sleep(holdFor - time.Millisecond)
@@ -105,14 +105,14 @@ func TestAStuckChangeHoldsOthersForALittleOnly(t *testing.T) {
 		require.Equal(t, "a b", l.heard.all(), "who is overdue holds nobody any more")
 		stuck.finish(t.Context(), saying("late"))
 		require.Equal(t, "a b late", l.heard.all())
-		require.Empty(t, l.lanes)
+		require.Empty(t, l.queues)
 	})
 }
 
 // Two changes get stuck one after the other: each holds those behind it for holdFor, no longer.
 func TestSeveralStuckChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLanes()
+		l := newQueueTest()
 		first, a := l.start(), l.start()
 		a.finish(t.Context(), saying("a"))
 		time.Sleep(holdFor / 2)
@@ -127,13 +127,13 @@ func TestSeveralStuckChanges(t *testing.T) {
 		require.Equal(t, "a b", l.heard.all())
 		first.finish(t.Context())
 		second.finish(t.Context())
-		require.Empty(t, l.lanes)
+		require.Empty(t, l.queues)
 	})
 }
 
 func TestWaitEndsWhenTheEventsAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLanes()
+		l := newQueueTest()
 		stuck, a, b := l.start(), l.start(), l.start()
 		b.finish(t.Context(), saying("b"))
 		a.finish(t.Context(), saying("a"))
@@ -148,7 +148,7 @@ func TestWaitEndsWhenTheEventsAreTold(t *testing.T) {
 
 func TestAnyOrderOfEndsGivesOneOrderOfEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLanes()
+		l := newQueueTest()
 		const n = 200
 		var all sync.WaitGroup
 		var want []string
@@ -164,7 +164,7 @@ func TestAnyOrderOfEndsGivesOneOrderOfEvents(t *testing.T) {
 		}
 		all.Wait()
 		require.Equal(t, strings.Join(want, " "), l.heard.all())
-		require.Empty(t, l.lanes)
+		require.Empty(t, l.queues)
 		time.Sleep(2 * holdFor)
 	})
 }

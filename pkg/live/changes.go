@@ -68,7 +68,7 @@ func (h *Hub) deliverChanges(r *room) {
 
 // wants reports whether there are subscribers to changes of that kind. The shard's lock is held.
 func (r *room) wants(k chat.ChangeKind) bool {
-	return len(r.subs[Messages]) > 0 || len(r.subs[news]) > 0 && showsInLists(k)
+	return len(r.subs[Messages]) > 0 || len(r.subs[feed]) > 0 && showsInLists(k)
 }
 
 // showsInLists is true for the changes that lists of rooms show: they have the newest message and the number of unread ones.
@@ -80,8 +80,8 @@ func (r *room) deliverChange(e chat.MessageChanged, now time.Time) {
 	if len(r.subs[Messages]) > 0 {
 		r.deliver(Messages, &Delivery{Kind: Messages, Room: r.name, ID: e.Change, Event: e}, now)
 	}
-	if len(r.subs[news]) > 0 && showsInLists(e.Kind) {
-		r.deliver(news, &Delivery{Kind: User, Room: r.name, ID: e.Change, Event: e}, now)
+	if len(r.subs[feed]) > 0 && showsInLists(e.Kind) {
+		r.deliver(feed, &Delivery{Kind: User, Room: r.name, ID: e.Change, Event: e}, now)
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
-// diary is an ear that also writes down changes, and what comes on a user's topic with its room.
-type diary struct{ ear }
+// diary is an recorder that also writes down changes, and what comes on a user's topic with its room.
+type diary struct{ recorder }
 
 func (d *diary) Deliver(v *live.Delivery) {
 	text := ""

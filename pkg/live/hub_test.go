@@ -22,8 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 10 * time.Second
 
-// ear is a Subscriber that writes down what it hears.
-type ear struct {
+// recorder is a Subscriber that writes down what it hears.
+type recorder struct {
 	mu    sync.Mutex
 	heard []string
 	ids   map[id.ID]int
@@ -33,7 +33,7 @@ type ear struct {
 	lost    bool
 }
 
-func (e *ear) Deliver(d *live.Delivery) {
+func (e *recorder) Deliver(d *live.Delivery) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	text := ""
@@ -61,32 +61,32 @@ func (e *ear) Deliver(d *live.Delivery) {
 	e.heard = append(e.heard, text)
 }
 
-func (e *ear) Ended() {
+func (e *recorder) Ended() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.ended = true
 }
 
-func (e *ear) Lost() {
+func (e *recorder) Lost() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.lost = true
 }
 
-func (e *ear) all() []string {
+func (e *recorder) all() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]string{}, e.heard...)
 }
 
-func (e *ear) changed() []string {
+func (e *recorder) changed() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]string{}, e.changes...)
 }
 
 // await waits until want has been heard, and nothing else.
-func (e *ear) await(t testing.TB, want ...string) {
+func (e *recorder) await(t testing.TB, want ...string) {
 	t.Helper()
 	eventually(t, func() bool { return len(e.all()) >= len(want) })
 	require.Equal(t, want, e.all())
@@ -116,8 +116,8 @@ func hubOf(t testing.TB, o live.Options) *live.Hub {
 	return h
 }
 
-func listen(t testing.TB, h *live.Hub, login, room string, kind live.Kind) (*ear, *live.Subscription) {
-	e := &ear{}
+func listen(t testing.TB, h *live.Hub, login, room string, kind live.Kind) (*recorder, *live.Subscription) {
+	e := &recorder{}
 	s, err := h.Subscribe(context.Background(), livetest.Who(login), room, kind, e, false)
 	require.NoError(t, err)
 	return e, s
@@ -138,14 +138,14 @@ func TestEventsReachBothNodesInOrder(t *testing.T) {
 	w := livetest.NewWorld()
 	_, a, b, _, _ := pair(t, w)
 	room, other := w.Room("games", "ann", "bob"), w.Room("other", "ann")
-	var ears []*ear
+	var recorders []*recorder
 	for _, h := range []*live.Hub{a, b} {
-		e := &ear{}
+		e := &recorder{}
 		for _, kind := range []live.Kind{live.Messages, live.Participants, live.Action} {
 			_, err := h.Subscribe(t.Context(), livetest.Who("ann"), "games", kind, e, false)
 			require.NoError(t, err)
 		}
-		ears = append(ears, e)
+		recorders = append(recorders, e)
 	}
 	w.Post(a, room, "ann", "one")
 	w.Post(a, other, "ann", "elsewhere")
@@ -153,7 +153,7 @@ func TestEventsReachBothNodesInOrder(t *testing.T) {
 	w.Leave(a, room, "eve")
 	w.Delete(a, room)
 	w.Post(a, room, "ann", "too late")
-	for _, e := range ears {
+	for _, e := range recorders {
 		e.await(t, "one", "+eve", "First eve Last eve joins the room", "-eve", "First eve Last eve leaves the room", "deleted by ann")
 		eventually(t, func() bool { e.mu.Lock(); defer e.mu.Unlock(); return e.ended })
 	}
@@ -172,7 +172,7 @@ func TestAMessageHeardTwiceIsDeliveredOnce(t *testing.T) {
 	}
 	w.Post(a, room, "ann", "end of a")
 	w.Post(b, room, "ann", "end of b")
-	for _, e := range []*ear{onA, onB} {
+	for _, e := range []*recorder{onA, onB} {
 		eventually(t, func() bool { return len(e.all()) >= 3 })
 		require.ElementsMatch(t, []string{"once", "end of a", "end of b"}, e.all())
 	}
@@ -200,7 +200,7 @@ func TestRetried(t *testing.T) {
 	retry(b, untold)
 	retry(b, untold)
 	w.Post(b, room, "ann", "end")
-	for _, e := range []*ear{onA, onB} {
+	for _, e := range []*recorder{onA, onB} {
 		e.await(t, "heard", "stored and not told", "end")
 	}
 }
@@ -237,7 +237,7 @@ func TestSubscribingWhileLeaving(t *testing.T) {
 	}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, h.Close()) })
-	_, err = h.Subscribe(t.Context(), livetest.Who("bob"), "games", live.Messages, &ear{}, false)
+	_, err = h.Subscribe(t.Context(), livetest.Who("bob"), "games", live.Messages, &recorder{}, false)
 	require.True(t, chat.IsKind(err, chat.Forbidden), err)
 	require.Empty(t, h.Online(livetest.Tenant, ref(room)))
 }
@@ -348,7 +348,7 @@ func TestReplay(t *testing.T) {
 	}
 	watcher.await(t, "newer", "older")
 
-	e := &ear{}
+	e := &recorder{}
 	s, err := h.Subscribe(t.Context(), livetest.Who("ann"), "games", live.Messages, e, true)
 	require.NoError(t, err)
 	w.Post(h, room, "ann", "during")
@@ -376,7 +376,7 @@ func TestReplayedMessageWhoseEventComesLater(t *testing.T) {
 	first := w.Post(h, room, "ann", "first")
 	m := w.Message("ann", "stored")
 	w.Store(room, m)
-	e := &ear{}
+	e := &recorder{}
 	s, err := h.Subscribe(t.Context(), livetest.Who("ann"), "games", live.Messages, e, true)
 	require.NoError(t, err)
 	missed, _ := h.Replay(t.Context(), s, first.ID)

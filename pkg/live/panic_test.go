@@ -33,11 +33,11 @@ func TestAPanicOfOneSubscriber(t *testing.T) {
 	after, _ := listen(t, b, "bob", "games", live.Messages)
 	count := guard.Panics()
 	w.Post(a, room, "ann", "from the other node")
-	for _, e := range []*ear{before, after} {
+	for _, e := range []*recorder{before, after} {
 		e.await(t, "from the other node")
 	}
 	w.Post(b, room, "ann", "from here")
-	for _, e := range []*ear{before, after} {
+	for _, e := range []*recorder{before, after} {
 		e.await(t, "from the other node", "from here")
 	}
 	require.True(t, bad.lost.Load())

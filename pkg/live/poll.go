@@ -138,7 +138,7 @@ func (h *Hub) pollRoom(ctx context.Context, r *room, from, now time.Time) error 
 func (h *Hub) readPolled(ctx context.Context, r *room, since time.Time) error {
 	var listening bool
 	r.shard.locked(func() {
-		listening = len(r.subs[Messages]) > 0 || len(r.subs[news]) > 0
+		listening = len(r.subs[Messages]) > 0 || len(r.subs[feed]) > 0
 		// Of messages older than what is remembered nobody knows whether they were delivered.
 		if floor := r.recent.floor; !floor.IsZero() && floor.Time().After(since) {
 			since = floor.Time()

@@ -84,7 +84,7 @@ func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription
 		if len(r.subs[Messages]) > 0 {
 			r.deliver(Messages, &Delivery{Kind: Messages, Room: r.name, ID: e.Message.ID, Event: e}, now)
 		}
-		r.deliverNews(e, now, func(*Subscription) bool { return true })
+		r.deliverToFeeds(e, now, func(*Subscription) bool { return true })
 	case chat.ParticipantJoined:
 		r.deliver(Participants, &Delivery{Kind: Participants, Room: r.name, ID: h.ids.New(), Event: e}, now)
 	case chat.ParticipantLeft:
@@ -95,7 +95,7 @@ func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription
 		ended = r.endAll(func(s *Subscription) bool { return s.who.Login == e.Person.Login })
 	case chat.RoomDeleted:
 		r.deliver(Action, &Delivery{Kind: Action, Room: r.name, ID: h.ids.New(), Event: e}, now)
-		r.deliver(news, &Delivery{Kind: User, Room: r.name, ID: h.ids.New(), Event: e}, now)
+		r.deliver(feed, &Delivery{Kind: User, Room: r.name, ID: h.ids.New(), Event: e}, now)
 		ended = r.endAll(func(*Subscription) bool { return true })
 		delete(sh.places, key)
 	case PresenceChanged:

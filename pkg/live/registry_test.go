@@ -86,9 +86,9 @@ func (c *cluster) chatter(d time.Duration, nodes ...*clusterNode) (contents []st
 }
 
 // received requires that each of those subscribed received all messages, each once, those of one author in order.
-func (c *cluster) received(want []string, ears ...*ear) {
+func (c *cluster) received(want []string, recorders ...*recorder) {
 	c.Helper()
-	for _, e := range ears {
+	for _, e := range recorders {
 		require.ElementsMatch(c, want, e.all())
 		require.False(c, e.lost)
 		for _, author := range []string{"ann", "bob"} {
@@ -111,7 +111,7 @@ func TestNodesThatNeverMeet(t *testing.T) {
 				a, b := c.join("a", busA), c.join("b", busB)
 				onA, _ := listen(c, a.Hub, "ann", "games", live.Messages)
 				onB, _ := listen(c, b.Hub, "bob", "games", live.Messages)
-				mine := &ear{}
+				mine := &recorder{}
 				_, err := a.SubscribeUser(c.Context(), livetest.Who("ann"), mine)
 				require.NoError(c, err)
 				want := c.chatter(time.Minute, a, b)
@@ -145,7 +145,7 @@ func TestAnUnreachableNodeIsRead(t *testing.T) {
 		onA, _ := listen(c, a.Hub, "ann", "games", live.Messages)
 		bob, _ := listen(c, a.Hub, "bob", "games", live.Messages)
 		other := c.world.Room("other", "bob")
-		mine := &ear{}
+		mine := &recorder{}
 		_, err := a.SubscribeUser(c.Context(), livetest.Who("ann"), mine)
 		require.NoError(c, err)
 		time.Sleep(soon)

@@ -186,7 +186,7 @@ func (h *Hub) lose(key place) {
 
 // lose ends the subscriptions to the room's messages. The shard's lock is held.
 func (r *room) lose() {
-	for _, kind := range []Kind{Messages, news} {
+	for _, kind := range []Kind{Messages, feed} {
 		each(r.hub.log, r.subs[kind], func(s *Subscription) { s.to.Lost() })
 	}
 }
@@ -212,7 +212,7 @@ func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
 	}
 	var listening, known bool
 	r.shard.locked(func() {
-		listening = len(r.subs[Messages]) > 0 || len(r.subs[news]) > 0
+		listening = len(r.subs[Messages]) > 0 || len(r.subs[feed]) > 0
 		// Of messages older than what is remembered nobody knows whether they were delivered.
 		known = r.recent.floor.IsZero() || !r.recent.floor.Time().After(since)
 	})
@@ -292,7 +292,7 @@ func (h *Hub) deliverMissed(r *room, m chat.Message, slack time.Duration, now ti
 			s.deliver(d, now)
 		}
 	})
-	r.deliverNews(d.Event.(chat.MessagePosted), now, new)
+	r.deliverToFeeds(d.Event.(chat.MessagePosted), now, new)
 }
 
 // recheck ends the subscriptions whose users are not in the room any more.

@@ -41,7 +41,7 @@ func TestCutAndHealed(t *testing.T) {
 		post(a, "ann", 3)
 		post(b, "bob", 3)
 	}
-	for _, e := range []*ear{onA, onB} {
+	for _, e := range []*recorder{onA, onB} {
 		eventually(t, func() bool { return len(e.all()) >= len(want) })
 		require.ElementsMatch(t, want, e.all())
 		for _, sender := range []string{"ann", "bob"} {
@@ -80,7 +80,7 @@ func TestCutsUnderLoad(t *testing.T) {
 		x.Heal(busA, busB)
 	}
 	wg.Wait()
-	for _, e := range []*ear{onA, onB} {
+	for _, e := range []*recorder{onA, onB} {
 		eventually(t, func() bool { return len(e.all()) >= 2*each })
 		require.Len(t, e.all(), 2*each)
 		for m, n := range e.ids {
@@ -249,7 +249,7 @@ func TestStoredAfterTheReplay(t *testing.T) {
 	replayed.ID = id.FirstAt(time.Now().Add(-50 * time.Second))
 	w.Store(room, replayed)
 
-	resumed, fresh := &ear{}, &ear{}
+	resumed, fresh := &recorder{}, &recorder{}
 	s, err := b.Subscribe(t.Context(), livetest.Who("ann"), "games", live.Messages, resumed, true)
 	require.NoError(t, err)
 	missed, recovered := b.Replay(t.Context(), s, position)
@@ -325,12 +325,12 @@ func TestRoomsAreRepairedEachByItself(t *testing.T) {
 	livetest.Settled(t, a, b)
 	onBad, _ := listen(t, b, "ann", "bad", live.Messages)
 	var rooms []chat.Room
-	var ears []*ear
+	var recorders []*recorder
 	for i := range 40 {
 		name := fmt.Sprint("room", i)
 		rooms = append(rooms, w.Room(name, "ann"))
 		e, _ := listen(t, b, "ann", name, live.Messages)
-		ears = append(ears, e)
+		recorders = append(recorders, e)
 	}
 	x.Cut(busA, busB)
 	for _, r := range append(rooms, bad) {
@@ -340,7 +340,7 @@ func TestRoomsAreRepairedEachByItself(t *testing.T) {
 	for _, r := range append(rooms, bad) {
 		w.Post(a, r, "ann", "next")
 	}
-	for _, e := range ears {
+	for _, e := range recorders {
 		e.await(t, "missed", "next")
 	}
 	onBad.await(t, "next") // it is not held for ever
@@ -365,19 +365,19 @@ func TestRepairOfARoomWithManySubscribers(t *testing.T) {
 	a := hub(t, w, busA)
 	b := hubOf(t, live.Options{Bus: busB, History: c, Access: c.Access, Members: c.Members})
 	livetest.Settled(t, a, b)
-	ears := make([]*ear, many)
+	recorders := make([]*recorder, many)
 	for i, login := range logins {
-		ears[i], _ = listen(t, b, login, "games", live.Messages)
+		recorders[i], _ = listen(t, b, login, "games", live.Messages)
 	}
 	before := c.asks
 	x.Cut(busA, busB)
 	w.Remove(room, logins[1234])
 	w.Post(a, room, logins[0], "missed")
 	x.Heal(busA, busB)
-	ears[0].await(t, "missed")
-	ears[many-1].await(t, "missed")
-	require.Empty(t, ears[1234].all())
-	require.True(t, ears[1234].ended)
+	recorders[0].await(t, "missed")
+	recorders[many-1].await(t, "missed")
+	require.Empty(t, recorders[1234].all())
+	require.True(t, recorders[1234].ended)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	require.LessOrEqual(t, c.asks-before, 10, "subscribers are not checked one by one")

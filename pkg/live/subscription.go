@@ -32,7 +32,7 @@ type Subscription struct {
 	kind  Kind
 	index int32 // in room.subs[kind]; -1 when ended
 
-	ears *ears // of a User subscription
+	feeds *roomFeeds // of a User subscription
 
 	*resuming // nil unless it resumes or resumed shortly before
 }
@@ -61,8 +61,8 @@ func (s *Subscription) End() {
 	if ended {
 		s.room.hub.presence.left(s)
 	}
-	if s.ears != nil {
-		s.ears.end()
+	if s.feeds != nil {
+		s.feeds.end()
 	}
 }
 

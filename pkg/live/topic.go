@@ -20,8 +20,8 @@ const (
 	// theirs, chat.MessagePosted and chat.MessageChanged (edits and deletions) in all their rooms, and chat.RoomCreated, chat.ParticipantJoined, chat.ParticipantLeft and
 	// chat.RoomDeleted that make or end one of their rooms.
 	User
-	// news is a User subscription's ear in one room.
-	news
+	// feed is a User subscription's room feed in one room.
+	feed
 	kinds
 )
 

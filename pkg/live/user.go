@@ -9,8 +9,8 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Whoever listens to their own topic hears of the messages in all their rooms: each such subscription has an ear in each
-// of its user's rooms, a light subscription of kind news, on the node it is connected to. So a message costs
+// Whoever listens to their own topic hears of the messages in all their rooms: each such subscription has a room feed in each
+// of its user's rooms, a light subscription of kind feed, on the node it is connected to. So a message costs
 // what its room has listeners on a node, not what it has participants.
 
 const (
@@ -19,29 +19,29 @@ const (
 	earPage = 500
 )
 
-// ears are those of one subscription. The lock is taken last, after a shard's.
-type ears struct {
+// roomFeeds are those of one subscription. The lock is taken last, after a shard's.
+type roomFeeds struct {
 	mu    sync.Mutex
 	in    map[place]*Subscription
 	ended bool
 }
 
-// ear passes on what a room says.
-type ear struct {
+// roomFeed passes on what a room says.
+type roomFeed struct {
 	*Subscription // to the user's topic
 	at            place
 }
 
-func (e ear) Deliver(d *Delivery) { e.to.Deliver(d) }
-func (e ear) Lost()               { e.to.Lost() }
+func (e roomFeed) Deliver(d *Delivery) { e.to.Deliver(d) }
+func (e roomFeed) Lost()               { e.to.Lost() }
 
-func (e ear) Ended() {
-	e.ears.mu.Lock()
-	defer e.ears.mu.Unlock()
-	delete(e.ears.in, e.at)
+func (e roomFeed) Ended() {
+	e.feeds.mu.Lock()
+	defer e.feeds.mu.Unlock()
+	delete(e.feeds.in, e.at)
 }
 
-func (e *ears) end() {
+func (e *roomFeeds) end() {
 	e.mu.Lock()
 	e.ended = true
 	in := e.in
@@ -57,7 +57,7 @@ func (e *ears) end() {
 func (h *Hub) SubscribeUser(ctx context.Context, who chat.Identity, to Subscriber) (*Subscription, error) {
 	key := userPlace(who.Tenant, who.Login)
 	sh := h.shardOf(key)
-	s := &Subscription{to: to, who: who, kind: User, since: h.now(), ears: &ears{in: map[place]*Subscription{}}}
+	s := &Subscription{to: to, who: who, kind: User, since: h.now(), feeds: &roomFeeds{in: map[place]*Subscription{}}}
 	sh.locked(func() {
 		s.room = sh.open(h, key, "")
 		s.room.add(s)
@@ -78,12 +78,12 @@ func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error
 	if h.opts.RoomsOf == nil {
 		return nil
 	}
-	s.ears.mu.Lock()
-	gone := make(map[place]*Subscription, len(s.ears.in))
-	for key, e := range s.ears.in {
+	s.feeds.mu.Lock()
+	gone := make(map[place]*Subscription, len(s.feeds.in))
+	for key, e := range s.feeds.in {
 		gone[key] = e
 	}
-	s.ears.mu.Unlock()
+	s.feeds.mu.Unlock()
 	for after, n := "", 0; n < maxEars; n += earPage {
 		mark := h.departures.mark()
 		refs, err := h.opts.RoomsOf(ctx, s.who.Tenant, s.who.Login, after, earPage)
@@ -110,7 +110,7 @@ func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error
 		return nil
 	}
 	for _, e := range gone {
-		// Asked once more: the list may be older than the ear.
+		// Asked once more: the list may be older than the room feed.
 		r, err := h.opts.Access(ctx, s.who, e.room.name)
 		if err == nil && r.ID == e.room.key.room {
 			continue
@@ -119,7 +119,7 @@ func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error
 			return err
 		}
 		e.End()
-		ear{s, e.room.key}.Ended()
+		roomFeed{s, e.room.key}.Ended()
 		at := chat.Place{Tenant: s.who.Tenant, Room: e.room.ref()}
 		h.tell(s, chat.ParticipantLeft{Place: at, Person: chat.Person{Login: s.who.Login}})
 	}
@@ -152,16 +152,16 @@ func (h *Hub) listen(s *Subscription, ref chat.RoomRef, mark uint64) (entered, l
 	if h.departures.since(mark, key, s.who.Login) {
 		return false, true
 	}
-	s.ears.mu.Lock()
-	defer s.ears.mu.Unlock()
-	if s.ears.ended || s.ears.in[key] != nil {
+	s.feeds.mu.Lock()
+	defer s.feeds.mu.Unlock()
+	if s.feeds.ended || s.feeds.in[key] != nil {
 		return false, false
 	}
 	r := sh.open(h, key, ref.Name)
-	e := &Subscription{room: r, to: ear{s, key}, who: s.who, kind: news, since: h.now()}
+	e := &Subscription{room: r, to: roomFeed{s, key}, who: s.who, kind: feed, since: h.now()}
 	r.add(e)
 	r.emptySince = e.since
-	s.ears.in[key] = e
+	s.feeds.in[key] = e
 	return true, false
 }
 
@@ -245,38 +245,38 @@ func (h *Hub) userEnters(t chat.Tenant, ref chat.RoomRef, login string, e chat.E
 		r, err := h.opts.Access(ctx, chat.Identity{Tenant: t, Login: login}, ref.Name)
 		switch {
 		case chat.IsKind(err, chat.Forbidden):
-			h.deafen(placeOf(t, ref), login, nil)
+			h.endFeeds(placeOf(t, ref), login, nil)
 		case chat.IsKind(err, chat.NotFound) || err == nil && r.ID != ref.ID:
-			// The news of the deletion may still be on its way, and would find no ear.
-			h.deafen(placeOf(t, ref), login, chat.RoomDeleted{Place: chat.Place{Tenant: t, Room: ref}})
+			// The news of the deletion may still be on its way, and would find no room feed.
+			h.endFeeds(placeOf(t, ref), login, chat.RoomDeleted{Place: chat.Place{Tenant: t, Room: ref}})
 		}
 	})
 }
 
-// deafen ends the ears a user has in a room; last, if there is one, is the last thing they hear.
-func (h *Hub) deafen(key place, login string, last chat.Event) {
+// endFeeds ends the room feeds a user has in a room; last, if there is one, is the last thing they hear.
+func (h *Hub) endFeeds(key place, login string, last chat.Event) {
 	sh := h.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if r := sh.places[key]; r != nil {
-		each(h.log, r.subs[news], func(s *Subscription) {
+		each(h.log, r.subs[feed], func(s *Subscription) {
 			if last != nil && s.who.Login == login {
 				s.deliver(&Delivery{Kind: User, Room: r.name, ID: h.ids.New(), Event: last}, h.now())
 			}
 		})
-		r.endAll(func(s *Subscription) bool { return s.kind == news && s.who.Login == login })
+		r.endAll(func(s *Subscription) bool { return s.kind == feed && s.who.Login == login })
 		r.emptySince = h.now()
 	}
 }
 
-// deliverNews tells those with an ear in the room, for which is true, of a message. Its author has read it.
-func (r *room) deliverNews(e chat.MessagePosted, now time.Time, is func(*Subscription) bool) {
-	if len(r.subs[news]) == 0 {
+// deliverToFeeds tells those with a room feed in the room, for which is true, of a message. Its author has read it.
+func (r *room) deliverToFeeds(e chat.MessagePosted, now time.Time, is func(*Subscription) bool) {
+	if len(r.subs[feed]) == 0 {
 		return
 	}
 	d := &Delivery{Kind: User, Room: r.name, ID: e.Message.ID, Event: e}
 	var read *Delivery
-	each(r.hub.log, r.subs[news], func(s *Subscription) {
+	each(r.hub.log, r.subs[feed], func(s *Subscription) {
 		if !is(s) {
 			return
 		}

@@ -16,28 +16,28 @@ import (
 
 const patience = 30 * time.Second
 
-// ear counts the messages it is delivered and keeps their order.
-type ear struct {
+// recorder counts the messages it is delivered and keeps their order.
+type recorder struct {
 	mu    sync.Mutex
 	heard []string
 	lost  bool
 }
 
-func (e *ear) Deliver(d *live.Delivery) {
+func (e *recorder) Deliver(d *live.Delivery) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.heard = append(e.heard, d.Event.(chat.MessagePosted).Message.Content)
 }
 
-func (e *ear) Ended() {}
+func (e *recorder) Ended() {}
 
-func (e *ear) Lost() {
+func (e *recorder) Lost() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.lost = true
 }
 
-func (e *ear) all() []string {
+func (e *recorder) all() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]string{}, e.heard...)
@@ -49,12 +49,12 @@ func newHub(t *testing.T, w *livetest.World, b *Bus) *live.Hub {
 	return h
 }
 
-// check waits until every ear has heard all that was posted, and checks that it was once and, for each
+// check waits until every recorder has heard all that was posted, and checks that it was once and, for each
 // sender, in order.
-func check(t *testing.T, ears []*ear, want []string) {
+func check(t *testing.T, recorders []*recorder, want []string) {
 	t.Helper()
-	for i, e := range ears {
-		require.Eventually(t, func() bool { return len(e.all()) >= len(want) }, patience, 10*time.Millisecond, "ear %d heard %d of %d", i, len(e.all()), len(want))
+	for i, e := range recorders {
+		require.Eventually(t, func() bool { return len(e.all()) >= len(want) }, patience, 10*time.Millisecond, "recorder %d heard %d of %d", i, len(e.all()), len(want))
 		require.ElementsMatch(t, want, e.all())
 		require.False(t, e.lost)
 		last := map[string]int{}
@@ -63,7 +63,7 @@ func check(t *testing.T, ears []*ear, want []string) {
 			var n int
 			_, err := fmt.Sscanf(text, "%s %d", &from, &n)
 			require.NoError(t, err)
-			require.Greater(t, n, last[from], "order of %s at ear %d", from, i)
+			require.Greater(t, n, last[from], "order of %s at recorder %d", from, i)
 			last[from] = n
 		}
 	}
@@ -81,12 +81,12 @@ func TestThreeNodesOneDies(t *testing.T) {
 		hubs = append(hubs, h)
 	}
 	livetest.Settled(t, hubs...)
-	var ears []*ear
+	var recorders []*recorder
 	for i, h := range hubs {
-		e := &ear{}
+		e := &recorder{}
 		_, err := h.Subscribe(t.Context(), livetest.Who(fmt.Sprint("u", i)), "games", live.Messages, e, false)
 		require.NoError(t, err)
-		ears = append(ears, e)
+		recorders = append(recorders, e)
 	}
 	const each = 300
 	var want []string
@@ -110,7 +110,7 @@ func TestThreeNodesOneDies(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	check(t, ears[:2], want)
+	check(t, recorders[:2], want)
 	require.Eventually(t, func() bool {
 		return len(hubs[0].Online(livetest.Tenant, livetest.At(room).Room)) == 2
 	}, patience, 10*time.Millisecond, "the dead node's user is offline")
@@ -130,12 +130,12 @@ func TestRouteCutAndHealed(t *testing.T) {
 		t.Cleanup(func() { require.NoError(t, h.Close()) })
 	}
 	livetest.Settled(t, hubs...)
-	var ears []*ear
+	var recorders []*recorder
 	for i, h := range hubs {
-		e := &ear{}
+		e := &recorder{}
 		_, err := h.Subscribe(t.Context(), livetest.Who(fmt.Sprint("u", i)), "games", live.Messages, e, false)
 		require.NoError(t, err)
-		ears = append(ears, e)
+		recorders = append(recorders, e)
 	}
 	stop := make(chan struct{})
 	var want []string
@@ -157,7 +157,7 @@ func TestRouteCutAndHealed(t *testing.T) {
 			}
 		})
 	}
-	count := func(e *ear, from string) (n int) {
+	count := func(e *recorder, from string) (n int) {
 		for _, text := range e.all() {
 			if strings.HasPrefix(text, from) {
 				n++
@@ -167,13 +167,13 @@ func TestRouteCutAndHealed(t *testing.T) {
 	}
 	for range 2 {
 		p.Cut()
-		here := count(ears[0], "u0")
-		require.Eventually(t, func() bool { return count(ears[0], "u0") > here+100 }, patience, time.Millisecond, "posting goes on while cut")
-		there := count(ears[0], "u1")
+		here := count(recorders[0], "u0")
+		require.Eventually(t, func() bool { return count(recorders[0], "u0") > here+100 }, patience, time.Millisecond, "posting goes on while cut")
+		there := count(recorders[0], "u1")
 		p.Heal()
-		require.Eventually(t, func() bool { return count(ears[0], "u1") > there }, patience, time.Millisecond, "the nodes hear each other again")
+		require.Eventually(t, func() bool { return count(recorders[0], "u1") > there }, patience, time.Millisecond, "the nodes hear each other again")
 	}
 	close(stop)
 	wg.Wait()
-	check(t, ears, want)
+	check(t, recorders, want)
 }

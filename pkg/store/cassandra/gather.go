@@ -14,12 +14,12 @@ import (
 // write: to Cassandra, a batch of one partition is one write, and a busy room costs little more than a quiet one. As long as
 // few are on their way a message goes at once.
 type gathering struct {
-	mu    sync.Mutex
-	lanes map[bucketOf]*lane
+	mu     sync.Mutex
+	queues map[bucketOf]*bucketQueue
 }
 
-// lane is a bucket that is being written to.
-type lane struct {
+// bucketQueue is a bucket that is being written to.
+type bucketQueue struct {
 	writes  int       // under way
 	since   time.Time // when the last of them began
 	waiting []*gathered
@@ -46,24 +46,24 @@ func (s *Store) put(ctx context.Context, l chat.Log, b id.Bucket, m chat.Message
 	key := bucketOf{l, b}
 	g := &s.gathering
 	g.mu.Lock()
-	ln := g.lanes[key]
-	if ln == nil {
-		if g.lanes == nil {
-			g.lanes = map[bucketOf]*lane{}
+	q := g.queues[key]
+	if q == nil {
+		if g.queues == nil {
+			g.queues = map[bucketOf]*bucketQueue{}
 		}
-		ln = &lane{}
-		g.lanes[key] = ln
+		q = &bucketQueue{}
+		g.queues[key] = q
 	}
 	switch {
-	case ln.writes < gatherWrites:
-		ln.writes, ln.since = ln.writes+1, time.Now()
+	case q.writes < gatherWrites:
+		q.writes, q.since = q.writes+1, time.Now()
 		g.mu.Unlock()
-		defer s.goOn(key, ln)
-	case time.Since(ln.since) > gatherPatience:
+		defer s.goOn(key, q)
+	case time.Since(q.since) > gatherPatience:
 		g.mu.Unlock()
 	default:
 		j := &gathered{w, sizeOf(m), make(chan error, 1)}
-		ln.waiting = append(ln.waiting, j)
+		q.waiting = append(q.waiting, j)
 		g.mu.Unlock()
 		select {
 		case err := <-j.done:
@@ -76,40 +76,40 @@ func (s *Store) put(ctx context.Context, l chat.Log, b id.Bucket, m chat.Message
 }
 
 // goOn ends a write, and has those written that came meanwhile.
-func (s *Store) goOn(key bucketOf, ln *lane) {
+func (s *Store) goOn(key bucketOf, q *bucketQueue) {
 	g := &s.gathering
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(ln.waiting) == 0 {
-		g.end(key, ln)
+	if len(q.waiting) == 0 {
+		g.end(key, q)
 		return
 	}
 	s.calls.Add(1) // the call that ends now still counts
 	go func() {
 		defer s.calls.Done()
-		s.writeGathered(key, ln)
+		s.writeGathered(key, q)
 	}()
 }
 
-// end ends a write of a lane that nobody waits in. The lock is held.
-func (g *gathering) end(key bucketOf, ln *lane) {
-	if ln.writes--; ln.writes == 0 {
-		delete(g.lanes, key)
+// end ends a write of a queue that nobody waits in. The lock is held.
+func (g *gathering) end(key bucketOf, q *bucketQueue) {
+	if q.writes--; q.writes == 0 {
+		delete(g.queues, key)
 	}
 }
 
-// writeGathered writes what waits in a lane until nothing does.
-func (s *Store) writeGathered(key bucketOf, ln *lane) {
+// writeGathered writes what waits in a queue until nothing does.
+func (s *Store) writeGathered(key bucketOf, q *bucketQueue) {
 	g := &s.gathering
 	for {
 		g.mu.Lock()
-		some := ln.take()
+		some := q.take()
 		if len(some) == 0 {
-			g.end(key, ln)
+			g.end(key, q)
 			g.mu.Unlock()
 			return
 		}
-		ln.since = time.Now()
+		q.since = time.Now()
 		g.mu.Unlock()
 		err := guard.Try(func() error { return s.writeTogether(some) }) // they wait for an answer
 		for _, j := range some {
@@ -132,13 +132,13 @@ func (s *Store) writeTogether(some []*gathered) error {
 }
 
 // take takes what one batch may have.
-func (ln *lane) take() []*gathered {
+func (q *bucketQueue) take() []*gathered {
 	n, bytes := 0, 0
-	for n < min(len(ln.waiting), batchRows) && (n == 0 || bytes+ln.waiting[n].bytes <= batchBytes) {
-		bytes += ln.waiting[n].bytes
+	for n < min(len(q.waiting), batchRows) && (n == 0 || bytes+q.waiting[n].bytes <= batchBytes) {
+		bytes += q.waiting[n].bytes
 		n++
 	}
-	some := ln.waiting[:n:n]
-	ln.waiting = ln.waiting[n:]
+	some := q.waiting[:n:n]
+	q.waiting = q.waiting[n:]
 	return some
 }

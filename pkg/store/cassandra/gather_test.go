@@ -73,7 +73,7 @@ func TestGathering(t *testing.T) {
 		for _, done := range later {
 			require.ErrorIs(t, <-done, broken)
 		}
-		require.Empty(t, h.gathering.lanes)
+		require.Empty(t, h.gathering.queues)
 	})
 }
 
@@ -95,7 +95,7 @@ func TestGatheredWritesAreBounded(t *testing.T) {
 			require.NoError(t, <-done)
 		}
 		require.Equal(t, gatherWrites+3, h.runs)
-		require.Empty(t, h.gathering.lanes)
+		require.Empty(t, h.gathering.queues)
 	})
 }
 
@@ -120,7 +120,7 @@ func TestGatheringBesideWritesThatHang(t *testing.T) {
 		require.NoError(t, <-alone)
 		require.Equal(t, gatherWrites+2, h.runs, "it is written all the same")
 		h.end(nil)
-		require.Empty(t, h.gathering.lanes)
+		require.Empty(t, h.gathering.queues)
 		h.calls.Wait()
 	})
 }

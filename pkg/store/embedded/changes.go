@@ -14,9 +14,9 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// fate is what happened to a message: a row beside the message's own, so that appending a message once
+// outcome is what happened to a message: a row beside the message's own, so that appending a message once
 // more, as a repeated import does, undoes nothing.
-type fate struct {
+type outcome struct {
 	edit      id.ID  // the newest; zero: never
 	content   string // if edited
 	deleted   bool
@@ -24,7 +24,7 @@ type fate struct {
 	withdrawn []chat.ReactionBy // At is when
 }
 
-func encodeFate(f fate) []byte {
+func encodeOutcome(f outcome) []byte {
 	r := newRecord().someID(1, f.edit).text(2, f.content).flag(3, f.deleted)
 	return r.reactions(4, f.reactions).reactions(5, f.withdrawn)
 }
@@ -48,7 +48,7 @@ func (f *field) reaction() chat.ReactionBy {
 	return chat.ReactionBy{Emoji: emoji, Login: login, At: int64(binary.BigEndian.Uint64([]byte(v[:8])))}
 }
 
-func decodeFate(b []byte) (f fate, err error) {
+func decodeOutcome(b []byte) (f outcome, err error) {
 	err = decode(b, func(x *field) {
 		switch x.number {
 		case 1:
@@ -66,8 +66,8 @@ func decodeFate(b []byte) (f fate, err error) {
 	return f, err
 }
 
-// befall shows m as it is after all that happened.
-func (f fate) befall(m *chat.Message) {
+// apply shows m as it is after all that happened.
+func (f outcome) apply(m *chat.Message) {
 	if f.deleted {
 		m.Content, m.Deleted = "", true
 		return
@@ -110,11 +110,11 @@ func (s *Store) befallAll(ctx context.Context, l chat.Log, ms []chat.Message) er
 		if !there {
 			continue
 		}
-		f, err := decodeFate(v)
+		f, err := decodeOutcome(v)
 		if err != nil {
 			return s.corrupt(err)
 		}
-		f.befall(&ms[i])
+		f.apply(&ms[i])
 	}
 	if err := it.Error(); err != nil {
 		return s.unavailable("read", err)
@@ -138,16 +138,16 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 		if err != nil {
 			return s.corrupt(err)
 		}
-		var f fate
+		var f outcome
 		if v, found, err := s.find(k); err != nil {
 			return err
 		} else if found {
-			if f, err = decodeFate(v); err != nil {
+			if f, err = decodeOutcome(v); err != nil {
 				return s.corrupt(err)
 			}
 		}
 		now = written
-		f.befall(&now)
+		f.apply(&now)
 		asked := now
 		asked.Withdrawn = f.withdrawn
 		c, err := decide(asked)
@@ -155,13 +155,13 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 			return err
 		}
 		f.take(c)
-		set(b, k, encodeFate(f))
+		set(b, k, encodeOutcome(f))
 		if f.deleted {
 			written.Content = ""
 			addMessage(b, l, written)
 		}
 		now = written
-		f.befall(&now)
+		f.apply(&now)
 		return s.addNew(b, chat.ChangesOf(l), c.Entry(u))
 	})
 	if err != nil {
@@ -171,13 +171,13 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 }
 
 // take adds a change to what happened. Nothing happens to a deleted message any more.
-func (f *fate) take(c chat.Change) {
+func (f *outcome) take(c chat.Change) {
 	if f.deleted {
 		return
 	}
 	switch c.Kind {
 	case chat.Delete:
-		*f = fate{deleted: true}
+		*f = outcome{deleted: true}
 	case chat.Edit:
 		if f.edit.IsZero() || c.ID.Compare(f.edit) > 0 {
 			f.content, f.edit = c.Content, c.ID

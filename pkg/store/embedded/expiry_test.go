@@ -141,9 +141,9 @@ func TestExpiredRowsAreRemovedInBatches(t *testing.T) {
 		end := c.Now().Add(time.Duration(i) * time.Millisecond)
 		require.NoError(t, s.PutSession(ctx, auth.Session{Hash: h, Tenant: "t", Login: "a", ExpiresAt: end}))
 	}
-	lasting := auth.Session{Hash: auth.Hash{2}, Tenant: "t", Login: "a", ExpiresAt: c.Now().Add(time.Hour)}
+	lives := auth.Session{Hash: auth.Hash{2}, Tenant: "t", Login: "a", ExpiresAt: c.Now().Add(time.Hour)}
 	forever := auth.APIToken{Hash: auth.Hash{2}, Tenant: "t", Login: "a"}
-	require.NoError(t, s.PutSession(ctx, lasting))
+	require.NoError(t, s.PutSession(ctx, lives))
 	require.NoError(t, s.PutToken(ctx, forever))
 
 	done, err := s.removeExpired()

@@ -131,8 +131,8 @@ func (s *Store) message(l chat.Log, u id.ID) (chat.Message, error) {
 	if err != nil || !found {
 		return m, err
 	}
-	f, err := decodeFate(v)
-	f.befall(&m)
+	f, err := decodeOutcome(v)
+	f.apply(&m)
 	return m, s.corrupt(err)
 }
 
