@@ -342,3 +342,42 @@ func TestEnsureAdmin(t *testing.T) {
 	w.users["administrator"] = chat.User{Person: chat.Person{Login: "administrator"}, Deleted: true}
 	require.ErrorContains(t, w.accounts.EnsureAdmin(t.Context(), w, admin), "deleted")
 }
+
+// What began while the clock was a year ahead does not live for a year once it is right.
+func TestSessionsOfAClockThatWasAhead(t *testing.T) {
+	w := newWorld(0)
+	year := 365 * 24 * time.Hour
+	w.clock.Add(year)
+	h := w.start(t, Hash{})
+	cookie, series, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
+	require.NoError(t, err)
+	_, next, err := w.remember.Resume(t.Context(), cookie)
+	require.NoError(t, err)
+	w.clock.Add(-year)
+
+	w.sessions.Forget(h)
+	s, err := w.sessions.Find(t.Context(), h)
+	require.NoError(t, err)
+	require.Equal(t, w.clock.Now().Add(idle).UTC(), s.ExpiresAt)
+	w.clock.Add(idle)
+	w.sessions.Forget(h)
+	_, err = w.sessions.Find(t.Context(), h)
+	requireKind(t, chat.NotFound, err)
+
+	_, next, err = w.remember.Resume(t.Context(), next)
+	require.NoError(t, err)
+	require.NotEmpty(t, next)
+	row, err := w.memory.Remembered(t.Context(), series)
+	require.NoError(t, err)
+	require.Equal(t, w.clock.Now().Add(RememberFor).UTC(), row.ExpiresAt)
+
+	// Nor is a token that was replaced then accepted until that time.
+	w.clock.Add(year)
+	cookie, _, err = w.remember.Start(t.Context(), Login{Identity: jdoe})
+	require.NoError(t, err)
+	_, _, err = w.remember.Resume(t.Context(), cookie)
+	require.NoError(t, err)
+	w.clock.Add(-year)
+	_, _, err = w.remember.Resume(t.Context(), cookie)
+	requireKind(t, chat.Unauthenticated, err)
+}

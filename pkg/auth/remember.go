@@ -82,7 +82,7 @@ func (r *Remember) Resume(ctx context.Context, cookie string) (who Login, next s
 				return who, seriesSecret + ":" + fresh, nil
 			}
 			// Another request of the same browser was first: look again.
-		case equal(row.Previous, tokenHash) && now.Before(row.RotatedAt.Add(r.grace)):
+		case equal(row.Previous, tokenHash) && r.inGrace(now.Sub(row.RotatedAt)):
 			return who, "", nil
 		default:
 			r.log.Warn("a remembered login was used twice: its cookie was stolen; the series and its sessions are ended",
@@ -94,6 +94,10 @@ func (r *Remember) Resume(ctx context.Context, cookie string) (who Login, next s
 		}
 	}
 }
+
+// inGrace reports whether the token before a rotation is accepted so long after it. It is not if the rotation is far ahead:
+// that was by a clock that was wrong.
+func (r *Remember) inGrace(since time.Duration) bool { return since < r.grace && since > -clocksDiffer }
 
 // Forget ends the series of a cookie, if the cookie knows it.
 func (r *Remember) Forget(ctx context.Context, cookie string) error {

@@ -141,8 +141,15 @@ func (s *Sessions) load(ctx context.Context, h Hash) (Session, error) {
 	return sess, nil
 }
 
-// due reports whether a session is to be extended, if it is used.
-func (s *Sessions) due(sess Session) bool { return sess.ExpiresAt.Sub(s.now()) <= s.idle-s.idle/30 }
+// due reports whether a session is to get another end, if it is used: it is to be extended, or a clock that was ahead
+// gave it an end that no right clock could have.
+func (s *Sessions) due(sess Session) bool {
+	left := sess.ExpiresAt.Sub(s.now())
+	return left <= s.idle-s.idle/30 || left > s.idle+clocksDiffer
+}
+
+// clocksDiffer is how far ahead of this server's clock another's may be without being wrong.
+const clocksDiffer = time.Hour
 
 // End ends a session; an unknown one is no error. It has ended also if the error is ErrUnwritten. Its connections end even
 // if the store fails: the session may have ended all the same, and a repeated call might not find it to end them. One
