@@ -114,26 +114,6 @@ func (s *Service) chatRooms(ctx context.Context, t Tenant, login string) ([]stri
 	return names, err
 }
 
-// eachRoomOf calls f for all rooms a user is in, ascending by name, until it returns an error.
-func (s *Service) eachRoomOf(ctx context.Context, t Tenant, login string, f func(RoomRef) error) error {
-	const page = 1000
-	for after := ""; ; {
-		refs, err := s.store.RoomsOf(ctx, t, login, after, page)
-		if err != nil {
-			return err
-		}
-		for _, ref := range refs {
-			if err := f(ref); err != nil {
-				return err
-			}
-		}
-		if len(refs) < page {
-			return nil
-		}
-		after = refs[len(refs)-1].Name
-	}
-}
-
 // Users returns the people of a range, ascending by login, and whether there are more.
 func (s *Service) Users(ctx context.Context, t Tenant, rg Range) ([]Person, bool, error) {
 	list := func(after string, limit int) ([]Person, error) { return s.store.Users(ctx, t, after, limit) }

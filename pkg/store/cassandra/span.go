@@ -38,11 +38,19 @@ var listEnd = afterName("\U0010FFFF")
 // span is a part of a list: the rows after a position, up to another one and with it.
 type span struct{ after, to listed }
 
+// divisible is a part of a list that can be read in smaller parts, in order.
+type divisible[S any] interface{ divided() []S }
+
+var (
+	_ divisible[span]   = span{}
+	_ divisible[hashes] = hashes{}
+)
+
 // inSpan reads up to limit rows of a span, in order, with one statement. Cassandra refuses a statement that
 // passes more than 100,000 deleted or expired rows (tombstone_failure_threshold): then the span is divided, until each
 // part is read. So a list can be read however much was deleted from it. Each 100,000 of such rows cost about as much as a
 // page of some thousand rows; how many there can be is bounded by the table's gc_grace_seconds.
-func inSpan[S interface{ divided() []S }, R any](ctx context.Context, sp S, limit int,
+func inSpan[S divisible[S], R any](ctx context.Context, sp S, limit int,
 	read func(ctx context.Context, sp S, limit int) ([]R, error)) ([]R, error) {
 	rows, err := read(ctx, sp, limit)
 	if !tooManyTombstones(err) {

@@ -130,9 +130,7 @@ func manyTables(t *testing.T) (dir string, tables []pebble.SSTableInfo) {
 	levels, err := s.db.SSTables(pebble.WithProperties())
 	require.NoError(t, err)
 	for _, level := range levels {
-		for _, f := range level {
-			tables = append(tables, f)
-		}
+		tables = append(tables, level...)
 	}
 	require.NoError(t, s.Close())
 	return dir, tables

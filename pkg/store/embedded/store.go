@@ -372,7 +372,7 @@ func (s *Store) closedOrCut(closed <-chan error) error {
 		case <-s.health.faulted():
 			if fault := s.health.present(); fault != nil {
 				s.health.cut()
-				<-closed
+				<-closed //nolint:errcheck // the fault is the reason
 				return fault
 			}
 		}
