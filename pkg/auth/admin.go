@@ -52,7 +52,7 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore, admin Admi
 	case err != nil:
 		return err
 	case u.Deleted:
-		return fmt.Errorf("the administrator's login %q belongs to a deleted user", admin.Login)
+		return fmt.Errorf("the administrator's login %q belongs to a deleted user, whose login is never free again: set another CONFAB_ADMIN_LOGIN", admin.Login)
 	case admin.Password != "":
 		ok, _, err := a.hasher.Verify(ctx, u.PasswordHash, admin.Password)
 		if err != nil {
