@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Announcing makes a change and has it announced as the package says; it is for stores. announce returns nil when
-// what it writes is durable. If that fails, nothing is changed; if it fails the second time, the change is made all the same.
+// Announcing makes a change and announces it as the package says; it is for stores. announce returns nil when what it
+// writes is durable. If the first announcement fails, nothing is changed. If the second one fails, the change has been
+// made nevertheless, and Announcing returns the error.
 func Announcing(ctx context.Context, now func() time.Time, announce func(ctx context.Context) error, change func() error) error {
 	began := now()
 	if err := within(ctx, announce); err != nil {

@@ -9,20 +9,21 @@ import (
 
 // Options are the parts of a Cache.
 type Options[K comparable, V any] struct {
-	// Watcher hears what the store announces.
+	// Watcher polls the announcements of the store.
 	Watcher *Watcher
-	// Name is the key by which the store announces that what K stands for has changed.
+	// Name returns the key by which the store announces that the value of K has changed.
 	Name func(K) string
-	// Load reads it from the store, for all who wait for it: the context has the values of one of them. Errors are not remembered.
+	// Load reads the value of k from the store, for all callers that wait for it. The context has the values of one of
+	// them. Errors are not cached.
 	Load func(ctx context.Context, k K) (V, error)
-	// Good, if set, reports whether a value needs not be loaded anew for reasons of its own.
+	// Good, if set, reports whether a cached value may be used. A value for which it is false is loaded again.
 	Good func(V) bool
 	Now  func() time.Time
-	// Size is how many are remembered at most.
+	// Size bounds the number of cached values.
 	Size int
 }
 
-// Cache remembers what was loaded, for as long as the package says. It may be used concurrently.
+// Cache caches what Load returned, for as long as the package says. It may be used concurrently.
 type Cache[K comparable, V any] struct {
 	o       Options[K, V]
 	loader  otter.LoaderFunc[K, *entry[V]]
@@ -31,7 +32,7 @@ type Cache[K comparable, V any] struct {
 
 type entry[V any] struct {
 	value V
-	began time.Time // when it was begun to be read
+	began time.Time // when its read began
 }
 
 // Of returns an empty cache.
@@ -49,7 +50,7 @@ func Of[K comparable, V any](o Options[K, V]) *Cache[K, V] {
 	return c
 }
 
-// Get returns what is remembered, or loads it.
+// Get returns the cached value of k, or loads it.
 func (c *Cache[K, V]) Get(ctx context.Context, k K) (V, error) {
 	called := c.o.Now()
 	for {
@@ -58,7 +59,7 @@ func (c *Cache[K, V]) Get(ctx context.Context, k K) (V, error) {
 			var none V
 			return none, err
 		}
-		// What was begun to be read after the call is right whatever comes of it meanwhile.
+		// A value whose read began after the call is new enough, whatever is announced meanwhile.
 		if !e.began.Before(called) || c.goes(k, e) {
 			return e.value, nil
 		}
@@ -66,7 +67,8 @@ func (c *Cache[K, V]) Get(ctx context.Context, k K) (V, error) {
 	}
 }
 
-// GetAll is Get for several keys, with load to read several. Of a key that load does not return nothing is returned or remembered.
+// GetAll is Get for several keys; load reads several in one step. A key that load does not return is neither returned
+// nor cached.
 func (c *Cache[K, V]) GetAll(ctx context.Context, ks []K, load func(ctx context.Context, ks []K) (map[K]V, error)) (map[K]V, error) {
 	loader := otter.BulkLoaderFunc[K, *entry[V]](func(ctx context.Context, ks []K) (map[K]*entry[V], error) {
 		began := c.o.Now()
@@ -97,7 +99,7 @@ func (c *Cache[K, V]) GetAll(ctx context.Context, ks []K, load func(ctx context.
 	}
 }
 
-// drop drops an entry unless somebody else has seen to it.
+// drop removes an entry unless another caller has removed or replaced it.
 func (c *Cache[K, V]) drop(k K, e *entry[V]) {
 	c.entries.Compute(k, func(now *entry[V], found bool) (*entry[V], otter.ComputeOp) {
 		if found && now == e {
@@ -112,10 +114,10 @@ func (c *Cache[K, V]) goes(k K, e *entry[V]) bool {
 		c.o.Watcher.believes(e.began, c.o.Now(), func() string { return c.o.Name(k) })
 }
 
-// Forget drops what is remembered of k, also what is being read: a Get from now on reads anew.
+// Forget invalidates k, also a read of it that is running: a Get from now on reads again.
 func (c *Cache[K, V]) Forget(k K) { c.entries.Invalidate(k) }
 
-// ForgetAll drops what is remembered. What is being read at this moment may stay.
+// ForgetAll invalidates all keys. Reads that are running at this moment may be cached.
 func (c *Cache[K, V]) ForgetAll() { c.entries.InvalidateAll() }
 
 // Close ends the cache's housekeeping.

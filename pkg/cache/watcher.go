@@ -9,20 +9,22 @@ import (
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
-// Announcements is what a store tells of changes that make old what may be remembered of it. Which of its
-// methods announce which keys stands with them, in pkg/chat and pkg/auth.
+// Announcements are the changes that a store announces because they make cached values stale. The comments in pkg/chat
+// and pkg/auth say which methods of a store announce which keys.
 type Announcements interface {
-	// Shared reports whether other processes may change what the store holds. If not, there is nothing to tell:
-	// Announced answers nothing.
+	// Shared reports whether other processes may change what the store holds. If not, there is nothing to announce, and
+	// Announced returns nothing.
 	Shared() bool
-	// Announced returns the keys that were announced in the last span of time (any length above 0), and perhaps up to two milliseconds
-	// before, by the store's own clocks, in any order, perhaps some of them several times. Of more than limit it returns limit. It shows every
-	// announcement that was acknowledged before the call, and a method that announces has it
-	// acknowledged before its change takes effect; see the package.
+	// Announced returns the keys that were announced in the last span of time, by the store's own clocks. It may also
+	// return keys from up to two milliseconds before. Span is any length above 0. The order is undefined, and keys may
+	// be repeated. If there are more than limit, it returns limit of them. It shows every announcement that was
+	// acknowledged before the call. A method that announces gets the acknowledgement before its change takes effect;
+	// see the package.
 	Announced(ctx context.Context, span time.Duration, limit int) (keys []string, err error)
 }
 
-// Watcher hears what a store announces. It may be used concurrently. A nil Watcher believes nothing for longer than Brief.
+// Watcher polls the announcements of a store and decides whether a cached value may be used. It may be used
+// concurrently. A nil Watcher allows no value to be used for longer than Brief.
 type Watcher struct {
 	store  Announcements
 	shared bool
@@ -35,17 +37,17 @@ type Watcher struct {
 	polling sync.Mutex // one poll at a time; taken before mu
 
 	mu sync.RWMutex
-	// polled is when the last completed poll began, run when the first of those without a gap did.
+	// polled is when the last completed poll began. run is when the first poll of the present run began.
 	polled, run time.Time
-	// Keys are put into doubts and moved to older after doubtFor, and forgotten after as much again.
+	// Announced keys are put into doubts, moved to older after doubtFor, and removed after another doubtFor.
 	doubts, older map[string]struct{}
 	turned        time.Time
-	// allUntil is until when everything is in doubt.
+	// allUntil is the time until which all keys are in doubt.
 	allUntil time.Time
 	failing  bool
 }
 
-// New returns a watcher of a store, which nobody has polled yet.
+// New returns a watcher of a store. It has not polled yet; see Start and Poll.
 func New(store Announcements, now func() time.Time, log *slog.Logger) *Watcher {
 	return &Watcher{store: store, shared: store.Shared(), now: now, log: log, doubts: map[string]struct{}{}}
 }
@@ -81,7 +83,7 @@ func (w *Watcher) Close() {
 	w.stopped.Wait()
 }
 
-// note writes to the log when polls begin to fail, and when they go well again.
+// note writes to the log when polls begin to fail and when they succeed again.
 func (w *Watcher) note(ctx context.Context, err error) {
 	if ctx.Err() != nil || w.failing == (err != nil) {
 		return
@@ -133,7 +135,8 @@ func (w *Watcher) Poll(ctx context.Context) error {
 	return nil
 }
 
-// believes reports whether a read that began then may be gone by now. key is asked for only if it matters.
+// believes reports whether a value whose read began at began may be used now. It calls key only if the result depends
+// on it.
 func (w *Watcher) believes(began, now time.Time, key func() string) bool {
 	age := Elapsed(began, now)
 	if age < Brief {
@@ -159,8 +162,9 @@ func (w *Watcher) believes(began, now time.Time, key func() string) bool {
 	return !young && !old
 }
 
-// Elapsed is how long ago a moment was. A machine that was suspended shows on the wall clock only, and a clock that was set
-// back on the other: the longer one holds.
+// Elapsed returns the time between two moments: the longer one of what the wall clock and the monotonic clock show.
+// Only the wall clock counts the time of a suspended machine, and only the monotonic clock is right after the wall
+// clock was set back.
 func Elapsed(then, now time.Time) time.Duration {
 	return max(now.Sub(then), now.Round(0).Sub(then.Round(0)))
 }

@@ -1,5 +1,6 @@
-// Package coalesce lets identical reads that come at the same time share their work, and
-// never answers a request with what was read before it came.
+// Package coalesce shares one read among callers that ask for the same thing at the same time.
+//
+// Group is its only type. It guarantees that a caller never gets the result of a read that began before its call.
 package coalesce
 
 import (
@@ -10,12 +11,14 @@ import (
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
-// patience is how long reads wait for one that began before them, to be shared by all that
-// come meanwhile. One that hangs does not hold up those that come later.
+// patience bounds how long a read waits for the one before it. All callers that arrive meanwhile share the waiting
+// read. Because of the bound, a read that hangs does not block later callers.
 const patience = 50 * time.Millisecond
 
-// Group runs reads. For each key there is at most one that others can still join: those that come while
-// one is under way share the next one. The zero Group is ready; all methods may be called concurrently.
+// Group coalesces concurrent reads of a key. A caller that arrives while a read is running does not get its result,
+// which may be older than the call. It waits for the next read, together with all other callers that arrived meanwhile.
+// For each key there is at most one read that callers can still join. The zero Group is ready to use. All methods may
+// be called concurrently.
 type Group[K comparable, V any] struct {
 	// Timeout of a read; 10 seconds if 0.
 	Timeout time.Duration
@@ -24,7 +27,7 @@ type Group[K comparable, V any] struct {
 	keys map[K]*reads[V]
 }
 
-// reads are those of a key: the one that began last, and the one after it.
+// reads are the reads of a key: the one that began last, and the next one, which has not begun.
 type reads[V any] struct {
 	last, next *flight[V]
 	running    int
@@ -35,13 +38,13 @@ type flight[V any] struct {
 	value   V
 	err     error
 	cancel  context.CancelFunc
-	waiting int // who still wants the answer
+	waiting int // callers that still wait for the result
 }
 
-// Do returns what a call of read returned that began after Do did. read may be one of another caller
-// with the same key, so the value is shared: nobody may change it. Its context has the values of one
-// caller, but a deadline of its own, and ends early only when nobody waits any longer. Do itself
-// returns early with the error of ctx when that ends.
+// Do returns the result of a call of read that began after Do did. It may be the read of another caller with the same
+// key. The value is therefore shared, and no caller may change it. The context of read has the values of one caller and
+// a deadline of its own; it ends early only when no caller waits any longer. Do itself returns early with the error of
+// ctx when ctx ends.
 func (g *Group[K, V]) Do(ctx context.Context, key K, read func(ctx context.Context) (V, error)) (V, error) {
 	g.mu.Lock()
 	if g.keys == nil {
@@ -71,7 +74,7 @@ func (g *Group[K, V]) Do(ctx context.Context, key K, read func(ctx context.Conte
 	return g.wait(ctx, r, f)
 }
 
-// launch makes a flight with one who waits for it.
+// launch makes a flight with one waiting caller.
 func (g *Group[K, V]) launch(ctx context.Context, r *reads[V]) (*flight[V], context.Context) {
 	timeout := g.Timeout
 	if timeout == 0 {
@@ -82,7 +85,7 @@ func (g *Group[K, V]) launch(ctx context.Context, r *reads[V]) (*flight[V], cont
 	return &flight[V]{done: make(chan struct{}), cancel: cancel, waiting: 1}, rctx
 }
 
-// follow begins f when the one before is done, or has had its time.
+// follow begins f when the flight before it is done, or after patience.
 func (g *Group[K, V]) follow(ctx context.Context, key K, r *reads[V], before, f *flight[V], read func(context.Context) (V, error)) {
 	t := time.NewTimer(patience)
 	select {
@@ -93,7 +96,7 @@ func (g *Group[K, V]) follow(ctx context.Context, key K, r *reads[V], before, f 
 	t.Stop()
 	g.mu.Lock()
 	if r.next == f {
-		r.last, r.next = f, nil // from now on it is too late to join
+		r.last, r.next = f, nil // callers cannot join f from now on
 	}
 	g.mu.Unlock()
 	g.run(ctx, key, r, f, read)
@@ -126,7 +129,7 @@ func (g *Group[K, V]) wait(ctx context.Context, r *reads[V], f *flight[V]) (V, e
 		if f.waiting--; f.waiting == 0 {
 			f.cancel()
 			if r.next == f {
-				r.next = nil // nobody joins what was given up
+				r.next = nil // no caller may join a cancelled read
 			}
 		}
 		g.mu.Unlock()
