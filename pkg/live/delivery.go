@@ -8,29 +8,29 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// Delivery is one event on one topic, on its way to all subscribers. Its fields are
-// not changed after it was made.
+// Delivery is one event on one topic, on its way to all subscribers. Its exported fields do not change.
 type Delivery struct {
 	Kind Kind
 	// Room is the room's name as subscribers know it; empty on the topic of a user.
 	Room string
-	// ID is the message's for a MessagePosted, otherwise one made for this delivery.
+	// ID is the message's for a MessagePosted and the change's for a MessageChanged. For other events it is made for
+	// this delivery.
 	ID    id.ID
 	Event any
 
-	latest  atomic.Pointer[encodedBy] // of encoded, the one asked for last: mostly all ask for the same
+	latest  atomic.Pointer[encodedBy] // the one of encoded that was used last: most calls of As want the same
 	mu      sync.Mutex
 	encoded []*encodedBy
 }
 
-// Encoding turns a delivery into what a protocol variant writes. It is compared by
-// identity: the subscribers of one variant use one Encoding. Encode may be called concurrently.
+// Encoding encodes deliveries for a protocol variant. Encodings are compared by identity, so all subscribers of a
+// variant must use the same one. Encode may be called concurrently.
 type Encoding interface {
 	Encode(d *Delivery) *Encoded
 }
 
-// Encoded is a delivery in the bytes of one protocol variant: Head, then what differs from
-// subscriber to subscriber, then Tail. The bytes are shared and must not be changed.
+// Encoded is a delivery in the bytes of one protocol variant. A transport writes Head, then the subscriber's own part,
+// then Tail. The bytes are shared and must not be changed.
 type Encoded struct {
 	Head, Tail []byte
 }
@@ -43,8 +43,8 @@ type encodedBy struct {
 	to *Encoded
 }
 
-// As returns the delivery in the given encoding, made at the first call and shared
-// from then on. It may be called concurrently.
+// As returns the delivery in the given encoding. The first call encodes it; later calls return the same result. As may
+// be called concurrently.
 func (d *Delivery) As(by Encoding) *Encoded {
 	if e := d.latest.Load(); e != nil && e.by == by {
 		return e.to

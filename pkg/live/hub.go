@@ -13,8 +13,8 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// History is what the hub reads of rooms' messages, to replay and to repair; see chat.History. It has nothing that a
-// room does not show (any more).
+// History reads the messages of rooms, for replays and repairs; see chat.History. It returns only what a room shows:
+// messages that are hidden or gone are left out.
 type History interface {
 	// Older and Newer are those of chat.MessageStore.
 	Older(ctx context.Context, p chat.Place, than id.ID, limit int) ([]chat.Message, error)
@@ -25,42 +25,42 @@ type History interface {
 	Changes(ctx context.Context, p chat.Place, after id.ID, limit int) (chat.ChangePage, error)
 }
 
-// Options are what a hub works with. Access and History are needed, the rest has defaults.
+// Options configure a hub. Access and History are required. The other fields have defaults.
 type Options struct {
 	Bus     Bus // nil: this process is alone
 	History History
-	// Access returns the room of that name if who may listen to it: *chat.Error NotFound or
-	// Forbidden if not. What it answers must be as new as the call.
+	// Access returns the room of that name if the user may subscribe to it. Otherwise it returns *chat.Error NotFound
+	// or Forbidden. The result must not be older than the call.
 	Access func(ctx context.Context, who chat.Identity, room string) (chat.Room, error)
 
-	// RoomsOf returns the rooms a user is in, as that of chat.MembershipStore; nil: the topics of users have nothing of
-	// rooms.
+	// RoomsOf returns the rooms a user is in; see chat.MembershipStore. If it is nil, the topic of a user has no events
+	// of the user's rooms.
 	RoomsOf func(ctx context.Context, t chat.Tenant, login, after string, limit int) ([]chat.RoomRef, error)
 
-	// Members returns which of some logins, which are ascending, are in a room, as new as the call; nil: Access is asked for each.
+	// Members returns which of the given logins are in a room. The logins are ascending. The result must not be older
+	// than the call. If Members is nil, the hub calls Access for each login.
 	Members func(ctx context.Context, t chat.Tenant, room chat.RoomRef, logins []string) (map[string]bool, error)
-	// Registry shows which nodes share the store; nil: nobody else does.
+	// Registry shows which nodes share the store. If it is nil, no other node does.
 	Registry Registry
-	// OnUnreachable, if set, is called with the unreachable nodes whenever they are others than before, by one goroutine;
-	// see Hub.Unreachable.
+	// OnUnreachable, if set, is called with the unreachable nodes whenever the set of them changes; see
+	// Hub.Unreachable. One goroutine makes all calls.
 	OnUnreachable func(nodes []string)
 
-	Node string // the name of this process among the nodes; default: random. Never the same twice
+	Node string // the name of this process among the nodes; default: random. A name must never be used twice
 	Now  func() time.Time
 	Log  *slog.Logger
 
-	// Beat is how often this node tells others that it is there, and reads what happens on those that are unreachable;
-	// default 1 s.
+	// Beat is the interval of this node's heartbeats, and of its polls while other nodes are unreachable; default 1 s.
 	Beat time.Duration
-	// PeerLost is the silence after which a node counts as dead and its users as offline; default 4 s.
+	// PeerLost is the silence after which the hub considers a node dead and its users offline; default 4 s.
 	PeerLost time.Duration
-	// TypingFor is how long a typing notice lasts that is not renewed; default 6 s.
+	// TypingFor is how long a typing notice lasts unless it is renewed; default 6 s.
 	TypingFor time.Duration
-	// Overlap is how much further back than needed a repair reads, because ids of several nodes
-	// become visible out of order; default 10 s.
+	// Overlap is how much further back than needed a repair reads; default 10 s. It is needed because ids made by
+	// several nodes become visible out of order.
 	Overlap time.Duration
-	// RepairHold is how long what other nodes publish in a room waits for the room's repair; default 10 s.
-	// Afterwards it is delivered, and what was missed comes later.
+	// RepairHold is how long events that other nodes publish in a room wait for the room's repair; default 10 s.
+	// After that they are delivered, and the missed events follow later.
 	RepairHold time.Duration
 }
 
@@ -84,20 +84,20 @@ type Hub struct {
 	roster     roster
 	polls      polls
 	flushes    coalesce.Group[struct{}, struct{}]
-	replays    chan struct{} // one token for each replay under way
+	replays    chan struct{} // one token for each running replay
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
 	done sync.WaitGroup
-	// spawning guards done against being added to after Close began to wait.
+	// spawning prevents that done is added to after Close began to wait for it.
 	spawning sync.Mutex
 	closed   bool
 }
 
-// maxReplays bounds the replays that read from the store at one time.
+// maxReplays bounds the replays that read from the store concurrently.
 const maxReplays = 64
 
-// New starts a hub. It joins the bus and leaves it in Close; the bus itself is the caller's to close, afterwards.
+// New starts a hub. The hub joins the bus now and leaves it in Close. The caller closes the bus itself, after the hub.
 func New(o Options) (*Hub, error) {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d <= 0 {
@@ -148,7 +148,7 @@ func New(o Options) (*Hub, error) {
 // Node returns the name of this process among the nodes.
 func (h *Hub) Node() string { return h.node }
 
-// Close tells the other nodes that this one goes and ends the hub's work. Subscriptions should be ended before.
+// Close tells the other nodes that this one leaves, and stops the hub. The caller should end the subscriptions before.
 func (h *Hub) Close() error {
 	h.peers.close()
 	h.spawning.Lock()
@@ -165,7 +165,7 @@ func (h *Hub) Close() error {
 	return h.opts.Bus.Flush(ctx)
 }
 
-// spawn runs f apart from the caller; not at all after Close. A panic of f is logged.
+// spawn runs f in a goroutine. After Close it does nothing. A panic of f is logged.
 func (h *Hub) spawn(what string, f func()) {
 	h.spawning.Lock()
 	defer h.spawning.Unlock()
@@ -174,7 +174,8 @@ func (h *Hub) spawn(what string, f func()) {
 	}
 }
 
-// tick does what time brings: beats, lost peers, ended typing notices, forgotten rooms.
+// tick does the periodic work. It sends heartbeats, detects lost peers, retries repairs, ends typing notices and drops
+// unused rooms.
 func (h *Hub) tick(ctx context.Context) {
 	every := min(h.opts.Beat, h.opts.TypingFor/4)
 	t := time.NewTicker(every)
@@ -197,8 +198,8 @@ func (h *Hub) tick(ctx context.Context) {
 	}
 }
 
-// forgetRooms drops rooms nobody has listened to for a while. Until then they remember what
-// was delivered, for those who come back.
+// forgetRooms drops rooms that have had no subscribers for recentFor. Until then a room keeps the ids it delivered, for
+// users who subscribe again.
 func (h *Hub) forgetRooms(now time.Time) {
 	for i := range h.shards {
 		sh := &h.shards[i]
@@ -212,5 +213,5 @@ func (h *Hub) forgetRooms(now time.Time) {
 	}
 }
 
-// Alone implements chat.Publisher: whether no other node is there now.
+// Alone implements chat.Publisher. It reports whether no other node is known now.
 func (h *Hub) Alone() bool { return h.opts.Bus == nil || h.peers.alone() }

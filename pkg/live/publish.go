@@ -15,7 +15,7 @@ func (h *Hub) Publish(_ context.Context, events ...chat.Event) {
 	h.broadcastEvents(events)
 }
 
-// apply delivers an event to this node's subscribers and ends the subscriptions it ends.
+// apply delivers an event to this node's subscribers, and ends subscriptions if the event requires it.
 func (h *Hub) apply(e chat.Event) {
 	tenant, ref := e.Where()
 	switch e := e.(type) {
@@ -32,7 +32,7 @@ func (h *Hub) apply(e chat.Event) {
 		h.userEnters(tenant, ref, e.Creator.Login, e)
 		return
 	case chat.ParticipantJoined:
-		// Before the room hears of it: the message about it is already for them.
+		// This comes before the delivery to the room: the user must receive the message about the joining, too.
 		h.userEnters(tenant, ref, e.Person.Login, e)
 		if e.Repeated {
 			return
@@ -56,7 +56,7 @@ func (h *Hub) apply(e chat.Event) {
 	}
 }
 
-// applyTo delivers an event to the subscribers of a room and returns the subscriptions that end with it.
+// applyTo delivers an event to the subscribers of a room. It returns the subscriptions that the event has ended.
 func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -74,7 +74,7 @@ func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription
 	switch e := e.(type) {
 	case chat.MessagePosted:
 		if e.Retried {
-			// The first try may still be under way: its writing may take a while.
+			// The first attempt may still be running: its write may take a while.
 			h.deliverMissed(r, e.Message, h.opts.Overlap, now)
 			break
 		}
@@ -88,7 +88,7 @@ func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription
 	case chat.ParticipantJoined:
 		r.deliver(Participants, &Delivery{Kind: Participants, Room: r.name, ID: h.ids.New(), Event: e}, now)
 	case chat.ParticipantLeft:
-		// A repeated one that finds no subscription to end has most likely been delivered before.
+		// A repeated event that finds no subscription to end has most likely been delivered before.
 		if !e.Repeated || r.subscribed(e.Person.Login) {
 			r.deliver(Participants, &Delivery{Kind: Participants, Room: r.name, ID: h.ids.New(), Event: e}, now)
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// shards is how many locks the places share; a power of two.
+// shards is the number of shards, a power of two.
 const shards = 64
 
 type shard struct {
@@ -33,8 +33,7 @@ func (h *Hub) shardOf(p place) *shard {
 	return &h.shards[maphash.Comparable(shardSeed, p)%shards]
 }
 
-// room is a place with subscribers, or one that had some a short while ago. All of
-// it but the first four is guarded by its shard's lock.
+// room is a place that has subscribers or had some recently. The shard's lock guards all fields but the first four.
 type room struct {
 	hub   *Hub
 	shard *shard
@@ -44,17 +43,17 @@ type room struct {
 	creator string
 	subs    [kinds][]*Subscription
 	recent  recent
-	// changed are changes of messages that wait to be delivered; delivering says that somebody is at it.
+	// changed holds changes of messages that wait for delivery. delivering is true while a goroutine delivers them.
 	changed    []chat.MessageChanged
 	delivering bool
 	emptySince time.Time
-	// hold is the mark of the repair for which events of other nodes are held; 0 if they are not.
+	// hold is the mark of the repair that events of other nodes wait for; 0 if they do not wait.
 	hold   uint64
 	held   []chat.Event
 	polled span // see poll.go
 }
 
-// open returns the room of that key, made if need be. The shard's lock is held.
+// open returns the room of that key. It makes the room if there is none. The shard's lock is held.
 func (sh *shard) open(h *Hub, key place, name string) *room {
 	r := sh.places[key]
 	if r == nil {
@@ -81,7 +80,7 @@ func (r *room) add(s *Subscription) {
 	r.subs[s.kind] = append(r.subs[s.kind], s)
 }
 
-// remove takes s out; false if it was out before.
+// remove removes s. It returns false if s had been removed before.
 func (r *room) remove(s *Subscription) bool {
 	if s.index < 0 {
 		return false
@@ -128,14 +127,16 @@ func (r *room) deliver(kind Kind, d *Delivery, now time.Time) {
 	each(r.hub.log, r.subs[kind], func(s *Subscription) { s.deliver(d, now) })
 }
 
-// each calls f for all subscriptions. One for which it panics is lost; the others are served. The shard's lock is held.
+// each calls f for all subscriptions. If f panics for one, that subscription is lost and each goes on with the others.
+// The shard's lock is held.
 func each(log *slog.Logger, subs []*Subscription, f func(s *Subscription)) {
 	for i := 0; i < len(subs); i++ {
 		i = eachFrom(log, subs, i, f)
 	}
 }
 
-// eachFrom is each from subs[i] on. It returns the index of the subscription that f panicked for, or len(subs).
+// eachFrom calls f for subs[i] and those after it. It returns the index of the subscription that f panicked for, or
+// len(subs).
 func eachFrom(log *slog.Logger, subs []*Subscription, i int, f func(s *Subscription)) (at int) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -149,7 +150,7 @@ func eachFrom(log *slog.Logger, subs []*Subscription, i int, f func(s *Subscript
 	return at
 }
 
-// heard reports whether the room has delivered m, as far as it remembers. It takes the shard's lock.
+// heard reports whether m is among the room's recent deliveries. It takes the shard's lock.
 func (r *room) heard(m id.ID) bool {
 	r.shard.mu.Lock()
 	defer r.shard.mu.Unlock()

@@ -7,13 +7,13 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Subscribe adds a subscriber to a topic of a room: what is published from the moment
-// it returns is delivered. Errors are those of Options.Access.
+// Subscribe adds a subscriber to a topic of a room. Events that are published after it has returned are delivered. It
+// returns the errors of Options.Access.
 //
-// With hold, deliveries are kept back until the caller has called Replay and Replayed.
+// With hold, the subscription holds deliveries back until the caller has called Replay and Replayed.
 func (h *Hub) Subscribe(ctx context.Context, who chat.Identity, name string, kind Kind, to Subscriber, hold bool) (*Subscription, error) {
 	for {
-		// Who leaves between the check and the entry into the list is noticed by the mark.
+		// With the mark, enter detects a user who leaves after Access has checked and before the subscription is added.
 		mark := h.departures.mark()
 		r, err := h.opts.Access(ctx, who, name)
 		if err != nil {
@@ -45,8 +45,8 @@ func (h *Hub) enter(mark uint64, who chat.Identity, r chat.Room, kind Kind, to S
 	return s
 }
 
-// departures remembers who left which room lately, so that a subscription whose right was
-// checked before, and which is entered after, is not overlooked.
+// departures records which users left which rooms recently. A subscription may be checked before its user leaves and
+// added after that. Without the record it would not be ended.
 type departures struct {
 	mu    sync.Mutex
 	count uint64
@@ -54,13 +54,13 @@ type departures struct {
 	queue []departure
 }
 
-// departure is a login that left; or, with an empty login, a room that was deleted.
+// departure is a login that left a room. With an empty login, it is the deletion of the room.
 type departure struct {
 	room  place
 	login string
 }
 
-// keptDepartures is how many are remembered. Whoever's mark is older has to check again.
+// keptDepartures is how many departures are kept. A caller whose mark is older has to check access again.
 const keptDepartures = 4096
 
 func (d *departures) mark() uint64 {

@@ -7,23 +7,23 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// Subscriber is who listens to a topic. The hub calls it while it holds locks: the
-// methods must only queue, and must not call the hub.
+// Subscriber receives the events of a topic. The hub calls it while it holds locks. The methods must therefore only
+// queue, and must not call the hub.
 type Subscriber interface {
-	// Deliver is given each event of the topic once, in order.
+	// Deliver receives each event of the topic once, in order.
 	Deliver(d *Delivery)
-	// Ended tells that the hub has ended the subscription: the user is out of the room or the
-	// room is deleted. Nothing follows. It is not called after Subscription.End.
+	// Ended is called when the hub has ended the subscription, because the user is no longer in the room or the room
+	// is deleted. No method is called after it. Ended is not called after Subscription.End.
 	Ended()
-	// Lost tells that events of the topic were missed and cannot be made up for. The
-	// subscriber must end, telling its client to resume.
+	// Lost is called when events of the topic were missed and cannot be delivered later. The subscriber must end its
+	// client's connection, for the client to resume.
 	Lost()
 }
 
-// maxHeld bounds the deliveries held back for one subscription while it resumes.
+// maxHeld bounds the deliveries that one subscription holds back while it resumes.
 const maxHeld = 4096
 
-// Subscription is a subscriber at a topic. Its methods may be called concurrently.
+// Subscription connects a subscriber to a topic. Its methods may be called concurrently.
 type Subscription struct {
 	room  *room
 	to    Subscriber
@@ -34,23 +34,23 @@ type Subscription struct {
 
 	feeds *roomFeeds // of a User subscription
 
-	*resuming // nil unless it resumes or resumed shortly before
+	*resuming // nil unless the subscription resumes or resumed recently
 }
 
-// resuming is what a subscription knows while it resumes, and a while afterwards.
+// resuming is the state of a subscription while it resumes, and for a while after that.
 type resuming struct {
 	held    []*Delivery // while holding
 	holding bool
-	// after is where it resumed from, if what came since was replayed: a newer message that is not among replayed
-	// was stored after the store was read, however old its id is.
+	// after is the position it resumed from, once everything after that was read for the replay. A message newer than
+	// after that is not in replayed was therefore stored after that read, however old its id is.
 	after id.ID
-	// replayed holds ids the subscriber got from the store and whose event has not been
-	// heard here yet. It may still come, until the time given. Then all of this is forgotten.
+	// replayed holds the ids that the subscriber received from the store and whose events this node has not received
+	// yet. They may still arrive until the time in until. After that, the whole of resuming is dropped.
 	replayed map[id.ID]struct{}
 	until    time.Time
 }
 
-// End ends the subscription. When it returns, Deliver is not called any more.
+// End ends the subscription. Deliver is not called after End has returned.
 func (s *Subscription) End() {
 	ended := false
 	s.room.shard.locked(func() {
@@ -88,7 +88,7 @@ func (s *Subscription) deliver(d *Delivery, now time.Time) {
 	s.to.Deliver(d)
 }
 
-// resumedFrom notes that all after that position is replayed.
+// resumedFrom records that all messages after that position are replayed.
 func (s *Subscription) resumedFrom(after id.ID) {
 	s.room.shard.mu.Lock()
 	defer s.room.shard.mu.Unlock()
@@ -97,8 +97,8 @@ func (s *Subscription) resumedFrom(after id.ID) {
 	}
 }
 
-// expects reports whether the subscription resumed a short while ago, from before m, and has not got m from the
-// store. m is none that the room remembers to have delivered.
+// expects reports whether the subscription resumed recently from a position before m and did not receive m from the
+// store. The caller makes sure that m is not among the room's recent deliveries.
 func (s *Subscription) expects(m id.ID, now time.Time) bool {
 	r := s.resuming
 	if r == nil || r.after.IsZero() || m.Compare(r.after) <= 0 ||
@@ -109,7 +109,7 @@ func (s *Subscription) expects(m id.ID, now time.Time) bool {
 	return !got
 }
 
-// release ends holding: what was held and not replayed is delivered, and all else from now on.
+// release ends the holding. It delivers the held deliveries that were not replayed. Later ones are delivered directly.
 func (s *Subscription) release(replayed map[id.ID]struct{}) {
 	sh := s.room.shard
 	sh.mu.Lock()
@@ -125,7 +125,7 @@ func (s *Subscription) release(replayed map[id.ID]struct{}) {
 		}
 	}
 	r.held, r.holding = nil, false
-	// A replayed message whose event has been heard here does not come again.
+	// The event of a replayed message arrives only once: if it has arrived, its id is not needed any more.
 	for m := range replayed {
 		if s.room.recent.has(m) || now.Sub(m.Time()) > recentFor {
 			delete(replayed, m)
