@@ -6,19 +6,19 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// Tenant is the app that data belongs to. It is part of every key.
+// Tenant is the app that data belong to. It is part of every key.
 type Tenant string
 
 // DefaultTenant is the app of the KillrChat API.
 const DefaultTenant Tenant = "default"
 
-// SystemLogin is the author of system messages. Nobody signs up or logs in as it.
+// SystemLogin is the author of system messages. Nobody can sign up or log in as it.
 const SystemLogin = "killrchat"
 
-// System is the person who writes system messages.
+// System is the author of system messages.
 var System = Person{Login: SystemLogin, FirstName: SystemLogin, LastName: SystemLogin}
 
-// Identity is who acts: an authenticated user of a tenant.
+// Identity is an authenticated user of a tenant.
 type Identity struct {
 	Tenant Tenant
 	Login  string
@@ -31,7 +31,7 @@ type Person struct {
 	LastName  string
 }
 
-// FullName is how system messages name p.
+// FullName returns the name of p in system messages.
 func (p Person) FullName() string { return p.FirstName + " " + p.LastName }
 
 // User is an account.
@@ -42,16 +42,16 @@ type User struct {
 	CreatedAt time.Time
 	// PasswordHash is an encoded hash (see pkg/auth). It never leaves the server.
 	PasswordHash string
-	// Epoch is a random text that comes with each new password, empty before the first change. Logins of another
-	// epoch are over. It is not part of exports.
+	// Epoch is a random text that is replaced with each new password, and empty before the first change. Logins of
+	// another epoch have ended. Exports do not contain it.
 	Epoch string
-	// Deleted users keep their login for good; all but Login is empty then.
+	// Deleted is set for a deleted user. The login stays taken permanently; all fields but Login are empty.
 	Deleted bool
 }
 
-// Room is a room's own data; its participants are rows of their own. ID tells
-// apart rooms that had the same name one after the other. Everything that hangs
-// on a room is kept under ID, so nothing of an earlier room is ever seen in a later one.
+// Room is the data of a room itself; participants are stored separately. ID distinguishes rooms that had the same name
+// one after the other. Everything that belongs to a room is stored under its ID, so a later room never shows anything
+// of an earlier one.
 type Room struct {
 	ID        id.ID
 	Name      string
@@ -64,14 +64,14 @@ type Room struct {
 // Log is the append-only log that holds a room's messages.
 func (r Room) Log(t Tenant) Log { return Log{Tenant: t, ID: r.ID} }
 
-// RoomRef is a room as a list of a user's rooms has it.
+// RoomRef identifies a room, as in the list of a user's rooms.
 type RoomRef struct {
 	ID   id.ID
 	Name string
 }
 
-// Log names an append-only log of messages, ordered by id: a room's history, or
-// any other series read by id and page.
+// Log identifies an append-only log of messages, ordered by id: a room's history, or another series that is read by id
+// and page.
 type Log struct {
 	Tenant Tenant
 	ID     id.ID
@@ -81,15 +81,15 @@ type Log struct {
 type Message struct {
 	ID      id.ID
 	Author  Person // the profile at the time of writing
-	Content string // the present one; empty when Deleted
+	Content string // the current text; empty if Deleted
 	System  bool
 
 	EditedAt  time.Time  // of the last edit, to the millisecond; zero if there was none
-	Deleted   bool       // for good; the message keeps its place
+	Deleted   bool       // permanently; the message keeps its place
 	ReplyTo   id.ID      // the message of this log that it answers; zero if none
-	Reactions []Reaction // see GroupReactions; none when Deleted
-	// Withdrawn are reactions that were taken back less than WithdrawnFor ago, in any order. Only what ChangeMessage asks
-	// about has them.
+	Reactions []Reaction // see GroupReactions; none if Deleted
+	// Withdrawn are reactions that were withdrawn less than WithdrawnFor ago, in any order. It is set only in the message
+	// that ChangeMessage passes to decide.
 	Withdrawn []ReactionBy
 }
 

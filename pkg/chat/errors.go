@@ -5,31 +5,29 @@ import (
 	"fmt"
 )
 
-// Kind is the catalogue of what can go wrong. A dialect translates a kind into
-// its own words and status, once.
+// Kind is the kind of an error. Each API dialect translates a kind into its own words and status, in one place.
 type Kind int
 
 const (
-	// Internal is our own fault. An error that is no *Error counts as Internal.
+	// Internal is a fault of the server. An error that is no *Error counts as Internal.
 	Internal Kind = iota
-	// Invalid is input that breaks a rule; Error.Faults says which, if it is
-	// about the members of an entity.
+	// Invalid is input that breaks a rule. Error.Faults lists the broken rules of an entity's members.
 	Invalid
 	// NotFound is an unknown user, room, message or other thing.
 	NotFound
-	// Gone is a thing that was there and is deleted for good.
+	// Gone is a thing that existed and is permanently deleted.
 	Gone
 	// Conflict is a name in use, or an Idempotency-Key with another body.
 	Conflict
-	// Forbidden is a known user who may not do this.
+	// Forbidden is an authenticated user who may not do this.
 	Forbidden
-	// Unauthenticated is somebody who has to log in first.
+	// Unauthenticated is a client that has to log in first.
 	Unauthenticated
 	// TooLarge is input over a size limit.
 	TooLarge
 	// RateLimited is a client that has to wait.
 	RateLimited
-	// Unavailable is a store that cannot answer now; to try again may help.
+	// Unavailable is a store that cannot answer now; a retry may succeed.
 	Unavailable
 )
 
@@ -45,7 +43,7 @@ func (k Kind) String() string {
 // Entity names what an Error is about.
 type Entity string
 
-// The entities that errors speak of.
+// The entities that errors are about.
 const (
 	UserEntity    Entity = "user"
 	RoomEntity    Entity = "room"
@@ -58,12 +56,12 @@ const (
 type Fault struct {
 	Field   string // as the API spells it: "firstname"
 	Message string // the rule: "may not be empty"
-	// Rejected is the value as it was sent; nil for null, absent and secret ones.
+	// Rejected is the value as it was sent; nil for null, absent and secret values.
 	Rejected *string
 }
 
-// Error is what the domain answers when it refuses. Message is for the user: it
-// holds no internals and no secrets. Cause is for the log.
+// Error is the error type of the domain. Message is for the user and holds no internals and no secrets. Cause is for
+// the log.
 type Error struct {
 	Kind    Kind
 	Entity  Entity // what it is about, if it is about one thing
@@ -118,13 +116,13 @@ func ErrInvalid(format string, args ...any) error {
 	return &Error{Kind: Invalid, Message: fmt.Sprintf(format, args...)}
 }
 
-// ErrUnavailable wraps the cause why a store cannot answer now.
+// ErrUnavailable returns the error for a store that cannot answer now, with the cause.
 func ErrUnavailable(cause error) error {
 	return &Error{Kind: Unavailable, Message: "the server cannot reach its data now; try again", Cause: cause}
 }
 
-// Reported says whether an error has a cause with a method Reported that says that it is in the log: what comes of a
-// fault that goes on is not logged with each request.
+// Reported reports whether the log has the cause of an error already, as the cause's method Reported says. Such an
+// error is not logged again with each request while the fault lasts.
 func Reported(err error) bool {
 	var cause interface{ Reported() bool }
 	return errors.As(err, &cause) && cause.Reported()

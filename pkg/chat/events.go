@@ -6,8 +6,8 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// Event is something that happened in a room, told after it is durable: who
-// hears it and looks finds it.
+// Event is something that happened in a room. It is published after the change is durable: a subscriber that receives
+// the event and reads the store finds the change.
 type Event interface {
 	// Where returns the room it happened in.
 	Where() (Tenant, RoomRef)
@@ -22,77 +22,76 @@ type Place struct {
 // Where implements Event.
 func (p Place) Where() (Tenant, RoomRef) { return p.Tenant, p.Room }
 
-// MessagePosted is a new message, a system message too.
+// MessagePosted is a new message. It may be a system message.
 type MessagePosted struct {
 	Place
 	Message Message
-	// Retried says that the message was stored by an earlier try, which may have died
-	// before it told of it. Who has heard the message does not hear it again.
+	// Retried says that an earlier attempt stored the message and may have died before it published it. Subscribers that
+	// have received the message do not receive it again.
 	Retried bool
 }
 
-// MessageChanged is a message that was edited, deleted or reacted to. Message is as it was right
-// after; a later event may hold an older state, so who shows it reads it anew.
+// MessageChanged is a message that was edited, deleted or reacted to. Message is the state right after the change. A
+// later event may hold an older state, so whatever shows the message reads it again.
 type MessageChanged struct {
 	Place
-	Change  id.ID // of the change: unique, and in one order with the ids of messages
+	Change  id.ID // the ID of the change: unique, and in one order with the ids of messages
 	Kind    ChangeKind
 	Message Message
 }
 
-// ReadMoved is a read position that its user moved. Only they hear of it.
+// ReadMoved is a read position that its user moved. Only that user receives it.
 type ReadMoved struct {
 	Place
 	Login string
 	Read  id.ID
 }
 
-// MuteChanged is a room that a user muted, or no longer does. Only they hear of it.
+// MuteChanged is a room that a user muted or unmuted. Only that user receives it.
 type MuteChanged struct {
 	Place
 	Login string
 	Muted bool
 }
 
-// RoomCreated is a new room, with its creator in it. Only they hear of it.
+// RoomCreated is a new room, with its creator as participant. Only the creator receives it.
 type RoomCreated struct {
 	Place
 	Creator Person
 }
 
-// ParticipantJoined is a new participant. The system message about it follows as an event of its own.
+// ParticipantJoined is a new participant. The system message about it follows as a separate event.
 type ParticipantJoined struct {
 	Place
 	Person Person
-	// Repeated says that they were a participant before the call: whether an earlier one published it is not known. It
-	// reaches only those who do not know it yet.
+	// Repeated says that the user was a participant before the call. It is unknown whether the earlier call published the
+	// event. Only subscribers that have not received it get it.
 	Repeated bool
 }
 
-// ParticipantLeft is a participant who left or was removed. Nothing of the room may reach
-// them any more, this event itself excepted.
+// ParticipantLeft is a participant who left or was removed. After this event the user may not receive anything of the
+// room.
 type ParticipantLeft struct {
 	Place
 	Person   Person
 	Repeated bool // as in ParticipantJoined; the names may be missing then
 }
 
-// RoomDeleted is the end of a room: the last event of it.
+// RoomDeleted is the last event of a room.
 type RoomDeleted struct {
 	Place
 	By string // login
 }
 
-// Publisher hears of events. Publish is called once for each event, by one
-// goroutine at a time for each room, in the order subscribers shall see them. When it
-// returns, subscribers on this node have the events in their queues and the
-// subscriptions that an event ends are ended; other nodes follow. It never blocks
-// on a slow subscriber, and cannot fail: the store is the truth, events are hints.
+// Publisher delivers events to subscribers. Publish is called once for each event, by one goroutine at a time for each
+// room, in the order in which subscribers receive them. When it returns, the events are in the queues of the
+// subscribers on this node, and the subscriptions that an event ends have ended. Other nodes follow. Publish never
+// blocks on a slow subscriber, and it cannot fail: the store is the truth, events are hints.
 type Publisher interface {
 	Publish(ctx context.Context, events ...Event)
-	// Alone reports whether no other node is there to be told.
+	// Alone reports whether there is no other node to publish to.
 	Alone() bool
-	// Flush waits until what was published before has left this process for the other nodes, but
-	// not longer than a quarter of a second.
+	// Flush waits until earlier events have left this process for the other nodes, but not longer than a quarter of a
+	// second.
 	Flush(ctx context.Context)
 }

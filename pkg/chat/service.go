@@ -10,12 +10,12 @@ import (
 	"github.com/confab-chat/confab/pkg/picture"
 )
 
-// Hasher turns a password into what may be stored of it.
+// Hasher hashes passwords.
 type Hasher interface {
 	Hash(ctx context.Context, password string) (string, error)
 }
 
-// Stores is what the service needs kept.
+// Stores is the storage that the service needs.
 //
 //nolint:interfacebloat // the sum of narrow ones
 type Stores interface {
@@ -31,13 +31,13 @@ type Stores interface {
 	RenameStore
 }
 
-// writeTimeout bounds a change once it has begun. A change goes on when its client hangs
-// up: the client could not know how it ended.
+// writeTimeout bounds a change that has begun. The change continues when its client disconnects, because the client
+// could not know the outcome.
 const writeTimeout = 10 * time.Second
 
-// Service is the use cases. All methods may be called concurrently. They answer *Error;
-// a method that fails has changed nothing, unless the kind is Unavailable: then
-// the outcome is unknown and repeating the call is safe.
+// Service has the use cases. All methods may be called concurrently. They return *Error. A method that fails has
+// changed nothing, unless the kind is Unavailable: then the outcome is unknown, and the caller may safely repeat the
+// call.
 type Service struct {
 	*Reader
 	hasher Hasher
@@ -45,7 +45,7 @@ type Service struct {
 	ids    *id.Generator
 	log    *slog.Logger
 	order  *order
-	// roomChanged and memberChanged have other nodes invalidate what they have cached.
+	// roomChanged and memberChanged make other nodes invalidate what they have cached.
 	roomChanged, memberChanged func(key string)
 
 	shared sharedReads
@@ -61,12 +61,12 @@ type Service struct {
 
 // Options are the parts of a Service; only Reader is needed.
 type Options struct {
-	// Reader reads the store that the service writes to; it stays the caller's to close.
+	// Reader reads the store that the service writes to. The caller closes it.
 	Reader    *Reader
 	Hasher    Hasher
 	Publisher Publisher
-	// RoomChanged and MemberChanged are called with the rooms and participants that other nodes must
-	// invalidate; the keys are for their ForgetRoom and ForgetMember.
+	// RoomChanged and MemberChanged are called with the keys of the rooms and participants that other nodes must
+	// invalidate, with ForgetRoom and ForgetMember.
 	RoomChanged, MemberChanged func(key string)
 	IDs                        *id.Generator
 	Log                        *slog.Logger
@@ -121,7 +121,7 @@ func changing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 }
 
-// speaksFor refuses a body that names another than who sends it.
+// speaksFor returns Forbidden if a request names another user than its sender.
 func speaksFor(who Identity, named *string) error {
 	if named == nil || *named == who.Login {
 		return nil

@@ -6,32 +6,34 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// The general promises at the top of store.go hold for the interfaces below too.
+// The guarantees at the top of store.go hold for the interfaces below too.
 
-// ChangeStore changes messages that are there. A log's changes are a log of their own, ChangesOf.
+// ChangeStore changes stored messages. The changes of a log form a separate log, ChangesOf.
 type ChangeStore interface {
-	// ChangeMessage reads a message, asks decide what to do about it, does that and returns the message as
-	// it is then. An error of decide is returned as it is; a Change without a Kind changes nothing.
-	// Change.ID, made just before the call, dates the change: of two edits the one with the newer ID lasts. A
-	// deletion is final: what is decided at the same moment elsewhere does not undo it, and Append of the same
-	// message does not either. A change lasts as long as its message: it goes with it, and never before. Reactions
-	// of different users or with different emojis never undo each other. What decide is given has its Withdrawn.
-	// NotFound if there is no such message.
+	// ChangeMessage reads a message, calls decide with it, applies the Change that decide returns, and returns the message
+	// as it is afterwards. NotFound if there is no such message. An error of decide is returned as it is; a Change
+	// without a Kind changes nothing. The message that decide gets has Withdrawn set.
 	//
-	// The change's entry is appended to ChangesOf(l) before: no change is without one. For a moment, and after a
-	// crash for good, there may be an entry whose change is not there.
+	// Change.ID, made just before the call, dates the change: of two edits the one with the newer ID wins. A deletion is
+	// permanent: neither a change that was decided at the same moment on another node nor Append of the same message
+	// undoes it. A change is kept exactly as long as its message. Reactions of different users or with different emojis
+	// never undo each other.
+	//
+	// The entry of the change is appended to ChangesOf(l) first, so every change has an entry. There may be an entry
+	// without its change: for a moment, and after a crash permanently.
 	ChangeMessage(ctx context.Context, l Log, m id.ID, decide func(Message) (Change, error)) (Message, error)
 	// MessagesByID returns those of ids that are in the log, keyed by id.
 	MessagesByID(ctx context.Context, l Log, ids []id.ID) (map[id.ID]Message, error)
 }
 
-// DigestStore answers for several logs at once what a list of rooms shows.
+// DigestStore reads what a list of rooms shows, for several logs in one call.
 type DigestStore interface {
-	// Newest returns, for each position, the newest message of the log if it is newer than that, keyed by log ID. It does
-	// not look at what is older.
+	// Newest returns, for each position, the newest message of the log if it is newer than the position, keyed by log ID.
+	// It does not read older messages.
 	Newest(ctx context.Context, from []Position) (map[id.ID]Message, error)
-	// CountNewer counts, for each position, messages that are newer, not deleted, not of the system and not
-	// by the login but: up to bound, and among no more than about MaxCounted messages. Keyed by log ID.
+	// CountNewer counts, for each position, the newer messages that are not deleted, not system messages and not written
+	// by the login but. It counts up to bound and looks at about MaxCounted messages at most. The result is keyed by log
+	// ID.
 	CountNewer(ctx context.Context, from []Position, but string, bound int) (map[id.ID]int, error)
 }
 
@@ -44,22 +46,21 @@ type Position struct {
 	After id.ID // zero: before all messages
 }
 
-// Reading is what a user keeps about a room they are in.
+// Reading is a user's read position and mute setting of a room they are in.
 type Reading struct {
 	Read  id.ID // the newest message they have read; zero: none
 	Muted bool
 }
 
-// ReadStore keeps how far users have read, and which rooms they have muted.
+// ReadStore keeps users' read positions and the rooms they have muted.
 type ReadStore interface {
-	// SetRead moves a read position forward; it never moves back, whatever calls run at the same time.
+	// SetRead moves a read position forward. The position never moves back, whatever calls run at the same time.
 	SetRead(ctx context.Context, t Tenant, room id.ID, login string, to id.ID) error
-	// SetMuted mutes a room for a user, or ends that.
+	// SetMuted mutes or unmutes a room for a user.
 	SetMuted(ctx context.Context, t Tenant, room id.ID, login string, muted bool) error
-	// Readings returns what is kept about those rooms, keyed by room ID.
+	// Readings returns a user's readings of those rooms, keyed by room ID.
 	Readings(ctx context.Context, t Tenant, login string, rooms []id.ID) (map[id.ID]Reading, error)
-	// ForgetReading forgets what is kept about a user's room. Leaving does not do it by itself; DeleteUser
-	// and SweepRoom do.
+	// ForgetReading removes a user's reading of a room. Leave does not do so by itself; DeleteUser and SweepRoom do.
 	ForgetReading(ctx context.Context, t Tenant, room id.ID, login string) error
 }
 

@@ -7,13 +7,13 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// ErasedLogin is the author's login where a user was erased. Nobody can sign up as it: it is no valid name.
+// ErasedLogin replaces the login of an erased author. Nobody can sign up as it, because it is not a valid name.
 const ErasedLogin = "deleted user"
 
-// Erased is who stands in the place of users that were erased.
+// Erased replaces users that were erased.
 var Erased = Person{Login: ErasedLogin, FirstName: "Deleted", LastName: "User"}
 
-// Disowned says what a message has in place of its author.
+// Disowned is the replacement of a message's author.
 type Disowned struct {
 	ID     id.ID
 	Author Person
@@ -21,47 +21,48 @@ type Disowned struct {
 	Content *string
 }
 
-// Erasure is the removal of a user from all that is kept of them, while it is under way.
+// Erasure is the removal of all data of a user, while it is running.
 type Erasure struct {
 	Tenant       Tenant
 	Login        string
-	Names        []string // full names that system messages may have for them
+	Names        []string // full names that system messages may contain
 	KeepMessages bool     // only their author is replaced
 	StartedAt    time.Time
 	UpdatedAt    time.Time
-	// Late is set when all rooms are done once, and what was being written meanwhile is looked for.
+	// Late is set when all rooms have been processed once. The second pass looks for what was written meanwhile.
 	Late bool
-	// Done is the last room that is done, At the message down to which the next one is; zero: none.
+	// Done is the last room that is finished. At is the message down to which the next room is finished. Zero: none.
 	Done, At id.ID
-	OfRooms  int // rooms to go through
-	Rooms    int // done
-	Messages int // that were the user's, or named them
+	OfRooms  int // rooms to process
+	Rooms    int // rooms finished
+	Messages int // messages that the user wrote or that named them
 }
 
-// FootprintStore keeps in which rooms a user has been, which is where messages of theirs, or about them, can be.
+// FootprintStore keeps the rooms a user has ever been in. Only these can have messages by or about the user.
 type FootprintStore interface {
-	// AddFootprints notes that these users are or were in a room. CreateRoom and Join do so by themselves; it is for
-	// authors that an import brings along.
+	// AddFootprints records that these users are or were in a room. CreateRoom and Join do so by themselves; an import
+	// calls it for the authors of messages.
 	AddFootprints(ctx context.Context, t Tenant, r RoomRef, logins []string) error
-	// Footprints returns the rooms a user is or ever was in, ascending by id, after the given one (zero: from the
-	// first). Rooms that are deleted may be among them.
+	// Footprints returns the rooms a user is or ever was in, ascending by id, after the given one (zero: from the first).
+	// It may return deleted rooms.
 	Footprints(ctx context.Context, t Tenant, login string, after id.ID, limit int) ([]RoomRef, error)
-	// ForgetFootprints forgets all of a user's.
+	// ForgetFootprints removes all footprints of a user.
 	ForgetFootprints(ctx context.Context, t Tenant, login string) error
 }
 
-// EraseStore replaces users in rooms' messages, and keeps erasures that are under way. RoomStore.DisownRoom is for rooms themselves.
+// EraseStore replaces users in messages and keeps the erasures that are running. RoomStore.DisownRoom replaces the
+// creators of rooms.
 type EraseStore interface {
-	// Disown replaces the author, and the text where one is given, of messages that are in the log; others are passed
-	// over. It lasts, whatever Append or ChangeMessage of the same message do at the same time.
+	// Disown replaces the author, and the text where one is given, of messages that are in the log; it skips others.
+	// Append or ChangeMessage of the same message at the same time do not undo it.
 	Disown(ctx context.Context, l Log, ms []Disowned) error
-	// PutErasure keeps e in the place of the one of the same user.
+	// PutErasure stores e and replaces an earlier erasure of the same user.
 	PutErasure(ctx context.Context, e Erasure) error
-	// Erasure returns the erasure of a user: NotFound (UserEntity) if none is under way.
+	// Erasure returns the erasure of a user; NotFound (UserEntity) if none is running.
 	Erasure(ctx context.Context, t Tenant, login string) (Erasure, error)
-	// Erasures returns erasures under way, in a stable order of their own, after that of the given user (zero: from the
-	// first). It need not exist any more.
+	// Erasures returns the erasures that are running, in a stable order of the store, after that of the given user (zero:
+	// from the first), which need not exist any more.
 	Erasures(ctx context.Context, after Identity, limit int) ([]Erasure, error)
-	// EndErasure forgets the erasure of a user; repeating it is no error.
+	// EndErasure removes the erasure of a user. Repeating it is no error.
 	EndErasure(ctx context.Context, t Tenant, login string) error
 }

@@ -13,12 +13,12 @@ type Rename struct {
 	ID     id.ID // made just before the change
 }
 
-// RenameStore keeps renames under way. There is at most one a user.
+// RenameStore keeps the renames that have not ended, at most one per user.
 type RenameStore interface {
-	// PutRename keeps r in the place of the user's earlier one.
+	// PutRename stores r and replaces an earlier rename of the same user.
 	PutRename(ctx context.Context, r Rename) error
-	// Renames returns renames under way, in any stable order.
+	// Renames returns renames that have not ended, in any stable order.
 	Renames(ctx context.Context, limit int) ([]Rename, error)
-	// EndRename forgets r, and leaves one with another ID alone. Repeating it is no error.
+	// EndRename removes r, but not a rename with another ID. Repeating it is no error.
 	EndRename(ctx context.Context, r Rename) error
 }
