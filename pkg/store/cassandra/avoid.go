@@ -9,17 +9,17 @@ import (
 	"github.com/gocql/gocql"
 )
 
-// avoidFor is how long a node that did not answer is asked only after all others.
+// avoidFor is how long a node that did not answer is tried last.
 const avoidFor = 3 * time.Second
 
-// avoiding puts nodes that have lately not answered behind the others. The driver notices a node whose
-// connections break, but not one that is there and silent: each request sent to it would wait
-// for its time to be over. After avoidFor one request finds out whether the node is back.
+// avoiding is a host policy that tries nodes last if they did not answer lately. The driver notices a node whose
+// connections break, but not one that keeps them and is silent: each request sent to it would time out. After avoidFor
+// one request finds out whether the node answers again.
 type avoiding struct {
 	gocql.HostSelectionPolicy
 	now func() time.Time
 
-	any   atomic.Bool // whether silent may have anything
+	any   atomic.Bool // false: until is empty
 	mu    sync.Mutex
 	until map[string]time.Time // by host id
 }
@@ -53,8 +53,8 @@ func (a *avoiding) Pick(q gocql.ExecutableQuery) gocql.NextHost {
 	}
 }
 
-// silent reports whether a host is to be avoided. When its time is over the first one who asks gets it, and
-// the others a little later.
+// silent reports whether a host is to be avoided. When avoidFor is over, the first caller may try the host, the others
+// only a little later.
 func (a *avoiding) silent(h *gocql.HostInfo) bool {
 	if h == nil {
 		return false
@@ -87,12 +87,12 @@ func (a *avoiding) heard(h *gocql.HostInfo, err error) {
 	a.any.Store(len(a.until) > 0)
 }
 
-// silence reports whether err means that a node did not answer in its time.
+// silence reports whether err means that a node did not answer in time.
 func silence(err error) bool {
 	return errors.Is(err, gocql.ErrTimeoutNoResponse) || errors.Is(err, gocql.ErrConnectionClosed)
 }
 
-// watched tells what came of a request to a host.
+// watched reports the outcome of a request to a host to avoiding.
 type watched struct {
 	gocql.SelectedHost
 	a *avoiding

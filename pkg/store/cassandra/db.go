@@ -14,28 +14,27 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// db is the only place that calls the driver. A statement's text is a constant, so
-// that it is prepared once; all of its partition key is bound, so that it goes to a
-// node that has the row.
+// db is the only place that calls the driver. The text of a statement is a constant, so that it is prepared once. The
+// whole partition key is bound, so that the statement goes to a node that has the row.
 type db struct {
 	session     *gocql.Session
 	consistency gocql.Consistency
-	serial      gocql.SerialConsistency // of lightweight transactions, and of reads that see what they decided
+	serial      gocql.SerialConsistency // of lightweight transactions, and of reads that see their outcome
 	everywhere  gocql.Consistency       // of eachDC
 	timeout     time.Duration
 	around      hook
 	slots       slots
 }
 
-// hook, if set, runs each statement, or not, and returns its error: the place for measuring, and for breaking things
-// in tests. Statements may run beside the call that sets it.
+// hook, if set, runs each statement, or skips it, and returns its error. Measurements and the failures of tests use it.
+// Statements may run concurrently with the call that sets it.
 type hook struct {
 	atomic.Pointer[func(statement string, run func() error) error]
 }
 
 func (h *hook) set(around func(statement string, run func() error) error) { h.Store(&around) }
 
-// do runs a statement when there is a place for it.
+// do runs a statement as soon as fewer than maxInFlight are unanswered (see slots).
 func (d *db) do(ctx context.Context, statement string, run func() error) error {
 	if err := d.slots.take(ctx); err != nil {
 		return err
@@ -55,15 +54,15 @@ func (d *db) bounded(ctx context.Context) (context.Context, context.CancelFunc) 
 	return context.WithTimeout(ctx, d.timeout)
 }
 
-// query prepares a plain statement. All of ours may run twice: reads, writes of whole
+// query prepares a plain statement. All plain statements of this package may run twice: they are reads, writes of whole
 // values and deletions.
 func (d *db) query(ctx context.Context, statement string, args []any) *gocql.Query {
 	return d.session.Query(statement, args...).WithContext(ctx).
 		Consistency(d.consistencyOf(statement)).Idempotent(true).RetryPolicy(retryIdempotent{})
 }
 
-// eachDC are the statements that servers go by that use another data centre. Before one of them is acknowledged, a
-// quorum of each data centre has it; of all others those of one need to.
+// eachDC are the statements on which servers of other data centres rely. Each is acknowledged only when a quorum of
+// each data centre has it. All other statements need a quorum of one data centre.
 var eachDC = map[string]bool{claimEpoch: true, announceEpoch: true, sealEpoch: true}
 
 func (d *db) consistencyOf(statement string) gocql.Consistency {
@@ -85,9 +84,9 @@ func (d *db) row(ctx context.Context, statement string, args []any, dest ...any)
 	return d.rowAt(ctx, d.consistency, statement, args, dest...)
 }
 
-// decided is row with what all lightweight transactions have decided so far: it
-// finishes those that were left in the middle. Those that decide about the row at the same moment can make each
-// other's time run out: it is tried again a few times then.
+// decided is row at serial consistency: it reads the outcome of all lightweight transactions so far, and finishes those
+// that were interrupted. Concurrent transactions on the row can make each other time out; then decided tries again a
+// few times.
 func (d *db) decided(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error) {
 	for n := 0; ; n++ {
 		found, err = d.rowAt(ctx, gocql.Consistency(d.serial), statement, args, dest...)
@@ -117,8 +116,8 @@ func (d *db) rowAt(ctx context.Context, c gocql.Consistency, statement string, a
 	return err == nil, asChat(err)
 }
 
-// rows reads rows into dest, one after the other, and calls each for every one. It
-// asks for at most size rows at a time; limit the statement to read no more than that.
+// rows reads rows into dest, one after the other, and calls each for every row. It asks for at most size rows at a
+// time. To read no more than that in all, give the statement a LIMIT.
 func (d *db) rows(ctx context.Context, size int, each func(), statement string, args []any, dest ...any) error {
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
@@ -131,7 +130,7 @@ func (d *db) rows(ctx context.Context, size int, each func(), statement string, 
 	}))
 }
 
-// outcome is what a row says about a lightweight transaction.
+// outcome is the outcome of a lightweight transaction, as its row shows it.
 type outcome int
 
 const (
@@ -141,12 +140,13 @@ const (
 )
 
 // decide runs a lightweight transaction until its outcome is certain, and reports whether it was applied. It repeats
-// the transaction when Cassandra's answer is lost (a timeout). verify rereads the row with decided and says whose it
-// is. It is asked
+// the transaction when Cassandra's answer is lost (a timeout). verify rereads the row with decided and returns the
+// outcome for this caller. decide calls it
 //
-//  1. when an answer is lost, so that nothing is repeated that was applied or cannot be any more;
-//  2. when a repetition is not applied. An attempt that timed out may still be under way at its coordinator, and land
-//     after verify has read the row: then it is this caller's own attempt that stands in the way of its repetition.
+//  1. when an answer is lost. Otherwise decide would repeat a transaction that was applied, or cannot be any more.
+//  2. when a repetition is not applied. An attempt that timed out may still run at its coordinator, and be applied
+//     after verify has read the row. Then the repetition fails because of this caller's own attempt. Without the second
+//     verify, decide would report that as not applied.
 func (d *db) decide(ctx context.Context, verify func(ctx context.Context) (outcome, error), statement string, args ...any) (bool, error) {
 	for repeated := false; ; repeated = true {
 		done, err := d.cas(ctx, statement, args)
@@ -166,9 +166,9 @@ func (d *db) decide(ctx context.Context, verify func(ctx context.Context) (outco
 	}
 }
 
-// apply runs a lightweight transaction that may be applied more than once, and whose condition does not depend on
-// itself (or whose caller needs no more than that the condition does not hold afterwards). It repeats it when the
-// answer is lost, and returns the answer that comes.
+// apply runs a lightweight transaction that may be applied more than once. Its condition must not depend on what it
+// writes, unless the caller needs no more than that the condition does not hold afterwards. apply repeats the
+// transaction while the answer is lost, and returns the first answer it receives.
 func (d *db) apply(ctx context.Context, statement string, args ...any) (bool, error) {
 	for {
 		done, err := d.cas(ctx, statement, args)
@@ -198,13 +198,13 @@ type write struct {
 	args      []any
 }
 
-// together applies writes to several tables so that in the end all or none of them
-// are there (a logged batch). Each has to be dated, or to be a write of whole values.
+// together applies writes to several tables in a logged batch: eventually all of them are applied, or none. Each has to
+// have a timestamp, or to be a write of whole values.
 func (d *db) together(ctx context.Context, writes ...write) error {
 	return d.batch(ctx, gocql.LoggedBatch, writes)
 }
 
-// samePartition applies writes to one partition in one go.
+// samePartition applies writes to one partition in one step.
 func (d *db) samePartition(ctx context.Context, writes []write) error {
 	return d.batch(ctx, gocql.UnloggedBatch, writes)
 }
@@ -222,7 +222,7 @@ func (d *db) batch(ctx context.Context, kind gocql.BatchType, writes []write) er
 	}))
 }
 
-// parallelism bounds the statements one call has under way at a time.
+// parallelism bounds the statements that one call runs concurrently.
 const parallelism = 16
 
 // forEach calls f for 0 to n-1, a bounded number at a time, and returns the first
@@ -257,8 +257,8 @@ func optional(p *string) any {
 	return *p
 }
 
-// replacing binds p where it replaces an older value: to remove that, a tombstone is
-// what it takes.
+// replacing binds p where it replaces an older value. No value is bound as null, because only a tombstone removes the
+// older one.
 func replacing(p *string) any {
 	if p == nil {
 		return nil

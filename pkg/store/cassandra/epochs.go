@@ -22,14 +22,13 @@ const (
 	sampleRows = 200
 )
 
-// giveUp decides that an epoch never counts, unless it is sealed. Either way it is
-// decided when it returns.
+// giveUp decides that an epoch never counts, unless it is sealed. When giveUp returns nil, the epoch is decided.
 func (s *Store) giveUp(ctx context.Context, l chat.Log, n int) error {
 	_, err := s.seal(ctx, l, n, false)
 	return err
 }
 
-// seal decides about an epoch, and reports whether it was this call that did.
+// seal decides whether an epoch counts, and reports whether this call decided it.
 func (s *Store) seal(ctx context.Context, l chat.Log, n int, counts bool) (bool, error) {
 	key := []any{string(l.Tenant), uuid(l.ID), n}
 	verify := func(ctx context.Context) (outcome, error) {
@@ -48,8 +47,8 @@ func (s *Store) seal(ctx context.Context, l chat.Log, n int, counts bool) (bool,
 	return s.db.decide(ctx, verify, sealEpoch, append([]any{counts}, key...)...)
 }
 
-// setSpan gives a log another width, from about grace from now on. It reports false if it did not:
-// because somebody else is at it, or because it took too long.
+// setSpan gives a log another width, which begins about grace from now. It reports false if it did not: because another
+// server is changing the width, or because setSpan took too long.
 func (s *Store) setSpan(ctx context.Context, l chat.Log, span time.Duration) (bool, error) {
 	now, err := s.book.clock(ctx)
 	if err != nil {
@@ -60,7 +59,7 @@ func (s *Store) setSpan(ctx context.Context, l chat.Log, span time.Duration) (bo
 		return false, err
 	}
 	if w.open <= now.UnixMilli() {
-		// Left behind by a server that died.
+		// The epoch of a server that crashed.
 		return false, s.giveUp(ctx, l, w.number)
 	}
 	if w.open != neverMillis || w.list[len(w.list)-1].From > now.UnixMilli() || w.list.Newest() == span {
@@ -73,11 +72,11 @@ func (s *Store) setSpan(ctx context.Context, l chat.Log, span time.Duration) (bo
 	}
 	if found && newest.Time().After(now) {
 		if newest.Time().After(now.Add(clockSkew)) && span > w.list.Newest() {
-			return false, nil // a wider one can wait, and must not be in the way of a narrower one till then
+			return false, nil // a wider span can wait; claimed now, it would block a narrower one until then
 		}
 		begins = newest.Time().Add(grace)
 	}
-	// Whole milliseconds, as buckets have.
+	// Buckets begin at whole milliseconds.
 	from := begins.UnixMilli()
 	n := w.last + 1
 	claimed, err := s.claimEpoch(ctx, l, n, from, span)
@@ -87,7 +86,7 @@ func (s *Store) setSpan(ctx context.Context, l chat.Log, span time.Duration) (bo
 	if err := s.announceEpoch(ctx, l, n, now); err != nil {
 		return false, err
 	}
-	// Messages that are there by now, and the moment: both read after the claim.
+	// The newest message and the time are read after the claim.
 	newest, found, err = s.newestID(ctx, l)
 	if err != nil {
 		return false, err
@@ -102,7 +101,7 @@ func (s *Store) setSpan(ctx context.Context, l chat.Log, span time.Duration) (bo
 	return decided && counts, err
 }
 
-// announceEpoch has every server read the widths of the log anew. now is the cluster's.
+// announceEpoch announces an epoch, so that every server rereads the widths of the log. now is the cluster's time.
 func (s *Store) announceEpoch(ctx context.Context, l chat.Log, n int, now time.Time) error {
 	at, period := now.UnixMilli(), changesPeriod.Milliseconds()
 	return s.db.exec(ctx, announceEpoch, at-at%period, at, string(l.Tenant), uuid(l.ID), n)
@@ -140,7 +139,7 @@ func (s *Store) PlanLog(ctx context.Context, l chat.Log, history []chat.Bin) err
 	if err := s.announceEpoch(ctx, l, len(list), now); err != nil {
 		return err
 	}
-	// The last one first: wherever this ends, no width counts beyond the time it was planned for.
+	// The last one first: if this fails in between, no width counts beyond the time it was planned for.
 	for n := len(list); n > 0; n-- {
 		if decided, err := s.seal(ctx, l, n, true); err != nil || !decided {
 			return err
@@ -181,7 +180,7 @@ func (s *Store) deleteWidths(ctx context.Context, l chat.Log) error {
 	return nil
 }
 
-// newestID returns the newest message there is. The index is asked: the message may be of any time.
+// newestID returns the id of the log's newest message. It reads the index, because the message may be of any time.
 func (s *Store) newestID(ctx context.Context, l chat.Log) (newest id.ID, found bool, err error) {
 	for from := maxBucket; ; {
 		buckets, err := s.bucketsBefore(ctx, l, from, indexWindow)

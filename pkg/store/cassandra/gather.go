@@ -10,17 +10,17 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// gathering lets messages that come for a bucket while some are being written to it go together in the next
-// write: to Cassandra, a batch of one partition is one write, and a busy room costs little more than a quiet one. As long as
-// few are on their way a message goes at once.
+// gathering batches messages of a bucket. While fewer than gatherWrites writes to the bucket are in flight, a message
+// is written immediately. Otherwise it waits in the bucket's queue, and all that wait are written in the next batch.
+// For Cassandra a batch of one partition is one write, so a busy room costs little more than a quiet one.
 type gathering struct {
 	mu     sync.Mutex
 	queues map[bucketOf]*bucketQueue
 }
 
-// bucketQueue is a bucket that is being written to.
+// bucketQueue is the queue of a bucket that is being written to.
 type bucketQueue struct {
-	writes  int       // under way
+	writes  int       // in flight
 	since   time.Time // when the last of them began
 	waiting []*gathered
 }
@@ -32,11 +32,11 @@ type gathered struct {
 }
 
 const (
-	// gatherWrites is how many writes to a bucket are under way before messages gather: a cluster may take
-	// some time for each, to sync its log for instance, which several share.
+	// gatherWrites is how many writes to a bucket are in flight before messages wait. A cluster may take some time for
+	// each write, for instance to sync its log, and several writes share that time.
 	gatherWrites = 4
-	// gatherPatience is how long messages wait for writes that began before them. Beside writes that take longer,
-	// those that come later are written on their own.
+	// gatherPatience is how long messages wait for writes that began before them. If the writes in flight take longer,
+	// later messages are written beside them.
 	gatherPatience = 50 * time.Millisecond
 )
 
@@ -75,7 +75,7 @@ func (s *Store) put(ctx context.Context, l chat.Log, b id.Bucket, m chat.Message
 	return s.db.exec(ctx, w.statement, w.args...)
 }
 
-// goOn ends a write, and has those written that came meanwhile.
+// goOn ends a write, and starts writing the messages that wait in the queue.
 func (s *Store) goOn(key bucketOf, q *bucketQueue) {
 	g := &s.gathering
 	g.mu.Lock()
@@ -84,21 +84,21 @@ func (s *Store) goOn(key bucketOf, q *bucketQueue) {
 		g.end(key, q)
 		return
 	}
-	s.calls.Add(1) // the call that ends now still counts
+	s.calls.Add(1) // allowed: the calling method is still counted, so Close waits
 	go func() {
 		defer s.calls.Done()
 		s.writeGathered(key, q)
 	}()
 }
 
-// end ends a write of a queue that nobody waits in. The lock is held.
+// end ends a write of a queue in which no message waits. The caller holds the lock.
 func (g *gathering) end(key bucketOf, q *bucketQueue) {
 	if q.writes--; q.writes == 0 {
 		delete(g.queues, key)
 	}
 }
 
-// writeGathered writes what waits in a queue until nothing does.
+// writeGathered writes the messages of a queue until it is empty.
 func (s *Store) writeGathered(key bucketOf, q *bucketQueue) {
 	g := &s.gathering
 	for {
@@ -111,7 +111,7 @@ func (s *Store) writeGathered(key bucketOf, q *bucketQueue) {
 		}
 		q.since = time.Now()
 		g.mu.Unlock()
-		err := guard.Try(func() error { return s.writeTogether(some) }) // they wait for an answer
+		err := guard.Try(func() error { return s.writeTogether(some) }) // the callers wait for an answer
 		for _, j := range some {
 			j.done <- err
 		}
@@ -119,7 +119,7 @@ func (s *Store) writeGathered(key bucketOf, q *bucketQueue) {
 }
 
 func (s *Store) writeTogether(some []*gathered) error {
-	// No caller's deadline: the write is for all.
+	// Not the context of one caller: the write is for all of them.
 	ctx := context.Background()
 	if len(some) == 1 {
 		return s.db.exec(ctx, some[0].statement, some[0].args...)
@@ -131,7 +131,7 @@ func (s *Store) writeTogether(some []*gathered) error {
 	return s.db.samePartition(ctx, writes)
 }
 
-// take takes what one batch may have.
+// take removes the messages of one batch from the queue.
 func (q *bucketQueue) take() []*gathered {
 	n, bytes := 0, 0
 	for n < min(len(q.waiting), batchRows) && (n == 0 || bytes+q.waiting[n].bytes <= batchBytes) {

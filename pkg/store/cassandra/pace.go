@@ -11,38 +11,39 @@ import (
 )
 
 const (
-	// fullBucket is how many rows a bucket is meant to have at most. The greatest number there will be is
-	// higher by what is written while a change of width takes effect: see grace.
+	// fullBucket is the intended maximum of rows in a bucket. The actual maximum is higher by the rows that are written
+	// while a change of width takes effect: see grace.
 	fullBucket = 35_000
-	// manyServers is how many may write to a log as much as this one does before it knows anything of them.
+	// manyServers is the number of servers that this one assumes to write as much to a log as itself, before it has
+	// counted.
 	manyServers = 16
-	// paceWindow is the time over which rows are counted to tell a rate.
+	// paceWindow is the time over which rows are counted to compute a rate.
 	paceWindow = time.Second
-	// quietTime is how long a log has to be quieter before its buckets get wider, and how often that is looked at.
+	// quietTime is how long a log has to be quieter before its buckets get wider, and how often that is checked.
 	quietTime = 10 * time.Minute
-	// quieter is by how much: what would fill this part of the wider bucket is no reason to make it narrow again soon.
+	// quieter is how much quieter: rows that fill only 1/quieter of the wider bucket do not make it narrow again soon.
 	quieter = 16
-	// fewRows are no more than would fill that part of a bucket: about as many are counted to know that a log is quiet.
+	// fewRows fill 1/quieter of a bucket. About as many rows are counted to find out that a log is quiet.
 	fewRows = fullBucket / quieter
-	// patience is for how many of the wider buckets: nights, weekends and seasons come back.
+	// patience is the number of wider buckets for which a log has to be quieter: nights, weekends and seasons recur.
 	patience = 3
-	// maxPlanned is how many widths a plan may have before the last one: each costs two transactions, and whoever reads
-	// the log reads all of them.
+	// maxPlanned is how many widths a plan may have before the last one. Each costs two transactions, and every reader
+	// of the log reads all of them.
 	maxPlanned = 32
-	// lookAgain is how long a look at the past that failed is left alone.
+	// lookAgain is the time between a failed look at the past of a log and the next one.
 	lookAgain = time.Minute
 )
 
 const day = 24 * time.Hour
 
-// spans are the widths there are, widest first.
+// spans are all widths, widest first.
 var spans = []time.Duration{364 * day, 112 * day, 28 * day, 7 * day, day, 6 * time.Hour, time.Hour, 10 * time.Minute,
 	2 * time.Minute, 45 * time.Second, 15 * time.Second, 5 * time.Second, time.Second}
 
-// nested are those of spans that end where the next wider one does: buckets of a plan are divided whole.
+// nested are the spans whose buckets fit exactly into one of the next wider span: a plan divides whole buckets.
 var nested = slices.DeleteFunc(slices.Clone(spans), func(s time.Duration) bool { return s == 112*day || s == 45*time.Second })
 
-// spanFor returns the widest span whose buckets do not get too full at that many rows a second.
+// spanFor returns the widest span whose buckets do not get too full at a rate, in rows a second.
 func spanFor(rate float64) time.Duration {
 	for _, s := range spans {
 		if rate*s.Seconds() <= fullBucket {
@@ -52,8 +53,8 @@ func spanFor(rate float64) time.Duration {
 	return spans[len(spans)-1]
 }
 
-// narrower says which span a log should have, given the whole rate, the average rate at which the rows of its
-// bucket came, and how many these are by now. change is false if the one it has will do.
+// narrower returns the span a log should have, given the rate of all servers now, their average rate since the bucket
+// began, and the number of rows in the bucket. change is false if the present span will do.
 func narrower(now time.Duration, rate, average float64, rows int) (span time.Duration, change bool) {
 	if float64(rows)+rate*lead.Seconds() < fullBucket {
 		return now, false
@@ -62,14 +63,14 @@ func narrower(now time.Duration, rate, average float64, rows int) (span time.Dur
 	return span, span < now
 }
 
-// past is what is known of a log's past: as many rows came in that time. Nothing is known if that is zero.
+// past is what is known of a log's past: the number of rows of a period. If the period is zero, nothing is known.
 type past struct {
 	rows float64
 	over time.Duration
 }
 
-// wider is the rule for wider buckets: one step at a time, and only if in the whole time of patience wider
-// buckets, and of quietTime, so few rows came that they would not nearly fill these.
+// wider is the rule for wider buckets. They get wider one step at a time. The condition is that the rows of the last
+// patience wider buckets, and of at least quietTime, would fill only a small part of these.
 func wider(now time.Duration, p past) (span time.Duration, change bool) {
 	span, over := step(now)
 	if span == now || p.over < over {
@@ -90,16 +91,17 @@ func step(now time.Duration) (span, over time.Duration) {
 	return now, max(patience*now, quietTime)
 }
 
-// plan is the rule for a log whose past is known before anybody else knows the log: from which moments on it has which
-// widths, oldest first; none if the default does. Each is the widest whose buckets do not get too full, so that
-// a page of a sparse past is read from few of them. The default comes again where the past ends, and now at the latest.
+// plan is the rule for a log whose past is known before any other server knows the log. It returns the widths and the
+// moments from which they hold, oldest first; none if the default will do. Each is the widest whose buckets do not get
+// too full, so that a page of a sparse past is read from few buckets. The default holds again from the end of the past,
+// and from now at the latest.
 func plan(history []chat.Bin, now time.Time) id.Widths {
 	history = slices.DeleteFunc(slices.Clone(history), func(b chat.Bin) bool { return b.From.After(now) })
 	if len(history) == 0 {
 		return nil
 	}
 	slices.SortFunc(history, func(a, b chat.Bin) int { return a.From.Compare(b.From) })
-	// Where widths would change too often, the changes that last longest stay.
+	// If there would be too many changes of width, the ones that hold longest stay.
 	var p planned
 	for _, shortest := range []time.Duration{0, day, 28 * day, nested[0]} {
 		p = nil
@@ -134,8 +136,8 @@ func (p *planned) add(from int64, span time.Duration) {
 	}
 }
 
-// divide plans for bins from a moment on: buckets of the first of some widths, and in place of each that would be too
-// full narrower ones. Nothing changes within buckets that are not longer than the shortest that may be divided.
+// divide plans widths for bins from a moment on. It uses buckets of the first of widths, and replaces each that would
+// be too full by narrower ones. Buckets that are not longer than shortest are not divided.
 func (p *planned) divide(bins []chat.Bin, from int64, widths []time.Duration, shortest time.Duration) {
 	for b := range buckets(bins, widths[0]) {
 		start := max(from, beginning(b[0], widths[0]))
@@ -188,7 +190,7 @@ func beginning(b chat.Bin, span time.Duration) int64 {
 	return end - width.Span
 }
 
-// fits reports whether a bucket of some bins will do. Those of one moment cannot be divided.
+// fits reports whether one bucket may hold bins. Bins of one moment cannot be divided.
 func fits(bins []chat.Bin) bool {
 	rows := 0
 	for _, b := range bins {
@@ -202,39 +204,38 @@ type pace struct {
 	mu     sync.Mutex
 	bucket id.Bucket
 	rows   int       // put into that bucket
-	since  time.Time // the first of them
+	since  time.Time // when the first of them was written
 
 	window     time.Time
 	windowRows int
 
 	asking    bool
-	askedRows int     // and what it was about last time
+	askedRows int     // rows and rate of the last question
 	askedRate float64 //
-	share     float64 // the part of all rows that was ours then
+	share     float64 // this server's part of all rows, from its answer
 	counted   count   // of the bucket's rows
-	known     bool    // whether that was for a question
+	known     bool    // whether counted is the answer to a question
 
-	opened    bool // a bucket was, and nobody has looked at the past since
+	opened    bool // a bucket was opened, and no look at the past has begun since
 	looking   bool
 	lookFrom  time.Time // not before
 	quiet     time.Time // rows counted since the last look
 	quietRows int
 }
 
-// count is how many rows a bucket had, and how many of them this server had put there since it knows the bucket.
+// count is how many rows a bucket had, and how many of them this server had put there since it first used the bucket.
 type count struct{ rows, ours int }
 
-// question is what a server asks itself when a log's buckets may have become too wide.
+// question asks whether a log's buckets have become too wide. It holds what the server knows of its own rows.
 type question struct {
 	rate    float64 // rows a second of this server
 	rows    int     // of this server in the bucket
 	average float64 // rate since the bucket opened
 	counted count
-	known   bool // whether that will do
+	known   bool // whether counted will do
 }
 
-// add counts n rows put into b, and returns a question when it is time for one. It has to be
-// answered with done.
+// add counts n rows put into b. It returns a question when it is time for one; the caller has to end it with done.
 func (p *pace) add(b id.Bucket, n int, now time.Time) *question {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -243,7 +244,7 @@ func (p *pace) add(b id.Bucket, n int, now time.Time) *question {
 		p.opened, p.share = true, 1
 	}
 	if b < p.bucket {
-		return nil // late, or an import
+		return nil // a late message, or an import
 	}
 	if b > p.bucket {
 		p.bucket, p.rows, p.since, p.counted, p.known, p.askedRows = b, 0, now, count{}, false, 0
@@ -256,11 +257,11 @@ func (p *pace) add(b id.Bucket, n int, now time.Time) *question {
 	}
 	rate := float64(p.windowRows-n) / took.Seconds()
 	p.window, p.windowRows = now, n
-	// Others may write as much as we do: the answer finds out.
+	// Other servers may write as much as this one. The answer finds out whether they do.
 	if p.asking || float64(p.counted.rows)+manyServers*(float64(p.rows-p.counted.ours)+rate*lead.Seconds()) < fullBucket {
 		return nil
 	}
-	// The same question again makes sense when something has changed.
+	// The question is repeated only when rate or rows have changed.
 	if p.askedRate > 0 && rate < 1.25*p.askedRate && float64(p.rows-p.askedRows) < p.share*fullBucket/10 {
 		return nil
 	}
@@ -271,7 +272,7 @@ func (p *pace) add(b id.Bucket, n int, now time.Time) *question {
 	}
 }
 
-// answer is what was found out about a question: the part of all rows that is ours, and what is in the bucket.
+// answer answers a question: this server's part of all rows, and the number of rows in the bucket.
 type answer struct {
 	share   float64
 	counted count
@@ -291,23 +292,23 @@ func (p *pace) done(b id.Bucket, a answer) {
 	}
 }
 
-// fit answers a question about a bucket that is that old: which span the log should have.
+// fit returns the span a log should have, by the answer to a question about a bucket of some age.
 func (q *question) fit(now time.Duration, a answer, age time.Duration) (span time.Duration, change bool) {
 	rows := float64(a.counted.rows) + float64(q.rows-a.counted.ours)/a.share
-	// Rows went on coming while they were counted: that says nothing of a bucket that has just been opened.
+	// Rows were written while others were counted. In a bucket that has just been opened these make the rate too high.
 	average := max(q.average/a.share, rows/max(age, lead).Seconds())
 	return narrower(now, q.rate/a.share, average, int(rows))
 }
 
-// view is what a server knows when it looks at the past of a log.
+// view is what a server knows of a log when it starts to look at the log's past.
 type view struct {
-	past     // what it wrote itself since the last look
-	ours int // and into the present bucket
+	past     // rows of this server since the last look
+	ours int // rows of this server in the present bucket
 	at   time.Time
 }
 
-// look returns a view when it is time for one: after a bucket was opened, the first one that this server sees too.
-// It has to be answered with looked.
+// look returns a view when it is time to look at the past: after a bucket was opened, including the first that this
+// server uses. The caller has to end the view with looked.
 func (p *pace) look(now time.Time) *view {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -319,7 +320,7 @@ func (p *pace) look(now time.Time) *view {
 	return v
 }
 
-// looked ends a view. ok is false if it has to be done again; else there are so many rows in b.
+// looked ends a view. ok is false if the look has to be repeated; otherwise there is the number of rows in b.
 func (p *pace) looked(b id.Bucket, v *view, there int, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

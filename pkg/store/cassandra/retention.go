@@ -15,7 +15,7 @@ const (
 	setRetention  = `UPDATE rooms SET retention = ? WHERE tenant = ? AND name = ? IF room_id = ?`
 	allRetentions = `SELECT tenant, room_id, retention FROM rooms`
 
-	// Both ends are said to Cassandra: what was trimmed below is not even looked at.
+	// Both ends are bound, so that Cassandra does not read what was trimmed below.
 	betweenMessages = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ? AND message_id > ? ORDER BY message_id DESC LIMIT ?`
 	betweenBuckets = `SELECT bucket FROM message_buckets WHERE tenant = ? AND log_id = ? AND bucket < ? AND bucket >= ? LIMIT ?`
@@ -25,7 +25,7 @@ FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ? 
 	dropBuckets = `DELETE FROM message_buckets WHERE tenant = ? AND log_id = ? AND bucket <= ?`
 )
 
-// forever is how rooms.retention says chat.Forever; null and 0 are the server's.
+// forever stands for chat.Forever in rooms.retention; null and 0 stand for the server's retention.
 const forever = -1
 
 // ownRetention binds a retention, in seconds, and leaves the column alone when there is none.
@@ -101,13 +101,13 @@ func (s *Store) Between(ctx context.Context, l chat.Log, before, after id.ID, li
 		}})
 }
 
-// trimAgain is how long after its end a bucket stays in the index although it is removed: what is dated an hour ahead,
-// see forGood, survives the first removals. Not so the last one.
+// trimAgain is how long after its end a bucket stays in the index although its messages are deleted. Writes that are
+// dated an hour ahead (see forGood) survive the first deletions, but not the last one.
 const trimAgain = 65 * time.Minute
 
-// Trim implements chat.RetentionStore. Buckets go as a whole. Of the one that the position is in the older part goes, by
-// one tombstone below everything that readers ask for. Unlike other deletions these are dated now, so
-// that older history can be brought in at once when a room's retention is lengthened.
+// Trim implements chat.RetentionStore. It deletes older buckets as a whole. In the bucket that the position is in, it
+// deletes the older part with one range tombstone, below everything that readers ask for. Unlike other deletions these
+// are dated now, so that older history can be imported immediately after a room's retention is lengthened.
 func (s *Store) Trim(ctx context.Context, l chat.Log, before id.ID) error {
 	ctx, end, err := s.beginLong(ctx)
 	if err != nil {
@@ -120,7 +120,7 @@ func (s *Store) Trim(ctx context.Context, l chat.Log, before id.ID) error {
 	return s.trim(ctx, chat.ChangesOf(l), before)
 }
 
-// trimWindow is how many buckets are removed before they are forgotten together.
+// trimWindow is how many buckets are deleted before they are removed from the index in one step.
 const trimWindow = 1000
 
 func (s *Store) trim(ctx context.Context, l chat.Log, before id.ID) error {
@@ -166,8 +166,8 @@ func (s *Store) forgetBuckets(ctx context.Context, l chat.Log, buckets []id.Buck
 	if err := s.db.exec(ctx, dropBuckets, string(l.Tenant), uuid(l.ID), int64(last)); err != nil {
 		return err
 	}
-	// Who brings older history in writes them anew. (An import in another process that is at it this moment may not: what
-	// it writes to them is then out of reach, as it should be.)
+	// An import of older history writes the index rows anew. (An import that runs in another process right now may not:
+	// readers do not find what it writes to these buckets, as it should be.)
 	for _, b := range buckets {
 		s.indexed.Invalidate(bucketOf{l, b})
 	}

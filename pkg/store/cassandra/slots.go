@@ -9,20 +9,20 @@ import (
 )
 
 const (
-	// maxInFlight bounds the statements of a server that Cassandra has not answered. It is far above what
-	// a healthy cluster has: 100,000 a second of 5 ms each are 500.
+	// maxInFlight bounds the unanswered statements of a server. It is far above what a healthy cluster needs: 100,000
+	// statements a second of 5 ms each are 500 in flight.
 	maxInFlight = 2048
-	// slotPatience is how long a statement waits for a place.
+	// slotPatience is how long a statement waits for a free slot.
 	slotPatience = 100 * time.Millisecond
 )
 
 var errBusy = chat.ErrUnavailable(errors.New("too many statements wait for Cassandra"))
 
-// slots bound what is under way, so that a cluster that hangs makes requests fail soon instead of piling up. Nil
+// slots bounds the statements in flight, so that requests to a cluster that hangs fail soon instead of piling up. Nil
 // bounds nothing.
 type slots chan struct{}
 
-// take waits for a place a short while; free gives it back.
+// take waits up to slotPatience for a slot; free releases it.
 func (s slots) take(ctx context.Context) error {
 	if s == nil {
 		return nil

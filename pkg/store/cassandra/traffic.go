@@ -8,14 +8,14 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// present is how far from now a message may be to count as traffic, not as an import.
+// present is how far from now the time of a message may be to count as traffic, not as an import.
 const present = time.Minute
 
-// maxLooks is how many looks at the past of logs a server has under way: one after the other does for all
-// that matters, and after a restart every log wants one.
+// maxLooks is how many looks at the past of logs a server runs concurrently. Few are enough, and after a restart every
+// log needs one.
 const maxLooks = 2
 
-// written counts messages that went into b, and has the width looked after where it may no longer fit.
+// written counts messages that were written to b. If the width may no longer fit, it starts a check in the background.
 func (s *Store) written(l chat.Log, b id.Bucket, last id.ID, n int) {
 	now := s.now()
 	if d := now.Sub(last.Time()); d > present || d < -present {
@@ -33,7 +33,7 @@ func (s *Store) written(l chat.Log, b id.Bucket, last id.ID, n int) {
 	}
 }
 
-// answer answers a question beside the call.
+// answer answers a question in the background.
 func (s *Store) answer(l chat.Log, b id.Bucket, last id.ID, p *pace, q *question) {
 	if !s.aside(func(ctx context.Context) {
 		a, err := s.fit(ctx, l, b, last, q)
@@ -46,7 +46,7 @@ func (s *Store) answer(l chat.Log, b id.Bucket, last id.ID, p *pace, q *question
 	}
 }
 
-// fit makes buckets narrower if that fits the traffic better.
+// fit makes the log's buckets narrower if they get too full.
 func (s *Store) fit(ctx context.Context, l chat.Log, b id.Bucket, own id.ID, q *question) (a answer, err error) {
 	share, err := s.share(ctx, l, b, own)
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *Store) share(ctx context.Context, l chat.Log, b id.Bucket, own id.ID) (
 	return max(float64(mine)/float64(all), 1.0/manyServers), nil
 }
 
-// rowsIn returns how many messages a bucket has; limit stands for that many and more.
+// rowsIn returns how many messages a bucket has. A result of limit means limit or more.
 func (s *Store) rowsIn(ctx context.Context, l chat.Log, b id.Bucket, limit int) (int, error) {
 	n := 0
 	var u id.ID
@@ -102,7 +102,7 @@ func (s *Store) rowsIn(ctx context.Context, l chat.Log, b id.Bucket, limit int) 
 	return n, err
 }
 
-// lookBack has a look at the past of a log, beside the call, if this server is not busy with others.
+// lookBack looks at the past of a log in the background, unless this server runs maxLooks already.
 func (s *Store) lookBack(l chat.Log, b id.Bucket, last id.ID, p *pace, v *view) {
 	select {
 	case s.book.looks <- struct{}{}:
@@ -123,8 +123,8 @@ func (s *Store) lookBack(l chat.Log, b id.Bucket, last id.ID, p *pace, v *view) 
 	}
 }
 
-// widen makes buckets wider if the log has been quiet for long. It returns how many rows b has: this server may
-// have been started after they were written.
+// widen makes buckets wider if the log has been quiet for long. It returns how many rows b has, because this server may
+// have started after they were written.
 func (s *Store) widen(ctx context.Context, l chat.Log, b id.Bucket, own id.ID, v *view) (there int, err error) {
 	w, _, err := s.widthsAt(ctx, l, own.UnixMilli())
 	if err != nil {
@@ -141,7 +141,8 @@ func (s *Store) widen(ctx context.Context, l chat.Log, b id.Bucket, own id.ID, v
 	if err != nil {
 		return there, err
 	}
-	// Of a log with much traffic in short buckets the server remembers what is too much to read.
+	// A log with much traffic in short buckets has too many rows to read. The server counted its own while it wrote
+	// them.
 	if p.over == 0 && over == quietTime && v.over >= over {
 		share, err := s.share(ctx, l, b, own)
 		if err != nil {
@@ -155,8 +156,8 @@ func (s *Store) widen(ctx context.Context, l chat.Log, b id.Bucket, own id.ID, v
 	return there, err
 }
 
-// past reads what came in during a time that ends now. It gives up where that takes reading many rows or
-// buckets, or the log is younger: then nothing is known.
+// past counts the rows of the period over that ends now. If it would have to read many rows or buckets, or if the log
+// is younger than the period, it gives up: then nothing is known.
 func (s *Store) past(ctx context.Context, l chat.Log, w id.Widths, now time.Time, over time.Duration) (past, error) {
 	since := now.Add(-over).UnixMilli()
 	buckets, err := s.bucketsBefore(ctx, l, maxBucket, indexWindow)

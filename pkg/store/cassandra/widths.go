@@ -14,38 +14,53 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// How all servers agree on the buckets of a log, although widths change and nobody asks Cassandra
-// about them on the path of a message:
+// How all servers agree on the buckets of a log, although widths change and no server asks Cassandra for them on the
+// path of a message.
 //
-//   - An epoch is (1) claimed by a lightweight transaction, then (2) announced in a table of changes,
-//     then (3) sealed by another transaction, each step acknowledged before the next. It is sealed
-//     only if at that moment, on the cluster's clock, validFor and margin lie before its beginning,
-//     and only if no message of its time is there yet. Only a sealed epoch counts.
-//   - A server remembers the epochs of a log, and reads the announcements about once a second. What it
-//     remembers goes for ids up to validFor after the last time it read them (on the cluster's clock).
-//     For a later id it reads them first.
-//   - Who finds an epoch that is neither sealed nor given up may use what it knows only for ids before
-//     it; for others it decides: it gives it up by a transaction, and if that fails it was sealed.
+// A width holds from the beginning of an epoch. The server that changes the width takes three steps, each acknowledged
+// before the next:
 //
-// So no server can miss an epoch that counts: for an id of the epoch it has read the announcements
-// later than (beginning - validFor), hence after the announcement was acknowledged, hence has read
-// the log's epochs after the claim was acknowledged, and so knows of it; and what came of it is decided by one
-// transaction. Nothing here depends on how long a statement may be under way, or on the clocks of
-// servers: ids ahead of the cluster's clock are looked after by settle. margin is for the clocks of
-// Cassandra's nodes.
+//  1. Claim: a lightweight transaction inserts the epoch.
+//  2. Announce: a row in a table of changes names the log.
+//  3. Seal: another transaction decides that the epoch counts. The server seals only if, on the cluster's clock, the
+//     epoch begins later than validFor and margin from now, and only if the log has no message of the epoch's time yet.
 //
-// Widths of the past cannot be changed so: servers remember those for old ids without asking. PlanLog chooses
-// them for a log whose id nobody else can know yet: no server remembers anything of it, and there is no message. Whoever
-// reads its widths later finds all of them sealed, or gives up those that are not before using the rest.
+// Only a sealed epoch counts. A server that uses the widths follows three rules:
+//
+//  4. It caches the epochs of a log and reads the announcements about once a second. An announcement invalidates the
+//     cached epochs of its log.
+//  5. Cached epochs are valid for ids up to validFor after the last reading of the announcements (on the cluster's
+//     clock). For a later id the server reads the announcements first.
+//  6. If an epoch is neither sealed nor given up, the server uses the epochs only for ids before it. For a later id it
+//     gives the epoch up by a transaction. If that transaction is not applied, the epoch was sealed.
+//
+// Therefore no server misses an epoch that counts. Take an id of the epoch. By 5, the server has read the announcements
+// later than (beginning - validFor). By 3, that is after step 2 was acknowledged, so it has received the announcement.
+// By 4, it has read the log's epochs after step 1 was acknowledged, so it knows the epoch. By 3 and 6, one transaction
+// decides whether the epoch counts, so all servers agree on that.
+//
+// What fails without a step: without 1, a server that rereads the epochs may not find this one. Without 2, it does not
+// reread them. Without the times of 3 and 5, it may use stale epochs for an id of the new one. Without the check for
+// messages in 3, readers look for messages that are there already in the wrong buckets. Without 6, a server may
+// disregard an epoch that is sealed a moment later.
+//
+// Nothing depends on how long a statement takes, or on the clocks of servers: settle handles messages whose ids are
+// ahead of the cluster's clock. margin allows for clocks of Cassandra's nodes that differ.
+//
+// Widths of the past cannot be changed like this, because servers use cached widths for old ids without asking. PlanLog
+// chooses them for a log whose id no other server can know yet: nothing of it is cached anywhere, and it has no
+// messages. A server that reads its widths later finds all of them sealed, or gives up the others before it uses the
+// rest.
 const (
 	pollEvery = time.Second
 	validFor  = 15 * time.Second
 	margin    = 5 * time.Second
-	// grace is from the decision about a width to its beginning: five seconds are for the decision itself.
+	// grace is the time from the decision about a width to its beginning. The decision itself may take five seconds.
 	grace = validFor + margin + 5*time.Second
-	// lead is grace and the time it takes to notice.
+	// lead is grace and the time it takes to notice that the width has to change.
 	lead = grace + 2*time.Second
-	// overlap is how far back announcements are read again: one may come late, from a node whose clock is behind.
+	// overlap is how far back announcements are reread. A node whose clock is behind dates an announcement earlier than
+	// the last reading.
 	overlap = 30 * time.Second
 
 	changesPeriod = 10 * time.Minute
@@ -65,13 +80,13 @@ type epoch struct {
 	sealed       *bool
 }
 
-// widths are those of a log as this server knows them.
+// widths are the cached widths of a log.
 type widths struct {
 	list id.Widths
-	// open is the beginning of the first epoch that is undecided, and number that epoch.
+	// open is the beginning of the first undecided epoch; number is the number of that epoch.
 	open   int64
 	number int
-	last   int // number of the last epoch, also of one that does not count
+	last   int // number of the last epoch, even if it does not count
 }
 
 func widthsOf(epochs []epoch) *widths {
@@ -96,21 +111,21 @@ type change struct {
 	epoch     int
 }
 
-// widthBook is what a server knows of all widths.
+// widthBook caches the widths of all logs.
 type widthBook struct {
 	logs  *otter.Cache[chat.Log, *widths]
 	paces *otter.Cache[chat.Log, *pace]
-	looks chan struct{} // holds a place for each that is under way
+	looks chan struct{} // holds an item for each look at the past that is running
 	poll  singleflight.Group
 	// clock asks the cluster for the time.
 	clock func(ctx context.Context) (time.Time, error)
 
 	mu      sync.Mutex
-	asOf    int64     // when the announcements were read last, on the cluster's clock
-	polled  time.Time // and on ours
+	asOf    int64     // the last reading of the announcements, on the cluster's clock
+	polled  time.Time // the same on this server's clock
 	polling bool
 	seen    map[change]struct{}
-	drops   uint64 // how often something was forgotten
+	drops   uint64 // how often cached widths were invalidated
 }
 
 func (s *Store) newWidthBook() *widthBook {
@@ -128,7 +143,7 @@ func (s *Store) clusterClock(ctx context.Context) (t time.Time, err error) {
 	return t, err
 }
 
-// bucket returns where a message of the log is kept.
+// bucket returns the bucket that holds a message of the log.
 func (s *Store) bucket(ctx context.Context, l chat.Log, m id.ID) (id.Bucket, error) {
 	w, _, err := s.widthsAt(ctx, l, m.UnixMilli())
 	if err != nil {
@@ -137,10 +152,10 @@ func (s *Store) bucket(ctx context.Context, l chat.Log, m id.ID) (id.Bucket, err
 	return w.Of(m), nil
 }
 
-// widthsAt returns the widths of the log, which are right for ids of moment t and before. sure is
-// false if a change may still be decided that begins before t: when t is ahead of time.
+// widthsAt returns the widths of the log. They are right for ids of moment t and before. sure is false if t is ahead of
+// time: then a change that begins before t may still be decided.
 func (s *Store) widthsAt(ctx context.Context, l chat.Log, t int64) (list id.Widths, sure bool, err error) {
-	sure, err = s.hear(ctx, t) // before looking at what we remember
+	sure, err = s.hear(ctx, t) // before the cached widths are read
 	if err != nil {
 		return nil, false, err
 	}
@@ -162,7 +177,8 @@ func (s *Store) widthsAt(ctx context.Context, l chat.Log, t int64) (list id.Widt
 	return w.list, sure, nil
 }
 
-// hear makes sure that the announcements were read in time for ids of moment t, if possible.
+// hear reads the announcements, unless they were read late enough for ids of moment t. It reports whether they are read
+// late enough now.
 func (s *Store) hear(ctx context.Context, t int64) (sure bool, err error) {
 	b := s.book
 	b.mu.Lock()
@@ -185,8 +201,8 @@ func (s *Store) hear(ctx context.Context, t int64) (sure bool, err error) {
 	return t <= b.asOf+validFor.Milliseconds(), nil
 }
 
-// horizon returns the newest moment that messages may have without being ahead of time: the
-// cluster's present or ours, whichever is later, and clockSkew.
+// horizon returns the newest moment that messages may have without being ahead of time: clockSkew after the cluster's
+// present or this server's, whichever is later.
 func (s *Store) horizon(ctx context.Context) (int64, error) {
 	b := s.book
 	for again := false; ; again = true {
@@ -204,7 +220,7 @@ func (s *Store) horizon(ctx context.Context) (int64, error) {
 	}
 }
 
-// pollSoon reads the announcements without anybody waiting for it.
+// pollSoon reads the announcements in the background.
 func (s *Store) pollSoon() {
 	done := func() {
 		s.book.mu.Lock()
@@ -221,8 +237,7 @@ func (s *Store) pollSoon() {
 	}
 }
 
-// aside runs f beside the call that needs it, and before Close returns. It reports
-// false when the store is closing.
+// aside runs f in the background. Close waits for it. It reports false if the store is closing: then f does not run.
 func (s *Store) aside(f func(ctx context.Context)) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), asideFor)
 	if s.enter(ctx) != nil {
@@ -239,11 +254,11 @@ func (s *Store) aside(f func(ctx context.Context)) bool {
 
 const asideFor = 10 * time.Second
 
-// pollChanges reads the announcements and forgets what they make old. One call serves all that wait
-// and came before it began to read; those that come later would do with it too.
+// pollChanges reads the announcements and invalidates the cached widths of the logs they name. Concurrent calls share
+// one reading.
 func (s *Store) pollChanges(ctx context.Context) error {
 	_, err, _ := s.book.poll.Do("", func() (any, error) {
-		// Others wait for this answer too: it has a deadline of its own.
+		// Other callers wait for this answer too, so it has its own deadline.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.db.timeout)
 		defer cancel()
 		return nil, s.readChanges(ctx)
@@ -262,14 +277,14 @@ func (s *Store) readChanges(ctx context.Context) error {
 	b.mu.Lock()
 	since := b.asOf - overlap.Milliseconds()
 	b.mu.Unlock()
-	// After a long pause it is simpler to forget everything than to read what has happened.
+	// After a long pause it is simpler to invalidate all cached widths than to read all announcements of the pause.
 	gap := since < at-changesPeriod.Milliseconds()
 	if gap {
 		since = at - overlap.Milliseconds()
 	}
 	var found []change
 	period := changesPeriod.Milliseconds()
-	// A node whose clock is ahead may have announced in the period to come.
+	// A node whose clock is ahead may have announced in the next period.
 	for p := since - since%period; p <= at+overlap.Milliseconds(); p += period {
 		var c change
 		err := s.db.rows(ctx, pageRows, func() { found = append(found, c) }, selectChanges, []any{p, since},
@@ -307,8 +322,7 @@ func (b *widthBook) forget(l chat.Log) {
 	b.logs.Invalidate(l)
 }
 
-// loadWidths reads the widths of a log and remembers them, unless they were
-// announced to be old meanwhile.
+// loadWidths reads the widths of a log. It caches them, unless an announcement has invalidated them meanwhile.
 func (s *Store) loadWidths(ctx context.Context, l chat.Log) (*widths, error) {
 	b := s.book
 	for {
@@ -347,9 +361,9 @@ func (s *Store) epochs(ctx context.Context, l chat.Log) ([]epoch, error) {
 	return all, err
 }
 
-// settle makes sure that messages whose ids were ahead of time when their buckets were computed are where
-// everybody will look for them: a change of width may have been decided meanwhile. One
-// that is decided from now on sees them, and begins later.
+// settle moves messages whose ids were ahead of time when their buckets were computed to the buckets in which readers
+// look for them. A change of width may have been decided meanwhile. A change that is decided from now on finds these
+// messages, and begins after them.
 func (s *Store) settle(ctx context.Context, l chat.Log, ms []chat.Message, at []id.Bucket) error {
 	for len(ms) > 0 {
 		s.book.forget(l)
