@@ -9,10 +9,10 @@ import (
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
-// asks carries questions between nodes: which node has something in its memory, such as a polling session, and
-// requests to that node.
+// asks sends questions and requests to other nodes. A question finds the node that has something in its memory, such as
+// a polling session. A request asks that node to do something.
 type asks struct {
-	// answering has one token for each request that this node is carrying out for another.
+	// answering has one token for each request that this node handles for another.
 	answering chan struct{}
 
 	mu       sync.Mutex
@@ -27,35 +27,35 @@ type asking struct {
 }
 
 const (
-	// askTimeout bounds a question to all nodes, which they answer from memory.
+	// askTimeout bounds a question to all nodes. They answer from memory.
 	askTimeout = 2 * time.Second
-	// requestTimeout bounds a request to one node, which may have to read from the store or to write to a client.
+	// requestTimeout bounds a request to one node. That node may have to read from the store or write to a client.
 	requestTimeout = 35 * time.Second
 	// maxAsks bounds the questions and requests of this node that wait for an answer.
 	maxAsks = 512
-	// maxAnswering bounds the requests of other nodes that this one carries out at a time; those beyond are declined.
+	// maxAnswering bounds the requests of other nodes that this one handles concurrently. It declines further ones.
 	maxAnswering = 512
 )
 
-// ErrUnanswered is the error of Ask and Request when the answer is not known: not all nodes answered in time, or too many
-// questions wait for answers.
+// ErrUnanswered is the error of Ask and Request when the answer is unknown, because not all nodes answered in time or
+// too many questions wait for answers.
 var ErrUnanswered = errors.New("live: other nodes did not answer")
 
-// OnAsk sets what answers questions of that kind from other nodes (Ask), and carries out their requests (Request). A handler of
-// questions must not block; one of requests may, for as long as a request may take.
+// OnAsk sets the handler of questions (Ask) and requests (Request) of that kind from other nodes. A handler of questions
+// must not block. A handler of requests may block for as long as a request may take.
 func (h *Hub) OnAsk(kind string, f func(from string, body []byte) bool) {
 	h.asks.mu.Lock()
 	defer h.asks.mu.Unlock()
 	h.asks.handlers[kind] = f
 }
 
-// Ask puts a question to all other nodes and returns the name of the first that says yes; "" if all say no. It takes two
-// seconds at most.
+// Ask asks all other nodes a question. It returns the name of the first node that says yes, or "" if all say no. It
+// takes two seconds at most.
 func (h *Hub) Ask(ctx context.Context, kind string, body []byte) (node string, err error) {
 	return h.ask(ctx, askTimeout, h.peers.names(), packet{Signal: kind, Body: body})
 }
 
-// Request asks one node to do something, and returns whether it did. It takes 35 seconds at most.
+// Request asks one node to do something. It reports whether the node did it. It takes 35 seconds at most.
 func (h *Hub) Request(ctx context.Context, node, kind string, body []byte) (done bool, err error) {
 	yes, err := h.ask(ctx, requestTimeout, []string{node}, packet{To: node, Signal: kind, Body: body})
 	return yes == node, err
@@ -85,7 +85,7 @@ func (h *Hub) ask(ctx context.Context, within time.Duration, nodes []string, p p
 	}
 }
 
-// begin notes a question to nodes; nil if too many wait.
+// begin registers a question to nodes. It returns nil if too many questions wait.
 func (a *asks) begin(nodes []string) (uint64, *asking) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -107,7 +107,8 @@ func (a *asks) end(number uint64) {
 	delete(a.waiting, number)
 }
 
-// answer answers a question. It is called by the bus, whose goroutine must not wait: requests are carried out apart.
+// answer answers a question or a request. The bus calls it, and its goroutine must not wait. Requests therefore run in
+// goroutines of their own.
 func (a *asks) answer(h *Hub, p packet) {
 	switch p.To {
 	case "":
@@ -146,7 +147,7 @@ func (a *asks) answered(p packet) {
 	}
 }
 
-// gone answers for a node that does not any more.
+// gone answers no to all questions in the name of a node that is gone.
 func (a *asks) gone(node string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

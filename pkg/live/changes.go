@@ -9,15 +9,17 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// Changes of one message that happen at the same moment, on several nodes perhaps, arrive in any order, each with the
-// message as it was for whom made it. So that the last one delivered shows them all, the message
-// is read when a change of it is delivered: then everything that was told before is durable. Changes wait
-// for that beside the room's other events, in their own order; who resumes after a message that overtook one gets it (recent).
+// Concurrent changes of one message, perhaps on several nodes, arrive in any order. Each has the message as the node
+// that made the change saw it. The last one delivered must show all of them. The hub therefore reads the message from
+// the store when it delivers a change: every change published before that is durable then.
+//
+// Changes wait for the read in a queue of their own, so that the room's other events do not wait. A message may
+// overtake a change. A client that resumes after that message still receives the change (recent).
 
-// changeTimeout bounds the reading; if it fails, the message is shown as the event has it.
+// changeTimeout bounds the read. If the read fails, subscribers receive the message as it is in the event.
 const changeTimeout = 5 * time.Second
 
-// changed delivers a change soon, if somebody on this node has subscribed to it.
+// changed queues a change for delivery, if there are subscribers to it on this node.
 func (h *Hub) changed(e chat.MessageChanged) {
 	key := placeOf(e.Tenant, e.Room)
 	sh := h.shardOf(key)
@@ -34,11 +36,11 @@ func (h *Hub) changed(e chat.MessageChanged) {
 	}
 }
 
-// deliverChanges delivers what waits in a room until nothing does.
+// deliverChanges delivers the waiting changes of a room until none waits.
 func (h *Hub) deliverChanges(r *room) {
 	done := false
 	defer func() {
-		if !done { // a panic: the changes it was at are not delivered
+		if !done { // a panic: the changes of this batch are not delivered
 			r.shard.locked(func() {
 				r.delivering = false
 				r.lose()
@@ -71,11 +73,12 @@ func (r *room) wants(k chat.ChangeKind) bool {
 	return len(r.subs[Messages]) > 0 || len(r.subs[feed]) > 0 && showsInLists(k)
 }
 
-// showsInLists is true for the changes that lists of rooms show: they have the newest message and the number of unread ones.
+// showsInLists reports whether a change affects lists of rooms. Such lists show the newest message and the number of
+// unread ones.
 func showsInLists(k chat.ChangeKind) bool { return k != chat.React }
 
-// deliverChange delivers a change to the room's subscribers and, if it matters to lists of rooms, to the topics of the users
-// who are in the room. The shard's lock is held.
+// deliverChange delivers a change to the room's subscribers. If it affects lists of rooms, it also delivers it to the
+// topics of the users in the room. The shard's lock is held.
 func (r *room) deliverChange(e chat.MessageChanged, now time.Time) {
 	if len(r.subs[Messages]) > 0 {
 		r.deliver(Messages, &Delivery{Kind: Messages, Room: r.name, ID: e.Change, Event: e}, now)
@@ -85,7 +88,7 @@ func (r *room) deliverChange(e chat.MessageChanged, now time.Time) {
 	}
 }
 
-// waitingChanges takes the changes that wait in a room. If there are none, delivering has ended.
+// waitingChanges takes the waiting changes of a room. If there are none, it sets delivering to false.
 func (h *Hub) waitingChanges(r *room) []chat.MessageChanged {
 	r.shard.mu.Lock()
 	defer r.shard.mu.Unlock()
@@ -121,8 +124,8 @@ func (h *Hub) changeDelivery(r *room, c chat.MessageChange) *Delivery {
 	}}
 }
 
-// changesSince returns the changes newer than after, of several of a kind of one message only the last; complete is false
-// if there are more than MaxReplay, or too many entries to look at.
+// changesSince returns the changes newer than after. Of several changes of the same kind of one message it returns only
+// the last. complete is false if there are more than MaxReplay changes, or too many entries to look at.
 func (h *Hub) changesSince(ctx context.Context, r *room, after id.ID) (out []*Delivery, complete bool, err error) {
 	page, err := h.opts.History.Changes(ctx, r.at(), after, MaxReplay)
 	if err != nil || page.HasMore {
@@ -144,7 +147,7 @@ func (h *Hub) changesSince(ctx context.Context, r *room, after id.ID) (out []*De
 	return out, true, nil
 }
 
-// lateChanges reads changes older than after that this node delivered after it.
+// lateChanges reads the changes in wanted: they are older than after, but this node delivered them after it.
 func (h *Hub) lateChanges(ctx context.Context, log chat.Place, r *room, after id.ID, wanted map[id.ID]bool) (out []*Delivery) {
 	if len(wanted) == 0 {
 		return nil
@@ -168,7 +171,7 @@ func (h *Hub) lateChanges(ctx context.Context, log chat.Place, r *room, after id
 	return out
 }
 
-// repairChanges delivers changes since then that this node has not heard of.
+// repairChanges delivers the changes since the given time that this node has not delivered.
 func (h *Hub) repairChanges(ctx context.Context, r *room, since time.Time) error {
 	page := chat.ChangePage{Next: id.FirstAt(since), HasMore: true}
 	for page.HasMore {

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Exchange joins the hubs of one process: each takes a Bus of it. It keeps all guarantees
-// of Bus and, while nothing is cut, loses nothing.
+// Exchange connects the hubs of one process. Each hub uses a Bus of the exchange. It keeps all guarantees of Bus, and
+// loses nothing while no members are cut off from each other.
 type Exchange struct {
 	mu   sync.Mutex
 	ends map[*exchangeBus]struct{}
@@ -27,7 +27,7 @@ func (x *Exchange) Bus() Bus {
 	return b
 }
 
-// Cut loses everything between two members from now on; Heal ends that.
+// Cut drops everything between two members until Heal is called.
 func (x *Exchange) Cut(a, b Bus) { x.setCut(a, b, true) }
 
 // Heal connects two members again.
@@ -40,7 +40,7 @@ func (x *Exchange) setCut(a, b Bus, cut bool) {
 	x.cut[[2]*exchangeBus{p, q}], x.cut[[2]*exchangeBus{q, p}] = cut, cut
 }
 
-// exchangeBus is a member: a queue that its own goroutine empties.
+// exchangeBus is a member: a queue, and a goroutine that empties it.
 type exchangeBus struct {
 	exchange *Exchange
 	done     chan struct{}

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// flushFor bounds how long a change waits until the bus has it. A bus in trouble then costs
-// order among nodes, not changes.
+// flushFor bounds how long a change waits for the bus. If the bus is slow, events may reach other nodes out of order,
+// but changes do not fail.
 const flushFor = 250 * time.Millisecond
 
-// Flush implements chat.Publisher. All who wait at the same time share one flush of the bus, one that began
-// after they came: an earlier one may have left out what they published.
+// Flush implements chat.Publisher. Concurrent callers share one flush of the bus. That flush begins after they have
+// called Flush, because an earlier one may not include what they published.
 func (h *Hub) Flush(ctx context.Context) {
 	if h.Alone() {
 		return

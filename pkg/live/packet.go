@@ -10,8 +10,8 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// packet is what nodes tell each other, as JSON, so that nodes of different versions
-// understand each other: unknown members and kinds are ignored.
+// packet is a message between nodes. It is sent as JSON, and a receiver ignores unknown members and kinds. Nodes of
+// different versions therefore understand each other.
 type packet struct {
 	Node string     `json:"node"`
 	Seq  uint64     `json:"seq"` // of this packet; of a beat: of the last packet before it
@@ -24,8 +24,8 @@ type packet struct {
 	Signal   string            `json:"signal,omitempty"`
 	Key      string            `json:"key,omitempty"`
 	Presence []PresenceChanged `json:"presence,omitempty"`
-	More     bool              `json:"more,omitempty"` // the presence goes on in the next packet
-	To       string            `json:"to,omitempty"`   // the only node it concerns
+	More     bool              `json:"more,omitempty"` // the next packet has more of the presence
+	To       string            `json:"to,omitempty"`   // the node it is for; empty: all nodes
 	Ask      uint64            `json:"ask,omitempty"`
 	Body     []byte            `json:"body,omitempty"`
 	Yes      bool              `json:"yes,omitempty"`
@@ -35,19 +35,20 @@ type packetKind string
 
 const (
 	packetBeat     packetKind = "beat"
-	packetHello    packetKind = "hello" // asks all, or To, for their presence
+	packetHello    packetKind = "hello" // asks all nodes, or To, for their presence
 	packetBye      packetKind = "bye"
 	packetEvents   packetKind = "events"
 	packetSignal   packetKind = "signal"
-	packetPresence packetKind = "presence" // all of a node's
+	packetPresence packetKind = "presence" // the complete presence of a node
 	packetAsk      packetKind = "ask"
 	packetAnswer   packetKind = "answer"
 )
 
-// wireMissed is the type of an event that was too large for the bus. Its subscribers get it by a repair from At on.
+// wireMissed is the type of an event that was too large for the bus. Subscribers receive it through a repair that
+// begins at At.
 const wireMissed = "missed"
 
-// wireEvent is a chat.Event.
+// wireEvent is a chat.Event as it is sent.
 type wireEvent struct {
 	Type    string       `json:"type"`
 	Tenant  chat.Tenant  `json:"tenant"`
@@ -62,7 +63,7 @@ type wireEvent struct {
 	Retried bool         `json:"retried,omitempty"`
 }
 
-// wireMessage is a chat.Message; what most have not is left out.
+// wireMessage is a chat.Message as it is sent. Fields that most messages do not have are omitted when empty.
 type wireMessage struct {
 	ID        id.ID
 	Author    chat.Person
@@ -136,7 +137,7 @@ func (w wireEvent) event() (chat.Event, error) {
 	return nil, errUnknownEvent
 }
 
-// encode writes HTML's special characters as they are: escaped they take six times the space.
+// encode returns the packet as JSON. It does not escape HTML's special characters: escaped, each takes six bytes.
 func (p packet) encode() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -145,7 +146,7 @@ func (p packet) encode() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// smaller returns packets that together say what p says, each of them shorter; none if there is no such.
+// smaller splits p into shorter packets with the same content. It returns none if p cannot be split.
 func (p packet) smaller() []packet {
 	first, second := p, p
 	switch n := len(p.Events); {
@@ -164,7 +165,7 @@ func (p packet) smaller() []packet {
 	return []packet{first, second}
 }
 
-// missed refers to a message, or to its change, by its id alone: receivers read it from the store.
+// missed returns an event that has only the id of a message or of its change. Receivers read it from the store.
 func (w wireEvent) missed() wireEvent {
 	at := w.Message.ID
 	if w.At != nil {

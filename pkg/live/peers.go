@@ -9,7 +9,7 @@ import (
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
-// peers is what this node tells others and knows of them.
+// peers sends the packets of this node and keeps what is known of the other nodes.
 type peers struct {
 	hub     *Hub
 	started time.Time
@@ -17,7 +17,7 @@ type peers struct {
 	out struct { // last in the order of locks
 		sync.Mutex
 		seq     uint64
-		failing bool // the last one could not be sent; logged when that changes
+		failing bool // the last packet could not be sent; logged when that changes
 	}
 
 	mu     sync.Mutex
@@ -26,15 +26,15 @@ type peers struct {
 }
 
 type peer struct {
-	seq      uint64    // of the newest packet taken in
-	heard    time.Time // when, by our clock
-	clock    time.Time // when it was sent, by its clock
+	seq      uint64    // of the newest packet received
+	heard    time.Time // when that packet was received, by this node's clock
+	clock    time.Time // when that packet was sent, by the sender's clock
 	lost     bool
-	presence []PresenceChanged // gathered until the last part is here
+	presence []PresenceChanged // the parts received so far, until the last one arrives
 }
 
 const (
-	// forgetPeer is how long a dead node is remembered: if it was only cut off, its numbering tells what was missed.
+	// forgetPeer is how long a dead node is kept. If the node was only cut off, its next number shows what was missed.
 	forgetPeer = time.Hour
 	// presencePart is how many entries one packet holds.
 	presencePart = 1000
@@ -44,8 +44,8 @@ func newPeers(h *Hub) *peers {
 	return &peers{hub: h, started: h.now(), known: make(map[string]*peer)}
 }
 
-// broadcast numbers a packet and sends it, in several smaller ones if it is too large for the bus. An error means that
-// not all of it was sent.
+// broadcast numbers a packet and sends it. If the packet is too large for the bus, it is sent as several smaller ones.
+// An error means that not all of it was sent.
 func (ps *peers) broadcast(p packet) error {
 	if ps.hub.opts.Bus == nil {
 		return nil
@@ -55,7 +55,7 @@ func (ps *peers) broadcast(p packet) error {
 	return ps.send(p)
 }
 
-// send is broadcast under the lock of out.
+// send does the work of broadcast. The lock of out is held.
 func (ps *peers) send(p packet) error {
 	p.Node, p.Seq, p.At = ps.hub.node, ps.out.seq, ps.hub.now().UnixMilli()
 	p.Started = ps.started.UnixMilli()
@@ -72,7 +72,7 @@ func (ps *peers) send(p packet) error {
 	}
 	ps.out.seq = p.Seq
 	if failing := err != nil; failing != ps.out.failing {
-		// Each number is used up: the others notice the gap and read from the store what they have not received.
+		// The number is used even if sending failed. The others detect the gap and read what they missed from the store.
 		ps.out.failing = failing
 		if failing {
 			ps.hub.log.Warn("cannot publish to other nodes; they read the store", "kind", p.Kind, "error", err)
@@ -151,12 +151,12 @@ func (ps *peers) takeIn(data []byte) {
 	ps.take(p)
 }
 
-// number checks the packet's number; false if there is nothing to take in.
+// number checks the packet's number. It returns false if the packet must not be applied.
 func (ps *peers) number(p packet) bool {
 	now := ps.hub.now()
 	k := ps.known[p.Node]
 	if k == nil {
-		// What it told before we heard of it may concern rooms here. A first hello has number 1.
+		// Packets that it sent before this one may concern rooms on this node. A first hello has number 1.
 		if p.Seq > 1 || p.Seq == 1 && p.Kind != packetHello {
 			since := time.UnixMilli(p.Started)
 			if since.Before(ps.started) {
@@ -185,7 +185,7 @@ func (ps *peers) number(p packet) bool {
 	return p.Kind != packetBeat
 }
 
-// missed asks for a repair of what happened since then and has not been polled.
+// missed requests a repair of what happened since the given time and has not been polled.
 func (ps *peers) missed(since time.Time) { ps.hub.repairAll(ps.hub.polls.covered(since)) }
 
 func (ps *peers) take(p packet) {
@@ -229,7 +229,7 @@ func (ps *peers) takeEvent(node string, w wireEvent) {
 	}
 	e, err := w.event()
 	if err != nil {
-		return // of a newer version
+		return // the event is of a newer version
 	}
 	switch e := e.(type) {
 	case PresenceChanged:
@@ -254,7 +254,7 @@ func (ps *peers) tellPresence(all []PresenceChanged) {
 	}
 }
 
-// tick beats and looks for nodes that have gone silent.
+// tick broadcasts a heartbeat and detects nodes that have gone silent.
 func (ps *peers) tick(now time.Time) {
 	_ = ps.broadcast(packet{Kind: packetBeat})
 	ps.mu.Lock()
@@ -269,7 +269,7 @@ func (ps *peers) tick(now time.Time) {
 			k.lost, k.presence = true, nil
 			ps.hub.presence.replace(node, nil)
 			ps.hub.asks.gone(node)
-			// It may have stored messages and died before telling.
+			// It may have stored messages and died before it published them.
 			ps.missed(k.clock)
 		}
 	}
@@ -285,7 +285,7 @@ func (ps *peers) received(node string) time.Time {
 	return time.Time{}
 }
 
-// names returns the other nodes that are there.
+// names returns the other nodes that are not lost.
 func (ps *peers) names() (out []string) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -297,7 +297,7 @@ func (ps *peers) names() (out []string) {
 	return out
 }
 
-// alone reports whether no other node is there.
+// alone reports whether there is no other node that is not lost.
 func (ps *peers) alone() bool {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()

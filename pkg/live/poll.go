@@ -11,22 +11,25 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// While a node is unreachable, messages and changes of all rooms with subscribers are polled: read from the store
-// every Options.Beat. What was delivered already is dropped, as in a repair, so a node that is received as well costs
-// nothing but the read. Who is in which room is checked every pollMembersEvery. To be bounded, both take at most
-// a fraction of the time: the pause after each is a multiple of what it took.
+// While a node is unreachable, the hub polls all rooms with subscribers: every Options.Beat it reads their messages and
+// changes from the store. As in a repair, it drops what was delivered already. Events of nodes that are received cost
+// only the read.
+//
+// Every pollMembersEvery the hub also checks who is in which room. The load of both is bounded: the pause after each is
+// a multiple of the time it took.
 const (
 	pollMembersEvery = 15 * time.Second
-	pollPause        = 2  // times what the poll took: at most a third of the time
-	pollMembersPause = 10 // times what the check took
-	// pollEachTimeout bounds what is read for one room or user.
+	pollPause        = 2  // times the duration of the poll: polls take at most a third of the time
+	pollMembersPause = 10 // times the duration of the check
+	// pollEachTimeout bounds the reads for one room or user.
 	pollEachTimeout = 10 * time.Second
 )
 
-// span is all that happened from one moment to another.
+// span is the time from one moment to another.
 type span struct{ from, to time.Time }
 
-// add makes s end at to, and begin at from unless it goes back further and reaches from.
+// add makes s end at to. s then begins at from, unless s began earlier and reached from: in that case its beginning
+// stays.
 func (s *span) add(from, to time.Time) {
 	if from.After(s.to) || from.Before(s.from) {
 		s.from = from
@@ -34,7 +37,7 @@ func (s *span) add(from, to time.Time) {
 	s.to = to
 }
 
-// covered returns the moment up to which s has all that happened since then; since itself if it does not.
+// covered returns the end of s if s contains since. Otherwise it returns since.
 func (s *span) covered(since time.Time) time.Time {
 	if !since.Before(s.from) && since.Before(s.to) {
 		return s.to
@@ -42,8 +45,8 @@ func (s *span) covered(since time.Time) time.Time {
 	return since
 }
 
-// polls remembers what was polled of all rooms. A repair that is needed when a node is received again can begin
-// there, however long it was unreachable.
+// polls records the time span that was polled for all rooms. When an unreachable node is received again, its repair
+// begins at the end of that span, however long the node was unreachable.
 type polls struct {
 	mu     sync.Mutex
 	polled span
@@ -61,11 +64,11 @@ func (p *polls) covered(since time.Time) time.Time {
 	return p.polled.covered(since)
 }
 
-// pollLoop polls while a node is unreachable, and once more when none is any longer: the last one may have ended just
-// after it stored something.
+// pollLoop polls while a node is unreachable. When no node is unreachable any more, it polls once more: the last one
+// may have stored something just before it ended.
 func (h *Hub) pollLoop(ctx context.Context) {
-	var from time.Time    // since when something may be undelivered; zero if nothing is
-	var members time.Time // when to check them next
+	var from time.Time    // since when events may be undelivered; zero if none are
+	var members time.Time // when to check the members next
 	failing := false
 	for pause := h.opts.Beat; ; {
 		select {
@@ -111,12 +114,12 @@ func (h *Hub) pollLoop(ctx context.Context) {
 	}
 }
 
-// polledFrom is what a poll from a moment on counts for: it goes back further by the overlap. Half of that is left
-// for the clocks of those who ask.
+// polledFrom returns the beginning of the span that a poll covers. A poll reads further back than from, by the overlap.
+// Half of the overlap is kept for differences between the clocks of nodes.
 func (h *Hub) polledFrom(from time.Time) time.Time { return from.Add(-h.opts.Overlap / 2) }
 
-// poll delivers what happened in all rooms since then and was not delivered. A room that cannot be read keeps no other
-// from it, and is read from there on the next time.
+// poll delivers the undelivered events of all rooms since from. A room that cannot be read does not keep the others
+// from being polled. The next poll reads it from the same moment.
 func (h *Hub) poll(ctx context.Context, from, now time.Time) error {
 	g := guard.NewGroup()
 	g.SetLimit(repairParallel)
@@ -139,7 +142,7 @@ func (h *Hub) readPolled(ctx context.Context, r *room, since time.Time) error {
 	var listening bool
 	r.shard.locked(func() {
 		listening = len(r.subs[Messages]) > 0 || len(r.subs[feed]) > 0
-		// Of messages older than what is remembered nobody knows whether they were delivered.
+		// For messages older than the floor it is not known whether they were delivered.
 		if floor := r.recent.floor; !floor.IsZero() && floor.Time().After(since) {
 			since = floor.Time()
 		}
@@ -147,8 +150,8 @@ func (h *Hub) readPolled(ctx context.Context, r *room, since time.Time) error {
 	if !listening {
 		return nil
 	}
-	// In most rooms there is nothing, which this read finds out for little. What it finds is delivered by missed, in
-	// the right order.
+	// Most rooms have no new messages. This read is a cheap way to find that out. If there are any, missed reads them
+	// again, in the right order for delivery.
 	newest, err := h.opts.History.Newer(ctx, r.at(), id.FirstAt(since), true, repairPage)
 	if err != nil {
 		return err
@@ -174,7 +177,8 @@ func (r *room) deliveredAll(ms []chat.Message) bool {
 	return true
 }
 
-// pollMembers ends the subscriptions of who is out of a room, and begins those to rooms that users have joined.
+// pollMembers ends the subscriptions of users who are no longer in a room, and adds room feeds for rooms that users have
+// joined.
 func (h *Hub) pollMembers(ctx context.Context) error {
 	g := guard.NewGroup()
 	g.SetLimit(repairParallel)
@@ -187,7 +191,7 @@ func (h *Hub) pollMembers(ctx context.Context) error {
 	return g.Wait()
 }
 
-// goEach runs what is done for one room or user in a group, within pollEachTimeout.
+// goEach runs f, the work for one room or user, in a group and within pollEachTimeout.
 func goEach(ctx context.Context, g guard.Group, f func(ctx context.Context) error) {
 	g.Go(func() error {
 		ctx, cancel := context.WithTimeout(ctx, pollEachTimeout)

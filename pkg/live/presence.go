@@ -7,8 +7,8 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// presence knows who is online in which room: whoever has a subscription to one of its
-// topics, on any node.
+// presence records who is online in which room. A user is online in a room while they have a subscription to one of its
+// topics on any node.
 type presence struct {
 	hub *Hub
 
@@ -59,7 +59,7 @@ func (p *presence) tidy(key place, rp *roomPresence) {
 	}
 }
 
-// came and left follow the subscriptions of this node.
+// came counts a new subscription of this node, and left an ended one.
 func (p *presence) came(s *Subscription) {
 	key, login := s.room.key, s.who.Login
 	p.mu.Lock()
@@ -84,7 +84,7 @@ func (p *presence) left(s *Subscription) {
 	defer p.mu.Unlock()
 	rp := p.room(key, s.room.name)
 	rp.here[login]--
-	// came may follow later, when a subscription is ended while it begins.
+	// If a subscription is ended while it begins, left may be called before came.
 	if rp.here[login] == 0 {
 		delete(rp.here, login)
 		p.changed(key, rp, login, false, len(rp.there[login]) == 0)
@@ -92,7 +92,7 @@ func (p *presence) left(s *Subscription) {
 	p.tidy(key, rp)
 }
 
-// changed tells the other nodes, and, if it makes a difference, subscribers here.
+// changed publishes a change to the other nodes. If it is visible, it also delivers it to the subscribers of this node.
 func (p *presence) changed(key place, rp *roomPresence, login string, online, visible bool) {
 	e := PresenceChanged{Place: chat.Place{Tenant: key.tenant, Room: chat.RoomRef{ID: key.room, Name: rp.name}}, Login: login, Online: online}
 	p.hub.broadcastEvents([]chat.Event{e})
@@ -101,7 +101,7 @@ func (p *presence) changed(key place, rp *roomPresence, login string, online, vi
 	}
 }
 
-// heard takes in a change on another node.
+// heard applies a change received from another node.
 func (p *presence) heard(node string, e PresenceChanged) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +132,7 @@ func (p *presence) set(node string, e PresenceChanged) {
 	p.tidy(key, rp)
 }
 
-// replace makes the given changes all there is of a node.
+// replace replaces the whole presence of a node by the given changes.
 func (p *presence) replace(node string, now []PresenceChanged) {
 	type at struct {
 		key   place
@@ -156,7 +156,8 @@ func (p *presence) replace(node string, now []PresenceChanged) {
 	}
 }
 
-// tell broadcasts who is online on this node; under the lock, so that changes and the whole come in order.
+// tell broadcasts who is online on this node. It does so under the lock, so that other nodes receive the complete
+// presence and later changes in order.
 func (p *presence) tell(send func([]PresenceChanged)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

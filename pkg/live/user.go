@@ -9,24 +9,24 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Whoever listens to their own topic hears of the messages in all their rooms: each such subscription has a room feed in each
-// of its user's rooms, a light subscription of kind feed, on the node it is connected to. So a message costs
-// what its room has listeners on a node, not what it has participants.
+// A subscription to the topic of a user receives the messages of all the user's rooms. The hub keeps one room feed per
+// subscription and room, on the node the client is connected to. A room feed is a light subscription of kind feed.
+// Publishing a message therefore costs one delivery per connected subscriber, not one per participant.
 
 const (
-	// maxEars bounds the rooms a subscription hears of, in the order of their names.
+	// maxEars bounds the room feeds of a subscription. Rooms are taken in the order of their names.
 	maxEars = 2000
 	earPage = 500
 )
 
-// roomFeeds are those of one subscription. The lock is taken last, after a shard's.
+// roomFeeds are the room feeds of one subscription. The lock is taken last, after a shard's.
 type roomFeeds struct {
 	mu    sync.Mutex
 	in    map[place]*Subscription
 	ended bool
 }
 
-// roomFeed passes on what a room says.
+// roomFeed forwards the deliveries of a room to a subscription to the user's topic.
 type roomFeed struct {
 	*Subscription // to the user's topic
 	at            place
@@ -52,8 +52,8 @@ func (e *roomFeeds) end() {
 	}
 }
 
-// SubscribeUser adds a subscriber to a user's own topic, and to what happens in the user's rooms. Rooms they join
-// later come along.
+// SubscribeUser adds a subscriber to a user's own topic, with the events of the user's rooms. It includes rooms that
+// the user joins later.
 func (h *Hub) SubscribeUser(ctx context.Context, who chat.Identity, to Subscriber) (*Subscription, error) {
 	key := userPlace(who.Tenant, who.Login)
 	sh := h.shardOf(key)
@@ -72,8 +72,8 @@ func (h *Hub) SubscribeUser(ctx context.Context, who chat.Identity, to Subscribe
 
 func userPlace(t chat.Tenant, login string) place { return place{tenant: t, login: login} }
 
-// followRooms makes a subscription hear of exactly the rooms its user is in. With tell, it is told what
-// that changes.
+// followRooms gives a subscription a room feed in exactly the rooms its user is in. With tell, it delivers an event for
+// each room that it adds or removes.
 func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error {
 	if h.opts.RoomsOf == nil {
 		return nil
@@ -110,7 +110,7 @@ func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error
 		return nil
 	}
 	for _, e := range gone {
-		// Asked once more: the list may be older than the room feed.
+		// Access is checked again, because the list may be older than the room feed.
 		r, err := h.opts.Access(ctx, s.who, e.room.name)
 		if err == nil && r.ID == e.room.key.room {
 			continue
@@ -126,7 +126,8 @@ func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error
 	return nil
 }
 
-// enterEar makes s hear of a room that its user was in at the mark; false if it does already, or they have left.
+// enterEar adds a room feed to s for a room that its user was in at the mark. It returns false if s has one already, or
+// the user has left.
 func (h *Hub) enterEar(ctx context.Context, s *Subscription, ref chat.RoomRef, mark uint64) (bool, error) {
 	for {
 		entered, left := h.listen(s, ref, mark)
@@ -217,11 +218,12 @@ func (h *Hub) tell(s *Subscription, e chat.Event) {
 	}
 }
 
-// checkTimeout bounds the check of somebody who is said to have joined.
+// checkTimeout bounds the check whether a user who joined is still in the room.
 const checkTimeout = 10 * time.Second
 
-// userEnters tells a user that they are in a room now, and lets their subscriptions hear of it at once. That they
-// are in it still is checked afterwards: news of a leave on another node may have come before that of the join.
+// userEnters delivers to a user the event that they are in a room now, and adds the room feeds immediately. After that
+// it checks that the user is still in the room: the event of a leave on another node may have arrived before that of
+// the join.
 func (h *Hub) userEnters(t chat.Tenant, ref chat.RoomRef, login string, e chat.Event) {
 	joined, ok := e.(chat.ParticipantJoined)
 	repeated := ok && joined.Repeated
@@ -247,13 +249,13 @@ func (h *Hub) userEnters(t chat.Tenant, ref chat.RoomRef, login string, e chat.E
 		case chat.IsKind(err, chat.Forbidden):
 			h.endFeeds(placeOf(t, ref), login, nil)
 		case chat.IsKind(err, chat.NotFound) || err == nil && r.ID != ref.ID:
-			// The news of the deletion may still be on its way, and would find no room feed.
+			// The event of the deletion may arrive later. It would find no room feed then.
 			h.endFeeds(placeOf(t, ref), login, chat.RoomDeleted{Place: chat.Place{Tenant: t, Room: ref}})
 		}
 	})
 }
 
-// endFeeds ends the room feeds a user has in a room; last, if there is one, is the last thing they hear.
+// endFeeds ends the room feeds a user has in a room. It first delivers last, if that is not nil.
 func (h *Hub) endFeeds(key place, login string, last chat.Event) {
 	sh := h.shardOf(key)
 	sh.mu.Lock()
@@ -269,7 +271,8 @@ func (h *Hub) endFeeds(key place, login string, last chat.Event) {
 	}
 }
 
-// deliverToFeeds tells those with a room feed in the room, for which is true, of a message. Its author has read it.
+// deliverToFeeds delivers a message to the room feeds for which is returns true. The author has read the message, so
+// the author's room feeds receive a ReadMoved as well.
 func (r *room) deliverToFeeds(e chat.MessagePosted, now time.Time, is func(*Subscription) bool) {
 	if len(r.subs[feed]) == 0 {
 		return
