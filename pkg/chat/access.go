@@ -9,16 +9,16 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// cachedAccess bounds the memory of the two caches, some hundred bytes an entry.
+// cachedAccess bounds the entries of each of the two caches. An entry takes some hundred bytes.
 const cachedAccess = 100_000
 
-// Reader reads rooms: who may use them, and what they show. It caches rooms and participants, so that a message costs
-// no reads in the usual case. A Service is built on one, and so is what delivers a Service's events. Its methods may be
+// Reader reads rooms: who may use them, and which messages they show. It caches rooms and participants, so a message
+// usually costs no reads. A Service uses one, and so does the delivery of the Service's events. Its methods may be
 // called concurrently; they return *Error.
 type Reader struct {
 	store Stores
 	now   func() time.Time
-	// retention is how long messages are kept in rooms that say nothing else; 0 for ever.
+	// retention is how long messages are kept in rooms without a retention of their own; 0 for ever.
 	retention time.Duration
 
 	cachedRooms   *cache.Cache[roomKey, Room]
@@ -28,7 +28,7 @@ type Reader struct {
 // ReaderOptions are the parts of a Reader; only Store is needed.
 type ReaderOptions struct {
 	Store Stores
-	// Watcher, if set, reports what other nodes change in the store.
+	// Watcher, if set, reports changes that other nodes make in the store.
 	Watcher *cache.Watcher
 	// Retention is how long messages are kept in rooms that have none of their own; 0 for ever.
 	Retention time.Duration
@@ -46,18 +46,18 @@ type memberKey struct {
 	login  string
 }
 
-// RoomKey is the key by which a store announces (see pkg/cache) that the room of this name is not what it was.
+// RoomKey is the key by which a store announces (see pkg/cache) that the room of this name has changed.
 func RoomKey(t Tenant, name string) string { return "room\x00" + string(t) + "\x00" + name }
 
-// AccountKey is the key by which a store announces that an account has another epoch, or has ended.
+// AccountKey is the key by which a store announces that an account has another epoch or was deleted.
 func AccountKey(t Tenant, login string) string { return "account\x00" + string(t) + "\x00" + login }
 
-// MemberKey is the key by which a store announces that a participant is not what they were.
+// MemberKey is the key by which a store announces that a participant has changed.
 func MemberKey(t Tenant, room id.ID, login string) string {
 	return "member\x00" + string(t) + "\x00" + room.String() + "\x00" + login
 }
 
-// NewReader returns a reader of a store. Close ends it, after what uses it.
+// NewReader returns a reader of a store. The caller closes it after everything that uses it.
 func NewReader(o ReaderOptions) *Reader {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -67,7 +67,7 @@ func NewReader(o ReaderOptions) *Reader {
 		cachedRooms: cache.Of(cache.Options[roomKey, Room]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
 			Name: func(k roomKey) string { return RoomKey(k.tenant, k.name) },
 			Load: func(ctx context.Context, k roomKey) (Room, error) {
-				ctx, cancel := changing(ctx) // others wait for this answer too
+				ctx, cancel := changing(ctx) // other callers wait for this result too
 				defer cancel()
 				return readRoom(ctx, o.Store, k.tenant, k.name)
 			}}),
@@ -81,7 +81,7 @@ func NewReader(o ReaderOptions) *Reader {
 	}
 }
 
-// Close ends the caches' housekeeping.
+// Close stops the background work of the caches.
 func (rd *Reader) Close() {
 	rd.cachedRooms.Close()
 	rd.cachedMembers.Close()
@@ -99,20 +99,20 @@ func readRoom(ctx context.Context, store RoomStore, t Tenant, name string) (Room
 	return store.Room(ctx, t, name)
 }
 
-// forgetRoom invalidates what is cached of a room, here and on other nodes.
+// forgetRoom invalidates a cached room, on this node and on others.
 func (s *Service) forgetRoom(t Tenant, name string) {
 	s.cachedRooms.Forget(roomKey{t, name})
 	s.roomChanged(string(t) + "\x00" + name)
 }
 
-// forgetMember invalidates what is cached of a participant, here and on other nodes.
+// forgetMember invalidates a cached participant, on this node and on others.
 func (s *Service) forgetMember(t Tenant, room id.ID, login string) {
 	s.cachedMembers.Forget(memberKey{t, room, login})
 	s.memberChanged(string(t) + "\x00" + room.String() + "\x00" + login)
 }
 
-// ForgetRoom drops what this node remembers of the room that another node's RoomChanged named. An empty
-// key drops all.
+// ForgetRoom invalidates the cached room of a key that another node's RoomChanged was called with. An empty key
+// invalidates all rooms.
 func (rd *Reader) ForgetRoom(key string) {
 	tenant, name, ok := strings.Cut(key, "\x00")
 	if !ok {
@@ -122,7 +122,7 @@ func (rd *Reader) ForgetRoom(key string) {
 	rd.cachedRooms.Forget(roomKey{Tenant(tenant), name})
 }
 
-// ForgetMember is ForgetRoom for MemberChanged.
+// ForgetMember is ForgetRoom for participants and MemberChanged.
 func (rd *Reader) ForgetMember(key string) {
 	parts := strings.SplitN(key, "\x00", 3)
 	if len(parts) < 3 {
@@ -134,9 +134,8 @@ func (rd *Reader) ForgetMember(key string) {
 	}
 }
 
-// Access returns the room and who as its participant: NotFound for an unknown room,
-// Forbidden for somebody who is not in it. Changes made on this node show at once, those that others
-// made after cache.Brief.
+// Access returns the room and who as its participant: NotFound for an unknown room, Forbidden for a user who is not in
+// it. It shows changes made on this node immediately, and changes made on other nodes after cache.Brief.
 func (rd *Reader) Access(ctx context.Context, who Identity, name string) (Room, Person, error) {
 	r, err := rd.cachedRooms.Get(ctx, roomKey{who.Tenant, name})
 	if err != nil {
@@ -149,7 +148,7 @@ func (rd *Reader) Access(ctx context.Context, who Identity, name string) (Room, 
 	return r, p, err
 }
 
-// Admit is Access with an answer as new as the call.
+// Admit is Access without the caches: it shows all changes made before the call.
 func (rd *Reader) Admit(ctx context.Context, who Identity, name string) (Room, error) {
 	r, err := rd.room(ctx, who.Tenant, name)
 	if err != nil {
@@ -170,8 +169,9 @@ func errNotIn(room string) error {
 // membersPage is how many participants Members reads at a time.
 const membersPage = 1000
 
-// Members returns which of some logins, which are ascending, are in a room, as new as the call. It reads the participants from
-// one login to the next, a page at a time, and so costs at most two reads for each login, and few for many of a room.
+// Members returns which of some logins are in a room. The logins have to be ascending. It reads without the caches. It
+// reads the participants from one login to the next, a page at a time: at most two reads per login, and few reads for
+// many logins of one room.
 func (rd *Reader) Members(ctx context.Context, t Tenant, room RoomRef, logins []string) (map[string]bool, error) {
 	in := make(map[string]bool, len(logins))
 	for len(logins) > 0 {

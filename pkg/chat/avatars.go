@@ -7,11 +7,11 @@ import (
 	"github.com/confab-chat/confab/pkg/picture"
 )
 
-// MaxAvatar is the greatest picture that is taken in, in bytes.
+// MaxAvatar is the maximum size of an uploaded picture in bytes.
 const MaxAvatar = 1 << 20
 
-// SetAvatar makes a picture the avatar of who: its middle, as picture.Cropper cuts it out. What else was in the file,
-// such as where it was taken, is not kept.
+// SetAvatar makes the middle of a picture, as picture.Cropper cuts it out, the avatar of who. Metadata of the file,
+// such as the place where the picture was taken, is not stored.
 func (s *Service) SetAvatar(ctx context.Context, who Identity, login string, file []byte) error {
 	if _, err := s.ownUser(ctx, who, login); err != nil {
 		return err
@@ -28,7 +28,7 @@ func (s *Service) SetAvatar(ctx context.Context, who Identity, login string, fil
 	if err := s.store.SetAvatar(ctx, who.Tenant, login, Avatar{Type: mediaType, Data: data}); err != nil {
 		return err
 	}
-	// Who was deleted meanwhile leaves no picture.
+	// If the user was deleted meanwhile, the picture is removed.
 	if _, err := s.liveUser(ctx, who.Tenant, login); IsKind(err, Gone) {
 		return errors.Join(err, s.store.DeleteAvatar(ctx, who.Tenant, login))
 	}

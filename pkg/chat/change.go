@@ -10,7 +10,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// ChangeKind is what happened to a message. The texts are part of the API, and kept.
+// ChangeKind is the kind of a change of a message. The texts are part of the API and are stored.
 type ChangeKind string
 
 // The changes of a message.
@@ -20,47 +20,47 @@ const (
 	React  ChangeKind = "react"
 )
 
-// Change is what is to be done about a message. The zero Change does nothing.
+// Change is a change to apply to a message. The zero Change changes nothing.
 type Change struct {
 	Kind ChangeKind
 	ID   id.ID  // dates the change and is its entry's ID in ChangesOf
-	By   Person // who does it
+	By   Person // the user who makes the change
 
 	Content string // of an edit
-	// A reaction of By.Login: Emoji is set (On) or taken back.
+	// A reaction of By.Login: Emoji is set (On) or withdrawn.
 	Emoji string
 	On    bool
-	// Forget takes a reaction back without a trace: it does not count as withdrawn.
+	// Forget withdraws a reaction without a trace: it does not count as Withdrawn.
 	Forget bool
 }
 
-// ChangesOf returns the log of what happened to the messages of l: an entry for each change, in the order of
-// their IDs. Its ID is that of l with another multicast bit in the node (RFC 9562, 6.10). Ids made here
-// always have that bit set, so no log of messages has that ID.
+// ChangesOf returns the log of the changes of the messages of l: an entry for each change, ordered by the changes' IDs.
+// Its ID is that of l with the multicast bit of the node inverted (RFC 9562, 6.10). Ids made by this server always have
+// that bit set, so no log of messages has that ID.
 func ChangesOf(l Log) Log {
 	l.ID[10] ^= 0x01
 	return l
 }
 
-// Entry is the entry of a change in ChangesOf.
+// Entry returns the entry in ChangesOf for the change c of message m.
 func (c Change) Entry(m id.ID) Message {
 	return Message{ID: c.ID, Author: c.By, Content: string(c.Kind) + " " + m.String(), System: true}
 }
 
-// ParseEntry returns what an entry of ChangesOf says; false if it is none.
+// ParseEntry returns the kind and the message of an entry of ChangesOf; false if it cannot be read.
 func ParseEntry(entry Message) (kind ChangeKind, m id.ID, ok bool) {
 	k, text, _ := strings.Cut(entry.Content, " ")
 	m, err := id.Parse(text)
 	return ChangeKind(k), m, err == nil
 }
 
-// EditedAt returns when a message counts as edited by the change of that ID.
+// EditedAt returns Message.EditedAt for an edit with that ID.
 func EditedAt(change id.ID) time.Time { return change.Time().Truncate(time.Millisecond) }
 
-// Reaction is an emoji with those who reacted with it.
+// Reaction is an emoji with the users who reacted with it.
 type Reaction struct {
 	Emoji  string
-	Logins []string // who reacted first comes first
+	Logins []string // in the order in which they reacted
 }
 
 // ReactionBy is one reaction of one user.
@@ -69,8 +69,8 @@ type ReactionBy struct {
 	At           int64 // microseconds since 1970
 }
 
-// GroupReactions returns reactions by emoji, in the order in which they were first used as far as that still
-// stands; what is of one moment is ordered by bytes. It changes rs.
+// GroupReactions groups reactions by emoji. Emojis are ordered by their oldest reaction in rs, reactions of the same
+// moment by bytes. It changes rs.
 func GroupReactions(rs []ReactionBy) []Reaction {
 	slices.SortFunc(rs, func(a, b ReactionBy) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Emoji, b.Emoji), cmp.Compare(a.Login, b.Login))
@@ -94,7 +94,7 @@ func (m Message) Reacted(login, emoji string) bool {
 	})
 }
 
-// Digest tells two new messages under one Idempotency-Key apart: what is said, and in answer to what.
+// Digest distinguishes new messages under one Idempotency-Key: it covers the content and the message that is answered.
 func (m Message) Digest() [32]byte {
 	s := m.Content
 	if !m.ReplyTo.IsZero() {

@@ -6,7 +6,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// MessageChange is an entry of a room's changes, with the message as it is now.
+// MessageChange is a change of a message of a room, with the message as it is now.
 type MessageChange struct {
 	ID      id.ID
 	Kind    ChangeKind
@@ -16,17 +16,18 @@ type MessageChange struct {
 // ChangePage is a part of a room's changes, oldest first.
 type ChangePage struct {
 	Changes []MessageChange
-	// HasMore says that there may be changes after Next. Reading ends after maxEntries entries of which little or nothing
-	// is shown, so a page that has more may hold fewer changes than its limit, or none.
+	// HasMore says that there may be changes after Next. Reading stops after maxEntries entries even if few of them are
+	// shown, so a page with HasMore may hold fewer changes than its limit, or none.
 	HasMore bool
-	// Next is the position to go on from: all changes up to it are on this page or an earlier one, or not shown.
+	// Next is the position to continue from. All changes up to it are on this page or an earlier one, or not shown.
 	Next id.ID
 }
 
-// maxEntries bounds the entries that are read for one page. An entry is passed over when its message is gone.
+// maxEntries bounds the entries that are read for one page. An entry is skipped if its message is gone.
 const maxEntries = 2000
 
-// Changes returns changes of messages of a room who is in, newer than after. Limit above MaxPage counts as MaxPage.
+// Changes returns the changes of messages of a room that are newer than after; who has to be a participant. A limit
+// above MaxPage counts as MaxPage.
 func (s *Service) Changes(ctx context.Context, who Identity, room string, after id.ID, limit int) (ChangePage, error) {
 	r, _, err := s.Access(ctx, who, room)
 	if err != nil {
@@ -43,12 +44,12 @@ type ChangeReader interface {
 	MessagesByID(ctx context.Context, l Log, ids []id.ID) (map[id.ID]Message, error)
 }
 
-// ReadChanges returns the first limit changes of messages of l that are newer than after. Entries without a message that
-// store shows do not count; a page is filled past them.
+// ReadChanges returns the first limit changes of messages of l that are newer than after. It skips entries whose
+// message store does not show, and fills the page with later ones.
 func ReadChanges(ctx context.Context, store ChangeReader, l Log, after id.ID, limit int) (ChangePage, error) {
 	page := ChangePage{Next: after, HasMore: true}
 	for read := 0; page.HasMore && read < maxEntries; {
-		// One more than fits says whether there is more.
+		// One entry more than fits shows whether there are more.
 		entries, err := store.Newer(ctx, ChangesOf(l), page.Next, false, limit+1)
 		if err != nil {
 			return ChangePage{}, err
@@ -71,7 +72,7 @@ func ReadChanges(ctx context.Context, store ChangeReader, l Log, after id.ID, li
 	return page, nil
 }
 
-// changesOf reads the messages of entries; those that are not there are left out.
+// changesOf reads the messages of entries and leaves out entries whose message does not exist.
 func changesOf(ctx context.Context, store ChangeReader, l Log, entries []Message) ([]MessageChange, error) {
 	changes := make([]MessageChange, 0, len(entries))
 	var ids []id.ID
@@ -79,7 +80,7 @@ func changesOf(ctx context.Context, store ChangeReader, l Log, entries []Message
 	for _, e := range entries {
 		kind, m, ok := ParseEntry(e)
 		if !ok {
-			continue // of a later version
+			continue // an entry of a later version
 		}
 		changes = append(changes, MessageChange{ID: e.ID, Kind: kind, Message: Message{ID: m}})
 		if !seen[m] {

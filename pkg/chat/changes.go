@@ -12,23 +12,23 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// Limits of reactions. Those who react at the same moment on different nodes may go over the latter four by a few.
+// Limits of reactions. Users who react at the same moment on different nodes may exceed the last four by a few.
 const (
 	MaxEmoji     = 32  // bytes of one emoji
 	MaxEmojis    = 20  // different ones on a message
 	MaxReactions = 500 // on a message
 
-	// What was taken back still counts here, because stores keep it for a time: reading a message must not take longer
-	// and longer for reactions that come and go.
+	// Withdrawn reactions still count here, because stores keep them for WithdrawnFor. Otherwise reactions that are set
+	// and withdrawn again and again would make reading the message slower and slower.
 	MaxOwnEmojis = 40   // of one user on a message
 	MaxUsed      = 2000 // reactions on a message
 )
 
-// WithdrawnFor is how long a reaction that was taken back counts as Withdrawn.
+// WithdrawnFor is how long a withdrawn reaction counts as Withdrawn.
 const WithdrawnFor = 10 * 24 * time.Hour
 
-// EditMessage replaces what a message says; only its author may, as a participant. The rules for content are
-// those of Post. To say the same again changes nothing. Conflict for a deleted message.
+// EditMessage replaces the content of a message. Only its author may do so, as a participant of the room. The rules for
+// content are those of Post. The same content again changes nothing. Conflict for a deleted message.
 func (s *Service) EditMessage(ctx context.Context, who Identity, room string, m id.ID, content *string) (Message, error) {
 	if err := Faulty(MessageEntity, NewMessage{Content: content}.Validate()); err != nil {
 		return Message{}, err
@@ -53,8 +53,8 @@ func (s *Service) EditMessage(ctx context.Context, who Identity, room string, m 
 	})
 }
 
-// DeleteMessage empties a message for good; its author and the room's creator may, as participants. Repeating it
-// changes nothing.
+// DeleteMessage permanently empties a message. Its author and the room's creator may do so, as participants. Repeating
+// it changes nothing.
 func (s *Service) DeleteMessage(ctx context.Context, who Identity, room string, m id.ID) error {
 	r, p, err := s.Access(ctx, who, room)
 	if err != nil {
@@ -74,8 +74,8 @@ func (s *Service) DeleteMessage(ctx context.Context, who Identity, room string, 
 	return err
 }
 
-// React sets or takes back a reaction of who. Repeating it changes nothing. Conflict for a deleted message, and
-// for one that has as many reactions as it can have.
+// React sets or withdraws a reaction of who. Repeating it changes nothing. Conflict for a deleted message, and for one
+// that has reached a limit of reactions.
 func (s *Service) React(ctx context.Context, who Identity, room string, m id.ID, emoji string, on bool) (Message, error) {
 	if err := validEmoji(emoji); err != nil {
 		return Message{}, err
@@ -109,7 +109,7 @@ func validEmoji(emoji string) error {
 	return nil
 }
 
-// roomForReaction reports, as an error, that a message cannot take another reaction.
+// roomForReaction returns an error if a message cannot have another reaction.
 func roomForReaction(m Message, login, emoji string) error {
 	all, own, known := 0, 0, false
 	for _, r := range m.Reactions {
@@ -133,7 +133,7 @@ func roomForReaction(m Message, login, emoji string) error {
 		return refused(Conflict, m.ID, fmt.Sprintf("a message can have %d different emojis at most", MaxEmojis))
 	}
 	if back {
-		return nil // it takes the place it had
+		return nil // it counted already
 	}
 	if own >= MaxOwnEmojis {
 		return refused(Conflict, m.ID, fmt.Sprintf("you have used %d different emojis on this message: use one of them, or wait some days", own))
@@ -150,7 +150,7 @@ func refused(k Kind, m id.ID, message string) error {
 
 func errDeleted(m id.ID) error { return refused(Conflict, m, "this message was deleted") }
 
-// changeMessage stores what decide decides and tells everybody. It returns the message as it is then.
+// changeMessage applies the Change that decide returns and publishes it. It returns the message as it is afterwards.
 func (s *Service) changeMessage(ctx context.Context, who Identity, r Room, by Person, m id.ID,
 	decide func(now Message) (Change, error)) (Message, error) {
 	if s.shown(r).hides(m) {

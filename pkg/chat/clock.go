@@ -6,37 +6,37 @@ import (
 	"time"
 )
 
-// Clock says by which time a store may lose what is too old.
+// Clock says by which time old data may be removed from a store.
 type Clock interface {
-	// RemovalTime reads the time of the store, and returns the time by which something may be removed permanently: that
-	// one, or an earlier time while it cannot be trusted, as Times decides. The store keeps the Times, over restarts and
-	// for all servers. The time of a store that servers share is not that of one of them.
+	// RemovalTime reads the time of the store and returns the time by which data may be removed permanently. That is the
+	// time of the store, or an earlier time while it cannot be trusted, as Times decides. The store keeps the Times across
+	// restarts and for all servers. A store that several servers share has its own time, not that of one of them.
 	RemovalTime(ctx context.Context) (time.Time, error)
 }
 
 const (
-	// trustedJump is how far the time may have advanced from one reading to the next. Servers read it once an hour at
-	// least: a longer jump means that none ran, or that the clock is wrong.
+	// trustedJump is how far the time may advance from one reading to the next and still be trusted. Servers read it at
+	// least once an hour: a longer jump means that no server ran or that the clock is wrong.
 	trustedJump = 24 * time.Hour
-	// doubtedFor is how long nothing is removed by a time that has jumped.
+	// doubtedFor is how long a time that has jumped removes nothing.
 	doubtedFor = 24 * time.Hour
-	// setBack is how far the time goes back without a warning.
+	// setBack is how far the time may go back without a warning.
 	setBack = time.Minute
 )
 
-// Times is what a store remembers of the time, so that a clock that is wrong hides messages at worst, and removes none:
-// what is hidden shows again when the clock is right. The zero Times has seen nothing.
+// Times is what a store keeps about its time. It prevents that a wrong clock removes messages. Such a clock can only
+// hide messages, and they are shown again when the clock is right. The zero Times has observed nothing.
 type Times struct {
-	// Trusted is the newest time by which something may be removed.
+	// Trusted is the newest time by which data may be removed.
 	Trusted time.Time
-	// Doubted is when the time was first seen to be too far ahead of Trusted; zero if it is not.
+	// Doubted is the time that was first observed too far ahead of Trusted; zero if the time is trusted.
 	Doubted time.Time
-	// Last is the time when it was read last.
+	// Last is the time as it was last read.
 	Last time.Time
 }
 
-// Observe returns what is to be remembered when the time is now, and a warning for the log, if there is one. A time that
-// has jumped ahead is trusted once it has advanced from there for a day; one that goes back, immediately.
+// Observe returns the Times to store when the time is now, and a warning for the log, if there is one. A time that has
+// jumped ahead is trusted after it has advanced for a day from there. A time that has gone back is trusted immediately.
 func (t Times) Observe(now time.Time) (next Times, warning string) {
 	next = Times{Trusted: now, Last: now}
 	if t.Last.IsZero() {
@@ -65,7 +65,7 @@ func (t Times) Observe(now time.Time) (next Times, warning string) {
 	return next, warning
 }
 
-// Removal returns the time by which something may be removed when the time is now.
+// Removal returns the time by which data may be removed when the time is now.
 func (t Times) Removal(now time.Time) time.Time {
 	if now.After(t.Trusted) {
 		return t.Trusted

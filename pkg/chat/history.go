@@ -6,8 +6,8 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// History reads what rooms show of their messages for those who deliver them; nobody's right to read is looked at.
-// Of a room that is gone it shows nothing. What it knows of rooms may be as old as what Access knows.
+// History reads the messages that rooms show, for the delivery of events. It does not check whether a user may read
+// them. It shows nothing of a room that is gone. It uses the same cached rooms as Access.
 type History struct{ rd *Reader }
 
 // History returns the history of all rooms.
@@ -54,7 +54,7 @@ func (p Place) log() Log { return Log{Tenant: p.Tenant, ID: p.Room.ID} }
 func (h History) of(ctx context.Context, p Place) (v shown, there bool, err error) {
 	r, err := h.rd.cachedRooms.Get(ctx, roomKey{p.Tenant, p.Room.Name})
 	if err == nil && r.ID != p.Room.ID {
-		r, err = h.rd.room(ctx, p.Tenant, p.Room.Name) // another node may have made it anew
+		r, err = h.rd.room(ctx, p.Tenant, p.Room.Name) // another node may have created a new room of that name
 	}
 	if err == nil && r.ID == p.Room.ID {
 		return h.rd.shown(r), true, nil

@@ -7,12 +7,11 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// MaxPage is the greatest number of messages in a page; more is counted as this.
+// MaxPage is the maximum number of messages in a page. A greater limit counts as MaxPage.
 const MaxPage = 200
 
-// NewMessage is what somebody wants to post. Author, if given, has to be who posts. Key is the Idempotency-Key, if
-// one was given.
-// ReplyTo is the message of the same room that it answers.
+// NewMessage is a message to post. Author, if given, has to be the user who posts it. Key is the Idempotency-Key, if
+// one was given. ReplyTo is the message of the same room that it answers, if any.
 type NewMessage struct {
 	Author  *string
 	Content *string
@@ -27,9 +26,9 @@ func (n NewMessage) Validate() []Fault {
 	return f
 }
 
-// Post stores a message of who in a room they are in, and tells everybody. When it returns,
-// the message is durable. With a Key that was used before by who in this room, the message that was posted first is
-// returned and nothing happens; Conflict if it said something else.
+// Post stores a message of who in a room they are in and publishes it. When it returns, the message is durable. If who
+// has used Key before in this room, Post stores nothing and returns the message that was posted first; Conflict if that
+// message has another content.
 func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMessage) (Message, error) {
 	if n.Key != nil {
 		if err := validKey(*n.Key); err != nil {
@@ -76,10 +75,10 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 		t.finish(ctx)
 		return m, nil
 	}
-	// A retry is told again: the node that stored the message may have died before it told.
+	// A retry is published again: the node that stored the message may have died before it published it.
 	t.finish(ctx, MessagePosted{Place: r.place(who.Tenant), Message: m, Retried: repeated})
-	// Who knows that a message is stored may post the next one on another node, even if this one
-	// dies now: it must not be heard first.
+	// A client that knows that a message is stored may post the next one on another node, even if this node dies now. The
+	// next message must not be delivered first.
 	if !s.pub.Alone() {
 		t.wait()
 		s.pub.Flush(ctx)
@@ -98,7 +97,7 @@ func fits(content string) error {
 	return &Error{Kind: TooLarge, Entity: MessageEntity, Message: "the content of a message is at most 65536 bytes of UTF-8"}
 }
 
-// Message returns one message of a room who is in.
+// Message returns one message of a room; who has to be a participant.
 func (s *Service) Message(ctx context.Context, who Identity, room string, m id.ID) (Message, error) {
 	r, _, err := s.Access(ctx, who, room)
 	if err != nil {
@@ -107,8 +106,8 @@ func (s *Service) Message(ctx context.Context, who Identity, room string, m id.I
 	return s.shown(r).Message(ctx, r.Log(who.Tenant), m)
 }
 
-// PageQuery says which page of a log is wanted. At most one of Before, After and Around is set;
-// none means the newest. Limit above MaxPage counts as MaxPage.
+// PageQuery selects a page of a log. At most one of Before, After and Around is set; none means the newest page. A
+// Limit above MaxPage counts as MaxPage.
 type PageQuery struct {
 	Before, After, Around *id.ID
 	Limit                 int
@@ -117,13 +116,13 @@ type PageQuery struct {
 // Page is a part of a log, oldest first.
 type Page struct {
 	Messages []Message
-	// HasMoreBefore and HasMoreAfter say whether there is something older or newer than the
-	// page. Only what the query looked for is known: HasMoreAfter is false on a page
-	// of the newest or before a position, HasMoreBefore on a page after one.
+	// HasMoreBefore and HasMoreAfter say whether there are messages older or newer than the page. Only the direction of
+	// the query is known: HasMoreAfter is false on the newest page and on a page before a position, HasMoreBefore is false
+	// on a page after one.
 	HasMoreBefore, HasMoreAfter bool
 }
 
-// HasMore says whether there is more in the direction of the query, in either for Around.
+// HasMore says whether there are more messages in the direction of the query, for Around in either direction.
 func (p Page) HasMore() bool { return p.HasMoreBefore || p.HasMoreAfter }
 
 // Messages returns a page of a room who is in. It may be shared with others who ask for the same page at the same
@@ -163,8 +162,8 @@ func (v shown) page(ctx context.Context, l Log, q PageQuery) (Page, error) {
 	return Page{Messages: ms, HasMoreBefore: more}, nil
 }
 
-// around returns the page with (n-1)/2 messages before the position and the rest from it
-// on. Near an end of the log the other side fills up.
+// around returns the page with (n-1)/2 messages before the position and the rest from the position on. Near an end of
+// the log it takes more messages from the other side.
 func (v shown) around(ctx context.Context, l Log, at id.ID, n int) (Page, error) {
 	older, err := v.Older(ctx, l, at, n+1)
 	if err != nil {
