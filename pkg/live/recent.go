@@ -6,20 +6,20 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// What a room remembers of the messages it delivered: all of the last recentFor, as long
-// as they are not more than recentMost, and at least recentLeast.
+// A room keeps the ids of its deliveries of the last recentFor. It keeps at least recentLeast and at most recentMost
+// ids.
 const (
 	recentFor   = 2 * time.Minute
 	recentLeast = 128
 	recentMost  = 8192
 )
 
-// recent holds the ids a room delivered lately, in the order of their delivery.
+// recent holds the ids of a room's recent deliveries, in the order of delivery.
 type recent struct {
 	order map[id.ID]uint64 // number of the delivery
 	queue []heard          // oldest first
 	next  uint64
-	// floor is the newest id that was forgotten; zero if none was.
+	// floor is the newest id that was dropped; zero if none was.
 	floor id.ID
 }
 
@@ -28,7 +28,7 @@ type heard struct {
 	at time.Time
 }
 
-// add notes a delivery; false if it was made before.
+// add records a delivery. It returns false if it was recorded before.
 func (r *recent) add(m id.ID, now time.Time) bool {
 	if _, ok := r.order[m]; ok {
 		return false

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// Registry is where the nodes that share a store note that they run; see store.Registry.
+// Registry records the nodes that share a store and are running; see store.Registry.
 type Registry interface {
 	Beat(ctx context.Context, node string, n int64) error
 	Beats(ctx context.Context) (map[string]int64, error)
 }
 
-// roster compares the registry with the bus: a node that goes on running by the one and is not received on the other is
-// unreachable. It goes by the time between two observations on this node's clock, never by other clocks:
+// roster compares the registry with the bus. A node that is running according to the registry, but is not received on
+// the bus, is unreachable. All times are of this node's clock:
 //
-//   - A node runs at the moment at which its beat in the registry is found to have changed.
-//   - It is received when a packet of it arrives. Until the first one, it counts as received when it was first found in
-//     the registry, which leaves a new node the time to connect.
-//   - It is unreachable when it has run for longer than offBusAfter after it was received. A node that has died does
-//     not run on, so it is never unreachable; one that ends says bye last.
+//   - A node is running at the moment when this node finds that its beat in the registry has changed.
+//   - It is received when a packet of it arrives. Until the first packet, it counts as received when it was first found
+//     in the registry. This gives a new node time to connect.
+//   - It is unreachable when it was still running more than offBusAfter after it was last received. A node that has
+//     died is not running, so it never becomes unreachable. A node that closes sends a bye last.
 type roster struct {
-	beats int64 // of this node; watchRegistry's
+	beats int64 // of this node; only watchRegistry uses it
 
 	mu    sync.Mutex
 	nodes map[string]*sighting
@@ -34,8 +34,8 @@ type sighting struct {
 	beat     int64
 	runs     time.Time
 	received time.Time
-	// late counts the observations in a row in which it was unreachable. One alone proves nothing: this process may have
-	// been paused, with packets waiting.
+	// late counts the consecutive observations in which the node was unreachable. A single one proves nothing: this
+	// process may have been paused while packets were waiting.
 	late int
 }
 
@@ -47,8 +47,8 @@ const (
 
 func (s *sighting) unreachable() bool { return s.late >= lateObservations }
 
-// observe takes in what the registry and the bus show now. received returns when a node was last received; zero if
-// it is not known.
+// observe updates the roster from the registry and the bus. received returns when a node was last received, or zero if
+// the node is not known.
 func (r *roster) observe(beats map[string]int64, received func(node string) time.Time, offBusAfter time.Duration,
 	now time.Time) {
 	r.mu.Lock()
@@ -74,7 +74,7 @@ func (r *roster) observe(beats map[string]int64, received func(node string) time
 	}
 }
 
-// unreachable returns the unreachable nodes, ascending, and since when they have not been received, the longest of all.
+// unreachable returns the unreachable nodes, ascending, and the earliest time at which one of them was last received.
 func (r *roster) unreachable() (nodes []string, since time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,14 +91,14 @@ func (r *roster) unreachable() (nodes []string, since time.Time) {
 	return nodes, since
 }
 
-// Unreachable returns the nodes that run on the same store and are not received on the bus, ascending. Of what happens
-// on them, messages and changes come a few seconds late; presence and typing notices do not come.
+// Unreachable returns the nodes that use the same store but are not received on the bus, ascending. Messages and changes
+// from them are delivered a few seconds late. Presence and typing notices from them are not delivered.
 func (h *Hub) Unreachable() []string {
 	nodes, _ := h.roster.unreachable()
 	return nodes
 }
 
-// watchRegistry notes in the registry that this node runs, and looks for others that are unreachable.
+// watchRegistry records in the registry that this node is running, and detects unreachable nodes.
 func (h *Hub) watchRegistry(ctx context.Context) {
 	tick := time.NewTicker(h.opts.Beat)
 	defer tick.Stop()

@@ -18,7 +18,7 @@ const (
 	repairTimeout = 30 * time.Second
 )
 
-// repairAll repairs all places that have subscribers, since packets of another node were missed.
+// repairAll requests a repair of all places that have subscribers, because packets of another node were missed.
 func (h *Hub) repairAll(since time.Time) {
 	since = since.Add(-h.opts.Overlap)
 	mark := h.repairs.next()
@@ -38,7 +38,7 @@ func (h *Hub) repairAll(since time.Time) {
 	h.hire()
 }
 
-// repairOne repairs one room, if it has subscribers.
+// repairOne requests a repair of one place, if it has subscribers.
 func (h *Hub) repairOne(key place, since time.Time) {
 	mark := h.repairs.next()
 	sh, there := h.shardOf(key), false
@@ -53,14 +53,14 @@ func (h *Hub) repairOne(key place, since time.Time) {
 	}
 }
 
-// hire starts workers, as many as there is work for.
+// hire starts as many workers as are needed.
 func (h *Hub) hire() {
 	for h.repairs.hire() {
 		h.spawn("repairing", h.repairSome)
 	}
 }
 
-// repairSome is a worker. It makes repairs until none waits.
+// repairSome is a worker. It runs repairs until none waits.
 func (h *Hub) repairSome() {
 	for {
 		h.repairs.beforehand(func() { guard.Run(h.log, "doubting what is cached", h.signals.doubt) })
@@ -69,7 +69,7 @@ func (h *Hub) repairSome() {
 			return
 		}
 		if !ok {
-			h.hire() // for a doubt that came just now
+			h.hire() // a doubt may have been raised meanwhile
 			return
 		}
 		var err error
@@ -82,7 +82,7 @@ func (h *Hub) repairSome() {
 	}
 }
 
-// repairsTick has failed repairs tried anew, and ends the holding of what has been held for long.
+// repairsTick retries failed repairs, and releases events that were held for longer than Options.RepairHold.
 func (h *Hub) repairsTick(now time.Time) {
 	failed, late, err := h.repairs.tick(now, h.opts.RepairHold)
 	if failed > 0 {
@@ -94,8 +94,8 @@ func (h *Hub) repairsTick(now time.Time) {
 	}
 }
 
-// repairPlace brings a room, or the rooms of a user, up to date: messages since then that were not delivered are,
-// subscriptions of who is out are ended, and deletions are published.
+// repairPlace repairs a room, or the room feeds of a user. It delivers the undelivered messages since the given time,
+// ends the subscriptions of users who are no longer in a room, and delivers deletions of rooms.
 func (h *Hub) repairPlace(key place, since time.Time) error {
 	ctx, cancel := context.WithTimeout(h.ctx, repairTimeout)
 	defer cancel()
@@ -121,7 +121,8 @@ func (h *Hub) repairPlace(key place, since time.Time) error {
 	return nil
 }
 
-// hold keeps an event of another node back while its room is repaired, so that what was missed comes first.
+// hold holds an event of another node while its room is repaired, so that missed events are delivered first. It reports
+// whether it holds the event.
 func (h *Hub) hold(e chat.Event) bool {
 	if !h.repairs.any() {
 		return false
@@ -129,7 +130,7 @@ func (h *Hub) hold(e chat.Event) bool {
 	switch e.(type) {
 	case chat.MessagePosted, chat.MessageChanged, chat.ParticipantJoined, chat.ParticipantLeft, chat.RoomDeleted:
 	default:
-		return false // nobody minds their order
+		return false // their order does not matter
 	}
 	tenant, ref := e.Where()
 	key := placeOf(tenant, ref)
@@ -145,12 +146,13 @@ func (h *Hub) hold(e chat.Event) bool {
 		}
 	})
 	if full {
-		h.repairOne(key, h.now()) // as missed as the rest
+		h.repairOne(key, h.now()) // the held events are dropped, and read from the store like the missed ones
 	}
 	return held
 }
 
-// release delivers what is held in a room, and all that comes from then on, unless it is held for another repair.
+// release delivers the held events of a room and ends the holding. It does nothing if the events are held for another
+// repair.
 func (h *Hub) release(key place, mark uint64) {
 	sh := h.shardOf(key)
 	for {
@@ -174,7 +176,7 @@ func (h *Hub) release(key place, mark uint64) {
 	}
 }
 
-// lose ends the subscriptions to a room's messages, for their clients to resume.
+// lose calls Lost for the subscriptions to a room's messages, so that their clients resume.
 func (h *Hub) lose(key place) {
 	sh := h.shardOf(key)
 	sh.locked(func() {
@@ -184,7 +186,7 @@ func (h *Hub) lose(key place) {
 	})
 }
 
-// lose ends the subscriptions to the room's messages. The shard's lock is held.
+// lose calls Lost for the subscriptions to the room's messages. The shard's lock is held.
 func (r *room) lose() {
 	for _, kind := range []Kind{Messages, feed} {
 		each(r.hub.log, r.subs[kind], func(s *Subscription) { s.to.Lost() })
@@ -213,7 +215,7 @@ func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
 	var listening, known bool
 	r.shard.locked(func() {
 		listening = len(r.subs[Messages]) > 0 || len(r.subs[feed]) > 0
-		// Of messages older than what is remembered nobody knows whether they were delivered.
+		// For messages older than the floor it is not known whether they were delivered.
 		known = r.recent.floor.IsZero() || !r.recent.floor.Time().After(since)
 	})
 	if !listening {
@@ -238,10 +240,11 @@ func (h *Hub) tooFarBehind(r *room) {
 	h.lose(r.key)
 }
 
-// missed reads the messages since then that were not delivered, newest first: in this direction a message is
-// never found without those that its author had posted before. The other way, one that is stored late could be
-// overlooked on a page already read, and one that follows it be found on the next. If they are more than a room
-// remembers to have delivered, its subscribers have to resume instead.
+// missed reads the undelivered messages since the given time, newest first. In this direction, a message is never found
+// without those that its author posted before it. In the other direction, a message could be stored late, on a page that
+// has been read already, and one that follows it be found on the next page.
+//
+// If there are more than recentMost such messages, the room's subscribers have to resume instead.
 func (h *Hub) missed(ctx context.Context, r *room, since time.Time) (out []chat.Message, err error) {
 	first := id.FirstAt(since)
 	for at := id.Max; ; {
@@ -268,19 +271,20 @@ func (h *Hub) missed(ctx context.Context, r *room, since time.Time) (out []chat.
 	}
 }
 
-// repairSlack is how much older than a subscription a message may be that it gets by a repair: ids are
-// made a moment before their message is visible, and by other clocks.
+// repairSlack is how much older than a subscription a message may be that a repair delivers to it. An id is made a
+// moment before its message becomes visible, and perhaps by another clock.
 const repairSlack = time.Second
 
-// applyMissed delivers a message unless it has been.
+// applyMissed delivers a message unless it has been delivered.
 func (h *Hub) applyMissed(r *room, m chat.Message) {
 	r.shard.mu.Lock()
 	defer r.shard.mu.Unlock()
 	h.deliverMissed(r, m, repairSlack, h.now())
 }
 
-// deliverMissed delivers a message that may have been delivered before, unless it has been, to those who
-// listened when it was posted, began to not longer than slack after, or resumed from before it. The shard's lock is held.
+// deliverMissed delivers a message unless it has been, or may have been, delivered before. A subscription receives it if
+// it began before the message was posted or at most slack after, or if it resumed from a position before the message.
+// The shard's lock is held.
 func (h *Hub) deliverMissed(r *room, m chat.Message, slack time.Duration, now time.Time) {
 	if !r.recent.floor.IsZero() && m.ID.Compare(r.recent.floor) <= 0 || !r.recent.add(m.ID, now) {
 		return
@@ -300,7 +304,7 @@ func (h *Hub) recheck(ctx context.Context, r *room) error {
 	var creator string
 	seen := make(map[string]bool)
 	r.shard.locked(func() {
-		for kind := range r.subs[:User] { // followRooms sees to those of news
+		for kind := range r.subs[:User] { // followRooms checks the room feeds
 			for _, s := range r.subs[kind] {
 				seen[s.who.Login] = true
 			}
@@ -314,7 +318,7 @@ func (h *Hub) recheck(ctx context.Context, r *room) error {
 			return err
 		}
 		if deleted {
-			// Only its creator deletes a room.
+			// Only the creator can delete a room.
 			h.apply(chat.RoomDeleted{Place: r.at(), By: creator})
 			return nil
 		}
@@ -325,13 +329,13 @@ func (h *Hub) recheck(ctx context.Context, r *room) error {
 	return nil
 }
 
-// membersBatch is how many logins are checked by one call of Options.Members; few are checked one by one.
+// membersBatch is how many logins one call of Options.Members checks. Up to membersFew logins are checked one by one.
 const (
 	membersBatch = 5000
 	membersFew   = 16
 )
 
-// outside returns those of the logins, which are ascending, that are not in the room, or that the room is deleted.
+// outside returns which of the logins are not in the room, or that the room is deleted. The logins are ascending.
 func (h *Hub) outside(ctx context.Context, r *room, logins []string) (deleted bool, out []string, err error) {
 	single := logins
 	if h.opts.Members != nil && len(logins) > membersFew {

@@ -5,36 +5,36 @@ import (
 	"time"
 )
 
-// repairs are the places to be repaired. Each is repaired by itself and, if that fails, tried anew: what has been repaired is not
-// read once more because another room's messages cannot be read.
+// repairs holds the places that wait for a repair. Each place is repaired separately, and retried separately if that
+// fails. If the messages of one room cannot be read, the other rooms are not read again.
 type repairs struct {
 	mu      sync.Mutex
 	jobs    map[place]*repair
-	queue   []place // those that wait for a worker
+	queue   []place // places that wait for a worker
 	workers int
 	marks   uint64
-	doubt   bool // handlers of signals are to be called before the next repair
+	doubt   bool // the handlers of signals must be called before the next repair
 	err     error
 
 	doubting sync.Mutex // taken before mu
 }
 
-// repair is one that is asked for.
+// repair is a requested repair of one place.
 type repair struct {
-	mark  uint64 // of the last time that it was asked for
+	mark  uint64 // of the latest request
 	since time.Time
-	asked time.Time // when first, by this node's clock
-	late  bool      // what is held in the room is not held any longer
-	retry time.Time // when it is tried anew; zero if it has not failed
+	asked time.Time // the time of the first request, by this node's clock
+	late  bool      // the held events of the room have been released
+	retry time.Time // the time of the next attempt; zero if no attempt has failed
 }
 
 const (
 	repairRetry = time.Second
-	// maxHeldEvents bounds what is held in one room; beyond it, all of it counts as missed.
+	// maxHeldEvents bounds the held events of one room. If there are more, all of them are dropped and count as missed.
 	maxHeldEvents = 5000
 )
 
-// next returns a new mark, by which the holding of a room belongs to a repair.
+// next returns a new mark. The mark in room.hold says for which repair a room's events are held.
 func (r *repairs) next() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -42,7 +42,8 @@ func (r *repairs) next() uint64 {
 	return r.marks
 }
 
-// ask asks for repairs of all that happened since then. With doubt, handlers of signals are called before.
+// ask requests repairs of the places, of everything since the given time. With doubt, the handlers of signals are called
+// before the repairs.
 func (r *repairs) ask(mark uint64, since, now time.Time, doubt bool, places ...place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,7 +58,7 @@ func (r *repairs) ask(mark uint64, since, now time.Time, doubt bool, places ...p
 			r.jobs[key] = j
 			r.queue = append(r.queue, key)
 		}
-		// Two that ask at the same time may come in the other order.
+		// Two concurrent requests may arrive in the other order.
 		j.mark = max(j.mark, mark)
 		if since.Before(j.since) {
 			j.since = since
@@ -66,7 +67,7 @@ func (r *repairs) ask(mark uint64, since, now time.Time, doubt bool, places ...p
 	}
 }
 
-// any reports whether a repair is wanted or under way.
+// any reports whether a repair waits or is running.
 func (r *repairs) any() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,7 +85,7 @@ func (r *repairs) hire() bool {
 	return true
 }
 
-// beforehand calls f if signals may have been missed. No worker goes on before it is done.
+// beforehand calls f if signals may have been missed. All workers wait until f has returned.
 func (r *repairs) beforehand(f func()) {
 	r.doubting.Lock()
 	defer r.doubting.Unlock()
@@ -100,7 +101,8 @@ func (r *repairs) takeDoubt() (doubt bool) {
 	return doubt
 }
 
-// take returns what a worker is to repair next; false if there is nothing: the worker is not counted any more.
+// take returns the next repair for a worker. It returns false if there is none. The worker then must end: it is not
+// counted any more.
 func (r *repairs) take() (key place, mark uint64, since time.Time, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,7 +115,8 @@ func (r *repairs) take() (key place, mark uint64, since time.Time, ok bool) {
 	return key, j.mark, j.since, true
 }
 
-// finish notes that a repair was made; true if nothing more is missed there. After an error it is tried anew.
+// finish records the result of a repair. It returns true if the place needs no further repair. After an error the repair
+// is retried.
 func (r *repairs) finish(key place, mark uint64, err error, now time.Time) (done bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -122,7 +125,7 @@ func (r *repairs) finish(key place, mark uint64, err error, now time.Time) (done
 	case err != nil:
 		j.retry, r.err = now.Add(repairRetry), err
 		return false
-	case j.mark != mark: // it was asked for once more meanwhile
+	case j.mark != mark: // it was requested again meanwhile
 		r.queue = append(r.queue, key)
 		return false
 	}
@@ -130,8 +133,8 @@ func (r *repairs) finish(key place, mark uint64, err error, now time.Time) (done
 	return true
 }
 
-// tick queues the repairs that failed, as many as it returns, with the error of the last one, and returns those that
-// have taken longer than hold.
+// tick queues failed repairs whose next attempt is due. It returns how many it queued, the error of the last failure,
+// and the places whose repairs have taken longer than hold.
 func (r *repairs) tick(now time.Time, hold time.Duration) (failed int, late map[place]uint64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

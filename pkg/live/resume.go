@@ -8,16 +8,20 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// MaxReplay is the greatest number of messages that is replayed.
+// MaxReplay is the greatest number of messages and changes that are replayed.
 const MaxReplay = 1000
 
-// Replay returns what a subscriber that last saw the message after has missed, oldest
-// first: every newer message, newer changes of messages, and older ones of both that this node delivered after it. Of
-// several changes of a kind of one message only the last is returned.
-// recovered is false, and nothing is returned, if that is more than MaxReplay or cannot be read.
+// Replay returns what a subscriber has missed whose last received message is after. The result is in ascending order. It
+// has
 //
-// The subscription must have been made with hold. Replayed has to be called afterwards in any case, when
-// the messages have been handed to the client.
+//   - every newer message,
+//   - newer changes of messages; of several changes of the same kind of one message, only the last,
+//   - older messages and changes that this node delivered after that message.
+//
+// If that is more than MaxReplay or cannot be read, nothing is returned and recovered is false.
+//
+// The subscription must have been made with hold. After Replay, whatever its result, the caller must hand the messages
+// to the client and call Replayed.
 func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (missed []*Delivery, recovered bool) {
 	r := s.room
 	var late []id.ID
@@ -54,8 +58,8 @@ func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (missed 
 	return missed, true
 }
 
-// lateOnes reads messages older than after that this node delivered after it. Most of what lies
-// between was seen.
+// lateOnes reads the messages and changes in late: they are older than after, but this node delivered them after it. The
+// client has received most of the messages between them.
 func (h *Hub) lateOnes(ctx context.Context, log chat.Place, r *room, after id.ID, late []id.ID) (out []*Delivery) {
 	if len(late) == 0 || len(late) > MaxReplay {
 		return nil
@@ -87,12 +91,12 @@ func (h *Hub) lateOnes(ctx context.Context, log chat.Place, r *room, after id.ID
 	return append(out, h.lateChanges(ctx, log, r, after, wanted)...)
 }
 
-// Replayed ends the holding back: what came in since Subscribe and is not among the
-// replayed ones is delivered now, and everything else as it comes.
+// Replayed ends the holding of deliveries. Deliveries held since Subscribe that are not among ds are delivered now.
+// Later ones are delivered directly.
 func (s *Subscription) Replayed(ds []*Delivery) {
 	ids := make(map[id.ID]struct{}, len(ds))
 	for _, d := range ds {
-		// A change is told again: who replayed it may have read the message just before.
+		// A change is delivered again: the replay may have read the message just before it changed.
 		if _, change := d.Event.(chat.MessageChanged); !change {
 			ids[d.ID] = struct{}{}
 		}

@@ -9,17 +9,17 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// SessionEnded is the kind of signal that closes the sockets of a session; its key is a SessionKey.
+// SessionEnded is the kind of signal that closes the sockets of a session. Its key is a SessionKey.
 const SessionEnded = "session-ended"
 
-// SessionKey spells a session as the key of a signal.
+// SessionKey returns the key of signals about a session.
 func SessionKey(h auth.Hash) string { return hex.EncodeToString(h[:]) }
 
-// AccountEnded is the kind of signal that has the sockets of an account's sessions looked at: its sessions may be over. Its key is
-// an AccountKey.
+// AccountEnded is the kind of signal that says that the sessions of an account may have ended. Transports then check the
+// sessions of the account's sockets. Its key is an AccountKey.
 const AccountEnded = "account-ended"
 
-// AccountKey spells an account as the key of a signal.
+// AccountKey returns the key of signals about an account.
 func AccountKey(who chat.Identity) string { return string(who.Tenant) + "\x00" + who.Login }
 
 // AccountOf returns the account of an AccountKey.
@@ -34,15 +34,15 @@ type signals struct {
 	next     int
 }
 
-// Signal tells all nodes that what the key stands for has changed or ended: handlers of
-// that kind on this node are called before it returns, those on other nodes soon after.
+// Signal tells all nodes that the object with the key has changed or ended. It calls the handlers of that kind on this
+// node before it returns. Those on other nodes are called soon after.
 func (h *Hub) Signal(kind, key string) {
 	h.signals.call(kind, key)
 	_ = h.peers.broadcast(packet{Kind: packetSignal, Signal: kind, Key: key})
 }
 
-// OnSignal calls f for each signal of that kind, from this node and others, concurrently. An empty
-// key means that signals may have been missed: everything of the kind is in doubt then.
+// OnSignal calls f for each signal of that kind, from this node and others. Calls may be concurrent. An empty key means
+// that signals may have been missed: f must then assume that every object of the kind may have changed.
 func (h *Hub) OnSignal(kind string, f func(key string)) (cancel func()) {
 	s := &h.signals
 	s.mu.Lock()
@@ -69,7 +69,7 @@ func (s *signals) call(kind, key string) {
 	}
 }
 
-// doubt tells all handlers that signals may have been missed.
+// doubt calls all handlers with an empty key, because signals may have been missed.
 func (s *signals) doubt() {
 	for _, f := range s.of(func(string) bool { return true }) {
 		f("")

@@ -7,7 +7,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// typing knows who is writing. Every node keeps all notices and ends them by itself.
+// typing records who is typing. Every node keeps the notices of all nodes, and ends them by its own clock.
 type typing struct {
 	hub *Hub
 
@@ -25,11 +25,11 @@ type notice struct {
 	until time.Time
 }
 
-// maxTypists bounds the notices kept; beyond it new ones are not heard.
+// maxTypists bounds the notices kept. Further ones are ignored.
 const maxTypists = 100_000
 
-// SetTyping tells that a participant writes, or has stopped. It lasts for Options.TypingFor unless it
-// is renewed, or the participant posts or leaves. The caller has checked that they are in the room.
+// SetTyping publishes that a participant is typing, or has stopped. The notice lasts for Options.TypingFor unless it is
+// renewed. It ends earlier if the participant posts or leaves. The caller must have checked that they are in the room.
 func (h *Hub) SetTyping(who chat.Identity, r chat.RoomRef, on bool) {
 	e := TypingChanged{Place: chat.Place{Tenant: who.Tenant, Room: r}, Login: who.Login, Typing: on}
 	h.typing.set(e)

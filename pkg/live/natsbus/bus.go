@@ -1,5 +1,7 @@
-// Package natsbus joins nodes over NATS: by a server embedded in each node, the servers
-// forming a cluster, or by an outside server. Core NATS only; nothing is stored.
+// Package natsbus connects nodes over NATS. Its Bus is a live.Bus with the guarantees described there.
+//
+// There are two ways to run it. Either each node embeds a NATS server, and the servers form a cluster. Or the nodes use
+// external servers. It uses core NATS only: nothing is stored.
 //
 // # Wiring
 //
@@ -8,7 +10,7 @@
 //		ClusterRoutes: []string{"nats://10.0.0.2:7222", "nats://10.0.0.3:7222"},
 //		Secret:        secret, // the same on all nodes, e.g. of auth.SecretStore
 //	})
-//	// or natsbus.Options{URL: "nats://…"} for an outside server
+//	// or natsbus.Options{URL: "nats://…"} for an external server
 //	defer bus.Close() // after hub.Close
 package natsbus
 
@@ -27,19 +29,19 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// Options say which NATS to use: ClusterListen for an embedded server, or URL for an outside one.
+// Options say which NATS servers to use: ClusterListen for an embedded server, or URL for external ones.
 type Options struct {
-	// URL is where outside servers listen, several separated by commas. With it, no server is embedded.
+	// URL has the URLs of external servers, separated by commas. If it is set, no server is embedded.
 	URL string
-	// ClusterListen is the host:port where the embedded server waits for those of other nodes.
+	// ClusterListen is the host:port where the embedded server listens for those of other nodes.
 	ClusterListen string
-	// ClusterRoutes are the nats:// URLs of other nodes' ClusterListen; one that is reachable is enough,
-	// the rest is learnt. The node's own may be among them.
+	// ClusterRoutes are the nats:// URLs of other nodes' ClusterListen. One reachable node is enough: the server learns
+	// the others from it. The node's own URL may be among them.
 	ClusterRoutes []string
-	// Secret is what embedded servers have to show each other. Empty: whoever reaches
-	// ClusterListen can join, which is for tests and closed networks.
+	// Secret authenticates embedded servers to each other. If it is empty, anyone who can connect to ClusterListen can
+	// join. An empty one is for tests and closed networks only.
 	Secret string
-	// Subject is where outside servers carry it; default "confab". Clusters that share servers need different ones.
+	// Subject is the prefix of the NATS subject; default "confab". Clusters that share servers need different ones.
 	Subject string
 	Log     *slog.Logger
 }
@@ -47,7 +49,7 @@ type Options struct {
 // Bus is a live.Bus over NATS.
 type Bus struct {
 	conn   *nats.Conn
-	server *server.Server // nil for an outside one
+	server *server.Server // nil for an external one
 	topic  string
 	sub    *nats.Subscription
 }
@@ -57,12 +59,13 @@ var _ live.Bus = (*Bus)(nil)
 const (
 	startTimeout = 10 * time.Second
 	flushTimeout = 5 * time.Second
-	// pending bounds what waits to be taken in; beyond it NATS drops, and the hub notices.
+	// The pending limits bound the received data that waits for the hub. Beyond them NATS drops data, and the hub
+	// detects the loss.
 	pendingMessages = 200_000
 	pendingBytes    = 256 << 20
 )
 
-// Start connects, having started the embedded server if there is one. Other nodes need not be there yet.
+// Start starts the embedded server, if there is one, and connects. It does not wait for other nodes.
 func Start(o Options) (*Bus, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -122,7 +125,7 @@ func withoutSecrets(urls string) string {
 	return strings.Join(hosts, ", ")
 }
 
-// ClusterAddr returns where the embedded server waits for others; empty without one.
+// ClusterAddr returns the address where the embedded server listens for others. It is empty without an embedded server.
 func (b *Bus) ClusterAddr() string {
 	if b.server == nil || b.server.ClusterAddr() == nil {
 		return ""
@@ -162,7 +165,7 @@ func (b *Bus) Broadcast(data []byte) error {
 		return live.ErrTooLarge
 	}
 	err := b.conn.Publish(b.topic, data)
-	if errors.Is(err, nats.ErrMaxPayload) { // the outside server's limit is a smaller one
+	if errors.Is(err, nats.ErrMaxPayload) { // the limit of the external server is smaller
 		return live.ErrTooLarge
 	}
 	return err

@@ -11,14 +11,14 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// clusterUser is the name with which embedded servers show each other the secret.
+// clusterUser is the user name with which embedded servers authenticate to each other.
 const clusterUser = "confab"
 
-// localUser is the name with which this process connects to its embedded server.
+// localUser is the user name with which this process connects to its embedded server.
 const localUser = "local"
 
-// startServer starts the embedded server. This process talks to it in memory, with the password; a clustered server
-// cannot do without a port for clients, so it has one that is of no use to anybody else.
+// startServer starts the embedded server. This process connects to it in memory, with the password. A clustered server
+// needs a port for clients. The port is open on 127.0.0.1 only, and nobody else knows the password.
 func startServer(o Options, password string) (*server.Server, error) {
 	host, portText, err := net.SplitHostPort(o.ClusterListen)
 	if err != nil {
@@ -36,14 +36,14 @@ func startServer(o Options, password string) (*server.Server, error) {
 		NoLog:      true,
 		NoSigs:     true,
 		MaxPayload: 2 << 20,
-		// A node that is gone is noticed by its TCP connection, or by the hub's own beats.
+		// A node that is gone is detected by its TCP connection, or by the missing heartbeats of its hub.
 		PingInterval: 2 * time.Second,
 		MaxPingsOut:  2,
 		Cluster: server.ClusterOpts{
 			Name: "confab",
 			Host: host,
 			Port: int(port),
-			// One connection a pair of nodes keeps what one node says in order.
+			// One connection per pair of nodes keeps the data of a node in order.
 			PoolSize:    -1,
 			NoAdvertise: true,
 		},
