@@ -125,8 +125,8 @@ type Page struct {
 // HasMore says whether there are more messages in the direction of the query, for Around in either direction.
 func (p Page) HasMore() bool { return p.HasMoreBefore || p.HasMoreAfter }
 
-// Messages returns a page of a room who is in. It may be shared with others who ask for the same page at the same
-// time: nobody may change it.
+// Messages returns a page of a room; who has to be a participant. Callers that ask for the same page at the same time
+// may share the result, so the caller may not change it.
 func (s *Service) Messages(ctx context.Context, who Identity, room string, q PageQuery) (Page, error) {
 	r, _, err := s.Access(ctx, who, room)
 	if err != nil {

@@ -7,14 +7,14 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// What operators of a server may do. That the caller is one, they have checked.
+// The use cases of operators. The caller has checked that the user is an operator.
 
 // RoomReport is a room as an operator sees it.
 type RoomReport struct {
 	Room
 	Participants     int  // at most MaxParticipants
 	MoreParticipants bool // there are more than that
-	// Oldest and Newest are when the first and the last of its messages were written; zero if there are none.
+	// Oldest and Newest are the times of its first and last messages; zero if there are none.
 	Oldest, Newest time.Time
 }
 
@@ -68,14 +68,14 @@ func (s *Service) ImposeRetention(ctx context.Context, t Tenant, name string, to
 	return s.setRetention(ctx, t, r, to)
 }
 
-// What the upkeep of a store does to what users see; see pkg/upkeep. That it may, an operator or the domain has decided.
+// The use cases of pkg/upkeep. An operator or the domain has decided that they may run.
 
-// EndAccount makes a user leave all rooms and ends the account, whose login is never free again. Rooms they created and
-// messages they wrote stay. It can be repeated, also for an account that has ended.
+// EndAccount removes a user from all rooms and deletes the account. The login is never free again. Rooms they created
+// and messages they wrote stay. It can be repeated, also for a deleted account.
 func (s *Service) EndAccount(ctx context.Context, t Tenant, login string) error {
 	const page = 500
 	for {
-		// The list is read anew each time: what it held is left.
+		// Each page is the first one again, because the user has left the rooms of the page before.
 		refs, err := s.store.RoomsOf(ctx, t, login, "", page)
 		if err != nil {
 			return err
@@ -95,8 +95,8 @@ func (s *Service) EndAccount(ctx context.Context, t Tenant, login string) error 
 	return s.store.DeleteUser(ctx, t, login)
 }
 
-// Redact deletes a message or takes back a reaction, whatever the author would say and however old the message is.
-// Of a deleted message nothing is left to do; one that is not there is passed over.
+// Redact deletes a message or withdraws a reaction, whoever its author is and however old the message is. It does
+// nothing if the message is deleted or does not exist.
 func (s *Service) Redact(ctx context.Context, p Place, m id.ID, c Change) error {
 	t := s.order.begin(p.Room.ID, s.ids)
 	c.ID = t.id
@@ -121,7 +121,7 @@ func (s *Service) Redact(ctx context.Context, p Place, m id.ID, c Change) error 
 	return nil
 }
 
-// DisownRoom puts Erased in the place of a room's creator, if that is login.
+// DisownRoom replaces a room's creator by Erased, if the creator is login.
 func (s *Service) DisownRoom(ctx context.Context, p Place, login string) error {
 	r, err := s.store.Room(ctx, p.Tenant, p.Room.Name)
 	switch {
@@ -135,14 +135,14 @@ func (s *Service) DisownRoom(ctx context.Context, p Place, login string) error {
 	return err
 }
 
-// ForgetReading forgets what is kept about a user's room, also what was not written yet.
+// ForgetReading removes a user's reading of a room, also a position that is not written yet.
 func (s *Service) ForgetReading(ctx context.Context, t Tenant, room id.ID, login string) error {
 	s.reads.drop(reader{Identity{t, login}, room})
 	return s.store.ForgetReading(ctx, t, room, login)
 }
 
-// EndRoom publishes the end of a room whose deletion another has finished, as its DeleteRoom may have died before it
-// did. It returns false for a room that is still there. It can be repeated: nobody is subscribed to it any more then.
+// EndRoom publishes the end of a deleted room, because the node that deleted it may have died before it did so. It
+// returns false if the room still exists. It can be repeated: the room then has no subscribers any more.
 func (s *Service) EndRoom(ctx context.Context, p Place) (gone bool, err error) {
 	r, err := s.store.Room(ctx, p.Tenant, p.Room.Name)
 	switch {
@@ -156,5 +156,6 @@ func (s *Service) EndRoom(ctx context.Context, p Place) (gone bool, err error) {
 	return true, nil
 }
 
-// RoomDeleted receives after rooms were deleted on this node: once for those that were deleted since the last time.
+// RoomDeleted returns a channel that receives a value after rooms were deleted on this node: one value for all rooms
+// deleted since the last one.
 func (s *Service) RoomDeleted() <-chan struct{} { return s.roomDeleted }

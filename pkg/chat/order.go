@@ -8,28 +8,28 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// holdFor bounds how long a room's events wait for an older change that is still being
-// stored. A store in trouble then costs order, not delivery.
+// holdFor bounds how long a room's events wait for an older change that is still being stored. If the store is that
+// slow, events are delivered out of order rather than late.
 const holdFor = 250 * time.Millisecond
 
-// order tells a node's events of a room in the order of their ids, though the changes behind
-// them are stored concurrently and end in any order. So a subscriber's last message has seen
-// all of this node before it, and to resume after it leaves no hole.
+// order publishes a node's events of a room in the order of their ids, although the changes are stored concurrently and
+// finish in any order. A subscriber that has received a message has therefore received all older ones of this node, and
+// can resume after it without a gap.
 //
-// Each change takes a ticket, which fixes its id, before it is stored, and finishes it
-// afterwards. Events go out when all older tickets of the room are finished.
+// Each change takes a ticket before it is stored, which fixes its id, and finishes the ticket afterwards. Its events
+// are published when all older tickets of the room are finished.
 type order struct {
 	pub    Publisher
 	mu     sync.Mutex
 	queues map[id.ID]*roomQueue
 }
 
-// roomQueue is the changes under way in one room, oldest first.
+// roomQueue is the queue of a room: the tickets whose events are not published yet, oldest first.
 type roomQueue struct {
 	mu         sync.Mutex // guards waiting; taken after order.mu
 	waiting    []*ticket
-	alarm      bool       // a late release is on its way
-	publishing sync.Mutex // held while events go out, so that they do one batch after the other
+	alarm      bool       // a timer for a late release is running
+	publishing sync.Mutex // held while events are published, so that one batch follows the other
 }
 
 type ticket struct {
@@ -63,8 +63,7 @@ func (o *order) begin(room id.ID, ids *id.Generator) *ticket {
 	return t
 }
 
-// finish ends the change; no events when it failed. Events that are due go out on this
-// goroutine.
+// finish finishes the ticket, without events if the change failed. It publishes events that are due on this goroutine.
 func (t *ticket) finish(ctx context.Context, events ...Event) {
 	t.queue.mu.Lock()
 	t.done, t.events = true, events
@@ -84,15 +83,15 @@ func (t *ticket) wait() {
 	}
 }
 
-// release tells what is due: finished tickets up to the first that is under way, and beyond
-// one that is overdue (with force: beyond any).
+// release publishes the events of the finished tickets up to the first unfinished one. Tickets that are unfinished for
+// longer than holdFor do not count; with force, no unfinished ticket counts.
 func (o *order) release(ctx context.Context, l *roomQueue, room id.ID, force bool) {
 	l.publishing.Lock()
 	defer l.publishing.Unlock()
 	l.mu.Lock()
 	var due, rest []*ticket
 	held, stuck := false, false
-	var until time.Time // when the first stuck one is held no longer
+	var until time.Time // when the first stuck ticket is held no longer
 	for _, t := range l.waiting {
 		if t.done && (!held || force) {
 			due = append(due, t)
@@ -134,7 +133,7 @@ func (o *order) release(ctx context.Context, l *roomQueue, room id.ID, force boo
 	}
 }
 
-// forget drops the queue of a room that nobody waits in.
+// forget removes the queue of a room if it is empty.
 func (o *order) forget(l *roomQueue, room id.ID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

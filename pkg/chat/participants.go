@@ -2,8 +2,8 @@ package chat
 
 import "context"
 
-// Join makes who a participant. login, if given, has to be theirs: nobody joins for somebody
-// else. Joining twice changes nothing.
+// Join makes who a participant. login, if given, has to be theirs: a user cannot join for another. Joining twice
+// changes nothing.
 func (s *Service) Join(ctx context.Context, who Identity, name string, login *string) error {
 	r, err := s.room(ctx, who.Tenant, name)
 	if err != nil {
@@ -19,8 +19,8 @@ func (s *Service) Join(ctx context.Context, who Identity, name string, login *st
 	return s.change(ctx, who.Tenant, r, u.Person, true)
 }
 
-// Leave ends a participation: one's own, or, for the room's creator, that of login. To leave a
-// room one is not in changes nothing.
+// Leave removes a participant: who, or login if who is the room's creator. It changes nothing if the user is not in the
+// room.
 func (s *Service) Leave(ctx context.Context, who Identity, name string, login *string) error {
 	r, err := s.room(ctx, who.Tenant, name)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Service) Leave(ctx context.Context, who Identity, name string, login *s
 	}
 	p, err := s.store.Participant(ctx, who.Tenant, r.ID, leaving)
 	if IsKind(err, NotFound) && ValidName(leaving) {
-		// An earlier try may have died before it was published.
+		// An earlier attempt may have died before it was published.
 		gone := membershipEvent(r.place(who.Tenant), Person{Login: leaving}, false, true)
 		s.order.begin(r.ID, s.ids).finish(ctx, gone)
 		return nil
@@ -48,7 +48,7 @@ func (s *Service) Leave(ctx context.Context, who Identity, name string, login *s
 	return s.change(ctx, who.Tenant, r, p, false)
 }
 
-// Participants returns those of a range of who is in a room, ascending by login, and whether there are more.
+// Participants returns a range of the participants of a room, ascending by login, and whether there are more.
 func (s *Service) Participants(ctx context.Context, t Tenant, name string, rg Range) ([]Person, bool, error) {
 	r, err := s.room(ctx, t, name)
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Service) Participants(ctx context.Context, t Tenant, name string, rg Ra
 	return rangeOf(rg, list, func(p Person) string { return p.Login })
 }
 
-// MembershipText is what the system's message about p says who joins or leaves a room.
+// MembershipText returns the text of the system message about p, who joins or leaves a room.
 func MembershipText(p Person, joins bool) string {
 	if joins {
 		return p.FullName() + " joins the room"
@@ -68,7 +68,7 @@ func MembershipText(p Person, joins bool) string {
 	return p.FullName() + " leaves the room"
 }
 
-// membershipEvent is the event that p has joined or left.
+// membershipEvent returns the event that p has joined or left.
 func membershipEvent(at Place, p Person, join, repeated bool) Event {
 	if join {
 		return ParticipantJoined{Place: at, Person: p, Repeated: repeated}
@@ -76,8 +76,9 @@ func membershipEvent(at Place, p Person, join, repeated bool) Event {
 	return ParticipantLeft{Place: at, Person: p, Repeated: repeated}
 }
 
-// change stores one change of membership, and if it was one the system message about it; then it publishes both, the
-// participant first. If nothing changed it publishes the state all the same: who made the change may have died before.
+// change stores a change of a membership and then, if anything changed, the system message about it. It publishes both,
+// the participant first. If nothing changed, it publishes the state nevertheless, because the node that made the change
+// may have died before it did so.
 func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join bool) error {
 	ctx, cancel := changing(ctx)
 	defer cancel()
@@ -111,7 +112,7 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join b
 		s.departed(ctx, t, r, p.Login)
 	}
 	if err := s.store.Append(ctx, r.Log(t), m); err != nil {
-		// The membership has changed and is published; only the line about it is missing.
+		// The membership has changed and is published; only the message about it is missing.
 		s.log.Error("a system message was not stored", "room", r.Name, "error", err)
 		s.settleMessage(t, r, m.ID, err)
 		return nil

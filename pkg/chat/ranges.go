@@ -1,21 +1,21 @@
 package chat
 
-// Range says which part of a list ordered by name is wanted: at most Limit
-// things after the name After (empty: from the first), the first Start of them left out. Start reads all it
-// leaves out: it is for browsing, After for walking.
+// Range selects a part of a list that is ordered by name: at most Limit items after the name After (empty: from the
+// first), without the first Start of them. Start reads all items that it skips: use it to browse, and After to walk the
+// whole list.
 type Range struct {
 	After string
 	Start int
 	Limit int
 }
 
-// MaxList is the greatest length of a list in one answer; more is counted as this.
+// MaxList is the maximum length of a list in one answer. A greater limit counts as MaxList.
 const MaxList = 1000
 
-// skipPage is how many things are read at once to be left out.
+// skipPage is how many items are read at a time to be skipped.
 const skipPage = 1000
 
-// rangeOf reads a range with list, and says whether there is more after it.
+// rangeOf reads a range with list and reports whether there are more items after it.
 func rangeOf[T any](rg Range, list func(after string, limit int) ([]T, error), name func(T) string) ([]T, bool, error) {
 	limit := min(rg.Limit, MaxList)
 	after := rg.After

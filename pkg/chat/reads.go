@@ -10,13 +10,13 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// MaxUnread is where counting of unread messages ends: it means "this many or more".
+// MaxUnread bounds the count of unread messages. A count of MaxUnread means that many or more.
 const MaxUnread = 100
 
-// MaxRoomStates is the greatest number of rooms in one answer of RoomStates; more is counted as this.
+// MaxRoomStates is the maximum number of rooms in one answer of RoomStates. A greater limit counts as MaxRoomStates.
 const MaxRoomStates = 200
 
-// RoomState is a room in the eyes of a participant.
+// RoomState is a room as one participant sees it.
 type RoomState struct {
 	Name   string
 	Last   *Message // the newest; nil if there is none
@@ -24,7 +24,7 @@ type RoomState struct {
 	Reading
 }
 
-// RoomStates returns the rooms who is in, ascending by name, after the given name, and whether there are more.
+// RoomStates returns the rooms of who, ascending by name, after the given name, and whether there are more.
 func (s *Service) RoomStates(ctx context.Context, who Identity, login, after string, limit int) ([]RoomState, bool, error) {
 	if login != who.Login {
 		return nil, false, ErrForbidden("only '%s' may see what they have read", login)
@@ -82,7 +82,7 @@ func (s *Service) RoomStates(ctx context.Context, who Identity, login, after str
 	return states, more, nil
 }
 
-// orAfter is the later one of p and a place in the same log.
+// orAfter returns the later one of p and a position in the same log.
 func (p Position) orAfter(at id.ID) Position {
 	if p.After.IsZero() || !at.IsZero() && at.Compare(p.After) > 0 {
 		p.After = at
@@ -90,9 +90,9 @@ func (p Position) orAfter(at id.ID) Position {
 	return p
 }
 
-// readings are those of the store, and what is on its way there from this node.
+// readings returns the readings of the store, updated with the positions that this node has not written yet.
 func (s *Service) readings(ctx context.Context, who Identity, rooms []id.ID) (map[id.ID]Reading, error) {
-	// Asked first: what is not waiting any more is in the store.
+	// This comes first: a position that is not pending any more is in the store.
 	waiting := s.reads.waiting(who, rooms)
 	kept, err := s.store.Readings(ctx, who.Tenant, who.Login, rooms)
 	if err != nil {
@@ -107,8 +107,8 @@ func (s *Service) readings(ctx context.Context, who Identity, rooms []id.ID) (ma
 	return kept, nil
 }
 
-// MarkRead moves the read position of who in a room they are in to one of its messages. An older message than what
-// they have read changes nothing.
+// MarkRead moves the read position of who in a room they are in to one of its messages. A message older than the
+// position changes nothing.
 func (s *Service) MarkRead(ctx context.Context, who Identity, room string, m id.ID) error {
 	r, _, err := s.Access(ctx, who, room)
 	if err != nil {
@@ -126,7 +126,7 @@ func (s *Service) MarkRead(ctx context.Context, who Identity, room string, m id.
 		who, func(now Reading) bool { return now.Read.Compare(m) >= 0 })
 }
 
-// Mute mutes a room for who, or ends that. It is for their front ends: the server tells them everything as before.
+// Mute mutes or unmutes a room for who. It is a setting for front ends: the server delivers everything as before.
 func (s *Service) Mute(ctx context.Context, who Identity, room string, muted bool) error {
 	r, _, err := s.Access(ctx, who, room)
 	if err != nil {
@@ -137,7 +137,8 @@ func (s *Service) Mute(ctx context.Context, who Identity, room string, muted boo
 		who, func(now Reading) bool { return now.Muted == muted })
 }
 
-// changeReading changes what is kept for who about a room and publishes it; done reports whether it has been changed.
+// changeReading changes the reading of who of a room and publishes the change. done reports whether a reading shows the
+// change.
 func (s *Service) changeReading(ctx context.Context, r Room, e Event, change func(ctx context.Context) error,
 	who Identity, done func(Reading) bool) error {
 	ctx, cancel := changing(ctx)
@@ -158,14 +159,14 @@ func (s *Service) changeReading(ctx context.Context, r Room, e Event, change fun
 	return nil
 }
 
-// entered sets the read position of who has just joined; what was said before is not unread.
+// entered sets the read position of a user who has just joined, so that older messages are not unread.
 func (s *Service) entered(ctx context.Context, t Tenant, r Room, login string, at id.ID) {
 	if err := s.store.SetRead(ctx, t, r.ID, login, at); err != nil {
 		s.log.Warn("a read position was not set", "room", r.Name, "error", err)
 	}
 }
 
-// departed forgets what is kept for who has left.
+// departed removes the reading of a user who has left.
 func (s *Service) departed(ctx context.Context, t Tenant, r Room, login string) {
 	s.reads.drop(reader{Identity{t, login}, r.ID})
 	if err := s.store.ForgetReading(ctx, t, r.ID, login); err != nil {
@@ -173,8 +174,9 @@ func (s *Service) departed(ctx context.Context, t Tenant, r Room, login string) 
 	}
 }
 
-// reads moves the positions of who posts, after the fact: a message does not wait for it, and of many messages
-// only the newest is written, about one a second. A crash may lose some; then one's own messages are still not counted as unread.
+// reads moves the read positions of users who post, in the background. A message does not wait for it. Of a user's many
+// messages it writes only the newest, about once a second. A crash may lose positions; the user's own messages are not
+// counted as unread even then.
 type reads struct {
 	store ReadStore
 	log   *slog.Logger
@@ -190,10 +192,10 @@ type reader struct {
 }
 
 const (
-	// maxPending bounds the positions that wait; beyond it they are let go.
+	// maxPending bounds the positions that wait. Positions beyond it are dropped.
 	maxPending    = 100_000
 	readsParallel = 8
-	// readsEvery is how long positions wait for newer ones of the same people.
+	// readsEvery is how long positions wait for newer ones of the same users.
 	readsEvery = time.Second
 	// lastReads is how long a closing service waits for the store.
 	lastReads = 2 * time.Second
@@ -238,7 +240,7 @@ func (r *reads) waiting(who Identity, rooms []id.ID) map[id.ID]id.ID {
 	return out
 }
 
-// keep stores what is pending until ctx ends, and what is left then.
+// keep writes pending positions until ctx ends, and then those that are left.
 func (r *reads) keep(ctx context.Context) {
 	for {
 		select {

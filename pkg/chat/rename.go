@@ -9,31 +9,33 @@ import (
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
-// Participants and rooms have names of their users of their own. A new name is carried to them in the background:
+// Participants and rooms hold copies of their users' names. A new name is copied to them in the background:
 //
-//  1. UpdateProfile notes the Rename, then changes the account: a crash in between leaves a rename without effect.
-//  2. The node that did so carries the names to the user's rooms.
-//  3. Once nobody can be writing the old names any more (renameLate), any node goes through the rooms once more and ends
-//     the rename. Where the names are right already nothing is written, so this goes on where a dead node has stopped.
+//  1. UpdateProfile stores the Rename, then changes the account. A crash in between leaves a rename without effect.
+//  2. The same node copies the names to the user's rooms.
+//  3. When no write of the old names can be running any more (renameLate), any node goes through the rooms once more
+//     and ends the rename. It writes nothing where the names are right already, so it continues where a dead node
+//     stopped.
 //
-// Without 3, a join that read the account before the change and is stored after 2 would keep the old name. A rename ends
-// only if it still is the newest, so a newer one is not lost.
+// Without step 3, a join that read the account before the change and is stored after step 2 would keep the old name. A
+// rename ends only if it still is the newest one, so a newer one is not lost.
 
 const (
-	// renameEvery is how often a node looks for renames to end.
+	// renameEvery is the interval at which a node looks for renames to end.
 	renameEvery = time.Minute
-	// renameLate is how long after a rename the old names may still be written. It is above writeTimeout and
-	// cache.Brief together.
+	// renameLate is how long after a rename the old names may still be written. It is longer than writeTimeout plus
+	// cache.Brief.
 	renameLate = 30 * time.Second
 	// renameWait is how long UpdateProfile waits for the rooms.
 	renameWait     = 2 * time.Second
 	renamePage     = 200
 	renameParallel = 8
-	// renames is how many are looked at in one go.
+	// renames is how many renames are read at a time.
 	renames = 1000
 )
 
-// carryNames carries a user's new names to their rooms, and waits a little for it: most users are in few rooms.
+// carryNames copies a user's new names to their rooms in the background. It waits for the end, but not longer than
+// renameWait: most users are in few rooms.
 func (s *Service) carryNames(ctx context.Context, r Rename) {
 	done := make(chan struct{})
 	started := s.settling.spawn(func() {
@@ -56,7 +58,7 @@ func (s *Service) carryNames(ctx context.Context, r Rename) {
 	}
 }
 
-// endRenames brings renames to their end.
+// endRenames ends renames every renameEvery.
 func (s *Service) endRenames(ctx context.Context) {
 	tick := time.NewTicker(renameEvery)
 	defer tick.Stop()
@@ -95,7 +97,7 @@ func (s *Service) endRenamesOnce(ctx context.Context) {
 	}
 }
 
-// rename goes through the rooms of a user; same is false if their names changed meanwhile.
+// rename copies a user's names to their rooms. same is false if the names changed meanwhile.
 func (s *Service) rename(ctx context.Context, r Rename) (same bool, err error) {
 	u, err := s.store.User(ctx, r.Tenant, r.Login)
 	if IsKind(err, NotFound) || err == nil && u.Deleted {
@@ -126,7 +128,7 @@ func (s *Service) rename(ctx context.Context, r Rename) (same bool, err error) {
 	return err == nil && now.Person == u.Person, err
 }
 
-// renameIn shows a person's names in one of their rooms. Messages keep the names they were written under.
+// renameIn copies a user's names to one of their rooms. Messages keep the names under which they were written.
 func (s *Service) renameIn(ctx context.Context, t Tenant, ref RoomRef, p Person) error {
 	now, err := s.store.Participant(ctx, t, ref.ID, p.Login)
 	if err == nil && now != p {

@@ -15,9 +15,9 @@ import (
 type Retention time.Duration
 
 const (
-	// ServerRetention keeps messages as long as the server does where nothing else is said; see Options.Retention.
+	// ServerRetention keeps messages as long as the server's default says; see ReaderOptions.Retention.
 	ServerRetention Retention = 0
-	// Forever keeps messages for ever, whatever the server does elsewhere.
+	// Forever keeps messages for ever, whatever the server's default is.
 	Forever Retention = -1
 
 	day          = 24 * time.Hour
@@ -25,7 +25,7 @@ const (
 	MaxRetention = Retention(36500 * day)
 )
 
-// Words for what is no duration.
+// Words for retentions that are not durations.
 const (
 	wordServer  = "default"
 	wordForever = "forever"
@@ -64,8 +64,8 @@ func (r *Retention) UnmarshalText(text []byte) error {
 	return err
 }
 
-// ParseRetention reads days (30d), a duration as Go spells it (36h, 1h30m), both (1d12h), default or forever; Invalid
-// for anything else and for what is out of range.
+// ParseRetention reads days (30d), a duration in Go's spelling (36h, 1h30m), both (1d12h), default or forever. It
+// returns Invalid for anything else and for a retention out of range.
 func ParseRetention(text string) (Retention, error) {
 	switch text {
 	case wordServer:
@@ -114,8 +114,8 @@ func (rd *Reader) keepFor(r Retention) time.Duration {
 
 func (rd *Reader) keep(r Room) time.Duration { return rd.keepFor(r.Retention) }
 
-// horizon is the one rule of what is too old to be shown or kept: messages that are not newer than it. Zero, where
-// messages are kept for ever, is older than all.
+// horizon decides which messages are too old to be shown or kept: those that are not newer than the position it
+// returns. It is zero, which is older than all messages, where messages are kept for ever.
 func (rd *Reader) horizon(keep time.Duration) id.ID { return horizonAt(keep, rd.now()) }
 
 func horizonAt(keep time.Duration, at time.Time) id.ID {
@@ -125,11 +125,11 @@ func horizonAt(keep time.Duration, at time.Time) id.ID {
 	return id.FirstAt(at.Add(-keep))
 }
 
-// Horizon returns the position up to which messages of rooms with that retention are too old at a time; zero, where
-// messages are kept for ever, is older than all. Who removes messages goes by the time of Clock.
+// Horizon returns the position up to which messages of rooms with that retention are too old at a time. It is zero,
+// which is older than all messages, where messages are kept for ever. To remove messages, use the time of Clock.
 func (rd *Reader) Horizon(r Retention, at time.Time) id.ID { return horizonAt(rd.keepFor(r), at) }
 
-// shown is a room's messages as they may be read: those beyond the horizon are not there.
+// shown reads a room's messages without those that are older than the horizon.
 type shown struct {
 	store Stores
 	after id.ID // the horizon
@@ -177,8 +177,8 @@ func (v shown) MessagesByID(ctx context.Context, l Log, ids []id.ID) (map[id.ID]
 	return v.store.MessagesByID(ctx, l, there)
 }
 
-// horizons returns the horizon of each room, keyed by its ID. A room that is not there (any more) is beyond it as a
-// whole. The answer may be as old as that of Access.
+// horizons returns the horizon of each room, keyed by its ID. The horizon of a room that does not exist (any more)
+// hides all messages. It uses the same cached rooms as Access.
 func (rd *Reader) horizons(ctx context.Context, t Tenant, refs []RoomRef) (map[id.ID]id.ID, error) {
 	keys := make([]roomKey, len(refs))
 	for i, ref := range refs {
@@ -200,7 +200,7 @@ func (rd *Reader) horizons(ctx context.Context, t Tenant, refs []RoomRef) (map[i
 
 // loadRooms reads rooms of one tenant for the cache.
 func (rd *Reader) loadRooms(ctx context.Context, keys []roomKey) (map[roomKey]Room, error) {
-	ctx, cancel := changing(ctx) // others wait for this answer too
+	ctx, cancel := changing(ctx) // other callers wait for this result too
 	defer cancel()
 	names := make([]string, len(keys))
 	for i, k := range keys {
@@ -217,8 +217,8 @@ func (rd *Reader) loadRooms(ctx context.Context, keys []roomKey) (map[roomKey]Ro
 	return out, nil
 }
 
-// SetRetention says how long the messages of a room are kept; only its creator may. What is older is not shown from
-// then on, and removed for good within about an hour; until then a longer retention shows it again.
+// SetRetention sets how long the messages of a room are kept; only its creator may do so. Older messages are hidden
+// immediately and permanently removed within about an hour. Until then a longer retention shows them again.
 func (s *Service) SetRetention(ctx context.Context, who Identity, name string, to Retention) (RoomView, error) {
 	r, err := s.ownRoom(ctx, who, name)
 	if err != nil {

@@ -8,15 +8,15 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// Bounds of what one answer about rooms holds.
+// Bounds of one answer about rooms.
 const (
-	// maxShown bounds the participants shown of all rooms of one answer together.
+	// maxShown bounds the total number of participants in one answer.
 	maxShown = 100_000
 	// MaxParticipants bounds the participants shown of one room; see Service.Participants for all.
 	MaxParticipants = 10_000
 )
 
-// NewRoom is the wish for a room. Creator, if given, has to be who asks.
+// NewRoom is a room to create. Creator, if given, has to be the user who creates it.
 type NewRoom struct {
 	Name    string
 	Creator *string
@@ -38,10 +38,10 @@ func (n NewRoom) Validate() []Fault {
 type RoomView struct {
 	Room
 	Participants []Person
-	Keep         time.Duration // how long messages are kept, with the server's word where the room has none; 0 for ever
+	Keep         time.Duration // how long messages are kept, by the room's retention or the server's default; 0 for ever
 }
 
-// CreateRoom makes a room with who as creator and first participant: Conflict if the name is taken.
+// CreateRoom creates a room with who as creator and first participant; Conflict if the name is taken.
 func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (RoomView, error) {
 	if err := Faulty(RoomEntity, n.Validate()); err != nil {
 		return RoomView{}, err
@@ -75,7 +75,7 @@ func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (Room
 	return RoomView{Room: r, Participants: []Person{u.Person}, Keep: s.keep(r)}, nil
 }
 
-// Room returns a room and who is in it. The answer may be shared, as that of Messages.
+// Room returns a room and its participants. The result may be shared, as that of Messages.
 func (s *Service) Room(ctx context.Context, t Tenant, name string) (RoomView, error) {
 	return s.sharedRoom(ctx, t, name)
 }
@@ -89,8 +89,8 @@ func (s *Service) roomView(ctx context.Context, t Tenant, name string) (RoomView
 	return RoomView{Room: r, Participants: ps, Keep: s.keep(r)}, err
 }
 
-// Rooms returns the rooms of a range, ascending by name, and whether there are more. It
-// may return fewer than asked for when they have very many participants.
+// Rooms returns a range of rooms, ascending by name, and whether there are more. It may return fewer than the limit if
+// they have very many participants.
 func (s *Service) Rooms(ctx context.Context, t Tenant, rg Range) ([]RoomView, bool, error) {
 	list := func(after string, limit int) ([]Room, error) { return s.store.Rooms(ctx, t, after, limit) }
 	rs, more, err := rangeOf(rg, list, func(r Room) string { return r.Name })
@@ -117,7 +117,8 @@ func (s *Service) RoomsByName(ctx context.Context, t Tenant, names []string) ([]
 	return s.views(ctx, t, rs)
 }
 
-// views adds the participants. It stops before the answer grows beyond maxShown, but shows one room at least.
+// views adds the participants to rooms. It stops before the answer has more than maxShown participants, but returns at
+// least one room.
 func (s *Service) views(ctx context.Context, t Tenant, rs []Room) ([]RoomView, error) {
 	const chunk = 50
 	views := make([]RoomView, 0, len(rs))
@@ -142,7 +143,7 @@ func (s *Service) views(ctx context.Context, t Tenant, rs []Room) ([]RoomView, e
 	return views, nil
 }
 
-// SetBanner replaces a room's banner; only its creator may.
+// SetBanner replaces a room's banner; only its creator may do so.
 func (s *Service) SetBanner(ctx context.Context, who Identity, name string, banner *string) (RoomView, error) {
 	var f faults
 	f.text("banner", banner)
@@ -163,8 +164,8 @@ func (s *Service) SetBanner(ctx context.Context, who Identity, name string, bann
 	return s.Room(ctx, who.Tenant, name)
 }
 
-// DeleteRoom ends a room, its messages and memberships; only its creator may. The name is free
-// when it returns; what is on disk goes in the background.
+// DeleteRoom deletes a room, its messages and memberships; only its creator may do so. The name is free when it
+// returns. The rows on disk are removed in the background.
 func (s *Service) DeleteRoom(ctx context.Context, who Identity, name string) error {
 	r, err := s.ownRoom(ctx, who, name)
 	if err != nil {
@@ -192,7 +193,7 @@ func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
 		})
 		return err
 	}
-	// It is gone. If another call has deleted it, that one may have died before it was published.
+	// The room is gone. If another call has deleted it, that call may have died before it published the deletion.
 	t.finish(ctx, deleted)
 	t.wait()
 	select {
@@ -202,7 +203,7 @@ func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
 	return err
 }
 
-// ownRoom returns the room, if who created it.
+// ownRoom returns the room if who created it, otherwise Forbidden.
 func (s *Service) ownRoom(ctx context.Context, who Identity, name string) (Room, error) {
 	r, err := s.room(ctx, who.Tenant, name)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what people write. Sizes of names and texts count characters (code
-// points); a message's content counts bytes of UTF-8.
+// Limits of what users write. Sizes of names and texts count characters (code points); the size of a message's content
+// counts bytes of UTF-8.
 const (
 	MinName    = 3
 	MaxName    = 31
@@ -39,10 +39,10 @@ var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{2,30}$`)
 // ValidName reports whether s may be a login or a room's name.
 func ValidName(s string) bool { return namePattern.MatchString(s) }
 
-// reservedRooms are words that the API's paths use in a room's place.
+// reservedRooms are words that the API's paths use where a room's name could be.
 var reservedRooms = map[string]bool{"participant": true, "queries": true}
 
-// faults collects what is wrong with an entity.
+// faults collects the broken rules of an entity.
 type faults []Fault
 
 func (f *faults) add(field, message string, rejected *string) {
@@ -61,14 +61,14 @@ func (f faults) err(what Entity) error {
 	return &Error{Kind: Invalid, Entity: what, Message: strings.Join(lines, "; "), Faults: f}
 }
 
-// Faulty returns the error for an entity with these faults, or nil if there are none. Dialects
-// that ask for more members than the domain does add theirs to what Validate returns.
+// Faulty returns the error for an entity with these faults, or nil if there are none. API dialects that require more
+// members than the domain add their faults to the result of Validate.
 func Faulty(what Entity, fs []Fault) error { return faults(fs).err(what) }
 
-// Missing is the fault of a member that has to be there.
+// Missing returns the fault of a required member that is absent.
 func Missing(field string) Fault { return Fault{Field: field, Message: notNull} }
 
-// Blank is the fault of a member that has to say something; v is what was sent.
+// Blank returns the fault of a member that may not be empty; v is what was sent.
 func Blank(field string, v *string) Fault { return Fault{Field: field, Message: notEmpty, Rejected: v} }
 
 func (f *faults) name(field string, v *string) {

@@ -10,21 +10,21 @@ import (
 )
 
 const (
-	// settleFor bounds how long the outcome of a change is looked for. A store may go on with a write after it has given
-	// up waiting for it, but not for that long.
+	// settleFor bounds how long the service looks for the outcome of a change. A store may finish a write after it has
+	// stopped waiting for it, but not that much later.
 	settleFor = 2 * time.Minute
-	// settleFirst is the pause after the first look, settleMost the longest one; in between it doubles.
+	// settleFirst is the pause after the first look. The pause doubles up to settleMost.
 	settleFirst = 250 * time.Millisecond
 	settleMost  = 16 * time.Second
-	// maxUnsettled bounds the changes that are looked for. A store in deep trouble costs delivery then.
+	// maxUnsettled bounds the changes that are looked for. Beyond it, changes may be stored without being delivered.
 	maxUnsettled   = 4096
 	settleParallel = 8
 )
 
-// settling looks for changes whose outcome the store did not report.
+// settling looks for changes whose outcome is unknown because the store did not report it.
 type settling struct {
 	ctx   context.Context // ends with the service
-	looks chan struct{}   // one token for each look under way
+	looks chan struct{}   // one token for each running look
 	done  sync.WaitGroup
 
 	mu     sync.Mutex // guards done against being added to after close
@@ -44,7 +44,7 @@ func (x *settling) close() {
 	x.done.Wait()
 }
 
-// spawn runs f apart from the caller; false if there is no place for it.
+// spawn runs f on a goroutine of its own. It returns false if there are too many of them.
 func (x *settling) spawn(f func()) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -63,10 +63,10 @@ func (x *settling) spawn(f func()) bool {
 	return true
 }
 
-// settle publishes the event of a change that failed with err if it turns out to be stored all the same: after
-// Unavailable, the caller does not know, and the write may even land later. look returns the event once the change can be
-// read, nil before; it is called with growing pauses for settleFor. Without this, subscribers would miss something that
-// is stored, and those who resume after a newer message too.
+// settle publishes the event of a change that failed with err if the change turns out to be stored. After Unavailable
+// the outcome is unknown, and the write may even take effect later. look returns the event once the change can be read,
+// nil before; settle calls it with growing pauses for settleFor. Without settle, subscribers would miss a stored
+// change, and so would those that resume after a newer message.
 func (s *Service) settle(room id.ID, err error, look func(ctx context.Context) (Event, error)) {
 	if !IsKind(err, Unavailable) {
 		return
@@ -139,8 +139,8 @@ func (s *Service) settleMembership(t Tenant, r Room, p Person, join bool, err er
 	})
 }
 
-// settleChange is settle for a change of a message: it is stored when its entry is, and deciding about the message anew
-// finds nothing to do.
+// settleChange is settle for a change of a message. The change is stored if its entry is stored and decide has nothing
+// left to do for the message.
 func (s *Service) settleChange(t Tenant, r Room, c Change, m id.ID, err error, decide func(now Message) (Change, error)) {
 	if c.Kind == "" {
 		return

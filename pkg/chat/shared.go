@@ -9,8 +9,8 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// sharedReads are what many clients ask for at the same moment when something happens in a room: each page
-// is then read a few times, not once a client. Every answer is as new as if it had been read for its request alone.
+// sharedReads coalesce the reads that many clients request at the same moment when something happens in a room. Each
+// page is then read a few times instead of once per client. Each result is as new as a read for that request alone.
 type sharedReads struct {
 	pages coalesce.Group[pageKey, Page]
 	rooms coalesce.Group[roomKey, RoomView]
@@ -44,7 +44,7 @@ func (s *Service) sharedRoom(ctx context.Context, t Tenant, name string) (RoomVi
 	return v, ended(err)
 }
 
-// ended tells a caller whose own time is over the same as a store does.
+// ended turns the error of a caller's own context into Unavailable, as a store does.
 func ended(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		if !IsKind(err, Unavailable) {

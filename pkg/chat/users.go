@@ -8,7 +8,7 @@ import (
 // maxChatRooms bounds the rooms a user's entity lists.
 const maxChatRooms = 10_000
 
-// Profile is what a user says of themselves. Nil is null or absent.
+// Profile is what users say about themselves. Nil is null or absent.
 type Profile struct {
 	FirstName, LastName *string
 	Email, Bio          *string
@@ -45,8 +45,7 @@ type UserView struct {
 	ChatRooms []string
 }
 
-// SignUp creates an account: Invalid with all faults at once, or Conflict if the login
-// is taken. The login of the system is always taken.
+// SignUp creates an account; Invalid with all faults, or Conflict if the login is taken. SystemLogin is always taken.
 func (s *Service) SignUp(ctx context.Context, t Tenant, n NewUser) (UserView, error) {
 	if err := Faulty(UserEntity, n.Validate()); err != nil {
 		return UserView{}, err
@@ -54,7 +53,7 @@ func (s *Service) SignUp(ctx context.Context, t Tenant, n NewUser) (UserView, er
 	if *n.Login == SystemLogin {
 		return UserView{}, ErrExists(UserEntity, SystemLogin)
 	}
-	// Asked before the costly hash; CreateUser decides.
+	// Check before the costly hash; CreateUser decides.
 	switch _, err := s.store.User(ctx, t, *n.Login); {
 	case err == nil:
 		return UserView{}, ErrExists(UserEntity, *n.Login)
@@ -114,7 +113,7 @@ func (s *Service) chatRooms(ctx context.Context, t Tenant, login string) ([]stri
 	return names, err
 }
 
-// Users returns the people of a range, ascending by login, and whether there are more.
+// Users returns a range of users, ascending by login, and whether there are more.
 func (s *Service) Users(ctx context.Context, t Tenant, rg Range) ([]Person, bool, error) {
 	list := func(after string, limit int) ([]Person, error) { return s.store.Users(ctx, t, after, limit) }
 	return rangeOf(rg, list, func(p Person) string { return p.Login })
@@ -136,8 +135,8 @@ func (s *Service) People(ctx context.Context, t Tenant, logins []string) ([]Pers
 	return ps, nil
 }
 
-// UpdateProfile replaces the profile of who; update gets the present one and returns the new. New names are shown in
-// rooms soon: those of a user who is in very many may follow after it has returned.
+// UpdateProfile replaces the profile of who; update gets the current one and returns the new one. Rooms show new names
+// soon; if the user is in very many rooms, some of them may do so only after UpdateProfile has returned.
 func (s *Service) UpdateProfile(ctx context.Context, who Identity, login string, update func(Profile) Profile) (UserView, error) {
 	u, err := s.ownUser(ctx, who, login)
 	if err != nil {
@@ -167,8 +166,8 @@ func (s *Service) UpdateProfile(ctx context.Context, who Identity, login string,
 	return UserView{User: u, ChatRooms: rooms}, err
 }
 
-// DeleteUser ends the account of who: they leave every room, and the login is never free
-// again. Rooms they created and messages they wrote stay. The caller ends their sessions.
+// DeleteUser deletes the account of who and removes them from all rooms. The login is never free again. Rooms they
+// created and messages they wrote stay. The caller ends their sessions.
 func (s *Service) DeleteUser(ctx context.Context, who Identity, login string) error {
 	if _, err := s.ownUser(ctx, who, login); err != nil {
 		return err
@@ -176,7 +175,7 @@ func (s *Service) DeleteUser(ctx context.Context, who Identity, login string) er
 	return s.EndAccount(ctx, who.Tenant, login)
 }
 
-// ownUser returns the account login, if it is that of who.
+// ownUser returns the account login if it is that of who, otherwise Forbidden.
 func (s *Service) ownUser(ctx context.Context, who Identity, login string) (User, error) {
 	u, err := s.liveUser(ctx, who.Tenant, login)
 	if err != nil {
