@@ -1,7 +1,8 @@
-// Package store says what a confab server needs kept, as one interface made of
-// the narrow ones of pkg/chat and pkg/auth. The guarantees stand there, with each
-// method; package storetest checks them. A new store is one new folder that
-// passes storetest.
+// Package store defines what a confab server needs from its database.
+//
+// Store is the whole interface. It is the sum of the narrow interfaces of pkg/chat, pkg/auth and pkg/cache, which state
+// the guarantees of each method. Package storetest checks these guarantees. Registry and Faulty are the parts that only
+// the wiring of a server uses. A new store is one new folder that passes storetest.
 package store
 
 import (
@@ -13,14 +14,14 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Registry is where the servers that share a store learn of each other. A store of one process keeps nothing and
+// Registry lists the running servers that share a store. A store that only one process can open records nothing and
 // returns none.
 type Registry interface {
-	// Beat notes that the server of this name runs. n is greater in each call for a server; names are never used for
-	// another process. What is noted is forgotten 10 to 20 seconds later.
+	// Beat records that the server of this name runs. n is greater in each call for a server. A name is never reused
+	// for another process. The record expires 10 to 20 seconds later.
 	Beat(ctx context.Context, server string, n int64) error
-	// Beats returns the n of the last Beat, or of one shortly before it, of each server whose Beat is not forgotten, the
-	// caller's own included; of very many servers a thousand.
+	// Beats returns, for each server whose Beat has not expired, the n of the last Beat or of one shortly before it.
+	// The caller's own server is included. Of more than a thousand servers it returns a thousand.
 	Beats(ctx context.Context) (map[string]int64, error)
 }
 
@@ -56,15 +57,14 @@ type Store interface {
 
 	// Ping reports whether the store can answer now (Unavailable if not).
 	Ping(ctx context.Context) error
-	// Close waits for calls under way and releases everything. Afterwards every
-	// method answers Unavailable.
+	// Close waits for running calls and releases everything. Afterwards every method answers Unavailable.
 	Close() error
 }
 
-// A Fault is why a store that keeps its data on this machine can write nothing. What it holds can be read all the same.
+// A Fault is the reason why a store that keeps its data on this machine cannot write. The data can still be read.
 type Fault struct {
 	Cause error // for the log
-	// Restart says that it writes again only when the process is restarted. Otherwise it does so by itself.
+	// Restart is true if the store writes again only after a restart of the process. Otherwise it recovers by itself.
 	Restart bool
 	// What and Todo are sentences for the operator, without names of files.
 	What, Todo string
@@ -75,11 +75,11 @@ func (f *Fault) Error() string { return fmt.Sprintf("%s (%v); %s", f.What, f.Cau
 // Unwrap returns the cause.
 func (f *Fault) Unwrap() error { return f.Cause }
 
-// Faulty is a store that knows the faults of its disk.
+// Faulty is a store that reports the faults of its disk.
 type Faulty interface {
-	// Fault returns why nothing can be written now; nil if all is well.
+	// Fault returns why nothing can be written now; nil if the store can write.
 	Fault() *Fault
 }
 
-// Reported implements what chat.Reported looks for: the store has logged it.
+// Reported tells chat.Reported that the store has logged the fault already.
 func (f *Fault) Reported() bool { return true }

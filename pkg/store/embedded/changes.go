@@ -14,8 +14,8 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// outcome is what happened to a message: a row beside the message's own, so that appending a message once
-// more, as a repeated import does, undoes nothing.
+// outcome is the result of all changes of a message. It has a row of its own beside the message's, so that appending
+// the message again, as a repeated import does, undoes no change.
 type outcome struct {
 	edit      id.ID  // the newest; zero: never
 	content   string // if edited
@@ -66,7 +66,7 @@ func decodeOutcome(b []byte) (f outcome, err error) {
 	return f, err
 }
 
-// apply shows m as it is after all that happened.
+// apply applies the outcome of a message to m.
 func (f outcome) apply(m *chat.Message) {
 	if f.deleted {
 		m.Content, m.Deleted = "", true
@@ -78,7 +78,7 @@ func (f outcome) apply(m *chat.Message) {
 	m.Reactions = chat.GroupReactions(slices.Clone(f.reactions))
 }
 
-// befallAll does so for the messages of a page, which are in either order.
+// befallAll applies the outcomes to the messages of a page, which are in either order.
 func (s *Store) befallAll(ctx context.Context, l chat.Log, ms []chat.Message) error {
 	if len(ms) == 0 {
 		return nil
@@ -170,7 +170,7 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 	return now, nil
 }
 
-// take adds a change to what happened. Nothing happens to a deleted message any more.
+// take adds a change to the outcome. A deleted message takes no more changes.
 func (f *outcome) take(c chat.Change) {
 	if f.deleted {
 		return

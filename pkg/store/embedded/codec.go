@@ -35,7 +35,7 @@ func (r record) text(n protowire.Number, s string) record {
 	return protowire.AppendString(protowire.AppendTag(r, n, protowire.BytesType), s)
 }
 
-// optional writes an empty text too, so that it is told from none.
+// optional writes an empty text too, so that readers can distinguish it from none.
 func (r record) optional(n protowire.Number, s *string) record {
 	if s == nil {
 		return r
@@ -84,8 +84,7 @@ func (r record) number(n protowire.Number, v int) record {
 	return protowire.AppendVarint(protowire.AppendTag(r, n, protowire.VarintType), uint64(v))
 }
 
-// field is one field being read. A reading that does not fit it makes the whole
-// value malformed.
+// field is one field being read. If it is read as a wrong type, the whole value is malformed.
 type field struct {
 	number protowire.Number
 	kind   protowire.Type
@@ -122,13 +121,12 @@ func (f *field) time() time.Time {
 
 func (f *field) flag() bool { return f.number64() != 0 }
 
-// decode calls visit for each field of value. Bytes that are no value are an
-// error, never a panic.
+// decode calls visit for each field of value. For invalid bytes it returns an error; it never panics.
 func decode(value []byte, visit func(f *field)) error {
 	if len(value) == 0 || value[0] != valueForm {
 		return fmt.Errorf("%w: unknown form", errValue)
 	}
-	// One copy for all texts in it. One field for all visits, as what visit is given escapes.
+	// One copy serves all texts of the value. One field serves all visits, because the argument of visit escapes.
 	whole, b := string(value), value[1:]
 	var f field
 	for len(b) > 0 {

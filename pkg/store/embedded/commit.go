@@ -13,8 +13,8 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// write is the end of a call that writes: b is applied, after which readers see it and unlock is called, and synced.
-// If ctx ends first, or the disk fails, it answers Unavailable: the write may yet succeed.
+// write is the end of a call that writes. It applies b, so that readers see it; then it calls unlock; then it waits for
+// the sync. If ctx ends first, or the disk fails, it answers Unavailable, and the write may still succeed.
 func (s *Store) write(ctx context.Context, b *pebble.Batch, unlock func()) error {
 	return s.within(ctx, unlock, func(applied func()) error {
 		defer applied()
@@ -29,8 +29,8 @@ func (s *Store) write(ctx context.Context, b *pebble.Batch, unlock func()) error
 	})
 }
 
-// within runs work, which may wait for the disk for as long as it likes, and waits for it until ctx ends or there
-// is a fault. unlock is called once: when work calls what it is given, or instead of work.
+// within runs work, which may wait for the disk without a limit. within itself waits until work returns, ctx ends or
+// there is a fault. unlock is called exactly once: by work, through its parameter, or by within if work does not run.
 func (s *Store) within(ctx context.Context, unlock func(), work func(unlock func()) error) error {
 	unlock = sync.OnceFunc(unlock)
 	faulted := s.health.faulted()
@@ -68,10 +68,9 @@ func (s *Store) within(ctx context.Context, unlock func(), work func(unlock func
 
 var errFault = errors.New("embedded: the disk failed for a moment")
 
-// change is a whole call that writes: under the lock of k in l, plan reads what there is
-// and fills the batch; after the lock is free, the batch is made durable. A plan
-// that has nothing to change still waits for a sync: what it has seen may be another
-// call's change that is not yet on disk.
+// change is a whole call that writes. Under the lock of k in l, plan reads the present rows and fills the batch. After
+// the lock is released, the batch is made durable. A plan without changes waits for a sync too, because it may have
+// read another call's change that is not on disk yet.
 func (s *Store) change(ctx context.Context, l *locks, k key, plan func(b *pebble.Batch) error) error {
 	return s.changeUnder(ctx, []lockOf{{l, k}}, plan)
 }
@@ -98,7 +97,7 @@ func (s *Store) changeUnder(ctx context.Context, under []lockOf, plan func(b *pe
 	return s.write(ctx, b, unlock)
 }
 
-// put is a whole call that writes without looking.
+// put is a whole call that writes without reading first.
 func (s *Store) put(ctx context.Context, fill func(b *pebble.Batch)) error {
 	if err := s.begin(ctx); err != nil {
 		return err
@@ -148,9 +147,8 @@ func (s *Store) has(k key) (bool, error) {
 	return found, err
 }
 
-// scan calls visit with the bare last column and the value of rows of prefix, from the key from
-// on, ascending, until visit returns false. What visit is given is only good
-// until it returns.
+// scan visits the rows of prefix in ascending order, starting at the key from, until visit returns false. It passes the
+// bare last column and the value, which are valid only until visit returns.
 func (s *Store) scan(ctx context.Context, prefix, from key, visit func(last, value []byte) (more bool, err error)) error {
 	it, err := s.cursor(ctx, pebble.IterOptions{LowerBound: from, UpperBound: prefix.end()})
 	if err != nil {
@@ -197,8 +195,8 @@ func (l *locks) init() {
 	}
 }
 
-// locked takes locks in their order and returns what unlocks them. While there is a fault it takes none, and does not
-// wait: who has one may be waiting for the disk.
+// locked takes locks in their order and returns the function that releases them. While there is a fault it takes none
+// and fails without waiting, because the holder of a lock may be waiting for the disk.
 func (s *Store) locked(under ...lockOf) (unlock func(), err error) {
 	faulted := s.health.faulted()
 	if err := s.health.err(); err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// disk is the file system as the database sees it: what it writes in its folder succeeds in the end (see health).
-// Elsewhere, where backups are written, a failure is an answer.
+// disk is the file system that the database uses. Writes in the database's folder succeed eventually (see health).
+// Elsewhere, where backups are written, a failure is returned.
 type disk struct {
 	vfs.FS
 	dir    string
@@ -23,11 +23,11 @@ type disk struct {
 }
 
 const (
-	// compactionPause is the time between two tries to write files that only save space and time.
+	// compactionPause is the time between two attempts to write files that only save space and time.
 	compactionPause = 10 * time.Second
-	// openWithin is how long it is tried to open a file when there are no descriptors.
+	// openWithin is how long to retry opening a file when there are no free descriptors.
 	openWithin = 5 * time.Second
-	// spaceEnough is the free space with which it is worth trying again to write.
+	// spaceEnough is the free space from which on a failed write is retried.
 	spaceEnough = 1 << 20
 )
 
@@ -50,7 +50,7 @@ func (d *disk) try(name string, op func() error) (err error) {
 	return nil
 }
 
-// optional reports whether the database can do without a file of this category: it takes an error as an answer.
+// optional reports whether the database can do without a file of this category: then it handles an error of a write.
 func optional(c vfs.DiskWriteCategory) bool {
 	return c == "pebble-compaction" || c == "pebble-blob-file-rewrite"
 }
@@ -73,7 +73,7 @@ func (d *disk) open(name string, c vfs.DiskWriteCategory, open func() (vfs.File,
 	return &file{File: f, disk: d, name: name}, nil
 }
 
-// putOff returns err after a while: the database tries again as soon as it has it.
+// putOff returns err after a pause, because the database retries as soon as it receives the error.
 func (d *disk) putOff(err error) error {
 	if passing(err) {
 		d.health.diary.error("embedded store: files cannot be merged now; it is tried again", "error", err)
@@ -106,8 +106,8 @@ func (d *disk) OpenDir(name string) (vfs.File, error) {
 	return d.open(name, vfs.WriteCategoryUnspecified, func() (vfs.File, error) { return d.FS.OpenDir(name) })
 }
 
-// Open implements vfs.FS. It is for reading, so it may fail; but not at the first lack of descriptors, because
-// the database would try again at once.
+// Open implements vfs.FS. It opens files for reading, so it may fail. If descriptors are missing it retries for a
+// while, because the database would retry immediately.
 func (d *disk) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 	for begun := time.Now(); ; {
 		f, err := d.FS.Open(name, opts...)
@@ -138,7 +138,7 @@ func (d *disk) MkdirAll(dir string, perm os.FileMode) error {
 	return d.try(dir, func() error { return d.FS.MkdirAll(dir, perm) })
 }
 
-// Remove implements vfs.FS. Failing is an answer: what is left is removed another time.
+// Remove implements vfs.FS. It may fail: the file is removed another time.
 func (d *disk) Remove(name string) error {
 	if d.inside(name) && d.health.over() {
 		return nil
@@ -154,7 +154,7 @@ func (d *disk) RemoveAll(name string) error {
 	return d.FS.RemoveAll(name)
 }
 
-// Lock implements vfs.FS. The store holds the folder's lock itself, also for a database that is cut off.
+// Lock implements vfs.FS. It does nothing: the store holds the folder's lock itself, also after cut.
 func (d *disk) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 // Unwrap implements vfs.FS.
@@ -167,10 +167,10 @@ type file struct {
 	name     string
 	optional bool
 	written  atomic.Int64
-	looked   atomic.Int64 // when it was last looked whether the file has its name
+	looked   atomic.Int64 // when there last verified that the file has its name
 }
 
-// lookEvery bounds what is acknowledged although its file has been removed.
+// lookEvery bounds for how long writes are acknowledged although their file has been removed.
 const lookEvery = time.Second
 
 func (f *file) Write(p []byte) (n int, err error) {
@@ -226,7 +226,7 @@ func (f *file) SyncTo(n int64) (all bool, err error) {
 	return all, err
 }
 
-// sync does not try again, whatever the error: what was to be written may be forgotten by then.
+// sync never retries: after any failed sync the system may have dropped the bytes that were to be written.
 func (f *file) sync(sync func() error) error {
 	f.disk.health.try(func() error {
 		if err := sync(); err != nil {
@@ -237,7 +237,8 @@ func (f *file) sync(sync func() error) error {
 	return nil
 }
 
-// there looks now and then whether a log is still in the folder: what goes into a removed file is synced, and lost.
+// there verifies every lookEvery that a log is still in the folder: what is written to a removed file is synced, and
+// lost.
 func (f *file) there() error {
 	now := time.Now().UnixNano()
 	last := f.looked.Load()
@@ -251,12 +252,13 @@ func (f *file) there() error {
 	return nil
 }
 
-// syncError is the failure of a sync. It is not passing, whatever is in it.
+// syncError is the failure of a sync. It is never passing, whatever its cause.
 type syncError struct{ cause error }
 
 func (e syncError) Error() string { return "sync: " + e.cause.Error() }
 
-// listener keeps the database from ending the process when it finds damage, and, unless hasty, from looking at it without a pause.
+// listener keeps the database from ending the process when it finds damage. Unless hasty, it also keeps the database
+// from rereading the damage without a pause.
 func (h *health) listener(hasty bool) *pebble.EventListener {
 	var next atomic.Int64 // when damage may be reported again
 	return &pebble.EventListener{

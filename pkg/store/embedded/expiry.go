@@ -9,10 +9,10 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// expiryRun bounds how many rows are removed in one go.
+// expiryRun bounds how many rows are removed in one step.
 const expiryRun = 1000
 
-// expireEvery removes what has expired, until the store is closed.
+// expireEvery removes expired rows at an interval, until the store is closed.
 func (s *Store) expireEvery(interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -40,9 +40,8 @@ func (s *Store) stopping() bool {
 	}
 }
 
-// removeExpired removes up to expiryRun rows that have expired and returns how
-// many entries of the expiry index it has dealt with. The removals are not synced: one that is
-// lost is made again.
+// removeExpired removes up to expiryRun expired rows and returns how many entries of the expiry index it has handled.
+// The removals are not synced: a removal that a crash loses is repeated.
 func (s *Store) removeExpired() (int, error) {
 	if err := s.health.err(); err != nil {
 		return 0, err
@@ -82,8 +81,8 @@ func (s *Store) removeExpired() (int, error) {
 	return len(due), nil
 }
 
-// expire removes one entry of the expiry index, and the row it leads to unless that has been
-// replaced by one that lives longer.
+// expire removes one entry of the expiry index. It also removes the row of the entry, unless the row has been replaced
+// by one that expires later.
 func (s *Store) expire(at time.Time, row key, now time.Time) error {
 	unlock, err := s.locked(lockOf{&s.leases, row})
 	if err != nil {
@@ -99,7 +98,7 @@ func (s *Store) expire(at time.Time, row key, now time.Time) error {
 	if found {
 		e, err := decodeLease(v, nil)
 		if err != nil {
-			_ = s.corrupt(err) // for the log; the row stays for who looks into it, its entry goes
+			_ = s.corrupt(err) // logs it; the row stays for an investigation, its entry is removed
 		} else if e.expired(now) {
 			dropLease(b, row, e)
 		}

@@ -16,14 +16,17 @@ import (
 	"github.com/confab-chat/confab/pkg/store"
 )
 
-// health is what is known of the disk, and where operations on it wait that failed.
+// health is the state of the disk. Operations that failed wait in it.
 //
-// The database cannot go on after a failed write: depending on where it happens it panics with a mutex locked, ends the
-// process or tries again without a pause. So it is never given one. An operation that fails for want of space or of
-// descriptors has done nothing; it is repeated until it succeeds, and to the database the disk was slow. After any other
-// failure (a sync above all: a later one that succeeds proves nothing about the bytes of the first) the operation and all
-// that come after it wait until cut, which is when the store closes. Calls of the store do not wait with them: they
-// are answered Unavailable while there is a fault.
+// The database cannot handle a failed write: depending on the place it panics with a mutex locked, ends the process, or
+// retries without a pause. Therefore it never receives such an error:
+//
+//  1. An operation that fails for lack of space or of descriptors has done nothing. It is repeated until it succeeds.
+//     To the database the disk seems slow.
+//  2. After any other failure, the operation and all later ones wait until cut, which is when the store closes. This
+//     holds above all for a sync: a later sync that succeeds proves nothing about the bytes of the failed one.
+//
+// Calls of the store do not wait with the operations: while there is a fault they answer Unavailable.
 type health struct {
 	diary *diary
 	every time.Duration // between two tries
@@ -44,7 +47,7 @@ func newHealth(d *diary, every time.Duration, space func() bool) *health {
 		closing: make(chan struct{})}
 }
 
-// faulted returns a channel that is closed while there is a fault; when it is over, another one is returned.
+// faulted returns a channel that is closed while there is a fault. After the fault it returns a new one.
 func (h *health) faulted() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -57,7 +60,7 @@ func (h *health) present() *store.Fault {
 	return h.fault
 }
 
-// err is the answer to calls that write: nil, or Unavailable with the fault.
+// err is the error of calls that write: nil, or Unavailable with the fault.
 func (h *health) err() error {
 	f := h.present()
 	if f == nil {
@@ -93,7 +96,8 @@ func (h *health) try(op func() error) {
 	}
 }
 
-// over reports whether operations are only to seem done. It waits for that when nothing may be written any more.
+// over reports whether the store is cut off, so that operations only seem to succeed. If the disk is broken, it waits
+// for the cut.
 func (h *health) over() bool {
 	select {
 	case <-h.broken:
@@ -137,7 +141,7 @@ func (h *health) wait(cause error) {
 	h.begin(f)
 }
 
-// goOn ends the wait of one operation, and the fault with the last of them.
+// goOn ends the wait of one operation. With the last waiting operation it ends the fault.
 func (h *health) goOn() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -150,7 +154,7 @@ func (h *health) goOn() {
 	h.diary.info("embedded store: the disk takes what is written again")
 }
 
-// breakDown ends writing.
+// breakDown ends writing permanently.
 func (h *health) breakDown(cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -175,8 +179,8 @@ func (h *health) begin(f *store.Fault) {
 	h.diary.error("embedded store: "+f.What+": nothing can be written", "what to do", f.Todo, "error", f.Cause)
 }
 
-// cut makes all operations seem to succeed without touching the disk, those that wait too, so that the database can be
-// closed. No call may be answered with success after it.
+// cut makes all operations, including the waiting ones, seem to succeed without touching the disk. Then the database
+// can be closed. No call may be answered with success afterwards.
 func (h *health) cut() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -220,7 +224,7 @@ func (s *Store) unavailable(doing string, cause error) error {
 	return chat.ErrUnavailable(fmt.Errorf("embedded: %s: %w", doing, cause))
 }
 
-// corrupt is the answer for what cannot be decoded.
+// corrupt is the error for a value that cannot be decoded.
 func (s *Store) corrupt(err error) error {
 	if err == nil {
 		return nil
@@ -231,7 +235,7 @@ func (s *Store) corrupt(err error) error {
 
 const damageTodo = "stop the server and run confab store check on the data folder; confab store repair saves what can be read"
 
-// diary is a log that says the same thing once a minute at most.
+// diary is a log that repeats a message once a minute at most.
 type diary struct {
 	log *slog.Logger
 	mu  sync.Mutex
@@ -266,18 +270,18 @@ func (d *diary) info(message string, args ...any) {
 	}
 }
 
-// fatal is the panic by which the database says that it cannot go on.
+// fatal is the panic that replaces the database's fatal errors.
 type fatal struct{ cause error }
 
-// logger is the database's way to our log.
+// logger writes the database's messages to the store's log.
 type logger struct{ diary *diary }
 
-// Infof is for the database's own diary: too much for our log at its usual level.
+// Infof writes the database's own details at level debug: they are too many for the usual level.
 func (l *logger) Infof(format string, args ...any) { l.diary.log.Debug(fmt.Sprintf(format, args...)) }
 
 // Errorf implements pebble.Logger.
 func (l *logger) Errorf(format string, args ...any) { l.diary.error(fmt.Sprintf(format, args...)) }
 
-// Fatalf may not return. Disks are not a reason for it (see health): what is left is data that makes no sense, which
-// opening a store finds, and errors of the program.
+// Fatalf may not return. Failures of the disk do not reach it (see health). Its reasons are invalid data, which opening
+// a store finds, and errors of the program.
 func (l *logger) Fatalf(format string, args ...any) { panic(fatal{fmt.Errorf(format, args...)}) }

@@ -13,9 +13,9 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// held are changes of sessions, and ends of other logins, that were made while nothing could be written: sessions
-// have to go on and to end also then. They count from the call on, for all readers, and are written when the
-// disk takes them. A crash before that loses them.
+// held are changes of sessions, and ends of other logins, that were made while nothing could be written: sessions have
+// to continue and to end even then. Readers see a held change as soon as the call returns. It is written when the disk
+// works again. A crash before that loses it.
 type held struct {
 	n    atomic.Int64 // len(rows), for readers in the usual case of none
 	mu   sync.Mutex
@@ -23,7 +23,7 @@ type held struct {
 	busy bool                // a goroutine writes them
 }
 
-// heldRow is a row as it is to be.
+// heldRow is the new state of a row.
 type heldRow struct {
 	l     leased
 	h     auth.Hash
@@ -31,7 +31,7 @@ type heldRow struct {
 	value []byte // nil: there is none
 }
 
-// maxHeld bounds their memory, to some tens of megabytes.
+// maxHeld bounds the memory of held changes to some tens of megabytes.
 const maxHeld = 100_000
 
 func (h *held) get(row key) (*heldRow, bool) {
@@ -44,7 +44,7 @@ func (h *held) get(row key) (*heldRow, bool) {
 	return r, ok
 }
 
-// drop forgets a row. It is called under the row's lock, by what writes the row itself.
+// drop discards the held change of a row. The caller holds the row's lock and writes the row itself.
 func (h *held) drop(row key) {
 	if h.n.Load() == 0 {
 		return
@@ -55,7 +55,7 @@ func (h *held) drop(row key) {
 	h.n.Store(int64(len(h.rows)))
 }
 
-// of returns the rows of a user that are to be.
+// of returns the held rows of a user.
 func (h *held) of(l leased, t chat.Tenant, login string) (rows []*heldRow) {
 	if h.n.Load() == 0 {
 		return nil
@@ -70,7 +70,7 @@ func (h *held) of(l leased, t chat.Tenant, login string) (rows []*heldRow) {
 	return rows
 }
 
-// orHold keeps what could not be written because of err, if the reason is the disk, and reports whether it did.
+// orHold holds a change that could not be written because of err, if the cause is the disk. It reports whether it did.
 func (s *Store) orHold(err error, r *heldRow) bool {
 	if !chat.IsKind(err, chat.Unavailable) || s.health.present() == nil {
 		return false
@@ -94,7 +94,7 @@ func (s *Store) orHold(err error, r *heldRow) bool {
 	return true
 }
 
-// writeHeld writes what is held as soon as the disk takes it.
+// writeHeld writes the held changes as soon as the disk works again.
 func (s *Store) writeHeld() {
 	tick := time.NewTicker(s.health.every)
 	defer tick.Stop()
@@ -159,7 +159,7 @@ func (s *Store) writeHeldRow(r *heldRow) {
 	}
 }
 
-// endLease ends a row; while nothing can be written, in memory.
+// endLease ends a row. While nothing can be written, it holds the end in memory.
 func (s *Store) endLease(ctx context.Context, l leased, h auth.Hash) error {
 	err := s.deleteLease(ctx, l, h)
 	if !s.orHold(err, &heldRow{l: l, h: h}) {

@@ -11,10 +11,9 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// A key is one byte for the table and then the columns below. All columns but
-// the last have a fixed size or are prefixed with their length, so that no
-// two rows share a key, whatever bytes names hold. The last column is bare: rows of
-// one prefix are ordered by its bytes.
+// A key is one byte for the table, followed by the columns below. All columns but the last have a fixed size or are
+// prefixed with their length, so that no two rows share a key, whatever bytes names contain. The last column is bare:
+// rows of one prefix are ordered by its bytes.
 const (
 	tableMeta         byte = 0x00 // name
 	tableUser         byte = 'u'  // tenant, login
@@ -54,7 +53,7 @@ func (k key) tenant(t chat.Tenant) key { return k.text(string(t)) }
 func (k key) text(s string) key        { return append(binary.AppendUvarint(k, uint64(len(s))), s...) }
 func (k key) id(u id.ID) key           { return append(k, u[:]...) }
 
-// time adds a moment, to the millisecond, in an order that time has.
+// time adds a moment, to the millisecond. The order of the bytes is that of time.
 func (k key) time(t time.Time) key {
 	return binary.BigEndian.AppendUint64(k, uint64(t.UnixMilli())^(1<<63))
 }
@@ -64,7 +63,7 @@ func (k key) last(s string) key        { return append(k[:len(k):len(k)], s...) 
 func (k key) lastHash(h auth.Hash) key { return append(k[:len(k):len(k)], h[:]...) }
 func (k key) lastID(u id.ID) key       { s := u.Key(); return append(k[:len(k):len(k)], s[:]...) }
 
-// after returns the first key after k: where a reading that shall not see k begins.
+// after returns the first key after k: a read that excludes k starts there.
 func (k key) after() key { return append(k[:len(k):len(k)], 0) }
 
 // end returns the first key that does not begin with k. There always is one, as no
@@ -107,7 +106,7 @@ func expiryKey(at time.Time, row []byte) key {
 	return append(table(tableExpiry).time(at), row...)
 }
 
-// columns takes keys apart. The first thing that does not fit is kept in err.
+// columns parses keys. err is the first error.
 type columns struct {
 	rest []byte
 	err  error

@@ -22,7 +22,7 @@ func logNumber(name string) (n uint64, ok bool) {
 	return n, isLog && err == nil
 }
 
-// cutFS shows a folder whose logs end where they are damaged: one is cut, those after it are not there.
+// cutFS shows a folder without the damaged part of its logs: the damaged log is cut, later logs are hidden.
 type cutFS struct {
 	vfs.FS
 	log    string // the base name of the one
@@ -30,7 +30,7 @@ type cutFS struct {
 	length int64
 }
 
-// cutLogs looks for the first log that is damaged; nil if there is none.
+// cutLogs finds the first damaged log; nil if there is none.
 func cutLogs(fs *disk) (lost []string, cut vfs.FS) {
 	names, err := fs.List(fs.dir)
 	if err != nil {
@@ -57,8 +57,8 @@ func cutLogs(fs *disk) (lost []string, cut vfs.FS) {
 	return nil, fs
 }
 
-// goodLength returns how much of a log can be read, all if it has a good end, and whether that is certainly less than was
-// written.
+// goodLength returns how many bytes of a log can be read: all if it ends properly. damaged reports whether certainly
+// more was written.
 func goodLength(fs vfs.FS, name string, n uint64, last bool) (length int64, damaged bool) {
 	f, err := fs.Open(name)
 	if err != nil {
@@ -116,29 +116,29 @@ type cutFile struct {
 
 func (f *cutFile) Read(p []byte) (int, error) { return f.rest.Read(p) }
 
-// lengthsFile holds, for the newest log, how much of it is on disk at least. It is written without a sync, after those of
-// the log, so it may say too little and never too much.
+// lengthsFile holds a lower bound of how much of the newest log is on disk. It is written without a sync, after the
+// log's own sync, so it may say too little and never too much.
 const lengthsFile = "confab-log"
 
-// logBlock is the size of a log's blocks. A record may go on in the next block, and only there: where a log ends inside a
-// block, it ends with a record.
+// logBlock is the size of a log's blocks. A record can be split only at the end of a block. A log that ends inside a
+// block therefore ends with a whole record.
 const logBlock = 32 << 10
 
-// noteLength writes it.
+// noteLength writes lengthsFile.
 func (d *disk) noteLength(log string, length int64) {
 	if length%logBlock == 0 {
-		return // the rest of a record may be missing, which then was not acknowledged
+		return // the rest of a record may be missing; such a record was not acknowledged
 	}
 	f, err := d.FS.OpenReadWrite(d.FS.PathJoin(d.dir, lengthsFile), vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return // it is only for diagnosis
+		return // the length only serves diagnosis
 	}
 	defer f.Close()
 	_, _ = f.WriteAt(fmt.Appendf(nil, "%-32s %-31d\n", filepath.Base(log), length), 0)
 }
 
-// missing says what is missing of the newest log; empty if nothing is, or nothing is known. The database takes what cannot
-// be read at the end of that log for a write that was not finished, and says nothing.
+// missing describes what is missing of the newest log; empty if nothing is, or nothing is known. The database takes an
+// unreadable end of that log for an unfinished write, and reports nothing.
 func (d *disk) missing() string {
 	f, err := d.FS.Open(d.FS.PathJoin(d.dir, lengthsFile))
 	if err != nil {
@@ -158,14 +158,14 @@ func (d *disk) missing() string {
 	}
 	name := d.FS.PathJoin(d.dir, log)
 	info, err := d.FS.Stat(name)
-	if err != nil { // logs are removed when they are not needed any more
+	if err != nil { // a log is removed when it is no longer needed
 		return ""
 	}
 	if info.Size() < length {
 		return fmt.Sprintf("%s has %d bytes and had %d: the changes that were in the rest", log, info.Size(), length)
 	}
 	good, damaged := goodLength(d.FS, name, n, true)
-	if damaged || good >= length { // the opening finds damage that is certain
+	if damaged || good >= length { // the opening reports certain damage itself
 		return ""
 	}
 	return fmt.Sprintf("%s can be read up to %d of %d bytes: the changes that were in the rest", log, good, length)

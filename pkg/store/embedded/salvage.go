@@ -19,7 +19,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// A cursor is an iterator that, in a store opened with Options.Salvage, passes over what cannot be read.
+// A cursor is an iterator. In a store opened with Options.Salvage it skips rows that cannot be read.
 type cursor struct {
 	*pebble.Iterator
 	ctx  context.Context
@@ -44,7 +44,7 @@ func (c *cursor) First() bool { return c.readable(c.Iterator.First()) }
 // Next goes to the next row that can be read.
 func (c *cursor) Next() bool { return c.readable(c.Iterator.Next()) }
 
-// Error returns why the cursor ended before the last row. Damage that it passed over is no error: Lost has it.
+// Error returns why the cursor ended before the last row. Skipped damage is no error: Lost reports it.
 func (c *cursor) Error() error {
 	if c.done {
 		return c.err
@@ -83,7 +83,7 @@ func (c *cursor) readable(ok bool) bool {
 	return ok && !c.done
 }
 
-// pass goes to the first row after the damage. Without one, the cursor is done: a table file that is missing hides the
+// pass goes to the first row after the damage. If there is none, the cursor is done. A missing table file hides the
 // upper bound too, so another iterator would find the same damage.
 func (c *cursor) pass() bool {
 	to, err := c.s.nextReadable(c.ctx, c.last, c.o.UpperBound)
@@ -105,8 +105,8 @@ func (c *cursor) pass() bool {
 	return it.First()
 }
 
-// nextReadable returns about the first key after from at which reading succeeds; upper if there is none. It looks near
-// from first, at distances that double, and then halves the last of them. The error is that of a ctx that ended.
+// nextReadable returns approximately the first readable key after from; upper if there is none. It tries keys at
+// distances from from that double, and then bisects the last distance. It fails only if ctx ends.
 func (s *Store) nextReadable(ctx context.Context, from, upper key) (key, error) {
 	width := len(from) + 2
 	base := new(big.Int).SetBytes(append(slices.Clone(from), 0, 0))
@@ -165,10 +165,10 @@ func (s *Store) lose(from, to key) {
 	s.lost = append(s.lost, lostRange{slices.Clone(from), slices.Clone(to)})
 }
 
-// lostRange are the rows from one key to before another.
+// lostRange are the rows from a key, inclusive, to another, exclusive.
 type lostRange struct{ from, to key }
 
-// Lost says in sentences what could not be read so far of a store opened with Options.Salvage.
+// Lost describes, in sentences, what could not be read so far of a store opened with Options.Salvage.
 func (s *Store) Lost() []string {
 	s.lostMu.Lock()
 	lost := slices.Clone(s.lost)
@@ -211,7 +211,7 @@ var tableNames = map[byte]string{
 	tableTokenOf: "API tokens of users", tableSecret: "the server's secrets", tableExpiry: "times of expiry",
 }
 
-// describe says where a key is, as far as it can be told without secrets.
+// describe says where a key is, without secrets.
 func describe(k key, rooms map[id.ID]string) string {
 	if len(k) == 0 || tableNames[k[0]] == "" {
 		return "the end"
@@ -240,13 +240,13 @@ func describe(k key, rooms map[id.ID]string) string {
 	return name
 }
 
-// A Report is what Check and Repair have found.
+// A Report is the result of Check and Repair.
 type Report struct {
 	Rows int64    // that can be read
 	Lost []string // what cannot, in sentences; empty if all is well
 }
 
-// Check reads all that a store holds and says what is damaged. The folder is left as it is; no server may have it open.
+// Check reads all rows of a store and reports the damage. It does not change the folder. No server may have it open.
 func Check(ctx context.Context, dir string, opts Options) (Report, error) {
 	s, err := openDamaged(ctx, dir, opts)
 	if err != nil {
@@ -256,8 +256,8 @@ func Check(ctx context.Context, dir string, opts Options) (Report, error) {
 	return s.salvageAll(ctx, opts.Progress, func(key, []byte) error { return nil })
 }
 
-// Repair copies all that can be read of the store in dir into a new folder, on which a server can be started. The folder dir
-// is left as it is; no server may have it open.
+// Repair copies all readable rows of the store in dir into a new folder, with which a server can be started. It does
+// not change dir. No server may have it open.
 func Repair(ctx context.Context, dir, into string, opts Options) (report Report, err error) {
 	if _, err := os.Lstat(into); err == nil {
 		return Report{}, fmt.Errorf("%s is there already: name a new folder", into)
@@ -294,9 +294,9 @@ func openDamaged(ctx context.Context, dir string, opts Options) (*Store, error) 
 	return OpenPatiently(ctx, dir, opts)
 }
 
-// salvageAll visits all rows that can be read, of tables that this version does not know too.
+// salvageAll visits all readable rows, including those of tables that this version does not know.
 func (s *Store) salvageAll(ctx context.Context, progress func(rows int64), visit func(k key, v []byte) error) (report Report, err error) {
-	// A table at a time, so that damage that hides where it ends hides no other table.
+	// One table at a time, so that damage whose end is unknown hides no other table.
 	for t := range byte(math.MaxUint8) {
 		prefix := table(t)
 		err := s.scan(ctx, prefix, prefix, func(last, v []byte) (bool, error) {

@@ -19,11 +19,11 @@ import (
 	"github.com/confab-chat/confab/pkg/store"
 )
 
-// Options are what Open can be told; the zero value is good.
+// Options configure Open. The zero value is valid.
 type Options struct {
-	// Logger hears of disk errors and of start and end; slog.Default when nil.
+	// Logger receives disk errors, and the start and end of the store; slog.Default when nil.
 	Logger *slog.Logger
-	// Now is the clock that expiry goes by; time.Now when nil.
+	// Now is the clock for expiry; time.Now when nil.
 	Now func() time.Time
 	// CacheBytes is the memory kept for blocks read from disk; 64 MiB when zero.
 	CacheBytes int64
@@ -32,25 +32,24 @@ type Options struct {
 
 	// OpenFiles is how many files of the data may be open at a time, about; 1000 when zero.
 	OpenFiles int
-	// ReadOnly is for looking at a store that nobody has open: nothing is written, not even what an opening puts
-	// right otherwise. All calls that write are Unavailable.
+	// ReadOnly opens a store for reading that no other process has open. Nothing is written, not even the repairs of a
+	// normal opening. All calls that write answer Unavailable.
 	ReadOnly bool
-	// Salvage is ReadOnly for a store that is damaged: calls that read many rows pass over what cannot be read, and Lost says
-	// what that was.
+	// Salvage is ReadOnly for a damaged store. Calls that read many rows skip what cannot be read, and Lost reports it.
 	Salvage bool
-	// Progress is called by Check and Repair now and then, with the number of rows read so far. May be nil.
+	// Progress is called by Check and Repair occasionally, with the number of rows read so far. May be nil.
 	Progress func(rows int64)
 
 	// fs replaces the disk in tests.
 	fs vfs.FS
-	// tryEvery is the time between two tries of an operation that failed for want of space; half a second when zero.
+	// tryEvery is the pause before an operation that failed for lack of space is retried; half a second when zero.
 	tryEvery time.Duration
 }
 
 // folderMode is for data folders: they hold password hashes.
 const folderMode = 0o700
 
-// memTableBytes bounds what a start has to read back from the log.
+// memTableBytes bounds how much of the log a start has to replay.
 const memTableBytes = 32 << 20
 
 func (o Options) withDefaults() Options {
@@ -91,7 +90,7 @@ type Store struct {
 	lostLogs []string
 	onDisk   bool // not on a file system of a test
 
-	// Who takes two of these locks takes them in the order of the fields.
+	// A goroutine that takes two of these locks takes them in the order of the fields.
 	users   locks // by login: accounts
 	members locks // by room id: participants, and the room's deletion
 	rooms   locks // by name: which room has it
@@ -117,19 +116,18 @@ var (
 var (
 	errClosed = errors.New("embedded: the store is closed")
 	errFormat = errors.New("not made by this version of confab")
-	// errDamaged is in the error of an opening that finds data it cannot go on with.
+	// errDamaged is wrapped by the error of an opening that finds damaged data.
 	errDamaged = errors.New("the data is damaged")
 )
 
-// Open is OpenPatiently without an end to its patience.
+// Open is OpenPatiently without a deadline.
 func Open(dir string, opts Options) (*Store, error) {
 	return OpenPatiently(context.Background(), dir, opts)
 }
 
-// OpenPatiently opens the store in dir, which it makes if there is none. It fails if
-// another process has the folder open, or if the data is of a version that this program does
-// not know. The time it takes does not grow with the data; but while the disk is full, it waits for space until
-// ctx ends.
+// OpenPatiently opens the store in dir, and creates it if there is none. It fails if another process has the folder
+// open, or if the data has a version that this program does not know. The time it takes does not grow with the data.
+// While the disk is full, it waits for space until ctx ends.
 func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error) {
 	o := opts.withDefaults()
 	s := &Store{now: o.Now, stop: make(chan struct{}), onDisk: o.fs == vfs.Default, salvage: o.Salvage, diary: &diary{log: o.Logger}}
@@ -158,7 +156,7 @@ func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error
 	return s, nil
 }
 
-// lockFolder makes the folder and takes its lock. A folder that is only read is left as it is.
+// lockFolder creates the folder and takes its lock. It does not change a folder that is opened for reading only.
 func lockFolder(dir string, o Options) (io.Closer, error) {
 	name := o.fs.PathJoin(dir, "LOCK")
 	if o.ReadOnly {
@@ -181,7 +179,7 @@ func lockFolder(dir string, o Options) (io.Closer, error) {
 	}
 }
 
-// openDB opens the database. It returns when ctx ends or the disk fails, too.
+// openDB opens the database. It also returns when ctx ends or the disk fails.
 func (s *Store) openDB(ctx context.Context, d *disk, o Options) error {
 	opened := make(chan error, 1)
 	go func() { opened <- s.openNow(d, o) }()
@@ -202,7 +200,7 @@ func (s *Store) openDB(ctx context.Context, d *disk, o Options) error {
 }
 
 func (s *Store) openNow(d *disk, o Options) (err error) {
-	// Data that makes no sense may be reported by a panic.
+	// The database may report invalid data by a panic.
 	defer func() {
 		if what := recover(); what != nil {
 			err = fmt.Errorf("%w: %v; %s", errDamaged, what, damageTodo)
@@ -252,7 +250,7 @@ func (s *Store) openNow(d *disk, o Options) (err error) {
 	return nil
 }
 
-// The version of keys and values. It rises when a confab of before could not read them.
+// formatVersion is the version of keys and values. It rises when an older confab could not read them.
 const formatVersion = "1"
 
 // checkFormat refuses data of other versions and of other programs, and marks a
@@ -288,8 +286,8 @@ func (s *Store) checkFormat(readOnly bool) error {
 	if err := s.db.Set(k, []byte(formatVersion), pebble.Sync); err != nil {
 		return err
 	}
-	// The database begins its first log in an old format, in which damage cannot be told from a torn write. Flushing begins
-	// another one.
+	// The database begins its first log in an old format, in which damage looks like a torn write. A flush begins
+	// another log.
 	return s.db.Flush()
 }
 
@@ -316,9 +314,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.health.err()
 }
 
-// Checkpoint makes a copy of the data as it is now in a new folder dir, on the
-// same file system, while the store goes on. Open opens it. As the data folder, it is
-// for its owner alone.
+// Checkpoint copies the present data to a new folder dir on the same file system, while the store stays in use. Open
+// can open the copy. Like the data folder, only its owner has access to it.
 func (s *Store) Checkpoint(dir string) error {
 	if err := s.begin(context.Background()); err != nil {
 		return err
@@ -362,8 +359,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// closedOrCut waits for the end of a closing. If the disk has a fault it does not wait for the disk: what is not on it
-// was not acknowledged.
+// closedOrCut waits until the database is closed. If the disk has a fault, it does not wait for the disk: what is not
+// on disk was not acknowledged.
 func (s *Store) closedOrCut(closed <-chan error) error {
 	for {
 		select {

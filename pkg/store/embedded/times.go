@@ -12,7 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// times guards the row of what was seen of the time.
+// times guards the row of the times seen so far.
 type times struct {
 	mu   sync.Mutex
 	seen chat.Times
@@ -20,7 +20,7 @@ type times struct {
 
 func timesKey() key { return table(tableMeta).last("times") }
 
-// loadTimes reads what was seen before the start. A store that has seen nothing begins with the present time.
+// loadTimes reads the times seen before the start. A store without any begins with the present time.
 func (s *Store) loadTimes() error {
 	v, found, err := s.find(timesKey())
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Store) RemovalTime(ctx context.Context) (time.Time, error) {
 	return s.removalTime()
 }
 
-// removalTime reads the time. What is remembered is not synced: after a crash the last reading is an earlier one.
+// removalTime reads the time and stores it. The row is not synced: after a crash the last reading is an earlier one.
 func (s *Store) removalTime() (time.Time, error) {
 	t := &s.times
 	t.mu.Lock()
@@ -80,7 +80,7 @@ func (s *Store) removalTime() (time.Time, error) {
 	return next.Removal(now), errors.Join(s.db.Apply(b, pebble.NoSync), b.Close())
 }
 
-// removalTimeNow is removalTime without remembering the reading.
+// removalTimeNow is removalTime without storing the reading.
 func (s *Store) removalTimeNow() time.Time {
 	t := &s.times
 	t.mu.Lock()
