@@ -11,18 +11,18 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// transport is what carries a connection's frames.
+// transport carries the frames of a connection.
 type transport interface {
-	// wake tells that the queue has something or that the connection is ending. It is called under
-	// conn.mu, possibly under the hub's locks as well: it must not block.
+	// wake is called when the queue has entries or the connection is ending. conn.mu is held, and perhaps locks of the
+	// hub as well: wake must not block.
 	wake()
-	// kill ends the transport at once, whatever is under way. Called under conn.mu.
+	// kill ends the transport immediately, even during a write. conn.mu is held.
 	kill()
-	// silence is after how long without a frame from the server beat is written; zero for never.
+	// silence returns after how long without a frame from the server beat is written. Zero means never.
 	silence() (after time.Duration, beat entry)
 }
 
-// ending is how a connection ends, in the words of WebSocket and of SockJS.
+// ending says how a connection ends, in the terms of WebSocket and of SockJS.
 type ending struct {
 	code   uint16
 	reason string
@@ -36,16 +36,16 @@ var (
 	endRestart = ending{1012, "Service restart", `c[1012,"Service restart"]`}
 )
 
-// conn is one STOMP conversation. What its transport reads it gives to feed, one call at a
-// time; what is to be written stands in the queue.
+// conn is one STOMP connection. Its transport passes what it reads to feed, one call at a time, and writes what is in
+// the queue.
 type conn struct {
 	srv   *Server
 	login auth.Login
 	enc   *encoding
-	extra bool // topics KillrChat does not have are allowed
+	extra bool // allows topics that KillrChat does not have
 	via   transport
 
-	// Only for who calls feed.
+	// Used only by the goroutine that calls feed.
 	parser    parser
 	version   version
 	connected atomic.Bool
@@ -53,7 +53,7 @@ type conn struct {
 	opened    time.Time
 	lastRead  atomic.Int64 // ns since 1970
 	lastWrite atomic.Int64
-	writing   atomic.Int64 // since when a write has been under way; 0: none is
+	writing   atomic.Int64 // when the running write began; 0: none is running
 	beatOut   atomic.Int64 // ns; 0: none
 	beatIn    atomic.Int64
 
@@ -64,14 +64,14 @@ type conn struct {
 	queue   queue
 	subs    []*subscription
 	ending  *ending // set: nothing more is accepted
-	gone    bool    // the subscriptions are ended, the server has forgotten it
+	gone    bool    // the subscriptions have ended, and the server's lists do not have it any more
 	drained chan struct{}
 }
 
-// send queues a frame of the connection's own.
+// send queues a frame that is for this connection only.
 func (c *conn) send(frame string) { c.enqueue(entry{enc: c.enc.whole(frame)}) }
 
-// enqueue adds to the queue or, if it is full, ends the connection. It does not block.
+// enqueue adds to the queue. If the queue is full, it ends the connection. It does not block.
 func (c *conn) enqueue(e entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,7 +93,7 @@ func (c *conn) push(e entry) {
 	c.via.wake()
 }
 
-// end queues a last frame, which may be empty, and ends the connection when all is written. c.mu is held.
+// end queues a last frame, which may be empty. The connection ends when everything is written. c.mu is held.
 func (c *conn) end(last string, how ending) {
 	if c.ending != nil {
 		return
@@ -106,21 +106,21 @@ func (c *conn) end(last string, how ending) {
 	c.via.wake()
 }
 
-// fail ends the connection with an ERROR.
+// fail ends the connection with an ERROR frame.
 func (c *conn) fail(message, receipt string, how ending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.end(errorFrame(message, receipt), how)
 }
 
-// finish ends the connection without an ERROR.
+// finish ends the connection without an ERROR frame.
 func (c *conn) finish(last string, how ending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.end(last, how)
 }
 
-// abandon ends the connection at once.
+// abandon ends the connection immediately.
 func (c *conn) abandon() {
 	c.cut()
 	c.release()
@@ -137,7 +137,7 @@ func (c *conn) cut() {
 	c.via.kill()
 }
 
-// release ends the subscriptions and makes the server forget the connection. No lock may be held.
+// release ends the subscriptions and removes the connection from the server's lists. No lock may be held.
 func (c *conn) release() {
 	c.mu.Lock()
 	if c.gone {
@@ -163,8 +163,8 @@ const (
 	joinBytes  = 64 << 10 // about as many bytes in one write
 )
 
-// take appends what is to be written next to dst; with nothing left it tells whether the
-// connection ends.
+// take appends the entries to be written next to dst. If the queue is empty and the connection is ending, it returns
+// how.
 func (c *conn) take(dst []entry) (out []entry, end *ending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -193,8 +193,8 @@ func (c *conn) signalDrained() {
 	}
 }
 
-// sendPatiently queues e once there is room; false if the connection has ended. It is for replays, which are
-// longer than the queue: the client is not slow because the server has much to tell.
+// sendPatiently waits until the queue has room, then queues e. It returns false if the connection has ended. Replays use
+// it: they may be longer than the queue, and that does not mean that the client is slow.
 func (c *conn) sendPatiently(e entry) bool {
 	for {
 		sent, wait := c.sendOrWait(e)
@@ -205,7 +205,8 @@ func (c *conn) sendPatiently(e entry) bool {
 	}
 }
 
-// sendOrWait queues e if there is room, or returns what is closed when there may be; neither if the connection has ended.
+// sendOrWait queues e if there is room. If there is none, it returns a channel that is closed when there may be. If the
+// connection has ended, it does neither.
 func (c *conn) sendOrWait(e entry) (sent bool, wait chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -227,10 +228,10 @@ func (c *conn) sendOrWait(e entry) (sent bool, wait chan struct{}) {
 type subscription struct {
 	conn *conn
 	live *live.Subscription
-	id   string // escapes undone
+	id   string // unescaped
 	dest string
 	line []byte // see encoding.subscriptionLine
-	// dropped: the client has unsubscribed. What is still in the queue is not written.
+	// dropped is true when the client has unsubscribed. Entries still in the queue are not written then.
 	dropped atomic.Bool
 	ended   bool // by the hub; guarded by conn.mu
 }
@@ -243,7 +244,8 @@ func (s *subscription) Deliver(d *live.Delivery) {
 	s.conn.enqueue(entry{enc: d.As(s.conn.enc), sub: s})
 }
 
-// wants is false for changes of messages at KillrChat's mounts: its front ends take every frame for a new message.
+// wants reports whether the client receives d. At KillrChat's mounts it is false for changes of messages, because
+// KillrChat's front ends take every frame for a new message.
 func (s *subscription) wants(d *live.Delivery) bool {
 	_, change := d.Event.(chat.MessageChanged)
 	return !change || s.conn.extra
@@ -263,7 +265,7 @@ func (s *subscription) Lost() {
 	s.conn.fail("events were missed; connect again and resume", "", endPolicy)
 }
 
-// drop takes s out of the list. c.mu is held.
+// drop removes s from the list. c.mu is held.
 func (c *conn) drop(s *subscription) {
 	for i, t := range c.subs {
 		if t == s {

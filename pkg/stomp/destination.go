@@ -6,12 +6,12 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// The one place that knows how topics are written:
+// This file alone defines the destinations of topics:
 //
 //	/topic/messages/{room}  /topic/participants/{room}  /topic/action/{room}
 //	/topic/presence/{room}  /topic/typing/{room}  /topic/me     (not at KillrChat's mounts)
 //
-// with the room's name as it is.
+// The room's name is not escaped.
 const topicPrefix = "/topic/"
 
 // userTopic is the topic of the connection's own user.
@@ -25,8 +25,7 @@ var topics = map[live.Kind]string{
 	live.Typing:       "typing",
 }
 
-// parseDestination returns the topic a destination names. extra allows those that
-// KillrChat does not have.
+// parseDestination returns the topic of a destination. With extra, topics that KillrChat does not have are allowed.
 func parseDestination(d string, extra bool) (kind live.Kind, room string, ok bool) {
 	if d == userTopic {
 		return live.User, "", extra

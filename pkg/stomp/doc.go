@@ -1,5 +1,11 @@
-// Package stomp speaks STOMP 1.0, 1.1 and 1.2 with clients, over plain WebSockets
-// and over SockJS, and delivers what a live.Hub tells it.
+// Package stomp serves STOMP 1.0, 1.1 and 1.2 to clients, over plain WebSockets and over SockJS. Clients subscribe to
+// the topics of a live.Hub and receive its events as MESSAGE frames.
+//
+// Its main types, in reading order: Server has the HTTP handlers and all connections of this node. Options configure it.
+// An Encoder writes the bodies of MESSAGE frames.
+//
+// A subscription receives its events once and in order, as the hub guarantees. A client that reads too slowly for its
+// bounded queue is disconnected. The client may connect again and resume.
 //
 // # Wiring
 //
@@ -13,19 +19,23 @@
 //	mux.PathPrefix("/killrchat/chat").Handler(rt.SockJS("/killrchat/chat", bodiesK))
 //	mux.PathPrefix("/chat").Handler(rt.SockJS("/chat", bodiesK))
 //
-// Middleware before these handlers checks Origin (nothing here does) and the login. Behind it nothing may
-// buffer or compress responses, and wrapped ResponseWriters need Unwrap, for http.ResponseController.
-// There must be no http.Server.WriteTimeout for the streaming transports; write deadlines are set here.
+// Middleware in front of these handlers must check Origin and the login. This package does not check Origin. Nothing
+// may buffer or compress the responses. Wrapped ResponseWriters need Unwrap, for http.ResponseController.
+// http.Server.WriteTimeout must not be set, because of the streaming transports. This package sets write deadlines.
 //
-// A session that ends is told with hub.Signal(live.SessionEnded, live.SessionKey(hash)): its sockets are
-// closed on every node.
+// The end of a session is published with hub.Signal(live.SessionEnded, live.SessionKey(hash)). Every node then closes
+// the session's sockets.
 //
-// Shutting down: http.Server.Shutdown does not know of hijacked connections, and waits for polls. So: rt.Drain(ctx),
-// while new requests still are answered (with 503), then Shutdown, rt.Close, hub.Close, the bus's Close.
+// # Shutting down
+//
+// http.Server.Shutdown ignores hijacked connections, and waits for polls. First call rt.Drain(ctx): new requests are
+// still answered meanwhile, with 503. Then call Shutdown, rt.Close, hub.Close and the bus's Close.
 //
 // # Locks and goroutines
 //
-// A WebSocket has one goroutine, which reads; a second one writes while there is something to write. One
-// goroutine of the server looks after the time of all connections and one keeps their sessions alive. A conn's lock comes
-// after the hub's; nothing of the hub is called while it is held.
+// A WebSocket has one goroutine, which reads. What is queued for it is written by the server's writers, a few goroutines
+// for all WebSockets, or by a second goroutine of its own while its client is slow. One goroutine of the server checks
+// the timeouts of all connections. Another one keeps their sessions alive.
+//
+// The lock of a conn is taken after those of the hub. The hub is not called while it is held.
 package stomp

@@ -11,15 +11,15 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// Encoder writes the bodies of MESSAGE frames as the pages of a mount show them: JSON, not
-// empty, valid UTF-8. It is called once for each event and compared by identity: it must be
-// comparable, and the same one for all handlers of a mount.
+// Encoder writes the bodies of MESSAGE frames in the format of a mount. A body is JSON, not empty, and valid UTF-8. An
+// Encoder is called once for each event. Encoders are compared by identity: an Encoder must be comparable, and all
+// handlers of a mount must use the same one.
 type Encoder interface {
 	Message(m chat.Message) []byte
 	Person(p chat.Person) []byte
 }
 
-// encoding makes MESSAGE frames: bodies of one mount, bare or as SockJS strings.
+// encoding makes MESSAGE frames with the bodies of one mount, either bare or quoted as SockJS strings.
 type encoding struct {
 	bodies Encoder
 	quoted bool
@@ -30,7 +30,7 @@ const (
 	textType = "text/plain;charset=UTF-8"
 )
 
-// Encode implements live.Encoding. The line with the subscription comes between head and tail.
+// Encode implements live.Encoding. The line with the subscription goes between Head and Tail.
 func (e *encoding) Encode(d *live.Delivery) *live.Encoded {
 	var extra, contentType string
 	var body []byte
@@ -82,10 +82,10 @@ func (e *encoding) Encode(d *live.Delivery) *live.Encoded {
 	return &live.Encoded{Head: e.bytes(head.String()), Tail: e.bytes(string(tail))}
 }
 
-// subscriptionLine is what tells a MESSAGE frame to a subscriber: the client's id as it was sent.
+// subscriptionLine returns the line of a MESSAGE frame that differs between subscribers: the client's id as it was sent.
 func (e *encoding) subscriptionLine(id string, has bool) []byte {
 	if !has {
-		return nil // STOMP 1.0 may leave it out
+		return nil // STOMP 1.0 allows to omit it
 	}
 	return e.bytes("subscription:" + id + "\n")
 }
@@ -93,7 +93,7 @@ func (e *encoding) subscriptionLine(id string, has bool) []byte {
 // whole makes a frame that is not shared.
 func (e *encoding) whole(frame string) *live.Encoded { return &live.Encoded{Head: e.bytes(frame)} }
 
-// bytes returns text as it stands in the frames of the transport.
+// bytes returns text as it is written in the frames of the transport.
 func (e *encoding) bytes(text string) []byte {
 	if !e.quoted {
 		return []byte(text)
@@ -102,13 +102,13 @@ func (e *encoding) bytes(text string) []byte {
 	return q[1 : len(q)-1]
 }
 
-// mustJSON writes HTML's special characters as they are: escaped they take six times the space.
+// mustJSON returns v as JSON. It does not escape HTML's special characters: escaped, each takes six bytes.
 func mustJSON(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(err) // strings and bools can always be written
+		panic(err) // impossible: strings and bools can always be encoded
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

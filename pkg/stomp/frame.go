@@ -11,7 +11,7 @@ const (
 	maxLine    = 8 << 10  // bytes of a line
 )
 
-// header is a header line as it was sent: escapes are not undone.
+// header is a header line as it was sent, not unescaped.
 type header struct{ name, value string }
 
 // frame is a STOMP frame from a client.
@@ -19,7 +19,7 @@ type frame struct {
 	command string
 	headers []header
 	body    []byte
-	// escaped says that names and values hold escapes: not in STOMP 1.0, CONNECT and STOMP.
+	// escaped says that names and values may have escapes. It is false in STOMP 1.0 and for CONNECT and STOMP frames.
 	escaped bool
 }
 
@@ -33,7 +33,7 @@ func (f *frame) raw(name string) (string, bool) {
 	return "", false
 }
 
-// get returns the first value of that name with escapes undone. An escape that does not exist is an error.
+// get returns the first value of that name, unescaped. An invalid escape is an error.
 func (f *frame) get(name string) (value string, ok bool, err error) {
 	v, ok := f.raw(name)
 	if !ok || !f.escaped {
@@ -46,7 +46,7 @@ func (f *frame) get(name string) (value string, ok bool, err error) {
 	return v, true, nil
 }
 
-// unescape undoes \n, \r, \c and \\; false if there is another escape.
+// unescape replaces \n, \r, \c and \\. It returns false if there is another escape.
 func unescape(s string) (string, bool) {
 	if !strings.Contains(s, `\`) {
 		return s, true
@@ -84,7 +84,7 @@ func unescapeLoosely(s string) string {
 	return s
 }
 
-// protocolError is a fault of the client's, in words for the client.
+// protocolError is an error of the client. Its text is sent to the client.
 type protocolError string
 
 func (e protocolError) Error() string { return string(e) }

@@ -6,8 +6,8 @@ import (
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
-// housekeep is the one clock of all connections: heart-beats due, clients gone silent, writes that
-// hang, polls that stopped.
+// housekeep does the periodic work for all connections. It sends heart-beats that are due, and ends connections whose
+// client has gone silent, whose write hangs, or whose session is not polled any more.
 func (s *Server) housekeep() {
 	every := 500 * time.Millisecond
 	for _, d := range []time.Duration{s.opts.HeartBeat, s.opts.PollTimeout, s.opts.SockJSHeartBeat, s.opts.ConnectTimeout, s.opts.WriteTimeout} {
@@ -40,7 +40,7 @@ func (s *Server) housekeep() {
 
 var lineFeed = "\n"
 
-// check does for one connection what time brings.
+// check does the periodic work for one connection.
 func (c *conn) check(now time.Time) {
 	o := &c.srv.opts
 	ns := now.UnixNano()
@@ -57,7 +57,7 @@ func (c *conn) check(now time.Time) {
 		return
 	}
 	silent := time.Duration(ns - c.lastWrite.Load())
-	// Early, because clients close after twice the time and not all clocks are good.
+	// The heart-beat is sent early, because clients close after twice the interval and clocks are not exact.
 	if out := time.Duration(c.beatOut.Load()); out > 0 && silent >= out-out/4 {
 		c.beat(entry{enc: c.enc.whole(lineFeed)})
 		return
@@ -67,7 +67,7 @@ func (c *conn) check(now time.Time) {
 	}
 }
 
-// beat writes something so as to have written; nothing if something is under way anyhow.
+// beat queues a heart-beat, unless other data is queued or being written anyway.
 func (c *conn) beat(e entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

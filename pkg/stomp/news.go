@@ -7,7 +7,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// news is the body of an event on a user's own topic, with the event's name in a header.
+// news returns the body of an event on a user's own topic, and the event's name for a header.
 func (e *encoding) news(d *live.Delivery) (header string, body []byte) {
 	type news struct {
 		Room    string          `json:"roomName"`

@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// parser cuts a stream of bytes, in pieces of any size, into frames.
+// parser splits a stream of bytes, which arrives in pieces of any size, into frames.
 //
-// It is our own because frames arrive in pieces that end anywhere and an idle connection must not hold a
-// buffer or a goroutine; go-stomp's frame.Reader reads from a blocking io.Reader,
-// believes any content-length and undoes escapes whatever the version.
+// We do not use go-stomp's frame.Reader. Frames arrive in pieces that end anywhere, and an idle connection must not hold
+// a buffer or a goroutine. That reader reads from a blocking io.Reader, accepts any content-length, and unescapes in all
+// versions.
 type parser struct {
 	state  parseState
-	line   []byte // of the line under way
+	line   []byte // the part of the current line that has arrived
 	frame  *frame
 	length int // of the body; -1: it ends with a NUL
 }
@@ -27,9 +27,9 @@ const (
 	atEnd // the NUL after a body of known length
 )
 
-// next reads data up to the end of a frame and returns it with the rest; a nil frame
-// means that all of data was taken in and the frame goes on in the next piece. After an error, a
-// protocolError, the parser must not be used.
+// next reads data up to the end of a frame. It returns the frame and the rest of data. A nil frame means that all of
+// data was read and the frame continues in the next piece. Errors are protocolErrors. After an error, the parser must
+// not be used.
 func (p *parser) next(data []byte) (*frame, []byte, error) {
 	for len(data) > 0 {
 		switch p.state {
@@ -74,7 +74,7 @@ func (p *parser) next(data []byte) (*frame, []byte, error) {
 	return nil, nil, nil
 }
 
-// readBody takes in what belongs to the body. The NUL that ends it is left to atEnd.
+// readBody reads the part of data that belongs to the body. atEnd reads the NUL that ends a body of known length.
 func (p *parser) readBody(data []byte) ([]byte, error) {
 	f := p.frame
 	n := min(p.length-len(f.body), len(data))

@@ -11,47 +11,47 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// polling is a SockJS session over requests: the client sends with xhr_send and receives
-// with one request after the other.
+// polling is a SockJS session over HTTP requests. The client sends with xhr_send and receives with one request after the
+// other.
 type polling struct {
 	c     *conn
 	name  string
 	owner chat.Identity
-	woken chan struct{} // has one element if there is something to do
+	woken chan struct{} // has one element if the queue has entries or the connection is ending
 	in    sync.Mutex    // one xhr_send at a time
 
 	mu      sync.Mutex
-	current *receiver // the request that receives; nil between two
-	seen    time.Time // when the last one ended
+	current *receiver // the current receiving request; nil if there is none
+	seen    time.Time // when the last receiving request ended
 	opened  bool      // "o" has been written
 }
 
-// receiver is a request that receives.
+// receiver is a receiving request.
 type receiver struct {
 	replaced chan struct{} // closed when another one takes over
 	done     chan struct{} // closed when it no longer takes from the queue
 }
 
-// style is how frames stand in a response.
+// style says how frames are written in a response.
 type style struct {
-	name           string // among nodes
+	name           string // identifies the style in requests between nodes
 	contentType    string
 	prelude        string
 	before, after  string
 	escapePercents bool
-	limit          int // the response ends after so many bytes
+	limit          int // the response ends after this many bytes
 }
 
 var (
 	xhr          = style{name: "xhr", contentType: "application/javascript;charset=UTF-8", after: "\n", limit: 1}
 	xhrStreaming = style{name: "xhr_streaming", contentType: "application/javascript;charset=UTF-8", prelude: strings.Repeat("h", 2048) + "\n", after: "\n", limit: 128 << 10}
-	// Clients decode what comes by eventsource as a URI.
+	// Clients decode eventsource data as a URI.
 	eventSource = style{name: "eventsource", contentType: "text/event-stream;charset=UTF-8", prelude: "\r\n", before: "data: ", after: "\r\n\r\n", escapePercents: true, limit: 128 << 10}
 
 	styles = map[string]*style{xhr.name: &xhr, xhrStreaming.name: &xhrStreaming, eventSource.name: &eventSource}
 )
 
-// maxPolls bounds the polling sessions of a login, so that nobody fills the memory with sessions that are opened and left.
+// maxPolls bounds the polling sessions of a login, so that nobody can fill the memory with abandoned sessions.
 const maxPolls = 200
 
 // poll serves a receiving request.
@@ -95,7 +95,7 @@ func setPollHeaders(w http.ResponseWriter, st style) {
 	h.Set("X-Accel-Buffering", "no")
 }
 
-// openPolling returns the session of that id, made if there is none; nil if the login has too many.
+// openPolling returns the session of that id, and makes it if there is none. It returns nil if the login has too many.
 func (s *Server) openPolling(session string, login auth.Login, enc *encoding) *polling {
 	p, isNew := s.addPolling(session, login, enc)
 	if isNew && !s.start(p.c, nil) {
@@ -129,7 +129,7 @@ func (s *Server) pollsOf(who chat.Identity) (n int) {
 	return n
 }
 
-// polling returns the session if it belongs to who. It may have ended: who polls it then learns that.
+// polling returns the session if it belongs to who. The session may have ended; its client learns that when it polls.
 func (s *Server) polling(session string, who chat.Identity) *polling {
 	s.mu.Lock()
 	p := s.polls[session]
@@ -140,7 +140,7 @@ func (s *Server) polling(session string, who chat.Identity) *polling {
 	return p
 }
 
-// take gives the client's texts to the connection; false if it has ended.
+// take passes the client's texts to the connection. It returns false if the connection has ended.
 func (p *polling) take(texts []string) bool {
 	p.in.Lock()
 	defer p.in.Unlock()
@@ -194,7 +194,7 @@ func (p *polling) receive(ctx context.Context, w sink, st style) {
 			p.c.writing.Store(0)
 			p.c.lastWrite.Store(now)
 			if !ok {
-				p.c.abandon() // frames are lost; the client has to begin again
+				p.c.abandon() // frames are lost, so the client has to connect again
 				return
 			}
 			continue
@@ -236,8 +236,8 @@ func (p *polling) wake() {
 func (p *polling) kill()                           { p.wake() }
 func (p *polling) silence() (time.Duration, entry) { return 0, entry{} }
 
-// checkPolls ends sessions that are not polled any more. An ended one stays for a while, to tell
-// a late poll that it has.
+// checkPolls ends sessions that are not polled any more. An ended session is kept for a while, so that a late poll is
+// answered with its end.
 func (s *Server) checkPolls(now time.Time) {
 	var over []*polling
 	s.mu.Lock()
@@ -253,7 +253,7 @@ func (s *Server) checkPolls(now time.Time) {
 	}
 }
 
-// idle is for how long no request has received.
+// idle returns for how long there has been no receiving request.
 func (p *polling) idle(now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -263,19 +263,20 @@ func (p *polling) idle(now time.Time) time.Duration {
 	return now.Sub(p.seen)
 }
 
-// response writes SockJS frames into an HTTP response.
+// response writes SockJS frames to an HTTP response.
 type response struct {
 	w       sink
 	style   style
 	written int
 }
 
-// sink is where a response is written, here or by another node. write returns false if the client is gone.
+// sink is the destination of a response: a client of this node or of another one. write returns false if the client is
+// gone.
 type sink interface{ write(text string) bool }
 
 func (o *response) full() bool { return o.written >= o.style.limit }
 
-// frame writes one frame; false if the client is gone.
+// frame writes one frame. It returns false if the client is gone.
 func (o *response) frame(f string) bool {
 	if o.style.escapePercents {
 		f = strings.ReplaceAll(f, "%", "%25")
@@ -292,7 +293,7 @@ type httpSink struct {
 }
 
 func (o httpSink) write(text string) bool {
-	_ = o.control.SetWriteDeadline(time.Now().Add(o.timeout)) // not all writers can
+	_ = o.control.SetWriteDeadline(time.Now().Add(o.timeout)) // not all writers support it
 	if _, err := o.w.Write([]byte(text)); err != nil {
 		return false
 	}

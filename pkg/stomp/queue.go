@@ -2,7 +2,7 @@ package stomp
 
 import "github.com/confab-chat/confab/pkg/live"
 
-// entry is something to be written: a STOMP frame or, with another op, something of the transport's own.
+// entry is an item to be written: a STOMP frame or, with another op, an item of the transport.
 type entry struct {
 	enc *live.Encoded
 	sub *subscription // nil unless it is a MESSAGE
@@ -13,7 +13,7 @@ type op uint8
 
 const (
 	opFrame op = iota // STOMP data
-	opBare            // SockJS text that is no data: "h"
+	opBare            // SockJS text that is not data: "h"
 	opPong            // answer to a WebSocket ping
 )
 
@@ -27,7 +27,7 @@ func (e entry) len() int {
 
 // queue is a ring of entries. With one entry or none it holds no memory of its own.
 type queue struct {
-	only  entry   // the entry while there is one and no ring
+	only  entry   // the entry, if there is only one and no ring
 	ring  []entry // its length is a power of two
 	head  int
 	n     int
@@ -58,7 +58,7 @@ func (q *queue) grow() {
 	q.ring, q.head = bigger, 0
 }
 
-// take appends to dst up to most entries of together about maxBytes, at least one if there is any.
+// take appends up to most entries with about maxBytes in total to dst. If there are entries, it appends at least one.
 func (q *queue) take(dst []entry, most, maxBytes int) []entry {
 	if q.ring == nil && q.n == 1 && most > 0 {
 		dst = append(dst, q.only)

@@ -12,16 +12,18 @@ import (
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
-// A polling session lives in the memory of one node; a balancer may bring the client's requests to any. A node that does not
-// have the session of a request asks the others by its id. What a client sends is then handed to the node that has the session.
-// That node also answers a receiving request, as a receiver like any other, whose response is written by the node with the
-// client: each piece is a request of its own (relayWrite), done when it is written.
+// A polling session is in the memory of one node, its owner. A load balancer may send the client's requests to any node.
+// A node that does not have the session of a request asks the other nodes for its owner (relayFind).
+//
+//   - It passes what the client sends to the owner (relaySend).
+//   - It passes a receiving request to the owner (relayPoll). The owner serves it like any other receiver, but sends each
+//     piece of the response back in a request (relayWrite). The node with the client writes the piece, then answers.
 
 // The questions and requests between nodes.
 const (
 	relayFind  = "sockjs-find"  // does the node have the session?
-	relaySend  = "sockjs-send"  // take texts of the client
-	relayPoll  = "sockjs-poll"  // receive, for a request of the client at this node
+	relaySend  = "sockjs-send"  // accept texts of the client
+	relayPoll  = "sockjs-poll"  // serve a receiving request of a client at this node
 	relayWrite = "sockjs-write" // write a piece of the response, or end it
 )
 
@@ -38,10 +40,10 @@ type relayRequest struct {
 
 func (q relayRequest) who() chat.Identity { return chat.Identity{Tenant: q.Tenant, Login: q.Login} }
 
-// relaying is a receiving request that another node answers.
+// relaying is a receiving request that another node serves.
 type relaying struct {
 	writes chan relayedWrite
-	done   chan struct{} // closed when nothing more is written
+	done   chan struct{} // closed when the response has ended
 }
 
 type relayedWrite struct {
@@ -50,7 +52,7 @@ type relayedWrite struct {
 	ok   chan bool
 }
 
-// relayPiece is the longest text of one relayWrite, so that it fits into a packet of the bus.
+// relayPiece is the longest text of one relayWrite. It fits into a packet of the bus.
 const relayPiece = 64 << 10
 
 // relayEndTimeout bounds the wait for the other node when a response ends.
@@ -72,7 +74,7 @@ func (s *Server) handleRelays() {
 	handle(relayWrite, s.writeRelayed)
 }
 
-// find returns the other node that has a session of the login; "" if none has it.
+// find returns the other node that has the session, if it belongs to who. It returns "" if no node has it.
 func (s *Server) find(ctx context.Context, session string, who chat.Identity) (node string, err error) {
 	if s.opts.Hub.Alone() {
 		return "", nil
@@ -81,7 +83,7 @@ func (s *Server) find(ctx context.Context, session string, who chat.Identity) (n
 	return s.opts.Hub.Ask(ctx, relayFind, mustJSON(q))
 }
 
-// relay answers a receiving request with what another node, which has the session, writes.
+// relay answers a receiving request with the response of the node that has the session.
 func (s *Server) relay(w http.ResponseWriter, r *http.Request, node, session string, login auth.Login, st style) {
 	name := s.ids.New().String()
 	in := &relaying{writes: make(chan relayedWrite), done: make(chan struct{})}
@@ -97,7 +99,7 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, node, session str
 	}
 	setPollHeaders(w, st)
 	out := &response{w: httpSink{w, http.NewResponseController(w), s.opts.WriteTimeout}, style: st}
-	// The other node is never silent for longer than between two heart-beats, unless it is gone.
+	// Unless the other node is gone, it is never silent for longer than the interval of heart-beats.
 	silence := s.opts.SockJSHeartBeat + s.opts.WriteTimeout
 	timer := time.NewTimer(silence)
 	defer timer.Stop()
@@ -120,7 +122,7 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, node, session str
 	}
 }
 
-// setRelay makes a relaying request known; nil forgets it.
+// setRelay registers a relaying request. With nil, it removes it.
 func (s *Server) setRelay(name string, in *relaying) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +139,7 @@ func (s *Server) tryAgain(w http.ResponseWriter, r *http.Request) {
 	s.opts.Refuse(w, r, http.StatusServiceUnavailable, "the servers do not reach each other; try again")
 }
 
-// receiveFor begins to answer a receiving request that has come to another node.
+// receiveFor starts to serve a receiving request that has arrived at another node.
 func (s *Server) receiveFor(from string, q relayRequest) bool {
 	p, st := s.polling(q.Session, q.who()), styles[q.Style]
 	if p == nil || st == nil {
@@ -156,7 +158,7 @@ func (s *Server) receiveFor(from string, q relayRequest) bool {
 	return true
 }
 
-// writeRelayed hands a piece to the request that it is for; false if that is over.
+// writeRelayed passes a piece to its relaying request. It returns false if that request has ended.
 func (s *Server) writeRelayed(_ string, q relayRequest) bool {
 	s.mu.Lock()
 	in := s.relays[q.Request]
@@ -191,7 +193,8 @@ func (o relaySink) write(text string) bool {
 	return true
 }
 
-// pieceLen is the length of the first piece of a text. It ends where a character does: pieces are sent as JSON.
+// pieceLen returns the length of the first piece of a text. The piece does not end within a character, because pieces
+// are sent as JSON.
 func pieceLen(text string) int {
 	if len(text) <= relayPiece {
 		return len(text)
@@ -203,7 +206,7 @@ func pieceLen(text string) int {
 	return n
 }
 
-// end ends the response, also while this server closes.
+// end ends the response. It also works while this server closes.
 func (o relaySink) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), relayEndTimeout)
 	defer cancel()
@@ -215,7 +218,7 @@ func (o relaySink) send(ctx context.Context, q relayRequest) bool {
 	return ok && err == nil
 }
 
-// guardPoll runs what is done for a session; a panic ends it.
+// guardPoll runs f, which works for a session. A panic of f ends the session.
 func (s *Server) guardPoll(p *polling, f func()) (ok bool) {
 	if ok = guard.Run(s.log, "a polling session", f); !ok {
 		p.c.abandon()

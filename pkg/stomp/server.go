@@ -17,35 +17,36 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// Options are what a server works with. Hub and Login are needed, the rest has defaults.
+// Options configure a server. Hub and Login are required. The other fields have defaults.
 type Options struct {
 	Hub *live.Hub
-	// Login returns the login of a request; false answers 401. Origins are checked before.
+	// Login returns the login of a request. If it returns false, the request is answered with 401. Middleware has checked
+	// the Origin before.
 	Login func(*http.Request) (auth.Login, bool)
-	// KeepAlive keeps a session alive because a socket of it is open. *chat.Error NotFound or
-	// Unauthenticated mean that it has ended: its sockets are closed. nil: sessions are not looked after.
+	// KeepAlive keeps a session alive because it has an open socket. *chat.Error NotFound or Unauthenticated means that
+	// the session has ended: its sockets are closed. If KeepAlive is nil, sessions are neither kept alive nor checked.
 	KeepAlive func(context.Context, auth.Hash) error
 	// KeepAliveEvery is how often KeepAlive is called for each session that has sockets; default 1 minute.
 	KeepAliveEvery time.Duration
 	// Refuse answers a request that cannot be served; default: plain text.
 	Refuse func(w http.ResponseWriter, r *http.Request, status int, message string)
 
-	HeartBeat       time.Duration // what the server offers, both ways; default 10 s, negative for none
-	SockJSHeartBeat time.Duration // silence after which SockJS sends "h"; default 25 s
-	PollTimeout     time.Duration // a SockJS session not polled for so long is over; default 5 s
+	HeartBeat       time.Duration // the interval the server offers, in both directions; default 10 s, negative for none
+	SockJSHeartBeat time.Duration // the silence after which SockJS sends "h"; default 25 s
+	PollTimeout     time.Duration // a SockJS session that is not polled for this long ends; default 5 s
 	ConnectTimeout  time.Duration // how long a client may take to CONNECT; default 30 s
 	WriteTimeout    time.Duration // how long one write may take; default 30 s
 
 	QueueMessages int // frames that may wait for a client; default 1024
-	QueueBytes    int // bytes that may wait, one frame always may; default 4 MiB
-	// DrainOver is the time over which Drain spreads the ends of connections; default 5 s.
+	QueueBytes    int // bytes that may wait for a client, but one frame always may; default 4 MiB
+	// DrainOver is the time over which Drain spreads the endings of connections; default 5 s.
 	DrainOver time.Duration
 
 	Now func() time.Time
 	Log *slog.Logger
 }
 
-// Server keeps the STOMP connections of this node. All methods may be called concurrently.
+// Server serves the STOMP connections of this node. All methods may be called concurrently.
 type Server struct {
 	opts Options
 	now  func() time.Time
@@ -56,7 +57,7 @@ type Server struct {
 	work sync.WaitGroup // readers and writers
 	own  sync.WaitGroup // the server's own goroutines
 
-	unhear  []func() // end hearing of ended sessions and accounts
+	unhear  []func() // unsubscribe from the signals of ended sessions and accounts
 	tooSlow atomic.Int64
 
 	mu       sync.Mutex
@@ -65,15 +66,15 @@ type Server struct {
 	conns    []*conn
 	sessions map[auth.Hash]*sessionConns
 	polls    map[string]*polling
-	relays   map[string]*relaying // receiving requests that other nodes answer
-	// lingering are sockets that are read on for a moment after their end; Close cuts them.
+	relays   map[string]*relaying // receiving requests that other nodes serve
+	// lingering are sockets that are still read for a moment after their connection has ended. Close closes them.
 	lingering map[*wsTransport]struct{}
 	encoders  map[encoding]*encoding
 
 	writers writers
 }
 
-// NewServer starts a server; Close ends it.
+// NewServer starts a server. Close ends it.
 func NewServer(o Options) *Server {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
@@ -123,7 +124,7 @@ func (s *Server) WebSocket(bodies Encoder) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.upgrade(w, r, enc, true, false) })
 }
 
-// encoding returns the one encoding of these bodies, so that all connections share its bytes.
+// encoding returns the encoding of these bodies. It is always the same one, so that all connections share its bytes.
 func (s *Server) encoding(bodies Encoder, quoted bool) *encoding {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +135,7 @@ func (s *Server) encoding(bodies Encoder, quoted bool) *encoding {
 	return s.encoders[e]
 }
 
-// admit returns the login of a request, or answers it.
+// admit returns the login of a request. If the request cannot be admitted, it answers it and returns false.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) (auth.Login, bool) {
 	login, ok := s.opts.Login(r)
 	if !ok {
@@ -159,7 +160,8 @@ func (s *Server) newConn(login auth.Login, enc *encoding, extra bool, via transp
 	return c
 }
 
-// start makes a connection known and runs its reader, if it has one; false if the server is closed.
+// start adds a connection to the server's lists and runs its reader, if it has one. It returns false if the server is
+// closed or draining.
 func (s *Server) start(c *conn, read func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,7 +181,7 @@ func (s *Server) start(c *conn, read func()) bool {
 	return true
 }
 
-// forget takes a connection out of the lists.
+// forget removes a connection from the lists.
 func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,7 +197,8 @@ func (s *Server) forget(c *conn) {
 	s.removeFromSession(c)
 }
 
-// lingers notes that a socket is read on after its end, or, for good, that it is not any more.
+// lingers records that a socket is still read after its connection has ended. With on false, it records permanently that
+// the socket is not read any more.
 func (s *Server) lingers(t *wsTransport, on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -219,16 +222,16 @@ type Stats struct {
 	TooSlow     int64 // ended because their queue was full, since the start
 }
 
-// Stats returns the counts of now.
+// Stats returns the current counts.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Stats{Connections: len(s.conns), TooSlow: s.tooSlow.Load()}
 }
 
-// Drain refuses new connections and asks clients, a few at a time over DrainOver, to connect again
-// elsewhere; what is queued for them is written first. It returns when all are gone, or with ctx's error
-// when ctx is over; those left are cut by Close.
+// Drain refuses new connections and asks clients to connect to another node, a few at a time over DrainOver. Frames
+// queued for a client are written first. Drain returns when all connections are gone. If ctx ends before that, it returns
+// ctx's error; Close then cuts the remaining connections.
 func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Lock()
 	s.draining = true

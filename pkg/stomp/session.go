@@ -19,11 +19,11 @@ const (
 	v12
 )
 
-// versions lists what is spoken, as STOMP writes it, lowest first.
+// versions lists the supported versions as STOMP writes them, lowest first.
 var versions = [...]string{v10: "1.0", v11: "1.1", v12: "1.2"}
 
-// feed takes in what the client sent, in pieces of any size. It ends the connection on faults; the
-// transport may go on calling it, nothing happens any more then.
+// feed processes what the client sent, in pieces of any size. It ends the connection on errors. The transport may still
+// call it after that; it then does nothing.
 func (c *conn) feed(data []byte) {
 	for !c.isEnding() {
 		f, rest, err := c.parser.next(data)
@@ -46,9 +46,9 @@ func (c *conn) isEnding() bool {
 	return c.ending != nil
 }
 
-// handle acts on one frame and answers with a RECEIPT or an ERROR.
+// handle processes one frame and answers with a RECEIPT or an ERROR.
 func (c *conn) handle(f *frame) {
-	receipt, _ := f.raw("receipt") // goes back as it came
+	receipt, _ := f.raw("receipt") // is returned as it was sent
 	if !c.connected.Load() {
 		if f.command == "CONNECT" || f.command == "STOMP" {
 			c.connect(f)
@@ -62,7 +62,7 @@ func (c *conn) handle(f *frame) {
 	switch f.command {
 	case "SUBSCRIBE":
 		err = c.subscribe(f, receipt)
-		answer = "" // it answers itself, before what it replays
+		answer = "" // subscribe sends the RECEIPT itself, before the replay
 	case "UNSUBSCRIBE":
 		err = c.unsubscribe(f)
 	case "DISCONNECT":
@@ -85,7 +85,7 @@ func (c *conn) handle(f *frame) {
 
 const serverFailed = "the server failed; try again"
 
-// say puts an error in words for the client, and its cause into the log.
+// say returns the text of an error for the client, and logs its cause.
 func (c *conn) say(err error) string {
 	var refused protocolError
 	if errors.As(err, &refused) {
@@ -142,7 +142,7 @@ func (c *conn) connect(f *frame) {
 	c.connected.Store(true)
 }
 
-// maxHeartBeat bounds what a client can ask for, so that sums do not overflow.
+// maxHeartBeat bounds the interval that a client can request, so that sums do not overflow.
 const maxHeartBeat = 24 * time.Hour
 
 func parseHeartBeat(s string) (sends, wants time.Duration, err error) {
@@ -159,7 +159,7 @@ func parseHeartBeat(s string) (sends, wants time.Duration, err error) {
 	return time.Duration(min(a, most)) * time.Millisecond, time.Duration(min(b, most)) * time.Millisecond, nil
 }
 
-// frameTimeout bounds what one frame of a client may cost the store.
+// frameTimeout bounds the time that the handling of one frame may take in the store.
 const frameTimeout = 15 * time.Second
 
 func (c *conn) context() (context.Context, context.CancelFunc) {
@@ -173,7 +173,7 @@ func receiptFrame(id string) string {
 	return "RECEIPT\nreceipt-id:" + id + "\n\n\x00"
 }
 
-// errorFrame makes an ERROR. The message is one line in which nothing needs an escape.
+// errorFrame returns an ERROR frame. The message becomes one line in which nothing needs an escape.
 func errorFrame(message, receipt string) string {
 	message = strings.Map(func(r rune) rune {
 		if r == ':' || r == '\\' || r < ' ' {

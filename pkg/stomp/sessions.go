@@ -21,8 +21,8 @@ type sessionConns struct {
 }
 
 const (
-	// firstKeepAlive is when a session with a new socket is looked at: it may have ended while
-	// the socket was opened.
+	// firstKeepAlive is the delay after which a session with a new socket is checked. The session may have ended while
+	// the socket was being opened.
 	firstKeepAlive = 2 * time.Second
 	keepParallel   = 8
 )
@@ -58,8 +58,8 @@ func (s *Server) removeFromSession(c *conn) {
 	}
 }
 
-// sessionSignal hears of a session that ended on some node. An empty key means that such news
-// may have been missed: all are looked at.
+// sessionSignal is called when a session has ended on any node. An empty key means that such signals may have been
+// missed: all sessions are checked then.
 func (s *Server) sessionSignal(key string) {
 	if key == "" {
 		s.checkSessions(func(auth.Login) bool { return true })
@@ -72,13 +72,13 @@ func (s *Server) sessionSignal(key string) {
 	s.endSession(auth.Hash(b))
 }
 
-// accountSignal is called when an account may have ended, or has another password.
+// accountSignal is called when an account may have ended or its password has changed.
 func (s *Server) accountSignal(key string) {
 	who := live.AccountOf(key)
 	s.checkSessions(func(l auth.Login) bool { return key == "" || l.Identity == who })
 }
 
-// checkSessions has sessions that match looked at now.
+// checkSessions makes the check of matching sessions due now.
 func (s *Server) checkSessions(match func(auth.Login) bool) {
 	now := s.now()
 	s.mu.Lock()
@@ -134,7 +134,7 @@ func (s *Server) dueSessions(now time.Time) (out []auth.Hash) {
 		if now.Before(sc.due) {
 			continue
 		}
-		// Spread, so that sessions that began together are not all due together.
+		// The next time is random, so that sessions that began together are not due together.
 		sc.due = now.Add(s.opts.KeepAliveEvery/2 + rand.N(s.opts.KeepAliveEvery/2+1))
 		out = append(out, h)
 	}

@@ -12,20 +12,20 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// SockJS 0.3 as its clients speak it: /info, the greeting and the transports websocket,
-// xhr_streaming, xhr with xhr_send, and eventsource. The transports for foreign sites (jsonp, htmlfile,
-// iframe) are left out on purpose.
+// This file implements SockJS 0.3 as its clients use it: /info, the greeting and the transports websocket,
+// xhr_streaming, xhr with xhr_send, and eventsource. The transports for foreign sites (jsonp, htmlfile, iframe) are
+// omitted on purpose.
 //
-// It is our own because igm/sockjs-go keeps unbounded queues, reads messages of any size, encodes
-// each message again for every session, lets any login use a polling session, answers a poll that comes right
-// after another with 2010, and sets CORS headers; what is left of it is a routing table.
+// We do not use igm/sockjs-go, for these reasons: it keeps unbounded queues, reads messages of any size, and encodes each
+// message again for every session. It lets any login use a polling session, answers a poll right after another one with
+// 2010, and sets CORS headers. Without these parts, it is little more than a routing table.
 
 var (
 	openFrame      = &live.Encoded{Head: []byte("o")}
 	heartbeatFrame = &live.Encoded{Head: []byte("h")}
 )
 
-// SockJS serves STOMP in SockJS at prefix (without a slash at its end) and below it, with the topics of KillrChat.
+// SockJS serves STOMP over SockJS at prefix and below it, with the topics of KillrChat. prefix has no slash at its end.
 func (s *Server) SockJS(prefix string, bodies Encoder) http.Handler {
 	enc := s.encoding(bodies, true)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -51,7 +51,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, rest string, enc 
 		}
 		return
 	}
-	// /{server}/{session}/{transport}: segments without a dot, the first of no meaning.
+	// /{server}/{session}/{transport}: the segments have no dot, and the first one has no meaning.
 	parts := strings.Split(rest, "/")
 	if len(parts) != 4 || parts[1] == "" || parts[2] == "" || strings.Contains(parts[1]+parts[2], ".") || len(parts[2]) > maxSession {
 		s.opts.Refuse(w, r, http.StatusNotFound, "not found")
@@ -115,7 +115,7 @@ func (s *Server) info(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"websocket":true,"cookie_needed":true,"origins":["*:*"],"entropy":%d}`, rand.Uint32())
 }
 
-// sockjsLen is the length of what appendSockJS appends.
+// sockjsLen returns the number of bytes that appendSockJS appends.
 func sockjsLen(run []entry) int {
 	n := len(`a[]`) + len(run) - 1
 	for _, e := range run {
@@ -136,7 +136,7 @@ func appendSockJS(out []byte, run []entry) []byte {
 	return append(out, ']')
 }
 
-// maxSession bounds the id of a polling session, which clients choose.
+// maxSession bounds the length of a polling session's id. Clients choose these ids.
 const maxSession = 64
 
 func (s *Server) xhrSend(w http.ResponseWriter, r *http.Request, session string) {
@@ -145,7 +145,7 @@ func (s *Server) xhrSend(w http.ResponseWriter, r *http.Request, session string)
 		s.opts.Refuse(w, r, http.StatusUnauthorized, "log in first")
 		return
 	}
-	// The node first, then the body: for a session that nobody knows nothing is read.
+	// The node is looked up before the body is read: for an unknown session nothing is read.
 	node := ""
 	p := s.polling(session, login.Identity)
 	if p == nil {
@@ -167,7 +167,7 @@ func (s *Server) xhrSend(w http.ResponseWriter, r *http.Request, session string)
 		ok = p.take(texts)
 	} else {
 		q := relayRequest{Session: session, Tenant: login.Tenant, Login: login.Login, Texts: texts}
-		ok, _ = s.opts.Hub.Request(r.Context(), node, relaySend, mustJSON(q)) // unanswered: the client has to begin anew
+		ok, _ = s.opts.Hub.Request(r.Context(), node, relaySend, mustJSON(q)) // unanswered: the client has to connect again
 	}
 	if !ok {
 		s.opts.Refuse(w, r, http.StatusNotFound, "unknown session")
@@ -177,7 +177,7 @@ func (s *Server) xhrSend(w http.ResponseWriter, r *http.Request, session string)
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// sentTexts reads the body of xhr_send, or answers the request.
+// sentTexts reads the body of xhr_send. If the body is invalid, it answers the request and returns false.
 func (s *Server) sentTexts(w http.ResponseWriter, r *http.Request) (texts []string, ok bool) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
 	var tooLarge *http.MaxBytesError

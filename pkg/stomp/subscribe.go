@@ -5,7 +5,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// maxSubscriptions is how many a connection may have at one time.
+// maxSubscriptions bounds the subscriptions of a connection.
 const maxSubscriptions = 1000
 
 func (c *conn) subscribe(f *frame, receipt string) error {
@@ -103,7 +103,7 @@ func (c *conn) mayAdd(name string, hasID bool) error {
 	return nil
 }
 
-// add enters s in the list; false if the connection has ended.
+// add adds s to the list. It returns false if the connection has ended.
 func (c *conn) add(s *subscription) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -140,7 +140,7 @@ func (c *conn) unsubscribe(f *frame) error {
 		s.dropped.Store(true)
 	}
 	c.mu.Unlock()
-	// An id that is not known may be of a subscription that the server ended.
+	// An unknown id is not an error: it may be of a subscription that the server has ended.
 	for _, s := range out {
 		s.live.End()
 	}

@@ -21,9 +21,9 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// wsTransport is a WebSocket that carries STOMP bare or in SockJS frames. While it is idle
-// it has one goroutine, which reads, and no buffer but a small one; what there is to write is written by
-// Server.writers or, if the client has to be waited for, by a goroutine of its own.
+// wsTransport is a WebSocket that carries STOMP, bare or in SockJS frames. While it is idle, it has one goroutine, which
+// reads, and one small buffer. Server.writers write what is queued. If a write has to wait for the client, a goroutine of
+// the transport's own takes over.
 type wsTransport struct {
 	c      *conn
 	net    net.Conn
@@ -33,29 +33,29 @@ type wsTransport struct {
 
 	header  [ws.MaxHeaderSize]byte
 	state   ws.State
-	message []byte // SockJS: the pieces of the message under way
+	message []byte // SockJS: the pieces of the current message
 	work    sync.WaitGroup
 
-	writer bool         // it is queued for a writer, or somebody writes; guarded by conn.mu
+	writer bool         // it is queued for a writer, or a goroutine writes to it; guarded by conn.mu
 	closed bool         // the closing handshake has begun or the connection is dead; guarded by conn.mu
 	over   bool         // the reader has ended; guarded by Server.mu
-	after  *wsTransport // the next in the queue of Server.writers; guarded by its lock
+	after  *wsTransport // the next one in the queue of Server.writers; guarded by that queue's lock
 }
 
 const (
 	readBuffer = 256
-	// maxMessage bounds a WebSocket message in SockJS frames: the longest STOMP frame, quoted.
+	// maxMessage bounds a WebSocket message in SockJS frames. It allows for the longest STOMP frame, quoted.
 	maxMessage = 256 << 10
-	// maxPiece is how much of a message is read at a time.
+	// maxPiece is the most that is read of a message at a time.
 	maxPiece = 16 << 10
-	// lingering is how long a closed connection is read on, so that the client gets the last frames.
+	// lingering is how long a closed connection is still read, so that the client receives the last frames.
 	lingering = 2 * time.Second
 )
 
 // subprotocols are the names of STOMP's versions as WebSocket subprotocols, highest first.
 var subprotocols = []string{"v12.stomp", "v11.stomp", "v10.stomp"}
 
-// upgrade makes a WebSocket of the request and starts the connection; errors are answered.
+// upgrade upgrades the request to a WebSocket and starts the connection. It answers errors.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, enc *encoding, extra, sockjs bool) {
 	login, ok := s.admit(w, r)
 	if !ok {
@@ -69,7 +69,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, enc *encoding, 
 	}
 	var u ws.HTTPUpgrader
 	if !sockjs {
-		// The library takes the first name in the client's order; the highest is wanted.
+		// The library takes the first name in the client's order. We want the highest version.
 		best := highest(r.Header.Values("Sec-Websocket-Protocol"))
 		u.Protocol = func(p string) bool { return p == best }
 	}
@@ -110,8 +110,8 @@ func highest(offers []string) string {
 	return subprotocols[best]
 }
 
-// afterUpgrade reads on after the request: what net/http has read already, then the connection. Its buffers
-// are let go.
+// afterUpgrade returns a reader of what follows the request: first the bytes that net/http has read already, then the
+// connection. It does not keep net/http's buffers.
 func afterUpgrade(nc net.Conn, in *bufio.Reader) io.Reader {
 	n := in.Buffered()
 	if n == 0 {
@@ -121,8 +121,8 @@ func afterUpgrade(nc net.Conn, in *bufio.Reader) io.Reader {
 	return io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), nc)
 }
 
-// read is the goroutine of an idle connection. It does next to nothing itself, to keep its stack
-// small: what a client asks for is done by a goroutine of its own, for which it waits.
+// read is the goroutine of an idle connection. To keep its stack small, it does almost nothing itself: it starts another
+// goroutine to process what the client sent, and waits for it.
 func (t *wsTransport) read() {
 	defer t.c.srv.lingers(t, false)
 	defer t.c.abandon()
@@ -145,7 +145,7 @@ func (t *wsTransport) read() {
 	}
 }
 
-// frame reads the rest of a WebSocket frame and acts on it; false ends the connection.
+// frame reads the rest of a WebSocket frame and processes it. If it returns false, the connection ends.
 func (t *wsTransport) frame(h ws.Header) bool {
 	if err := ws.CheckHeader(h, t.state); err != nil {
 		t.c.finish("", endFault)
@@ -195,8 +195,8 @@ func (t *wsTransport) frame(h ws.Header) bool {
 	return true
 }
 
-// feedSockJS takes in what a SockJS client sent: a JSON array of strings; false if it is none. An empty
-// message is nothing.
+// feedSockJS processes a message of a SockJS client, which is a JSON array of strings. It returns false if it is not. It
+// ignores an empty message.
 func (c *conn) feedSockJS(message []byte) bool {
 	if len(message) == 0 {
 		return true
@@ -227,8 +227,8 @@ func (t *wsTransport) control(h ws.Header) bool {
 	return true
 }
 
-// linger reads and drops what still comes, while the last frames are written, until the client is
-// gone or some time has passed. It returns false, for its callers to pass on.
+// linger reads and drops what the client still sends while the last frames are written. It ends when the client is gone
+// or after lingering. It always returns false, which its callers return in turn.
 func (t *wsTransport) linger() bool {
 	t.c.srv.lingers(t, true)
 	_ = t.net.SetReadDeadline(time.Now().Add(lingering))
@@ -246,7 +246,7 @@ func (t *wsTransport) wake() {
 		}
 	}
 	if t.c.ending != nil && t.writer {
-		// Whatever is being written has little time left.
+		// The running write and those that follow must be done within lingering.
 		_ = t.net.SetWriteDeadline(time.Now().Add(lingering))
 	}
 }
@@ -263,7 +263,7 @@ func (t *wsTransport) silence() (time.Duration, entry) {
 	return t.c.srv.opts.SockJSHeartBeat, entry{enc: heartbeatFrame, op: opBare}
 }
 
-// write is the goroutine that writes while there is something to write, first rest.
+// write is the goroutine that writes to a slow client. It writes rest first, then the queue until it is empty.
 func (t *wsTransport) write(rest []byte) {
 	defer t.c.srv.work.Done()
 	if !guard.Run(t.c.srv.log, "writing to a client", func() { t.writeQueue(rest) }) {
@@ -271,7 +271,7 @@ func (t *wsTransport) write(rest []byte) {
 	}
 }
 
-// next takes what is to be written next. There is nothing to write if both results are empty: the caller ends then.
+// next takes what is to be written next. If both results are empty, there is nothing to write and the caller must end.
 func (t *wsTransport) next(into []entry) (batch []entry, end *ending) {
 	c := t.c
 	c.mu.Lock()
@@ -285,9 +285,9 @@ func (t *wsTransport) next(into []entry) (batch []entry, end *ending) {
 	return batch, end
 }
 
-// writeQueue writes rest, then until the queue is empty, many frames at a time.
+// writeQueue writes rest, then the queue until it is empty, many frames at a time.
 func (t *wsTransport) writeQueue(rest []byte) {
-	// Not on the stack: a goroutine that begins with a small one has to move to a larger.
+	// The buffers are not on the stack, because a new goroutine's small stack would have to grow for them.
 	work := writes.Get().(*writeWork)
 	defer work.put()
 	if len(rest) > 0 {
@@ -312,7 +312,7 @@ func (t *wsTransport) writeQueue(rest []byte) {
 	}
 }
 
-// writeAll writes data, waiting for the client, and hangs up if that was the end.
+// writeAll writes data and waits for the client. If end is set, it then hangs up.
 func (t *wsTransport) writeAll(data []byte, end *ending) {
 	c := t.c
 	now := c.srv.now().UnixNano()
@@ -329,8 +329,8 @@ func (t *wsTransport) writeAll(data []byte, end *ending) {
 	}
 }
 
-// hangUp tells the client that nothing more comes. The reader closes the connection once the client has done
-// so, or after lingering.
+// hangUp closes the connection for writing. The reader closes the connection when the client has closed it, or after
+// lingering.
 func (t *wsTransport) hangUp() {
 	t.c.srv.lingers(t, true)
 	_ = t.net.SetReadDeadline(time.Now().Add(lingering))
@@ -393,7 +393,7 @@ func appendEntry(out []byte, e entry) []byte {
 	return append(out, e.enc.Tail...)
 }
 
-// writeWork is what a write needs while it lasts.
+// writeWork has the buffers of a running write.
 type writeWork struct {
 	entries [joinFrames]entry
 	buf     []byte

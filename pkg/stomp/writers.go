@@ -8,12 +8,14 @@ import (
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
-// writers write what is queued for WebSockets: a few goroutines for all of them, started when there is something to write
-// and ended when there is not. They never wait. A connection that takes less than all of what is written, or that ends, gets
-// a goroutine of its own (wsTransport.write) until its queue is empty.
+// writers write what is queued for WebSockets. A few goroutines do this for all WebSockets. They are started when there
+// is something to write, and end when there is not. They never wait for a client.
+//
+// A connection that accepts only a part of what is written, or that ends, gets a goroutine of its own
+// (wsTransport.write) until its queue is empty.
 type writers struct {
 	srv  *Server
-	most int // that run at one time: they only compute, so one for each processor
+	most int // the most that run concurrently: one for each processor, because they never wait
 
 	mu          sync.Mutex // taken last, after a connection's
 	first, last *wsTransport
@@ -22,14 +24,15 @@ type writers struct {
 }
 
 const (
-	// writeTurn is how many connections a writer takes at a time.
+	// writeTurn is the most connections that a writer takes at a time.
 	writeTurn = 16
-	// writersPer is how many connections wait for each writer before another one is started: in smaller
-	// broadcasts a goroutine more costs more than it saves.
+	// writersPer is how many connections must wait per writer before another writer is started. For smaller broadcasts,
+	// another goroutine costs more than it saves.
 	writersPer = 128
 )
 
-// add queues a connection. Its lock is held; it is not queued, and nobody writes to it.
+// add queues a connection. The connection's lock is held. It must not be queued already, and no goroutine may be writing
+// to it.
 func (w *writers) add(t *wsTransport) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -46,7 +49,7 @@ func (w *writers) add(t *wsTransport) {
 	}
 }
 
-// take moves the connections that have waited longest into turn. If there are none, the writer that asked ends.
+// take moves the connections that have waited longest into turn. If there are none, the calling writer must end.
 func (w *writers) take(turn *[writeTurn]*wsTransport) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -65,7 +68,7 @@ func (w *writers) take(turn *[writeTurn]*wsTransport) (n int) {
 	return n
 }
 
-// run is a writer.
+// run is the goroutine of a writer.
 func (w *writers) run() {
 	work := writes.Get().(*writeWork)
 	defer work.put()
@@ -78,8 +81,8 @@ func (w *writers) run() {
 	}
 }
 
-// writeFrom writes to the connections from turn[i] on. It returns the index of the one that there was a panic for, or
-// len(turn).
+// writeFrom writes to turn[i] and the connections after it. It returns the index of the connection whose write panicked,
+// or len(turn).
 func (w *writers) writeFrom(work *writeWork, turn []*wsTransport, i int, now time.Time) (at int) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -94,7 +97,7 @@ func (w *writers) writeFrom(work *writeWork, turn []*wsTransport, i int, now tim
 	return at
 }
 
-// writeSome writes what is queued, as far as that needs no waiting.
+// writeSome writes as much of what is queued as it can without waiting.
 func (t *wsTransport) writeSome(work *writeWork, now int64) {
 	batch := t.nextSome(work.entries[:0])
 	if len(batch) == 0 {
@@ -110,7 +113,7 @@ func (t *wsTransport) writeSome(work *writeWork, now int64) {
 	t.wrote()
 }
 
-// nextSome takes what is to be written next. If it is nothing, the caller is done with the connection.
+// nextSome takes what is to be written next. If it returns nothing, the caller must leave the connection alone.
 func (t *wsTransport) nextSome(into []entry) []entry {
 	c := t.c
 	c.mu.Lock()
@@ -128,7 +131,7 @@ func (t *wsTransport) nextSome(into []entry) []entry {
 	return nil
 }
 
-// wrote queues the connection anew, behind the others, if there is more to write.
+// wrote queues the connection again, behind the others, if there is more to write.
 func (t *wsTransport) wrote() {
 	c := t.c
 	c.mu.Lock()
@@ -140,16 +143,17 @@ func (t *wsTransport) wrote() {
 	c.srv.writers.add(t)
 }
 
-// writeAlone starts the goroutine that writes rest, then what is queued, and waits for the client. t.writer is true.
+// writeAlone starts the goroutine that writes rest and then what is queued. That goroutine waits for the client. t.writer
+// is true.
 func (t *wsTransport) writeAlone(rest []byte) {
 	t.c.srv.work.Add(1)
 	go t.write(rest)
 }
 
-// tryWrite writes as much of the buffer as the connection takes without waiting.
+// tryWrite writes as much of the buffer as the connection accepts without waiting.
 func (w *writeWork) tryWrite(conn syscall.RawConn) int {
 	w.wrote = 0
-	_ = conn.Write(w.attempt) // an error comes once more when the rest is written
+	_ = conn.Write(w.attempt) // an error occurs again when the rest is written
 	return w.wrote
 }
 
@@ -157,7 +161,7 @@ func newWriteWork() any {
 	w := &writeWork{buf: make([]byte, 0, 4<<10)}
 	w.attempt = func(fd uintptr) bool {
 		w.wrote = max(writeNow(fd, w.buf), 0)
-		return true // whatever the result: do not wait
+		return true // do not wait, whatever the result
 	}
 	return w
 }

@@ -2,5 +2,5 @@
 
 package stomp
 
-// writeNow writes nothing: sockets may block here.
+// writeNow writes nothing, because a write may block on these systems.
 func writeNow(uintptr, []byte) int { return 0 }

@@ -4,7 +4,7 @@ package stomp
 
 import "syscall"
 
-// writeNow writes to a socket that does not block. It returns how much was written, or a negative number.
+// writeNow writes to a non-blocking socket. It returns the number of bytes written, or a negative number on an error.
 func writeNow(fd uintptr, b []byte) int {
 	n, err := syscall.Write(int(fd), b)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package bustest is the conformance suite of live.Bus: what its comments promise.
+// Package bustest is the conformance suite of live.Bus. Run checks what the comments of live.Bus guarantee.
 package bustest
 
 import (
@@ -18,8 +18,8 @@ import (
 
 const patience = 20 * time.Second
 
-// Run checks the buses that connected makes: n of them that stand in connection with each other. They are
-// closed by the suite; connected may close them again.
+// Run checks the buses that connected makes. connected returns n buses that are, or will be, connected to each other. The
+// suite closes them; connected may close them again.
 func Run(t *testing.T, connected func(t *testing.T, n int) []live.Bus) {
 	t.Run("everybody else hears", func(t *testing.T) {
 		ms := join(t, connected(t, 3))
@@ -101,7 +101,7 @@ func Run(t *testing.T, connected func(t *testing.T, n int) []live.Bus) {
 		}))
 		t.Cleanup(func() { _ = buses[0].Close() })
 		settle(t, ms)
-		for n := 0; ; n++ { // until the first one stands in connection too
+		for n := 0; ; n++ { // until the first one is connected, too
 			require.Less(t, n, 1000, "never connected")
 			require.NoError(t, ms[0].bus.Broadcast([]byte("x")))
 			select {
@@ -135,7 +135,7 @@ func Run(t *testing.T, connected func(t *testing.T, n int) []live.Bus) {
 	})
 }
 
-// member is a bus and what it heard.
+// member is a bus and what it received.
 type member struct {
 	bus live.Bus
 
@@ -160,7 +160,7 @@ func join(t *testing.T, buses []live.Bus) (out []*member) {
 	return out
 }
 
-// settle broadcasts until everybody has heard everybody: connections are made in the background.
+// settle broadcasts until every member has received from every other one. Buses connect in the background.
 func settle(t *testing.T, ms []*member) {
 	var n uint64
 	for i, m := range ms {

@@ -8,7 +8,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// MessagesByID is that of live.History.
+// MessagesByID implements live.History.
 func (w *World) MessagesByID(_ context.Context, p chat.Place, ids []id.ID) (map[id.ID]chat.Message, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -24,7 +24,7 @@ func (w *World) MessagesByID(_ context.Context, p chat.Place, ids []id.ID) (map[
 	return out, nil
 }
 
-// Changes is that of live.History.
+// Changes implements live.History.
 func (w *World) Changes(ctx context.Context, p chat.Place, after id.ID, limit int) (chat.ChangePage, error) {
 	return chat.ReadChanges(ctx, logs{w}, chat.Log{Tenant: p.Tenant, ID: p.Room.ID}, after, limit)
 }
@@ -40,7 +40,7 @@ func (l logs) MessagesByID(ctx context.Context, of chat.Log, ids []id.ID) (map[i
 	return l.w.MessagesByID(ctx, chat.Place{Tenant: of.Tenant, Room: chat.RoomRef{ID: of.ID}}, ids)
 }
 
-// RoomsOf is that of live.Options.
+// RoomsOf can be used as live.Options.RoomsOf.
 func (w *World) RoomsOf(_ context.Context, t chat.Tenant, login, after string, limit int) ([]chat.RoomRef, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,7 +62,8 @@ func (w *World) RoomsOf(_ context.Context, t chat.Tenant, login, after string, l
 	return out[:min(limit, len(out))], nil
 }
 
-// Edit changes what a message says, with its entry in the room's changes, without a word; it returns the event.
+// Edit changes the content of a message and adds the entry to the room's changes. It does not publish the event, but
+// returns it.
 func (w *World) Edit(r chat.Room, m id.ID, content string) chat.MessageChanged {
 	c := chat.Change{Kind: chat.Edit, ID: w.ids.New(), By: Person(r.Creator.Login)}
 	w.Store(chat.Room{ID: chat.ChangesOf(r.Log(Tenant)).ID}, c.Entry(m))

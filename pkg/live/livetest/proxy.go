@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy passes TCP connections on until it is cut.
+// Proxy forwards TCP connections until it is cut.
 type Proxy struct {
 	to string
 	ln net.Listener
@@ -20,7 +20,8 @@ type Proxy struct {
 	work  sync.WaitGroup
 }
 
-// NewProxy listens on a port of its own for connections to to, host:port, until the test ends.
+// NewProxy returns a proxy that forwards to the address to, a host:port. It listens on a port of its own until the test
+// ends.
 func NewProxy(t *testing.T, to string) *Proxy {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -34,7 +35,7 @@ func NewProxy(t *testing.T, to string) *Proxy {
 	return p
 }
 
-// Addr is where it listens, host:port.
+// Addr returns the host:port where it listens.
 func (p *Proxy) Addr() string { return p.ln.Addr().String() }
 
 func (p *Proxy) run() {
@@ -72,7 +73,7 @@ func (p *Proxy) pass(c net.Conn) {
 	delete(p.conns, d)
 }
 
-// Cut ends all connections, and new ones at once, until Heal.
+// Cut closes all connections. Until Heal is called, it also closes new ones immediately.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,9 +15,9 @@ const (
 	settledWithin = 30 * time.Second
 )
 
-// Settled waits until all nodes hear each other and take in at once what they hear. Nodes that have just met read
-// from the store first what they missed of each other; until that is done, what is read and what is heard come to
-// subscribers in an order of their own.
+// Settled waits until all nodes receive each other's packets and deliver them immediately. Nodes that have just connected
+// first read from the store what they missed of each other. Until that is done, subscribers may receive what is read and
+// what is published in any order.
 func Settled(t testing.TB, nodes ...*live.Hub) {
 	t.Helper()
 	type way struct{ from, to string }
@@ -38,6 +38,6 @@ func Settled(t testing.TB, nodes ...*live.Hub) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		return len(heard) == len(nodes)*len(nodes) // a node hears its own signals, too
+		return len(heard) == len(nodes)*len(nodes) // a node receives its own signals, too
 	}, settledWithin, 10*time.Millisecond)
 }

@@ -1,5 +1,9 @@
-// Package livetest is a small world of rooms in memory, shared by the nodes of a test:
-// what the domain and the store are to a hub. A Proxy cuts nodes off from each other.
+// Package livetest helps to test hubs. Its types, in reading order:
+//
+//   - World has rooms, participants and messages in memory, shared by the nodes of a test. It stands in for the domain
+//     and the store.
+//   - Registry is a live.Registry in memory.
+//   - Proxy cuts nodes off from each other.
 package livetest
 
 import (
@@ -11,7 +15,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// Tenant is where everything of the world lives.
+// Tenant is the tenant of everything in a World.
 const Tenant = chat.DefaultTenant
 
 // World has rooms, participants and messages. It may be used concurrently.
@@ -68,7 +72,7 @@ func (w *World) Reads() int {
 	return w.reads
 }
 
-// Access is that of live.Options.
+// Access can be used as live.Options.Access.
 func (w *World) Access(_ context.Context, who chat.Identity, room string) (chat.Room, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -85,7 +89,7 @@ func (w *World) Access(_ context.Context, who chat.Identity, room string) (chat.
 	return p.room, nil
 }
 
-// Older is that of live.History.
+// Older implements live.History.
 func (w *World) Older(_ context.Context, p chat.Place, than id.ID, limit int) ([]chat.Message, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,7 +106,7 @@ func (w *World) Older(_ context.Context, p chat.Place, than id.ID, limit int) ([
 	return out, nil
 }
 
-// Newer is that of live.History.
+// Newer implements live.History.
 func (w *World) Newer(_ context.Context, p chat.Place, than id.ID, inclusive bool, limit int) ([]chat.Message, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -141,14 +145,14 @@ func (w *World) Post(node chat.Publisher, r chat.Room, from, content string) cha
 	return m
 }
 
-// Join and Leave change who is in a room and publish it on a node, with the system message.
+// Join adds a participant to a room and publishes that on a node, with the system message.
 func (w *World) Join(node chat.Publisher, r chat.Room, login string) {
 	w.setMember(r, login, true)
 	m := w.system(r, Person(login).FullName()+" joins the room")
 	node.Publish(context.Background(), chat.ParticipantJoined{Place: At(r), Person: Person(login)}, Posted(r, m))
 }
 
-// Leave is the opposite of Join.
+// Leave removes a participant from a room and publishes that on a node, with the system message.
 func (w *World) Leave(node chat.Publisher, r chat.Room, login string) {
 	w.setMember(r, login, false)
 	m := w.system(r, Person(login).FullName()+" leaves the room")
@@ -161,7 +165,7 @@ func (w *World) Delete(node chat.Publisher, r chat.Room) {
 	node.Publish(context.Background(), chat.RoomDeleted{Place: At(r), By: r.Creator.Login})
 }
 
-// Forget deletes a room without a word.
+// Forget deletes a room without publishing it.
 func (w *World) Forget(r chat.Room) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -169,7 +173,7 @@ func (w *World) Forget(r chat.Room) {
 	delete(w.logs, r.ID)
 }
 
-// Remove takes a participant out without a word.
+// Remove removes a participant without publishing it.
 func (w *World) Remove(r chat.Room, login string) { w.setMember(r, login, false) }
 
 func (w *World) setMember(r chat.Room, login string, in bool) {
