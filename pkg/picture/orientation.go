@@ -5,7 +5,7 @@ import (
 	"image"
 )
 
-// orientation returns how a camera held a JPEG (EXIF tag 0x0112, 1 to 8); 1, upright, when the file does not say.
+// orientation returns the orientation of a JPEG (EXIF tag 0x0112, 1 to 8); 1, upright, if the file has none.
 func orientation(jpeg []byte) int {
 	b := jpeg
 	if len(b) < 4 || b[0] != 0xff || b[1] != 0xd8 {
@@ -48,7 +48,7 @@ func exifOrientation(tiff []byte) int {
 	return 1
 }
 
-// upright turns a square picture so that what the camera saw on top is on top.
+// upright rotates and mirrors a square picture so that its top is the top that the camera saw.
 func upright(img *image.NRGBA, orientation int) {
 	if orientation <= 1 || orientation > 8 {
 		return
@@ -62,7 +62,7 @@ func upright(img *image.NRGBA, orientation int) {
 			if orientation >= 5 {
 				fx, fy = y, x
 			}
-			// Where the pixel at (x, y) comes from: mirrored or not, along each of the two axes.
+			// The pixel at (x, y) comes from (fx, fy), which is mirrored or not along each of the two axes.
 			switch orientation {
 			case 2, 8:
 				fx = side - 1 - fx

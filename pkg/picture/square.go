@@ -1,5 +1,7 @@
-// Package picture makes small squares of the pictures that users upload. It bounds the memory and the processors that
-// this takes, whatever the file is, and keeps nothing of the file but what is seen.
+// Package picture crops the pictures that users upload to small squares.
+//
+// Cropper is its only type. It guarantees a bound on memory and processors, whatever the file is. The result contains
+// only pixels, no metadata of the file.
 package picture
 
 import (
@@ -19,27 +21,27 @@ import (
 const (
 	// Size is width and height of a square, in pixels.
 	Size = 256
-	// maxPixels bounds what a small file can make the server decode: 64 MiB.
+	// maxPixels bounds what a small file can make the server decode to 64 MiB.
 	maxPixels = 16 << 20
-	// atOnce is how many pictures are decoded at once.
+	// atOnce is how many pictures are decoded concurrently.
 	atOnce = 2
 )
 
-// What is wrong with a file.
+// Errors about a file.
 var (
 	ErrUnreadable = errors.New("not a PNG, JPEG, WebP or GIF that can be read")
 	ErrPixels     = errors.New("too many pixels")
 )
 
-// Cropper makes squares, a few at a time. It may be used concurrently.
+// Cropper crops pictures to squares, a few at a time. It may be used concurrently.
 type Cropper struct{ turns chan struct{} }
 
 // NewCropper returns a cropper.
 func NewCropper() *Cropper { return &Cropper{turns: make(chan struct{}, atOnce)} }
 
-// Square returns the middle of a picture (PNG, JPEG, WebP or GIF, of which the first one) as a square of Size, upright,
-// and its media type. The error wraps ErrUnreadable or ErrPixels, or is that of ctx, which ends while others' pictures
-// are decoded.
+// Square returns the middle of a picture as an upright square of Size, and its media type. The file is a PNG, JPEG,
+// WebP or GIF; of a GIF it uses the first picture. The error wraps ErrUnreadable or ErrPixels, or is that of ctx if ctx
+// ends while other pictures are decoded.
 func (c *Cropper) Square(ctx context.Context, file []byte) (mediaType string, data []byte, err error) {
 	select {
 	case c.turns <- struct{}{}:

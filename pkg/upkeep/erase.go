@@ -10,22 +10,22 @@ import (
 )
 
 const (
-	// eraseLate is how long after the end of an account writes may still be under way that began before it. It is
-	// above writeTimeout and cache.Brief together.
+	// eraseLate is how long after the end of an account a write that began before it may still be running. It is longer
+	// than writeTimeout plus cache.Brief.
 	eraseLate = 15 * time.Second
-	// eraseStale is how long an erasure may make no progress before another node goes on with it.
+	// eraseStale is how long an erasure may make no progress before another node continues it.
 	eraseStale = 2 * time.Minute
-	// erasures is how many of them are looked at in one go.
+	// erasures is how many erasures are read at a time.
 	erasures = 1000
 )
 
-// EraseUser removes a user from all that is kept: the account ends at once (the login is never free again), and they leave
-// all rooms. In the background, in every room they ever were in, messages of theirs are deleted, or, with
-// keepMessages, only lose their author; Erased stands in their place, also as the creator of rooms. Their reactions are
-// taken back, and lines of the system no longer name them. What others have written about them stays.
+// EraseUser removes all data of a user. It deletes the account immediately (the login is never free again) and removes
+// the user from all rooms. The rest follows in the background, in every room the user ever was in: their messages are
+// deleted, or, with keepMessages, lose only their author; Erased replaces the user, also as the creator of rooms; their
+// reactions are withdrawn; system messages no longer name them. What others have written about them stays.
 //
-// It is asked for by an operator; the caller has checked that, and ends sessions, tokens and roles. Repeating it, also for
-// a user who was deleted before, does what is left to do. NotFound if there never was such a user.
+// The caller has checked that an operator asks for it, and ends sessions, tokens and roles. Repeating it, also for a
+// user who was deleted before, does what is left to do. NotFound if there never was such a user.
 func (s *Service) EraseUser(ctx context.Context, t chat.Tenant, login string, keepMessages bool) (chat.Erasure, error) {
 	if login == chat.SystemLogin {
 		return chat.Erasure{}, chat.ErrInvalid("the system cannot be erased")
@@ -51,7 +51,7 @@ func (s *Service) EraseUser(ctx context.Context, t chat.Tenant, login string, ke
 	}
 	wctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
-	// Written down first: from here on a crash ends nothing.
+	// The erasure is stored first: from here on it survives a crash.
 	if err := s.store.PutErasure(wctx, e); err != nil {
 		return chat.Erasure{}, err
 	}
@@ -62,7 +62,7 @@ func (s *Service) EraseUser(ctx context.Context, t chat.Tenant, login string, ke
 	return e, nil
 }
 
-// ErasureOf returns the erasure of a user, if it is under way.
+// ErasureOf returns the erasure of a user, if one is running.
 func (s *Service) ErasureOf(ctx context.Context, t chat.Tenant, login string) (chat.Erasure, bool, error) {
 	e, err := s.store.Erasure(ctx, t, login)
 	if chat.IsKind(err, chat.NotFound) {
@@ -71,7 +71,7 @@ func (s *Service) ErasureOf(ctx context.Context, t chat.Tenant, login string) (c
 	return e, err == nil, err
 }
 
-// eraseUsers brings erasures to their end: this node's at once, others' when they have stopped.
+// eraseUsers runs erasures: those of this node immediately, those of other nodes when they are stale.
 func (s *Service) eraseUsers(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -98,7 +98,7 @@ func (s *Service) eraseUsers(ctx context.Context) {
 	}
 }
 
-// eraseOnce goes on with all erasures there are, and returns after what time it is to be called again; 0 for no need.
+// eraseOnce continues all erasures and returns the time after which to call it again; 0 if there is no need.
 func (s *Service) eraseOnce(ctx context.Context) (again time.Duration) {
 	s.erasing.turn.Lock()
 	defer s.erasing.turn.Unlock()
@@ -133,7 +133,7 @@ func (s *Service) eraseOnce(ctx context.Context) (again time.Duration) {
 	}
 }
 
-// erase goes on with an erasure as far as it can now.
+// erase continues an erasure as far as possible now. wait is how long to wait before the rest; 0 if there is none.
 func (s *Service) erase(ctx context.Context, e chat.Erasure) (wait time.Duration, err error) {
 	s.erasing.own(e)
 	if !e.Late {
@@ -154,11 +154,11 @@ func (s *Service) erase(ctx context.Context, e chat.Erasure) (wait time.Duration
 	if wait := e.StartedAt.Add(eraseLate).Sub(s.now()); wait > 0 {
 		return wait, nil
 	}
-	// Who was joining a room when the account ended is in it now.
+	// If the user was joining a room when the account ended, they are in it now.
 	if err := s.domain.EndAccount(ctx, e.Tenant, e.Login); err != nil && !chat.IsKind(err, chat.NotFound) {
 		return 0, err
 	}
-	// What was under way when the account ended is at most that much older than its end.
+	// What was being written when the account ended is at most eraseLate older than its end.
 	if err := s.eraseRooms(ctx, &e, id.FirstAt(e.StartedAt.Add(-eraseLate))); err != nil {
 		return 0, err
 	}
@@ -173,14 +173,14 @@ func (s *Service) erase(ctx context.Context, e chat.Erasure) (wait time.Duration
 	return 0, nil
 }
 
-// EraseSummary is what an operator is shown of an erasure.
+// EraseSummary is an erasure as operators see it.
 type EraseSummary struct {
 	chat.Erasure
 	Finished bool
 }
 
-// Erasing returns how far the erasure of a user is: as it is kept, or, if it has ended on this node of late, as it was
-// at its end. NotFound if there is none.
+// Erasing returns the progress of the erasure of a user. If it ended on this node recently, that is its state at the
+// end. NotFound if there is none.
 func (s *Service) Erasing(ctx context.Context, t chat.Tenant, login string) (EraseSummary, error) {
 	e, ok, err := s.ErasureOf(ctx, t, login)
 	if err != nil {

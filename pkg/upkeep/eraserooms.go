@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// erasePage is how many messages are looked at in one go, eraseNote after how many pages progress is kept.
+	// erasePage is how many messages are read at a time, eraseNote after how many pages progress is stored.
 	erasePage = 500
 	eraseNote = 20
-	// eraseAtOnce is how many messages are deleted side by side.
+	// eraseAtOnce is how many messages are deleted concurrently.
 	eraseAtOnce = 16
 )
 
@@ -45,7 +45,7 @@ func (s *Service) eachFootprint(ctx context.Context, e chat.Erasure, after id.ID
 	}
 }
 
-// eraseRooms goes through the rooms after e.Done, each down to the message at until.
+// eraseRooms erases the user from the rooms after e.Done, in each down to the message at until.
 func (s *Service) eraseRooms(ctx context.Context, e *chat.Erasure, until id.ID) error {
 	return s.eachFootprint(ctx, *e, e.Done, func(ref chat.RoomRef) error {
 		if err := s.eraseRoom(ctx, e, ref, until); err != nil {
@@ -65,8 +65,8 @@ func (s *Service) noteErasure(ctx context.Context, e *chat.Erasure) error {
 	return s.store.PutErasure(ctx, *e)
 }
 
-// eraseRoom goes through a room from its newest message on: so a name that somebody wrote under is known before
-// the line that says that they came in under it.
+// eraseRoom erases the user from a room, from the newest message to older ones. So it finds a name in the user's
+// messages before it reaches the system message that they joined under that name.
 func (s *Service) eraseRoom(ctx context.Context, e *chat.Erasure, ref chat.RoomRef, until id.ID) error {
 	l := chat.Log{Tenant: e.Tenant, ID: ref.ID}
 	if err := s.trimNow(ctx, e.Tenant, ref); err != nil {
@@ -110,7 +110,7 @@ func (s *Service) eraseRoom(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 	return s.domain.ForgetReading(ctx, e.Tenant, ref.ID, e.Login)
 }
 
-// erasePage erases what is e's of some messages.
+// erasePage erases the user of e from a page of messages.
 func (s *Service) erasePage(ctx context.Context, e *chat.Erasure, ref chat.RoomRef, page []chat.Message) error {
 	var disowned []chat.Disowned
 	var theirs []chat.Message
@@ -135,7 +135,7 @@ func (s *Service) erasePage(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 		}
 	}
 	p := chat.Place{Tenant: e.Tenant, Room: ref}
-	// Deleted before disowned: as long as a message has its author, an erasure that goes on finds it.
+	// Messages are deleted before they are disowned: as long as a message has its author, a continued erasure finds it.
 	g, gctx := guard.WithContext(ctx)
 	g.SetLimit(eraseAtOnce)
 	if !e.KeepMessages {
@@ -160,8 +160,8 @@ func (s *Service) erasePage(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 	return s.store.Disown(ctx, chat.Log{Tenant: e.Tenant, ID: ref.ID}, disowned)
 }
 
-// eraseChanges takes their name from the log of what happened to a room's messages, and takes back what they did to
-// messages of any age.
+// eraseChanges removes the user's name from the log of the changes of a room's messages, and erases them from the
+// messages that they changed, of any age.
 func (s *Service) eraseChanges(ctx context.Context, e *chat.Erasure, ref chat.RoomRef, until id.ID) error {
 	l := chat.Log{Tenant: e.Tenant, ID: ref.ID}
 	for at, inclusive := until, true; ; inclusive = false {
@@ -187,18 +187,18 @@ func (s *Service) eraseChanges(ctx context.Context, e *chat.Erasure, ref chat.Ro
 		if err := s.erasePage(ctx, e, ref, slices.Collect(maps.Values(there))); err != nil {
 			return err
 		}
-		// Last: by their entries, an erasure that goes on finds the messages.
+		// Entries are disowned last: a continued erasure finds the messages by them.
 		if err := s.store.Disown(ctx, chat.ChangesOf(l), disowned); err != nil {
 			return err
 		}
-		// What is taken back has an entry too.
+		// A withdrawn reaction has an entry too, so read on until a page has no entry of the user.
 		if len(page) < erasePage && len(disowned) == 0 {
 			return nil
 		}
 	}
 }
 
-// withoutNames replaces whole names in a line of the system.
+// withoutNames replaces whole names in the text of a system message.
 func withoutNames(text string, names []string) string {
 	for _, name := range names {
 		from := 0

@@ -6,17 +6,17 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// erasing is what a node knows of the erasures that it is at, and of those it has ended of late.
+// erasing holds the erasures that a node runs, and those that it has ended recently.
 type erasing struct {
 	wake chan struct{}
-	turn sync.Mutex // held by who goes on with erasures; before mu
+	turn sync.Mutex // held while erasures run; taken before mu
 
 	mu       sync.Mutex
 	mine     map[chat.Identity]chat.Erasure
 	finished map[chat.Identity]chat.Erasure
 }
 
-// rememberedErasures bounds how many ended ones are remembered.
+// rememberedErasures bounds the ended erasures that are kept.
 const rememberedErasures = 1000
 
 func newErasing() *erasing {
@@ -25,7 +25,7 @@ func newErasing() *erasing {
 
 func keyOf(e chat.Erasure) chat.Identity { return chat.Identity{Tenant: e.Tenant, Login: e.Login} }
 
-// own makes an erasure this node's, or replaces what is known of it.
+// own makes an erasure this node's, or replaces its state.
 func (x *erasing) own(e chat.Erasure) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -1,8 +1,10 @@
-// Package upkeep is the work over a store that nobody waits for: it erases users, clears deleted rooms and removes what
-// is older than its room's retention.
+// Package upkeep does the background work on a store: it erases users, removes the rows of deleted rooms, and removes
+// messages that are older than their room's retention.
 //
-// What is to be done stands in the store: a node that dies leaves it to the others. The rules are those of pkg/chat: what
-// users see change goes through its use cases (Domain), so that subscribers and caches learn of it.
+// A Service is the upkeep of one node. It works on a Store, and makes changes that users see through the use cases of
+// pkg/chat (Domain), so that they are published and caches are invalidated.
+//
+// The work to do is kept in the store. If a node dies, other nodes finish its work.
 package upkeep
 
 import (
@@ -16,7 +18,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// Store is what upkeep goes through.
+// Store is the storage that upkeep works on.
 type Store interface {
 	Reader
 	Erasures
@@ -33,7 +35,7 @@ type Reader interface {
 	Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
 	MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error)
-	// Ping returns nil if the store answers at all.
+	// Ping returns nil if the store answers.
 	Ping(ctx context.Context) error
 }
 
@@ -47,13 +49,13 @@ type Domain interface {
 	EndRoom(ctx context.Context, p chat.Place) (gone bool, err error)
 	DisownRoom(ctx context.Context, p chat.Place, login string) error
 	ForgetReading(ctx context.Context, t chat.Tenant, room id.ID, login string) error
-	// Horizon returns the position up to which messages of rooms with that retention are too old at a time; zero: none are.
+	// Horizon returns the position up to which messages of rooms with that retention are too old at a time. Zero: none.
 	Horizon(r chat.Retention, at time.Time) id.ID
-	// RoomDeleted receives after rooms were deleted on this node.
+	// RoomDeleted returns a channel that receives a value after rooms were deleted on this node.
 	RoomDeleted() <-chan struct{}
 }
 
-// writeTimeout bounds the writing down of what is to be done. It goes on when its client hangs up.
+// writeTimeout bounds the write that records work to do. The write continues when its client disconnects.
 const writeTimeout = 10 * time.Second
 
 // Service is the upkeep of one node. All methods may be called concurrently; errors are those of pkg/chat.
@@ -93,7 +95,7 @@ func New(o Options) *Service {
 	return s
 }
 
-// Close ends the background work and waits for it. The domain has to work until then.
+// Close ends the background work and waits for it. The domain may be closed only afterwards.
 func (s *Service) Close() {
 	s.stop()
 	s.stopped.Wait()

@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// sweepEvery is how often a node looks for deletions that were left unfinished.
+	// sweepEvery is the interval at which a node looks for unfinished deletions.
 	sweepEvery = time.Minute
-	// sweepGrace is how long after a deletion writers may still be under way that knew
-	// the room. It is well above writeTimeout and cache.Brief together. A deletion that was dated by a clock that was
-	// ahead ends that long after its first sweep on this node.
+	// sweepGrace is how long after a deletion a write to the room may still be running. It is well above writeTimeout
+	// plus cache.Brief. A deletion that was dated by a clock that was ahead ends that long after its first sweep on this
+	// node.
 	sweepGrace = 2 * time.Minute
-	// sweepPage is how many deletions are read in one go.
+	// sweepPage is how many deletions are read at a time.
 	sweepPage = 100
 )
 
-// sweepDeleted removes what deleted rooms left on disk, without delay and once more when nobody can be
-// writing any more. A crash ends nothing: the store keeps the deletions.
+// sweepDeleted removes the rows that deleted rooms left on disk: immediately, and once more when no write to the room
+// can be running any more. A crash loses nothing, because the store keeps the deletions.
 func (s *Service) sweepDeleted(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -38,9 +38,9 @@ func (s *Service) sweepDeleted(ctx context.Context) {
 	}
 }
 
-// sweepOnce goes through all deletions once; a deletion that is slow or cannot be finished holds none of the others up
-// until the next time. What comes while it is under way has its turn then, so that it ends. swept has when the first
-// sweep of a deletion was done; it returns those that wait for their last sweep.
+// sweepOnce sweeps all deletions once. A deletion that is slow or fails does not keep the others from being swept. A
+// deletion that is added meanwhile is swept the next time, so that sweepOnce ends. swept holds the time of the first
+// sweep of each deletion. The result holds the deletions that wait for their last sweep.
 func (s *Service) sweepOnce(ctx context.Context, swept map[chat.RoomRef]time.Time) map[chat.RoomRef]time.Time {
 	began := s.now()
 	at, err := s.store.RemovalTime(ctx)
@@ -69,7 +69,7 @@ func (s *Service) sweepOnce(ctx context.Context, swept map[chat.RoomRef]time.Tim
 		}
 		return swept
 	}
-	s.sweeping.keep(waiting) // others may have ended the rest
+	s.sweeping.keep(waiting) // other nodes may have ended the rest
 	return waiting
 }
 
@@ -92,7 +92,7 @@ func (s *Service) eachSweep(ctx context.Context, visit func(chat.Sweep)) error {
 	}
 }
 
-// sweep removes what there is of one room now, and with final ends its deletion.
+// sweep removes the rows that a room has now, and ends its deletion if final.
 func (s *Service) sweep(ctx context.Context, d chat.Sweep, final bool) (done bool) {
 	err := s.store.SweepRoom(ctx, d, func(removed int) { s.sweeping.set(d.Room, removed) })
 	gone, goneErr := s.domain.EndRoom(ctx, chat.Place{Tenant: d.Tenant, Room: d.Room})
@@ -115,8 +115,8 @@ type Deletion struct {
 // maxDeletions bounds the answer of Deletions.
 const maxDeletions = 1000
 
-// Deletions returns deletions of rooms that have not ended, a thousand at most. One stays for some minutes after its
-// rows are gone, until nobody can be writing any more.
+// Deletions returns up to a thousand deletions of rooms that have not ended. A deletion stays for some minutes after
+// its rows are gone, until no write to the room can be running any more.
 func (s *Service) Deletions(ctx context.Context) ([]Deletion, error) {
 	todo, err := s.store.Sweeps(ctx, chat.Sweep{}, maxDeletions)
 	if err != nil {
@@ -129,7 +129,7 @@ func (s *Service) Deletions(ctx context.Context) ([]Deletion, error) {
 	return out, nil
 }
 
-// sweeping is how far this node's sweeps are.
+// sweeping is the progress of this node's sweeps.
 type sweeping struct {
 	mu      sync.Mutex
 	removed map[chat.RoomRef]int
@@ -141,7 +141,7 @@ func (w *sweeping) set(r chat.RoomRef, n int) {
 	if w.removed == nil {
 		w.removed = map[chat.RoomRef]int{}
 	}
-	// A later sweep begins at zero again.
+	// A later sweep counts from zero again.
 	w.removed[r] = max(n, w.removed[r])
 }
 
@@ -151,7 +151,7 @@ func (w *sweeping) forget(r chat.RoomRef) {
 	delete(w.removed, r)
 }
 
-// keep forgets all but those.
+// keep removes the progress of all other rooms.
 func (w *sweeping) keep(rooms map[chat.RoomRef]time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

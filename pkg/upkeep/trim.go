@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// trimFirst is how long a node that starts leaves the rooms alone, trimEvery how often it goes through them then.
+	// trimFirst is how long after its start a node trims the rooms for the first time, trimEvery the interval afterwards.
 	trimFirst = time.Minute
 	trimEvery = time.Hour
 )
 
-// trimRooms removes what is older than its room's retention. Each node does so, one room after the other: to do it
-// twice costs little, and nobody has to be elected.
+// trimRooms removes messages that are older than their room's retention. Each node does so, one room after the other.
+// Trimming twice costs little, and no node has to be elected.
 func (s *Service) trimRooms(ctx context.Context) {
-	// So that a store that runs for less than a minute has seen the time, too.
+	// Read the time now, so that a store that runs for less than a minute observes it too.
 	if _, err := s.store.RemovalTime(ctx); err != nil && ctx.Err() == nil {
 		s.log.Debug("the store's time was not read", "error", err)
 	}
@@ -34,8 +34,8 @@ func (s *Service) trimRooms(ctx context.Context) {
 	}
 }
 
-// trimNow removes what is too old from one room, for who is about to go through all the rest: what has expired is
-// slow to read past.
+// trimNow removes too old messages from one room before its caller reads all the others, because reading past expired
+// messages is slow.
 func (s *Service) trimNow(ctx context.Context, t chat.Tenant, ref chat.RoomRef) error {
 	r, err := s.store.Room(ctx, t, ref.Name)
 	switch {
@@ -51,7 +51,7 @@ func (s *Service) trimNow(ctx context.Context, t chat.Tenant, ref chat.RoomRef) 
 	return s.trim(ctx, r.Log(t), r.Retention, at)
 }
 
-// trim removes what is too old under a room's retention at a time from its log.
+// trim removes the messages of a log that are too old under a retention at a time.
 func (s *Service) trim(ctx context.Context, l chat.Log, r chat.Retention, at time.Time) error {
 	horizon := s.domain.Horizon(r, at)
 	if horizon.IsZero() {
@@ -77,8 +77,8 @@ func (s *Service) trimOnce(ctx context.Context) {
 		if away := s.store.Ping(ctx); away != nil {
 			return err
 		}
-		// What is wrong with one room is no reason to keep the messages of the others, whatever it is: a part of the
-		// store's nodes may be away, or the room's rows unreadable.
+		// The store answers, so the fault concerns this room: some of the store's nodes may be down, or the room's rows
+		// unreadable. Go on with the other rooms.
 		s.log.Warn("a room's old messages are not removed", "tenant", t, "room", room, "error", err)
 		return nil
 	})
