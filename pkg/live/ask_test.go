@@ -44,7 +44,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// cutPair returns two hubs that know each other and do not reach each other any more, in a bubble.
+// cutPair returns two hubs that know each other but are cut off from each other, in a bubble.
 func cutPair(t *testing.T) (a, b *live.Hub) {
 	w := livetest.NewWorld()
 	x := live.NewExchange()
@@ -65,7 +65,7 @@ func cutPair(t *testing.T) (a, b *live.Hub) {
 	return hubs[0], hubs[1]
 }
 
-// A question that nobody answers ends after a while, and not more than some wait at one time.
+// An unanswered question ends after a timeout. The number of waiting questions is bounded.
 func TestAskIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _ := cutPair(t)
@@ -86,7 +86,7 @@ func TestAskIsBounded(t *testing.T) {
 	})
 }
 
-// A request to a node that dies ends when that is noticed.
+// A request to a node that dies ends when its death is detected.
 func TestRequestToANodeThatDies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := cutPair(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
-// diary is an recorder that also writes down changes, and what comes on a user's topic with its room.
+// diary is a recorder that also records changes, and the events of a user's topic with their rooms.
 type diary struct{ recorder }
 
 func (d *diary) Deliver(v *live.Delivery) {
@@ -57,14 +57,14 @@ func TestChangesShowTheMessageAsItIs(t *testing.T) {
 	onA, onB := follow(t, a, "ann", "games"), follow(t, b, "ann", "games")
 	m := w.Post(a, room, "ann", "one")
 	onB.await(t, "one")
-	// Two edits at once on two nodes: whichever is told last, both show what is there.
+	// Two concurrent edits on two nodes: whichever is published last, both deliver the stored content.
 	first, second := w.Edit(room, m.ID, "older"), w.Edit(room, m.ID, "newest")
 	b.Publish(t.Context(), second)
 	onA.await(t, "one", "edit: newest")
 	onB.await(t, "one", "edit: newest")
 	a.Publish(t.Context(), first)
 	for _, h := range []*live.Hub{a, b, a} {
-		h.Publish(t.Context(), second) // heard again, delivered once
+		h.Publish(t.Context(), second) // received again, delivered once
 	}
 	w.Post(a, room, "ann", "two")
 	for _, d := range []*diary{onA, onB} {
@@ -73,7 +73,7 @@ func TestChangesShowTheMessageAsItIs(t *testing.T) {
 	}
 }
 
-// A store that cannot answer does not keep a change from being heard.
+// A change is delivered even if the store cannot be read.
 func TestChangesWithoutStore(t *testing.T) {
 	w := livetest.NewWorld()
 	h := hub(t, w, nil)
@@ -111,7 +111,7 @@ func TestReplayOfChanges(t *testing.T) {
 	d := &diary{}
 	require.True(t, replay(t, h, d, before.Change))
 	d.await(t, "three", "edit: second edit", "four")
-	// A change that comes while its replay is under way is not lost, even if it was replayed already.
+	// A change that arrives during its replay is not lost, even if it was replayed already.
 	h.Publish(t.Context(), last)
 	d.await(t, "three", "edit: second edit", "four", "edit: second edit")
 
@@ -130,7 +130,7 @@ func changeGone(w *livetest.World, r chat.Room, n int) {
 	}
 }
 
-// Changes of messages that are gone count for nothing: what comes after them is replayed, or not called recovered.
+// Changes of messages that are gone are skipped: what follows them is replayed, or recovered is false.
 func TestReplayPastChangesOfMessagesThatAreGone(t *testing.T) {
 	w := livetest.NewWorld()
 	h := hub(t, w, nil)
@@ -162,7 +162,7 @@ func TestRepairPastChangesOfMessagesThatAreGone(t *testing.T) {
 	onB.await(t, "one", "edit: edited")
 }
 
-// A change that was delivered after a newer message is replayed to who saw that message last.
+// A change that was delivered after a newer message is replayed to a subscriber that resumes from that message.
 func TestReplayOfAnOvertakenChange(t *testing.T) {
 	w := livetest.NewWorld()
 	h := hub(t, w, nil)
@@ -253,7 +253,7 @@ func TestAUserHearsOfTheirRooms(t *testing.T) {
 	require.False(t, mine.ended || mine.lost)
 }
 
-// What a join on another node says may come after a newer leave: the store decides.
+// The event of a join on another node may arrive after that of a newer leave: the store decides.
 func TestAJoinThatIsOverDoesNotOpenARoom(t *testing.T) {
 	w := livetest.NewWorld()
 	h := userHub(t, w, nil)
@@ -262,7 +262,7 @@ func TestAJoinThatIsOverDoesNotOpenARoom(t *testing.T) {
 	_, err := h.SubscribeUser(t.Context(), livetest.Who("bob"), mine)
 	require.NoError(t, err)
 	h.Publish(t.Context(), chat.ParticipantJoined{Place: livetest.At(games), Person: livetest.Person("bob")})
-	// The check runs beside: from some message on, nothing comes any more.
+	// The check runs in the background: from some message on, nothing is delivered.
 	follower := follow(t, h, "ann", "games")
 	posted := 0
 	eventually(t, func() bool {
@@ -319,7 +319,7 @@ func TestAUserWhoseRoomsCannotBeRead(t *testing.T) {
 	require.True(t, chat.IsKind(err, chat.Unavailable))
 }
 
-// What lists of rooms show of a message is delivered to the users' topics too: edits and deletions, not reactions.
+// Changes that affect lists of rooms are delivered to the users' topics too: edits and deletions, not reactions.
 func TestAUserReceivesChangesInTheirRooms(t *testing.T) {
 	w := livetest.NewWorld()
 	x := live.NewExchange()

@@ -12,7 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
-// slowBus is a Bus whose flushes begin and end when the test says so.
+// slowBus is a Bus whose flushes begin and end under control of the test.
 type slowBus struct {
 	live.Bus
 	begun, end chan struct{}
@@ -27,7 +27,7 @@ func (b *slowBus) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Who asks for a flush while one is at work waits for the next: the one at work may have begun too early.
+// A caller that arrives while a flush is running waits for the next one: the running one may have begun too early.
 func TestFlushCoversWhatWasPublishedBefore(t *testing.T) {
 	synctest.Test(t, flushTwice)
 }
@@ -61,13 +61,13 @@ func flushTwice(t *testing.T) {
 	<-second
 }
 
-// Nobody is there to be told: nothing is waited for.
+// Without other nodes, Flush does not wait.
 func TestFlushAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := livetest.NewWorld()
 		hub(t, w, nil).Flush(t.Context())
 		began := time.Now()
-		hub(t, w, &slowBus{Bus: live.NewExchange().Bus()}).Flush(t.Context()) // of a bus that never ends
+		hub(t, w, &slowBus{Bus: live.NewExchange().Bus()}).Flush(t.Context()) // of a bus whose flushes never end
 		require.Equal(t, began, time.Now())
 	})
 }

@@ -22,12 +22,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 10 * time.Second
 
-// recorder is a Subscriber that writes down what it hears.
+// recorder is a Subscriber that records what it receives.
 type recorder struct {
 	mu    sync.Mutex
 	heard []string
 	ids   map[id.ID]int
-	// changes are what messages say after a change.
+	// changes are the contents of messages after changes.
 	changes []string
 	ended   bool
 	lost    bool
@@ -85,7 +85,7 @@ func (e *recorder) changed() []string {
 	return append([]string{}, e.changes...)
 }
 
-// await waits until want has been heard, and nothing else.
+// await waits until exactly want has been received.
 func (e *recorder) await(t testing.TB, want ...string) {
 	t.Helper()
 	eventually(t, func() bool { return len(e.all()) >= len(want) })
@@ -125,7 +125,7 @@ func listen(t testing.TB, h *live.Hub, login, room string, kind live.Kind) (*rec
 
 func ref(r chat.Room) chat.RoomRef { return chat.RoomRef{ID: r.ID, Name: r.Name} }
 
-// pair returns two hubs that hear each other.
+// pair returns two connected hubs.
 func pair(t testing.TB, w *livetest.World) (x *live.Exchange, a, b *live.Hub, busA, busB live.Bus) {
 	x = live.NewExchange()
 	busA, busB = x.Bus(), x.Bus()
@@ -178,7 +178,7 @@ func TestAMessageHeardTwiceIsDeliveredOnce(t *testing.T) {
 	}
 }
 
-// A retry is told only to those who listened at the first try, or soon after, and have not heard of it.
+// A retry is delivered only to subscribers that were there at the first attempt, or soon after, and have not received it.
 func TestRetried(t *testing.T) {
 	w := livetest.NewWorld()
 	_, a, b, _, _ := pair(t, w)
@@ -221,7 +221,7 @@ func TestLeavingEndsOnEveryNode(t *testing.T) {
 	require.True(t, bob.ended && bobs.ended)
 }
 
-// Whoever leaves between the check and the subscription does not slip through.
+// A user who leaves between the check and the subscription is not subscribed.
 func TestSubscribingWhileLeaving(t *testing.T) {
 	w := livetest.NewWorld()
 	var h *live.Hub
@@ -249,7 +249,7 @@ func TestPresenceOverNodes(t *testing.T) {
 	e, _ := listen(t, a, "ann", "games", live.Presence)
 	_, one := listen(t, b, "bob", "games", live.Messages)
 	_, two := listen(t, b, "bob", "games", live.Participants)
-	// Only when a has heard of bob on b does he listen at a as well.
+	// bob subscribes on a only when a has received that he is on b.
 	eventually(t, func() bool {
 		return len(a.Online(livetest.Tenant, ref(room))) == 2 && len(b.Online(livetest.Tenant, ref(room))) == 2
 	})
@@ -261,7 +261,7 @@ func TestPresenceOverNodes(t *testing.T) {
 	e.await(t, "ann true", "bob true", "bob false")
 	eventually(t, func() bool { return len(b.Online(livetest.Tenant, ref(room))) == 1 })
 
-	// A node that comes later learns who is there; one that dies takes its users along.
+	// A node that starts later receives who is online. When a node dies, its users go offline.
 	listen(t, b, "bob", "games", live.Messages)
 	c := hub(t, w, x.Bus())
 	eventually(t, func() bool { return len(c.Online(livetest.Tenant, ref(room))) == 2 })
@@ -277,7 +277,7 @@ func TestTypingOverNodes(t *testing.T) {
 	e, _ := listen(t, a, "ann", "games", live.Typing)
 	b.SetTyping(livetest.Who("bob"), ref(room), true)
 	b.SetTyping(livetest.Who("bob"), ref(room), true)
-	e.await(t, "bob true", "bob false") // it ends by itself
+	e.await(t, "bob true", "bob false") // the notice expires
 	b.SetTyping(livetest.Who("bob"), ref(room), true)
 	e.await(t, "bob true", "bob false", "bob true")
 	b.SetTyping(livetest.Who("bob"), ref(room), false)
@@ -368,7 +368,7 @@ func TestReplay(t *testing.T) {
 	require.False(t, recovered)
 }
 
-// A replay may read a message whose event is still under way.
+// A replay may read a message whose event has not arrived yet.
 func TestReplayedMessageWhoseEventComesLater(t *testing.T) {
 	w := livetest.NewWorld()
 	h := hub(t, w, nil)

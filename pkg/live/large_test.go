@@ -12,7 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
-// repairsOf counts the times a hub doubts what it was told, as it does when it has missed a packet.
+// repairsOf counts the doubt signals of a hub. A hub raises one when it has missed a packet.
 func repairsOf(h *live.Hub) chan struct{} {
 	doubts := make(chan struct{}, 1000)
 	h.OnSignal("cache", func(key string) {
@@ -23,7 +23,7 @@ func repairsOf(h *live.Hub) chan struct{} {
 	return doubts
 }
 
-// Events that are too large for one packet go in several. Nobody takes that for a loss.
+// Events that are too large for one packet are sent in several. No node takes that for a loss.
 func TestEventsLargerThanAPacket(t *testing.T) {
 	for name, content := range map[string]string{
 		"HTML":               strings.Repeat("<", chat.MaxContent),
@@ -50,7 +50,7 @@ func TestEventsLargerThanAPacket(t *testing.T) {
 	}
 }
 
-// One event that does not fit at all is read from the store by those who need it.
+// An event that does not fit into any packet is read from the store by the nodes that need it.
 func TestAnEventLargerThanTheBusTakes(t *testing.T) {
 	w := livetest.NewWorld()
 	_, a, b, _, _ := pair(t, w)
@@ -70,7 +70,7 @@ func TestAnEventLargerThanTheBusTakes(t *testing.T) {
 	require.Empty(t, doubts, "nothing else is repaired")
 }
 
-// A question that cannot be put is answered without waiting for anybody.
+// A question that cannot be sent returns immediately.
 func TestAskLargerThanTheBusTakes(t *testing.T) {
 	w := livetest.NewWorld()
 	_, a, b, _, _ := pair(t, w)

@@ -57,7 +57,7 @@ func (h *brokenReads) MessagesByID(ctx context.Context, p chat.Place, ids []id.I
 	return h.World.MessagesByID(ctx, p, ids)
 }
 
-// A change that is lost by a panic is missed by those who listen; later ones are delivered.
+// If a panic loses a change, the subscribers' Lost is called. Later changes are delivered.
 func TestAPanicWhileChangesAreDelivered(t *testing.T) {
 	w := livetest.NewWorld()
 	h := hubOf(t, live.Options{History: &brokenReads{World: w}, Access: w.Access})
@@ -70,7 +70,7 @@ func TestAPanicWhileChangesAreDelivered(t *testing.T) {
 	d.await(t, "one", "edit: three")
 }
 
-// A handler that panics at what another node sent does not stop this one from receiving.
+// A panic of a handler of another node's packet does not stop the reception.
 func TestAPanicWhileReceiving(t *testing.T) {
 	w := livetest.NewWorld()
 	_, a, b, _, _ := pair(t, w)

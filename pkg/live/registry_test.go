@@ -17,7 +17,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
-// cluster is nodes of one store, in a bubble of time.
+// cluster has the nodes of one store, in a bubble of time.
 type cluster struct {
 	*testing.T
 	world    *livetest.World
@@ -35,7 +35,7 @@ func inCluster(t *testing.T, test func(c *cluster)) {
 	})
 }
 
-// clusterNode is a node with the unreachable ones it reported.
+// clusterNode is a node and the unreachable nodes it reported.
 type clusterNode struct {
 	*live.Hub
 	bus live.Bus
@@ -44,7 +44,7 @@ type clusterNode struct {
 	reported [][]string
 }
 
-// join starts a node. Without a bus it is on none.
+// join starts a node. bus may be nil.
 func (c *cluster) join(name string, bus live.Bus) *clusterNode {
 	n := &clusterNode{bus: bus}
 	hub, err := live.New(live.Options{Node: name, Bus: bus, Registry: &c.registry, History: c.world, Access: c.world.Access, RoomsOf: c.world.RoomsOf,
@@ -73,7 +73,7 @@ func (n *clusterNode) reports() [][]string {
 // soon is a few seconds: those until a node is found to be unreachable, and those until what it does is read.
 const soon = 10 * time.Second
 
-// chatter posts a message on each node every so often for so long, and returns them in order.
+// chatter posts messages on each node at intervals for the given time, and returns them in order.
 func (c *cluster) chatter(d time.Duration, nodes ...*clusterNode) (contents []string) {
 	const every = 300 * time.Millisecond
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(every) {
@@ -85,7 +85,7 @@ func (c *cluster) chatter(d time.Duration, nodes ...*clusterNode) (contents []st
 	return contents
 }
 
-// received requires that each of those subscribed received all messages, each once, those of one author in order.
+// received requires that each subscriber received all messages, each once, and those of one author in order.
 func (c *cluster) received(want []string, recorders ...*recorder) {
 	c.Helper()
 	for _, e := range recorders {
@@ -97,7 +97,7 @@ func (c *cluster) received(want []string, recorders ...*recorder) {
 	}
 }
 
-// Nodes that never reach each other deliver all the same, and say so once.
+// Nodes that never reach each other still deliver everything, and report that once.
 func TestNodesThatNeverMeet(t *testing.T) {
 	for name, buses := range map[string]func(c *cluster) (a, b live.Bus){
 		"wrong routes":        func(c *cluster) (a, b live.Bus) { return live.NewExchange().Bus(), live.NewExchange().Bus() },
@@ -138,7 +138,7 @@ func (mute) Broadcast([]byte) error { return nil }
 
 func oneWay(c *cluster) (a, b live.Bus) { return c.exchange.Bus(), mute{c.exchange.Bus()} }
 
-// What happens on an unreachable node is delivered within seconds, changes and membership, too.
+// Events of an unreachable node are delivered within seconds, including changes and membership.
 func TestAnUnreachableNodeIsRead(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		a, b := c.join("a", nil), c.join("b", nil)
@@ -164,7 +164,7 @@ func TestAnUnreachableNodeIsRead(t *testing.T) {
 	})
 }
 
-// A bus that worked, is cut and heals: nothing is missed and nothing comes twice, whatever is posted when.
+// A working bus is cut and healed: no message is missed and none is delivered twice, whenever it is posted.
 func TestABusIsCutAndHeals(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		a, b := c.join("a", c.exchange.Bus()), c.join("b", c.exchange.Bus())
@@ -174,7 +174,7 @@ func TestABusIsCutAndHeals(t *testing.T) {
 		require.Empty(c, a.reports(), "nodes that are on the bus")
 		for round := 1; round <= 2; round++ {
 			c.exchange.Cut(a.bus, b.bus)
-			want = append(want, c.chatter(11*time.Minute/time.Duration(round), a, b)...) // longer than rooms remember what they delivered
+			want = append(want, c.chatter(11*time.Minute/time.Duration(round), a, b)...) // longer than recentFor
 			require.Len(c, a.reports(), 2*round-1)
 			require.Len(c, b.reports(), 2*round-1)
 			c.exchange.Heal(a.bus, b.bus)
@@ -191,8 +191,8 @@ func TestABusIsCutAndHeals(t *testing.T) {
 	})
 }
 
-// A node that dies, or ends, on a bus that works is never called unreachable; one that is unreachable when it ends has
-// all it stored delivered.
+// A node that dies or closes on a working bus is never reported as unreachable. If a node is unreachable when it closes,
+// everything it stored is delivered.
 func TestANodeThatEnds(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		a, b := c.join("a", c.exchange.Bus()), c.join("b", c.exchange.Bus())
@@ -219,7 +219,7 @@ func TestANodeThatEnds(t *testing.T) {
 	})
 }
 
-// While the registry or the rooms cannot be read nobody is called unreachable, and all is made up for afterwards.
+// While the registry or the rooms cannot be read, no node is reported as unreachable. Everything is delivered later.
 func TestTheStoreFailsMeanwhile(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		a, b := c.join("a", c.exchange.Bus()), c.join("b", c.exchange.Bus())
@@ -274,7 +274,7 @@ func (p partly) Newer(ctx context.Context, at chat.Place, than id.ID, inclusive 
 	return nil, chat.ErrUnavailable(errors.New("too many tombstones"))
 }
 
-// A room that cannot be read keeps no other from being read, and does not make that dearer and dearer.
+// A room that cannot be read does not keep others from being read, and does not make their reads longer and longer.
 func TestABrokenRoomIsInNobodysWay(t *testing.T) {
 	for _, panics := range []bool{false, true} {
 		inCluster(t, func(c *cluster) {
@@ -296,7 +296,7 @@ func TestABrokenRoomIsInNobodysWay(t *testing.T) {
 	}
 }
 
-// However slow the store is, polling leaves it alone most of the time.
+// However slow the store is, polls take only a part of the time.
 func TestPollingIsBounded(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		s := &slow{World: c.world}

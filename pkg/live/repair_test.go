@@ -16,7 +16,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
-// What is posted while two nodes cannot hear each other reaches everybody once after they can again.
+// Messages posted while two nodes are cut off are delivered once to all subscribers after the connection is back.
 func TestCutAndHealed(t *testing.T) {
 	w := livetest.NewWorld()
 	x, a, b, busA, busB := pair(t, w)
@@ -59,7 +59,7 @@ func of(sender string, texts []string) (out []string) {
 	return out
 }
 
-// The same while everybody posts and the connection comes and goes.
+// The same while all users post and the connection is cut and healed repeatedly.
 func TestCutsUnderLoad(t *testing.T) {
 	w := livetest.NewWorld()
 	x, a, b, busA, busB := pair(t, w)
@@ -90,7 +90,7 @@ func TestCutsUnderLoad(t *testing.T) {
 	}
 }
 
-// A node that dies after storing and before telling: the others read what it stored.
+// A node dies after storing and before publishing: the others read what it stored.
 func TestNodeDiesBeforeTelling(t *testing.T) {
 	w := livetest.NewWorld()
 	_, a, _, _, busB := pair(t, w)
@@ -101,7 +101,7 @@ func TestNodeDiesBeforeTelling(t *testing.T) {
 	onA.await(t, "last words")
 }
 
-// News of departures may be missed as well.
+// Events of departures may be missed as well.
 func TestRightsAreCheckedAgain(t *testing.T) {
 	w := livetest.NewWorld()
 	x, a, b, busA, busB := pair(t, w)
@@ -130,7 +130,7 @@ func TestRightsAreCheckedAgain(t *testing.T) {
 	<-doubts
 }
 
-// A repair goes on until the store answers.
+// A repair is retried until the store answers.
 func TestRepairWithoutStore(t *testing.T) {
 	w := livetest.NewWorld()
 	x, a, b, busA, busB := pair(t, w)
@@ -146,7 +146,7 @@ func TestRepairWithoutStore(t *testing.T) {
 	onB.await(t, "heard", "missed")
 }
 
-// Subscribers that came after a message do not get it by a repair of the time before.
+// Subscribers that came after a message do not receive it from a repair of the time before.
 func TestRepairKeepsToWhatWasPromised(t *testing.T) {
 	w := livetest.NewWorld()
 	x, a, b, busA, busB := pair(t, w)
@@ -161,7 +161,7 @@ func TestRepairKeepsToWhatWasPromised(t *testing.T) {
 	onB.await(t, "missed")
 }
 
-// What a node told before another heard of it, whatever it is that is heard first.
+// Events that a node published before another knew it are repaired, whichever packet is received first.
 func TestToldBeforeTheyMet(t *testing.T) {
 	for range 10 {
 		w := livetest.NewWorld()
@@ -182,7 +182,7 @@ func TestToldBeforeTheyMet(t *testing.T) {
 	}
 }
 
-// meanwhile is a History during whose reading something happens.
+// meanwhile is a History that calls a function during a read.
 type meanwhile struct {
 	*livetest.World
 	once sync.Once
@@ -204,7 +204,7 @@ func (m *meanwhile) Newer(ctx context.Context, p chat.Place, than id.ID, inclusi
 	return m.read(m.World.Newer(ctx, p, than, inclusive, limit))
 }
 
-// A message that is stored late, while a repair reads, is not heard after the one its author posted next.
+// A message that is stored late, while a repair reads, is not delivered after its author's next message.
 func TestRepairKeepsTheOrderOfAnAuthor(t *testing.T) {
 	w := livetest.NewWorld()
 	x := live.NewExchange()
@@ -227,7 +227,7 @@ func TestRepairKeepsTheOrderOfAnAuthor(t *testing.T) {
 		w.Store(room, first)
 		second := w.Message("ann", "ann 2")
 		w.Store(room, second)
-		// The bus holds them back until the repair is done.
+		// The events of the bus are held until the repair is done.
 		a.Publish(context.Background(), livetest.Posted(room, first))
 		a.Publish(context.Background(), livetest.Posted(room, second))
 	}
@@ -237,7 +237,8 @@ func TestRepairKeepsTheOrderOfAnAuthor(t *testing.T) {
 	require.Equal(t, []string{"ann 1", "ann 2"}, of("ann", onB.all()))
 }
 
-// Who resumed from before a message that was stored after the store was read hears it, however late that is.
+// A message may be stored after a replay has read the store. A subscriber that resumed from before it receives it,
+// however late it is stored.
 func TestStoredAfterTheReplay(t *testing.T) {
 	w := livetest.NewWorld()
 	_, a, b, _, _ := pair(t, w)
@@ -313,7 +314,7 @@ func (c *counting) readsOf(r chat.Room) int {
 	return c.reads[r.ID]
 }
 
-// A room that cannot be read keeps neither the others from being repaired, nor has them read once more when it is tried anew.
+// A room that cannot be read does not keep the others from being repaired. When it is retried, they are not read again.
 func TestRoomsAreRepairedEachByItself(t *testing.T) {
 	w := livetest.NewWorld()
 	x := live.NewExchange()
@@ -343,14 +344,14 @@ func TestRoomsAreRepairedEachByItself(t *testing.T) {
 	for _, e := range recorders {
 		e.await(t, "missed", "next")
 	}
-	onBad.await(t, "next") // it is not held for ever
+	onBad.await(t, "next") // it is not held forever
 	eventually(t, func() bool { return history.readsOf(bad) > 1 })
 	for _, r := range rooms {
 		require.Equal(t, 1, history.readsOf(r), "rooms that are repaired are not read once more")
 	}
 }
 
-// Who is in a room is read for many subscribers at a time.
+// The membership of many subscribers is read in one call.
 func TestRepairOfARoomWithManySubscribers(t *testing.T) {
 	w := livetest.NewWorld()
 	x := live.NewExchange()
@@ -383,7 +384,7 @@ func TestRepairOfARoomWithManySubscribers(t *testing.T) {
 	require.LessOrEqual(t, c.asks-before, 10, "subscribers are not checked one by one")
 }
 
-// A room of which more is missed than a room remembers is not read to the end.
+// If a room missed more messages than it keeps ids, it is not read to the end.
 func TestTooMuchToRepair(t *testing.T) {
 	w := livetest.NewWorld()
 	x, a, b, busA, busB := pair(t, w)

@@ -10,7 +10,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
-// The first call died before it was published: the repeated one ends what goes on, and nobody hears it twice.
+// The first call died before it published: the repeated one ends the subscriptions, and no subscriber receives it twice.
 func TestARepeatedLeaveEndsWhatGoesOn(t *testing.T) {
 	w := livetest.NewWorld()
 	_, a, b, _, _ := pair(t, w)
@@ -31,7 +31,7 @@ func TestARepeatedLeaveEndsWhatGoesOn(t *testing.T) {
 	require.True(t, bob.ended)
 }
 
-// A repeated join opens the room for a user whose first call died, and reaches nobody who knows of it.
+// A repeated join adds the room feeds of a user whose first call died. Other subscribers do not receive it again.
 func TestARepeatedJoinOpensTheRoom(t *testing.T) {
 	w := livetest.NewWorld()
 	elsewhere, h := hub(t, w, nil), userHub(t, w, nil)

@@ -26,12 +26,12 @@ import (
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
-// The clients of a benchmark are a process of their own, this same program started again, so that
-// what is measured here is the server alone.
+// The clients of a benchmark run in another process, which is this same program started again, so that
+// this process measures the server alone.
 const crowdEnv = "CONFAB_BENCH_CROWD" // "address path connections"
 
-// crowd connects and subscribes as many clients as it is told, prints "ready", and then a line each
-// time all of them together have received one more message each.
+// crowd connects and subscribes the given number of clients and prints "ready". It then prints a line each
+// time all clients have received one more message.
 func crowd(arg string) error {
 	var addr, path string
 	var n int
@@ -86,7 +86,7 @@ func crowd(arg string) error {
 	}
 }
 
-// hear counts the messages that come in.
+// hear counts the messages received.
 func hear(c net.Conn, got *atomic.Int64, ready *sync.WaitGroup) {
 	buf := make([]byte, 2048)
 	subscribed := false
@@ -105,7 +105,7 @@ func hear(c net.Conn, got *atomic.Int64, ready *sync.WaitGroup) {
 	}
 }
 
-// withCrowd runs f while n clients listen; await waits until all have received one message more.
+// withCrowd runs f while n clients are subscribed. await waits until all have received one more message.
 func withCrowd(b *testing.B, n *node, path string, clients int, f func(await func())) {
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d", crowdEnv, n.web.Listener.Addr(), path, clients))
@@ -146,7 +146,7 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkFanOut reports what one delivery costs the server in CPU time, from Publish to the socket.
+// BenchmarkFanOut reports the server's CPU time for one delivery, from Publish to the socket.
 func BenchmarkFanOut(b *testing.B) {
 	for _, path := range []string{"/stomp", sockjsPath} {
 		for _, clients := range []int{1000, 5000} {
@@ -180,7 +180,7 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-// BenchmarkBare is the floor of BenchmarkFanOut: the same bytes written to the same clients by a plain loop.
+// BenchmarkBare is the lower bound of BenchmarkFanOut: a plain loop writes the same bytes to the same clients.
 func BenchmarkBare(b *testing.B) {
 	for _, clients := range []int{1000, 5000} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {

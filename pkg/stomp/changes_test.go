@@ -28,12 +28,12 @@ func TestChangeFrames(t *testing.T) {
 	require.Equal(t, m.ID.String(), body.MessageID)
 	require.Equal(t, "edited", body.Content)
 
-	// KillrChat's front ends take every frame for a new message: they get none of a change.
+	// KillrChat's front ends take every frame for a new message, so they receive no frames of changes.
 	last := w.Post(n.hub, room, "ann", "two")
 	require.Equal(t, []string{"one", "two"}, k.contents("s", 2))
 	k.connectAgain(t, n, m.ID.String(), "two")
 
-	// Who comes back gets changes too, in the order of ids.
+	// A client that resumes receives changes too, in the order of ids.
 	back := n.dial(t, "ann", "/stomp")
 	back.connect()
 	r := back.follow("s", "/topic/messages/games", "after:"+m.ID.String())
@@ -75,7 +75,7 @@ func TestNewsOfAUser(t *testing.T) {
 	own := w.Post(hub, games, "bob", "own")
 	edit := w.Edit(games, m.ID, "edited")
 	hub.Publish(t.Context(), edit)
-	c.messages("me", 4) // a change waits for its message to be read
+	c.messages("me", 4) // a change is delivered after its message has been read
 	hub.Publish(t.Context(), chat.MuteChanged{Place: livetest.At(games), Login: "bob", Muted: true})
 	w.Join(hub, other, "bob")
 	w.Leave(hub, other, "bob")

@@ -37,12 +37,12 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience is how long a test waits for what must come.
+// patience is how long a test waits for what must happen.
 const patience = 10 * time.Second
 
 type testBodies struct{ v string }
 
-// poison is a content that the bodies of "v" panic at.
+// poison is a content for which the encoder of "v" panics.
 const poison = "poison"
 
 func (b testBodies) Message(m chat.Message) []byte {
@@ -56,8 +56,8 @@ func (b testBodies) Person(p chat.Person) []byte {
 	return mustJSON(map[string]any{"form": b.v, "login": p.Login})
 }
 
-// node is one node of a test's cluster: a hub, a STOMP server and a web server. Requests say
-// who they are in the header X-Login.
+// node is one node of a test's cluster: a hub, a STOMP server and a web server. Requests have
+// their login in the header X-Login.
 type node struct {
 	world *livetest.World
 	hub   *live.Hub
@@ -130,7 +130,7 @@ func (n *node) dial(t testing.TB, login, path string, protocols ...string) *clie
 	return c
 }
 
-// close goes away without a word and waits for the reader.
+// close closes the connection without a DISCONNECT and waits for the reader.
 func (c *client) close() {
 	_ = c.net.Close()
 	<-c.done
@@ -222,7 +222,7 @@ func (c *client) raw(text string) {
 	require.NoError(c.t, wsutil.WriteClientText(c.net, []byte(text)))
 }
 
-// wait waits until f is true of what was received.
+// wait waits until f returns true for what was received.
 func (c *client) wait(what string, f func() bool) {
 	c.t.Helper()
 	late := time.AfterFunc(patience, func() {

@@ -10,7 +10,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
-// A panic while a message is written for a client ends that client's connection. Everybody else goes on.
+// A panic while a message is encoded for a client ends that client's connection. Other connections go on.
 func TestAPanicEndsTheConnection(t *testing.T) {
 	w := livetest.NewWorld()
 	n := newNode(t, w, nil, nil)

@@ -23,7 +23,7 @@ func twoNodes(t *testing.T, buses ...live.Bus) (w *livetest.World, a, b *node) {
 	return w, a, b
 }
 
-// The requests of a client that polls may come to any node, each to another.
+// Each request of a polling client may arrive at a different node.
 func TestPollingAtAnyNode(t *testing.T) {
 	x := live.NewExchange()
 	w, a, b := twoNodes(t, x.Bus(), x.Bus())
@@ -68,7 +68,7 @@ func TestPollingAtAnyNode(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, b.poller(t, "eve", "abcdefgh").send("x"), "it is ann's")
 }
 
-// The same for responses that go on. When the client goes, its session ends with the next thing that is written.
+// The same for streaming responses. When the client has gone, its session ends with the next write.
 func TestStreamingFromAnotherNode(t *testing.T) {
 	for path, prelude := range map[string]string{"/xhr_streaming": xhrStreaming.prelude, "/eventsource": eventSource.prelude} {
 		t.Run(path, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestPollingAtANodeThatDies(t *testing.T) {
 	require.Contains(t, []int{http.StatusServiceUnavailable, http.StatusNotFound}, p.send("x"))
 }
 
-// measuring is a bus that notes the longest packet.
+// measuring is a bus that records the length of the longest packet.
 type measuring struct {
 	live.Bus
 	longest atomic.Int64
@@ -128,7 +128,7 @@ func (m *measuring) Broadcast(data []byte) error {
 	return m.Bus.Broadcast(data)
 }
 
-// What is sent to a session that nobody has goes to no other node.
+// What a client sends to an unknown session is not sent to another node.
 func TestSendToAnUnknownSession(t *testing.T) {
 	x := live.NewExchange()
 	bus := &measuring{Bus: x.Bus()}

@@ -398,7 +398,7 @@ func TestResume(t *testing.T) {
 	}
 	require.Equal(t, "live", got[1000])
 
-	// The receipt comes before what is replayed.
+	// The receipt comes before the replay.
 	require.Equal(t, []string{"CONNECTED", "RECEIPT", "MESSAGE"}, []string{c.frames[0].command, c.frames[1].command, c.frames[2].command})
 
 	last, _ := c.messages("s", 1001)[1000].raw("message-id")

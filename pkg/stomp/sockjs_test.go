@@ -72,7 +72,7 @@ func (n *node) poller(t *testing.T, login, session string) *poller {
 	return &poller{t: t, n: n, login: login, path: "/chat/000/" + session}
 }
 
-// poll makes one request and returns what came, frames of data excepted.
+// poll makes one request and returns what was received, except for frames of data.
 func (p *poller) poll() string {
 	r, err := http.DefaultClient.Do(p.n.request(p.t, http.MethodPost, p.path+"/xhr", p.login, ""))
 	code, body := bodyOf(p.t, r, err)
@@ -103,7 +103,7 @@ func (p *poller) sendBody(body string) int {
 	return code
 }
 
-// until polls until there are n frames.
+// until polls until n frames have been received.
 func (p *poller) until(n int) {
 	for len(p.got) < n {
 		require.Empty(p.t, p.poll())
@@ -139,7 +139,7 @@ func TestPolling(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, p.sendBody(`[1]`))
 	require.Equal(t, http.StatusRequestEntityTooLarge, p.sendBody(strings.Repeat(" ", maxMessage+1)))
 
-	// It belongs to ann.
+	// The session belongs to ann.
 	thief := n.poller(t, "bob", "abcdefgh")
 	require.Equal(t, http.StatusNotFound, thief.send("DISCONNECT\n\n\x00"))
 	code, _ := bodyOf2(t, n, http.MethodPost, thief.path+"/xhr", "bob")
@@ -168,7 +168,7 @@ func TestSecondPollEndsTheFirst(t *testing.T) {
 	require.Equal(t, "CONNECTED", p.got[0].command)
 }
 
-// polledBy waits until a request receives.
+// polledBy waits until there is a receiving request.
 func (n *node) polledBy(t *testing.T, session string, want int) {
 	require.Eventually(t, func() bool {
 		n.stomp.mu.Lock()
@@ -253,7 +253,7 @@ func TestStreaming(t *testing.T) {
 			for len(p.got) < 2 {
 				require.Empty(t, p.data(st.decode(t, in)))
 			}
-			// The response ends when it has grown long; the next one goes on.
+			// A response ends at the limit. The next one continues.
 			text := strings.Repeat("100%", 10_000)
 			for range 5 {
 				w.Post(n.hub, room, "ann", text)

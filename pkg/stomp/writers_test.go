@@ -24,7 +24,7 @@ type rawConn struct {
 
 func (r rawConn) Write(f func(fd uintptr) bool) error { return r.write(f) }
 
-// setWrite replaces how a login's connection is written to without waiting. The original is passed on.
+// setWrite replaces the non-waiting write of a login's connection. The replacement receives the original.
 func (n *node) setWrite(login string, write func(was syscall.RawConn, f func(fd uintptr) bool) error) {
 	n.stomp.mu.Lock()
 	defer n.stomp.mu.Unlock()
@@ -39,7 +39,8 @@ func (n *node) setWrite(login string, write func(was syscall.RawConn, f func(fd 
 	}
 }
 
-// A client that takes nothing without waiting, or nothing at all for a time, gets all in order. The others do not wait for it.
+// A client that accepts nothing without waiting, or nothing at all for a time, receives everything in order.
+// Other clients do not wait for it.
 func TestWritingToSlowClients(t *testing.T) {
 	w := livetest.NewWorld()
 	n := newNode(t, w, nil, func(o *Options) { o.QueueBytes = 64 << 20 })
@@ -63,14 +64,14 @@ func TestWritingToSlowClients(t *testing.T) {
 	require.Equal(t, want, refusing.contents("s", len(want)))
 	goOn()
 	require.Equal(t, want, slow.contents("s", len(want)))
-	// Once it has caught up, it is one like the others.
+	// Once it has caught up, it is served like the others.
 	w.Post(n.hub, room, "ann", "last")
 	for _, c := range []*client{slow, refusing, other} {
 		require.Equal(t, "last", c.contents("s", len(want)+1)[len(want)])
 	}
 }
 
-// A panic while something is written to one client ends its connection. The others that wait for the same writer are served.
+// A panic during a write to one client ends its connection. Others that wait for the same writer are served.
 func TestAPanicOfAWriter(t *testing.T) {
 	w := livetest.NewWorld()
 	n := newNode(t, w, nil, nil)
@@ -88,7 +89,7 @@ func TestAPanicOfAWriter(t *testing.T) {
 	require.Eventually(t, func() bool { return n.stomp.Stats().Connections == 2 }, patience, 1e6, "the broken one is forgotten")
 }
 
-// One broadcast is written by few goroutines, and by all of them for each other: none is left out.
+// Few goroutines write one broadcast, and no client is left out.
 func TestManyConnectionsWait(t *testing.T) {
 	w := livetest.NewWorld()
 	n := newNode(t, w, nil, nil)

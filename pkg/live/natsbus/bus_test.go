@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// cluster starts n embedded servers, each knowing the first.
+// cluster starts n embedded servers. Each has a route to the first.
 func cluster(t testing.TB, n int, secret string) (out []*Bus) {
 	for range n {
 		o := Options{ClusterListen: "127.0.0.1:0", Secret: secret, Log: quiet}
@@ -58,7 +58,7 @@ func TestOutsideServer(t *testing.T) {
 	})
 }
 
-// A server that takes less than others says so, for senders to make smaller packets.
+// If a server accepts less data than others, Broadcast returns ErrTooLarge, so that senders make smaller packets.
 func TestOutsideServerWithASmallerLimit(t *testing.T) {
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, MaxPayload: 1000})
 	require.NoError(t, err)
@@ -80,7 +80,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// A NATS that is not there is waited for, and the log says so, without the password.
+// The bus waits for a NATS server that is not running. The log says so, without the password.
 func TestNATSDoesNotAnswer(t *testing.T) {
 	var log bytes.Buffer
 	b, err := Start(Options{URL: "nats://me:hunter2@127.0.0.1:1", Log: slog.New(slog.NewTextHandler(&log, nil))})
@@ -96,7 +96,7 @@ func TestWrongSecretStaysOut(t *testing.T) {
 	stranger, err := Start(Options{ClusterListen: "127.0.0.1:0", ClusterRoutes: []string{"nats://" + inside.ClusterAddr()}, Secret: "wrong", Log: quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, stranger.Close()) })
-	// A third node that belongs finds its way in while the stranger does not.
+	// A third node with the secret joins while the stranger does not.
 	third, err := Start(Options{ClusterListen: "127.0.0.1:0", ClusterRoutes: []string{"nats://" + inside.ClusterAddr()}, Secret: "right", Log: quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, third.Close()) })

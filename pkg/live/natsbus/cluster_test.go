@@ -16,7 +16,7 @@ import (
 
 const patience = 30 * time.Second
 
-// recorder counts the messages it is delivered and keeps their order.
+// recorder counts the messages delivered to it and keeps their order.
 type recorder struct {
 	mu    sync.Mutex
 	heard []string
@@ -49,7 +49,7 @@ func newHub(t *testing.T, w *livetest.World, b *Bus) *live.Hub {
 	return h
 }
 
-// check waits until every recorder has heard all that was posted, and checks that it was once and, for each
+// check waits until every recorder has received all messages. It checks that each was received once and, for each
 // sender, in order.
 func check(t *testing.T, recorders []*recorder, want []string) {
 	t.Helper()
@@ -69,7 +69,7 @@ func check(t *testing.T, recorders []*recorder, want []string) {
 	}
 }
 
-// Three nodes in a cluster, users on each; one dies under load without a word.
+// Three nodes in a cluster, with users on each. One dies under load without a bye.
 func TestThreeNodesOneDies(t *testing.T) {
 	w := livetest.NewWorld()
 	room := w.Room("games", "u0", "u1", "u2")
@@ -100,7 +100,7 @@ func TestThreeNodesOneDies(t *testing.T) {
 				want = append(want, text)
 				mu.Unlock()
 				if i == 2 && n == each {
-					// Stored, and dead before anybody is told.
+					// The node stores a message and dies before it publishes it.
 					w.Store(room, w.Message("u2", text))
 					_ = buses[2].Close()
 					return
