@@ -18,7 +18,7 @@ const (
 	IntegrationAdmin = "integration-admin"
 )
 
-// Credentials is what checking a password needs kept.
+// Credentials is the storage that passwords need.
 type Credentials interface {
 	User(ctx context.Context, t chat.Tenant, login string) (chat.User, error)
 	SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash, epoch string) error
@@ -40,14 +40,13 @@ func NewAccounts(store Credentials, h *Hasher, t *Throttle, s *Sessions, r *Reme
 	return &Accounts{store: store, hasher: h, throttle: t, sessions: s, remember: r, log: log}
 }
 
-// RetryAfter is the cause of a RateLimited error that knows when to try again.
+// RetryAfter is the cause of a RateLimited error. It says how long to wait before the next try.
 type RetryAfter struct{ time.Duration }
 
 func (r RetryAfter) Error() string { return "retry after " + r.String() }
 
-// LogIn checks a password. Whatever is wrong, login or password, the answer is the same
-// Unauthenticated after the same work; RateLimited (with RetryAfter) when login and address
-// together have failed too often.
+// LogIn checks a password. It returns the same Unauthenticated after the same work whether the login or the password is
+// wrong. It returns RateLimited (with RetryAfter) if login and address together have failed too often.
 func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password, address string) (Login, error) {
 	key := string(t) + "\x00" + login + "\x00" + address
 	if wait := a.throttle.Wait(key); wait > 0 {
@@ -62,7 +61,7 @@ func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password, ad
 	if err != nil && !chat.IsKind(err, chat.NotFound) {
 		return Login{}, err
 	}
-	// An unknown or deleted user has an empty hash, which is checked all the same.
+	// An unknown or deleted user has an empty hash, which takes the same work to check.
 	ok, rehash, err := a.hasher.Verify(ctx, u.PasswordHash, password)
 	if err != nil {
 		return Login{}, chat.ErrUnavailable(err)
@@ -77,7 +76,7 @@ func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password, ad
 	return Login{Identity: chat.Identity{Tenant: t, Login: u.Login}, Epoch: u.Epoch}, nil
 }
 
-// rehash replaces a hash of an older kind. That it fails is no reason to refuse the login.
+// rehash replaces a hash of an older kind. If it fails, the login succeeds nevertheless.
 func (a *Accounts) rehash(ctx context.Context, t chat.Tenant, u chat.User, password string) {
 	hash, err := a.hasher.Hash(ctx, password)
 	if err == nil {
@@ -88,8 +87,9 @@ func (a *Accounts) rehash(ctx context.Context, t chat.Tenant, u chat.User, passw
 	}
 }
 
-// SetPassword replaces a user's password. With it goes the account's epoch, in the same write: all sessions and remembered
-// logins there are end, however many, and so does a login under way that was checked against the old password.
+// SetPassword replaces a user's password and, in the same write, the account's epoch. The new epoch ends all sessions
+// and remembered logins of the account, however many, and also a running login that was checked against the old
+// password.
 func (a *Accounts) SetPassword(ctx context.Context, who chat.Identity, password string) error {
 	if password == "" || len(password) > MaxPassword {
 		return chat.ErrInvalid("a password has 1 to %d bytes", MaxPassword)
@@ -100,12 +100,12 @@ func (a *Accounts) SetPassword(ctx context.Context, who chat.Identity, password 
 	}
 	epoch, _ := NewSecret()
 	err = a.store.SetPasswordHash(ctx, who.Tenant, who.Login, hash, epoch)
-	a.sessions.EndAccount(ctx, who) // also if the store did not answer: it may be changed all the same
+	a.sessions.EndAccount(ctx, who) // also after an error: the password may have been changed nevertheless
 	return err
 }
 
-// Clear removes what is kept of the sessions and remembered logins of a user whose account has ended. They are removed also
-// if the error is ErrUnwritten.
+// Clear removes the sessions and remembered logins of a user whose account has ended. They are removed also if the
+// error is ErrUnwritten.
 func (a *Accounts) Clear(ctx context.Context, who chat.Identity) error {
 	forgotten := a.remember.ForgetAll(ctx, who.Tenant, who.Login)
 	if forgotten != nil && !errors.Is(forgotten, ErrUnwritten) {
@@ -114,21 +114,20 @@ func (a *Accounts) Clear(ctx context.Context, who chat.Identity) error {
 	return cmp.Or(a.sessions.EndWhere(ctx, who.Tenant, who.Login, func(Session) bool { return true }), forgotten)
 }
 
-// Deleter ends accounts in the domain.
+// Deleter deletes accounts in the domain.
 type Deleter interface {
 	DeleteUser(ctx context.Context, who chat.Identity, login string) error
 }
 
-// Delete ends the account login, which has to be that of who, and with it every session and
-// remembered login of it.
+// Delete deletes the account login, which has to be that of who, and ends all its sessions and remembered logins.
 func (a *Accounts) Delete(ctx context.Context, users Deleter, who chat.Identity, login string) error {
 	err := users.DeleteUser(ctx, who, login)
 	a.sessions.EndAccount(ctx, who)
 	return err
 }
 
-// ChangePassword replaces the password of who, if they know the present one, and ends all their
-// sessions and remembered logins.
+// ChangePassword replaces the password of who if current is the current one; otherwise it returns Forbidden. It ends
+// all their sessions and remembered logins.
 func (a *Accounts) ChangePassword(ctx context.Context, who chat.Identity, current, next, address string) error {
 	if _, err := a.LogIn(ctx, who.Tenant, who.Login, current, address); err != nil {
 		if chat.IsKind(err, chat.Unauthenticated) {

@@ -15,7 +15,7 @@ type Admin struct {
 	Token    string // empty: none
 }
 
-// AdminStore is what making sure of an administrator needs kept.
+// AdminStore is the storage that EnsureAdmin needs.
 type AdminStore interface {
 	Credentials
 	CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error

@@ -6,18 +6,18 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// EraseStore is what erasing a user's logins needs kept.
+// EraseStore is the storage that erasing a user's logins needs.
 type EraseStore interface {
 	RoleStore
 	TokenStore
 }
 
-// Users erases users but for what they log in with; see upkeep.Service.
+// Users erases the data of users except their logins; see upkeep.Service.
 type Users interface {
 	EraseUser(ctx context.Context, t chat.Tenant, login string, keepMessages bool) (chat.Erasure, error)
 }
 
-// Eraser erases users: what they log in with here, the rest by Users. It may be used concurrently.
+// Eraser erases users: their logins by itself, the rest through Users. It may be used concurrently.
 type Eraser struct {
 	users    Users
 	accounts *Accounts
@@ -30,14 +30,15 @@ func NewEraser(users Users, accounts *Accounts, tokens *Tokens, store EraseStore
 	return &Eraser{users: users, accounts: accounts, tokens: tokens, store: store}
 }
 
-// Erase ends all sessions, remembered logins, API tokens and roles of a user and has Users erase the rest; see
-// upkeep.Service.EraseUser. When it returns the account has ended; messages go in the background.
+// Erase removes all sessions, remembered logins, API tokens and roles of a user, and erases the rest through Users; see
+// upkeep.Service.EraseUser. When it returns, the account has ended. Messages are erased in the background.
 func (x *Eraser) Erase(ctx context.Context, t chat.Tenant, login string, keepMessages bool) (chat.Erasure, error) {
 	e, err := x.users.EraseUser(ctx, t, login, keepMessages)
 	if err != nil {
 		return e, err
 	}
-	// After the account: until then new ones could come. An error is the operator's to repeat.
+	// Logins end after the account, because new ones could be made until then. After an error the operator repeats the
+	// call.
 	return e, x.endLogins(context.WithoutCancel(ctx), chat.Identity{Tenant: t, Login: login})
 }
 

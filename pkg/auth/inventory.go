@@ -6,7 +6,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Inventory is chat.Inventory for what authentication keeps and what outlives a session.
+// Inventory is chat.Inventory for the data of authentication that outlive a session.
 type Inventory interface {
 	// EachRole visits all roles of all users.
 	EachRole(ctx context.Context, visit func(t chat.Tenant, login, role string) error) error

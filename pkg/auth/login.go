@@ -11,18 +11,18 @@ import (
 // Login is an authenticated request or connection.
 type Login struct {
 	chat.Identity
-	// Session is the session it belongs to; zero for one that came with an API token.
+	// Session is the session it belongs to; zero for a login with an API token.
 	Session Hash
 	// Series is the remembered login the session came from; zero if none.
 	Series Hash
-	// Epoch is the account's when its password was checked. A login of another epoch is over.
+	// Epoch is the epoch that the account had when the password was checked. A login of another epoch has ended.
 	Epoch string
 }
 
 // secretBytes is the entropy of session ids, series and tokens.
 const secretBytes = 32
 
-// NewSecret returns a fresh random secret, safe in cookies and headers, and its hash.
+// NewSecret returns a new random secret, safe in cookies and headers, and its hash.
 func NewSecret() (string, Hash) {
 	b := make([]byte, secretBytes)
 	_, _ = rand.Read(b) // never fails: crypto/rand aborts the process instead
@@ -30,9 +30,9 @@ func NewSecret() (string, Hash) {
 	return s, HashOf(s)
 }
 
-// HashOf returns what is stored of a secret. The secrets have 256 random bits, so
-// a plain hash cannot be searched.
+// HashOf returns the hash of a secret, which is stored in its place. Secrets have 256 random bits, so a plain hash
+// cannot be reversed by search.
 func HashOf(secret string) Hash { return sha256.Sum256([]byte(secret)) }
 
-// IsZero reports whether h is no hash.
+// IsZero reports whether h is the zero Hash, which is no hash.
 func (h Hash) IsZero() bool { return h == Hash{} }

@@ -17,8 +17,7 @@ import (
 // MaxPassword is the greatest length of a password in bytes. All of it counts.
 const MaxPassword = 1024
 
-// argonParams are the cost of a hash; they are written into each one, so that they
-// can rise without breaking those there are.
+// argonParams are the cost of a hash. Each hash contains them, so they can be raised without breaking existing hashes.
 type argonParams struct {
 	memory  uint32 // KiB
 	time    uint32
@@ -31,23 +30,22 @@ var defaultParams = argonParams{memory: 19 * 1024, time: 2, threads: 1}
 const (
 	saltLen = 16
 	keyLen  = 32
-	// A stored hash may not ask for more than this, whoever wrote it.
+	// A stored hash with a higher cost than this is refused, whatever wrote it.
 	maxMemory, maxTime = 256 * 1024, 16
 )
 
 var errHash = errors.New("auth: password hash of an unknown form")
 
-// Hasher hashes passwords with argon2id and checks them. At most a fixed number of
-// hashes are computed at once, so that a flood of logins cannot take all memory or
-// all processors; the rest wait for their turn, or for the end of their context.
-// A Hasher may be used concurrently.
+// Hasher hashes passwords with argon2id and verifies them. It computes at most a fixed number of hashes concurrently,
+// so that a flood of logins cannot take all memory or all processors. Other calls wait for their turn or for the end of
+// their context. A Hasher may be used concurrently.
 type Hasher struct {
 	params argonParams
 	slots  chan struct{}
 	dummy  string
 }
 
-// NewHasher returns a hasher that runs at most parallel hashes at once; 0 means one a processor.
+// NewHasher returns a hasher that computes at most parallel hashes concurrently; 0 means one per processor.
 func NewHasher(parallel int) *Hasher {
 	if parallel <= 0 {
 		parallel = runtime.GOMAXPROCS(0)
@@ -66,9 +64,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return out, err
 }
 
-// Verify reports whether password belongs to the encoded hash, and whether the hash
-// should be made anew because it is of an older kind or cost. An empty hash never
-// verifies, but takes the same work as one that fails.
+// Verify reports whether password belongs to the encoded hash, and whether the password should be hashed again because
+// the hash is of an older kind or cost. An empty hash never verifies, but takes the same work as a wrong password.
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, rehash bool, err error) {
 	err = h.inSlot(ctx, func() { ok, rehash = h.verify(encoded, password) })
 	return ok, rehash, err
@@ -99,9 +96,8 @@ func (h *Hasher) verify(encoded, password string) (ok, rehash bool) {
 	return h.verifyArgon(encoded, password)
 }
 
-// verifyBcrypt accepts hashes brought from elsewhere. bcrypt looks at 72 bytes; a longer
-// password is tried cut off there, as the systems that wrote such hashes did. The hash
-// made anew then covers all of it.
+// verifyBcrypt verifies imported hashes. bcrypt uses only 72 bytes: a longer password is cut off there, as the systems
+// that wrote such hashes did. The new hash then covers the whole password.
 func verifyBcrypt(encoded, password string) bool {
 	b := []byte(password)
 	if len(b) > 72 {

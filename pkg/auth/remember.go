@@ -11,13 +11,12 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// RememberFor is the life of a remembered login, counted from its last use.
+// RememberFor is the lifetime of a remembered login, counted from its last use.
 const RememberFor = 31 * 24 * time.Hour
 
-// Remember keeps remembered logins: a series for each device and in it one token that is
-// good at a time (the scheme of Barry Jaspan's "Improved Persistent Login Cookie Best
-// Practice"). A token that was good before means that a cookie was stolen. It may be used
-// concurrently.
+// Remember manages remembered logins: a series per device, with one valid token at a time (the scheme of Barry Jaspan's
+// "Improved Persistent Login Cookie Best Practice"). The use of an earlier token means that a cookie was stolen. It may
+// be used concurrently.
 type Remember struct {
 	store    RememberStore
 	sessions *Sessions
@@ -26,8 +25,8 @@ type Remember struct {
 	log      *slog.Logger
 }
 
-// NewRemember returns the remembered logins of a store. grace is how long after a rotation the
-// token before it is still accepted, for browsers that send several requests at once.
+// NewRemember returns the remembered logins of a store. grace is how long after a rotation the previous token is still
+// accepted, for browsers that send several requests at the same time.
 func NewRemember(store RememberStore, sessions *Sessions, grace time.Duration, now func() time.Time, log *slog.Logger) *Remember {
 	return &Remember{store: store, sessions: sessions, grace: grace, now: now, log: log}
 }
@@ -44,9 +43,9 @@ func (r *Remember) Start(ctx context.Context, who Login) (cookie string, series 
 	return seriesSecret + ":" + token, seriesHash, nil
 }
 
-// Resume accepts a cookie: it returns whose login it is and the cookie's new value, which
-// is empty when the browser is to keep what it has or has just got. A cookie that is
-// no good is Unauthenticated; one that was stolen has then ended its series and every session that came from it.
+// Resume accepts a cookie. It returns the login and the new value of the cookie. The value is empty if the browser
+// should keep the value that it has or has just received. An invalid cookie is Unauthenticated. If the cookie was
+// stolen, Resume has also ended its series and every session that came from it.
 func (r *Remember) Resume(ctx context.Context, cookie string) (who Login, next string, err error) {
 	unknown := &chat.Error{Kind: chat.Unauthenticated, Message: "the remembered login is not known (any more)"}
 	seriesSecret, token, ok := splitCookie(cookie)
@@ -81,7 +80,7 @@ func (r *Remember) Resume(ctx context.Context, cookie string) (who Login, next s
 			if rotated {
 				return who, seriesSecret + ":" + fresh, nil
 			}
-			// Another request of the same browser was first: look again.
+			// Another request of the same browser was first: read the row again.
 		case equal(row.Previous, tokenHash) && r.inGrace(now.Sub(row.RotatedAt)):
 			return who, "", nil
 		default:
@@ -95,11 +94,11 @@ func (r *Remember) Resume(ctx context.Context, cookie string) (who Login, next s
 	}
 }
 
-// inGrace reports whether the token before a rotation is accepted so long after it. It is not if the rotation is far ahead:
-// that was by a clock that was wrong.
+// inGrace reports whether the previous token is accepted that long after a rotation. It is not accepted if the rotation
+// is dated far in the future, by a wrong clock.
 func (r *Remember) inGrace(since time.Duration) bool { return since < r.grace && since > -clocksDiffer }
 
-// Forget ends the series of a cookie, if the cookie knows it.
+// Forget ends the series that a cookie names, if it names one.
 func (r *Remember) Forget(ctx context.Context, cookie string) error {
 	seriesSecret, _, ok := splitCookie(cookie)
 	if !ok {
@@ -141,7 +140,7 @@ func (r *Remember) forget(ctx context.Context, row Remembered) error {
 	return r.sessions.EndWhere(ctx, row.Tenant, row.Login, func(s Session) bool { return s.Series == row.Series })
 }
 
-// maxCookie bounds what is hashed of a cookie that claims to be ours.
+// maxCookie bounds the length of a cookie that is hashed.
 const maxCookie = 256
 
 func splitCookie(cookie string) (series, token string, ok bool) {

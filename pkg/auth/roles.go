@@ -6,14 +6,14 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Officers knows who holds an office on the whole server. It may be used concurrently.
+// Officers checks who is an administrator of the whole server. It may be used concurrently.
 type Officers struct{ store RoleStore }
 
 // NewOfficers returns the officers of a store.
 func NewOfficers(store RoleStore) *Officers { return &Officers{store: store} }
 
-// Admit lets site administrators pass, and nobody else: Forbidden. An administrator of another tenant than the
-// default one has no say over the server. The answer is as new as the call.
+// Admit returns nil for site administrators and Forbidden for everyone else. Administrators of other tenants than the
+// default one have no rights over the server. It reads the store on each call.
 func (o *Officers) Admit(ctx context.Context, who chat.Identity) error {
 	yes, err := o.Is(ctx, who)
 	if err == nil && !yes {

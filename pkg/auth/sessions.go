@@ -10,16 +10,16 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// cachedSessions bounds the memory of the cache, a few hundred bytes each.
+// cachedSessions bounds the entries of a cache. An entry takes a few hundred bytes.
 const cachedSessions = 100_000
 
-// perUser is how many devices or tokens of one user are read at a time, allSessions how many sessions are looked at.
+// perUser is how many devices or tokens of one user are read at a time, allSessions how many sessions of one user.
 const (
 	perUser     = 1000
 	allSessions = 100_000
 )
 
-// LoginStore is what sessions need kept, and the accounts that they belong to.
+// LoginStore is the storage of sessions and of the accounts that they belong to.
 type LoginStore interface {
 	SessionStore
 	User(ctx context.Context, t chat.Tenant, login string) (chat.User, error)
@@ -35,14 +35,14 @@ type Sessions struct {
 	epochs *cache.Cache[chat.Identity, string]
 }
 
-// Ended is called for what is ended on purpose on this node, after it is. Both functions may be nil.
+// Ended has functions that are called after sessions were ended on purpose on this node. Both may be nil.
 type Ended struct {
 	Sessions func(context.Context, []Hash)
 	Account  func(context.Context, chat.Identity) // all its sessions
 }
 
-// NewSessions returns the sessions of a store. A session ends when it was not used for idle.
-// w hears what other nodes change.
+// NewSessions returns the sessions of a store. A session ends when it was not used for idle. w polls what other nodes
+// change.
 func NewSessions(store LoginStore, w *cache.Watcher, idle time.Duration, now func() time.Time, ended Ended) *Sessions {
 	if ended.Sessions == nil {
 		ended.Sessions = func(context.Context, []Hash) {}
@@ -52,14 +52,14 @@ func NewSessions(store LoginStore, w *cache.Watcher, idle time.Duration, now fun
 	}
 	s := &Sessions{store: store, idle: idle, now: now, ended: ended}
 	s.cache = cache.Of(cache.Options[Hash, Session]{Watcher: w, Name: SessionKey, Load: s.load, Now: now, Size: cachedSessions,
-		// To be extended, it has to be loaded.
+		// A session that is due is loaded again, because load extends it.
 		Good: func(sess Session) bool { return !s.due(sess) }})
 	s.epochs = cache.Of(cache.Options[chat.Identity, string]{Watcher: w, Load: s.loadEpoch, Now: now, Size: cachedSessions,
 		Name: func(who chat.Identity) string { return chat.AccountKey(who.Tenant, who.Login) }})
 	return s
 }
 
-// Start begins a session and returns its id, the only copy there is.
+// Start begins a session and returns its id. The store keeps only the hash of the id.
 func (s *Sessions) Start(ctx context.Context, l Login) (string, Session, error) {
 	secret, hash := NewSecret()
 	now := s.now()
@@ -71,9 +71,9 @@ func (s *Sessions) Start(ctx context.Context, l Login) (string, Session, error) 
 	return secret, sess, nil
 }
 
-// Find returns the session with this hash, alive for another idle time from now on.
-// An unknown or expired one is NotFound, and so is one of another epoch than its account's. What was ended on another node more
-// than cache.Brief ago is not found.
+// Find returns the session with this hash and keeps it alive for another idle time. It returns NotFound for a session
+// that is unknown, has expired or has another epoch than its account. It finds no session that another node ended more
+// than cache.Brief ago.
 func (s *Sessions) Find(ctx context.Context, h Hash) (Session, error) {
 	sess, err := s.cache.Get(ctx, h)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *Sessions) Find(ctx context.Context, h Hash) (Session, error) {
 	return sess, s.current(ctx, chat.Identity{Tenant: sess.Tenant, Login: sess.Login}, sess.Epoch)
 }
 
-// current returns NotFound if a login of that epoch is over.
+// current returns NotFound if logins of that epoch have ended.
 func (s *Sessions) current(ctx context.Context, who chat.Identity, epoch string) error {
 	now, err := s.epochs.Get(ctx, who)
 	if err == nil && now != epoch {
@@ -94,8 +94,8 @@ func (s *Sessions) current(ctx context.Context, who chat.Identity, epoch string)
 	return err
 }
 
-// loadEpoch reads the epoch of an account; NotFound for one that was deleted. One that is not there at all has never had
-// another password: accounts are not forgotten.
+// loadEpoch reads the epoch of an account; NotFound for a deleted one. An account that does not exist has the empty
+// epoch: its password was never changed, because accounts are never removed from the store.
 func (s *Sessions) loadEpoch(ctx context.Context, who chat.Identity) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -109,17 +109,18 @@ func (s *Sessions) loadEpoch(ctx context.Context, who chat.Identity) (string, er
 	return u.Epoch, err
 }
 
-// EndAccount has this node, and through Ended others, notice that an account has another epoch or was deleted.
+// EndAccount invalidates the cached epoch of an account that has another epoch or was deleted, here and, through Ended,
+// on other nodes.
 func (s *Sessions) EndAccount(ctx context.Context, who chat.Identity) {
 	s.ForgetAccount(who)
 	s.ended.Account(ctx, who)
 }
 
-// ForgetAccount drops what is remembered of an account, so that the next Find of its sessions asks the store.
+// ForgetAccount invalidates the cached epoch of an account, so that the next Find of its sessions reads the store.
 func (s *Sessions) ForgetAccount(who chat.Identity) { s.epochs.Forget(who) }
 
-// load reads a session, for all requests that wait for it, and extends it when a fair
-// part of its time has passed: not at each use, to keep reads from becoming writes.
+// load reads a session, for all requests that wait for it. It extends the session only if a part of its time has
+// passed, so that not every read becomes a write.
 func (s *Sessions) load(ctx context.Context, h Hash) (Session, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -131,7 +132,7 @@ func (s *Sessions) load(ctx context.Context, h Hash) (Session, error) {
 		until := s.now().Add(s.idle).UTC()
 		err := s.store.ExtendSession(ctx, h, until)
 		if chat.IsKind(err, chat.Unavailable) {
-			return sess, nil // it lives on until its present end: who only reads needs no writing
+			return sess, nil // the session stays valid until its present end, so that users can read while writes fail
 		}
 		if err != nil {
 			return Session{}, err
@@ -141,8 +142,8 @@ func (s *Sessions) load(ctx context.Context, h Hash) (Session, error) {
 	return sess, nil
 }
 
-// due reports whether a session is to get another end, if it is used: it is to be extended, or a clock that was ahead
-// gave it an end that no right clock could have.
+// due reports whether a session that is used needs a new end. It does if it is time to extend it, or if a clock that
+// was ahead gave it an end that no right clock could have given.
 func (s *Sessions) due(sess Session) bool {
 	left := sess.ExpiresAt.Sub(s.now())
 	return left <= s.idle-s.idle/30 || left > s.idle+clocksDiffer
@@ -151,9 +152,9 @@ func (s *Sessions) due(sess Session) bool {
 // clocksDiffer is how far ahead of this server's clock another's may be without being wrong.
 const clocksDiffer = time.Hour
 
-// End ends a session; an unknown one is no error. It has ended also if the error is ErrUnwritten. Its connections end even
-// if the store fails: the session may have ended all the same, and a repeated call might not find it to end them. One
-// that goes on connects again.
+// End ends a session; an unknown one is no error. The session has ended also if the error is ErrUnwritten. Its
+// connections are closed even if the store fails: the session may have ended nevertheless, and a repeated call might
+// not find it to close them. Clients of a session that has not ended connect again.
 func (s *Sessions) End(ctx context.Context, h Hash) error {
 	err := s.store.DeleteSession(ctx, h)
 	s.Forget(h)
@@ -161,8 +162,8 @@ func (s *Sessions) End(ctx context.Context, h Hash) error {
 	return err
 }
 
-// Forget drops what is remembered of a session, so that the next Find asks the store.
-// Other nodes' endings are told through it.
+// Forget invalidates a cached session, so that the next Find reads the store. It is called when another node has ended
+// the session.
 func (s *Sessions) Forget(h Hash) { s.cache.Forget(h) }
 
 // EndWhere ends all sessions of a user for which match is true. They have ended also if the error is ErrUnwritten.
@@ -186,7 +187,7 @@ func (s *Sessions) EndWhere(ctx context.Context, t chat.Tenant, login string, ma
 	return cmp.Or(errors.Join(errs...), unwritten)
 }
 
-// Close ends the caches' housekeeping.
+// Close stops the background work of the caches.
 func (s *Sessions) Close() {
 	s.cache.Close()
 	s.epochs.Close()

@@ -12,7 +12,7 @@ import (
 // Hash is the SHA-256 of a secret (a session id, a series, a token). Only hashes are stored.
 type Hash [32]byte
 
-// Session is a login that is alive. Its ID is known to the client alone.
+// Session is a login that has not ended. Only the client knows its id.
 type Session struct {
 	Hash      Hash
 	Tenant    chat.Tenant
@@ -28,7 +28,7 @@ type Remembered struct {
 	Series    Hash
 	Tenant    chat.Tenant
 	Login     string
-	Token     Hash      // the token that is good now
+	Token     Hash      // the valid token
 	Previous  Hash      // the one before it; zero before the first rotation
 	RotatedAt time.Time // when Token replaced Previous
 	ExpiresAt time.Time
@@ -43,33 +43,32 @@ type APIToken struct {
 	ExpiresAt time.Time // zero: never
 }
 
-// The interfaces below are what authentication needs kept. What pkg/chat says at the
-// top of its store.go holds for them too. Things past their ExpiresAt are NotFound, and
-// are removed from disk some time later. DeleteSession, DeleteToken and PutToken announce what they change
-// (see pkg/cache) by the keys below.
+// The interfaces below are the storage that authentication needs. The guarantees at the top of pkg/chat/store.go hold
+// for them too. Items past their ExpiresAt are NotFound and are removed from disk some time later. DeleteSession,
+// DeleteToken and PutToken announce what they change (see pkg/cache) by the keys below.
 
 // SessionKey is the key by which a store announces that a session ends.
 func SessionKey(h Hash) string { return "session\x00" + hex.EncodeToString(h[:]) }
 
-// TokenKey is the key by which a store announces that a token is not what it was.
+// TokenKey is the key by which a store announces that a token has changed.
 func TokenKey(h Hash) string { return "token\x00" + hex.EncodeToString(h[:]) }
 
-// ErrUnwritten is in the Unavailable error of DeleteSession, DeleteRemembered and DeleteToken if the deletion counts, but
-// cannot be written down now: it is as soon as that works. If the process ends before, what was deleted is back until
-// it expires.
+// ErrUnwritten is in the Unavailable error of DeleteSession, DeleteRemembered and DeleteToken if the deletion takes
+// effect but cannot be written now. It is written as soon as possible. If the process ends before, what was deleted is
+// valid again until it expires.
 var ErrUnwritten = errors.New("it has ended, which is written down later")
 
-// SessionStore keeps sessions by the hash of their id. A store of a server that runs alone may keep sessions, and how far
-// they were extended, in memory while it cannot write: people can be logged in then, until the process ends.
+// SessionStore keeps sessions by the hash of their id. The store of a server that runs alone may keep sessions and
+// their extensions in memory while it cannot write. Users can then log in, and stay logged in until the process ends.
 type SessionStore interface {
-	// PutSession stores or replaces a session until its ExpiresAt. That it is replaced is not announced.
+	// PutSession stores or replaces a session until its ExpiresAt. It does not announce the replacement.
 	PutSession(ctx context.Context, s Session) error
 	Session(ctx context.Context, h Hash) (Session, error)
-	// ExtendSession moves a live session's ExpiresAt. It never brings back a session that
-	// DeleteSession has ended, also when the two run at once (a store without cheap transactions
-	// may date the deletion into the future: ids are never used again). An unknown session is no error.
+	// ExtendSession replaces the ExpiresAt of a live session. It never revives a session that DeleteSession has ended,
+	// also if the two run at the same time. (A store without cheap transactions may date the deletion into the future,
+	// because ids are never used again.) An unknown session is no error.
 	ExtendSession(ctx context.Context, h Hash, expiresAt time.Time) error
-	// DeleteSession ends a session for good; an unknown one is no error.
+	// DeleteSession ends a session permanently; an unknown one is no error.
 	DeleteSession(ctx context.Context, h Hash) error
 	// SessionsOf returns the user's live sessions, at most limit.
 	SessionsOf(ctx context.Context, t chat.Tenant, login string, limit int) ([]Session, error)
@@ -79,10 +78,10 @@ type SessionStore interface {
 type RememberStore interface {
 	CreateRemembered(ctx context.Context, r Remembered) error
 	Remembered(ctx context.Context, series Hash) (Remembered, error)
-	// Rotate replaces the row by next (same Series) if its Token still is from; of
-	// concurrent calls with one from exactly one returns true.
+	// Rotate replaces the row by next (same Series) if its Token still is from. Of concurrent calls with the same from
+	// exactly one returns true.
 	Rotate(ctx context.Context, from Hash, next Remembered) (rotated bool, err error)
-	// DeleteRemembered forgets a series; an unknown one is no error.
+	// DeleteRemembered removes a series; an unknown one is no error.
 	DeleteRemembered(ctx context.Context, series Hash) error
 	// RememberedOf returns the user's live series, at most limit.
 	RememberedOf(ctx context.Context, t chat.Tenant, login string, limit int) ([]Remembered, error)
@@ -98,8 +97,8 @@ type TokenStore interface {
 
 // SecretStore keeps the server's own keys, made on first start and shared by all nodes.
 type SecretStore interface {
-	// Secret returns the secret of that name. If there is none, candidate becomes it; of
-	// concurrent first calls one candidate wins and all get that one.
+	// Secret returns the secret of that name. If there is none, it stores candidate. Concurrent first calls all return the
+	// same candidate.
 	Secret(ctx context.Context, name string, candidate []byte) ([]byte, error)
 }
 

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// throttled bounds how many login-and-address pairs are watched.
+// throttled bounds the number of keys (pairs of login and address) that are watched.
 const throttled = 100_000
 
 // Throttle slows failed logins for each key (a login and an address). It may be used concurrently.
@@ -24,7 +24,7 @@ func NewThrottle(perMinute int) *Throttle {
 	})}
 }
 
-// Wait returns how long key has to wait before it may try (again); 0 when it may.
+// Wait returns how long key has to wait before its next try; 0 if it may try now.
 func (t *Throttle) Wait(key string) time.Duration {
 	if t.perMinute <= 0 {
 		return 0
@@ -47,5 +47,5 @@ func (t *Throttle) Failed(key string) {
 	l.Allow()
 }
 
-// Close ends the housekeeping.
+// Close stops the background work.
 func (t *Throttle) Close() { t.limiters.StopAllGoroutines() }

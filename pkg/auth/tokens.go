@@ -9,14 +9,14 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Tokens finds the users of API tokens. It may be used concurrently.
+// Tokens finds and deletes API tokens. It may be used concurrently.
 type Tokens struct {
 	store TokenStore
 	now   func() time.Time
 	cache *cache.Cache[Hash, APIToken]
 }
 
-// NewTokens returns the tokens of a store. w hears what other nodes change.
+// NewTokens returns the tokens of a store. w polls what other nodes change.
 func NewTokens(store TokenStore, w *cache.Watcher, now func() time.Time) *Tokens {
 	t := &Tokens{store: store, now: now}
 	t.cache = cache.Of(cache.Options[Hash, APIToken]{Watcher: w, Name: TokenKey, Load: t.load, Now: now, Size: cachedSessions})
@@ -29,7 +29,8 @@ func (t *Tokens) load(ctx context.Context, h Hash) (APIToken, error) {
 	return t.store.Token(ctx, h)
 }
 
-// Find returns whose token it is, or Unauthenticated, as it is for one that was deleted more than cache.Brief ago.
+// Find returns the login of a token. It returns Unauthenticated for a token that is unknown, has expired or was deleted
+// more than cache.Brief ago.
 func (t *Tokens) Find(ctx context.Context, token string) (Login, error) {
 	refused := &chat.Error{Kind: chat.Unauthenticated, Message: "this token is not valid (any more)"}
 	if token == "" || len(token) > 4096 {
@@ -48,7 +49,7 @@ func (t *Tokens) Find(ctx context.Context, token string) (Login, error) {
 	return Login{Identity: chat.Identity{Tenant: a.Tenant, Login: a.Login}}, nil
 }
 
-// Delete ends a token; an unknown one is no error. It has ended also if the error is ErrUnwritten.
+// Delete deletes a token; an unknown one is no error. The token is invalid also if the error is ErrUnwritten.
 func (t *Tokens) Delete(ctx context.Context, h Hash) error {
 	err := t.store.DeleteToken(ctx, h)
 	if err == nil || errors.Is(err, ErrUnwritten) {
@@ -57,5 +58,5 @@ func (t *Tokens) Delete(ctx context.Context, h Hash) error {
 	return err
 }
 
-// Close ends the cache's housekeeping.
+// Close stops the background work of the cache.
 func (t *Tokens) Close() { t.cache.Close() }

@@ -24,7 +24,7 @@ const (
 	setBack = time.Minute
 )
 
-// Times is what a store keeps about its time. It prevents that a wrong clock removes messages. Such a clock can only
+// Times is what a store keeps about its time. It keeps a wrong clock from removing messages. Such a clock can only
 // hide messages, and they are shown again when the clock is right. The zero Times has observed nothing.
 type Times struct {
 	// Trusted is the newest time by which data may be removed.
