@@ -21,9 +21,6 @@ scripts/lint.sh
 step "known vulnerabilities"
 scripts/audit.sh
 
-step "each fuzz test for a moment"
-FUZZTIME=${FUZZTIME:-2s} scripts/fuzz.sh
-
 step "Cassandra for the tests"
 stop
 rm -rf "$dir"

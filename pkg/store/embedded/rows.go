@@ -79,7 +79,10 @@ func decodeRoom(name string, b []byte) (chat.Room, error) {
 		case 6:
 			r.CreatedAt = f.time()
 		case 7:
-			r.Retention = chat.Retention(time.Duration(f.number64()) * time.Second)
+			seconds := f.number64()
+			// A number that is no retention may overflow to one that removes everything.
+			f.bad = f.bad || seconds > uint64(chat.MaxRetention/chat.Retention(time.Second))
+			r.Retention = chat.Retention(time.Duration(seconds) * time.Second)
 		case 8:
 			if f.flag() {
 				r.Retention = chat.Forever
