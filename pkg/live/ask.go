@@ -41,8 +41,8 @@ const (
 // too many questions wait for answers.
 var ErrUnanswered = errors.New("live: other nodes did not answer")
 
-// OnAsk sets the handler of questions (Ask) and requests (Request) of that kind from other nodes. A handler of questions
-// must not block. A handler of requests may block for as long as a request may take.
+// OnAsk sets the handler of questions (Ask) and requests (Request) of that kind from other nodes. A handler of
+// questions must not block. A handler of requests may block for as long as a request may take.
 func (h *Hub) OnAsk(kind string, f func(from string, body []byte) bool) {
 	h.asks.mu.Lock()
 	defer h.asks.mu.Unlock()

@@ -59,7 +59,7 @@ func cutPair(t *testing.T) (a, b *live.Hub) {
 		})
 		hubs = append(hubs, h)
 	}
-	time.Sleep(2 * time.Second) // they beat once a second
+	time.Sleep(2 * time.Second) // each sends a heartbeat once a second
 	require.False(t, hubs[0].Alone())
 	x.Cut(buses[0], buses[1])
 	return hubs[0], hubs[1]

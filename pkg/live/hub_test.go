@@ -178,7 +178,8 @@ func TestAMessageHeardTwiceIsDeliveredOnce(t *testing.T) {
 	}
 }
 
-// A retry is delivered only to subscribers that were there at the first attempt, or soon after, and have not received it.
+// A retry is delivered only to subscribers that were there at the first attempt, or soon after, and have not received
+// it.
 func TestRetried(t *testing.T) {
 	w := livetest.NewWorld()
 	_, a, b, _, _ := pair(t, w)
@@ -316,7 +317,7 @@ func TestSignals(t *testing.T) {
 	require.Equal(t, "a2", got[2])
 }
 
-// Servers of an older version publish notices. A server of this one ignores them and misses nothing by it.
+// Servers of an older version publish notices. A server of this version ignores them and misses nothing.
 func TestPacketsOfUnknownKinds(t *testing.T) {
 	w := livetest.NewWorld()
 	x := live.NewExchange()

@@ -72,7 +72,8 @@ func (ps *peers) send(p packet) error {
 	}
 	ps.out.seq = p.Seq
 	if failing := err != nil; failing != ps.out.failing {
-		// The number is used even if sending failed. The others detect the gap and read what they missed from the store.
+		// The number is used even if sending failed. The others detect the gap and read what they missed from the
+		// store.
 		ps.out.failing = failing
 		if failing {
 			ps.hub.log.Warn("cannot publish to other nodes; they read the store", "kind", p.Kind, "error", err)

@@ -177,8 +177,8 @@ func (r *room) deliveredAll(ms []chat.Message) bool {
 	return true
 }
 
-// pollMembers ends the subscriptions of users who are no longer in a room, and adds room feeds for rooms that users have
-// joined.
+// pollMembers ends the subscriptions of users who are no longer in a room, and adds room feeds for rooms that users
+// have joined.
 func (h *Hub) pollMembers(ctx context.Context) error {
 	g := guard.NewGroup()
 	g.SetLimit(repairParallel)

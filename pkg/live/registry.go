@@ -15,7 +15,7 @@ type Registry interface {
 }
 
 // roster compares the registry with the bus. A node that is running according to the registry, but is not received on
-// the bus, is unreachable. All times are of this node's clock:
+// the bus, is unreachable. All times are those at which this node observes something, by its own clock:
 //
 //   - A node is running at the moment when this node finds that its beat in the registry has changed.
 //   - It is received when a packet of it arrives. Until the first packet, it counts as received when it was first found
@@ -91,8 +91,8 @@ func (r *roster) unreachable() (nodes []string, since time.Time) {
 	return nodes, since
 }
 
-// Unreachable returns the nodes that use the same store but are not received on the bus, ascending. Messages and changes
-// from them are delivered a few seconds late. Presence and typing notices from them are not delivered.
+// Unreachable returns the nodes that use the same store but are not received on the bus, ascending. Messages and
+// changes from them are delivered a few seconds late. Presence and typing notices from them are not delivered.
 func (h *Hub) Unreachable() []string {
 	nodes, _ := h.roster.unreachable()
 	return nodes

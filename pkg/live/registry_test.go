@@ -191,8 +191,8 @@ func TestABusIsCutAndHeals(t *testing.T) {
 	})
 }
 
-// A node that dies or closes on a working bus is never reported as unreachable. If a node is unreachable when it closes,
-// everything it stored is delivered.
+// A node that dies or closes on a working bus is never reported as unreachable. If a node is unreachable when it
+// closes, everything it stored is delivered.
 func TestANodeThatEnds(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		a, b := c.join("a", c.exchange.Bus()), c.join("b", c.exchange.Bus())

@@ -241,8 +241,8 @@ func (h *Hub) tooFarBehind(r *room) {
 }
 
 // missed reads the undelivered messages since the given time, newest first. In this direction, a message is never found
-// without those that its author posted before it. In the other direction, a message could be stored late, on a page that
-// has been read already, and one that follows it be found on the next page.
+// without those that its author posted before it. In the other direction, a message could be stored late, on a page
+// that has been read already, and one that follows it be found on the next page.
 //
 // If there are more than recentMost such messages, the room's subscribers have to resume instead.
 func (h *Hub) missed(ctx context.Context, r *room, since time.Time) (out []chat.Message, err error) {
@@ -282,9 +282,9 @@ func (h *Hub) applyMissed(r *room, m chat.Message) {
 	h.deliverMissed(r, m, repairSlack, h.now())
 }
 
-// deliverMissed delivers a message unless it has been, or may have been, delivered before. A subscription receives it if
-// it began before the message was posted or at most slack after, or if it resumed from a position before the message.
-// The shard's lock is held.
+// deliverMissed delivers a message unless it has been, or may have been, delivered before. A subscription receives it
+// if it began before the message was posted or at most slack after, or if it resumed from a position before the
+// message. The shard's lock is held.
 func (h *Hub) deliverMissed(r *room, m chat.Message, slack time.Duration, now time.Time) {
 	if !r.recent.floor.IsZero() && m.ID.Compare(r.recent.floor) <= 0 || !r.recent.add(m.ID, now) {
 		return

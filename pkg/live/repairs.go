@@ -42,8 +42,8 @@ func (r *repairs) next() uint64 {
 	return r.marks
 }
 
-// ask requests repairs of the places, of everything since the given time. With doubt, the handlers of signals are called
-// before the repairs.
+// ask requests repairs of the places, of everything since the given time. With doubt, the handlers of signals are
+// called before the repairs.
 func (r *repairs) ask(mark uint64, since, now time.Time, doubt bool, places ...place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,8 +115,8 @@ func (r *repairs) take() (key place, mark uint64, since time.Time, ok bool) {
 	return key, j.mark, j.since, true
 }
 
-// finish records the result of a repair. It returns true if the place needs no further repair. After an error the repair
-// is retried.
+// finish records the result of a repair. It returns true if the place needs no further repair. After an error the
+// repair is retried.
 func (r *repairs) finish(key place, mark uint64, err error, now time.Time) (done bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

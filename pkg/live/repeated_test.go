@@ -10,7 +10,8 @@ import (
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
-// The first call died before it published: the repeated one ends the subscriptions, and no subscriber receives it twice.
+// The first call died before it published: the repeated one ends the subscriptions, and no subscriber receives it
+// twice.
 func TestARepeatedLeaveEndsWhatGoesOn(t *testing.T) {
 	w := livetest.NewWorld()
 	_, a, b, _, _ := pair(t, w)

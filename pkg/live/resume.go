@@ -11,8 +11,8 @@ import (
 // MaxReplay is the greatest number of messages and changes that are replayed.
 const MaxReplay = 1000
 
-// Replay returns what a subscriber has missed whose last received message is after. The result is in ascending order. It
-// has
+// Replay returns what a subscriber has missed whose last received message is after. The result is in ascending order.
+// It has
 //
 //   - every newer message,
 //   - newer changes of messages; of several changes of the same kind of one message, only the last,
@@ -58,8 +58,8 @@ func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (missed 
 	return missed, true
 }
 
-// lateOnes reads the messages and changes in late: they are older than after, but this node delivered them after it. The
-// client has received most of the messages between them.
+// lateOnes reads the messages and changes in late: they are older than after, but this node delivered them after it.
+// The client has received most of the messages between them.
 func (h *Hub) lateOnes(ctx context.Context, log chat.Place, r *room, after id.ID, late []id.ID) (out []*Delivery) {
 	if len(late) == 0 || len(late) > MaxReplay {
 		return nil

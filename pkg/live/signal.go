@@ -15,8 +15,8 @@ const SessionEnded = "session-ended"
 // SessionKey returns the key of signals about a session.
 func SessionKey(h auth.Hash) string { return hex.EncodeToString(h[:]) }
 
-// AccountEnded is the kind of signal that says that the sessions of an account may have ended. Transports then check the
-// sessions of the account's sockets. Its key is an AccountKey.
+// AccountEnded is the kind of signal that says that the sessions of an account may have ended. Transports then check
+// the sessions of the account's sockets. Its key is an AccountKey.
 const AccountEnded = "account-ended"
 
 // AccountKey returns the key of signals about an account.

@@ -193,8 +193,8 @@ func (c *conn) signalDrained() {
 	}
 }
 
-// sendPatiently waits until the queue has room, then queues e. It returns false if the connection has ended. Replays use
-// it: they may be longer than the queue, and that does not mean that the client is slow.
+// sendPatiently waits until the queue has room, then queues e. It returns false if the connection has ended. Replays
+// use it: they may be longer than the queue, and that does not mean that the client is slow.
 func (c *conn) sendPatiently(e entry) bool {
 	for {
 		sent, wait := c.sendOrWait(e)

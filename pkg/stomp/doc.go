@@ -1,11 +1,12 @@
 // Package stomp serves STOMP 1.0, 1.1 and 1.2 to clients, over plain WebSockets and over SockJS. Clients subscribe to
 // the topics of a live.Hub and receive its events as MESSAGE frames.
 //
-// Its main types, in reading order: Server has the HTTP handlers and all connections of this node. Options configure it.
-// An Encoder writes the bodies of MESSAGE frames.
+// Its main types, in reading order: Server has the HTTP handlers and all connections of this node. Options configure
+// it. An Encoder writes the bodies of MESSAGE frames.
 //
-// A subscription receives its events once and in order, as the hub guarantees. A client that reads too slowly for its
-// bounded queue is disconnected. The client may connect again and resume.
+// A connected client receives every message of a subscription once, in the order in which the hub delivers them. Each
+// connection has a bounded queue. A client that reads so slowly that its queue is full is disconnected; it may connect
+// again and resume.
 //
 // # Wiring
 //
@@ -33,9 +34,9 @@
 //
 // # Locks and goroutines
 //
-// A WebSocket has one goroutine, which reads. What is queued for it is written by the server's writers, a few goroutines
-// for all WebSockets, or by a second goroutine of its own while its client is slow. One goroutine of the server checks
-// the timeouts of all connections. Another one keeps their sessions alive.
+// A WebSocket has one goroutine, which reads. What is queued for it is written by the server's writers, a few
+// goroutines for all WebSockets, or by a second goroutine of its own while its client is slow. One goroutine of the
+// server checks the timeouts of all connections. Another one keeps their sessions alive.
 //
 // The lock of a conn is taken after those of the hub. The hub is not called while it is held.
 package stomp

@@ -82,7 +82,8 @@ func (e *encoding) Encode(d *live.Delivery) *live.Encoded {
 	return &live.Encoded{Head: e.bytes(head.String()), Tail: e.bytes(string(tail))}
 }
 
-// subscriptionLine returns the line of a MESSAGE frame that differs between subscribers: the client's id as it was sent.
+// subscriptionLine returns the line of a MESSAGE frame that differs between subscribers: the client's id as it was
+// sent.
 func (e *encoding) subscriptionLine(id string, has bool) []byte {
 	if !has {
 		return nil // STOMP 1.0 allows to omit it

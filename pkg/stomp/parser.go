@@ -8,9 +8,9 @@ import (
 
 // parser splits a stream of bytes, which arrives in pieces of any size, into frames.
 //
-// We do not use go-stomp's frame.Reader. Frames arrive in pieces that end anywhere, and an idle connection must not hold
-// a buffer or a goroutine. That reader reads from a blocking io.Reader, accepts any content-length, and unescapes in all
-// versions.
+// We do not use go-stomp's frame.Reader. Frames arrive in pieces that end anywhere, and an idle connection must not
+// hold a buffer or a goroutine. That reader reads from a blocking io.Reader, accepts any content-length, and unescapes
+// in all versions.
 type parser struct {
 	state  parseState
 	line   []byte // the part of the current line that has arrived

@@ -33,8 +33,8 @@ func TestHeadersOfVersions(t *testing.T) {
 	require.Equal(t, "1", v)
 }
 
-// FuzzParser checks that frames do not depend on how the stream is split, that nothing exceeds the limits or panics, and
-// that a frame that was parsed and written again is parsed as the same frame.
+// FuzzParser checks that frames do not depend on how the stream is split, that nothing exceeds the limits or panics,
+// and that a frame that was parsed and written again is parsed as the same frame.
 func FuzzParser(f *testing.F) {
 	for _, seed := range []string{
 		"CONNECT\naccept-version:1.1,1.0\nheart-beat:10000,10000\n\n\x00",

@@ -11,8 +11,8 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// polling is a SockJS session over HTTP requests. The client sends with xhr_send and receives with one request after the
-// other.
+// polling is a SockJS session over HTTP requests. The client sends with xhr_send and receives with one request after
+// the other.
 type polling struct {
 	c     *conn
 	name  string

@@ -12,12 +12,13 @@ import (
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
-// A polling session is in the memory of one node, its owner. A load balancer may send the client's requests to any node.
-// A node that does not have the session of a request asks the other nodes for its owner (relayFind).
+// A polling session is in the memory of one node, its owner. A load balancer may send the client's requests to any
+// node. A node that does not have the session of a request asks the other nodes for its owner (relayFind).
 //
 //   - It passes what the client sends to the owner (relaySend).
-//   - It passes a receiving request to the owner (relayPoll). The owner serves it like any other receiver, but sends each
-//     piece of the response back in a request (relayWrite). The node with the client writes the piece, then answers.
+//   - It passes a receiving request to the owner (relayPoll). The owner serves it like any other receiver, but sends
+//     each piece of the response back in a request (relayWrite). The node with the client writes the piece, then
+//     answers.
 
 // The questions and requests between nodes.
 const (

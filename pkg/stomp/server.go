@@ -20,8 +20,8 @@ import (
 // Options configure a server. Hub and Login are required. The other fields have defaults.
 type Options struct {
 	Hub *live.Hub
-	// Login returns the login of a request. If it returns false, the request is answered with 401. Middleware has checked
-	// the Origin before.
+	// Login returns the login of a request. If it returns false, the request is answered with 401. Middleware has
+	// checked the Origin before.
 	Login func(*http.Request) (auth.Login, bool)
 	// KeepAlive keeps a session alive because it has an open socket. *chat.Error NotFound or Unauthenticated means that
 	// the session has ended: its sockets are closed. If KeepAlive is nil, sessions are neither kept alive nor checked.
@@ -197,8 +197,8 @@ func (s *Server) forget(c *conn) {
 	s.removeFromSession(c)
 }
 
-// lingers records that a socket is still read after its connection has ended. With on false, it records permanently that
-// the socket is not read any more.
+// lingers records that a socket is still read after its connection has ended. With on false, it records permanently
+// that the socket is not read any more.
 func (s *Server) lingers(t *wsTransport, on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -230,8 +230,8 @@ func (s *Server) Stats() Stats {
 }
 
 // Drain refuses new connections and asks clients to connect to another node, a few at a time over DrainOver. Frames
-// queued for a client are written first. Drain returns when all connections are gone. If ctx ends before that, it returns
-// ctx's error; Close then cuts the remaining connections.
+// queued for a client are written first. Drain returns when all connections are gone. If ctx ends before that, it
+// returns ctx's error; Close then cuts the remaining connections.
 func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Lock()
 	s.draining = true

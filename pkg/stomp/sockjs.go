@@ -16,9 +16,9 @@ import (
 // xhr_streaming, xhr with xhr_send, and eventsource. The transports for foreign sites (jsonp, htmlfile, iframe) are
 // omitted on purpose.
 //
-// We do not use igm/sockjs-go, for these reasons: it keeps unbounded queues, reads messages of any size, and encodes each
-// message again for every session. It lets any login use a polling session, answers a poll right after another one with
-// 2010, and sets CORS headers. Without these parts, it is little more than a routing table.
+// We do not use igm/sockjs-go, for these reasons: it keeps unbounded queues, reads messages of any size, and encodes
+// each message again for every session. It lets any login use a polling session, answers a poll right after another one
+// with 2010, and sets CORS headers. Without these parts, it is little more than a routing table.
 
 var (
 	openFrame      = &live.Encoded{Head: []byte("o")}

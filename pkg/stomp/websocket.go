@@ -21,9 +21,9 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// wsTransport is a WebSocket that carries STOMP, bare or in SockJS frames. While it is idle, it has one goroutine, which
-// reads, and one small buffer. Server.writers write what is queued. If a write has to wait for the client, a goroutine of
-// the transport's own takes over.
+// wsTransport is a WebSocket that carries STOMP, bare or in SockJS frames. While it is idle, it has one goroutine,
+// which reads, and one small buffer. Server.writers write what is queued. If a write has to wait for the client, a
+// goroutine of the transport's own takes over.
 type wsTransport struct {
 	c      *conn
 	net    net.Conn
@@ -121,8 +121,8 @@ func afterUpgrade(nc net.Conn, in *bufio.Reader) io.Reader {
 	return io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), nc)
 }
 
-// read is the goroutine of an idle connection. To keep its stack small, it does almost nothing itself: it starts another
-// goroutine to process what the client sent, and waits for it.
+// read is the goroutine of an idle connection. To keep its stack small, it does almost nothing itself: it starts
+// another goroutine to process what the client sent, and waits for it.
 func (t *wsTransport) read() {
 	defer t.c.srv.lingers(t, false)
 	defer t.c.abandon()
@@ -195,8 +195,8 @@ func (t *wsTransport) frame(h ws.Header) bool {
 	return true
 }
 
-// feedSockJS processes a message of a SockJS client, which is a JSON array of strings. It returns false if it is not. It
-// ignores an empty message.
+// feedSockJS processes a message of a SockJS client, which is a JSON array of strings. It returns false if it is not.
+// It ignores an empty message.
 func (c *conn) feedSockJS(message []byte) bool {
 	if len(message) == 0 {
 		return true

@@ -31,8 +31,8 @@ const (
 	writersPer = 128
 )
 
-// add queues a connection. The connection's lock is held. It must not be queued already, and no goroutine may be writing
-// to it.
+// add queues a connection. The connection's lock is held. It must not be queued already, and no goroutine may be
+// writing to it.
 func (w *writers) add(t *wsTransport) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -81,8 +81,8 @@ func (w *writers) run() {
 	}
 }
 
-// writeFrom writes to turn[i] and the connections after it. It returns the index of the connection whose write panicked,
-// or len(turn).
+// writeFrom writes to turn[i] and the connections after it. It returns the index of the connection whose write
+// panicked, or len(turn).
 func (w *writers) writeFrom(work *writeWork, turn []*wsTransport, i int, now time.Time) (at int) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -143,8 +143,8 @@ func (t *wsTransport) wrote() {
 	c.srv.writers.add(t)
 }
 
-// writeAlone starts the goroutine that writes rest and then what is queued. That goroutine waits for the client. t.writer
-// is true.
+// writeAlone starts the goroutine that writes rest and then what is queued. That goroutine waits for the client.
+// t.writer is true.
 func (t *wsTransport) writeAlone(rest []byte) {
 	t.c.srv.work.Add(1)
 	go t.write(rest)

@@ -18,8 +18,8 @@ import (
 
 const patience = 20 * time.Second
 
-// Run checks the buses that connected makes. connected returns n buses that are, or will be, connected to each other. The
-// suite closes them; connected may close them again.
+// Run checks the buses that connected makes. connected returns n buses that are, or will be, connected to each other.
+// The suite closes them; connected may close them again.
 func Run(t *testing.T, connected func(t *testing.T, n int) []live.Bus) {
 	t.Run("everybody else hears", func(t *testing.T) {
 		ms := join(t, connected(t, 3))

@@ -15,9 +15,9 @@ const (
 	settledWithin = 30 * time.Second
 )
 
-// Settled waits until all nodes receive each other's packets and deliver them immediately. Nodes that have just connected
-// first read from the store what they missed of each other. Until that is done, subscribers may receive what is read and
-// what is published in any order.
+// Settled waits until all nodes receive each other's packets and deliver them immediately. Nodes that have just
+// connected first read from the store what they missed of each other. Until that is done, subscribers may receive what
+// is read and what is published in any order.
 func Settled(t testing.TB, nodes ...*live.Hub) {
 	t.Helper()
 	type way struct{ from, to string }
