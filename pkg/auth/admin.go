@@ -8,7 +8,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Admin is the administrator that the operator's settings ask for.
+// Admin is the administrator in the operator's settings.
 type Admin struct {
 	Login    string
 	Password string // empty: the account keeps the one it has
@@ -24,8 +24,8 @@ type AdminStore interface {
 }
 
 // EnsureAdmin makes sure that this administrator exists in the default tenant, with this password, the roles SiteAdmin
-// and IntegrationAdmin, and this API token, which never expires. Repeating it changes nothing; several nodes may
-// do it at once.
+// and IntegrationAdmin, and this API token, which never expires. Repeating it changes nothing. Several nodes may call
+// it at the same time.
 func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore, admin Admin) error {
 	t := chat.DefaultTenant
 	if !chat.ValidName(admin.Login) || admin.Login == chat.SystemLogin {

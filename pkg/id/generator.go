@@ -7,12 +7,11 @@ import (
 	"time"
 )
 
-// Generator makes ids that never go backwards: each is newer than all it made
-// before, whatever the clock does. While the clock stands still or has stepped
-// back, ids advance by one 100 ns step each.
+// Generator makes ids that only increase: each is newer than all that it made before, whatever the clock does. While
+// the clock stands still or has stepped back, each id is one step of 100 ns newer than the last.
 //
-// Two generators never make the same id: each has a random 48-bit node and a
-// random clock sequence of its own. A Generator may be used concurrently.
+// Two generators never make the same id, because each has its own random 48-bit node and random clock sequence. A
+// Generator may be used concurrently.
 type Generator struct {
 	now func() time.Time
 	low uint64
@@ -21,8 +20,8 @@ type Generator struct {
 	last uint64 // ticks of the newest id made
 }
 
-// NewGenerator returns a generator that reads the time from now (time.Now when
-// nil). One process has one generator for all its ids.
+// NewGenerator returns a generator that reads the time from now (time.Now if nil). A process has one generator for all
+// its ids.
 func NewGenerator(now func() time.Time) *Generator {
 	if now == nil {
 		now = time.Now
@@ -46,24 +45,22 @@ func (g *Generator) New() ID {
 	return compose(ticks, g.low)
 }
 
-// Sequence makes ids for messages that bring their own dates, as imported ones
-// do. The same calls on a new Sequence with the same seed give the same ids, so
-// that an import that is run again writes the same rows.
+// Sequence makes ids for messages with given times, for imports. The same calls on a new Sequence with the same seed
+// return the same ids, so that a repeated import writes the same rows.
 type Sequence struct {
 	low  uint64
 	last uint64
 }
 
-// NewSequence returns a sequence whose ids differ from those of generators and
-// of sequences with another seed.
+// NewSequence returns a sequence. Its ids differ from those of generators and of sequences with another seed.
 func NewSequence(seed [8]byte) *Sequence {
 	seed[0] = seed[0]&0x3f | 0x80
 	seed[2] |= 0x01
 	return &Sequence{low: binary.BigEndian.Uint64(seed[:])}
 }
 
-// At returns an id of moment t, or of the first free 100 ns step after it: ids
-// of one sequence rise. It may not be used concurrently.
+// At returns an id of time t, or of the first free 100 ns step after it, because the ids of a sequence only increase.
+// It may not be called concurrently.
 func (s *Sequence) At(t time.Time) ID {
 	ticks := ticksOf(t)
 	if ticks <= s.last {

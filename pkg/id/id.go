@@ -1,10 +1,11 @@
-// Package id makes and orders message ids.
+// Package id makes and orders message ids, and assigns them to buckets.
 //
-// An id is a version-1 UUID (a "timeuuid"): it carries its own time, in steps
-// of 100 ns. Ids are ordered as Cassandra orders timeuuids: by time, then by
-// the low eight bytes compared as signed bytes. Every store and every cursor
-// uses that one order, through Compare or Key. The text form does not sort by
-// time; nothing may compare it.
+// An ID is a version-1 UUID (a "timeuuid"): it contains its time, in steps of 100 ns. A Generator makes new ids, a
+// Sequence ids for imports. Widths assigns ids to a Bucket.
+//
+// Ids are ordered as Cassandra orders timeuuids: by time, then by the low eight bytes, compared as signed bytes. Every
+// store and every cursor uses this order, through Compare or Key. The text form does not sort by time and must not be
+// compared.
 package id
 
 import (
@@ -18,15 +19,13 @@ import (
 // ID is a version-1 UUID in its 16-byte network form. The zero ID is no id.
 type ID [16]byte
 
-// Key is an ID spelled so that bytes.Compare on keys agrees with Compare on
-// ids. Ordered key-value stores keep this form.
+// Key is the form of an ID that bytes.Compare orders as Compare orders ids. Ordered key-value stores use it.
 type Key [16]byte
 
 // ErrInvalid says that a text or a byte string is no version-1 UUID.
 var ErrInvalid = errors.New("id: not a version-1 UUID")
 
-// gregorian is the number of 100 ns steps from 15 October 1582, where version-1
-// time starts, to the Unix epoch.
+// gregorian is the number of 100 ns steps from 15 October 1582, where version-1 time starts, to the Unix epoch.
 const gregorian = 0x01B21DD213814000
 
 // Numbers of 100 ns steps.
@@ -41,13 +40,13 @@ const (
 )
 
 var (
-	// Min is the first position there is: no id is older.
+	// Min is the first position: no id is older.
 	Min = Key{}.ID()
-	// Max is the last position there is: no id is newer.
+	// Max is the last position: no id is newer.
 	Max = compose(maxTicks, 0x7f7f7f7f7f7f7f7f)
 )
 
-// compose spells time (100 ns steps since 1582) and low half as an ID.
+// compose returns the ID of a time (100 ns steps since 1582) and a low half.
 func compose(ticks, low uint64) ID {
 	var u ID
 	binary.BigEndian.PutUint32(u[0:], uint32(ticks))
@@ -65,20 +64,19 @@ func (u ID) ticks() uint64 {
 
 func (u ID) low() uint64 { return binary.BigEndian.Uint64(u[8:]) }
 
-// Ticks returns the moment in u in steps of 100 ns since 15 October 1582.
+// Ticks returns the time of u in steps of 100 ns since 15 October 1582.
 func (u ID) Ticks() int64 { return int64(u.ticks()) }
 
 // IsZero reports whether u is the zero ID.
 func (u ID) IsZero() bool { return u == ID{} }
 
-// Time returns the moment in u, in UTC, exact to 100 ns.
+// Time returns the time of u, in UTC, exact to 100 ns.
 func (u ID) Time() time.Time {
 	t := int64(u.ticks()) - gregorian
 	return time.Unix(t/ticksPerSecond, t%ticksPerSecond*100).UTC()
 }
 
-// UnixMilli returns the moment in u in whole milliseconds since 1970, rounded
-// down. It is the time buckets are computed from.
+// UnixMilli returns the time of u in whole milliseconds since 1970, rounded down. Buckets are computed from it.
 func (u ID) UnixMilli() int64 {
 	t := int64(u.ticks()) - gregorian
 	if t < 0 {
@@ -104,7 +102,7 @@ func (u ID) Before() ID {
 	return k.ID()
 }
 
-// Key returns the sortable spelling of u.
+// Key returns the sortable form of u.
 func (u ID) Key() Key {
 	var k Key
 	binary.BigEndian.PutUint64(k[0:], u.ticks())
@@ -113,7 +111,7 @@ func (u ID) Key() Key {
 	return k
 }
 
-// ID returns the id that k spells.
+// ID returns the id of k.
 func (k Key) ID() ID {
 	return compose(binary.BigEndian.Uint64(k[0:])&maxTicks, binary.BigEndian.Uint64(k[8:])^signFlip)
 }
@@ -148,9 +146,8 @@ func (u *ID) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Parse reads the canonical 36-character form, in either case. Anything that is
-// not a version-1 UUID is ErrInvalid; the variant bits are not looked at, as
-// Cassandra does not.
+// Parse reads the canonical 36-character form, in upper or lower case. It returns ErrInvalid for anything that is not a
+// version-1 UUID. Like Cassandra, it does not check the variant bits.
 func Parse(s string) (ID, error) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return ID{}, ErrInvalid
@@ -175,9 +172,8 @@ func FromBytes(b []byte) (ID, error) {
 	return ID(b), nil
 }
 
-// FirstAt returns the oldest position of the moment t: every id of t or later
-// compares as newer or equal, every id before t as older. Times outside what a
-// version-1 UUID can say give Min or Max.
+// FirstAt returns the oldest position of time t: every id of t or later compares as newer or equal, every id before t
+// as older. For times outside the range of version-1 UUIDs it returns Min or Max.
 func FirstAt(t time.Time) ID {
 	sec := t.Unix()
 	// Seconds of 1582 and of 5236, the range of version-1 time.
