@@ -5,21 +5,21 @@ import "time"
 const (
 	day      = 24 * 60
 	halfDay  = 12 * 60
-	goneByAt = 6 * 60 // a clock that falls by this much has gone round
+	goneByAt = 6 * 60 // a clock that falls by this much has wrapped around
 )
 
-// clock turns the clock readings of one file, in minutes of a day, into times
-// that never go back; see "Time never goes back" in the package's comment.
+// clock converts the clock readings of one file, in minutes of a day, to times that never go back. See "Time never goes
+// back" in the package's comment.
 type clock struct {
 	date   time.Time
 	last   int // the last reading
 	offset int // minutes to add to readings
 	now    int // minutes since date
 	late   bool
-	steps  int // readings that went back without going round
+	steps  int // readings that went back without wrapping around
 }
 
-// first sets the reading that lines without a time before it take.
+// first sets the first reading. Lines before it that have no time get its time.
 func (c *clock) first(minute int) { c.last, c.now = minute, minute }
 
 // read takes the next reading and returns its time.

@@ -1,4 +1,5 @@
-// Package irclog reads IRC channel logs and imports them into a room.
+// Package irclog reads IRC channel logs and imports them into a room. Reader returns the events of one log; Import
+// writes the messages and accounts of many logs to Stores, and returns a Report.
 //
 // A log is one text file a day with the date in its name (2006-08-23.txt). Its
 // lines are
@@ -17,16 +18,14 @@
 //
 // # Time never goes back
 //
-// Lines keep their order, whatever their clock says. A clock that falls by six
-// hours or more has gone round: by a day, or by half a day in a file whose clock
-// has shown nothing later than 11:59 (some loggers wrote twelve hours without
-// saying which half; such a file is taken to start in the morning). A clock that
-// falls by less was set back: the time stands still until the clock has caught up.
+// Lines keep their order, regardless of their clock. A clock that falls by six hours or more has wrapped around: by a
+// day, or by half a day in a file whose clock has shown nothing later than 11:59. (Some loggers wrote twelve hours
+// without the half. Such a file is assumed to start in the morning.) A clock that falls by less was set back: the time
+// does not advance until the clock has caught up.
 //
 // # Text
 //
-// A line that is not UTF-8 is taken as Windows-1252, unless all that is wrong is
-// a last character cut in two, as servers cut long lines: then that is dropped.
-// Formatting codes (bold, colours and so on) are removed. Everything else stays as
-// it was written.
+// A line that is not UTF-8 is decoded as Windows-1252. There is one exception: if only the last character is cut in
+// two, because servers cut long lines, that character is dropped. Formatting codes (bold, colours and so on) are
+// removed. Nothing else is changed.
 package irclog

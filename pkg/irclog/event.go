@@ -2,12 +2,12 @@ package irclog
 
 import "time"
 
-// Kind says what a line tells.
+// Kind is the kind of an event.
 type Kind int
 
 // The kinds of events.
 const (
-	// Skipped is a line that tells nothing an import can use; Event.Reason says why.
+	// Skipped is a line that an import cannot use; Event.Reason says why.
 	Skipped Kind = iota
 	Message
 	Action
@@ -35,19 +35,19 @@ const (
 	TextLength Reason = "text longer than 65536 bytes"
 )
 
-// Event is what one line tells.
+// Event is the content of one line.
 type Event struct {
 	Kind Kind
 	// Time is in UTC, to the minute, and never before that of the event before.
 	Time time.Time
 	Line int // from 1
-	// Nick is who did it, or whom it happened to; without spaces, 1 to 100
-	// characters. Empty for topics and skipped lines.
+	// Nick is the nick that did it or was affected. It has 1 to 100 characters and no spaces. It is empty for topics
+	// and skipped lines.
 	Nick string
 	// NewNick is Nick's new nick, for Rename.
 	NewNick string
-	// Text is what was said, done, or given as a topic, never blank for these; for
-	// skipped lines how the line begins. It is UTF-8 without U+0000.
+	// Text is the message, the action or the topic, which are never blank. For a skipped line it is the beginning of
+	// the line. It is UTF-8 without U+0000.
 	Text   string
 	Reason Reason
 }

@@ -21,17 +21,17 @@ type logFile struct {
 	size int64
 }
 
-// history numbers the messages of one file. Which line gets which id depends on
-// nothing but tenant, room, the file's name and its lines up to there: so a file
-// gives the same ids whenever it is imported, and a file that has grown keeps those it had.
+// history assigns ids to the messages of one file. The id of a line depends only on tenant, room, the file's name and
+// the file's lines up to this one. So each import of a file gives the same ids, and a file that has grown keeps its
+// ids.
 type history struct {
 	*Reader
 	file *os.File
 	seq  *id.Sequence
 }
 
-// open begins to read f as history of the room. The first line is part of the
-// seed, so that the logs of two channels and one day do not share ids.
+// open begins to read f as history of the room. The first line is part of the seed, so that the logs of two channels on
+// one day do not share ids.
 func (f logFile) open(t chat.Tenant, room id.ID) (*history, error) {
 	file, err := os.Open(f.path)
 	if err != nil {
@@ -43,7 +43,7 @@ func (f logFile) open(t chat.Tenant, room id.ID) (*history, error) {
 	}
 	seed := sha256.New()
 	for _, part := range [][]byte{[]byte(t), room[:], []byte(filepath.Base(f.name)), head} {
-		sum := sha256.Sum256(part) // of equal length, so that parts cannot run into each other
+		sum := sha256.Sum256(part) // of equal length, so that no two lists of parts give the same seed
 		seed.Write(sum[:])
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
@@ -72,7 +72,7 @@ func (h *history) next() (Event, *chat.Message, error) {
 
 func (h *history) Close() error { return h.file.Close() }
 
-// messageOf says what an event becomes in the room's history.
+// messageOf returns the message that an event becomes in the room's history.
 func messageOf(e Event) *chat.Message {
 	m := &chat.Message{Author: chat.System, System: true}
 	switch e.Kind {
@@ -90,7 +90,7 @@ func messageOf(e Event) *chat.Message {
 	return m
 }
 
-// content is how a room shows what a person says or does.
+// content is the text by which a room shows a message or an action.
 func content(k Kind, nick, text string) string {
 	if k == Action {
 		return "* " + nick + " " + text
@@ -98,7 +98,7 @@ func content(k Kind, nick, text string) string {
 	return text
 }
 
-// overview is what a first, quick reading of a file finds.
+// overview is the result of a first, quick reading of a file.
 type overview struct {
 	last      *chat.Message // nil if there are none
 	firstNick string
@@ -112,7 +112,7 @@ const (
 	binMessages = 1000
 )
 
-// count adds a message to the bins. Those of a file come in the order of their times.
+// count adds a message to the bins. The messages of a file are counted in the order of their times.
 func (o *overview) count(at time.Time) {
 	if n := len(o.bins); n > 0 {
 		if b := &o.bins[n-1]; b.Messages < binMessages && at.Sub(b.From) < binTime {

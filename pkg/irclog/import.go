@@ -21,14 +21,14 @@ type Stores interface {
 	HistoryStore
 }
 
-// UserStore keeps the accounts that stand for nicks.
+// UserStore stores the accounts of nicks.
 type UserStore interface {
 	CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error
 	User(ctx context.Context, t chat.Tenant, login string) (chat.User, error)
 	UsersByLogin(ctx context.Context, t chat.Tenant, logins []string) (map[string]chat.User, error)
 }
 
-// RoomStore keeps the room and who is in it.
+// RoomStore stores the room and its participants.
 type RoomStore interface {
 	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
@@ -37,7 +37,7 @@ type RoomStore interface {
 	Participants(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) ([]chat.Person, error)
 }
 
-// HistoryStore keeps the room's messages.
+// HistoryStore stores the room's messages.
 type HistoryStore interface {
 	chat.LogPlanner
 	AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error
@@ -50,14 +50,14 @@ type HistoryStore interface {
 type Options struct {
 	Tenant chat.Tenant // empty: the default one
 	Room   string
-	// Creator is the login of the room's creator, an account that exists, if the
-	// room has to be made. Empty: the first nick of the first file.
+	// Creator is the login of the creator, if the room has to be created. The account must exist. Empty: the first nick
+	// of the first file is the creator.
 	Creator string
 	// IDs makes the room's id.
 	IDs *id.Generator
 	// Now is the time that new accounts and the room are dated with; nil: time.Now.
 	Now func() time.Time
-	// Progress is told how far the import is, after each batch, by one goroutine. May be nil.
+	// Progress receives the progress of the import after each batch, from one goroutine. May be nil.
 	Progress func(Progress)
 }
 
@@ -76,23 +76,20 @@ const (
 	batchBytes    = 1 << 20
 )
 
-// Import reads logs into a room, in the order of their dates, and makes room and
-// accounts where they are missing. Imported accounts have no password that
-// would ever verify. Nobody who is connected hears of it.
+// Import reads logs into a room, in the order of their dates. It creates the room and accounts that are missing.
+// Imported accounts have a password that never verifies. Nothing is published to connected clients.
 //
-// It may be run again, after an error too: what is there already is neither
-// written twice nor changed. The last message of a file is written after all
-// that belongs to the file, so that a file that has it is done.
+// It may be repeated, also after an error: existing rows are neither written twice nor changed. The last message of a
+// file is written after everything else of the file. A file whose last message exists is therefore done.
 //
-// The room's participants: if nothing in the room is newer than the newest of the
-// files, then of the people who came by imports exactly those are participants
-// afterwards who were in the channel at the end of that file – who joined, spoke or took a new
-// nick in it and were not seen to leave. Participants who signed up stay. If there is something
-// newer, nobody joins or leaves.
+// If the room has no message newer than the newest file, Import also sets the participants among imported accounts.
+// They are exactly those who were in the channel at the end of that file: they joined, spoke or took a new nick in it,
+// and the file does not show them leave. Participants who signed up stay. If the room has a newer message, no
+// participant is added or removed.
 //
-// The error is an *chat.Error, or of the file system; the report counts what was
-// done until then. Memory grows with the number of different nicks, and for a new room by some bytes for each hour
-// that has messages and each thousand of these.
+// The error is a *chat.Error, or an error of the file system. The report counts what was done until then. Memory grows
+// with the number of different nicks. For a new room it also grows by some bytes for each hour that has messages, and
+// for each thousand messages.
 func Import(ctx context.Context, stores Stores, o Options, files ...string) (Report, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -120,7 +117,7 @@ func Import(ctx context.Context, stores Stores, o Options, files ...string) (Rep
 }
 
 type importer struct {
-	seen     map[string]bool // logins whose footprints are noted
+	seen     map[string]bool // logins whose footprints are recorded
 	store    Stores
 	o        Options
 	people   people
@@ -210,7 +207,7 @@ func (im *importer) openRoom(ctx context.Context, files []logFile) error {
 		}
 	}
 	room = chat.Room{ID: im.o.IDs.New(), Name: im.o.Room, Creator: creator, CreatedAt: im.people.now}
-	// Before the room is there: nobody else knows of its log yet.
+	// Before the room exists, so that no other server knows its log yet.
 	if err := im.store.PlanLog(ctx, room.Log(t), bins); err != nil {
 		return err
 	}
@@ -220,7 +217,7 @@ func (im *importer) openRoom(ctx context.Context, files []logFile) error {
 		im.report.RoomCreated = true
 		im.room = room
 		return nil
-	case chat.IsKind(err, chat.Conflict): // somebody was faster
+	case chat.IsKind(err, chat.Conflict): // another caller was faster
 		im.room, err = im.store.Room(ctx, t, im.o.Room)
 	}
 	return err
@@ -235,7 +232,7 @@ func (im *importer) account(ctx context.Context, login string) (chat.Person, err
 	return u.Person, err
 }
 
-// survey reads all files for what has to be known before there is a room.
+// survey reads all files for what the import needs before it creates the room.
 func (im *importer) survey(ctx context.Context, files []logFile) (firstNick string, bins []chat.Bin, err error) {
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
@@ -255,7 +252,7 @@ func (im *importer) survey(ctx context.Context, files []logFile) (firstNick stri
 	return firstNick, bins, nil
 }
 
-// first makes sure of the account of the nick that comes first in the files: the creator of a room without another one.
+// first creates, unless it exists, the account of the first nick of the files: the creator if Options.Creator is empty.
 func (im *importer) first(ctx context.Context, nick string) (chat.Person, error) {
 	if nick == "" {
 		return chat.Person{}, chat.ErrInvalid("nobody appears in the files, so the room has no creator: name one")
@@ -264,8 +261,8 @@ func (im *importer) first(ctx context.Context, nick string) (chat.Person, error)
 	return im.people.byNick[nick], err
 }
 
-// file imports one file. A quick first reading finds its last message: if that
-// is there, so is all the rest.
+// file imports one file. A quick first reading finds its last message. If the room has that message, it has all others
+// of the file too.
 func (im *importer) file(ctx context.Context, f logFile, newest bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -378,14 +375,14 @@ func (im *importer) flush(ctx context.Context, b *batch) error {
 			return err
 		}
 	}
-	// A new array: a store may still hold the old one.
+	// A new array, because a store may still refer to the old one.
 	b.messages = append(make([]chat.Message, 0, batchMessages+1), b.messages[n])
 	b.bytes = len(b.messages[0].Content)
 	im.tell()
 	return nil
 }
 
-// footprints notes that the people of some nicks were here, once each: most are no participants at the end.
+// footprints records the footprints of some nicks, once each, because most of them are no participants at the end.
 func (im *importer) footprints(ctx context.Context, nicks map[string]bool) error {
 	var logins []string
 	for n := range nicks {

@@ -8,7 +8,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// parsed is what a line says by itself, without its place in the file.
+// parsed is the content of a line, independent of its place in the file.
 type parsed struct {
 	kind    Kind
 	minute  int // of the day; noTime if the line carries none
@@ -28,7 +28,7 @@ var (
 	from  = regexp.MustCompile(`^\(([^ /()]+)/[#&][^ )]*\) (.*)$`)
 )
 
-// parseLine reads a line that has been decoded. Text is checked, the time is not put in place.
+// parseLine parses a decoded line. It checks the text. It does not apply the clock of the file.
 func parseLine(s string) parsed {
 	p := parseForm(s)
 	if p.kind == Skipped {
@@ -73,8 +73,7 @@ func parseForm(s string) parsed {
 	return skipped(minute, Unreadable)
 }
 
-// parseNotice reads what stands behind ===. Anything that is no notice of the
-// server is what somebody does.
+// parseNotice parses the text after ===. If it is no notice of the server, it is an action.
 func parseNotice(minute int, s string) parsed {
 	if strings.HasPrefix(s, "mode/") {
 		return skipped(minute, Mode)
@@ -106,8 +105,8 @@ func parseNotice(minute int, s string) parsed {
 	return parseAction(minute, s)
 }
 
-// parseAction reads "nick does something". A nick with a bracket that the logger
-// broke in two (see cleanNick) is read up to the break: nothing tells it apart.
+// parseAction parses "nick does something". A nick with a bracket that the logger broke in two (see cleanNick) is read
+// up to the break, because the rest looks like the action.
 func parseAction(minute int, s string) parsed {
 	nick, text, _ := strings.Cut(s, " ")
 	if strings.HasSuffix(nick, "]") {

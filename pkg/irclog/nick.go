@@ -9,7 +9,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// lastName marks people who came by an import.
+// lastName marks imported accounts.
 const lastName = "(IRC)"
 
 // prefix begins every login that is not the nick itself. IRC allows no dot in a
@@ -23,11 +23,11 @@ const prefix = "irc."
 //   - Otherwise it is "irc." and the nick, in which a byte that is no ASCII letter
 //     or digit, '_' or '-' is written as a dot and two hexadecimal digits: [foo] is irc..5bfoo.5d.
 //   - If that is longer than 31 characters, it is "irc..x" and 25 characters of the
-//     nick's SHA-256 in base 32; x is no hexadecimal digit, so that these never meet the others.
+//     nick's SHA-256 in base 32; x is no hexadecimal digit, so these logins never equal others.
 func Login(nick string) string { return candidate(nick, 0) }
 
-// candidate returns the login to try for nick when n earlier ones belong to
-// somebody else's account: the nick, its escaped form, then hashes.
+// candidate returns the login to try for nick when n earlier candidates belong to other accounts: first the nick, then
+// its escaped form, then hashes.
 func candidate(nick string, n int) string {
 	if chat.ValidName(nick) && nick != chat.SystemLogin && !strings.HasPrefix(nick, prefix) {
 		if n == 0 {

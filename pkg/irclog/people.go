@@ -9,17 +9,15 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// atOnce is how many calls that write one row run together: a store shares the
-// cost of syncing among them.
+// atOnce is how many calls that write one row run concurrently: they share the cost of syncing.
 const atOnce = 32
 
 // maxCandidates is how many logins are tried for a nick. More than two are
 // needed only if people signed up under the logins that imports make.
 const maxCandidates = 8
 
-// people knows which account stands for which nick, and makes those that are
-// missing. An account that somebody signed up for is never taken, although it
-// is called like a nick: the nick gets the next candidate.
+// people maps nicks to accounts, and creates missing accounts. It never uses an account that a user signed up for, even
+// if its login equals a nick: the nick gets the next candidate.
 type people struct {
 	store   Stores
 	tenant  chat.Tenant
@@ -28,7 +26,7 @@ type people struct {
 	created int
 }
 
-// meet makes sure that all nicks have accounts.
+// meet creates the missing accounts of nicks.
 func (p *people) meet(ctx context.Context, nicks map[string]bool) error {
 	var open []string
 	for n := range nicks {
@@ -49,7 +47,7 @@ func (p *people) meet(ctx context.Context, nicks map[string]bool) error {
 	return nil
 }
 
-// try gives nicks their login of this round, and returns those whose login is somebody else's.
+// try gives nicks their candidate of this round, and returns the nicks whose candidate belongs to another account.
 func (p *people) try(ctx context.Context, nicks []string, round int) (taken []string, err error) {
 	logins := make([]string, len(nicks))
 	for i, n := range nicks {

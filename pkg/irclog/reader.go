@@ -16,7 +16,7 @@ import (
 // text that is too large for a message, to say so.
 const maxLine = 128 << 10
 
-// peek is how far the first time of a file is looked for.
+// peek is how many bytes of a file are searched for its first time.
 const peek = 64 << 10
 
 // example is how many bytes of a skipped line are kept.
@@ -39,7 +39,7 @@ func NewReader(in io.Reader, date time.Time) *Reader {
 		in:    bufio.NewReaderSize(in, maxLine),
 		clock: clock{date: time.Date(y, m, d, 0, 0, 0, 0, time.UTC)},
 	}
-	head, _ := r.in.Peek(peek) // an error comes again with the first line
+	head, _ := r.in.Peek(peek) // an error is returned again with the first line
 	for l := range bytes.Lines(head) {
 		if minute, _, ok := cutTime(string(l[:min(len(l), 7)])); ok {
 			r.clock.first(minute)

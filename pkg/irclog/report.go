@@ -10,7 +10,7 @@ import (
 // maxExamples is how many skipped lines of each reason a report shows.
 const maxExamples = 3
 
-// Report says what an import did.
+// Report is the result of an import.
 type Report struct {
 	Files         int // read to their end
 	AlreadyThere  int // of these, imported before
@@ -34,7 +34,7 @@ type Report struct {
 	SkippedFirst  map[Reason][]Example
 	MembersKept   string // why participants were left as they are; empty if they were not
 	Duration      time.Duration
-	OtherAccounts map[string]string // nicks whose own login is somebody else's account, and the login used
+	OtherAccounts map[string]string // nicks whose own login belongs to another account, and the login used instead
 }
 
 // Example is a skipped line.

@@ -1,4 +1,5 @@
-// Package move carries all that a store keeps to another one, through a file.
+// Package move copies the data of a store to another one, through a file. Export writes the file, from a Source; Import
+// reads it, into a Sink, and returns a Report.
 //
 // The file is text: one JSON object a line, each with one member, whose name is the kind of the
 // line.
@@ -9,14 +10,13 @@
 //	{"room":{"tenant":"default","id":"…",…}}        a room, and after it what belongs to it:
 //	{"member":{"login":"ann",…}}                    its participants,
 //	{"message":{"id":"…",…}}                        its messages, oldest first
-//	{"change":{"id":"…","message":"…",…}}           what happened to them and when, oldest first
-//	{"footprint":{"login":"ann","room":"…",…}}      the rooms that people are or were in, to find what is theirs
-//	{"end":{"messages":5,…,"digest":"…"}}           what the file has to hold, last
+//	{"change":{"id":"…","message":"…",…}}           the changes of its messages, oldest first
+//	{"footprint":{"login":"ann","room":"…",…}}      the rooms that a user is or was in, to find the user's data
+//	{"end":{"messages":5,…,"digest":"…"}}           counts and digest of the file, last
 //
-// Sessions, remembered logins, idempotency keys and the server's own secrets stay where they are:
-// people log in again.
+// Sessions, remembered logins, idempotency keys and the server's own secrets are not copied. Users log in again.
 //
-// The digest does not depend on the order of users and rooms, which differs between stores: two files
-// hold the same if their last lines are the same. A line or a member that this version does not know is
-// an error: nothing is left out in silence.
+// The digest does not depend on the order of users and rooms, which differs between stores. Two files hold the same
+// data if their last lines are equal. A line or a member that this version does not know is an error, so that no data
+// is omitted silently.
 package move

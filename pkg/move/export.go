@@ -30,13 +30,13 @@ type Source interface {
 
 // ExportOptions say what to export.
 type ExportOptions struct {
-	// Room is the name of the only room to export, of the tenant given or else the default one, with the
-	// accounts of its creator and participants; empty for everything there is.
+	// Room is the name of the only room to export, with the accounts of its creator and participants. It is a room of
+	// the given tenant, or else of the default one. Empty: everything is exported.
 	Room   string
 	Tenant chat.Tenant
 	// Now is the time that the header names; nil: time.Now.
 	Now func() time.Time
-	// Progress is told what has been written so far, now and then, by one goroutine. May be nil.
+	// Progress receives what has been written so far, occasionally, from one goroutine. May be nil.
 	Progress func(Counts)
 }
 
@@ -44,9 +44,9 @@ type ExportOptions struct {
 // has 32 MiB at the very worst.
 const pageRows = 500
 
-// Export writes all that a store keeps, or one room of it. Memory does not grow with it. What is changed
-// meanwhile may be in the file or not; a room that is deleted meanwhile may be there in part. A file without
-// its last line is not complete: Import notices.
+// Export writes the data of a store, or of one room. Its memory does not grow with the data. A change that is made
+// meanwhile may or may not be in the file; a room that is deleted meanwhile may be in it in part. A file without its
+// last line is incomplete, and Import rejects it.
 func Export(ctx context.Context, w io.Writer, from Source, o ExportOptions) (Counts, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -98,7 +98,7 @@ func (x *exporter) write(l line) error {
 }
 
 func (x *exporter) everything(ctx context.Context) error {
-	// A page of accounts of one tenant at a time: their pictures are read side by side.
+	// One page of accounts of one tenant at a time: their pictures are read concurrently.
 	var tenant chat.Tenant
 	var page []chat.User
 	flush := func() error {
@@ -177,7 +177,7 @@ func (x *exporter) oneRoom(ctx context.Context) error {
 	return x.footprints(ctx, func(of chat.Tenant, room id.ID) bool { return of == t && room == r.ID })
 }
 
-// users writes those of logins that have an account, in the order of logins.
+// users writes the accounts of logins, in their order. It omits logins without an account.
 func (x *exporter) users(ctx context.Context, t chat.Tenant, logins []string) error {
 	found, err := x.from.UsersByLogin(ctx, t, logins)
 	if err != nil {
@@ -223,10 +223,10 @@ func (x *exporter) userPage(ctx context.Context, t chat.Tenant, page []chat.User
 	return nil
 }
 
-// maxRenames bounds the renames that are looked at.
+// maxRenames bounds the renames that are read.
 const maxRenames = 100_000
 
-// readRenames reads which names are on their way to rooms. The file has no renames, so rooms have the new names in it.
+// readRenames reads the renames that rooms do not show yet. The file has no renames: its rooms show the new names.
 func (x *exporter) readRenames(ctx context.Context) error {
 	all, err := x.from.Renames(ctx, maxRenames)
 	if err != nil {
@@ -245,7 +245,7 @@ func (x *exporter) readRenames(ctx context.Context) error {
 	return nil
 }
 
-// named returns a person with the names that they have now.
+// named returns a person with the present names.
 func (x *exporter) named(t chat.Tenant, p chat.Person) chat.Person {
 	if now, ok := x.renamed[chat.Identity{Tenant: t, Login: p.Login}]; ok {
 		return now
@@ -302,7 +302,7 @@ func (x *exporter) room(ctx context.Context, t chat.Tenant, r chat.Room) error {
 	})
 }
 
-// eachOf visits all that a log holds, oldest first.
+// eachOf visits all entries of a log, oldest first.
 func (x *exporter) eachOf(ctx context.Context, l chat.Log, visit func(chat.Message) error) error {
 	for at, inclusive := id.Min, true; ; inclusive = false {
 		ms, err := x.from.Newer(ctx, l, at, inclusive, pageRows)

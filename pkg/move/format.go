@@ -13,7 +13,8 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// Version is that of the files that Export writes; Import reads it and all before it. Version 1 has no changes.
+// Version is the version of the files that Export writes. Import reads it and all earlier ones. Version 1 has no
+// changes.
 const Version = 2
 
 // line is one line of a file. Exactly one member is set.
@@ -26,7 +27,7 @@ type line struct {
 	Member  *member  `json:"member,omitzero"`
 	Message *message `json:"message,omitzero"`
 	Change  *change  `json:"change,omitzero"`
-	// Footprint is a room that somebody is or was in, to find what is theirs.
+	// Footprint is a room that a user is or was in. It serves to find the user's data.
 	Footprint *footprint `json:"footprint,omitzero"`
 	End       *end       `json:"end,omitzero"`
 }
@@ -34,10 +35,10 @@ type line struct {
 type header struct {
 	Version    int       `json:"version"`
 	ExportedAt time.Time `json:"exportedAt"`
-	Room       string    `json:"room,omitzero"` // set if the file is of this room alone
+	Room       string    `json:"room,omitzero"` // set if the file holds only this room
 }
 
-// end says what has come before it.
+// end counts the lines before it.
 type end struct {
 	Counts
 	Digest string `json:"digest"`
@@ -85,13 +86,13 @@ type room struct {
 	Creator   person      `json:"creator"`
 	Banner    *string     `json:"banner,omitzero"`
 	CreatedAt time.Time   `json:"createdAt"`
-	// CreatorLeft says that the creator is no participant any more: a new room's creator is one.
+	// CreatorLeft is true if the creator is no longer a participant. The creator of a new room is one.
 	CreatorLeft bool `json:"creatorLeft,omitzero"`
-	// Retention is a text as chat.ParseRetention reads it; none for that of the server.
+	// Retention is in the syntax of chat.ParseRetention. Empty: the room has the server's retention.
 	Retention chat.Retention `json:"retention,omitzero"`
 }
 
-// member is a participant, and what they keep about the room.
+// member is a participant, with the participant's own data about the room.
 type member struct {
 	person
 	Read  id.ID `json:"read,omitzero"`
@@ -109,8 +110,8 @@ type message struct {
 	Reactions []reaction `json:"reactions,omitzero"`
 }
 
-// change is an entry of the log of what happened to a room's messages: for those who resume from before it. What a
-// message has become by it is the message's own line.
+// change is an entry of the log of changes of a room's messages. Clients that resume from before it need it. The line
+// of the message itself holds the result of the change.
 type change struct {
 	ID      id.ID           `json:"id"`
 	Kind    chat.ChangeKind `json:"kind"`
@@ -190,7 +191,7 @@ func (m *message) chat() chat.Message {
 	return c
 }
 
-// changeOf returns what an entry of chat.ChangesOf says; false if it is none.
+// changeOf returns the change that an entry of chat.ChangesOf describes; false if it describes none.
 func changeOf(entry chat.Message) (*change, bool) {
 	kind, m, ok := chat.ParseEntry(entry)
 	return &change{ID: entry.ID, Kind: kind, Message: m, By: personOf(entry.Author)}, ok
@@ -216,7 +217,7 @@ func decode(b []byte) (line, error) {
 	return l, nil
 }
 
-// kind names the one thing that a line holds; empty if it holds none or several.
+// kind returns the name of the one member of a line; empty if it has none or several.
 func (l line) kind() string {
 	kind, n := "", 0
 	for _, k := range [...]struct {
@@ -235,5 +236,5 @@ func (l line) kind() string {
 	return kind
 }
 
-// within says that a line belongs to the room before it.
+// within reports whether a line belongs to the room before it.
 func (l line) within() bool { return l.Member != nil || l.Message != nil || l.Change != nil }

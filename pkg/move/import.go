@@ -20,7 +20,7 @@ type Sink interface {
 	History
 }
 
-// Accounts is the part of Sink that keeps users and what they have.
+// Accounts is the part of Sink that stores users and their data.
 type Accounts interface {
 	User(ctx context.Context, t chat.Tenant, login string) (chat.User, error)
 	CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error
@@ -33,7 +33,7 @@ type Accounts interface {
 	SetAvatar(ctx context.Context, t chat.Tenant, login string, a chat.Avatar) error
 }
 
-// Rooms is the part of Sink that keeps rooms and who is in them.
+// Rooms is the part of Sink that stores rooms and their participants.
 type Rooms interface {
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
@@ -45,42 +45,42 @@ type Rooms interface {
 	Sweeps(ctx context.Context, after chat.Sweep, limit int) ([]chat.Sweep, error)
 }
 
-// History is the part of Sink that keeps messages.
+// History is the part of Sink that stores messages.
 type History interface {
 	AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error
 	ChangeMessage(ctx context.Context, l chat.Log, m id.ID, decide func(chat.Message) (chat.Change, error)) (chat.Message, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
 }
 
-// ImportOptions are what Import can be told.
+// ImportOptions configure Import.
 type ImportOptions struct {
-	// Progress is told how many bytes and lines are read, now and then, by one goroutine. May be nil.
+	// Progress receives the number of bytes and lines read, occasionally, from one goroutine. May be nil.
 	Progress func(bytes int64, read Counts)
 }
 
 const (
-	// atOnce is how many writes of single rows run together: a store shares the cost of syncing among them.
+	// atOnce is how many writes of single rows run concurrently: they share the cost of syncing.
 	atOnce = 32
-	// batchMessages and batchBytes bound what is written in one go, batches how many of these run together.
+	// batchMessages and batchBytes bound one batch; batches bounds how many batches are written concurrently.
 	batchMessages = 500
 	batchBytes    = 1 << 20
 	batches       = 4
 )
 
-// Import brings what a file holds into a store, under the same ids. What is there already stays as it is:
-// to import a file again adds nothing, and completes what an error or a crash has interrupted. (Who has left a room
-// since is joined again: a store does not tell that from somebody who has not joined yet.) Nobody who is
-// connected hears of it. Memory does not grow with the file.
+// Import writes the data of a file to a store, under the same ids. It does not change rows that exist already. A
+// repeated import adds nothing, and completes an import that an error or a crash interrupted. (It rejoins users who
+// have left a room since: a store cannot distinguish them from users who have not joined yet.) Nothing is published to
+// connected clients. Memory does not grow with the file.
 //
-// A store that cannot answer for a minute does not end it. It ends with an error at a line that it does not understand, at a room whose name
-// belongs to another room, with ErrIncomplete if the file is cut off, and with an error if the file does
-// not hold what its last line says. The report counts what was done until then.
+// If the store does not answer for a minute, Import continues. It fails at a line that it does not know, and at a room
+// whose name belongs to another room. It fails with ErrIncomplete if the file is cut off, and with another error if the
+// file does not match its last line. The report counts what was done until then.
 func Import(ctx context.Context, to Sink, r io.Reader, o ImportOptions) (Report, error) {
 	start := time.Now()
 	im := &importer{to: to, lines: newReader(r)}
 	im.begin(ctx, "", atOnce)
 	err := im.run(ctx, o)
-	// A write that failed is the cause of what came after it.
+	// A failed write is the cause of later errors, so it is returned.
 	if workErr := im.work.Wait(); workErr != nil {
 		err = workErr
 	}
@@ -94,9 +94,9 @@ type importer struct {
 	lines *reader
 	done  results
 
-	kind string          // of the lines whose writes are under way
-	work *errgroup.Group // those writes
-	ctx  context.Context // theirs
+	kind string          // of the lines that are being written
+	work *errgroup.Group // the writes
+	ctx  context.Context // of the writes
 
 	room  *roomImport // whose members, messages and changes are being read
 	batch []chat.Message
@@ -128,8 +128,8 @@ func (im *importer) run(ctx context.Context, o ImportOptions) error {
 	}
 }
 
-// take starts the writes of a line. Lines of one kind are written side by side; before another kind begins, all
-// are done.
+// take starts the writes of a line. Lines of one kind are written concurrently. Before another kind begins, take waits
+// for all writes.
 func (im *importer) take(ctx context.Context, l line) error {
 	kind, limit := l.kind(), atOnce
 	if l.Message != nil || l.Change != nil {
@@ -174,7 +174,7 @@ func (im *importer) take(ctx context.Context, l line) error {
 	return nil
 }
 
-// collect puts a message or the entry of a change to those of its kind that are written in one go.
+// collect adds a message or the entry of a change to the batch of its kind.
 func (im *importer) collect(m chat.Message) {
 	im.batch = append(im.batch, m)
 	if im.size += len(m.Content); len(im.batch) >= batchMessages || im.size >= batchBytes {
@@ -182,21 +182,21 @@ func (im *importer) collect(m chat.Message) {
 	}
 }
 
-// start runs a write beside others; it waits while there are as many as there may be.
+// start runs a write concurrently with others. It waits while the maximum number is running.
 func (im *importer) start(write func(ctx context.Context) error) {
 	ctx := im.ctx
 	im.work.Go(func() error { return patiently(ctx, write) })
 }
 
 const (
-	// tries is how often a write is tried while the store cannot answer, with pauses that grow from firstPause: for
-	// a minute and a half altogether.
+	// tries is how often a write is tried while the store cannot answer. The pauses grow from firstPause, to a minute
+	// and a half altogether.
 	tries      = 11
 	firstPause = 50 * time.Millisecond
 	maxPause   = 30 * time.Second
 )
 
-// patiently tries again what a store could not do for the moment: to repeat a write is safe.
+// patiently repeats a write while the store is unavailable. Repeating a write is safe.
 func patiently(ctx context.Context, write func(ctx context.Context) error) error {
 	pause := firstPause
 	for n := 1; ; n++ {

@@ -10,8 +10,8 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// messages writes those of ms that are not there, and then what has happened to them. What is there stays: it may
-// have been changed since.
+// messages writes the messages of ms that the store lacks, and then their changes. It does not touch the others, which
+// may have been changed since.
 func (im *importer) messages(ctx context.Context, r *roomImport, ms []chat.Message) error {
 	l := r.Log(r.tenant)
 	kept, err := im.write(ctx, r, l, ms)
@@ -35,7 +35,7 @@ func (im *importer) messages(ctx context.Context, r *roomImport, ms []chat.Messa
 	return nil
 }
 
-// entries writes those entries of the log of changes that are not there.
+// entries writes the entries of the log of changes that the store lacks.
 func (im *importer) entries(ctx context.Context, r *roomImport, ms []chat.Message) error {
 	kept, err := im.write(ctx, r, chat.ChangesOf(r.Log(r.tenant)), ms)
 	if err != nil {
@@ -46,7 +46,7 @@ func (im *importer) entries(ctx context.Context, r *roomImport, ms []chat.Messag
 	return nil
 }
 
-// write appends to a log those of ms that are not there, and returns the others as they are there, keyed by id.
+// write appends to a log the messages of ms that it lacks. It returns the others as the log has them, by id.
 func (im *importer) write(ctx context.Context, r *roomImport, l chat.Log, ms []chat.Message) (kept map[id.ID]chat.Message, err error) {
 	if !r.isNew {
 		if kept, err = im.kept(ctx, l, ms); err != nil {
@@ -65,7 +65,8 @@ func (im *importer) write(ctx context.Context, r *roomImport, l chat.Log, ms []c
 	return kept, im.to.AppendBatch(ctx, l, missing)
 }
 
-// rest returns what of all is left to do where done is done: nothing, unless an interrupted import may have left it so.
+// rest returns the part of all that is left to do after done: nothing, unless an interrupted import may have caused
+// this state.
 func rest(done, all []chat.Change) []chat.Change {
 	if len(done) > len(all) || !slices.Equal(done, all[:len(done)]) {
 		return nil
@@ -73,7 +74,7 @@ func rest(done, all []chat.Change) []chat.Change {
 	return all[len(done):]
 }
 
-// kept returns what there is of the span of ms, keyed by id.
+// kept returns the log's messages in the span of ms, by id.
 func (im *importer) kept(ctx context.Context, l chat.Log, ms []chat.Message) (map[id.ID]chat.Message, error) {
 	wanted := make(map[id.ID]bool, len(ms))
 	for _, m := range ms {
@@ -98,14 +99,14 @@ func (im *importer) kept(ctx context.Context, l chat.Log, ms []chat.Message) (ma
 	}
 }
 
-// asWritten returns a message without what happened to it later.
+// asWritten returns a message without its later changes.
 func asWritten(m chat.Message) chat.Message {
 	m.EditedAt, m.Deleted, m.Reactions = time.Time{}, false, nil
 	return m
 }
 
-// changes returns what makes m of asWritten(m). Their ids, and so their order and dates, are the same each time. The
-// date of an edit is kept, those of others are not known.
+// changes returns the changes that turn asWritten(m) into m. Their ids, and so their order and dates, are the same each
+// time. An edit keeps its date. The dates of other changes are not known.
 func changes(m chat.Message) []chat.Change {
 	if m.EditedAt.IsZero() && !m.Deleted && len(m.Reactions) == 0 {
 		return nil
@@ -128,14 +129,14 @@ func changes(m chat.Message) []chat.Change {
 	return cs
 }
 
-// sequences returns those of the ids that changes makes for a message.
+// sequences returns the sequences of the ids that changes makes for a message.
 func sequences(m id.ID) (seq, edits *id.Sequence) {
 	seed := sha256.Sum256(m[:])
 	return id.NewSequence([8]byte(seed[:8])), id.NewSequence([8]byte(seed[8:16]))
 }
 
-// madeUp reports whether an import has made a change, to bring about what the message's line says. The next import
-// makes it anew: two stores hold the same, whichever of them was imported.
+// madeUp reports whether an import made a change, to reach the state in the message's line. The next import makes it
+// anew, so that a store and its copy hold the same data.
 func madeUp(c *change) bool {
 	seq, edits := sequences(c.Message)
 	at := c.ID.Time()

@@ -13,7 +13,7 @@ const maxLine = 4 << 20
 // ErrIncomplete says that a file ended before its last line.
 var ErrIncomplete = errors.New("the file is not complete, its last line is missing; what it holds is imported")
 
-// reader reads a file line by line and checks that it is whole.
+// reader reads a file line by line and checks that it is complete.
 type reader struct {
 	lines  *bufio.Scanner
 	tally  *tally
@@ -27,8 +27,8 @@ func newReader(r io.Reader) *reader {
 	return &reader{lines: lines, tally: newTally()}
 }
 
-// next returns the next line between header and end. After the last one it is io.EOF if the file
-// is whole, otherwise another error.
+// next returns the next line between header and end. After the last one it returns io.EOF if the file is complete,
+// otherwise another error.
 func (r *reader) next() (line, error) {
 	if r.number == 0 {
 		if err := r.header(); err != nil {
@@ -75,7 +75,7 @@ func (r *reader) header() error {
 	return nil
 }
 
-// end checks that the file holds what its last line says, and nothing comes after that.
+// end checks that the file matches its last line, and that nothing follows this line.
 func (r *reader) end(want end) error {
 	if got := r.tally.end(); *got != want {
 		return fmt.Errorf("the file is damaged: according to its last line it should hold %+v, but it holds %+v", want, *got)

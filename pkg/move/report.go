@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Outcome is what became of the lines of one kind.
+// Outcome counts the lines of one kind by their outcome.
 type Outcome struct {
 	Added  int64
 	There  int64 // were there already
-	Differ int64 // were there already with other data, which was kept
+	Differ int64 // were there already with other data, which was not changed
 }
 
 // outcome is one of the counts of an Outcome.
@@ -23,7 +23,7 @@ const (
 	differs
 )
 
-// Report says what an import has done.
+// Report is the result of an import.
 type Report struct {
 	Users, Roles, Tokens, Rooms, Members, Messages, Changes Outcome
 	Duration                                                time.Duration
@@ -47,7 +47,7 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// results is a report being made by several goroutines.
+// results is a report that several goroutines fill.
 type results struct {
 	mu sync.Mutex
 	Report

@@ -16,14 +16,14 @@ type Counts struct {
 	Rooms    int64 `json:"rooms"`
 	Members  int64 `json:"members"`
 	Messages int64 `json:"messages"`
-	// Changes are the entries of the logs of what happened to messages.
+	// Changes are the entries of the logs of changes.
 	Changes int64 `json:"changes"`
-	// Footprints are the rooms that people are or were in.
+	// Footprints are the rooms that users are or were in.
 	Footprints int64 `json:"footprints"`
 }
 
-// tally counts lines and sums their hashes, modulo 2^256: the sum is the same in any
-// order, and another one if a line is missing, doubled, changed or in another room.
+// tally counts lines and sums their hashes, modulo 2^256. The sum does not depend on the order of lines. It differs if
+// a line is missing, doubled, changed or in another room.
 type tally struct {
 	Counts
 	sum  [4]uint64
@@ -33,7 +33,7 @@ type tally struct {
 
 func newTally() *tally { return &tally{hash: sha256.New()} }
 
-// add takes a line, given without its line break, into account.
+// add counts a line, which is given without its line break.
 func (t *tally) add(l line, text []byte) {
 	switch {
 	case l.User != nil:
@@ -54,7 +54,7 @@ func (t *tally) add(l line, text []byte) {
 	case l.Footprint != nil:
 		t.Footprints++
 	default:
-		return // header and end are not what the file holds
+		return // header and end are not counted
 	}
 	t.hash.Reset()
 	if l.within() {

@@ -31,9 +31,9 @@ func (im *importer) user(ctx context.Context, l *user) error {
 	return nil
 }
 
-// account makes sure of an account, if its login is not in use.
+// account creates an account unless its login is in use.
 func (im *importer) account(ctx context.Context, t chat.Tenant, u chat.User) (outcome, error) {
-	kept, err := im.to.User(ctx, t, u.Login) // asked first: to claim a login costs more
+	kept, err := im.to.User(ctx, t, u.Login) // read first, because claiming a login costs more
 	switch {
 	case chat.IsKind(err, chat.NotFound):
 		alive := u
@@ -51,7 +51,7 @@ func (im *importer) account(ctx context.Context, t chat.Tenant, u chat.User) (ou
 		case !u.Deleted || kept.PasswordHash != "" || kept.FirstName != "" || kept.LastName != "":
 			return differs, nil
 		}
-		// What an interrupted import of a deleted account has left.
+		// An interrupted import of a deleted account has left this.
 	}
 	if u.Deleted {
 		return added, im.to.DeleteUser(ctx, t, u.Login)
@@ -84,7 +84,7 @@ func (im *importer) token(ctx context.Context, a auth.APIToken) error {
 	case !chat.IsKind(err, chat.NotFound):
 		return err
 	case !a.ExpiresAt.IsZero() && !time.Now().Before(a.ExpiresAt):
-		im.done.count(&im.done.Tokens, there, 1) // it was there, and has expired
+		im.done.count(&im.done.Tokens, there, 1) // it exists, and has expired
 		return nil
 	}
 	if err := im.to.PutToken(ctx, a); err != nil {
@@ -98,10 +98,10 @@ func (im *importer) token(ctx context.Context, a auth.APIToken) error {
 type roomImport struct {
 	chat.Room
 	tenant chat.Tenant
-	isNew  bool // made by this import: nothing has to be looked for in it
+	isNew  bool // created by this import, so it has no rows to compare with
 }
 
-// enter makes sure of a room, to which the lines that follow belong.
+// enter creates a room unless it exists. The following lines belong to it.
 func (im *importer) enter(ctx context.Context, l *room) error {
 	t, r := l.Tenant, l.chat()
 	im.room = &roomImport{Room: r, tenant: t}
@@ -132,7 +132,7 @@ func (im *importer) enter(ctx context.Context, l *room) error {
 	return nil
 }
 
-// notBeingDeleted refuses a room that was deleted here moments ago: what is imported would be swept away.
+// notBeingDeleted refuses a room that was deleted here moments ago: the sweep would remove the imported rows.
 func (im *importer) notBeingDeleted(ctx context.Context, t chat.Tenant, room id.ID) error {
 	const page = 1000
 	for after := (chat.Sweep{}); ; {
