@@ -12,7 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// What another node has ended is accepted here for a second at most.
+// A login that another node has ended is accepted here for a second at most.
 func TestAnEndElsewhereIsNoticedWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
@@ -34,7 +34,7 @@ func TestAnEndElsewhereIsNoticedWithinASecond(t *testing.T) {
 		require.NoError(t, m.DeleteToken(t.Context(), HashOf("token")))
 		for range 3 {
 			time.Sleep(cache.Brief / 2)
-			a, b = look() // being used does not keep them
+			a, b = look() // using them does not keep them alive
 		}
 		requireKind(t, chat.NotFound, a)
 		requireKind(t, chat.Unauthenticated, b)
@@ -58,7 +58,7 @@ func TestAPasswordChangedElsewhereIsNoticedWithinASecond(t *testing.T) {
 	})
 }
 
-// alone is a store of one process: what is remembered of it is believed as long as can be.
+// alone is a store of one process: values cached from it are used as long as possible.
 type alone struct{}
 
 func (alone) Shared() bool                                                    { return false }
@@ -96,7 +96,7 @@ func TestARememberedSessionIsExtendedInTime(t *testing.T) {
 	}
 }
 
-// In the usual case a session is read once a minute.
+// Usually a session is read once a minute.
 func TestASessionInUseIsHardlyRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)

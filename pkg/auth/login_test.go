@@ -24,7 +24,7 @@ func TestSessionsEndWhenIdle(t *testing.T) {
 	s, err := w.sessions.Find(t.Context(), h)
 	require.NoError(t, err)
 	require.Equal(t, jdoe, chat.Identity{Tenant: s.Tenant, Login: s.Login})
-	for range 10 { // used often enough it lives on
+	for range 10 { // a session that is used often enough does not end
 		w.clock.Add(idle - time.Second)
 		w.sessions.Forget(h)
 		_, err = w.sessions.Find(t.Context(), h)
@@ -70,7 +70,7 @@ func TestEndedSessionsStayDead(t *testing.T) {
 	require.Equal(t, []Hash{h}, w.ended)
 	require.NoError(t, w.sessions.End(t.Context(), HashOf("unknown")))
 
-	// One ended on another node is noticed as soon as that is told.
+	// A session that ended on another node is refused as soon as that is published.
 	require.NoError(t, w.DeleteSession(t.Context(), other))
 	w.sessions.Forget(other)
 	_, err = w.sessions.Find(t.Context(), other)
@@ -245,7 +245,7 @@ func TestAPasswordChangeEndsEverything(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// However many there are, and whoever logs in meanwhile.
+// All logins end, however many there are, and also one that begins meanwhile.
 func TestAPasswordChangeEndsAllInOneWrite(t *testing.T) {
 	w := newWorld(0)
 	w.signUp(t, "jdoe", "secret")
@@ -255,12 +255,12 @@ func TestAPasswordChangeEndsAllInOneWrite(t *testing.T) {
 	for range 3 * perUser {
 		hs = append(hs, w.start(t, Hash{}))
 	}
-	_, err = w.sessions.Find(t.Context(), hs[0]) // and is remembered by this node
+	_, err = w.sessions.Find(t.Context(), hs[0]) // and is cached by this node
 	require.NoError(t, err)
 	require.NoError(t, w.accounts.ChangePassword(t.Context(), jdoe, "secret", "new", ""))
 	require.Equal(t, []chat.Identity{jdoe}, w.over)
 
-	// The login was checked against the old password, and goes on now.
+	// The login was checked against the old password, and continues now.
 	_, s, err := w.sessions.Start(t.Context(), late)
 	require.NoError(t, err)
 	cookie, _, err := w.remember.Start(t.Context(), late)
@@ -343,7 +343,7 @@ func TestEnsureAdmin(t *testing.T) {
 	require.ErrorContains(t, w.accounts.EnsureAdmin(t.Context(), w, admin), "deleted")
 }
 
-// What began while the clock was a year ahead does not live for a year once it is right.
+// A login that began while the clock was a year ahead does not last for a year once the clock is right.
 func TestSessionsOfAClockThatWasAhead(t *testing.T) {
 	w := newWorld(0)
 	year := 365 * 24 * time.Hour
@@ -371,7 +371,7 @@ func TestSessionsOfAClockThatWasAhead(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, w.clock.Now().Add(RememberFor).UTC(), row.ExpiresAt)
 
-	// Nor is a token that was replaced then accepted until that time.
+	// Nor is a token that was replaced at that time accepted for so long.
 	w.clock.Add(year)
 	cookie, _, err = w.remember.Start(t.Context(), Login{Identity: jdoe})
 	require.NoError(t, err)

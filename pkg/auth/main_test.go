@@ -23,7 +23,7 @@ var quiet = slog.New(slog.DiscardHandler)
 
 var jdoe = chat.Identity{Tenant: chat.DefaultTenant, Login: "jdoe"}
 
-// memory is the least store that keeps the promises of this package's interfaces.
+// memory is a minimal store that keeps the guarantees of this package's interfaces.
 type memory struct {
 	now func() time.Time
 

@@ -82,7 +82,7 @@ func (b *board) fail(err error) {
 	b.down = err
 }
 
-// loaded returns how often something was loaded since it was asked last.
+// loaded returns how often something was loaded since the last call.
 func (b *board) loaded() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -164,7 +164,7 @@ func TestWhatIsAnnouncedIsInDoubt(t *testing.T) {
 		w.is("b", 1)
 		time.Sleep(5 * time.Second)
 		w.say("a")
-		time.Sleep(10 * time.Second) // whoever announced it takes its time
+		time.Sleep(10 * time.Second) // the change takes long after its announcement
 		w.set("a", 2)
 		time.Sleep(Brief)
 		w.is("a", 2)
@@ -176,7 +176,7 @@ func TestWhatIsAnnouncedIsInDoubt(t *testing.T) {
 	})
 }
 
-// A read that began before a change, and ends after all have heard of it.
+// A read that began before a change, and ends after all nodes have received the announcement.
 func TestALateReadIsNotBelieved(t *testing.T) {
 	goOn := make(chan struct{})
 	var slow bool
@@ -208,7 +208,7 @@ func TestWithoutPollsNothingIsBelievedForLong(t *testing.T) {
 		w.fail(errors.New("the store is down"))
 		require.Zero(t, w.uses("a", freshFor-pollEvery))
 		require.GreaterOrEqual(t, w.uses("a", 20*time.Second), 19)
-		w.say("a") // too long ago to be heard without the overlap
+		w.say("a") // too long ago to be received without the overlap
 		time.Sleep(5 * time.Second)
 		w.fail(nil)
 		time.Sleep(pollEvery)
@@ -217,7 +217,7 @@ func TestWithoutPollsNothingIsBelievedForLong(t *testing.T) {
 	})
 }
 
-// After a gap, what was read before it is not believed, whatever was announced in it.
+// After a gap, a value that was read before it is not used, whatever was announced in it.
 func TestAGapForgetsEverything(t *testing.T) {
 	in(t, nil, func(w *world) {
 		w.is("a", 1)
@@ -253,7 +253,7 @@ func TestWithTooMuchToHearAllIsInDoubt(t *testing.T) {
 		for range maxHeard {
 			w.say("x")
 		}
-		w.say("a") // nobody hears it
+		w.say("a") // no node receives it
 		w.set("a", 2)
 		time.Sleep(Brief)
 		w.is("a", 2)
@@ -339,7 +339,7 @@ func TestAnnouncing(t *testing.T) {
 	}
 }
 
-// Several at once: what may be believed is not read, and what is in doubt is read anew with what is not known.
+// GetAll does not read values that may be used. It reads keys in doubt again, together with keys that are not cached.
 func TestGetAll(t *testing.T) {
 	in(t, nil, func(w *world) {
 		var asked [][]string

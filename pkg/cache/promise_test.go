@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the package promises, with everything in it that may be slow being slow, polls that fail, and clocks that differ.
+// The guarantee of the package holds with slow steps, failing polls and clocks that differ.
 func TestThePromiseHolds(t *testing.T) {
 	const (
 		clocks = 2 * time.Second // how far each is from the right time
@@ -39,7 +39,7 @@ func TestThePromiseHolds(t *testing.T) {
 
 				ctx, stop := context.WithCancel(t.Context())
 				var all sync.WaitGroup
-				all.Go(func() { // who changes it
+				all.Go(func() { // changes it
 					for v := 1; ctx.Err() == nil; v++ {
 						took := upTo(3 * time.Second)
 						if rarely(3) {
@@ -70,7 +70,7 @@ func TestThePromiseHolds(t *testing.T) {
 				loads, uses := 0, 0
 				for range nodes {
 					w := New(polled(func(span time.Duration) ([]string, error) {
-						if rarely(100) { // for a while nothing goes
+						if rarely(100) { // all calls fail for a while
 							time.Sleep(upTo(2 * longestGap))
 							return nil, errors.New("down")
 						}

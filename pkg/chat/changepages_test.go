@@ -12,13 +12,13 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// changesLog is a log with changes, of which some have lost their message.
+// changesLog is a log with changes, of which some have no message any more.
 type changesLog struct {
 	ids     *id.Generator
 	log     chat.Log
 	entries []chat.Message
 	there   map[id.ID]chat.Message
-	want    []id.ID // the changes whose message is there
+	want    []id.ID // the changes whose message exists
 	read    int     // entries
 }
 
@@ -27,7 +27,7 @@ func newChangesLog() *changesLog {
 	return &changesLog{ids: ids, log: chat.Log{Tenant: tenant, ID: ids.New()}, there: map[id.ID]chat.Message{}}
 }
 
-// add adds n changes, each of a message of its own.
+// add adds n changes, each of another message.
 func (l *changesLog) add(n int, gone bool) {
 	for range n {
 		m := chat.Message{ID: l.ids.New()}
@@ -85,7 +85,7 @@ func TestPagesOfChangesHaveNoHoles(t *testing.T) {
 	}
 }
 
-// A page that is full to the last change says that there is nothing more.
+// A page that is full with the last change has HasMore false.
 func TestAPageOfChangesThatIsJustFull(t *testing.T) {
 	l := newChangesLog()
 	l.add(3, false)

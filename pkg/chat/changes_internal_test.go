@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What was taken back counts, so that nobody can fill a message with reactions that come and go.
+// Withdrawn reactions count, so that a user cannot fill a message with reactions that are set and withdrawn.
 func TestReactionsThatWereTakenBackCount(t *testing.T) {
 	back := func(login string, n int) (all []ReactionBy) {
 		for i := range n {

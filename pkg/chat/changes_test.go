@@ -31,7 +31,7 @@ func TestChangesAreTold(t *testing.T) {
 
 	_, err := w.EditMessage(t.Context(), bob, "games", m.ID, new("hello again"))
 	require.NoError(t, err)
-	for range 2 { // the second time changes nothing, and is not told
+	for range 2 { // the second time changes nothing, and is not published
 		_, err = w.React(t.Context(), ann, "games", m.ID, "👍", true)
 		require.NoError(t, err)
 	}
@@ -63,7 +63,7 @@ func TestChangesAreTold(t *testing.T) {
 	require.Equal(t, "hello again", told[1].(chat.MessageChanged).Message.Content)
 }
 
-// A change that cannot be stored is not told, and the message stays.
+// A change that cannot be stored is not published, and the message stays.
 func TestAChangeThatFails(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann")
@@ -104,7 +104,7 @@ func (h *hooked) SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login 
 	return h.answer("SetMuted", h.Stores.SetMuted(ctx, t, room, login, muted))
 }
 
-// At most MaxReactions, on a store that decides under a lock, however many react at once.
+// A message has at most MaxReactions, on a store that decides under a lock, however many users react concurrently.
 func TestReactionsAreBounded(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann")
@@ -138,7 +138,7 @@ func (w *world) state(who chat.Identity, room string) chat.RoomState {
 	return chat.RoomState{}
 }
 
-// A message does not wait for its author's read position, and the position shows at once all the same.
+// A message does not wait for its author's read position, and the position shows immediately nevertheless.
 func TestPostingMovesOnesOwnPosition(t *testing.T) {
 	w := newWorld(t)
 	ann, bob := w.user("ann"), w.user("bob")
@@ -164,7 +164,7 @@ func TestPostingMovesOnesOwnPosition(t *testing.T) {
 	}, 10*time.Second, time.Millisecond)
 }
 
-// A service that ends stores what waits.
+// A service that closes writes the pending read positions.
 func TestPositionsAreStoredAtTheEnd(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann")

@@ -9,8 +9,8 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// looks observes the time at each of these moments, in days since the first, and returns what was said and by which time things may be
-// removed at the end, in days too.
+// looks observes the time at each of these moments, in days since the first. It returns the warnings, and the time by
+// which data may be removed at the end, in days too.
 func looks(days ...float64) (removal float64, said int) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var seen chat.Times

@@ -72,7 +72,7 @@ func (w *world) post(who chat.Identity, room, content string) chat.Message {
 	return m
 }
 
-// contents returns what is said in a room, oldest first.
+// contents returns the contents of the messages of a room, oldest first.
 func (w *world) contents(who chat.Identity, room string) []string {
 	w.t.Helper()
 	p, err := w.Messages(w.t.Context(), who, room, chat.PageQuery{Limit: chat.MaxPage})
@@ -112,9 +112,9 @@ func (plainHasher) Hash(_ context.Context, password string) (string, error) {
 	return "hash of " + password, nil
 }
 
-// recorder is a Publisher that remembers.
+// recorder is a Publisher that records events.
 type recorder struct {
-	others bool // nodes that are told
+	others bool // there are other nodes
 	mu     sync.Mutex
 	events []chat.Event
 	// flushed is how many of the events had been published when they were flushed last.
@@ -135,7 +135,7 @@ func (r *recorder) Flush(context.Context) {
 	r.flushed = len(r.events)
 }
 
-// take returns what was published since the last take, spelled shortly.
+// take returns the events published since the last take, in a short form.
 func (r *recorder) take() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,16 +160,16 @@ func (r *recorder) take() []string {
 	return out
 }
 
-// hooked lets a test stand in front of store calls: before sees each call's name and may hold
-// it, change the world or refuse it; after sees it done, before the service does. A call that is unsure is made, and
-// answered with Unavailable.
+// hooked lets a test intercept store calls. before gets the name of each call and may delay it, change the world or
+// refuse it. after is called when the call is done, before the service gets the result. An unsure call is made, but
+// returns Unavailable.
 type hooked struct {
 	chat.Stores
 	mu     sync.Mutex
 	before func(ctx context.Context, call string) error
 	after  func(call string)
 	unsure string
-	// onAppend, if set, stands in the place of Append; it is set before calls are made.
+	// onAppend, if set, replaces Append; it is set before calls are made.
 	onAppend func(m chat.Message) error
 }
 
@@ -189,7 +189,7 @@ func (h *hooked) answer(call string, err error) error {
 	return err
 }
 
-// on sets before; nil takes it away.
+// on sets before; nil removes it.
 func (h *hooked) on(before func(ctx context.Context, call string) error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Members finds those who are in the room among many who are not, over pages of participants.
+// Members finds the participants of a room among many other logins, over pages of participants.
 func TestMembers(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann")

@@ -132,7 +132,7 @@ func TestEventsOfManyPostersComeInTheOrderOfTheLog(t *testing.T) {
 	require.Equal(t, want, w.events.take())
 }
 
-// When a post is answered, other nodes have been told of it: whoever posts next, wherever, is heard later.
+// When a post is answered, it has been published to other nodes: the next post, on any node, is delivered later.
 func TestOtherNodesAreToldBeforeTheAnswer(t *testing.T) {
 	w := newWorld(t)
 	w.events.others = true

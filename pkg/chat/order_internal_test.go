@@ -14,7 +14,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// heard is a Publisher that remembers what messages say.
+// heard is a Publisher that records the contents of messages.
 type heard struct {
 	mu   sync.Mutex
 	said []string

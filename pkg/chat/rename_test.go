@@ -60,7 +60,7 @@ func (w *world) another() {
 	}, 10*time.Second, time.Millisecond)
 }
 
-// What a node did not come to, because the store failed or it died, another one does.
+// Another node ends a rename that a node did not end because the store failed or the node died.
 func TestARenameGoesOn(t *testing.T) {
 	w := newWorld(t)
 	ann, bob := w.user("ann"), w.user("bob")
@@ -82,7 +82,7 @@ func TestARenameGoesOn(t *testing.T) {
 	require.Equal(t, []string{"Anna", "Anna", "Anna", "Anna"}, w.firstNames("aaa", "bbb", "ccc"))
 }
 
-// The account may have the new name although the call failed; to repeat it then changes no name.
+// The account may have the new name although the call failed; repeating it then changes no name.
 func TestARenameOfUnknownOutcome(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann")

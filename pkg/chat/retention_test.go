@@ -40,7 +40,7 @@ func TestSpellingsOfRetentions(t *testing.T) {
 	}
 }
 
-// newTimedWorld is a world with a clock of its own, and a server's retention.
+// newTimedWorld returns a world with its own clock and a server's retention.
 func newTimedWorld(t *testing.T, retention time.Duration) (*world, *clocktest.Clock) {
 	t.Helper()
 	c := clocktest.New(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
@@ -63,7 +63,7 @@ func (w *world) retain(who chat.Identity, room string, to chat.Retention) {
 	require.Equal(w.t, to, v.Retention)
 }
 
-// trim removes what is too old in a room at a time.
+// trim removes the messages of a room that are too old at a time.
 func (w *world) trim(room string, at time.Time) {
 	w.t.Helper()
 	r, err := w.store.Room(w.t.Context(), tenant, room)
@@ -71,7 +71,7 @@ func (w *world) trim(room string, at time.Time) {
 	require.NoError(w.t, w.store.Stores.(chat.Trimmer).Trim(w.t.Context(), r.Log(tenant), w.Horizon(r.Retention, at)))
 }
 
-// Whichever way one looks, what is too old is not there.
+// No way of reading shows a message that is too old.
 func TestOldMessagesAreShownNowhere(t *testing.T) {
 	w, clock := newTimedWorld(t, 0)
 	ctx := t.Context()
@@ -89,7 +89,7 @@ func TestOldMessagesAreShownNowhere(t *testing.T) {
 	fresh := w.post(ann, "lounge", "fresh")
 	_, err = w.React(ctx, bob, "lounge", fresh.ID, "👍", true)
 	require.NoError(t, err)
-	require.Equal(t, []string{"edited", "fresh"}, w.contents(bob, "lounge")[1:]) // after the line about the join
+	require.Equal(t, []string{"edited", "fresh"}, w.contents(bob, "lounge")[1:]) // after the message about the join
 
 	look := func(want ...string) {
 		t.Helper()
@@ -177,7 +177,7 @@ func TestOldMessagesAreShownNowhere(t *testing.T) {
 	_, err = w.Message(ctx, bob, "lounge", fresh.ID)
 	notFound(err)
 
-	// Nothing is trimmed yet: a longer retention follows at once.
+	// Nothing is trimmed yet: a longer retention shows messages immediately.
 	w.retain(ann, "lounge", chat.Forever)
 	require.Equal(t, []string{"edited", "fresh"}, w.contents(bob, "lounge")[1:])
 	state(2, "fresh")
@@ -256,7 +256,7 @@ func TestWhoSetsARetention(t *testing.T) {
 	require.Equal(t, chat.MaxRetention, v.Retention, "the banner is another thing")
 }
 
-// A retry brings nothing back, and nobody hears of it.
+// A retry does not restore the message and is not published.
 func TestRetryOfAMessageThatIsGone(t *testing.T) {
 	w, clock := newTimedWorld(t, time.Hour)
 	ann := w.user("ann")

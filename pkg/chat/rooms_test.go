@@ -222,7 +222,7 @@ func TestListsOfRooms(t *testing.T) {
 	require.Equal(t, "Austin", vs[1].Name)
 }
 
-// A change goes on when its client hangs up; its outcome is whole.
+// A change continues when its client disconnects, and is applied completely.
 func TestAChangeOutlivesItsClient(t *testing.T) {
 	w := newWorld(t)
 	jdoe, other := w.user("jdoe"), w.user("other")
@@ -263,7 +263,7 @@ func TestAChangeOutlivesItsClient(t *testing.T) {
 	hangUpAt("DeleteRoom", func(ctx context.Context) error { return w.DeleteRoom(ctx, jdoe, "Dallas") })
 }
 
-// What ends access shows at once on its own node, also to a look-up that had read the state before.
+// A change that ends access shows immediately on its own node, also to a look-up that had read the state before.
 func TestEndedAccessIsNotRememberedFromBefore(t *testing.T) {
 	ends := map[string]struct {
 		read string // the call that reads what is about to end
@@ -307,7 +307,7 @@ func TestEndedAccessIsNotRememberedFromBefore(t *testing.T) {
 			})
 			var looking sync.WaitGroup
 			looking.Go(func() { _, _, _ = w.Access(t.Context(), member, "Dallas") })
-			<-read // the old state is read, and not yet remembered
+			<-read // the old state is read, and not yet cached
 			require.NoError(t, c.end(t.Context(), w))
 			_, _, err := w.Access(soon, member, "Dallas")
 			requireKind(t, c.kind, err)

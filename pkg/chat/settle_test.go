@@ -13,7 +13,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// spell describes events of all kinds shortly.
+// spell describes events of all kinds in a short form.
 func spell(events []chat.Event) []string {
 	out := []string{}
 	for _, e := range events {
@@ -39,7 +39,7 @@ func spell(events []chat.Event) []string {
 	return out
 }
 
-// What is stored although the store did not say so is published all the same.
+// A change that is stored although the store returned Unavailable is published.
 func TestWhatIsStoredIsPublished(t *testing.T) {
 	ann, bob := as("ann"), as("bob")
 	edit := func(content string) func(context.Context, *world, id.ID) error {
@@ -107,7 +107,7 @@ func TestWhatIsStoredIsPublished(t *testing.T) {
 	}
 }
 
-// A write that lands after its caller has given up is found as well; one that never does is not published.
+// A write that takes effect after its caller has given up is found too. One that never does is not published.
 func TestWhatIsStoredLateIsPublished(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann")
@@ -130,7 +130,7 @@ func TestWhatIsStoredLateIsPublished(t *testing.T) {
 	require.Equal(t, []string{"message: late true"}, spell(w.events.takeAll()))
 }
 
-// What is not Unavailable is certain: nothing is looked for. A closing service looks for nothing either.
+// The outcome of any other error is certain: the service looks for nothing. Nor does a closing service.
 func TestACertainFailureIsNotLookedFor(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann")
@@ -148,7 +148,7 @@ func TestARepeatedRemovalIsPublished(t *testing.T) {
 	w := newWorld(t)
 	ann, bob := w.user("ann"), w.user("bob")
 	w.room("games", ann, bob)
-	w.Close() // nothing looks for what is unsure
+	w.Close() // nothing looks for unsure changes
 	w.events.takeAll()
 	w.store.unsureOf("Leave")
 	requireKind(t, chat.Unavailable, w.Leave(t.Context(), ann, "games", new("bob")))
@@ -158,7 +158,7 @@ func TestARepeatedRemovalIsPublished(t *testing.T) {
 	require.Equal(t, []string{"left: bob true"}, spell(w.events.takeAll()))
 }
 
-// A deletion that another call has made is published, as that one may have died before it was.
+// A deletion that another call has made is published, as that call may have died before it published it.
 func TestARepeatedDeletionIsPublished(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann")

@@ -13,7 +13,8 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// A thousand clients that open a room at once cost a handful of reads; who asks after a post sees it.
+// A thousand clients that open a room at the same time cost a handful of reads. A caller that reads after a post sees
+// it.
 func TestAThousandOpenARoomAtOnce(t *testing.T) { synctest.Test(t, aThousandOpenARoom) }
 
 func aThousandOpenARoom(t *testing.T) {
@@ -39,7 +40,7 @@ func aThousandOpenARoom(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { require.Len(t, open(), 31) })
 	<-reading
-	// The post is acknowledged while a page is being read: whoever comes now must see it.
+	// The post is acknowledged while a page is being read: a caller from now on must see it.
 	w.post(ann, "lounge", "news")
 	for range clients {
 		wg.Go(func() {

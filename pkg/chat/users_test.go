@@ -17,7 +17,7 @@ func requireKind(t *testing.T, kind chat.Kind, err error) {
 	require.Equal(t, kind.String(), chat.KindOf(err).String(), err.Error())
 }
 
-// together runs f n times at once and returns the errors in the order of i.
+// together runs f n times concurrently and returns the errors in the order of i.
 func together(n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	start := make(chan struct{})

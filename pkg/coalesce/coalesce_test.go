@@ -37,7 +37,7 @@ func TestManyAtOnceCostAHandful(t *testing.T) {
 	})
 }
 
-// Whatever the timing: an answer is never older than its request.
+// A result is never older than its request, whatever the timing.
 func TestNothingOlderThanItsRequest(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestACallerThatLeavesTakesNobodyAlong(t *testing.T) {
 		require.ErrorIs(t, <-done, context.Canceled)
 		require.ErrorIs(t, <-ended, context.Canceled, "nobody wants it any more")
 
-		// The one who made the shared read leaves, the other one stays.
+		// The caller that made the shared read leaves, the other one stays.
 		go func() { _, _ = g.Do(t.Context(), "k", slow) }()
 		synctest.Wait()
 		second, leave := context.WithCancel(t.Context())
@@ -122,7 +122,7 @@ func TestACallerThatLeavesTakesNobodyAlong(t *testing.T) {
 	})
 }
 
-// One who comes just after all others have given up gets an answer of their own.
+// A caller that arrives just after all others have given up gets its own result.
 func TestNobodyJoinsWhatWasGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g Group[string, string]

@@ -85,7 +85,7 @@ func TestErasing(t *testing.T) {
 			_, err := w.upkeep.EraseUser(ctx, tenant, "ann", keep)
 			require.NoError(t, err)
 
-			// At once.
+			// Immediately.
 			_, err = w.User(ctx, tenant, "ann")
 			require.True(t, chat.IsKind(err, chat.Gone))
 			_, err = w.SignUp(ctx, tenant, newUser("ann"))
@@ -138,7 +138,7 @@ func TestErasing(t *testing.T) {
 	}
 }
 
-// Who has deleted their account themselves can be erased as well.
+// A user who has deleted their own account can be erased too.
 func TestErasingWhoWasDeleted(t *testing.T) {
 	w := newWorld(t)
 	ann, _, _ := w.populate()
@@ -152,7 +152,7 @@ func TestErasingWhoWasDeleted(t *testing.T) {
 	}
 }
 
-// A message that was being written while the account ended goes too.
+// A message that was being written while the account ended is erased too.
 func TestErasingWhatComesLate(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
@@ -171,7 +171,8 @@ func TestErasingWhatComesLate(t *testing.T) {
 	require.NotContains(t, w.everything("games"), "late secret")
 }
 
-// Who was joining a room, or reacting to an old message, while the account ended, is in no room and nowhere named.
+// A user who was joining a room, or reacting to an old message, while the account ended is in no room and named
+// nowhere.
 func TestErasingWhoActsLate(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
@@ -229,7 +230,7 @@ func (b *breakingErase) ChangeMessage(ctx context.Context, l chat.Log, m id.ID, 
 	return b.Store.ChangeMessage(ctx, l, m, decide)
 }
 
-// Wherever it breaks off, another server brings it to its end.
+// Wherever an erasure breaks off, another server completes it.
 func TestErasingGoesOnElsewhere(t *testing.T) {
 	for n := range int64(12) {
 		w := newWorld(t)
@@ -257,7 +258,7 @@ func TestErasingGoesOnElsewhere(t *testing.T) {
 	}
 }
 
-// While an erasure is under way the choice stands.
+// The choice about messages cannot be changed while an erasure is running.
 func TestErasingTwiceAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.populate()
@@ -269,7 +270,7 @@ func TestErasingTwiceAtOnce(t *testing.T) {
 	require.True(t, chat.IsKind(err, chat.Conflict))
 }
 
-// What an erased user said and nobody sees any more does not come back by a longer retention.
+// A longer retention does not show an erased user's hidden messages again.
 func TestErasingWhatIsHidden(t *testing.T) {
 	w := newWorldAt(t, time.Now(), time.Hour)
 	ann, bob := w.user("ann"), w.user("bob")

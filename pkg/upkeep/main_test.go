@@ -137,7 +137,7 @@ func (plainHasher) Hash(_ context.Context, password string) (string, error) {
 	return "hash of " + password, nil
 }
 
-// events is a publisher that remembers the ends of rooms.
+// events is a publisher that records the ends of rooms.
 type events struct {
 	mu    sync.Mutex
 	ended []string

@@ -150,7 +150,7 @@ func TestADeletionIsClearedAfterARestart(t *testing.T) {
 	}, 20*time.Second, time.Millisecond)
 }
 
-// However many deletions there are, and although some cannot be finished, each has its turn.
+// Each deletion is swept, however many there are, and although some cannot be finished.
 func TestManyDeletionsHoldNoneUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &deletions{swept: map[string]int{}}
@@ -169,7 +169,7 @@ func TestManyDeletionsHoldNoneUp(t *testing.T) {
 	})
 }
 
-// A server that dies between removing a room and publishing that leaves the latter to the sweep.
+// If a server dies after it removed a room and before it published that, the sweep publishes it.
 func TestASweepPublishesTheEndOfARoom(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann")

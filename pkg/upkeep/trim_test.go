@@ -48,7 +48,7 @@ func TestTrimmingByTheServersRetention(t *testing.T) {
 	require.Equal(t, []string{"one"}, w.contents("long"))
 }
 
-// A clock that is a year ahead hides messages and removes none; they show when it is right.
+// A clock that is a year ahead hides messages and removes none. They are shown again when it is right.
 func TestAClockThatIsWrongTrimsNothing(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann")
