@@ -7,7 +7,7 @@ import (
 	"github.com/confab-chat/confab/pkg/cache"
 )
 
-// The statements go by the clock of the coordinator, which is one of the replicas of one partition.
+// The statements use the clock of the coordinator, which is one of the replicas of one partition.
 const (
 	insertAnnouncement  = `INSERT INTO announcements (shard, announced, key) VALUES (?, currentTimestamp(), ?)`
 	selectAnnouncements = `SELECT key FROM announcements WHERE shard = ? AND announced > currentTimestamp() - (duration) ? LIMIT ?`
@@ -15,7 +15,7 @@ const (
 	announcementShard = 0
 )
 
-// announcing makes a change of what the key stands for, and has all servers hear of it.
+// announcing makes a change of the data of key, and announces it to all servers.
 func (s *Store) announcing(ctx context.Context, key string, change func() error) error {
 	return cache.Announcing(ctx, s.now, func(ctx context.Context) error {
 		return s.db.exec(ctx, insertAnnouncement, announcementShard, key)
@@ -32,7 +32,7 @@ func (s *Store) Announced(ctx context.Context, span time.Duration, limit int) ([
 		return nil, err
 	}
 	defer end()
-	// Cassandra refuses to count in less; rounded up, so that nothing is left out.
+	// Cassandra refuses units below a millisecond. The span is rounded up, so that no announcement is omitted.
 	span = span.Truncate(time.Millisecond) + time.Millisecond
 	var keys []string
 	var key string

@@ -8,7 +8,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// BucketInfo tells about a bucket of a log: one partition of Cassandra.
+// BucketInfo describes a bucket of a log, which is one partition in Cassandra.
 type BucketInfo struct {
 	Start, End time.Time     // UTC; End is not in it
 	Width      time.Duration // that of its time; End-Start is less where a change of width cut the bucket
@@ -16,8 +16,8 @@ type BucketInfo struct {
 	More       bool // there are more messages than were counted
 }
 
-// Buckets returns up to n buckets of a log that may have messages, newest first. It counts up to limit
-// messages in each, by reading their ids: it is for looking at a log now and then.
+// Buckets returns up to n buckets of a log that may have messages, newest first. It counts up to limit messages in
+// each, by reading their ids, so it serves occasional inspection only.
 func (s *Store) Buckets(ctx context.Context, l chat.Log, n, limit int) ([]BucketInfo, error) {
 	ctx, end, err := s.beginLong(ctx)
 	if err != nil {

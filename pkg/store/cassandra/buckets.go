@@ -19,7 +19,7 @@ const (
 )
 
 const (
-	// indexWindow is how many rows of an index are read at a time.
+	// indexWindow is how many rows of an index are read in one statement.
 	indexWindow = 64
 	// clockSkew is how far the clock of a server may be ahead: messages up to this far ahead of the
 	// cluster's clock are expected at any time, those further ahead once their time comes.
@@ -34,8 +34,8 @@ type bucketOf struct {
 	bucket id.Bucket
 }
 
-// index makes sure that the index has the bucket, before anything is written to it. A
-// server writes it once, as long as it remembers.
+// index writes the index row of a bucket, before anything is written to the bucket. A server skips this while the row
+// is in its cache.
 func (s *Store) index(ctx context.Context, l chat.Log, b id.Bucket) error {
 	key := bucketOf{l, b}
 	if _, known := s.indexed.GetIfPresent(key); known {
@@ -64,9 +64,8 @@ func (s *Store) expected(ctx context.Context, l chat.Log) (id.Bucket, error) {
 	return s.bucket(ctx, l, id.FirstAt(time.UnixMilli(t)))
 }
 
-// newestBucket returns the first bucket a reader of the newest messages has to look
-// at: that of now, or a later one that this server knows to have messages. The index is
-// read once for each log, as long as this server remembers.
+// newestBucket returns the first bucket that a reader of the newest messages has to read: that of now, or a later one
+// that this server knows to have messages. It reads the index unless the result is in this server's cache.
 func (s *Store) newestBucket(ctx context.Context, l chat.Log) (id.Bucket, error) {
 	newest, known := s.newest.GetIfPresent(l)
 	if !known {
@@ -119,7 +118,7 @@ func (s *Store) Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([
 	return s.older(ctx, walk{log: l, statement: olderMessages, at: than, limit: limit, next: s.bucketsBefore})
 }
 
-// older walks from the position on, or from the newest bucket there can be.
+// older walks back from the position, or from the newest possible bucket.
 func (s *Store) older(ctx context.Context, w walk) ([]chat.Message, error) {
 	l, than := w.log, w.at
 	ctx, end, err := s.begin(ctx)
@@ -166,7 +165,7 @@ func (s *Store) newer(ctx context.Context, l chat.Log, than id.ID, statement str
 	if err != nil {
 		return nil, err
 	}
-	// A client that is up to date asks in the last bucket there can be: then that is all.
+	// A client that is up to date asks in the newest possible bucket. Then no other bucket has to be read.
 	newest, err := s.newestBucket(ctx, l)
 	if err != nil {
 		return nil, err
@@ -180,7 +179,7 @@ type walk struct {
 	log       chat.Log
 	statement string
 	at        id.ID
-	after     id.ID // where it ends; only betweenMessages asks
+	after     id.ID // where it ends; only betweenMessages uses it
 	limit     int
 	next      func(ctx context.Context, l chat.Log, b id.Bucket, n int) ([]id.Bucket, error)
 	last      bool // the first bucket is the last one
@@ -192,15 +191,15 @@ func bucketLength(list id.Widths, b id.Bucket) float64 {
 	return float64(end) - float64(b)
 }
 
-// walk reads bucket first and, if that does not fill the page, those that the index
-// names next: their dates do not matter, so a hole of years costs nothing. Where buckets
-// hold few messages several are read at once, about as many as the page needs.
+// walk reads bucket first. If that does not fill the page, it reads the next buckets of the index. Their dates do not
+// matter, so a gap of years costs nothing. If buckets hold few messages, walk reads several concurrently, about as many
+// as the page needs.
 func (s *Store) walk(ctx context.Context, w walk, first id.Bucket) ([]chat.Message, error) {
 	out, err := s.page(ctx, w, first, w.limit)
 	if err != nil || w.last {
 		return out, err
 	}
-	list, _, err := s.widthsAt(ctx, w.log, int64(minBucket)) // to estimate with: no change has to be decided for it
+	list, _, err := s.widthsAt(ctx, w.log, int64(minBucket)) // only for an estimate, so undecided changes do not matter
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +215,7 @@ func (s *Store) walk(ctx context.Context, w walk, first id.Bucket) ([]chat.Messa
 		for len(rest) > 0 && len(out) < w.limit {
 			missing := w.limit - len(out)
 			n := 1
-			if length > 0 { // else the next one has to tell how much to expect
+			if length > 0 { // otherwise the next bucket has to give the estimate
 				n = 0
 				for expected := 0.0; n < min(len(rest), parallelism/2) && expected < float64(missing); n++ {
 					expected += max(found*bucketLength(list, rest[n])/length, 1)

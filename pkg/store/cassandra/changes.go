@@ -11,10 +11,16 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// What happens to a message is written without looking, and commutes: edits by the time of their ids,
-// reactions a cell each, and a deletion over everything. A reaction that is taken back stays, as a value that says so, because
-// Cassandra refuses to read a page with 100,000 deleted cells; there are chat.MaxUsed cells at most. See v003_changes.cql. Nothing
-// else has a time to live: it would undo itself. What is left of a change whose message is gone is no message, see whole.
+// Changes of a message are written without reading it first, and commute:
+//
+//   - An edit is dated by the time of its id. The latest edit wins.
+//   - A reaction is one cell. A withdrawn reaction stays as a value that says so, because Cassandra refuses to read a
+//     page with 100,000 deleted cells. The value expires later. A message has at most chat.MaxUsed cells. See
+//     v003_changes.cql.
+//   - A deletion wins over all other changes.
+//
+// Only withdrawn reactions have a TTL: with one, any other change would undo itself. A change that is written after its
+// message is gone leaves an incomplete row, which is no message: see whole.
 const (
 	editMessage = `UPDATE messages USING TIMESTAMP ? SET edit = ?, edited_content = ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
@@ -28,7 +34,7 @@ WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 )
 
-// withdrawnSeconds is chat.WithdrawnFor, which is no less than gc_grace_seconds of messages, and a little more.
+// withdrawnSeconds is a little more than chat.WithdrawnFor, which is at least gc_grace_seconds of messages.
 const withdrawnSeconds = int(chat.WithdrawnFor/time.Second) + 60
 
 // messageRow is where the driver puts the columns of a message.
@@ -48,10 +54,10 @@ func (r *messageRow) dest() []any {
 		&r.replyTo, &r.edit, &r.edited, &r.deleted, &r.reactions}
 }
 
-// whole is false for what a change leaves that came after its message was swept.
+// whole is false for the row that a change leaves if it is written after its message was swept.
 func (r *messageRow) whole() bool { return r.system != nil }
 
-// withdrawn returns the reactions that were taken back.
+// withdrawn returns the withdrawn reactions.
 func (r *messageRow) withdrawn() (all []chat.ReactionBy) {
 	for key, at := range r.reactions {
 		if at < 0 && !r.deleted {
@@ -85,7 +91,7 @@ func (r *messageRow) message() chat.Message {
 	return m
 }
 
-// ChangeMessage implements chat.ChangeStore. What decide sees may change before the change is written.
+// ChangeMessage implements chat.ChangeStore. The message may change between decide and the write.
 func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide func(chat.Message) (chat.Change, error)) (chat.Message, error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
@@ -113,7 +119,7 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 		now.Withdrawn = nil
 		return now, nil
 	}
-	// A logged batch would keep both together, but long texts are too much for one.
+	// A logged batch would apply both or none, but long texts are too large for one.
 	if err := s.append(ctx, chat.ChangesOf(l), c.Entry(u)); err != nil {
 		return chat.Message{}, err
 	}
@@ -132,7 +138,7 @@ func (s *Store) known(ctx context.Context, l chat.Log, u id.ID) (chat.Message, e
 	return m, err
 }
 
-// change spells a change of a message.
+// change returns the write for a change of a message.
 func (s *Store) change(l chat.Log, b id.Bucket, u id.ID, c chat.Change) write {
 	row := []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(u)}
 	at := micros(c.ID.Time())
@@ -147,7 +153,7 @@ func (s *Store) change(l chat.Log, b id.Bucket, u id.ID, c chat.Change) write {
 	case c.Forget:
 		return write{forgetReaction, append([]any{key, at}, row...)}
 	default:
-		// The value expires: without leaving a deleted cell, as it lives for longer than gc_grace_seconds.
+		// The value expires. It leaves no deleted cell, because its TTL is longer than gc_grace_seconds.
 		return write{withdraw, append([]any{at, withdrawnSeconds, key, -at}, row...)}
 	}
 }

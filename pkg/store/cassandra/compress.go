@@ -7,12 +7,12 @@ import (
 	block "github.com/pierrec/lz4/v4"
 )
 
-// compressor is the driver's lz4, which Cassandra knows by that name, but for how it encodes: the driver's makes
-// a table of 130 KiB for each request, which with its garbage was a third of what a post cost the server.
+// compressor is the driver's lz4 compressor with another encoder. The driver's encoder allocates a table of 130 KiB for
+// each request. With its garbage collection, that was a third of the cost of a post.
 type compressor struct{ lz4.LZ4Compressor }
 
-// worthwhile is the size from which on a request is compressed. Shorter ones, as most are, fit one packet anyway and
-// go as a block of literals.
+// worthwhile is the size from which on a request is compressed. Most requests are shorter: they fit one packet anyway,
+// and are sent as a block of literals.
 const worthwhile = 1024
 
 // Encode implements gocql.Compressor: four bytes of length, then an lz4 block.

@@ -22,13 +22,13 @@ type Config struct {
 	DC string
 	// RF is the number of copies in DC, used when the keyspace is created; 0 is 1.
 	RF int
-	// Consistency of all reads and writes that are no lightweight transactions.
+	// Consistency is that of all reads and writes that are no lightweight transactions.
 	Consistency gocql.Consistency
-	// Serial is who decides lightweight transactions: the replicas of all data centres (gocql.Serial), or those of DC
-	// (gocql.LocalSerial). The latter is right only if all servers of the keyspace use the same DC.
+	// Serial selects the replicas that decide lightweight transactions: those of all data centres (gocql.Serial), or
+	// those of DC (gocql.LocalSerial). The latter is correct only if all servers of the keyspace use the same DC.
 	Serial gocql.SerialConsistency
-	// Timeout of a whole request whose context has no deadline. An attempt may take two fifths of it, so that
-	// there is time for another node when one does not answer.
+	// Timeout is that of a whole request whose context has no deadline. One attempt may take two fifths of it, so that
+	// another node can be tried if one does not answer.
 	Timeout time.Duration
 }
 
@@ -77,7 +77,7 @@ func ParseURL(s string) (Config, error) {
 		return Config{}, err
 	}
 	if c.Serial == gocql.LocalSerial && c.DC == "" {
-		// A server that finds its data centre by itself would decide in whichever it finds.
+		// A server without dc would decide in the data centre of the host that answers first.
 		return Config{}, fmt.Errorf("serial_consistency=local_serial in the Cassandra URL needs dc: the data centre that decides, the same for all servers")
 	}
 	return c, nil
@@ -148,7 +148,7 @@ func (c *Config) parseQuery(s string) error {
 			}
 		case "consistency":
 			var ok bool
-			// Weaker ones would break what the store promises: to read what was written.
+			// With a weaker consistency, reads would miss acknowledged writes.
 			if c.Consistency, ok = consistencies[strings.ToLower(v)]; !ok {
 				return fmt.Errorf("consistency in the Cassandra URL must be local_quorum, quorum or all, not %q", v)
 			}
@@ -178,7 +178,7 @@ func (c Config) String() string {
 	return s + strings.Join(c.Hosts, ",") + "/" + c.Keyspace
 }
 
-// eachAttempt is c for a session whose statements are tried again on another node.
+// eachAttempt is c for a session whose statements are retried on another node.
 func (c Config) eachAttempt() Config {
 	c.Timeout = c.Timeout * 2 / 5
 	return c

@@ -23,15 +23,20 @@ WHERE shard = ? AND (tenant, room_id) > (?, ?) LIMIT ?`
 	hideParticipants = `UPDATE participants_by_room SET room_deleted = true WHERE tenant = ? AND room_id = ?`
 
 	deleteParticipants = `DELETE FROM participants_by_room USING TIMESTAMP ? WHERE tenant = ? AND room_id = ?`
-	// Dated ahead, as deletions of single messages are.
+	// The timestamp is ahead of time, as that of deletions of single messages.
 	deleteMessages = `DELETE FROM messages USING TIMESTAMP ? WHERE tenant = ? AND log_id = ? AND bucket = ?`
 	deleteBuckets  = `DELETE FROM message_buckets USING TIMESTAMP ? WHERE tenant = ? AND log_id = ?`
 )
 
-// A deletion writes down what it is about to do, removes the room (one transaction,
-// which decides), hides what hangs on it with one write each, and leaves the rows to the
-// sweep. Its cost does not depend on the number of participants or messages. One that died
-// is brought to its end by the sweep.
+// A deletion of a room has four steps:
+//
+//  1. It records the deletion for the sweep. Without this, nothing would complete a deletion whose server crashes.
+//  2. It removes the room by one transaction, which decides the deletion.
+//  3. It hides the rows that depend on the room, with one write for each table. Without this, readers would see them
+//     until the sweep.
+//  4. It leaves these rows to the sweep.
+//
+// Its cost does not depend on the number of participants or messages. The sweep completes an interrupted deletion.
 
 // DeleteRoom implements chat.RoomStore.
 func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
@@ -64,7 +69,7 @@ func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 	return nil
 }
 
-// removeRoom decides a deletion. It returns false if another call has done so.
+// removeRoom decides a deletion. It returns false if another call has decided it.
 func (s *Store) removeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) (deleted bool, err error) {
 	verify := func(ctx context.Context) (outcome, error) {
 		var kept id.ID
@@ -72,7 +77,7 @@ func (s *Store) removeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) (
 		if err != nil || found && kept == r.ID {
 			return undecided, err
 		}
-		return applied, nil // or somebody else's, at the same moment: the room is gone
+		return applied, nil // by this caller or concurrently by another: the room is gone
 	}
 	err = s.announcing(ctx, chat.RoomKey(t, r.Name), func() (err error) {
 		deleted, err = s.db.decide(ctx, verify, deleteRoom, string(t), r.Name, uuid(r.ID))
@@ -81,7 +86,7 @@ func (s *Store) removeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) (
 	return deleted, err
 }
 
-// hideRoom hides what hangs on a removed room. It can be repeated.
+// hideRoom hides the rows that depend on a removed room. It can be repeated.
 func (s *Store) hideRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) error {
 	err := forEach(ctx, 2, func(ctx context.Context, i int) error {
 		if i == 0 {
@@ -95,7 +100,7 @@ func (s *Store) hideRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) err
 	return s.db.exec(ctx, doneDeletion, string(t), uuid(r.ID))
 }
 
-// underWay is how long a DeleteRoom may take at most.
+// underWay is the longest time that a DeleteRoom may take.
 const underWay = time.Minute
 
 func sweepShard(room id.ID) int { return shardOf(string(room[:])) }
@@ -141,13 +146,13 @@ func (s *Store) SweepRoom(ctx context.Context, sweep chat.Sweep, progress func(r
 	}
 	if there {
 		if s.present().Sub(sweep.DeletedAt).Abs() < underWay {
-			return nil // its DeleteRoom is still at it, and shall be the one that removes the room
+			return nil // its DeleteRoom may still be running, and has to remove the room itself
 		}
 		if _, err := s.removeRoom(ctx, sweep.Tenant, sweep.Room); err != nil {
 			return err
 		}
 	} else if err := s.announcing(ctx, chat.RoomKey(sweep.Tenant, sweep.Room.Name), func() error { return nil }); err != nil {
-		return err // whoever removed it may have died long before it was gone
+		return err // the removal may have been applied long after its server announced it and crashed
 	}
 	if err := s.hideRoom(ctx, sweep.Tenant, sweep.Room); err != nil {
 		return err
@@ -178,7 +183,7 @@ func (s *Store) sweepMessages(ctx context.Context, log chat.Log, count func(int)
 		if err != nil {
 			return err
 		}
-		// The index stays until the end of the sweep: late messages need it to be found.
+		// The index stays until the end of the sweep, so that late messages are found.
 		err = forEach(ctx, len(buckets), func(ctx context.Context, i int) error {
 			return s.db.exec(ctx, deleteMessages, s.forGood(), string(log.Tenant), uuid(log.ID), int64(buckets[i]))
 		})

@@ -7,7 +7,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// countMessages reads what counting needs: not the texts.
+// countMessages reads the columns that counting needs, without the texts.
 const countMessages = `SELECT message_id, author_login, system, deleted
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id > ? ORDER BY message_id ASC LIMIT ?`
 

@@ -15,7 +15,7 @@ const (
 	deleteFootprints = `DELETE FROM footprints_by_user WHERE tenant = ? AND login = ?`
 	allFootprints    = `SELECT tenant, login, room_id, room_name FROM footprints_by_user`
 
-	// Dated ahead, as deletions are: the message as its author wrote it may come once more.
+	// The timestamp is ahead of time, as that of deletions: the message may be written once more with its author.
 	disownMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	rewriteMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?, content = ?
@@ -95,7 +95,7 @@ func (s *Store) Disown(ctx context.Context, l chat.Log, ms []chat.Disowned) erro
 }
 
 func (s *Store) disown(ctx context.Context, l chat.Log, d chat.Disowned) error {
-	// An update of a row that is not there would leave a part of one.
+	// An update of a missing row would create an incomplete one.
 	_, found, err := s.message(ctx, l, d.ID)
 	if err != nil || !found {
 		return err
@@ -188,7 +188,7 @@ func (s *Store) Erasure(ctx context.Context, t chat.Tenant, login string) (chat.
 	return some[0], nil
 }
 
-// erasures reads up to n of them.
+// erasures reads up to n erasures.
 func (s *Store) erasures(ctx context.Context, n int, statement string, args ...any) (all []chat.Erasure, err error) {
 	var e chat.Erasure
 	var done, at gocql.UUID

@@ -11,8 +11,8 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// asChat turns an error of the driver into the domain's: Unavailable when the cluster
-// cannot answer now, otherwise Internal.
+// asChat converts an error of the driver to one of the domain: Unavailable if the cluster cannot answer now, otherwise
+// Internal.
 func asChat(err error) error {
 	var known *chat.Error
 	switch {
@@ -54,8 +54,8 @@ func unavailable(err error) bool {
 	return false
 }
 
-// uncertain reports whether a lightweight transaction that failed with err may have
-// taken effect. An answer that refuses the statement is certain.
+// uncertain reports whether a lightweight transaction that failed with err may have been applied. If the answer refuses
+// the statement, it was not.
 func uncertain(err error) bool {
 	if errors.Is(err, gocql.ErrNoConnections) || errors.Is(err, gocql.ErrSessionClosed) {
 		return false
@@ -72,13 +72,13 @@ func uncertain(err error) bool {
 	return unavailable(err)
 }
 
-// tooFew reports whether a node answered that there are not enough replicas: the next attempt would have the same answer.
+// tooFew reports whether a node answered that there are not enough replicas. A repetition would get the same answer.
 func tooFew(err error) bool {
 	var answer gocql.RequestError
 	return errors.As(err, &answer) && answer.Code() == gocql.ErrCodeUnavailable
 }
 
-// timedOut reports whether a node answered that others, or the one it asked itself, did not in time.
+// timedOut reports whether a node answered that other nodes did not answer it in time, or that it timed out itself.
 func timedOut(err error) bool {
 	var answer gocql.RequestError
 	return errors.As(err, &answer) && (answer.Code() == gocql.ErrCodeReadTimeout || answer.Code() == gocql.ErrCodeWriteTimeout)
@@ -92,7 +92,7 @@ func (retryIdempotent) Attempt(q gocql.RetryableQuery) bool {
 }
 
 func (retryIdempotent) GetRetryType(err error) gocql.RetryType {
-	// With too many tombstones it is the same on all hosts.
+	// Too many tombstones are the same on all hosts.
 	if unavailable(err) && !tooManyTombstones(err) {
 		return gocql.RetryNextHost
 	}

@@ -7,8 +7,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// These go through whole tables, over all nodes of the cluster: for moving house, not for the
-// path of any request.
+// These statements read whole tables, from all nodes of the cluster. They serve exports, never the path of a request.
 const (
 	allUsers  = `SELECT tenant, login, first_name, last_name, email, bio, created_at, password_hash, deleted FROM users`
 	allRooms  = `SELECT tenant, name FROM rooms`
@@ -74,8 +73,8 @@ func (s *Store) EachToken(ctx context.Context, visit func(auth.APIToken) error) 
 	})
 }
 
-// everyRow is a whole call that visits every row of a table, a page at a time. dest says where
-// the driver puts a row's columns, read takes the row from there.
+// everyRow is a whole call that visits every row of a table, a page at a time. dest returns the variables that receive
+// a row's columns. read returns the row in them.
 func everyRow[R any](ctx context.Context, s *Store, statement string, read func() R, visit func(R) error, dest func() []any) error {
 	ctx, end, err := s.beginLong(ctx)
 	if err != nil {

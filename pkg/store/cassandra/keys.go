@@ -26,7 +26,7 @@ const keyWindow = 6 * time.Hour
 
 func keyWindowOf(t time.Time) int64 { return t.Truncate(keyWindow).UnixMilli() }
 
-// keySeconds is KeyLifetime and an hour for clocks that differ.
+// keySeconds is KeyLifetime plus an hour for clocks that differ.
 const keySeconds = int(chat.KeyLifetime/time.Second) + 3600
 
 // claimed is a row of idempotency_keys.
@@ -35,8 +35,8 @@ type claimed struct {
 	hash    []byte
 }
 
-// AppendOnce implements chat.MessageStore. The claim of the key decides which
-// message it is; the message follows, from whoever holds the claim's row in hand.
+// AppendOnce implements chat.MessageStore. The claim of the key decides which message the key stands for. Every caller
+// that reads the claim's row may then write the message.
 func (s *Store) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.Message, trimmed id.ID) (first chat.Message, repeated bool, err error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
@@ -83,8 +83,8 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, key string, m chat.M
 	}
 }
 
-// appended returns the message of a claim; it stores it if the claimant has not yet
-// done so, or died. A message that Trim may have removed is not brought back.
+// appended returns the message of a claim. It stores the message if the claimant has not done so yet, or has crashed.
+// It does not restore a message that Trim may have removed.
 func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]byte, repetition chat.Message, trimmed id.ID) (chat.Message, error) {
 	if !bytes.Equal(c.hash, hash[:]) {
 		return chat.Message{}, &chat.Error{Kind: chat.Conflict, Entity: chat.KeyEntity,
@@ -94,7 +94,7 @@ func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]by
 	if err != nil || found {
 		return m, err
 	}
-	// The same: their hash is.
+	// The contents are equal, because their hashes are.
 	c.message.Content, c.message.ReplyTo = repetition.Content, repetition.ReplyTo
 	if !trimmed.IsZero() && c.message.ID.Compare(trimmed) <= 0 {
 		return c.message, nil
@@ -111,8 +111,9 @@ func (s *Store) key(ctx context.Context, l chat.Log, login, key string) (claimed
 	return c, found, err
 }
 
-// sweepKeys removes the keys of a log. Those of a window of which some have expired go by themselves within its length:
-// a busy room leaves more expired rows in it than Cassandra passes in one statement.
+// sweepKeys removes the keys of a log. It skips a window of which some keys have expired: a busy room leaves more
+// expired rows in it than Cassandra reads past in one statement. The other keys of such a window expire within its
+// length.
 func (s *Store) sweepKeys(ctx context.Context, l chat.Log, count func(int)) error {
 	first := s.now().Add(-time.Duration(keySeconds)*time.Second + keyWindow)
 	for at := first; !at.After(s.now().Add(keyWindow)); at = at.Add(keyWindow) {

@@ -41,8 +41,8 @@ func (d *db) lister(statement string, t chat.Tenant, withID bool, after string) 
 	return l
 }
 
-// next returns up to n rows; fewer mean the end. It reads about n rows: a hash spreads
-// names evenly, so each shard is asked for its share and a few more.
+// next returns up to n rows; fewer mean the end of the list. It reads about n rows: a hash spreads names evenly, so it
+// reads from each shard an equal part of n and a few more.
 func (l *lister) next(ctx context.Context, n int) ([]listed, error) {
 	out := make([]listed, 0, n)
 	for len(out) < n {
@@ -64,7 +64,7 @@ func (l *lister) next(ctx context.Context, n int) ([]listed, error) {
 	return out, nil
 }
 
-// fill reads on where a shard has run dry.
+// fill reads more rows of each shard that has none left.
 func (l *lister) fill(ctx context.Context, n int) error {
 	var dry []int
 	for i := range l.shards {
@@ -108,7 +108,7 @@ func (l *lister) read(ctx context.Context, shard int, sp span, n int) (rows []li
 // pageRows is how many rows of an index are looked up at a time.
 const pageRows = 500
 
-// named returns up to limit of what l names: what get has for a row's name, unless take leaves it out.
+// named returns up to limit values of the names in l. get reads the value of a name; take may omit the value.
 func named[V, T any](ctx context.Context, l *lister, limit int, get func(context.Context, string) (V, bool, error),
 	take func(listed, V) (T, bool)) ([]T, error) {
 	out := make([]T, 0, min(limit, 1000))
@@ -140,7 +140,7 @@ func named[V, T any](ctx context.Context, l *lister, limit int, get func(context
 	return out, nil
 }
 
-// lookUp reads what each of the keys stands for, several at a time. Those for which get finds nothing are left out.
+// lookUp reads the value of each key, several concurrently. It omits keys for which get finds nothing.
 func lookUp[K comparable, V any](ctx context.Context, keys []K, get func(context.Context, K) (V, bool, error)) (map[K]V, error) {
 	values, there := make([]V, len(keys)), make([]bool, len(keys))
 	err := forEach(ctx, len(keys), func(ctx context.Context, i int) (err error) {

@@ -12,12 +12,12 @@ import (
 const (
 	selectMembership = `SELECT joined, version, decision, first_name, last_name FROM memberships WHERE tenant = ? AND room_id = ? AND login = ?`
 	selectJoined     = `SELECT joined FROM memberships WHERE tenant = ? AND room_id = ? AND login = ?`
-	// An UPDATE, not an INSERT: it leaves no row marker, so a row of somebody who left expires whole.
+	// An UPDATE, not an INSERT: it leaves no row marker, so the row of a user who left expires as a whole.
 	firstJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?
 WHERE tenant = ? AND room_id = ? AND login = ? IF version = null`
 	nextJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?
 WHERE tenant = ? AND room_id = ? AND login = ? IF version = ?`
-	// 30 days are longer than any write of an older version can be under way.
+	// No write of an older version takes as long as 30 days.
 	nextLeave = `UPDATE memberships USING TTL 2592000 SET joined = false, version = ?, decision = ?, first_name = '', last_name = ''
 WHERE tenant = ? AND room_id = ? AND login = ? IF version = ?`
 	forgetMembership = `DELETE FROM memberships WHERE tenant = ? AND room_id = ? AND login = ? IF EXISTS`
@@ -28,7 +28,7 @@ WHERE tenant = ? AND room_id = ? AND login = ? IF version = ?`
 	deleteRoomOfUser  = `DELETE FROM rooms_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ? AND room_name = ? AND room_id = ?`
 )
 
-// membership is a row of memberships: the latest decision about a person in a room.
+// membership is a row of memberships: the latest decision about a user in a room.
 type membership struct {
 	person   chat.Person
 	joined   bool
@@ -36,7 +36,7 @@ type membership struct {
 	decision gocql.UUID
 }
 
-// views are the writes that make both directions show m, and nothing that is older.
+// views returns the writes by which both directions show m instead of older decisions.
 func (m membership) views(t chat.Tenant, room id.ID, name string) []write {
 	if !m.joined {
 		return []write{
@@ -50,7 +50,7 @@ func (m membership) views(t chat.Tenant, room id.ID, name string) []write {
 	}
 }
 
-// membership reads the latest decision, those under way included.
+// membership reads the latest decision. It completes transactions that are still running.
 func (s *Store) membership(ctx context.Context, t chat.Tenant, room id.ID, login string) (membership, error) {
 	m := membership{person: chat.Person{Login: login}}
 	_, err := s.db.decided(ctx, selectMembership, []any{string(t), uuid(room), login},
@@ -58,8 +58,7 @@ func (s *Store) membership(ctx context.Context, t chat.Tenant, room id.ID, login
 	return m, err
 }
 
-// decideMembership replaces decision old by one of now. It returns false if old is no
-// longer the latest.
+// decideMembership replaces decision old by a new one. It returns false if old is no longer the latest.
 func (s *Store) decideMembership(ctx context.Context, t chat.Tenant, room id.ID, old, next membership) (membership, bool, error) {
 	next.version = max(next.version, micros(s.present()), old.version+1)
 	next.decision = gocql.MustRandomUUID()
@@ -92,8 +91,8 @@ func (s *Store) decideMembership(ctx context.Context, t chat.Tenant, room id.ID,
 	return next, done, err
 }
 
-// firstMembership makes a new room's creator a participant, unless there is a decision
-// about them already; it returns the one that holds.
+// firstMembership makes a new room's creator a participant, unless there is a decision about the creator already. It
+// returns the decision that holds.
 func (s *Store) firstMembership(ctx context.Context, t chat.Tenant, r chat.Room, at int64) (membership, error) {
 	m := membership{person: r.Creator, joined: true, version: at, decision: gocql.MustRandomUUID()}
 	verify := func(ctx context.Context) (outcome, error) {
@@ -122,7 +121,7 @@ func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Per
 		return false, err
 	}
 	defer end()
-	// Most who come too late find out here, and leave no trace.
+	// Most callers that are too late find out here, and write nothing.
 	if there, err := s.isRoom(ctx, t, refOf(r)); err != nil || !there {
 		return false, notThere(err, r)
 	}
@@ -146,12 +145,12 @@ func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Per
 			break
 		}
 	}
-	// For a repeated join, this repairs what a crash may have left undone.
+	// For a repeated join, this completes writes that a crash interrupted.
 	if err := s.db.together(ctx, m.views(t, r.ID, r.Name)...); err != nil {
 		return false, err
 	}
-	// A deletion removes the room before it lists the participants to remove: either it
-	// finds these rows, or we find the room gone.
+	// A deletion removes the room before it lists the participants to remove. So either the deletion finds these rows,
+	// or this call finds the room gone.
 	there, err := s.isRoom(ctx, t, refOf(r))
 	if err == nil && there {
 		return changed, nil
@@ -176,7 +175,7 @@ func (s *Store) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login str
 		return false, err
 	}
 	defer end()
-	// What a deleted room leaves behind is nobody's participation any more.
+	// Rows that a deleted room leaves are no participations.
 	if there, err := s.isRoom(ctx, t, refOf(r)); err != nil || !there {
 		return false, notThere(err, r)
 	}
@@ -210,7 +209,7 @@ func (s *Store) leaveAfter(ctx context.Context, t chat.Tenant, r chat.Room, logi
 				continue
 			}
 		}
-		// For a repeated leave, this repairs what a crash may have left undone.
+		// For a repeated leave, this completes writes that a crash interrupted.
 		if err := s.db.together(ctx, m.views(t, r.ID, r.Name)...); err != nil {
 			return false, err
 		}
@@ -218,8 +217,8 @@ func (s *Store) leaveAfter(ctx context.Context, t chat.Tenant, r chat.Room, logi
 	}
 }
 
-// UpdateParticipant implements chat.MembershipStore. The names are a decision too: a
-// plain write could bring back the row of somebody who is leaving.
+// UpdateParticipant implements chat.MembershipStore. A change of names is a decision too: a plain write could restore
+// the row of a user who is leaving.
 func (s *Store) UpdateParticipant(ctx context.Context, t chat.Tenant, room id.ID, p chat.Person) error {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {

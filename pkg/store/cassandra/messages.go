@@ -29,7 +29,7 @@ FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id > ? 
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id >= ? ORDER BY message_id ASC LIMIT ?`
 )
 
-// insert spells the writing of a message.
+// insert returns the write of a message.
 func insert(l chat.Log, b id.Bucket, m chat.Message) write {
 	args := append(make([]any, 0, 10), string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID),
 		m.Author.Login, m.Author.FirstName, m.Author.LastName, m.Content, m.System)
@@ -72,8 +72,7 @@ func (s *Store) append(ctx context.Context, l chat.Log, m chat.Message) error {
 	return s.settle(ctx, l, []chat.Message{m}, []id.Bucket{b})
 }
 
-// A batch of one partition is one write for Cassandra: these bounds keep it small
-// enough not to disturb others.
+// A batch of one partition is one write for Cassandra. These bounds keep it small enough not to delay other writes.
 const (
 	batchRows  = 100
 	batchBytes = 128 << 10
@@ -132,12 +131,13 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 	return s.settle(ctx, l, ahead, aheadAt)
 }
 
-// lookAfter is the age from which on a message is only written if it is not there. What Disown and deletions did to it must
-// not be undone by writing it as it was. They are later than the message's id and dated an hour ahead (forGood), so that they win
-// over all writes within an hour of the id. The rest of the hour is for clocks that differ, and for how long a write may take.
+// lookAfter is the age from which on a message is written only if the log lacks it. Writing the original message again
+// must not undo Disown or a deletion. These happen later than the message's id, and are dated an hour ahead (forGood),
+// so they win over all writes within an hour of the id. lookAfter is less than an hour, to allow for clocks that differ
+// and for slow writes.
 const lookAfter = 30 * time.Minute
 
-// missing returns those messages of one bucket that have to be written.
+// missing returns the messages of one bucket that have to be written.
 func (s *Store) missing(ctx context.Context, l chat.Log, b id.Bucket, ms []chat.Message) ([]chat.Message, error) {
 	recent := s.present().Add(-lookAfter)
 	var old []gocql.UUID
@@ -167,7 +167,7 @@ func (s *Store) missing(ctx context.Context, l chat.Log, b id.Bucket, ms []chat.
 	return missing, nil
 }
 
-// split makes bounded batches of the messages of one bucket.
+// split divides the messages of one bucket into bounded batches.
 func split(l chat.Log, b id.Bucket, ms []chat.Message) [][]write {
 	var all [][]write
 	var current []write
@@ -185,7 +185,7 @@ func split(l chat.Log, b id.Bucket, ms []chat.Message) [][]write {
 	return all
 }
 
-// sizeOf is about what a message's row takes, in bytes.
+// sizeOf is the approximate size of a message's row, in bytes.
 func sizeOf(m chat.Message) int { return len(m.Content) + 200 }
 
 // Message implements chat.MessageStore.
@@ -220,8 +220,8 @@ func (s *Store) messageRow(ctx context.Context, l chat.Log, b id.Bucket, of id.I
 	return row, found && err == nil && row.whole(), err
 }
 
-// page reads messages of one bucket: fewer than limit only at the bucket's end. Rows that a change left of a removed
-// message do not count.
+// page reads messages of one bucket. It returns fewer than limit only at the bucket's end. It skips the incomplete rows
+// that changes of removed messages left.
 func (s *Store) page(ctx context.Context, w walk, b id.Bucket, limit int) ([]chat.Message, error) {
 	ms := make([]chat.Message, 0, min(limit, 256))
 	var row messageRow

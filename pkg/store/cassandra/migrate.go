@@ -15,9 +15,9 @@ type migrator struct {
 	config Config
 	log    *slog.Logger
 	known  []migration
-	// admin has no keyspace: there may be none yet.
+	// admin is a session without a keyspace, because the keyspace may not exist yet.
 	admin *gocql.Session
-	// keyed has the keyspace, from the moment there is one.
+	// keyed is a session with the keyspace, once it exists.
 	keyed *db
 	owner gocql.UUID
 	lease int // seconds
@@ -58,7 +58,7 @@ func (m *migrator) close() {
 func (m *migrator) check(ctx context.Context) (SchemaStatus, error) {
 	admin := &db{session: m.admin, consistency: gocql.LocalQuorum, timeout: m.config.Timeout}
 	var table string
-	// System tables are local to each node: LOCAL_ONE is all there is to ask for.
+	// System tables are local to each node, so LOCAL_ONE suffices.
 	found, err := admin.rowAt(ctx, gocql.LocalOne, selectTable, []any{m.config.Keyspace}, &table)
 	if err != nil {
 		return SchemaStatus{}, err
@@ -92,7 +92,7 @@ func (m *migrator) use(ctx context.Context) error {
 }
 
 func (m *migrator) apply(ctx context.Context) (SchemaStatus, error) {
-	// Most starts find everything in place and need no lock.
+	// Most starts find the schema complete and need no lock.
 	if s, err := m.check(ctx); err != nil || s.Current() {
 		m.warn(ctx)
 		return s, err
@@ -105,7 +105,7 @@ func (m *migrator) apply(ctx context.Context) (SchemaStatus, error) {
 		return SchemaStatus{}, err
 	}
 	defer m.unlock(ctx)
-	s, err := m.check(ctx) // somebody else may have been at work meanwhile
+	s, err := m.check(ctx) // another server may have changed the schema meanwhile
 	if err != nil {
 		return s, err
 	}
@@ -161,13 +161,12 @@ func (m *migrator) run(ctx context.Context, next migration) error {
 	return m.keyed.exec(ctx, insertVersion, component, next.Version, next.checksum, next.Description, time.Now().UTC())
 }
 
-// lock waits until this migrator alone may change the schema. The lock of one that
-// died ends by itself.
+// lock waits until only this migrator may change the schema. The lock of a migrator that crashed expires.
 func (m *migrator) lock(ctx context.Context) error {
 	for {
 		locked, err := m.keyed.decide(ctx, m.verifyLock, insertLock, component, m.owner, m.lease)
 		if err != nil {
-			m.unlock(ctx) // it may be ours all the same
+			m.unlock(ctx) // this migrator may hold it nevertheless
 		}
 		if err != nil || locked {
 			return err
@@ -195,7 +194,7 @@ func (m *migrator) verifyLock(ctx context.Context) (outcome, error) {
 }
 
 func (m *migrator) renew(ctx context.Context) error {
-	// That the lock is ours does not mean that it was renewed. To renew it once more does no harm.
+	// A lock that this migrator holds may not have been renewed. Renewing it once more is harmless.
 	held, err := m.keyed.apply(ctx, renewLock, m.lease, m.owner, component, m.owner)
 	if err == nil && !held {
 		return errLostLock
@@ -206,11 +205,11 @@ func (m *migrator) renew(ctx context.Context) error {
 func (m *migrator) unlock(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	// An error leaves a lock that ends by itself.
+	// After an error the lock expires.
 	_, _ = m.keyed.cas(ctx, deleteLock, []any{component, m.owner})
 }
 
-// warn says in the log when the data would not survive the loss of a node.
+// warn logs a warning if the data would not survive the loss of a node.
 func (m *migrator) warn(ctx context.Context) {
 	admin := &db{session: m.admin, consistency: gocql.LocalQuorum, timeout: m.config.Timeout}
 	var replication map[string]string

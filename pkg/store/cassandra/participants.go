@@ -17,8 +17,9 @@ WHERE tenant = ? AND login = ? AND (room_name, room_id) > (?, ?) AND (room_name,
 	selectDeletions = `SELECT room_id, name, done FROM room_deletions WHERE tenant = ? AND room_id IN ?`
 )
 
-// Participant implements chat.MembershipStore. Who may do what depends on it, so the decision has to agree: a row of
-// the view that was deleted comes back when a node was away for longer than the view's gc_grace_seconds and is not repaired.
+// Participant implements chat.MembershipStore. Permissions depend on it, so it also reads the decision in memberships.
+// A deleted row of the view comes back if a node was away for longer than the view's gc_grace_seconds and is not
+// repaired.
 func (s *Store) Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
@@ -64,7 +65,7 @@ func (s *Store) participants(ctx context.Context, t chat.Tenant, room id.ID, aft
 
 // participantRows reads rows whether or not the room is deleted.
 func (s *Store) participantRows(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) (people []chat.Person, deleted bool, err error) {
-	var gone atomic.Bool // parts of a list may be read beside each other
+	var gone atomic.Bool // parts of a list may be read concurrently
 	people, err = inSpan(ctx, span{afterName(after), listEnd}, limit, func(ctx context.Context, sp span, limit int) (part []chat.Person, err error) {
 		var p chat.Person
 		var deleted bool
@@ -101,8 +102,8 @@ func (s *Store) ParticipantsOf(ctx context.Context, t chat.Tenant, rooms []id.ID
 	return byRoom, nil
 }
 
-// RoomsOf implements chat.MembershipStore. Rows of rooms that are being deleted are
-// still there: the deletion does not touch them while somebody waits for it.
+// RoomsOf implements chat.MembershipStore. It finds rows of rooms that are being deleted, because the sweep removes
+// them only after the deletion was answered.
 func (s *Store) RoomsOf(ctx context.Context, t chat.Tenant, login, after string, limit int) ([]chat.RoomRef, error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
@@ -139,8 +140,8 @@ func (s *Store) RoomsOf(ctx context.Context, t chat.Tenant, login, after string,
 	return rooms, nil
 }
 
-// deletedOf returns those of rooms that are deleted while their members' rows are still
-// there. A deletion that is written down but not decided does not count yet.
+// deletedOf returns the rooms that are deleted although their members' rows still exist. A deletion that is recorded
+// but not decided does not count yet.
 func (s *Store) deletedOf(ctx context.Context, t chat.Tenant, rooms []chat.RoomRef) (map[id.ID]bool, error) {
 	if len(rooms) == 0 {
 		return nil, nil

@@ -92,7 +92,7 @@ func (s *Store) forgetReading(ctx context.Context, t chat.Tenant, room id.ID, lo
 	if _, err := s.db.row(ctx, selectReadingDates, []any{string(t), login, uuid(room)}, &read, &muted); err != nil {
 		return err
 	}
-	// A position has the time of its id, and rows of earlier programs that of a server.
+	// A position is dated by the time of its id. Rows of earlier versions are dated by a server's clock.
 	var least int64
 	for _, p := range []*int64{read, muted} {
 		if p != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// All columns are written each time: each write's TTL is that of the columns it sets.
+	// Each write sets all columns, because its TTL applies only to the columns it sets.
 	insertRemembered = `INSERT INTO remembered (series, tenant, login, token_hash, previous_hash, rotated_at, expires_at, epoch)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS USING TTL ?`
 	rotateRemembered = `UPDATE remembered USING TTL ? SET tenant = ?, login = ?, token_hash = ?, previous_hash = ?, rotated_at = ?, expires_at = ?, epoch = ?
@@ -31,12 +31,12 @@ func (s *Store) CreateRemembered(ctx context.Context, r auth.Remembered) error {
 	defer end()
 	ttl := s.ttl(r.ExpiresAt)
 	if ttl == 0 {
-		return nil // over before it began
+		return nil // expired already
 	}
 	if err := s.db.exec(ctx, insertRememberedOfUser, string(r.Tenant), r.Login, r.Series[:], ttl); err != nil {
 		return err
 	}
-	// A series is random: if it is there already, this is a repeated call.
+	// A series is random. If it exists already, this is a repeated call.
 	_, err = s.db.apply(ctx, insertRemembered, r.Series[:], string(r.Tenant), r.Login, r.Token[:], r.Previous[:],
 		r.RotatedAt.UTC(), r.ExpiresAt.UTC(), r.Epoch, ttl)
 	return err
@@ -92,7 +92,7 @@ func (s *Store) Rotate(ctx context.Context, from auth.Hash, next auth.Remembered
 		switch {
 		case err != nil:
 			return undecided, err
-		case found && bytes.Equal(kept, next.Token[:]): // tokens are random: nobody else wrote this one
+		case found && bytes.Equal(kept, next.Token[:]): // tokens are random, so this call wrote it
 			return applied, nil
 		case found && bytes.Equal(kept, from[:]):
 			return undecided, nil

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// All writes are lightweight transactions, so that no server's clock decides which rename is the newest.
+	// All writes are lightweight transactions, so that the newest rename does not depend on a server's clock.
 	putRename    = `UPDATE renames SET rename_id = ? WHERE shard = ? AND tenant = ? AND login = ? IF rename_id != ?`
 	endRename    = `DELETE FROM renames WHERE shard = ? AND tenant = ? AND login = ? IF rename_id = ?`
 	forgetRename = `DELETE FROM renames WHERE shard = ? AND tenant = ? AND login = ? IF EXISTS`

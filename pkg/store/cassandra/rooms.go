@@ -25,10 +25,9 @@ FROM rooms WHERE tenant = ? AND name = ?`
 WHERE tenant = ? AND shard = ? AND (name, room_id) > (?, ?) AND (name, room_id) <= (?, ?) LIMIT ?`
 )
 
-// A room exists from the claim of its name on: that one transaction decides. What hangs on
-// it (the list row, the creator's membership) is derived from the claimed row, by
-// the creating call, or, if that died, by the first reader who finds ready
-// false. So nobody ever sees a part of a room.
+// A room exists as soon as its name is claimed: this one transaction decides. The dependent rows (the list row, the
+// creator's membership) are derived from the claimed row, by the creating call. If that call is interrupted, the first
+// reader that finds ready false writes them. So no reader sees an incomplete room.
 
 // CreateRoom implements chat.RoomStore.
 func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
@@ -65,8 +64,8 @@ func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 	return s.completeRoom(ctx, t, r, claimedAt)
 }
 
-// completeRoom writes what goes with a claimed room. It may run many times, at once and late: all of
-// it is dated with the claim, so it never undoes what came after.
+// completeRoom writes the dependent rows of a claimed room. It may run several times, concurrently and late: all writes
+// are dated by the claim, so they never undo later ones.
 func (s *Store) completeRoom(ctx context.Context, t chat.Tenant, r chat.Room, claimedAt int64) error {
 	first, err := s.firstMembership(ctx, t, r, claimedAt)
 	if err != nil {
@@ -77,7 +76,7 @@ func (s *Store) completeRoom(ctx context.Context, t chat.Tenant, r chat.Room, cl
 	if err != nil {
 		return err
 	}
-	// Not applied means that the room is deleted already: then it was there before.
+	// Not applied means that the room is deleted already. So it existed before.
 	_, err = s.db.apply(ctx, readyRoom, string(t), r.Name, uuid(r.ID))
 	return err
 }
@@ -115,7 +114,7 @@ func (s *Store) room(ctx context.Context, t chat.Tenant, name string) (chat.Room
 	return r, true, nil
 }
 
-// isRoom reports whether the room of that name still is this one.
+// isRoom reports whether this room still has its name.
 func (s *Store) isRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) (bool, error) {
 	var kept id.ID
 	found, err := s.db.row(ctx, selectRoomID, []any{string(t), r.Name}, into(&kept))
@@ -132,7 +131,7 @@ func (s *Store) RoomsByName(ctx context.Context, t chat.Tenant, names []string) 
 	return lookUp(ctx, distinct(names), s.roomsIn(t))
 }
 
-// roomsIn returns what reads a room of the tenant.
+// roomsIn returns the function that reads a room of the tenant.
 func (s *Store) roomsIn(t chat.Tenant) func(context.Context, string) (chat.Room, bool, error) {
 	return func(ctx context.Context, name string) (chat.Room, bool, error) { return s.room(ctx, t, name) }
 }
@@ -145,7 +144,7 @@ func (s *Store) Rooms(ctx context.Context, t chat.Tenant, after string, limit in
 	}
 	defer end()
 	return named(ctx, s.db.lister(listRooms, t, true, after), limit, s.roomsIn(t), func(row listed, r chat.Room) (chat.Room, bool) {
-		return r, r.ID == row.id // a row of an earlier room of that name may still be there
+		return r, r.ID == row.id // the row may be that of an earlier room of this name
 	})
 }
 
@@ -159,7 +158,7 @@ func (s *Store) RenameCreator(ctx context.Context, t chat.Tenant, r chat.RoomRef
 	return s.changeRoom(ctx, t, r, setCreator, p.FirstName, p.LastName, string(t), r.Name, uuid(r.ID), p.Login)
 }
 
-// changeRoom runs a change of a room that may be applied twice; one that is not applied is NotFound.
+// changeRoom runs a change of a room that may be applied twice. If it is not applied, the error is NotFound.
 func (s *Store) changeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, statement string, args ...any) error {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {

@@ -26,8 +26,8 @@ const component = "confab"
 const (
 	createKeyspace = `CREATE KEYSPACE IF NOT EXISTS %s WITH replication = {'class': 'NetworkTopologyStrategy', '%s': %d}`
 
-	// The two tables the migrations themselves need. Their ids are given, so that two servers
-	// that create them at the same moment create the same.
+	// The two tables that the migrations themselves need. Their ids are fixed, so that two servers that create them
+	// concurrently create the same tables.
 	createVersions = `CREATE TABLE IF NOT EXISTS schema_versions (
   component text, version int, checksum text, description text, applied_at timestamp,
   PRIMARY KEY ((component), version)) WITH id = %s`
@@ -110,18 +110,17 @@ func statements(text string) []string {
 	return all
 }
 
-// SchemaStatus compares a keyspace with what this program knows.
+// SchemaStatus compares a keyspace with the migrations of this program.
 type SchemaStatus struct {
 	Known   int // the newest version this program has
 	Applied int // the newest version of the keyspace; 0 if it is missing or empty
 }
 
-// Current reports whether the keyspace has what this program needs, no more, no less.
+// Current reports whether the keyspace has exactly the migrations of this program.
 func (s SchemaStatus) Current() bool { return s.Known == s.Applied }
 
-// Check reads the state of the keyspace and changes nothing. The errors are those of a
-// cluster that does not answer, and of a keyspace that this program must not use: one
-// with a newer schema or with other versions of ours.
+// Check reads the state of the keyspace and changes nothing. It fails if the cluster does not answer, or if this
+// program must not use the keyspace: because its schema is newer, or has other texts of the same versions.
 func Check(ctx context.Context, c Config, log *slog.Logger) (SchemaStatus, error) {
 	m, err := newMigrator(ctx, c, log)
 	if err != nil {
@@ -131,8 +130,8 @@ func Check(ctx context.Context, c Config, log *slog.Logger) (SchemaStatus, error
 	return m.check(ctx)
 }
 
-// Apply creates the keyspace if it is missing and applies the versions it lacks. It only
-// adds, may run from many servers at once, and can be repeated after a failure.
+// Apply creates the keyspace if it is missing, and applies the versions it lacks. Apply removes nothing. It may run on
+// many servers concurrently, and can be repeated after a failure.
 func Apply(ctx context.Context, c Config, log *slog.Logger) (SchemaStatus, error) {
 	m, err := newMigrator(ctx, c, log)
 	if err != nil {
@@ -142,7 +141,7 @@ func Apply(ctx context.Context, c Config, log *slog.Logger) (SchemaStatus, error
 	return m.apply(ctx)
 }
 
-// Print writes the CQL of a new keyspace: what Apply does, for those who want to do it by hand.
+// Print writes the CQL that Apply runs for a new keyspace, so that operators can run it by hand.
 func Print(w io.Writer, c Config) error {
 	all, err := migrations()
 	if err != nil {
@@ -171,7 +170,7 @@ func tableID(keyspace, table string) gocql.UUID {
 	return gocql.UUID(sum[:16])
 }
 
-// prepareSchema is what Open does about the schema.
+// prepareSchema checks or applies the schema for Open.
 func prepareSchema(ctx context.Context, c Config, o Options) error {
 	if !o.KeepSchema {
 		_, err := Apply(ctx, c, o.Log)
@@ -185,7 +184,7 @@ func prepareSchema(ctx context.Context, c Config, o Options) error {
 	return err
 }
 
-// verify compares the versions of a keyspace with ours.
+// verify compares the versions of a keyspace with those of this program.
 func verify(keyspace string, known []migration, applied map[int]string) (SchemaStatus, error) {
 	s := SchemaStatus{Known: len(known)}
 	versions := make([]int, 0, len(applied))
@@ -210,8 +209,8 @@ func verify(keyspace string, known []migration, applied map[int]string) (SchemaS
 	return s, nil
 }
 
-// lockSeconds is how long the lock of a server that died keeps others waiting; it
-// is renewed before each statement.
+// lockSeconds is the TTL of the lock: other servers wait that long after its owner has crashed. The owner renews the
+// lock before each statement.
 const lockSeconds = 2 * int(schemaTimeout/time.Second)
 
 var errLostLock = errors.New("the lock on the schema was lost; try again")

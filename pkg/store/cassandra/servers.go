@@ -12,7 +12,7 @@ const (
 	mostServers = 1000
 )
 
-// Beat implements store.Registry. The table's TTL forgets it.
+// Beat implements store.Registry. The row expires by the table's TTL.
 func (s *Store) Beat(ctx context.Context, server string, n int64) error {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {

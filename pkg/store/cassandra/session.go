@@ -15,10 +15,10 @@ import (
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
-// connect opens a session with the keyspace, or with none if it is empty. The data
-// centre must be known. Only nodes of that are asked: another one may not have yet what this one has acknowledged,
-// and LOCAL_QUORUM and LOCAL_SERIAL would mean the data centre of the node that is asked. When all of them are away, the
-// store is unavailable.
+// connect opens a session with the keyspace, or without one if the name is empty. The data centre must be known. Only
+// its nodes receive statements. Another data centre may not have yet what this one has acknowledged, and LOCAL_QUORUM
+// and LOCAL_SERIAL would mean the data centre of the node that receives the statement. If all nodes of the data centre
+// are away, the store is unavailable.
 func connect(ctx context.Context, c Config, keyspace, dc string, log *slog.Logger) (*gocql.Session, error) {
 	cluster := newCluster(c, log)
 	cluster.Keyspace = keyspace
@@ -45,15 +45,15 @@ func newCluster(c Config, log *slog.Logger) *gocql.ClusterConfig {
 	cluster.Timeout = c.Timeout
 	cluster.ConnectTimeout = min(c.Timeout, 5*time.Second)
 	cluster.RetryPolicy = nil // each statement says its own
-	// A node that went away is tried again every second: it costs one connection attempt.
+	// A node that is away is retried every second, which costs one connection attempt.
 	cluster.ReconnectInterval = time.Second
 	cluster.ReconnectionPolicy = &gocql.ConstantReconnectionPolicy{MaxRetries: 1, Interval: 100 * time.Millisecond}
 	cluster.Logger = driverLog{log}
 	return cluster
 }
 
-// createSession honours ctx, which the driver does not: a session that comes too late is closed. A ctx that has ended
-// is the error, whatever the driver would say as quickly.
+// createSession honours ctx, which the driver does not: it closes a session that is created too late. If ctx has ended,
+// its error is returned, regardless of the driver's.
 func createSession(ctx context.Context, cluster *gocql.ClusterConfig) (*gocql.Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, notConnected(cluster, err)
@@ -87,8 +87,7 @@ func createSession(ctx context.Context, cluster *gocql.ClusterConfig) (*gocql.Se
 	}
 }
 
-// notConnected is an error that may pass: the driver does not tell why in a form to
-// look at, only in words.
+// notConnected returns a temporary error. The driver reports the reason only as text, not as a value to compare.
 func notConnected(cluster *gocql.ClusterConfig, err error) error {
 	return chat.ErrUnavailable(fmt.Errorf("cannot connect to Cassandra at %s: %w", strings.Join(cluster.Hosts, ", "), err))
 }
@@ -115,7 +114,7 @@ func localDC(ctx context.Context, c Config, log *slog.Logger) (string, error) {
 	return dc, nil
 }
 
-// driverLog writes what the driver says to the log, as details.
+// driverLog writes the driver's messages to the log at level debug.
 type driverLog struct{ log *slog.Logger }
 
 func (l driverLog) Print(v ...any)            { l.write(fmt.Sprint(v...)) }

@@ -22,8 +22,8 @@ const (
 // maxTTL is the longest time Cassandra lets a row live: 20 years.
 const maxTTL = 630_720_000
 
-// ttl returns the seconds a row that is over at t has to be kept; 0 if t is over. Cassandra
-// counts from the second the write began in, so it is one or two more than are left.
+// ttl returns the remaining TTL, in seconds, of a row that expires at t; 0 if t has passed. Cassandra counts from the
+// second in which the write began, so the result is one or two seconds more than the remaining time.
 func (s *Store) ttl(t time.Time) int {
 	if s.over(t) {
 		return 0
@@ -86,8 +86,8 @@ func notKept(what string) error {
 	return &chat.Error{Kind: chat.NotFound, Message: "there is no such " + what}
 }
 
-// ExtendSession implements auth.SessionStore. A deletion that happens between the
-// read and the write is dated ahead of the write.
+// ExtendSession implements auth.SessionStore. A deletion between the read and the write has a later timestamp than the
+// write, so the session stays deleted.
 func (s *Store) ExtendSession(ctx context.Context, h auth.Hash, expiresAt time.Time) error {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
@@ -131,7 +131,7 @@ func (s *Store) SessionsOf(ctx context.Context, t chat.Tenant, login string, lim
 	return ofUser(ctx, s, listSessionsOfUser, t, login, limit, s.session)
 }
 
-// ofUser reads an index of hashes and what they stand for, as far as it is there.
+// ofUser reads an index of hashes and the rows they point to, as far as these exist.
 func ofUser[T any](ctx context.Context, s *Store, statement string, t chat.Tenant, login string, limit int,
 	get func(context.Context, auth.Hash) (T, bool, error)) ([]T, error) {
 	ctx, end, err := s.begin(ctx)

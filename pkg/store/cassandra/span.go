@@ -46,10 +46,10 @@ var (
 	_ divisible[hashes] = hashes{}
 )
 
-// inSpan reads up to limit rows of a span, in order, with one statement. Cassandra refuses a statement that
-// passes more than 100,000 deleted or expired rows (tombstone_failure_threshold): then the span is divided, until each
-// part is read. So a list can be read however much was deleted from it. Each 100,000 of such rows cost about as much as a
-// page of some thousand rows; how many there can be is bounded by the table's gc_grace_seconds.
+// inSpan reads up to limit rows of a span, in order, with one statement. Cassandra refuses a statement that passes more
+// than 100,000 deleted or expired rows (tombstone_failure_threshold). Then inSpan divides the span until each part can
+// be read. So a list can be read regardless of how many rows were deleted from it. 100,000 deleted rows cost about as
+// much as a page of some thousand rows. The table's gc_grace_seconds bounds their number.
 func inSpan[S divisible[S], R any](ctx context.Context, sp S, limit int,
 	read func(ctx context.Context, sp S, limit int) ([]R, error)) ([]R, error) {
 	rows, err := read(ctx, sp, limit)
@@ -106,7 +106,7 @@ func (sp span) divided() []span {
 }
 
 // names returns positions inside the span at the first letter at which its names can differ: names often begin alike.
-// What has a name that ends there gets a part of its own, as there may have been many rooms of one name.
+// The rows of a name that ends there get their own part, because there may have been many rooms of one name.
 func (sp span) names() (cuts []listed) {
 	if end := afterName(sp.after.name); sp.after.name != "" && sp.after.before(end) {
 		cuts = append(cuts, end)

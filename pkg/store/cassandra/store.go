@@ -16,7 +16,7 @@ import (
 	"github.com/confab-chat/confab/pkg/store"
 )
 
-// Options are what a Store takes from its surroundings. All are optional.
+// Options configure a Store. All are optional.
 type Options struct {
 	Log *slog.Logger
 	// Now is the clock; time.Now if nil.
@@ -41,14 +41,14 @@ type Store struct {
 	log *slog.Logger
 	now func() time.Time
 
-	// gathering are the messages on their way.
+	// gathering batches the messages that are being written.
 	gathering gathering
-	// book knows the widths of logs' buckets.
+	// book caches the widths of logs' buckets.
 	book *widthBook
 	// indexed holds the buckets whose index row is known to be written.
 	indexed *otter.Cache[bucketOf, struct{}]
-	// newest holds the newest bucket of a log's index when it was read, ahead those
-	// after now that this server wrote to.
+	// newest holds the newest bucket of a log's index at the time of the read. ahead holds the newest bucket after now
+	// that this server wrote to.
 	newest, ahead *otter.Cache[chat.Log, id.Bucket]
 
 	mu     sync.Mutex
@@ -56,15 +56,14 @@ type Store struct {
 	calls  sync.WaitGroup
 }
 
-// remembered is how many logs and buckets a server keeps in mind, some 25 MB.
+// remembered is how many logs and buckets a server caches, some 25 MB.
 const remembered = 50_000
 
 var _ store.Store = (*Store)(nil)
 
-// Open connects to the cluster and brings the keyspace up to the schema this
-// program knows. It fails with a clear error when the cluster does not answer before
-// ctx ends, and when the keyspace has a schema newer than this program; to try again
-// after the former makes sense.
+// Open connects to the cluster and upgrades the keyspace to the schema of this program. It fails if the cluster does
+// not answer before ctx ends; the caller may retry. It also fails if the schema of the keyspace is newer than this
+// program.
 func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 	o = o.withDefaults()
 	dc, err := localDC(ctx, c, o.Log)
@@ -103,7 +102,7 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 	return s, nil
 }
 
-// findDataCentres chooses the consistency of what servers of all data centres go by.
+// findDataCentres chooses the consistency of the statements on which servers of all data centres rely (see eachDC).
 func (s *Store) findDataCentres(ctx context.Context, c Config) error {
 	if c.Consistency != gocql.LocalQuorum || c.Serial != gocql.Serial {
 		return nil // a quorum of all has it, or one data centre is all there is for servers
@@ -116,7 +115,7 @@ func (s *Store) findDataCentres(ctx context.Context, c Config) error {
 	return err
 }
 
-// notOpened tells a cluster that does not answer, which may pass, from what will not.
+// notOpened distinguishes a cluster that does not answer, which may be temporary, from permanent errors.
 func notOpened(err error) error {
 	if unavailable(err) && !chat.IsKind(err, chat.Unavailable) {
 		return chat.ErrUnavailable(err)
@@ -150,7 +149,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// begin starts a call: it counts for Close until end is called, and has a deadline.
+// begin starts a call. Close waits until end is called. The returned context has a deadline.
 func (s *Store) begin(ctx context.Context) (_ context.Context, end func(), err error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, nil, err
@@ -159,8 +158,7 @@ func (s *Store) begin(ctx context.Context) (_ context.Context, end func(), err e
 	return ctx, func() { cancel(); s.calls.Done() }, nil
 }
 
-// beginLong is begin for calls that take as long as there is work: each of their
-// statements has a deadline of its own.
+// beginLong is begin for calls without a bound on their time: each of their statements has its own deadline.
 func (s *Store) beginLong(ctx context.Context) (_ context.Context, end func(), err error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, nil, err

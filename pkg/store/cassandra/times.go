@@ -12,12 +12,12 @@ const (
 	selectTimes = `SELECT trusted, doubted, last FROM times_seen WHERE shard = 0`
 	updateTimes = `UPDATE times_seen SET trusted = ?, doubted = ?, last = ? WHERE shard = 0 IF last = ?`
 
-	// timeReads is how many coordinators are asked for the time: one whose clock is wrong is outvoted.
+	// timeReads is how many coordinators are asked for the time. The median outvotes one whose clock is wrong.
 	timeReads = 3
 )
 
-// RemovalTime implements chat.Clock by the cluster's time. What was seen is kept by a transaction, as a plain write that is
-// dated by a clock ahead would stay until that time.
+// RemovalTime implements chat.Clock by the cluster's time. It stores the times seen by a transaction: a plain write
+// that is dated by a clock ahead could not be overwritten until that time.
 func (s *Store) RemovalTime(ctx context.Context) (time.Time, error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Store) RemovalTime(ctx context.Context) (time.Time, error) {
 	if warning != "" {
 		s.log.Warn(warning)
 	}
-	// Not applied: another server has seen the same time, or an attempt of ours.
+	// Not applied means that another server, or an earlier attempt of this call, has stored the time.
 	_, err = s.db.apply(ctx, updateTimes, orNull(next.Trusted), orNull(next.Doubted), orNull(next.Last), orNull(seen.Last))
 	return next.Removal(now), err
 }

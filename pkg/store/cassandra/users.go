@@ -31,7 +31,7 @@ func (s *Store) CreateUser(ctx context.Context, t chat.Tenant, u chat.User) erro
 		return err
 	}
 	defer end()
-	// The index first: a login without a user is skipped, a user without it would be hidden.
+	// The index first: lists skip a login without a user, but a user without an index row would be hidden.
 	if err := s.db.exec(ctx, insertUserIndex, string(t), shardOf(u.Login), u.Login); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (s *Store) UsersByLogin(ctx context.Context, t chat.Tenant, logins []string
 	return lookUp(ctx, distinct(logins), s.usersIn(t))
 }
 
-// usersIn returns what reads a user of the tenant who is not deleted.
+// usersIn returns the function that reads a user of the tenant who is not deleted.
 func (s *Store) usersIn(t chat.Tenant) func(context.Context, string) (chat.User, bool, error) {
 	return func(ctx context.Context, login string) (chat.User, bool, error) {
 		u, found, err := s.user(ctx, t, login)
@@ -162,7 +162,7 @@ func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) err
 	if err != nil {
 		return err
 	}
-	if !marked { // deleted already, maybe by an attempt of ours, or never there
+	if !marked { // deleted already, maybe by an earlier attempt of this call, or never created
 		var claim gocql.UUID
 		if found, err := s.db.decided(ctx, selectUserClaim, []any{string(t), login}, &claim); err != nil || !found {
 			if err == nil {

@@ -16,7 +16,8 @@ import (
 //
 //   - no timestamp is sent (see newCluster): the coordinator's clock;
 //   - version: rises with every change of a thing, and is decided by a lightweight transaction on another row;
-//   - forGood: a deletion of what is never written anew, dated ahead of all that may be under way;
+//   - forGood: a permanent deletion of a row that is never written anew, dated after all writes that may still be
+//     running;
 //   - the data themselves: the id of a message or change, or the version of a membership.
 const (
 	selectWriteVersion = `SELECT version FROM write_versions WHERE thing = ?`
@@ -24,7 +25,7 @@ const (
 	nextWriteVersion   = `UPDATE write_versions SET version = ? WHERE thing = ? IF version = ?`
 )
 
-// What has versions.
+// The things that have versions.
 const (
 	roleThing    = "role"
 	avatarThing  = "avatar"
@@ -32,8 +33,8 @@ const (
 	readingThing = "reading"
 )
 
-// version returns the timestamp, in microseconds, for a change of a thing. It is greater than that of each change whose
-// version was returned before, at whichever server, and at least the least.
+// version returns the timestamp, in microseconds, for a change of a thing. It is at least least, and greater than each
+// version that any server returned before for this thing.
 func (s *Store) version(ctx context.Context, least int64, t chat.Tenant, thing ...string) (int64, error) {
 	key := sha256.Sum256([]byte(string(t) + "\x00" + strings.Join(thing, "\x00")))
 	for {
@@ -53,14 +54,15 @@ func (s *Store) version(ctx context.Context, least int64, t chat.Tenant, thing .
 		} else {
 			done, err = s.db.apply(ctx, firstWriteVersion, key[:], next)
 		}
-		// Not applied: another change was faster, or an attempt of ours; the next version is above both.
+		// Not applied means that another change, or an earlier attempt of this call, was faster. The next version is
+		// greater.
 		if err != nil || done {
 			return next, err
 		}
 	}
 }
 
-// present is the cluster's time as this server knows it without asking: the time it read last, and what has gone by since.
+// present estimates the cluster's time without a read: the time of the last read plus the time elapsed since.
 func (s *Store) present() time.Time {
 	b := s.book
 	b.mu.Lock()
@@ -71,8 +73,8 @@ func (s *Store) present() time.Time {
 	return time.UnixMilli(b.asOf).Add(s.now().Sub(b.polled))
 }
 
-// forGood is the timestamp of the deletion of a row that never comes again, as
-// its key has an id that is used once. It lies ahead, so that writes under way do not bring the row back.
+// forGood is the timestamp of the permanent deletion of a row whose key has an id that is never reused. It is an hour
+// ahead, so that writes that are still running do not restore the row.
 func (s *Store) forGood() int64 { return micros(s.present().Add(time.Hour)) }
 
 // ticks is a version as the timestamp of a write to readings_by_user.
