@@ -85,7 +85,7 @@ func (s *Store) EachFootprint(ctx context.Context, visit func(chat.Tenant, strin
 	})
 }
 
-// disownAtOnce is how many messages are disowned side by side: they share the cost of syncing.
+// disownAtOnce is how many messages are disowned concurrently: they share the cost of syncing.
 const disownAtOnce = 64
 
 // Disown implements chat.EraseStore.

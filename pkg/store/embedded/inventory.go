@@ -8,7 +8,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// EachUser implements chat.Inventory; by tenant and login, the deleted ones after all others.
+// EachUser implements chat.Inventory, in the order of tenant and login. Deleted users follow all others.
 func (s *Store) EachUser(ctx context.Context, visit func(chat.Tenant, chat.User) error) error {
 	err := s.each(ctx, tableUser, func(c *columns, v []byte) error {
 		t := chat.Tenant(c.text())
@@ -30,7 +30,7 @@ func (s *Store) EachUser(ctx context.Context, visit func(chat.Tenant, chat.User)
 	})
 }
 
-// EachRoom implements chat.Inventory; by tenant and name.
+// EachRoom implements chat.Inventory, in the order of tenant and name.
 func (s *Store) EachRoom(ctx context.Context, visit func(chat.Tenant, chat.Room) error) error {
 	return s.each(ctx, tableRoom, func(c *columns, v []byte) error {
 		t := chat.Tenant(c.text())
@@ -72,7 +72,7 @@ func (s *Store) EachToken(ctx context.Context, visit func(auth.APIToken) error) 
 	})
 }
 
-// each is a whole call that visits all rows of a table, as they are when it begins.
+// each is a whole call that visits all rows of a table, in the state at its beginning.
 func (s *Store) each(ctx context.Context, of byte, visit func(c *columns, value []byte) error) error {
 	if err := s.begin(ctx); err != nil {
 		return err

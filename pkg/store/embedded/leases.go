@@ -10,8 +10,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// leased is a table of rows that belong to a user and expire, with its
-// index of the rows of each user.
+// leased is a table of rows that belong to a user and expire, with the index of the rows of each user.
 type leased struct {
 	table, of byte
 	what      string // for the user
@@ -52,8 +51,7 @@ func dropLease(b *pebble.Batch, row key, e lease) {
 	}
 }
 
-// keepLease puts a row that expires, and its index entries, into b, in the place of the one
-// that may be there.
+// keepLease puts a row that expires, and its index entries, into b. They replace the present row, if there is one.
 func (s *Store) keepLease(b *pebble.Batch, l leased, h auth.Hash, e lease, value []byte) error {
 	row := l.key(h)
 	old, found, err := s.find(row)

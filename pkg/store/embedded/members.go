@@ -9,7 +9,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// addParticipant writes a membership in both directions, and that there was one.
+// addParticipant writes a membership in both directions, and the footprint of the user.
 func addParticipant(b *pebble.Batch, t chat.Tenant, r chat.Room, p chat.Person) {
 	set(b, participantsOf(t, r.ID).last(p.Login), encodePerson(p))
 	set(b, roomsOf(t, p.Login).last(r.Name), encodeRoomOf(r.ID))

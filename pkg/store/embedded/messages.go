@@ -13,7 +13,7 @@ func addMessage(b *pebble.Batch, l chat.Log, m chat.Message) {
 	set(b, messagesOf(l).lastID(m.ID), encodeMessage(m))
 }
 
-// addNew is addMessage unless the log has the message: what Disown and deletions did to its row stays.
+// addNew is addMessage unless the log has the message. So it does not undo Disown or a deletion.
 func (s *Store) addNew(b *pebble.Batch, l chat.Log, m chat.Message) error {
 	there, err := s.has(messagesOf(l).lastID(m.ID))
 	if err == nil && !there {
@@ -28,8 +28,8 @@ func (s *Store) Append(ctx context.Context, l chat.Log, m chat.Message) error {
 	return s.change(ctx, &s.fates, fatesOf(l).lastID(m.ID), func(b *pebble.Batch) error { return s.addNew(b, l, m) })
 }
 
-// batchBytes is how much of an import goes into one batch: enough to spread the cost
-// of a sync, little enough that other writers are not held up behind it.
+// batchBytes is the size of one batch of an import. It is large enough to spread the cost of a sync, and small enough
+// not to delay other writers.
 const batchBytes = 256 << 10
 
 // AppendBatch implements chat.MessageStore. Messages become visible in their
@@ -50,7 +50,7 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 	}
 }
 
-// PlanLog implements chat.LogPlanner: keys in one order need no plan.
+// PlanLog implements chat.LogPlanner. It does nothing: the embedded store has no buckets to plan.
 func (s *Store) PlanLog(ctx context.Context, _ chat.Log, _ []chat.Bin) error {
 	if err := s.begin(ctx); err != nil {
 		return err
@@ -59,7 +59,8 @@ func (s *Store) PlanLog(ctx context.Context, _ chat.Log, _ []chat.Bin) error {
 	return nil
 }
 
-// AppendOnce implements chat.MessageStore. A key and its message are written in one step: of a message that is not there, all was removed.
+// AppendOnce implements chat.MessageStore. A key and its message are written in one step. If the message is missing, it
+// was removed.
 func (s *Store) AppendOnce(ctx context.Context, l chat.Log, idempotencyKey string, m chat.Message, _ id.ID) (first chat.Message, repeated bool, err error) {
 	k := keysOf(l).text(m.Author.Login).last(idempotencyKey)
 	err = s.change(ctx, &s.leases, k, func(b *pebble.Batch) error {
@@ -90,7 +91,7 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, idempotencyKey strin
 	return first, repeated, nil
 }
 
-// claimed answers for a key that stands for c already.
+// claimed is AppendOnce for a key that stands for claim c already.
 func (s *Store) claimed(l chat.Log, idempotencyKey string, c claim, m chat.Message) (chat.Message, bool, error) {
 	if c.content != m.Digest() {
 		return chat.Message{}, false, &chat.Error{
@@ -99,7 +100,7 @@ func (s *Store) claimed(l chat.Log, idempotencyKey string, c claim, m chat.Messa
 		}
 	}
 	first, err := s.message(l, c.message)
-	if chat.IsKind(err, chat.NotFound) { // trimmed; the key stands for it all the same
+	if chat.IsKind(err, chat.NotFound) { // trimmed; the key still stands for it
 		m.ID = c.message
 		return m, true, nil
 	}

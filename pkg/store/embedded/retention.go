@@ -51,7 +51,7 @@ func (s *Store) Between(ctx context.Context, l chat.Log, before, after id.ID, li
 	}, (*cursor).Last, (*cursor).Prev)
 }
 
-// Trim implements chat.RetentionStore: a range of each table goes, however many rows it has.
+// Trim implements chat.RetentionStore. It deletes one range of each table, regardless of its number of rows.
 func (s *Store) Trim(ctx context.Context, l chat.Log, before id.ID) error {
 	if err := s.begin(ctx); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (s *Store) Trim(ctx context.Context, l chat.Log, before id.ID) error {
 			_ = b.Close()
 			return err
 		}
-		// A range that is empty is not removed: each removal costs later readers.
+		// An empty range is not deleted, because each range deletion costs later readers.
 		if some {
 			_ = b.DeleteRange(prefix, end, nil)
 		}

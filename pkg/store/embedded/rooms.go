@@ -47,7 +47,7 @@ func (s *Store) room(t chat.Tenant, name string) (r chat.Room, found bool, err e
 	return r, true, s.corrupt(err)
 }
 
-// sameRoom returns the room that has r's name now, NotFound if that is not r.
+// sameRoom returns the room that has r's name now. If that is not r, it returns NotFound.
 func (s *Store) sameRoom(t chat.Tenant, r chat.Room) (chat.Room, error) {
 	now, found, err := s.room(t, r.Name)
 	if err != nil {
@@ -127,11 +127,11 @@ func (s *Store) changeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, c
 	})
 }
 
-// DeleteRoom implements chat.RoomStore. All of the room goes in one batch; the Sweep is
-// for messages whose writers were under way.
+// DeleteRoom implements chat.RoomStore. It deletes the whole room in one batch. The Sweep deletes messages that were
+// being written meanwhile.
 func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
 	k := roomKey(t, r.Name)
-	// With the members' lock held until the batch is applied, no join comes in between.
+	// The members' lock is held until the batch is applied, so that no user joins in between.
 	under := []lockOf{{&s.members, participantsOf(t, r.ID)}, {&s.rooms, k}}
 	return s.changeUnder(ctx, under, func(b *pebble.Batch) error {
 		if _, err := s.sameRoom(t, r); err != nil {

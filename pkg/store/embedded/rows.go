@@ -8,8 +8,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// The numbers of fields, once for writing and reading each kind of row. What a row's key
-// says is not repeated in its value.
+// The numbers of fields, for writing and reading each kind of row. The value does not repeat the columns of the key.
 
 func encodePerson(p chat.Person) []byte {
 	return newRecord().text(1, p.FirstName).text(2, p.LastName)
@@ -131,7 +130,7 @@ func decodeMessage(u id.ID, b []byte) (chat.Message, error) {
 	return m, err
 }
 
-// lease is what all rows that expire have in common, under the same numbers.
+// lease holds the fields that all expiring rows have, under the same numbers.
 // Tenant and Login are empty for rows that are not listed for their owner.
 type lease struct {
 	ExpiresAt time.Time // zero: never
@@ -158,7 +157,7 @@ func (e lease) expired(now time.Time) bool {
 	return !e.ExpiresAt.IsZero() && !now.Before(e.ExpiresAt)
 }
 
-// decodeLease reads what rows that expire have in common; own, unless nil, is given what they have besides.
+// decodeLease reads the fields of lease. It passes all other fields to own, unless own is nil.
 func decodeLease(b []byte, own func(f *field)) (e lease, err error) {
 	err = decode(b, func(f *field) {
 		e.visit(f)

@@ -2,7 +2,7 @@ package embedded
 
 import "context"
 
-// Beat implements store.Registry: a data folder is open in one process at a time, so there is nobody to note it for.
+// Beat implements store.Registry. It records nothing: only one process at a time has the data folder open.
 func (s *Store) Beat(ctx context.Context, _ string, _ int64) error {
 	_, err := s.Beats(ctx)
 	return err

@@ -8,8 +8,8 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// removeMembers puts the removal of all memberships of a room into b. As long as the room
-// has its name, each row of a participant has its row of the user's rooms.
+// removeMembers puts the removal of all memberships of a room into b. While the room has its name, each row of a
+// participant has a matching row in the user's rooms.
 func (s *Store) removeMembers(ctx context.Context, b *pebble.Batch, t chat.Tenant, r chat.Room) error {
 	members := participantsOf(t, r.ID)
 	removeAll(b, members)
@@ -20,8 +20,7 @@ func (s *Store) removeMembers(ctx context.Context, b *pebble.Batch, t chat.Tenan
 	})
 }
 
-// removeLog puts the removal of all that is in a log into b and returns how many of its
-// tables had any rows.
+// removeLog puts the removal of a log's rows into b. It returns how many tables had rows of the log.
 func (s *Store) removeLog(ctx context.Context, b *pebble.Batch, l chat.Log) (tables int, err error) {
 	for _, prefix := range []key{messagesOf(l), fatesOf(l), messagesOf(chat.ChangesOf(l)), keysOf(l)} {
 		some := false
@@ -32,7 +31,7 @@ func (s *Store) removeLog(ctx context.Context, b *pebble.Batch, l chat.Log) (tab
 		if err != nil {
 			return 0, err
 		}
-		// A range that is empty is not removed: each removal costs later readers.
+		// An empty range is not deleted, because each range deletion costs later readers.
 		if some {
 			removeAll(b, prefix)
 			tables++
@@ -61,9 +60,8 @@ func (s *Store) Sweeps(ctx context.Context, after chat.Sweep, limit int) ([]chat
 	return sweeps, err
 }
 
-// SweepRoom implements chat.Sweeper. Memberships cannot be left: DeleteRoom ends them all,
-// and no join comes later. progress counts the tables that had rows of the room: each is
-// removed as a whole, however many rows it has.
+// SweepRoom implements chat.Sweeper. It finds no memberships: DeleteRoom ends all of them, and no user can join later.
+// progress counts the tables that had rows of the room. Each is deleted as one range, regardless of its number of rows.
 func (s *Store) SweepRoom(ctx context.Context, w chat.Sweep, progress func(removed int)) error {
 	tables := 0
 	err := s.change(ctx, &s.members, participantsOf(w.Tenant, w.Room.ID), func(b *pebble.Batch) (err error) {

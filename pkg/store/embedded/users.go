@@ -26,8 +26,8 @@ func (s *Store) CreateUser(ctx context.Context, t chat.Tenant, u chat.User) erro
 	})
 }
 
-// deletedUserKey is where a deleted user's login is kept, apart from the living, so that
-// lists need not pass over the dead.
+// deletedUserKey is the key of a deleted user's login. It is in another table than users, so that lists do not have to
+// skip deleted users.
 func deletedUserKey(t chat.Tenant, login string) key {
 	return table(tableDeletedUser).tenant(t).last(login)
 }
@@ -97,7 +97,7 @@ func (s *Store) Users(ctx context.Context, t chat.Tenant, after string, limit in
 	return people, err
 }
 
-// from returns where a list that continues after a name begins.
+// from returns the key at which a list continues after a name.
 func from(prefix key, after string) key {
 	if after == "" {
 		return prefix
@@ -146,7 +146,7 @@ func (s *Store) changeUser(ctx context.Context, t chat.Tenant, login string, cha
 	})
 }
 
-// DeleteUser implements chat.UserStore. A login that never was is NotFound.
+// DeleteUser implements chat.UserStore. For a login that never existed it returns NotFound.
 func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) error {
 	k := userKey(t, login)
 	return s.change(ctx, &s.users, k, func(b *pebble.Batch) error {

@@ -13,7 +13,7 @@ import (
 // enough is more announcements than the tests make.
 const enough = 100_000
 
-// announced returns those of keys that were announced of late.
+// announced returns the keys that were announced lately.
 func (e *env) announced(span time.Duration, keys ...string) []string {
 	e.Helper()
 	all, err := e.s.Announced(e.ctx, span+12345*time.Nanosecond, enough)
@@ -21,8 +21,8 @@ func (e *env) announced(span time.Duration, keys ...string) []string {
 	return slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return !slices.Contains(all, k) })
 }
 
-// outdating are the changes that make old what servers may remember: each is of one room "games" of
-// ann's, with bob in it, and a session and a token of bob's.
+// outdating are the changes that invalidate cached data. Each concerns the room "games" of ann, with bob in it, and a
+// session and a token of bob.
 func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken) map[string]struct {
 	key    string
 	change func() error

@@ -34,12 +34,12 @@ var changeTests = map[string]func(*env){
 		want := m
 		want.Content, want.Deleted = "", true
 		e.shows(l, want)
-		// What was decided before the deletion was seen.
+		// A change that was decided before the deletion was seen.
 		e.change(l, m.ID, chat.Change{Kind: chat.Edit, Content: "resurrected"})
 		e.change(l, m.ID, chat.Change{Kind: chat.React, Emoji: "👍", On: true})
 		e.change(l, m.ID, chat.Change{Kind: chat.Delete})
 		e.shows(l, want)
-		// An import that is run again.
+		// A repeated import.
 		e.append(l, m)
 		require.NoError(e, e.s.AppendBatch(e.ctx, l, []chat.Message{m}))
 		e.shows(l, want)
@@ -262,7 +262,7 @@ var changeTests = map[string]func(*env){
 		e.change(l, m.ID, chat.Change{Kind: chat.Delete})
 		require.NoError(e, e.s.SetRead(e.ctx, e.tenant, r.ID, "ann", m.ID))
 		require.NoError(e, e.s.DeleteRoom(e.ctx, e.tenant, r))
-		// A change that was under way.
+		// A change that was running.
 		_, err := e.s.ChangeMessage(e.ctx, l, late.ID, func(chat.Message) (chat.Change, error) {
 			return chat.Change{Kind: chat.Delete, ID: e.ids.New(), By: person("ann")}, nil
 		})
@@ -297,7 +297,7 @@ func (e *env) change(l chat.Log, m id.ID, c chat.Change) chat.Change {
 	return c
 }
 
-// shows requires that a message looks so, wherever it is read.
+// shows requires that all ways to read a message return it like this.
 func (e *env) shows(l chat.Log, want chat.Message) {
 	e.Helper()
 	got, err := e.s.Message(e.ctx, l, want.ID)

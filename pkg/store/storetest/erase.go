@@ -87,7 +87,7 @@ var eraseTests = map[string]func(*env){
 				{ID: system.ID, Author: chat.System, Content: ptr("Deleted User joins the room")},
 				{ID: edited.ID, Author: chat.Erased}, {ID: never, Author: chat.Erased, Content: ptr("x")}}))
 		}
-		// Whoever writes the message as it was once more does not bring its author back.
+		// Writing the original message again does not restore its author.
 		e.append(l, original...)
 		require.NoError(e, e.s.AppendBatch(e.ctx, l, original))
 		for _, m := range original {

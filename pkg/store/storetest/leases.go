@@ -9,8 +9,8 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// leases is what sessions, remembered logins and tokens have in common: rows of a user that are found by a hash,
-// and end.
+// leases is what sessions, remembered logins and tokens have in common: they are rows of a user that are found by a
+// hash, and expire.
 type leases[T any] struct {
 	make func(e *env, login string, end time.Time) T
 	key  func(T) auth.Hash
@@ -45,7 +45,7 @@ func (k leases[T]) is(e *env, want T) {
 	require.Equal(e, want, got)
 }
 
-// ofJdoe expects what there is of the user.
+// ofJdoe expects the present rows of the user.
 func (k leases[T]) ofJdoe(e *env, want ...T) {
 	e.Helper()
 	of, err := k.of(e, e.tenant, "jdoe", 10)

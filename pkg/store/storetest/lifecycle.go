@@ -15,8 +15,8 @@ import (
 	"github.com/confab-chat/confab/pkg/store"
 )
 
-// RunLifecycle checks what a store does when it is closed. open returns a store
-// that nobody else uses; it may be closed already when its owner closes it.
+// RunLifecycle checks the behaviour of a store when it is closed. open returns a store that no other test uses. The
+// store may be closed already when its owner closes it.
 func RunLifecycle(t *testing.T, open func(t *testing.T) store.Store) {
 	t.Run("closed answers Unavailable", func(t *testing.T) {
 		t.Parallel()

@@ -192,7 +192,7 @@ var memberTests = map[string]func(*env){
 		p, err = e.s.Participant(e.ctx, e.tenant, other.ID, "jdoe")
 		require.NoError(e, err)
 		require.Equal(e, person("jdoe"), p)
-		// Who is not in the room does not come in by a change of name.
+		// A change of name does not make a user a participant.
 		require.NoError(e, e.s.UpdateParticipant(e.ctx, e.tenant, r.ID, person("nobody")))
 		require.NoError(e, e.s.UpdateParticipant(e.ctx, e.tenant, e.ids.New(), person("jdoe")))
 		e.agrees(r, "creator", "jdoe")
@@ -226,8 +226,7 @@ var memberTests = map[string]func(*env){
 	},
 }
 
-// agrees requires that the room has these participants, and that all ways to
-// ask say so. logins are in ascending order.
+// agrees requires that all ways to read the room's participants return these logins. logins are in ascending order.
 func (e *env) agrees(r chat.Room, logins ...string) {
 	e.Helper()
 	people, err := e.s.Participants(e.ctx, e.tenant, r.ID, "", 100)

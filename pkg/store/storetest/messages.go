@@ -140,7 +140,7 @@ var messageTests = map[string]func(*env){
 		}
 		require.NoError(e, e.s.AppendBatch(e.ctx, l, mixed))
 		e.holds(l, ms...)
-		// An import that is run again adds nothing.
+		// A repeated import adds nothing.
 		require.NoError(e, e.s.AppendBatch(e.ctx, l, mixed[:500]))
 		e.holds(l, ms...)
 	},

@@ -8,7 +8,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// model is what a store is compared with: plain maps, and a list a log.
+// model is the reference for a store: plain maps, and one list for each log.
 type model struct {
 	users map[string]chat.User // deleted ones too
 	rooms map[string]*modelRoom
@@ -110,7 +110,7 @@ func (r *modelRoom) appendOnce(key string, m chat.Message) (first chat.Message, 
 	return m, false, true
 }
 
-// change changes a message as the store has to; a deletion is final.
+// change changes a message as the store has to. A deletion is final.
 func (m *modelMessage) change(c chat.Change) {
 	if m.Deleted {
 		return

@@ -85,7 +85,7 @@ func (w *walk) person(t *rapid.T) chat.Person {
 	return chat.Person{Login: someLogin.Draw(t, "login"), FirstName: someText.Draw(t, "first name"), LastName: someText.Draw(t, "last name")}
 }
 
-// room draws a room: one that is there, or was, or one that never was.
+// room draws a room: a present one, a deleted one, or one that never existed.
 func (w *walk) room(t *rapid.T) chat.Room {
 	if n := len(w.m.stale); n > 0 && rapid.IntRange(0, 4).Draw(t, "stale") == 0 {
 		return w.m.stale[rapid.IntRange(0, n-1).Draw(t, "which")]
@@ -97,7 +97,7 @@ func (w *walk) room(t *rapid.T) chat.Room {
 	return chat.Room{ID: w.ids.New(), Name: name}
 }
 
-// live draws a room that is there.
+// live draws a present room.
 func (w *walk) live(t *rapid.T) *modelRoom {
 	all := w.m.names("", len(w.m.rooms))
 	if len(all) == 0 {
@@ -106,7 +106,7 @@ func (w *walk) live(t *rapid.T) *modelRoom {
 	return w.m.rooms[rapid.SampledFrom(all).Draw(t, "room")]
 }
 
-// agree requires that the store did it if the model did, and failed with kind otherwise.
+// agree requires that the store succeeded if the model did, and failed with kind otherwise.
 func agree(t *rapid.T, did bool, kind chat.Kind, err error) {
 	if did {
 		require.NoError(t, err)
@@ -217,7 +217,7 @@ func (w *walk) updateParticipant(t *rapid.T) {
 	}
 }
 
-// message draws a message for a room: a new one, or one that is there already.
+// message draws a message for a room: a new one, or a present one.
 func (w *walk) message(t *rapid.T, r *modelRoom) chat.Message {
 	m := chat.Message{ID: someID.Draw(t, "id"), Author: w.person(t), Content: someText.Draw(t, "content"), System: rapid.Bool().Draw(t, "system")}
 	if at, found := r.find(m.ID); found {

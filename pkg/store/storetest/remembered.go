@@ -43,7 +43,7 @@ var rememberedTests = rememberedLeases.and(map[string]func(*env){
 			require.True(e, ok)
 			rememberedLeases.is(e, next)
 			rememberedLeases.ofJdoe(e, next)
-			// The token of before, and one that never was, are good for nothing.
+			// The previous token, and one that never existed, are rejected.
 			for _, stale := range []auth.Hash{r.Token, newHash(), {}} {
 				ok, err = e.s.Rotate(e.ctx, stale, rotated(next))
 				require.NoError(e, err)

@@ -35,7 +35,7 @@ var retentionTests = map[string]func(*env){
 		require.NoError(e, err)
 		require.Equal(e, []chat.Room{r, made}, rooms)
 
-		// What else changes about a room leaves it alone.
+		// Other changes of a room do not affect its retention.
 		r.Banner = ptr("be kind")
 		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), r.Banner))
 		require.NoError(e, e.s.DisownRoom(e.ctx, e.tenant, chat.RoomRef{ID: r.ID, Name: r.Name}, chat.Erased))
@@ -117,7 +117,7 @@ var retentionTests = map[string]func(*env){
 		require.NotEqual(e, old.ID, entries[0].ID)
 		e.holds(other, ms...)
 
-		// It leaves nothing of what had happened: brought in again, a message is as it was first written.
+		// Trim removes all changes too: a message that is imported again has its original state.
 		e.append(l, ms[10])
 		e.holds(l, append([]chat.Message{ms[10]}, left[79:]...)...)
 		require.NoError(e, e.s.Trim(e.ctx, l, id.Max))
@@ -189,7 +189,7 @@ var retentionTests = map[string]func(*env){
 	"a retention that is lengthened keeps what it had not removed": lengthen,
 }
 
-// lengthen posts under a retention of an hour, lengthens it, and looks once the hour is over.
+// lengthen posts under a retention of an hour, lengthens it, and reads the messages when the hour is over.
 func lengthen(e *env) {
 	// The service's clock is behind, so that the hour is over soon.
 	const left = time.Second
@@ -240,7 +240,7 @@ func (e *env) service(now func() time.Time) *chat.Service {
 	return s
 }
 
-// alone is a store of which a service sees no background work: that of other tests is not its own.
+// alone is a store that hides the background work of other tests from a service.
 type alone struct{ chat.Stores }
 
 func (alone) Sweeps(context.Context, int) ([]chat.Sweep, error)     { return nil, nil }

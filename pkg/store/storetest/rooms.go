@@ -205,7 +205,7 @@ var roomTests = map[string]func(*env){
 		require.NoError(e, err)
 		require.Empty(e, ms)
 
-		// Whoever still holds the old room changes nothing of the new one.
+		// A caller that still holds the old room changes nothing of the new one.
 		_, err = e.s.Join(e.ctx, e.tenant, old, person("c"))
 		e.isKind(err, chat.NotFound)
 		e.isKind(e.s.DeleteRoom(e.ctx, e.tenant, old), chat.NotFound)
@@ -254,7 +254,7 @@ var roomTests = map[string]func(*env){
 	},
 }
 
-// showsRoom requires that all ways to a room lead to it and that its creator is in it.
+// showsRoom requires that all ways to find a room return it, and that its creator is a participant.
 func (e *env) showsRoom(r chat.Room) {
 	e.Helper()
 	got, err := e.s.Room(e.ctx, e.tenant, r.Name)
@@ -274,7 +274,7 @@ func (e *env) showsRoom(r chat.Room) {
 	require.Contains(e, in, chat.RoomRef{ID: r.ID, Name: r.Name})
 }
 
-// showsNothing requires that no list knows the room of that id any more.
+// showsNothing requires that no list contains the room of that id any more.
 func (e *env) showsNothing(room id.ID) {
 	e.Helper()
 	rooms, err := e.s.Rooms(e.ctx, e.tenant, "", 100)
@@ -290,7 +290,7 @@ func (e *env) showsNothing(room id.ID) {
 	require.Empty(e, of[room])
 }
 
-// leavesNothing leaves a room that is gone: NotFound, or nothing changed.
+// leavesNothing leaves a deleted room. The result must be NotFound, or that nothing changed.
 func (e *env) leavesNothing(r chat.Room, login string) {
 	e.Helper()
 	changed, err := e.s.Leave(e.ctx, e.tenant, r, login)

@@ -9,14 +9,14 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// past is an end that has come; soon returns one that is about to.
+// past is an expiry in the past; soon returns one in the near future.
 var past = time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)
 
 func soon() time.Time {
 	return time.Now().Add(1500 * time.Millisecond).UTC().Truncate(time.Millisecond)
 }
 
-// ends waits until reading answers NotFound, as it must once the end has come, and not before.
+// ends waits until reading answers NotFound. It must do so when the expiry has passed, and not before.
 func (e *env) ends(end time.Time, read func() error) {
 	e.Helper()
 	for {
@@ -78,7 +78,7 @@ var sessionTests = sessionLeases.and(map[string]func(*env){
 			require.NoError(e, e.s.DeleteSession(e.ctx, n.Hash))
 		}
 		sessionLeases.is(e, n)
-		time.Sleep(time.Until(was.Add(time.Second))) // the end it had must come and go
+		time.Sleep(time.Until(was.Add(time.Second))) // the original expiry must pass
 		sessionLeases.is(e, n)
 		sessionLeases.ofJdoe(e, n)
 	},

@@ -1,5 +1,5 @@
-// Package storetest is the suite that every store passes: each sentence of the
-// interfaces of pkg/chat and pkg/auth that speaks of what is kept is checked here.
+// Package storetest is the conformance suite of stores. Run checks each guarantee about stored data that the interfaces
+// of pkg/chat and pkg/auth state; RunLifecycle checks the behaviour of a closed store.
 package storetest
 
 import (
@@ -19,10 +19,9 @@ import (
 	"github.com/confab-chat/confab/pkg/store"
 )
 
-// Run checks all that a store promises while it is open. open returns an open
-// store, which may be shared by all tests and hold data of earlier runs: each
-// test uses tenants and hashes of its own. Tests run in parallel. What open
-// returns is closed by open's owner (t.Cleanup).
+// Run checks all guarantees of an open store. open returns an open store. It may be shared by all tests and hold data
+// of earlier runs, because each test uses its own tenants and hashes. Tests run in parallel. The owner of open closes
+// the store (t.Cleanup).
 //
 // The model-based test makes as many checks as the -rapid.checks flag says, each
 // of -rapid.steps operations; with -short a fifth of them.
@@ -68,13 +67,13 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 }
 
-// racers is how many goroutines claim the same thing at once.
+// racers is how many goroutines claim the same thing concurrently.
 const racers = 8
 
-// far is an end that no test lives to see.
+// far is an expiry that no test reaches.
 var far = time.Now().Add(1000 * time.Hour).UTC().Truncate(time.Millisecond)
 
-// env is what one test works with: a store, and a tenant that nobody else uses.
+// env is the environment of one test: a store, and a tenant that no other test uses.
 type env struct {
 	*testing.T
 	s      store.Store
@@ -129,7 +128,7 @@ func (e *env) join(r chat.Room, logins ...string) {
 	}
 }
 
-// newLog returns a log that nobody else uses.
+// newLog returns a log that no other test uses.
 func (e *env) newLog() chat.Log { return chat.Log{Tenant: e.tenant, ID: e.ids.New()} }
 
 func (e *env) message(content string) chat.Message {
@@ -160,7 +159,7 @@ func (e *env) isAbout(err error, k chat.Kind, what chat.Entity) {
 	require.Equal(e, what, ce.Entity)
 }
 
-// race runs n functions at once and returns when all are done.
+// race runs n functions concurrently and returns when all are done.
 func race(n int, run func(i int)) {
 	var wg sync.WaitGroup
 	start := make(chan struct{})
@@ -171,8 +170,8 @@ func race(n int, run func(i int)) {
 	wg.Wait()
 }
 
-// claim runs n claims at once and returns which of them succeeded, one exactly;
-// all others must fail with kind.
+// claim runs n claims concurrently and returns which one succeeded. Exactly one must succeed. All others must fail with
+// kind.
 func (e *env) claim(n int, kind chat.Kind, claim func(i int) error) (winner int) {
 	e.Helper()
 	errs := make([]error, n)
@@ -190,7 +189,7 @@ func (e *env) claim(n int, kind chat.Kind, claim func(i int) error) (winner int)
 	return winner
 }
 
-// once runs n changes at once, of which exactly one may say that it changed something.
+// once runs n changes concurrently. Exactly one of them must report that it changed something.
 func (e *env) once(n int, change func(i int) (bool, error)) (winner int) {
 	e.Helper()
 	changed, errs := make([]bool, n), make([]error, n)
@@ -209,7 +208,7 @@ func (e *env) once(n int, change func(i int) (bool, error)) (winner int) {
 
 func ptr[T any](v T) *T { return &v }
 
-// texts are what may be in any text: all of it comes back byte for byte.
+// texts are examples of valid texts. The store must return each byte for byte.
 var texts = map[string]string{
 	"empty":           "",
 	"blank":           " \t\r\n ",

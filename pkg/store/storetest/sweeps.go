@@ -33,7 +33,7 @@ var sweepTests = map[string]func(*env){
 		require.True(e, w.DeletedAt.After(before) && w.DeletedAt.Before(before.Add(time.Hour)), w.DeletedAt)
 		require.Equal(e, time.UTC, w.DeletedAt.Location())
 
-		// Writers that were under way when the room was deleted.
+		// Writers that were running when the room was deleted.
 		e.append(l, e.message("late"))
 		require.NoError(e, e.s.AppendBatch(e.ctx, l, ms[:3]))
 		_, _, err = e.s.AppendOnce(e.ctx, l, "late", e.message("late once"), id.ID{})
@@ -51,7 +51,7 @@ var sweepTests = map[string]func(*env){
 			_, err := e.s.Message(e.ctx, l, m.ID)
 			e.isAbout(err, chat.NotFound, chat.MessageEntity)
 		}
-		// Its idempotency keys are gone as well: nothing refers to removed messages.
+		// Its idempotency keys are removed too: nothing refers to removed messages.
 		for _, key := range []string{"k", "late"} {
 			_, repeated, err := e.s.AppendOnce(e.ctx, l, key, e.message("another"), id.ID{})
 			require.NoError(e, err)
