@@ -73,6 +73,13 @@ func (e *recorder) Lost() {
 	e.lost = true
 }
 
+// hasEnded reports whether the subscription has ended.
+func (e *recorder) hasEnded() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.ended
+}
+
 func (e *recorder) all() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -155,7 +162,7 @@ func TestEventsReachBothNodesInOrder(t *testing.T) {
 	w.Post(a, room, "ann", "too late")
 	for _, e := range recorders {
 		e.await(t, "one", "+eve", "First eve Last eve joins the room", "-eve", "First eve Last eve leaves the room", "deleted by ann")
-		eventually(t, func() bool { e.mu.Lock(); defer e.mu.Unlock(); return e.ended })
+		eventually(t, e.hasEnded)
 	}
 }
 
@@ -219,7 +226,7 @@ func TestLeavingEndsOnEveryNode(t *testing.T) {
 	ann.await(t, "First bob Last bob leaves the room", "First bob Last bob joins the room", "x")
 	require.Empty(t, bob.all())
 	bobs.await(t, "-bob")
-	require.True(t, bob.ended && bobs.ended)
+	require.True(t, bob.hasEnded() && bobs.hasEnded())
 }
 
 // A user who leaves between the check and the subscription is not subscribed.

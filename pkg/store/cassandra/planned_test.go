@@ -97,7 +97,7 @@ func TestAPlanThatBreaksOff(t *testing.T) {
 	}
 	history = append(history, chat.Bin{From: start.AddDate(4, 0, 0), Messages: 1})
 	n := len(plan(history, time.Now()))
-	require.Greater(t, n, 4)
+	require.Greater(t, n, 3, "how many there are depends on where today lies in a bucket")
 	broken := errors.New("broken")
 	for _, c := range []struct {
 		statement string
