@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
@@ -111,10 +109,10 @@ func (s *Service) rename(ctx context.Context, r Rename) (same bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		g, gctx := errgroup.WithContext(ctx)
+		g, gctx := guard.WithContext(ctx)
 		g.SetLimit(renameParallel)
 		for _, ref := range refs {
-			g.Go(func() error { return guard.Try(func() error { return s.renameIn(gctx, r.Tenant, ref, u.Person) }) })
+			g.Go(func() error { return s.renameIn(gctx, r.Tenant, ref, u.Person) })
 		}
 		if err := g.Wait(); err != nil {
 			return false, err

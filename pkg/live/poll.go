@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -139,17 +138,11 @@ func (h *Hub) pollRoom(ctx context.Context, r *room, from, now time.Time) error 
 }
 
 func (h *Hub) readPolled(ctx context.Context, r *room, since time.Time) error {
-	var listening bool
-	r.shard.locked(func() {
-		listening = len(r.subs[Messages]) > 0 || len(r.subs[feed]) > 0
-		// For messages older than the floor it is not known whether they were delivered.
-		if floor := r.recent.floor; !floor.IsZero() && floor.Time().After(since) {
-			since = floor.Time()
-		}
-	})
+	listening, known := r.deliversSince(since)
 	if !listening {
 		return nil
 	}
+	since = known
 	// Most rooms have no new messages. This read is a cheap way to find that out. If there are any, missed reads them
 	// again, in the right order for delivery.
 	newest, err := h.opts.History.Newer(ctx, r.at(), id.FirstAt(since), true, repairPage)
@@ -157,12 +150,8 @@ func (h *Hub) readPolled(ctx context.Context, r *room, since time.Time) error {
 		return err
 	}
 	if len(newest) == repairPage || !r.deliveredAll(newest) {
-		missed, err := h.missed(ctx, r, since)
-		if err != nil {
+		if err := h.repairMessages(ctx, r, since); err != nil {
 			return err
-		}
-		for _, m := range slices.Backward(missed) {
-			h.applyMissed(r, m)
 		}
 	}
 	return h.repairChanges(ctx, r, since)

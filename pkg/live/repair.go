@@ -23,17 +23,12 @@ func (h *Hub) repairAll(since time.Time) {
 	since = since.Add(-h.opts.Overlap)
 	mark := h.repairs.next()
 	var places []place
-	for i := range h.shards {
-		sh := &h.shards[i]
-		sh.locked(func() {
-			for key, r := range sh.places {
-				if !r.empty() {
-					r.hold = mark
-					places = append(places, key)
-				}
-			}
-		})
-	}
+	h.eachPlace(func(key place, r *room) {
+		if !r.empty() {
+			r.hold = mark
+			places = append(places, key)
+		}
+	})
 	h.repairs.ask(mark, since, h.now(), true, places...)
 	h.hire()
 }
@@ -195,36 +190,57 @@ func (r *room) lose() {
 
 // rooms returns the rooms with subscribers.
 func (h *Hub) rooms() (out []*room) {
+	h.eachPlace(func(key place, r *room) {
+		if key.login == "" && !r.empty() {
+			out = append(out, r)
+		}
+	})
+	return out
+}
+
+// eachPlace calls f for each room and user's topic, with the shard's lock held.
+func (h *Hub) eachPlace(f func(key place, r *room)) {
 	for i := range h.shards {
 		sh := &h.shards[i]
 		sh.locked(func() {
 			for key, r := range sh.places {
-				if key.login == "" && !r.empty() {
-					out = append(out, r)
-				}
+				f(key, r)
 			}
 		})
 	}
-	return out
 }
 
 func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
 	if err := h.recheck(ctx, r); err != nil {
 		return err
 	}
-	var listening, known bool
-	r.shard.locked(func() {
-		listening = len(r.subs[Messages]) > 0 || len(r.subs[feed]) > 0
-		// For messages older than the floor it is not known whether they were delivered.
-		known = r.recent.floor.IsZero() || !r.recent.floor.Time().After(since)
-	})
+	listening, known := r.deliversSince(since)
 	if !listening {
 		return nil
 	}
-	if !known {
+	if known.After(since) {
 		h.tooFarBehind(r)
 		return nil
 	}
+	if err := h.repairMessages(ctx, r, since); err != nil {
+		return err
+	}
+	return h.repairChanges(ctx, r, since)
+}
+
+// deliversSince reports whether the room has subscribers to messages. known is since, or the time of the floor if that
+// is later: for messages older than the floor it is not known whether they were delivered.
+func (r *room) deliversSince(since time.Time) (listening bool, known time.Time) {
+	r.shard.mu.Lock()
+	defer r.shard.mu.Unlock()
+	if floor := r.recent.floor; !floor.IsZero() && floor.Time().After(since) {
+		since = floor.Time()
+	}
+	return len(r.subs[Messages]) > 0 || len(r.subs[feed]) > 0, since
+}
+
+// repairMessages delivers the undelivered messages since the given time, oldest first.
+func (h *Hub) repairMessages(ctx context.Context, r *room, since time.Time) error {
 	missed, err := h.missed(ctx, r, since)
 	if err != nil {
 		return err
@@ -232,7 +248,7 @@ func (h *Hub) repairRoom(ctx context.Context, r *room, since time.Time) error {
 	for _, m := range slices.Backward(missed) {
 		h.applyMissed(r, m)
 	}
-	return h.repairChanges(ctx, r, since)
+	return nil
 }
 
 func (h *Hub) tooFarBehind(r *room) {

@@ -14,9 +14,9 @@ import (
 // Publishing a message therefore costs one delivery per connected subscriber, not one per participant.
 
 const (
-	// maxEars bounds the room feeds of a subscription. Rooms are taken in the order of their names.
-	maxEars = 2000
-	earPage = 500
+	// maxFeeds bounds the room feeds of a subscription. Rooms are taken in the order of their names.
+	maxFeeds = 2000
+	feedPage = 500
 )
 
 // roomFeeds are the room feeds of one subscription. The lock is taken last, after a shard's.
@@ -84,15 +84,15 @@ func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error
 		gone[key] = e
 	}
 	s.feeds.mu.Unlock()
-	for after, n := "", 0; n < maxEars; n += earPage {
+	for after, n := "", 0; n < maxFeeds; n += feedPage {
 		mark := h.departures.mark()
-		refs, err := h.opts.RoomsOf(ctx, s.who.Tenant, s.who.Login, after, earPage)
+		refs, err := h.opts.RoomsOf(ctx, s.who.Tenant, s.who.Login, after, feedPage)
 		if err != nil {
 			return err
 		}
 		for _, ref := range refs {
 			delete(gone, placeOf(s.who.Tenant, ref))
-			entered, err := h.enterEar(ctx, s, ref, mark)
+			entered, err := h.addFeed(ctx, s, ref, mark)
 			if err != nil {
 				return err
 			}
@@ -101,7 +101,7 @@ func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error
 				h.tell(s, chat.ParticipantJoined{Place: at, Person: chat.Person{Login: s.who.Login}})
 			}
 		}
-		if len(refs) < earPage {
+		if len(refs) < feedPage {
 			break
 		}
 		after = refs[len(refs)-1].Name
@@ -126,11 +126,11 @@ func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error
 	return nil
 }
 
-// enterEar adds a room feed to s for a room that its user was in at the mark. It returns false if s has one already, or
+// addFeed adds a room feed to s for a room that its user was in at the mark. It returns false if s has one already, or
 // the user has left.
-func (h *Hub) enterEar(ctx context.Context, s *Subscription, ref chat.RoomRef, mark uint64) (bool, error) {
+func (h *Hub) addFeed(ctx context.Context, s *Subscription, ref chat.RoomRef, mark uint64) (bool, error) {
 	for {
-		entered, left := h.listen(s, ref, mark)
+		entered, left := h.tryFeed(s, ref, mark)
 		if !left {
 			return entered, nil
 		}
@@ -145,7 +145,7 @@ func (h *Hub) enterEar(ctx context.Context, s *Subscription, ref chat.RoomRef, m
 	}
 }
 
-func (h *Hub) listen(s *Subscription, ref chat.RoomRef, mark uint64) (entered, left bool) {
+func (h *Hub) tryFeed(s *Subscription, ref chat.RoomRef, mark uint64) (entered, left bool) {
 	key := placeOf(s.who.Tenant, ref)
 	sh := h.shardOf(key)
 	sh.mu.Lock()
@@ -168,16 +168,11 @@ func (h *Hub) listen(s *Subscription, ref chat.RoomRef, mark uint64) (entered, l
 
 // users returns the subscriptions to users' topics.
 func (h *Hub) users() (out []*Subscription) {
-	for i := range h.shards {
-		sh := &h.shards[i]
-		sh.locked(func() {
-			for key, r := range sh.places {
-				if key.login != "" {
-					out = append(out, r.subs[User]...)
-				}
-			}
-		})
-	}
+	h.eachPlace(func(key place, r *room) {
+		if key.login != "" {
+			out = append(out, r.subs[User]...)
+		}
+	})
 	return out
 }
 
@@ -237,7 +232,7 @@ func (h *Hub) userEnters(t chat.Tenant, ref chat.RoomRef, login string, e chat.E
 		return
 	}
 	for _, s := range subs {
-		if entered, _ := h.listen(s, ref, h.departures.mark()); entered && repeated {
+		if entered, _ := h.tryFeed(s, ref, h.departures.mark()); entered && repeated {
 			h.tell(s, e)
 		}
 	}
