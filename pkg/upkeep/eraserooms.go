@@ -47,7 +47,14 @@ func (s *Service) eachFootprint(ctx context.Context, e chat.Erasure, after id.ID
 
 // eraseRooms erases the user from the rooms after e.Done, in each down to the message at until.
 func (s *Service) eraseRooms(ctx context.Context, e *chat.Erasure, until id.ID) error {
+	at, err := s.store.RemovalTime(ctx) // once for all rooms: it may take a transaction
+	if err != nil {
+		return err
+	}
 	return s.eachFootprint(ctx, *e, e.Done, func(ref chat.RoomRef) error {
+		if err := s.trimNow(ctx, e.Tenant, ref, at); err != nil {
+			return err
+		}
 		if err := s.eraseRoom(ctx, e, ref, until); err != nil {
 			return err
 		}
@@ -69,9 +76,6 @@ func (s *Service) noteErasure(ctx context.Context, e *chat.Erasure) error {
 // messages before it reaches the system message that they joined under that name.
 func (s *Service) eraseRoom(ctx context.Context, e *chat.Erasure, ref chat.RoomRef, until id.ID) error {
 	l := chat.Log{Tenant: e.Tenant, ID: ref.ID}
-	if err := s.trimNow(ctx, e.Tenant, ref); err != nil {
-		return err
-	}
 	at := e.At
 	if at.IsZero() {
 		at = id.Max

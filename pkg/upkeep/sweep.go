@@ -43,26 +43,23 @@ func (s *Service) sweepDeleted(ctx context.Context) {
 // sweep of each deletion. The result holds the deletions that wait for their last sweep.
 func (s *Service) sweepOnce(ctx context.Context, swept map[chat.RoomRef]time.Time) map[chat.RoomRef]time.Time {
 	began := s.now()
-	at, err := s.store.RemovalTime(ctx)
 	waiting := map[chat.RoomRef]time.Time{}
-	if err == nil {
-		err = s.eachSweep(ctx, func(d chat.Sweep) {
-			first, once := swept[d.Room]
-			final := at.Sub(d.DeletedAt) > sweepGrace || once && began.Sub(first) > sweepGrace
-			done := once && !final
-			if fresh := d.DeletedAt.After(began) && !d.DeletedAt.After(s.now()); !done && !fresh {
-				done = s.sweep(ctx, d, final)
-			}
-			switch {
-			case done && final:
-				s.sweeping.forget(d.Room)
-			case done && once:
-				waiting[d.Room] = first
-			case done:
-				waiting[d.Room] = began
-			}
-		})
-	}
+	err := s.eachSweep(ctx, func(d chat.Sweep, at time.Time) {
+		first, once := swept[d.Room]
+		final := at.Sub(d.DeletedAt) > sweepGrace || once && began.Sub(first) > sweepGrace
+		done := once && !final
+		if fresh := d.DeletedAt.After(began) && !d.DeletedAt.After(s.now()); !done && !fresh {
+			done = s.sweep(ctx, d, final)
+		}
+		switch {
+		case done && final:
+			s.sweeping.forget(d.Room)
+		case done && once:
+			waiting[d.Room] = first
+		case done:
+			waiting[d.Room] = began
+		}
+	})
 	if err != nil {
 		if ctx.Err() == nil {
 			s.log.Warn("deleted rooms wait to be cleared", "error", err)
@@ -73,14 +70,22 @@ func (s *Service) sweepOnce(ctx context.Context, swept map[chat.RoomRef]time.Tim
 	return waiting
 }
 
-func (s *Service) eachSweep(ctx context.Context, visit func(chat.Sweep)) error {
+// eachSweep visits all deletions, with the store's removal time. It reads the time once, and only if there is a
+// deletion: on a shared store that takes several reads and a transaction.
+func (s *Service) eachSweep(ctx context.Context, visit func(d chat.Sweep, at time.Time)) error {
+	var at time.Time
 	for after := (chat.Sweep{}); ; {
 		page, err := s.store.Sweeps(ctx, after, sweepPage)
 		if err != nil {
 			return err
 		}
+		if len(page) > 0 && at.IsZero() {
+			if at, err = s.store.RemovalTime(ctx); err != nil {
+				return err
+			}
+		}
 		for _, d := range page {
-			visit(d)
+			visit(d, at)
 			if err := ctx.Err(); err != nil {
 				return err
 			}

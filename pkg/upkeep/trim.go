@@ -36,16 +36,12 @@ func (s *Service) trimRooms(ctx context.Context) {
 
 // trimNow removes too old messages from one room before its caller reads all the others, because reading past expired
 // messages is slow.
-func (s *Service) trimNow(ctx context.Context, t chat.Tenant, ref chat.RoomRef) error {
+func (s *Service) trimNow(ctx context.Context, t chat.Tenant, ref chat.RoomRef, at time.Time) error {
 	r, err := s.store.Room(ctx, t, ref.Name)
 	switch {
 	case chat.IsKind(err, chat.NotFound) || err == nil && r.ID != ref.ID:
 		return nil
 	case err != nil:
-		return err
-	}
-	at, err := s.store.RemovalTime(ctx)
-	if err != nil {
 		return err
 	}
 	return s.trim(ctx, r.Log(t), r.Retention, at)
