@@ -205,7 +205,7 @@ func (s *Store) Lost() []string {
 var tableNames = map[byte]string{
 	tableMeta: "the format", tableUser: "accounts", tableDeletedUser: "deleted accounts", tableRole: "roles", tableRoom: "rooms",
 	tableParticipant: "participants", tableRoomOf: "rooms of users", tableMessage: "messages", tableFate: "changes of messages",
-	tableReading: "read positions", tableAvatar: "pictures", tableFootprint: "footprints", tableErasure: "erasures",
+	tableReading: "read positions", tableAvatar: "pictures", tableFootprint: "footprints", tableErasure: "erasures", tableRename: "renames",
 	tableKey: "idempotency keys", tableSweep: "deleted rooms", tableSession: "sessions", tableSessionOf: "sessions of users",
 	tableRemembered: "remembered logins", tableRememberedOf: "remembered logins of users", tableToken: "API tokens",
 	tableTokenOf: "API tokens of users", tableSecret: "the server's secrets", tableExpiry: "times of expiry",

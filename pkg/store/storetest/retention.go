@@ -167,7 +167,7 @@ var retentionTests = map[string]func(*env){
 			require.WithinRange(e, at, before.Add(-time.Minute), time.Now().Add(time.Minute))
 		}
 	},
-	"a key goes on standing for a message that is gone": func(e *env) {
+	"a key still means its message when that is gone": func(e *env) {
 		l, m := e.newLog(), e.message("hello")
 		m.ID = idAt(time.Now().Add(-2*time.Hour), 7)
 		horizon := id.FirstAt(time.Now().Add(-time.Hour))
