@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/chat/chattest"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/store/embedded"
 )
@@ -32,7 +33,7 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	h := &hooked{Stores: st}
 	rec := &recorder{}
-	s := chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: h}), Hasher: plainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler)})
+	s := chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: h}), Hasher: chattest.PlainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		s.Close()
 		require.NoError(t, st.Close())
@@ -50,26 +51,18 @@ func reader(t *testing.T, o chat.ReaderOptions) *chat.Reader {
 // user signs up login and returns who it is.
 func (w *world) user(login string) chat.Identity {
 	w.t.Helper()
-	_, err := w.SignUp(w.t.Context(), tenant, newUser(login))
-	require.NoError(w.t, err)
-	return as(login)
+	return chattest.SignUp(w.t, w.Service, tenant, login)
 }
 
 // room creates a room with these participants, the first being its creator.
 func (w *world) room(name string, in ...chat.Identity) {
 	w.t.Helper()
-	_, err := w.CreateRoom(w.t.Context(), in[0], chat.NewRoom{Name: name})
-	require.NoError(w.t, err)
-	for _, who := range in[1:] {
-		require.NoError(w.t, w.Join(w.t.Context(), who, name, nil))
-	}
+	chattest.Room(w.t, w.Service, name, in...)
 }
 
 func (w *world) post(who chat.Identity, room, content string) chat.Message {
 	w.t.Helper()
-	m, err := w.Post(w.t.Context(), who, room, chat.NewMessage{Content: &content})
-	require.NoError(w.t, err)
-	return m
+	return chattest.Post(w.t, w.Service, who, room, content)
 }
 
 // contents returns the contents of the messages of a room, oldest first.
@@ -100,17 +93,6 @@ func (w *world) participants(room string) []string {
 }
 
 func as(login string) chat.Identity { return chat.Identity{Tenant: tenant, Login: login} }
-
-func newUser(login string) chat.NewUser {
-	return chat.NewUser{Login: &login, Password: new("secret of " + login),
-		Profile: chat.Profile{FirstName: new("First-" + login), LastName: new("Last-" + login)}}
-}
-
-type plainHasher struct{}
-
-func (plainHasher) Hash(_ context.Context, password string) (string, error) {
-	return "hash of " + password, nil
-}
 
 // recorder is a Publisher that records events.
 type recorder struct {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/chat/chattest"
 	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/id"
 )
@@ -51,7 +52,7 @@ func (w *world) firstNames(rooms ...string) (out []string) {
 func (w *world) another() {
 	w.t.Helper()
 	clock := clocktest.New(time.Now().Add(time.Minute))
-	s := chat.NewService(chat.Options{Reader: reader(w.t, chat.ReaderOptions{Store: w.store, Now: clock.Now}), Hasher: plainHasher{},
+	s := chat.NewService(chat.Options{Reader: reader(w.t, chat.ReaderOptions{Store: w.store, Now: clock.Now}), Hasher: chattest.PlainHasher{},
 		Log: slog.New(slog.DiscardHandler)})
 	w.t.Cleanup(s.Close)
 	require.Eventually(w.t, func() bool {

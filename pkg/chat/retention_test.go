@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/chat/chattest"
 	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/store/embedded"
@@ -48,7 +49,7 @@ func newTimedWorld(t *testing.T, retention time.Duration) (*world, *clocktest.Cl
 	require.NoError(t, err)
 	rec := &recorder{}
 	s := chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: st, Now: c.Now, Retention: retention}),
-		Hasher: plainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler)})
+		Hasher: chattest.PlainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		s.Close()
 		require.NoError(t, st.Close())

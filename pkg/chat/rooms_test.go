@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/chat/chattest"
 )
 
 func TestCreateRoom(t *testing.T) {
@@ -253,7 +254,7 @@ func TestAChangeOutlivesItsClient(t *testing.T) {
 	})
 	hangUpAt("Join", func(ctx context.Context) error { return w.Join(ctx, other, "Dallas", nil) })
 	hangUpAt("Leave", func(ctx context.Context) error { return w.Leave(ctx, other, "Dallas", nil) })
-	hangUpAt("CreateUser", func(ctx context.Context) error { _, err := w.SignUp(ctx, tenant, newUser("late")); return err })
+	hangUpAt("CreateUser", func(ctx context.Context) error { _, err := w.SignUp(ctx, tenant, chattest.NewUser("late")); return err })
 	hangUpAt("CreateRoom", func(ctx context.Context) error {
 		_, err := w.CreateRoom(ctx, jdoe, chat.NewRoom{Name: "Houston"})
 		return err

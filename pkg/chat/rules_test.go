@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/chat/chattest"
 )
 
 var errDisk = errors.New("the disk is on fire")
@@ -129,12 +130,12 @@ func TestRules(t *testing.T) {
 		rules    []rule
 		validate func(v *string) []chat.Fault
 	}{
-		{"login", nameRules, func(v *string) []chat.Fault { u := newUser("abc"); u.Login = v; return u.Validate() }},
-		{"password", passwordRules, func(v *string) []chat.Fault { u := newUser("abc"); u.Password = v; return u.Validate() }},
-		{"firstname", personRules, func(v *string) []chat.Fault { u := newUser("abc"); u.FirstName = v; return u.Validate() }},
-		{"lastname", personRules, func(v *string) []chat.Fault { u := newUser("abc"); u.LastName = v; return u.Validate() }},
-		{"email", emailRules, func(v *string) []chat.Fault { u := newUser("abc"); u.Email = v; return u.Validate() }},
-		{"bio", textRules, func(v *string) []chat.Fault { u := newUser("abc"); u.Bio = v; return u.Validate() }},
+		{"login", nameRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.Login = v; return u.Validate() }},
+		{"password", passwordRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.Password = v; return u.Validate() }},
+		{"firstname", personRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.FirstName = v; return u.Validate() }},
+		{"lastname", personRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.LastName = v; return u.Validate() }},
+		{"email", emailRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.Email = v; return u.Validate() }},
+		{"bio", textRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.Bio = v; return u.Validate() }},
 		{"banner", textRules, func(v *string) []chat.Fault { return chat.NewRoom{Name: "abc", Banner: v}.Validate() }},
 		{"content", contentRules, func(v *string) []chat.Fault { return chat.NewMessage{Content: v}.Validate() }},
 	}

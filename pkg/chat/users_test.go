@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/chat/chattest"
 )
 
 func requireKind(t *testing.T, kind chat.Kind, err error) {
@@ -35,7 +36,7 @@ func together(n int, f func(i int) error) []error {
 
 func TestSignUpKeepsTextAsItIs(t *testing.T) {
 	w := newWorld(t)
-	n := newUser("jdoe")
+	n := chattest.NewUser("jdoe")
 	n.FirstName, n.LastName = new(" <b>John</b> "), new("e\u0301\u2028\u0085"+astral)
 	n.Email, n.Bio = new(""), new("\u200f bio\n")
 	v, err := w.SignUp(t.Context(), tenant, n)
@@ -54,7 +55,7 @@ func TestSignUpKeepsTextAsItIs(t *testing.T) {
 func TestOneOfManySignUpsWins(t *testing.T) {
 	w := newWorld(t)
 	errs := together(8, func(i int) error {
-		n := newUser("jdoe")
+		n := chattest.NewUser("jdoe")
 		n.FirstName, n.LastName = new(fmt.Sprint("First", i)), new(fmt.Sprint("Last", i))
 		_, err := w.SignUp(t.Context(), tenant, n)
 		return err
@@ -76,7 +77,7 @@ func TestOneOfManySignUpsWins(t *testing.T) {
 
 func TestTheSystemsLoginIsTaken(t *testing.T) {
 	w := newWorld(t)
-	_, err := w.SignUp(t.Context(), tenant, newUser(chat.SystemLogin))
+	_, err := w.SignUp(t.Context(), tenant, chattest.NewUser(chat.SystemLogin))
 	requireKind(t, chat.Conflict, err)
 	u, err := w.User(t.Context(), tenant, chat.SystemLogin)
 	require.NoError(t, err)
@@ -89,9 +90,9 @@ func TestLoginsAreCaseSensitiveAndPerTenant(t *testing.T) {
 	w := newWorld(t)
 	w.user("jdoe")
 	w.user("JDoe")
-	_, err := w.SignUp(t.Context(), "another", newUser("jdoe"))
+	_, err := w.SignUp(t.Context(), "another", chattest.NewUser("jdoe"))
 	require.NoError(t, err)
-	_, err = w.SignUp(t.Context(), tenant, newUser("jdoe"))
+	_, err = w.SignUp(t.Context(), tenant, chattest.NewUser("jdoe"))
 	requireKind(t, chat.Conflict, err)
 }
 
@@ -156,7 +157,7 @@ func TestDeleteUser(t *testing.T) {
 		"left: jdoe", "message: First-jdoe Last-jdoe leaves the room"}, w.events.take())
 	_, err := w.User(t.Context(), tenant, "jdoe")
 	requireKind(t, chat.Gone, err)
-	_, err = w.SignUp(t.Context(), tenant, newUser("jdoe"))
+	_, err = w.SignUp(t.Context(), tenant, chattest.NewUser("jdoe"))
 	requireKind(t, chat.Conflict, err)
 	require.Equal(t, []string{"other"}, w.participants("Dallas"))
 	require.Equal(t, []string{"other"}, w.participants("Houston"))
@@ -215,7 +216,7 @@ func TestAStoreThatIsAwayIsNotHidden(t *testing.T) {
 	jdoe, other := w.user("jdoe"), w.user("other")
 	w.room("Dallas", jdoe)
 	attempts := map[string]func() error{
-		"CreateUser": func() error { _, err := w.SignUp(t.Context(), tenant, newUser("late")); return err },
+		"CreateUser": func() error { _, err := w.SignUp(t.Context(), tenant, chattest.NewUser("late")); return err },
 		"User":       func() error { _, err := w.User(t.Context(), tenant, "jdoe"); return err },
 		"CreateRoom": func() error { _, err := w.CreateRoom(t.Context(), jdoe, chat.NewRoom{Name: "Houston"}); return err },
 		"Room":       func() error { _, err := w.Room(t.Context(), tenant, "Dallas"); return err },

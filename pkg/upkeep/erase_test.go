@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/chat/chattest"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/store"
 )
@@ -88,7 +89,7 @@ func TestErasing(t *testing.T) {
 			// Immediately.
 			_, err = w.User(ctx, tenant, "ann")
 			require.True(t, chat.IsKind(err, chat.Gone))
-			_, err = w.SignUp(ctx, tenant, newUser("ann"))
+			_, err = w.SignUp(ctx, tenant, chattest.NewUser("ann"))
 			require.True(t, chat.IsKind(err, chat.Conflict))
 			_, err = w.Messages(ctx, ann, "lounge", chat.PageQuery{Limit: 1})
 			require.True(t, chat.IsKind(err, chat.Forbidden))
@@ -152,6 +153,17 @@ func TestErasingWhoWasDeleted(t *testing.T) {
 	}
 }
 
+// eraseToLate begins to erase a user and waits until only what was being written meanwhile is left to erase.
+func (w *world) eraseToLate(login string) {
+	w.t.Helper()
+	_, err := w.upkeep.EraseUser(w.t.Context(), tenant, login, false)
+	require.NoError(w.t, err)
+	require.Eventually(w.t, func() bool {
+		e, err := w.upkeep.Erasing(w.t.Context(), tenant, login)
+		return err == nil && e.Late
+	}, 10*time.Second, time.Millisecond)
+}
+
 // A message that was being written while the account ended is erased too.
 func TestErasingWhatComesLate(t *testing.T) {
 	w := newWorld(t)
@@ -159,12 +171,7 @@ func TestErasingWhatComesLate(t *testing.T) {
 	w.populate()
 	r, err := w.store.Room(ctx, tenant, "games")
 	require.NoError(t, err)
-	_, err = w.upkeep.EraseUser(ctx, tenant, "ann", false)
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		e, err := w.upkeep.Erasing(ctx, tenant, "ann")
-		return err == nil && e.Late
-	}, 10*time.Second, time.Millisecond)
+	w.eraseToLate("ann")
 	late := chat.Message{ID: id.NewGenerator(nil).New(), Author: chat.Person{Login: "ann", FirstName: "First-ann", LastName: "Last-ann"}, Content: "a late secret"}
 	require.NoError(t, w.store.Append(ctx, r.Log(tenant), late))
 	w.finish("ann")
@@ -184,12 +191,7 @@ func TestErasingWhoActsLate(t *testing.T) {
 	require.NoError(t, err)
 	games, err := w.store.Room(ctx, tenant, "games")
 	require.NoError(t, err)
-	_, err = w.upkeep.EraseUser(ctx, tenant, "ann", false)
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		e, err := w.upkeep.Erasing(ctx, tenant, "ann")
-		return err == nil && e.Late
-	}, 10*time.Second, time.Millisecond)
+	w.eraseToLate("ann")
 	ann := chat.Person{Login: "ann", FirstName: "Other", LastName: "Name"}
 	_, err = w.store.Join(ctx, tenant, late, ann)
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/chat/chattest"
 	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/store"
@@ -52,7 +53,7 @@ func newWorldAt(t *testing.T, at time.Time, retention time.Duration) *world {
 func (w *world) start(st store.Store) {
 	quiet := slog.New(slog.DiscardHandler)
 	w.reader = chat.NewReader(chat.ReaderOptions{Store: st, Now: w.clock.Now, Retention: w.retention})
-	w.Service = chat.NewService(chat.Options{Reader: w.reader, Hasher: plainHasher{}, Log: quiet, Publisher: &w.events})
+	w.Service = chat.NewService(chat.Options{Reader: w.reader, Hasher: chattest.PlainHasher{}, Log: quiet, Publisher: &w.events})
 	w.upkeep = upkeep.New(upkeep.Options{Store: st, Domain: w.Service, Log: quiet, Now: w.clock.Now})
 	w.t.Cleanup(w.stop)
 }
@@ -84,26 +85,18 @@ func domain(t *testing.T, retention time.Duration) *chat.Service {
 // user signs up login and returns who it is.
 func (w *world) user(login string) chat.Identity {
 	w.t.Helper()
-	_, err := w.SignUp(w.t.Context(), tenant, newUser(login))
-	require.NoError(w.t, err)
-	return chat.Identity{Tenant: tenant, Login: login}
+	return chattest.SignUp(w.t, w.Service, tenant, login)
 }
 
 // room creates a room with these participants, the first being its creator.
 func (w *world) room(name string, in ...chat.Identity) {
 	w.t.Helper()
-	_, err := w.CreateRoom(w.t.Context(), in[0], chat.NewRoom{Name: name})
-	require.NoError(w.t, err)
-	for _, who := range in[1:] {
-		require.NoError(w.t, w.Join(w.t.Context(), who, name, nil))
-	}
+	chattest.Room(w.t, w.Service, name, in...)
 }
 
 func (w *world) post(who chat.Identity, room, content string) chat.Message {
 	w.t.Helper()
-	m, err := w.Post(w.t.Context(), who, room, chat.NewMessage{Content: &content})
-	require.NoError(w.t, err)
-	return m
+	return chattest.Post(w.t, w.Service, who, room, content)
 }
 
 func (w *world) retain(who chat.Identity, room string, to chat.Retention) {
@@ -124,17 +117,6 @@ func (w *world) contents(room string) []string {
 		out = append(out, m.Content)
 	}
 	return out
-}
-
-func newUser(login string) chat.NewUser {
-	return chat.NewUser{Login: &login, Password: new("secret of " + login),
-		Profile: chat.Profile{FirstName: new("First-" + login), LastName: new("Last-" + login)}}
-}
-
-type plainHasher struct{}
-
-func (plainHasher) Hash(_ context.Context, password string) (string, error) {
-	return "hash of " + password, nil
 }
 
 // events is a publisher that records the ends of rooms.
