@@ -32,12 +32,13 @@ type Accounts struct {
 	throttle *Throttle
 	sessions *Sessions
 	remember *Remember
+	admin    Admin
 	log      *slog.Logger
 }
 
-// NewAccounts returns the accounts of a store.
-func NewAccounts(store Credentials, h *Hasher, t *Throttle, s *Sessions, r *Remember, log *slog.Logger) *Accounts {
-	return &Accounts{store: store, hasher: h, throttle: t, sessions: s, remember: r, log: log}
+// NewAccounts returns the accounts of a store. The account that admin names cannot be deleted through them.
+func NewAccounts(store Credentials, h *Hasher, t *Throttle, s *Sessions, r *Remember, admin Admin, log *slog.Logger) *Accounts {
+	return &Accounts{store: store, hasher: h, throttle: t, sessions: s, remember: r, admin: admin, log: log}
 }
 
 // RetryAfter is the cause of a RateLimited error. It says how long to wait before the next try.
@@ -120,7 +121,13 @@ type Deleter interface {
 }
 
 // Delete deletes the account login, which has to be that of who, and ends all its sessions and remembered logins.
+// Conflict if it is the administrator's in the operator's settings.
 func (a *Accounts) Delete(ctx context.Context, users Deleter, who chat.Identity, login string) error {
+	if who.Login == login {
+		if err := a.mayEnd(who); err != nil {
+			return err
+		}
+	}
 	err := users.DeleteUser(ctx, who, login)
 	a.sessions.EndAccount(ctx, who)
 	return err

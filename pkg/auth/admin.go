@@ -8,7 +8,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Admin is the administrator in the operator's settings.
+// Admin is the administrator in the operator's settings. The zero value is none.
 type Admin struct {
 	Login    string
 	Password string // empty: the account keeps the one it has
@@ -23,11 +23,14 @@ type AdminStore interface {
 	PutToken(ctx context.Context, a APIToken) error
 }
 
-// EnsureAdmin makes sure that this administrator exists in the default tenant, with this password, the roles SiteAdmin
-// and IntegrationAdmin, and this API token, which never expires. Repeating it changes nothing. Several nodes may call
-// it at the same time.
-func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore, admin Admin) error {
-	t := chat.DefaultTenant
+// EnsureAdmin makes sure that the administrator in the settings exists in the default tenant, with their password, the
+// roles SiteAdmin and IntegrationAdmin, and their API token, which never expires. Repeating it changes nothing. It does
+// nothing if the settings name none. Several nodes may call it at the same time.
+func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore) error {
+	t, admin := chat.DefaultTenant, a.admin
+	if admin.Login == "" {
+		return nil
+	}
 	if !chat.ValidName(admin.Login) || admin.Login == chat.SystemLogin {
 		return fmt.Errorf("the administrator's login %q has to be 3 to 31 letters, digits, dots, dashes or underscores", admin.Login)
 	}
@@ -73,4 +76,14 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore, admin Admi
 		return nil
 	}
 	return store.PutToken(ctx, APIToken{Hash: HashOf(admin.Token), Tenant: t, Login: admin.Login})
+}
+
+// mayEnd returns Conflict for the administrator in the settings. A deleted login is never free again, so a server that
+// has it in its settings would not start any more. Each node knows only its own settings.
+func (a *Accounts) mayEnd(who chat.Identity) error {
+	if a.admin.Login == "" || who != (chat.Identity{Tenant: chat.DefaultTenant, Login: a.admin.Login}) {
+		return nil
+	}
+	return &chat.Error{Kind: chat.Conflict, Message: fmt.Sprintf("this server is started with '%s' as its administrator and would "+
+		"not start again without that account: start it with another CONFAB_ADMIN_LOGIN (--admin-login) first", who.Login)}
 }

@@ -32,7 +32,11 @@ func NewEraser(users Users, accounts *Accounts, tokens *Tokens, store EraseStore
 
 // Erase removes all sessions, remembered logins, API tokens and roles of a user, and erases the rest through Users; see
 // upkeep.Service.EraseUser. When it returns, the account has ended. Messages are erased in the background.
+// Conflict if the user is the administrator in the operator's settings.
 func (x *Eraser) Erase(ctx context.Context, t chat.Tenant, login string, keepMessages bool) (chat.Erasure, error) {
+	if err := x.accounts.mayEnd(chat.Identity{Tenant: t, Login: login}); err != nil {
+		return chat.Erasure{}, err
+	}
 	e, err := x.users.EraseUser(ctx, t, login, keepMessages)
 	if err != nil {
 		return e, err

@@ -308,23 +308,30 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// ensure is EnsureAdmin of a node with that administrator in its settings.
+func (w *world) ensure(t *testing.T, admin Admin) error {
+	w.accounts.admin = admin
+	return w.accounts.EnsureAdmin(t.Context(), w)
+}
+
 func TestEnsureAdmin(t *testing.T) {
 	w := newWorld(0)
 	admin := Admin{Login: "administrator", Password: "secret", Token: "token"}
 	for _, bad := range []Admin{{Login: "a b"}, {Login: chat.SystemLogin, Password: "x"}, {Login: "administrator"},
 		{Login: "administrator", Password: string(make([]byte, MaxPassword+1))}} {
-		require.Error(t, w.accounts.EnsureAdmin(t.Context(), w, bad))
+		require.Error(t, w.ensure(t, bad))
 	}
+	require.NoError(t, w.ensure(t, Admin{}), "none in the settings")
 	require.Empty(t, w.users)
-	require.NoError(t, w.accounts.EnsureAdmin(t.Context(), w, admin))
+	require.NoError(t, w.ensure(t, admin))
 	before := w.users["administrator"]
 	h := func() Hash {
 		_, s, err := w.sessions.Start(t.Context(), Login{Identity: chat.Identity{Tenant: chat.DefaultTenant, Login: "administrator"}})
 		require.NoError(t, err)
 		return s.Hash
 	}()
-	require.NoError(t, w.accounts.EnsureAdmin(t.Context(), w, admin))
-	require.NoError(t, w.accounts.EnsureAdmin(t.Context(), w, Admin{Login: "administrator"}))
+	require.NoError(t, w.ensure(t, admin))
+	require.NoError(t, w.ensure(t, Admin{Login: "administrator"}))
 	require.Equal(t, before, w.users["administrator"], "repeating it changes nothing")
 	_, err := w.sessions.Find(t.Context(), h)
 	require.NoError(t, err, "and ends no session")
@@ -334,13 +341,13 @@ func TestEnsureAdmin(t *testing.T) {
 	require.Equal(t, "administrator", l.Login)
 
 	admin.Password = "another"
-	require.NoError(t, w.accounts.EnsureAdmin(t.Context(), w, admin))
+	require.NoError(t, w.ensure(t, admin))
 	_, err = w.accounts.LogIn(t.Context(), chat.DefaultTenant, "administrator", "another", "")
 	require.NoError(t, err)
 	_, err = w.sessions.Find(t.Context(), h)
 	requireKind(t, chat.NotFound, err)
 	w.users["administrator"] = chat.User{Person: chat.Person{Login: "administrator"}, Deleted: true}
-	require.ErrorContains(t, w.accounts.EnsureAdmin(t.Context(), w, admin), "deleted")
+	require.ErrorContains(t, w.ensure(t, admin), "deleted")
 }
 
 // A login that began while the clock was a year ahead does not last for a year once the clock is right.

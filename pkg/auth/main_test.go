@@ -224,7 +224,7 @@ func newWorld(failuresAMinute int) *world {
 		Account:  func(_ context.Context, who chat.Identity) { w.over = append(w.over, who) },
 	})
 	w.remember = NewRemember(w.memory, w.sessions, grace, w.clock.Now, quiet)
-	w.accounts = NewAccounts(w.memory, w.hasher, NewThrottle(failuresAMinute), w.sessions, w.remember, quiet)
+	w.accounts = NewAccounts(w.memory, w.hasher, NewThrottle(failuresAMinute), w.sessions, w.remember, Admin{}, quiet)
 	return w
 }
 

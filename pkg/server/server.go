@@ -139,11 +139,9 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(throttle.Close)
 	tokens := auth.NewTokens(st, watcher, c.Now)
 	onEnd(tokens.Close)
-	accounts := auth.NewAccounts(st, hasher, throttle, sessions, remember, c.Log)
-	if c.Admin.Login != "" {
-		if err := accounts.EnsureAdmin(ctx, st, c.Admin); err != nil {
-			return nil, err
-		}
+	accounts := auth.NewAccounts(st, hasher, throttle, sessions, remember, c.Admin, c.Log)
+	if err := accounts.EnsureAdmin(ctx, st); err != nil {
+		return nil, err
 	}
 	manager, err := session.NewManager(ctx, session.Parts{Sessions: sessions, Remember: remember,
 		Tokens: tokens, Secrets: st, Secure: c.Secure})

@@ -177,3 +177,30 @@ func TestAnAdministratorIsMadeSureOf(t *testing.T) {
 	_, err := server.New(t.Context(), server.Config{Log: quiet, Admin: auth.Admin{Login: "another"}}, st)
 	require.ErrorContains(t, err, "password")
 }
+
+// A server whose configured administrator is deleted would not start any more.
+func TestTheAdministratorInTheSettingsStays(t *testing.T) {
+	st := open(t)
+	admin := auth.Admin{Login: "administrator", Password: "secret", Token: "token"}
+	h := start(t, st, server.Config{Admin: admin})
+	send := func(h http.Handler, method, path, body string) (int, string) {
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer token")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	const erase = `{"login":"administrator"}`
+	code, body := send(h, "DELETE", "/api/chat/v1/users/administrator", "")
+	require.Equal(t, 409, code)
+	require.Contains(t, body, "start it with another CONFAB_ADMIN_LOGIN")
+	code, body = send(h, "POST", "/api/chat/v1/admin/erasures", erase)
+	require.Equal(t, 409, code)
+	require.Contains(t, body, "start it with another CONFAB_ADMIN_LOGIN")
+	start(t, st, server.Config{Admin: admin})
+
+	other := start(t, st, server.Config{Admin: auth.Admin{Login: "another", Password: "secret"}})
+	code, _ = send(other, "POST", "/api/chat/v1/admin/erasures", erase)
+	require.Equal(t, 202, code, "a server with another administrator may")
+}
