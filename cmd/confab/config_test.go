@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -75,6 +76,35 @@ func TestPrintedSettingsCanBeRead(t *testing.T) {
 	code, again, stderr := outcome(t, command(t, "--config", file(t, stdout), "config", "print"))
 	require.Zero(t, code, stderr)
 	require.Equal(t, stdout, again)
+}
+
+// The environment of confab admin is not in the way of serve; a token for nobody that serve is given is.
+func TestATokenForTheAdminCommandsIsNotServes(t *testing.T) {
+	check := func(want int, env []string, args ...string) string {
+		t.Helper()
+		c := command(t, append([]string{"config", "check"}, args...)...)
+		c.Env = append(c.Env, env...)
+		code, _, stderr := outcome(t, c)
+		require.Equal(t, want, code, stderr)
+		return stderr
+	}
+	check(0, []string{"CONFAB_ADMIN_TOKEN=t"})
+	check(2, []string{"CONFAB_ADMIN_TOKEN=t"}, "--admin-token", "other")
+	says := check(2, []string{"CONFAB_ADMIN_TOKEN=t", "CONFAB_ADMIN_PASSWORD=p"})
+	require.Contains(t, says, "CONFAB_ADMIN_LOGIN")
+}
+
+func TestMisspeltNamesInTheEnvironmentAreSaid(t *testing.T) {
+	c := command(t, "config", "check")
+	c.Env = append(c.Env, "CONFAB_LISTN=:1", "CONFAB_ADMINLOGIN=ann", "CONFAB_RETENTION=30d", "CONFAB_ZZZZZZ=1", "CONFAB_CACHE=/tmp", "CONFAB_TEST_X=1",
+		"CONFAB_PORT=tcp://10.0.0.1:80", "CONFAB_SERVICE_HOST=10.0.0.1")
+	code, _, stderr := outcome(t, c)
+	require.Zero(t, code, stderr)
+	require.Equal(t, []string{
+		"confab: CONFAB_ADMINLOGIN in the environment is no setting of confab and is ignored; the nearest name is CONFAB_ADMIN_LOGIN",
+		"confab: CONFAB_LISTN in the environment is no setting of confab and is ignored; the nearest name is CONFAB_LISTEN",
+		"confab: CONFAB_ZZZZZZ in the environment is no setting of confab and is ignored",
+	}, strings.Split(strings.TrimSpace(stderr), "\n"))
 }
 
 // shared checks settings of a server that shares its store.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -45,22 +46,33 @@ func isSet(env string) bool {
 // knownSettings refuses keys that are the name of no flag: a misspelt setting is not to be ignored.
 func knownSettings(app *kong.Kong, path string, settings map[string]any) error {
 	var names []string
-	var collect func(n *kong.Node)
-	collect = func(n *kong.Node) {
-		for _, f := range n.Flags {
-			names = append(names, f.Name)
-		}
-		for _, child := range n.Children {
-			collect(child)
-		}
+	for f := range flagsOf(app.Model.Node) {
+		names = append(names, f.Name)
 	}
-	collect(app.Model.Node)
 	for key := range settings {
 		if !slices.Contains(names, key) {
 			return fmt.Errorf("%s: there is no setting %q; confab serve --help lists them", path, key)
 		}
 	}
 	return nil
+}
+
+// flagsOf returns the flags of a command and of all commands below it.
+func flagsOf(n *kong.Node) iter.Seq[*kong.Flag] {
+	return func(yield func(*kong.Flag) bool) {
+		for _, f := range n.Flags {
+			if !yield(f) {
+				return
+			}
+		}
+		for _, child := range n.Children {
+			for f := range flagsOf(child) {
+				if !yield(f) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // spell writes a YAML value as it would stand on the command line.

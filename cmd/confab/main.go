@@ -70,6 +70,13 @@ func run(ctx context.Context, args []string) int {
 	if kctx == nil {
 		return status
 	}
+	for _, line := range unknownSettings(parser, os.Environ()) {
+		if kctx.Command() == "serve" {
+			c.Serve.logger().Warn(line)
+		} else {
+			fmt.Fprintln(os.Stderr, "confab:", line)
+		}
+	}
 	if err := kctx.Run(&c); err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 			err = errInterrupted

@@ -91,10 +91,16 @@ func (s settings) check() error {
 	if err := s.checkCluster(); err != nil {
 		return err
 	}
-	if s.AdminLogin == "" && (s.AdminPassword != "" || s.AdminToken != "") {
-		return badSetting("--admin-password and --admin-token need --admin-login")
+	if s.AdminLogin == "" && (s.AdminPassword != "" || s.AdminToken != "" && !s.tokenOfCommands()) {
+		return badSetting("--admin-password and --admin-token need --admin-login (CONFAB_ADMIN_LOGIN): whose they are")
 	}
 	return nil
+}
+
+// tokenOfCommands reports whether the token comes from the environment and without a login. There it is the token that
+// confab admin sends, so serve in the same shell does not use it.
+func (s settings) tokenOfCommands() bool {
+	return s.AdminLogin == "" && s.AdminToken != "" && s.AdminToken == os.Getenv("CONFAB_ADMIN_TOKEN")
 }
 
 // checkCluster returns what is wrong with the settings of the bus.
