@@ -21,6 +21,10 @@ type migrator struct {
 	keyed *db
 	owner gocql.UUID
 	lease int // seconds
+
+	now    func() time.Time
+	said   string // by the last line about progress
+	saidAt time.Time
 }
 
 func newMigrator(ctx context.Context, c Config, log *slog.Logger) (*migrator, error) {
@@ -44,7 +48,7 @@ func newMigrator(ctx context.Context, c Config, log *slog.Logger) (*migrator, er
 		admin.Close()
 		return nil, err
 	}
-	return &migrator{config: c, log: log, known: known, admin: admin, owner: owner, lease: lockSeconds}, nil
+	return &migrator{config: c, log: log, known: known, admin: admin, owner: owner, lease: lockSeconds, now: time.Now}, nil
 }
 
 func (m *migrator) close() {
@@ -149,7 +153,7 @@ func (m *migrator) change(ctx context.Context, s *gocql.Session, statement strin
 }
 
 func (m *migrator) run(ctx context.Context, next migration) error {
-	m.log.Info("applying the schema", "keyspace", m.config.Keyspace, "version", next.Version, "description", next.Description)
+	m.progress("applying the schema", "version", next.Version, "of", len(m.known))
 	for _, s := range statements(next.text) {
 		if err := m.renew(ctx); err != nil {
 			return err
@@ -171,12 +175,23 @@ func (m *migrator) lock(ctx context.Context) error {
 		if err != nil || locked {
 			return err
 		}
-		m.log.Info("another server is applying the schema; waiting", "keyspace", m.config.Keyspace)
+		m.progress("another server is applying the schema; waiting")
 		select {
 		case <-time.After(500 * time.Millisecond):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// progressEvery is the time between two lines of the log about a schema that is being applied.
+const progressEvery = 10 * time.Second
+
+// progress logs what is going on, unless it said so less than progressEvery ago.
+func (m *migrator) progress(what string, args ...any) {
+	if now := m.now(); what != m.said || now.Sub(m.saidAt) >= progressEvery {
+		m.said, m.saidAt = what, now
+		m.log.Info(what, append([]any{"keyspace", m.config.Keyspace}, args...)...)
 	}
 }
 

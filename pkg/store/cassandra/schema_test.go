@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/clocktest"
 )
 
 func withTimeout(t testing.TB) context.Context {
@@ -180,6 +182,24 @@ func TestWarnsOfFewCopies(t *testing.T) {
 	_, err := Apply(withTimeout(t), sharedConfig, slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	require.Contains(t, log.String(), "fewer than 3 copies")
+}
+
+// The log has a line when a schema begins to be applied and one every ten seconds, not one for each version.
+func TestProgressOfASchemaIsSaidNowAndThen(t *testing.T) {
+	t.Parallel()
+	var log lockedBuffer
+	m := newSmall(t, testConfig(t))
+	clock := clocktest.New(time.Now())
+	m.log, m.now = slog.New(slog.NewTextHandler(&log, nil)), clock.Now
+	_, err := m.apply(withTimeout(t))
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(log.String(), "applying the schema"), log.String())
+	require.Contains(t, log.String(), "version=1 of=2")
+	for range 20 {
+		clock.Add(time.Second)
+		m.progress("another server is applying the schema; waiting")
+	}
+	require.Equal(t, 2, strings.Count(log.String(), "waiting"), log.String())
 }
 
 // lockedBuffer is a log that several goroutines write to.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,13 +93,14 @@ func notConnected(cluster *gocql.ClusterConfig, err error) error {
 	return chat.ErrUnavailable(fmt.Errorf("cannot connect to Cassandra at %s: %w", strings.Join(cluster.Hosts, ", "), err))
 }
 
-const selectLocalDC = `SELECT data_center FROM system.local`
+const (
+	selectLocalDC = `SELECT data_center FROM system.local`
+	selectPeerDCs = `SELECT data_center FROM system.peers`
+)
 
-// localDC returns the data centre of c, or asks a host for its own.
+// localDC returns the data centre of c, or that of the first host that answers. It fails permanently if the cluster has
+// no data centre of that name: the driver would find no host and report a cluster that is away.
 func localDC(ctx context.Context, c Config, log *slog.Logger) (string, error) {
-	if c.DC != "" {
-		return c.DC, nil
-	}
 	cluster := newCluster(c, log)
 	cluster.NumConns = 1
 	cluster.DisableInitialHostLookup = true
@@ -111,7 +113,23 @@ func localDC(ctx context.Context, c Config, log *slog.Logger) (string, error) {
 	if err := s.Query(selectLocalDC).WithContext(ctx).Consistency(gocql.One).RetryPolicy(retryIdempotent{}).Scan(&dc); err != nil {
 		return "", fmt.Errorf("cannot read Cassandra's local data centre: %w", err)
 	}
-	return dc, nil
+	if c.DC == "" || c.DC == dc {
+		return dc, nil
+	}
+	there := []string{dc}
+	peers := s.Query(selectPeerDCs).WithContext(ctx).Consistency(gocql.One).RetryPolicy(retryIdempotent{}).Iter()
+	for peers.Scan(&dc) {
+		there = append(there, dc) // empty for a node whose data centre is not known yet
+	}
+	if err := peers.Close(); err != nil {
+		return "", fmt.Errorf("cannot read Cassandra's data centres: %w", err)
+	}
+	if slices.Contains(there, c.DC) || slices.Contains(there, "") {
+		return c.DC, nil
+	}
+	slices.Sort(there)
+	return "", fmt.Errorf("the Cassandra cluster has no data centre %q, which dc in its URL names: it has %s",
+		c.DC, strings.Join(slices.Compact(there), ", "))
 }
 
 // driverLog writes the driver's messages to the log at level debug.
