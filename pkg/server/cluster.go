@@ -22,6 +22,8 @@ type Cluster struct {
 	Routes []string
 	// NATS is the URL of an outside bus; nothing is embedded then.
 	NATS string
+	// Store is what the log calls this node's store, without secrets.
+	Store string
 }
 
 // nodeName is what other servers call this one in their logs: the machine, how it is on the bus, and something that no
@@ -88,7 +90,7 @@ func startBus(ctx context.Context, c Config, secrets auth.SecretStore) (live.Bus
 		return nil, err
 	}
 	bus, err := natsbus.Start(natsbus.Options{URL: c.Cluster.NATS, ClusterListen: c.Cluster.Listen,
-		ClusterRoutes: c.Cluster.Routes, Secret: hex.EncodeToString(secret), Log: c.Log})
+		ClusterRoutes: c.Cluster.Routes, Secret: hex.EncodeToString(secret), Store: c.Cluster.Store, Log: c.Log})
 	if err != nil {
 		return nil, err // not a nil *Bus in an interface
 	}

@@ -43,7 +43,9 @@ type Options struct {
 	Secret string
 	// Subject is the prefix of the NATS subject; default "confab". Clusters that share servers need different ones.
 	Subject string
-	Log     *slog.Logger
+	// Store is what the log calls the store whose servers know Secret. It holds no secrets.
+	Store string
+	Log   *slog.Logger
 }
 
 // Bus is a live.Bus over NATS.

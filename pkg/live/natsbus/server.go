@@ -68,6 +68,7 @@ func startServer(o Options, password string) (*server.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
+	s.SetLoggerV2(&refusals{log: o.Log, store: o.Store, said: map[string]bool{}}, false, false, false)
 	s.Start()
 	if !s.ReadyForConnections(startTimeout) {
 		stop(s)
