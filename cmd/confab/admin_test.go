@@ -107,6 +107,15 @@ func TestRoomsOfAServer(t *testing.T) {
 	admin(t, s, 1, "rooms", "show", "lounge")
 }
 
+// An error comes alone: no heading of a list that there is not.
+func TestListsBeginWithTheFirstAnswer(t *testing.T) {
+	c := command(t, "admin", "rooms", "list", "--url", "http://127.0.0.1:1", "--token", "x")
+	status, out, errs := outcome(t, c)
+	require.Equal(t, 1, status)
+	require.Contains(t, errs, "no server answers")
+	require.Empty(t, out)
+}
+
 func TestRetentionOfARoom(t *testing.T) {
 	s := serveWithAdmin(t, t.TempDir(), "--retention", "90d")
 	ann := newUser(t, s, "ann").signUp()

@@ -98,6 +98,7 @@ func (c *benchRunCmd) Run(ctx context.Context) error {
 		o.Progress = bar.Set
 		r, err := bench.Run(ctx, name, o)
 		if err != nil {
+			bar.Fail()
 			return err
 		}
 		bar.End(fmt.Sprintf("%.0f/s", r.Rate))

@@ -39,7 +39,7 @@ func (c *benchFillCmd) Run(ctx context.Context) error {
 	took, err := bench.Fill(ctx, st, bench.FillOptions{Room: c.Room, Messages: c.Messages, Participants: c.Participants, Rate: c.Rate, Bytes: c.Bytes,
 		Span: time.Duration(c.Years * 365.25 * 24 * float64(time.Hour)), Progress: bar.Set})
 	if err != nil {
-		bar.End("")
+		bar.Fail()
 		return err
 	}
 	bar.End(fmt.Sprintf("%d messages and %d participants in %s", c.Messages, c.Participants, took.Round(10*time.Millisecond)))

@@ -35,7 +35,7 @@ func (c *storeCheckCmd) Run(ctx context.Context) error {
 	bar := progress.New(os.Stderr, "checking")
 	report, err := embedded.Check(ctx, c.Dir, embedded.Options{Logger: c.logger(), OpenFiles: openFiles(descriptors()), Progress: rowsOn(bar)})
 	if err != nil {
-		bar.End("not finished")
+		bar.Fail()
 		return err
 	}
 	bar.End("")
@@ -72,7 +72,7 @@ func (c *storeRepairCmd) Run(ctx context.Context) error {
 	report, err := embedded.Repair(ctx, c.Dir, c.New,
 		embedded.Options{Logger: c.logger(), OpenFiles: openFiles(descriptors()) / 2, Progress: rowsOn(bar)})
 	if err != nil {
-		bar.End("not finished")
+		bar.Fail()
 		return err
 	}
 	bar.End("")

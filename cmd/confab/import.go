@@ -38,7 +38,11 @@ func (c *importIRCCmd) Run(ctx context.Context) error {
 		Room: c.Room, Creator: c.Creator, IDs: id.NewGenerator(nil),
 		Progress: func(p irclog.Progress) { bar.Set(p.Bytes, p.OfBytes, fmt.Sprintf("%d messages", p.Messages)) },
 	}, c.Files...)
-	bar.End("")
+	if err != nil {
+		bar.Fail()
+	} else {
+		bar.End("")
+	}
 	fmt.Print(report.String())
 	return err
 }

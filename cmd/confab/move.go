@@ -52,7 +52,7 @@ func (c *exportCmd) Run(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		bar.End("not finished")
+		bar.Fail()
 		return err
 	}
 	bar.End(fmt.Sprintf("%d users, %d rooms, %d messages", counts.Users, counts.Rooms, counts.Messages))
@@ -123,10 +123,12 @@ func (c *importFileCmd) Run(ctx context.Context) error {
 		bar.Set(bytes, size, fmt.Sprintf("%d messages", n.Messages))
 	}})
 	if err != nil {
-		bar.End("not finished")
+		bar.Fail()
 	} else {
 		bar.End("")
 	}
-	fmt.Print(report.String())
+	if err == nil || report.Counts() {
+		fmt.Print(report.String())
+	}
 	return err
 }

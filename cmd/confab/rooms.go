@@ -36,7 +36,6 @@ type adminRoomsListCmd struct{ remote }
 func (c *adminRoomsListCmd) Run(ctx context.Context) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	defer out.Flush()
-	fmt.Fprintln(out, "ROOM\tCREATOR\tCREATED\tRETENTION")
 	for after := ""; ; {
 		var page struct {
 			Rooms   []adminRoom `json:"rooms"`
@@ -44,6 +43,9 @@ func (c *adminRoomsListCmd) Run(ctx context.Context) error {
 		}
 		if err := c.call(ctx, "GET", "/rooms?after="+url.QueryEscape(after), nil, &page); err != nil {
 			return err
+		}
+		if after == "" { // not before the first answer: an error has no heading
+			fmt.Fprintln(out, "ROOM\tCREATOR\tCREATED\tRETENTION")
 		}
 		for _, r := range page.Rooms {
 			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", r.Name, r.Creator, r.CreatedAt, r.Retention)

@@ -57,7 +57,7 @@ func (c *adminEraseCmd) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err := c.call(ctx, "GET", "/erasures/"+url.PathEscape(c.Login), nil, &e); err != nil {
-			bar.End("its progress is not known")
+			bar.Fail()
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
@@ -205,7 +206,7 @@ func (c *change) entry() chat.Message {
 func decode(b []byte) (line, error) {
 	var l line
 	if err := json.Unmarshal(b, &l, json.RejectUnknownMembers(true)); err != nil {
-		return l, fmt.Errorf("the line cannot be read: %w", err)
+		return l, errors.New(unreadable(err))
 	}
 	if l.kind() == "" {
 		return l, errors.New("a line has to hold one thing")
@@ -215,6 +216,21 @@ func decode(b []byte) (line, error) {
 		return l, errors.New("the id is missing")
 	}
 	return l, nil
+}
+
+// unreadable says in words why a line is not one of an export.
+func unreadable(err error) string {
+	var value *json.SemanticError
+	var text *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &text):
+		return fmt.Sprintf("the line cannot be read: it is no JSON from byte %d on", text.ByteOffset)
+	case errors.As(err, &value) && errors.Is(err, json.ErrUnknownName):
+		return fmt.Sprintf("the line cannot be read: there is no %s in files of this version", value.JSONPointer)
+	case errors.As(err, &value):
+		return fmt.Sprintf("the line cannot be read: the value of %s is not one that confab export writes", value.JSONPointer)
+	}
+	return "the line cannot be read"
 }
 
 // kind returns the name of the one member of a line; empty if it has none or several.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -210,9 +211,11 @@ func TestDamagedFiles(t *testing.T) {
 		"header missing":    {without(0), "no file that confab export"},
 		"newer":             {strings.Replace(file, `"version":2`, `"version":3`, 1), "newer one"},
 		"cut at a line":     {strings.Join(lines[:half], ""), "not complete"},
-		"cut in a line":     {file[:len(strings.Join(lines[:half], ""))+20], "cannot be read"},
+		"cut in a line":     {file[:len(strings.Join(lines[:half], ""))+20], "cannot be read: it is no JSON from byte"},
+		"not a number":      {strings.Replace(file, `"version":2`, `"version":"x"`, 1), "no file that confab export"},
+		"not an id":         {lines[0] + `{"message":{"id":"x"}}` + "\n", "the value of /message/id"},
 		"cut before end":    {without(len(lines) - 1), "not complete"},
-		"line missing":      {without(half), "damaged"},
+		"line missing":      {without(half), fmt.Sprintf("%d messages instead of %d", strings.Count(file, `{"message"`)-1, strings.Count(file, `{"message"`))},
 		"line twice":        {twice(half), "damaged"},
 		"changed":           {strings.Replace(file, "<7>", "<8>", 1), "damaged"},
 		"unknown kind":      {lines[0] + `{"poll":{}}` + "\n", "line 2"},
@@ -232,6 +235,7 @@ func TestDamagedFiles(t *testing.T) {
 			to := openEmbedded(t)
 			_, err := move.Import(t.Context(), to, strings.NewReader(bad.file), move.ImportOptions{})
 			require.ErrorContains(t, err, bad.says)
+			require.NotRegexp(t, `[{}]|json|jsontext|\bGo\b|bufio|move\.`, err.Error(), "in plain words")
 			// The whole file completes it, unless the damaged one brought something else.
 			if name != "changed" && name != "newer" {
 				importInto(t, to, strings.NewReader(file))

@@ -78,7 +78,10 @@ func (r *reader) header() error {
 // end checks that the file matches its last line, and that nothing follows this line.
 func (r *reader) end(want end) error {
 	if got := r.tally.end(); *got != want {
-		return fmt.Errorf("the file is damaged: according to its last line it should hold %+v, but it holds %+v", want, *got)
+		if others := got.differences(want.Counts); others != "" {
+			return fmt.Errorf("the file is damaged: it holds %s, which its last line counts", others)
+		}
+		return errors.New("the file is damaged: it holds as many lines of each kind as its last line counts, but some were changed")
 	}
 	if _, err := r.scan(); !errors.Is(err, io.EOF) {
 		return r.at(errors.Join(errors.New("something comes after the last line"), err))
@@ -89,6 +92,9 @@ func (r *reader) end(want end) error {
 func (r *reader) scan() ([]byte, error) {
 	if !r.lines.Scan() {
 		if err := r.lines.Err(); err != nil {
+			if errors.Is(err, bufio.ErrTooLong) {
+				err = fmt.Errorf("the line has more than %d MiB", maxLine>>20)
+			}
 			r.number++
 			return nil, r.at(err)
 		}

@@ -29,6 +29,9 @@ type Report struct {
 	Duration                                                time.Duration
 }
 
+// Counts reports whether anything was added, or found there already.
+func (r Report) Counts() bool { return r != Report{Duration: r.Duration} }
+
 // String is the report for an operator, several lines.
 func (r Report) String() string {
 	var b strings.Builder

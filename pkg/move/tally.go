@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"hash"
 	"math/bits"
+	"strings"
 )
 
 // Counts is how many lines of each kind there are.
@@ -20,6 +22,22 @@ type Counts struct {
 	Changes int64 `json:"changes"`
 	// Footprints are the rooms that users are or were in.
 	Footprints int64 `json:"footprints"`
+}
+
+// differences says in words which of the counts are others than they should be.
+func (c Counts) differences(want Counts) string {
+	var all []string
+	for _, k := range []struct {
+		name      string
+		got, want int64
+	}{{"users", c.Users, want.Users}, {"roles", c.Roles, want.Roles}, {"API tokens", c.Tokens, want.Tokens}, {"rooms", c.Rooms, want.Rooms},
+		{"participants", c.Members, want.Members}, {"messages", c.Messages, want.Messages}, {"changes", c.Changes, want.Changes},
+		{"rooms that users were in", c.Footprints, want.Footprints}} {
+		if k.got != k.want {
+			all = append(all, fmt.Sprintf("%d %s instead of %d", k.got, k.name, k.want))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // tally counts lines and sums their hashes, modulo 2^256. The sum does not depend on the order of lines. It differs if

@@ -80,6 +80,16 @@ func (b *Bar) End(note string) {
 	}
 }
 
+// Fail ends the bar because of an error, which the caller reports. It writes only the end of a line that has been begun.
+func (b *Bar) Fail() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ended && b.width > 0 {
+		_, _ = io.WriteString(b.out, "\n")
+	}
+	b.ended = true
+}
+
 func (b *Bar) draw(s string) {
 	if !b.tty {
 		_, _ = io.WriteString(b.out, s+"\n")

@@ -43,6 +43,24 @@ func TestPlain(t *testing.T) {
 	require.Equal(t, "import  10% 1m30s left note\nimport  20% 1m20s left note\nimport: done (25s)\n", out.String())
 }
 
+// An error is the caller's to report: the bar adds no words, and leaves the cursor at the beginning of a line.
+func TestFail(t *testing.T) {
+	c := &clocktest.Clock{}
+	for _, tty := range []bool{true, false} {
+		var out strings.Builder
+		newBar(&out, "import", tty, c.Now).Fail()
+		require.Empty(t, out.String())
+		b := newBar(&out, "import", tty, c.Now)
+		c.Add(time.Minute)
+		b.Set(1, 0, "row")
+		drawn := strings.TrimSuffix(out.String(), "\n")
+		b.Fail()
+		b.Fail()
+		b.End("")
+		require.Equal(t, drawn+"\n", out.String())
+	}
+}
+
 func TestOddNumbers(t *testing.T) {
 	var out strings.Builder
 	c := &clocktest.Clock{}
