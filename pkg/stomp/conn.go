@@ -8,6 +8,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/live"
 )
 
@@ -62,6 +63,8 @@ type conn struct {
 
 	mu      sync.Mutex
 	queue   queue
+	skips   int   // the subscriptions that skip messages of open rooms; see skip.go
+	posted  id.ID // while there are any: the message that was queued last for a subscription to a room's messages
 	subs    []*subscription
 	ending  *ending // set: nothing more is accepted
 	gone    bool    // the subscriptions have ended, and the server's lists do not have it any more
@@ -174,7 +177,7 @@ func (c *conn) take(dst []entry) (out []entry, end *ending) {
 func (c *conn) takeLocked(dst []entry) ([]entry, *ending) {
 	for len(dst) == 0 && c.queue.n > 0 {
 		dst = slices.DeleteFunc(c.queue.take(dst, joinFrames, joinBytes), func(e entry) bool {
-			return e.sub != nil && e.sub.dropped.Load()
+			return e.sub != nil && !e.keep && e.sub.dropped.Load()
 		})
 	}
 	if c.queue.n <= c.srv.opts.QueueMessages/4 && c.queue.bytes <= c.srv.opts.QueueBytes/4 {
@@ -231,6 +234,7 @@ type subscription struct {
 	id   string // unescaped
 	dest string
 	line []byte // see encoding.subscriptionLine
+	skip bool   // see skip.go
 	// dropped is true when the client has unsubscribed. Entries still in the queue are not written then.
 	dropped atomic.Bool
 	ended   bool // by the hub; guarded by conn.mu
@@ -241,7 +245,10 @@ func (s *subscription) Deliver(d *live.Delivery) {
 	if !s.wants(d) {
 		return
 	}
-	s.conn.enqueue(entry{enc: d.As(s.conn.enc), sub: s})
+	if s.skips(d) {
+		return
+	}
+	s.conn.enqueueDelivery(entry{enc: d.As(s.conn.enc), sub: s}, d)
 }
 
 // wants reports whether the client receives d. At KillrChat's mounts it is false for changes of messages, because
@@ -272,6 +279,9 @@ func (c *conn) drop(s *subscription) {
 			last := len(c.subs) - 1
 			c.subs[i] = c.subs[last]
 			c.subs[last] = nil
+			if s.skip {
+				c.skips--
+			}
 			c.subs = c.subs[:last]
 			return
 		}

@@ -7,6 +7,8 @@ type entry struct {
 	enc *live.Encoded
 	sub *subscription // nil unless it is a MESSAGE
 	op  op
+	// keep says that the entry is written also if the client has unsubscribed meanwhile.
+	keep bool
 }
 
 type op uint8

@@ -29,10 +29,14 @@ func (c *conn) subscribe(f *frame, receipt string) error {
 	if err != nil {
 		return err
 	}
+	skip, err := parseSkip(f, kind)
+	if err != nil {
+		return err
+	}
 	if err := c.mayAdd(name, hasID); err != nil {
 		return err
 	}
-	s := &subscription{conn: c, id: name, dest: dest, line: c.enc.subscriptionLine(rawID, hasID)}
+	s := &subscription{conn: c, id: name, dest: dest, line: c.enc.subscriptionLine(rawID, hasID), skip: skip}
 
 	ctx, cancel := c.context()
 	defer cancel()
@@ -112,6 +116,9 @@ func (c *conn) add(s *subscription) bool {
 	}
 	if !s.ended {
 		c.subs = append(c.subs, s)
+		if s.skip {
+			c.skips++
+		}
 	}
 	return true
 }

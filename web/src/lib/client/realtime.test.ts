@@ -148,6 +148,29 @@ describe('the real-time client', () => {
     expect(heard).toEqual([])
   })
 
+  it('takes what the server had queued before it confirms the end, where that is wanted', async () => {
+    const { realtime } = start()
+    const heard: string[] = []
+    const stop = realtime.subscribe('/topic/messages/a', { late: true, onMessage: (h) => heard.push(h.body) })
+    await settle()
+    socket().connect()
+    const id = socket().frames('SUBSCRIBE')[0]!['id']!
+    stop()
+    socket().frame('MESSAGE', { subscription: id, 'message-id': '1' }, 'queued before')
+    const [end] = socket().frames('UNSUBSCRIBE')
+    socket().frame('RECEIPT', { 'receipt-id': end!['receipt']! })
+    socket().frame('MESSAGE', { subscription: id, 'message-id': '2' }, 'after the end')
+    expect(heard).toEqual(['queued before'])
+  })
+
+  it('sends a listener’s own headers', async () => {
+    const { realtime } = start()
+    realtime.subscribe('/topic/me', { headers: { skip: 'open-rooms' }, onMessage: () => {} })
+    await settle()
+    socket().connect()
+    expect(socket().frames('SUBSCRIBE')).toMatchObject([{ destination: '/topic/me', skip: 'open-rooms' }])
+  })
+
   it('gives up when the session is over, and when it is closed', async () => {
     const { states } = start(() => Promise.resolve(false))
     await settle()

@@ -10,6 +10,10 @@ export interface Heard {
 
 export interface Listener {
   onMessage: (heard: Heard) => void
+  /** Further headers of the SUBSCRIBE frame. */
+  headers?: Record<string, string>
+  /** Takes what the server had queued before it took the UNSUBSCRIBE: with `skip` it comes nowhere else. */
+  late?: boolean
   /** The id to resume from, asked for at each (re)connection. */
   after?: () => string | undefined
   /**
@@ -47,6 +51,8 @@ interface Subscription {
 export class Realtime {
   private client: Client | null = null
   private readonly subscriptions = new Map<string, Subscription>()
+  // Those that are to end and take what is late, until the server confirms it.
+  private readonly ending = new Map<string, Subscription>()
   private readonly options: RealtimeOptions
   private readonly backoff: Backoff
   private timer: ReturnType<typeof setTimeout> | undefined
@@ -93,8 +99,19 @@ export class Realtime {
     if (this.client?.connected) this.send(subscription)
     return () => {
       if (!this.subscriptions.delete(subscription.id)) return
-      if (this.client?.connected) this.client.unsubscribe(subscription.id)
+      if (this.client?.connected) this.end(this.client, subscription)
     }
+  }
+
+  private end(client: Client, s: Subscription): void {
+    if (!s.listener.late) {
+      client.unsubscribe(s.id)
+      return
+    }
+    const receipt = `u-${s.id}`
+    this.ending.set(s.id, s)
+    client.watchForReceipt(receipt, () => this.ending.delete(s.id))
+    client.unsubscribe(s.id, { receipt })
   }
 
   private connect(): void {
@@ -117,6 +134,10 @@ export class Realtime {
       this.tell('open', null)
       for (const s of this.subscriptions.values()) this.send(s)
     }
+    client.onUnhandledMessage = (message: IMessage) => {
+      const s = this.ending.get(message.headers['subscription'] ?? '')
+      s?.listener.onMessage({ headers: message.headers, body: message.body })
+    }
     client.onStompError = (frame) => this.refused(frame)
     client.onWebSocketClose = () => {
       if (client === this.client) void this.lost()
@@ -129,7 +150,7 @@ export class Realtime {
     const client = this.client
     if (!client) return
     const receipt = `r-${s.id}-${++this.counter}`
-    const headers: Record<string, string> = { id: s.id, receipt }
+    const headers: Record<string, string> = { ...s.listener.headers, id: s.id, receipt }
     const after = s.listener.after?.()
     if (after !== undefined) headers['after'] = after
     client.watchForReceipt(receipt, (frame: IFrame) => {
@@ -171,6 +192,7 @@ export class Realtime {
   private drop(): void {
     const client = this.client
     this.client = null
+    this.ending.clear()
     if (!client) return
     client.onWebSocketClose = () => {}
     void client.deactivate({ force: true })
