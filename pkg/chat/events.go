@@ -77,6 +77,13 @@ type ParticipantLeft struct {
 	Repeated bool // as in ParticipantJoined; the names may be missing then
 }
 
+// ParticipantRenamed is a participant with new names, once in each room they are in. A node that dies between the change
+// and the event does not publish it: the names are right when the participants are read.
+type ParticipantRenamed struct {
+	Place
+	Person Person
+}
+
 // RoomDeleted is the last event of a room.
 type RoomDeleted struct {
 	Place

@@ -134,6 +134,8 @@ func (r *recorder) take() []string {
 			out = append(out, map[bool]string{false: "joined: ", true: "joined before: "}[e.Repeated]+e.Person.Login)
 		case chat.ParticipantLeft:
 			out = append(out, map[bool]string{false: "left: ", true: "left before: "}[e.Repeated]+e.Person.Login)
+		case chat.ParticipantRenamed:
+			out = append(out, "renamed in "+e.Room.Name+": "+e.Person.FullName())
 		case chat.RoomDeleted:
 			out = append(out, "deleted by "+e.By)
 		}

@@ -126,12 +126,19 @@ func (s *Service) rename(ctx context.Context, r Rename) (same bool, err error) {
 	return err == nil && now.Person == u.Person, err
 }
 
-// renameIn copies a user's names to one of their rooms. Messages keep the names under which they were written.
+// renameIn copies a user's names to one of their rooms, and publishes them if the participant had others. Messages keep
+// the names under which they were written.
 func (s *Service) renameIn(ctx context.Context, t Tenant, ref RoomRef, p Person) error {
 	now, err := s.store.Participant(ctx, t, ref.ID, p.Login)
 	if err == nil && now != p {
+		ticket := s.order.begin(ref.ID, s.ids)
+		var events []Event
+		defer func() { ticket.finish(ctx, events...) }()
 		err = s.store.UpdateParticipant(ctx, t, ref.ID, p)
 		s.forgetMember(t, ref.ID, p.Login)
+		if err == nil {
+			events = append(events, ParticipantRenamed{Place: Place{Tenant: t, Room: ref}, Person: p})
+		}
 	}
 	if err != nil && !IsKind(err, NotFound) {
 		return err

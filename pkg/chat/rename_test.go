@@ -61,6 +61,22 @@ func (w *world) another() {
 	}, 10*time.Second, time.Millisecond)
 }
 
+// The new name is published in each of the user's rooms, once.
+func TestANewNameIsPublished(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("aaa", ann, bob)
+	w.room("bbb", bob, ann)
+	w.room("ccc", bob)
+	w.events.take()
+	_, err := w.UpdateProfile(t.Context(), ann, "ann", toAnna)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"renamed in aaa: Anna Last-ann", "renamed in bbb: Anna Last-ann"}, w.events.take())
+	_, err = w.UpdateProfile(t.Context(), ann, "ann", toAnna)
+	require.NoError(t, err)
+	require.Empty(t, w.events.take(), "nothing has changed")
+}
+
 // Another node ends a rename that a node did not end because the store failed or the node died.
 func TestARenameGoesOn(t *testing.T) {
 	w := newWorld(t)

@@ -32,6 +32,8 @@ func (d *diary) Deliver(v *live.Delivery) {
 		text = v.Room + " left"
 	case chat.RoomDeleted:
 		text = v.Room + " deleted"
+	case chat.ParticipantRenamed:
+		text = v.Room + " renamed " + e.Person.FullName()
 	case chat.MessagePosted:
 		text = e.Message.Content
 		if v.Kind == live.User {
@@ -228,6 +230,10 @@ func TestAUserHearsOfTheirRooms(t *testing.T) {
 		chat.ReadMoved{Place: livetest.At(games), Login: "ann", Read: own.ID},
 		chat.MuteChanged{Place: livetest.At(games), Login: "bob", Muted: true})
 	hears("games read", "games muted true")
+	renamed := chat.Person{Login: "ann", FirstName: "Anna", LastName: "S"}
+	a.Publish(t.Context(), chat.ParticipantRenamed{Place: livetest.At(games), Person: renamed},
+		chat.ParticipantRenamed{Place: livetest.At(other), Person: renamed})
+	hears("games renamed Anna S")
 	w.Join(a, other, "bob")
 	hears("other joined", "other: First bob Last bob joins the room")
 	w.Post(a, other, "ann", "for bob now")

@@ -100,6 +100,8 @@ func toWire(e chat.Event) (wireEvent, error) {
 		w.Type, w.Login, w.On = "mute", e.Login, e.Muted
 	case chat.RoomCreated:
 		w.Type, w.Person = "created", &e.Creator
+	case chat.ParticipantRenamed:
+		w.Type, w.Person = "renamed", &e.Person
 	case PresenceChanged:
 		w.Type, w.Login, w.On = "presence", e.Login, e.Online
 	case TypingChanged:
@@ -127,6 +129,8 @@ func (w wireEvent) event() (chat.Event, error) {
 		return chat.MuteChanged{Place: p, Login: w.Login, Muted: w.On}, nil
 	case w.Type == "created" && w.Person != nil:
 		return chat.RoomCreated{Place: p, Creator: *w.Person}, nil
+	case w.Type == "renamed" && w.Person != nil:
+		return chat.ParticipantRenamed{Place: p, Person: *w.Person}, nil
 	case w.Type == "deleted":
 		return chat.RoomDeleted{Place: p, By: w.Login}, nil
 	case w.Type == "presence":

@@ -98,6 +98,8 @@ func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription
 		r.deliver(feed, &Delivery{Kind: User, Room: r.name, ID: h.ids.New(), Event: e}, now)
 		ended = r.endAll(func(*Subscription) bool { return true })
 		delete(sh.places, key)
+	case chat.ParticipantRenamed:
+		r.deliver(feed, &Delivery{Kind: User, Room: r.name, ID: h.ids.New(), Event: e}, now)
 	case PresenceChanged:
 		r.deliver(Presence, &Delivery{Kind: Presence, Room: r.name, ID: h.ids.New(), Event: e}, now)
 	case TypingChanged:

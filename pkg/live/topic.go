@@ -20,7 +20,8 @@ const (
 	//   - the user's own chat.ReadMoved and chat.MuteChanged,
 	//   - chat.MessagePosted and chat.MessageChanged (edits and deletions) in all the user's rooms,
 	//   - the chat.RoomCreated, chat.ParticipantJoined, chat.ParticipantLeft and chat.RoomDeleted that add or remove
-	//     one of the user's rooms.
+	//     one of the user's rooms,
+	//   - chat.ParticipantRenamed for the participants of the user's rooms.
 	User
 	// feed is a User subscription's room feed in one room.
 	feed

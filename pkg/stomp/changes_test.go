@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
@@ -60,13 +59,7 @@ func (c *client) connectAgain(t *testing.T, n *node, after string, want ...strin
 
 func TestNewsOfAUser(t *testing.T) {
 	w := livetest.NewWorld()
-	hub, err := live.New(live.Options{History: w, Access: w.Access, RoomsOf: w.RoomsOf})
-	require.NoError(t, err)
-	n := newNode(t, w, nil, func(o *Options) { o.Hub = hub })
-	t.Cleanup(func() {
-		n.stomp.Close()
-		require.NoError(t, hub.Close())
-	})
+	n, hub := newUserNode(t, w)
 	games, other := w.Room("games", "ann", "bob"), w.Room("other", "ann")
 	c := n.dial(t, "bob", "/stomp")
 	c.connect()
@@ -77,6 +70,7 @@ func TestNewsOfAUser(t *testing.T) {
 	hub.Publish(t.Context(), edit)
 	c.messages("me", 4) // a change is delivered after its message has been read
 	hub.Publish(t.Context(), chat.MuteChanged{Place: livetest.At(games), Login: "bob", Muted: true})
+	hub.Publish(t.Context(), chat.ParticipantRenamed{Place: livetest.At(games), Person: livetest.Person("ann")})
 	w.Join(hub, other, "bob")
 	w.Leave(hub, other, "bob")
 	w.Delete(hub, games)
@@ -87,6 +81,7 @@ func TestNewsOfAUser(t *testing.T) {
 		{"read", `{"roomName":"games","messageId":"` + own.ID.String() + `"}`},
 		{"change", `{"roomName":"games","message":` + of(edit.Message) + `}`},
 		{"mute", `{"roomName":"games","muted":true}`},
+		{"renamed", `{"roomName":"games","person":` + string(testBodies{"v"}.Person(livetest.Person("ann"))) + `}`},
 		{"joined", `{"roomName":"other"}`},
 		{"message", ""},
 		{"left", `{"roomName":"other"}`},

@@ -14,6 +14,7 @@ func (e *encoding) news(d *live.Delivery) (header string, body []byte) {
 		ID      string          `json:"messageId,omitempty"`
 		Muted   *bool           `json:"muted,omitempty"`
 		Message json.RawMessage `json:"message,omitempty"`
+		Person  json.RawMessage `json:"person,omitempty"`
 	}
 	n := news{Room: d.Room}
 	change := ""
@@ -26,6 +27,8 @@ func (e *encoding) news(d *live.Delivery) (header string, body []byte) {
 		header, n.ID = "read", v.Read.String()
 	case chat.MuteChanged:
 		header, n.Muted = "mute", &v.Muted
+	case chat.ParticipantRenamed:
+		header, n.Person = "renamed", e.bodies.Person(v.Person)
 	case chat.RoomCreated, chat.ParticipantJoined:
 		header = "joined"
 	case chat.ParticipantLeft:

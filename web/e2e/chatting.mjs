@@ -13,6 +13,8 @@ async function pair({ browser, base, keep }, options = {}) {
   await bob.join(room)
   const [a, b] = [keep(await device(browser, base, options)), keep(await device(browser, base, options))]
   for (const [d, user] of [[a, ann], [b, bob]]) {
+    d.frames = []
+    d.page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => d.frames.push(...String(payload).split('\0'))))
     await d.logIn(user.login)
     await d.goto(`#/rooms/${room}`)
     await d.composer.waitFor()
@@ -53,6 +55,31 @@ export const flows = [
       await eventually('she is off the list', async () => (await a.page.getByRole('complementary').getByText('Eve Elder').count()) === 0)
       await a.shot('room')
       await a.accessible('a room')
+    },
+  },
+  {
+    name: 'a message comes once on a connection, and a new name reaches others',
+    async run(given) {
+      const { a, b, room, bob } = await pair(given)
+      const frames = (text) => a.frames.filter((f) => f.includes(text)).map((f) => /\ndestination:(.*)/.exec(f)[1])
+      await b.say('while open')
+      await a.row('while open').waitFor()
+      await b.say('and another') // on the connection after both frames of the first
+      await a.row('and another').waitFor()
+      assert.deepEqual(frames('while open'), [`/topic/messages/${room}`])
+
+      // A room that is not open any more: from the user's own topic, and counted.
+      await a.goto('#/browse')
+      await eventually('the room is left', () => a.frames.some((f) => f.includes('receipt-id:u-')))
+      await b.say('while closed')
+      await eventually('it comes', () => frames('while closed').length > 0)
+      assert.deepEqual(frames('while closed'), ['/topic/me'])
+      await a.page.locator('.sidebar .count', { hasText: '1' }).waitFor()
+
+      await a.goto(`#/rooms/${room}`)
+      await a.row('while closed').waitFor()
+      await bob.call('PATCH', `users/${bob.login}`, { firstname: 'Robert' })
+      await a.page.getByRole('complementary').getByText('Robert Briggs').waitFor()
     },
   },
   {

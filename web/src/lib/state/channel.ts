@@ -19,12 +19,9 @@ export function openChannel(chat: Chat, entry: RoomEntry): () => void {
         entry.setParticipant(person, here)
         if (!here && person.login === chat.user.login) chat.gone(entry, t('room.removed', { room: entry.name }))
       },
-      onReady: (_, first) => {
-        if (first) return
-        api.room(entry.name).then(
-          (room) => (entry.room = room),
-          () => {},
-        )
+      // Who joined since the room was read, and before this subscription, is in no event: the first time too.
+      onReady: () => {
+        entry.read(() => api.room(entry.name)).catch(() => {})
       },
     }),
     action(chat, entry),
@@ -34,17 +31,10 @@ export function openChannel(chat: Chat, entry: RoomEntry): () => void {
       realtime.subscribe(`/topic/presence/${entry.name}`, {
         onMessage: ({ body }) => {
           const { login, status } = JSON.parse(body) as { login: string; status: string }
-          if (status === 'online') entry.online.add(login)
-          else entry.online.delete(login)
+          entry.setOnline(login, status === 'online')
         },
         onReady: () => {
-          api.online(entry.name).then(
-            (logins) => {
-              entry.online.clear()
-              for (const login of logins) entry.online.add(login)
-            },
-            () => {},
-          )
+          entry.readOnline(() => api.online(entry.name)).catch(() => {})
         },
       }),
     )
@@ -84,7 +74,9 @@ export function watchChannel(chat: Chat, entry: RoomEntry): () => void {
 function messages(chat: Chat, entry: RoomEntry): () => void {
   return chat.realtime.subscribe(`/topic/messages/${entry.name}`, {
     after: () => entry.log.resume(),
+    late: true,
     onMessage: ({ headers, body }) => {
+      if (chat.rooms.get(entry.name) !== entry) return // left meanwhile
       const message = JSON.parse(body) as Message
       const change = headers['change'] !== undefined
       entry.log.reached(headers['message-id'])

@@ -7,6 +7,7 @@ import {
   type ChatApi,
   type ConnectionState,
   type Message,
+  type Person,
   type Room,
   type RoomState,
   type User,
@@ -155,9 +156,8 @@ export class Chat {
   /** Fetches a room and shows it. Throws if there is none. */
   async show(name: string): Promise<RoomEntry> {
     const entry = this.entry(name)
-    const room = await this.api.room(name)
-    entry.room = room
-    entry.mine = room.participants.some((p) => p.login === this.user.login)
+    await entry.read(() => this.api.room(name))
+    entry.mine = entry.isParticipant(this.user.login)
     return entry
   }
 
@@ -386,6 +386,8 @@ export class Chat {
   private listenPersonally(): void {
     this.personal = true
     this.realtime.subscribe('/topic/me', {
+      // The subscription to the room that is shown delivers its messages.
+      headers: { skip: 'open-rooms' },
       onMessage: ({ headers, body }) => this.heardPersonally(headers['event'] ?? '', body),
       // What came before is not heard: not even between the first answer and this subscription.
       onReady: () => void this.loadStates().catch(() => {}),
@@ -404,6 +406,7 @@ export class Chat {
       lastRead?: string
       muted?: boolean
       message?: Message
+      person?: Person
     }
     const known = this.rooms.get(told.roomName)
     switch (event) {
@@ -425,6 +428,11 @@ export class Chat {
         break
       case 'change':
         if (known && known !== this.current && told.message) this.hear(known, told.message, true)
+        break
+      case 'renamed':
+        if (!told.person) break
+        known?.rename(told.person)
+        if (told.person.login === this.user.login) this.user = { ...this.user, ...told.person }
         break
       case 'joined':
         this.entry(told.roomName).mine = true

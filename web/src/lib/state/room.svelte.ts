@@ -1,6 +1,7 @@
 import { SvelteMap, SvelteSet } from 'svelte/reactivity'
 import { compareIds, systemLogin, type ChatApi, type Message, type Person, type Room } from '../client'
 import { RoomLog } from './log.svelte'
+import { Reads } from './reads'
 
 /** One room of the user, or one that is looked at. */
 export class RoomEntry {
@@ -40,11 +41,53 @@ export class RoomEntry {
     return this.person(login) !== undefined
   }
 
+  private readonly roomReads = new Reads<(room: Room) => Room>()
+  private readonly onlineReads = new Reads<{ login: string; online: boolean }>()
+
+  /** Reads the room. What is heard of its participants meanwhile is newer than the answer. */
+  async read(fetch: () => Promise<Room>): Promise<void> {
+    await this.roomReads.read(fetch, (room, since) => {
+      this.room = since.reduce((r, apply) => apply(r), room)
+    })
+  }
+
+  /** Reads who is online. What is heard meanwhile is newer than the answer. */
+  async readOnline(fetch: () => Promise<string[]>): Promise<void> {
+    await this.onlineReads.read(fetch, (logins, since) => {
+      this.online.clear()
+      for (const login of logins) this.online.add(login)
+      for (const e of since) this.markOnline(e.login, e.online)
+    })
+  }
+
+  /** Takes the event that somebody is online, or is no more. */
+  setOnline(login: string, online: boolean): void {
+    this.onlineReads.heard({ login, online })
+    this.markOnline(login, online)
+  }
+
+  private markOnline(login: string, online: boolean): void {
+    if (online) this.online.add(login)
+    else this.online.delete(login)
+  }
+
+  private change(apply: (room: Room) => Room): void {
+    this.roomReads.heard(apply)
+    if (this.room) this.room = apply(this.room)
+  }
+
+  /** Takes the event that somebody has another name. */
+  rename(person: Person): void {
+    const renamed = (p: Person): Person => (p.login === person.login ? person : p)
+    this.change((room) => ({ ...room, creator: renamed(room.creator), participants: room.participants.map(renamed) }))
+  }
+
+  /** Takes the event that somebody joined or left. */
   setParticipant(person: Person, here: boolean): void {
-    const room = this.room
-    if (!room) return
-    const others = room.participants.filter((p) => p.login !== person.login)
-    this.room = { ...room, participants: here ? [...others, person] : others }
+    this.change((room) => {
+      const others = room.participants.filter((p) => p.login !== person.login)
+      return { ...room, participants: here ? [...others, person] : others }
+    })
     if (!here) {
       this.online.delete(person.login)
       this.typing.delete(person.login)

@@ -206,6 +206,21 @@ describe('the count of unread messages', () => {
     vi.unstubAllGlobals()
   })
 
+  it('is left as it is by a new name, which reaches rooms and the page’s own user', () => {
+    vi.stubGlobal('window', {})
+    const chat = new Chat({} as never, { login: 'ann', firstname: 'Ann', lastname: 'S', chatRooms: ['a'] } as never, () => {})
+    const entry = chat.entry('a')
+    const person = (login: string, firstname: string) => ({ login, firstname, lastname: 'S' })
+    entry.room = { roomName: 'a', creator: person('bob', 'Bob'), banner: null, participants: [person('ann', 'Ann'), person('bob', 'Bob')], creationDate: '' }
+    chat.heardPersonally('renamed', JSON.stringify({ roomName: 'a', person: person('bob', 'Rob') }))
+    expect(entry.person('bob')?.firstname).toBe('Rob')
+    expect(entry.unread).toBe(0)
+    chat.heardPersonally('renamed', JSON.stringify({ roomName: 'a', person: person('ann', 'Anna') }))
+    expect(chat.user.firstname).toBe('Anna')
+    expect(chat.user.chatRooms).toEqual(['a'])
+    vi.unstubAllGlobals()
+  })
+
   it('is none where the newest has been read, and unknown where nothing is loaded', () => {
     const entry = new RoomEntry('a', {} as never)
     entry.note(said(5), false)
