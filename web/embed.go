@@ -28,7 +28,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-// Handler serves the front end at Mount. It answers GET and HEAD alone, sends the
+// Handler serves the front end at Mount to GET and HEAD; the caller refuses other methods. It sends the
 // compressed form of a file to clients that take it, and lets browsers keep files whose
 // name holds their hash. Without a build it answers every page with how to make one.
 func Handler() http.Handler {
@@ -94,16 +94,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin")
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
-	header.Set("Allow", "GET, HEAD, OPTIONS")
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-	case http.MethodOptions:
-		w.WriteHeader(http.StatusNoContent)
-		return
-	default:
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-		return
-	}
 	name, ok := strings.CutPrefix(r.URL.Path, Mount)
 	if !ok {
 		if r.URL.Path+"/" == Mount {

@@ -121,18 +121,6 @@ func TestHeadIsGetWithoutABody(t *testing.T) {
 	require.Empty(t, body)
 }
 
-func TestOtherMethods(t *testing.T) {
-	h := built(t)
-	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodTrace} {
-		res := ask(h, method, "/ui/chat/")
-		require.Equal(t, http.StatusMethodNotAllowed, res.StatusCode, method)
-		require.Equal(t, "GET, HEAD, OPTIONS", res.Header.Get("Allow"), method)
-	}
-	res := ask(h, http.MethodOptions, "/ui/chat/")
-	require.Equal(t, http.StatusNoContent, res.StatusCode)
-	require.Equal(t, "GET, HEAD, OPTIONS", res.Header.Get("Allow"))
-}
-
 func TestUnknownFiles(t *testing.T) {
 	h := built(t)
 	for _, target := range []string{

@@ -6,6 +6,15 @@ import (
 	"strings"
 )
 
+// CheckGuide refuses what the mounts that follow the design guide do not take: matrix parameters, and answers of
+// another type than the operation has.
+func CheckGuide(r *http.Request, op Operation) error {
+	if err := CheckMatrix(r); err != nil || op.AnyType {
+		return err
+	}
+	return CheckAccept(r)
+}
+
 // CheckAccept refuses requests that do not take application/json as an answer.
 func CheckAccept(r *http.Request) error {
 	if !AcceptsJSON(r) {

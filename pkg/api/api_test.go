@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// resource is one with GET, PATCH and an open POST; it writes down what was run.
+// resource is one with GET, an open POST, and a PATCH that may have a body; it writes down what was run.
 func resource(ran *[]string) *Resource {
 	handler := func(name string) Handler {
 		return func(w http.ResponseWriter, _ *http.Request) error {
@@ -29,8 +29,11 @@ func resource(ran *[]string) *Resource {
 		}
 	}
 	return &Resource{
-		Methods: map[string]Handler{"GET": handler("get"), "POST": handler("post"), "PATCH": handler("patch")},
-		Open:    []string{"POST"},
+		Route: Route{Operations: map[string]Operation{"GET": {Serve: handler("get")}, "POST": {Serve: handler("post"), Who: Anybody},
+			"PATCH": {Serve: func(w http.ResponseWriter, r *http.Request) error {
+				*ran = append(*ran, "patch")
+				return ReadOptionalJSON(w, r, &struct{}{})
+			}}}},
 		Guard: func(_ http.ResponseWriter, r *http.Request) (*http.Request, error) {
 			*ran = append(*ran, "guard")
 			if r.Header.Get("Authorization") == "" {
@@ -38,7 +41,7 @@ func resource(ran *[]string) *Resource {
 			}
 			return r, nil
 		},
-		Check: func(r *http.Request) error {
+		Check: func(r *http.Request, _ Operation) error {
 			*ran = append(*ran, "check")
 			return Origins{}.Check(r)
 		},
@@ -92,12 +95,30 @@ func TestResource(t *testing.T) {
 			require.Equal(t, c.allow, w.Header().Get("Allow"))
 			require.Equal(t, c.ran, strings.Join(ran, " "))
 			if c.method == "OPTIONS" {
-				require.Equal(t, "application/json", w.Header().Get("Accept-Patch"))
+				require.Equal(t, acceptPatch, w.Header().Get("Accept-Patch"))
 			}
 		})
 	}
-	open := &Resource{Methods: map[string]Handler{"GET": nil}, Open: []string{"GET"}, Fail: resource(new([]string)).Fail}
+	r := httptest.NewRequest("PATCH", "/x", strings.NewReader("[]"))
+	r.Header.Set("Content-Type", "application/json-patch+json")
+	r.Header.Set("Authorization", "x")
 	w := httptest.NewRecorder()
+	resource(new([]string)).ServeHTTP(w, r)
+	require.Equal(t, 415, w.Code)
+	require.Equal(t, acceptPatch, w.Header().Get("Accept-Patch"), "a patch of another type is told which types there are")
+
+	acted := false
+	acting := &Resource{Route: Route{Operations: map[string]Operation{"GET": {Who: Anybody, Acts: true,
+		Serve: func(http.ResponseWriter, *http.Request) error { acted = true; return nil }}}}}
+	w = httptest.NewRecorder()
+	acting.ServeHTTP(w, httptest.NewRequest("HEAD", "/x", nil))
+	require.Equal(t, 200, w.Code)
+	require.False(t, acted, "HEAD never acts")
+	acting.ServeHTTP(w, httptest.NewRequest("GET", "/x", nil))
+	require.True(t, acted)
+
+	open := &Resource{Route: Route{Operations: map[string]Operation{"GET": {Who: Anybody}}}, Fail: resource(new([]string)).Fail}
+	w = httptest.NewRecorder()
 	open.ServeHTTP(w, httptest.NewRequest("PUT", "/x", nil))
 	require.Equal(t, 405, w.Code, "where all is open nobody is asked who they are")
 	require.Equal(t, "GET, HEAD, OPTIONS", w.Header().Get("Allow"))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/auth"
@@ -39,6 +40,12 @@ func NotFound() error {
 	return &HTTPError{Status: http.StatusNotFound, Message: "there is nothing at this path"}
 }
 
+// IsNotFound reports whether an error is NotFound's.
+func IsNotFound(err error) bool {
+	var h *HTTPError
+	return errors.As(err, &h) && h.Status == http.StatusNotFound
+}
+
 // StatusOf returns the usual status of an error and the sentence for the user. A dialect may
 // spell kinds in its own way; it starts from here.
 func StatusOf(err error) (status int, message string) {
@@ -56,15 +63,30 @@ func StatusOf(err error) (status int, message string) {
 	}
 	statuses := map[chat.Kind]int{
 		chat.Invalid: http.StatusBadRequest, chat.NotFound: http.StatusNotFound, chat.Gone: http.StatusGone,
-		chat.Conflict: http.StatusConflict, chat.Forbidden: http.StatusForbidden,
+		chat.Conflict: http.StatusConflict, chat.Stale: http.StatusPreconditionFailed, chat.Forbidden: http.StatusForbidden,
 		chat.Unauthenticated: http.StatusUnauthorized, chat.TooLarge: http.StatusRequestEntityTooLarge,
 		chat.RateLimited: http.StatusTooManyRequests, chat.Unavailable: http.StatusServiceUnavailable,
+	}
+	if e.Kind == chat.Invalid && len(e.Faults) > 0 {
+		return http.StatusUnprocessableEntity, e.Message
 	}
 	status, ok := statuses[e.Kind]
 	if !ok {
 		return http.StatusInternalServerError, internalMessage
 	}
 	return status, e.Message
+}
+
+// CodeOf returns the stable word for programs that goes with the status of an error.
+func CodeOf(status int) string {
+	words := map[int]string{
+		http.StatusBadRequest: "malformed", http.StatusUnauthorized: "unauthenticated", http.StatusPreconditionFailed: "stale",
+		http.StatusRequestEntityTooLarge: "too_large", http.StatusUnprocessableEntity: "invalid", http.StatusTooManyRequests: "rate_limited",
+	}
+	if word, ok := words[status]; ok {
+		return word
+	}
+	return strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
 }
 
 const internalMessage = "something went wrong on the server; it has been logged"

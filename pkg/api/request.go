@@ -74,7 +74,7 @@ func where(err error) string {
 
 func isJSON(contentType string) bool {
 	kind, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json") && kind != "application/json-patch+json")
 }
 
 // Variable returns a variable of the path, percent-decoded; empty if the path has none of that name.

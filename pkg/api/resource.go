@@ -1,27 +1,21 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 )
 
-// Handler serves one method of a resource. What it returns as an error it has not yet written.
-type Handler func(w http.ResponseWriter, r *http.Request) error
-
-// Resource is one path with the methods it supports, and the rules of methods that hold on every
-// mount: HEAD wherever there is GET, OPTIONS with Allow for anybody, 405 with Allow for
-// known methods that are not supported, 501 for others; TRACE and CONNECT never.
+// Resource serves a Route by the rules of methods that hold on every mount: HEAD wherever there is GET, OPTIONS with
+// Allow for anybody, 405 with Allow for known methods that are not supported, 501 for others; TRACE and CONNECT never.
 type Resource struct {
-	// Methods is keyed by method.
-	Methods map[string]Handler
-	// Open lists the methods that need no login.
-	Open []string
+	Route
 	// Guard lets a request through or refuses it. It runs before everything else but OPTIONS, TRACE, CONNECT
-	// and 501, for methods that are not Open. It returns the request to go on with.
+	// and 501, for operations that not Anybody may call. It returns the request to go on with.
 	Guard func(w http.ResponseWriter, r *http.Request) (*http.Request, error)
 	// Check, if set, refuses requests after Guard: from foreign origins, for unwanted representations.
-	Check func(r *http.Request) error
+	Check func(r *http.Request, op Operation) error
 	// Fail writes an error in the dialect's words.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 }
@@ -31,6 +25,9 @@ var known = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.Meth
 
 // AllMethods is the Allow of the server as a whole.
 const AllMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+// acceptPatch is the Accept-Patch of everything that has PATCH. Both types mean a JSON Merge Patch (RFC 7396).
+const acceptPatch = "application/merge-patch+json, application/json"
 
 // KnownMethod reports whether the server knows a method; the case counts.
 func KnownMethod(m string) bool { return slices.Contains(known, m) }
@@ -45,13 +42,13 @@ func ErrMethod() error {
 	return &HTTPError{Status: http.StatusMethodNotAllowed, Message: "this method is not supported here; see the header Allow"}
 }
 
-// allow lists what the resource supports, in a stable order.
-func (res *Resource) allow() string {
+// Allow lists the methods of a route, HEAD and OPTIONS included, in a stable order.
+func (rt Route) Allow() string {
 	var out []string
 	for _, m := range known {
-		_, ok := res.Methods[m]
+		_, ok := rt.Operations[m]
 		if m == http.MethodHead {
-			_, ok = res.Methods[http.MethodGet]
+			_, ok = rt.Operations[http.MethodGet]
 		}
 		if ok || m == http.MethodOptions {
 			out = append(out, m)
@@ -62,8 +59,16 @@ func (res *Resource) allow() string {
 
 func (res *Resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := res.serve(w, r); err != nil {
+		if _, patches := res.Operations[http.MethodPatch]; patches && isUnsupportedPatch(r, err) {
+			w.Header().Set("Accept-Patch", acceptPatch)
+		}
 		res.Fail(w, r, err)
 	}
+}
+
+func isUnsupportedPatch(r *http.Request, err error) bool {
+	var h *HTTPError
+	return r.Method == http.MethodPatch && errors.As(err, &h) && h.Status == http.StatusUnsupportedMediaType
 }
 
 func (res *Resource) serve(w http.ResponseWriter, r *http.Request) error {
@@ -72,41 +77,53 @@ func (res *Resource) serve(w http.ResponseWriter, r *http.Request) error {
 	case !KnownMethod(method):
 		return ErrNotImplemented()
 	case method == http.MethodOptions:
-		w.Header().Set("Allow", res.allow())
-		if _, ok := res.Methods[http.MethodPatch]; ok {
-			w.Header().Set("Accept-Patch", "application/json")
+		w.Header().Set("Allow", res.Allow())
+		if _, ok := res.Operations[http.MethodPatch]; ok {
+			w.Header().Set("Accept-Patch", acceptPatch)
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	case method == http.MethodTrace || method == http.MethodConnect:
-		w.Header().Set("Allow", res.allow())
+		w.Header().Set("Allow", res.Allow())
 		return ErrMethod()
 	case method == http.MethodHead:
 		method = http.MethodGet
 	}
-	h, ok := res.Methods[method]
-	if res.guarded(method, ok) {
+	op, ok := res.Operations[method]
+	if op.Cache != AsServed {
+		w.Header().Set("Cache-Control", "no-store") // errors too; WriteTagged replaces it
+	}
+	if res.guarded(op, ok) {
 		var err error
 		if r, err = res.Guard(w, r); err != nil {
 			return err
 		}
 	}
 	if !ok {
-		w.Header().Set("Allow", res.allow())
+		w.Header().Set("Allow", res.Allow())
 		return ErrMethod()
 	}
 	if res.Check != nil {
-		if err := res.Check(r); err != nil {
+		if err := res.Check(r, op); err != nil {
 			return err
 		}
 	}
-	return h(w, r)
+	if op.Acts && r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	return op.Serve(w, r)
 }
 
-// guarded says whether a method needs a login; one that is not supported does where any other does.
-func (res *Resource) guarded(method string, supported bool) bool {
+// guarded says whether a request needs a login. One of a method that is not supported does, where any other does.
+func (res *Resource) guarded(op Operation, supported bool) bool {
 	if supported {
-		return !slices.Contains(res.Open, method)
+		return op.Who != Anybody
 	}
-	return len(res.Open) < len(res.Methods)
+	for _, op := range res.Operations {
+		if op.Who != Anybody {
+			return true
+		}
+	}
+	return false
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestReadRetention(t *testing.T) {
-	const askFor, spelt = "retention has to be a text", "a retention has to be like 30d"
+	const askFor, spelt = "retention may not be null", "retention has to be like 30d"
 	for name, c := range map[string]struct {
 		body    string
 		want    chat.Retention
@@ -25,12 +25,12 @@ func TestReadRetention(t *testing.T) {
 		"forever":        {`{"retention":"forever"}`, chat.Forever, 0, ""},
 		"the server's":   {`{"retention":"default"}`, chat.ServerRetention, 0, ""},
 		"another beside": {`{"x":1,"retention":"36h"}`, chat.Retention(36 * time.Hour), 0, ""},
-		"too short":      {`{"retention":"59m"}`, 0, 400, spelt},
-		"too long":       {`{"retention":"36501d"}`, 0, 400, spelt},
-		"no time":        {`{"retention":"never"}`, 0, 400, spelt},
-		"empty":          {`{"retention":""}`, 0, 400, spelt},
-		"absent":         {`{}`, 0, 400, askFor},
-		"null":           {`{"retention":null}`, 0, 400, askFor},
+		"too short":      {`{"retention":"59m"}`, 0, 422, spelt},
+		"too long":       {`{"retention":"36501d"}`, 0, 422, spelt},
+		"no time":        {`{"retention":"never"}`, 0, 422, spelt},
+		"empty":          {`{"retention":""}`, 0, 422, spelt},
+		"absent":         {`{}`, 0, 422, askFor},
+		"null":           {`{"retention":null}`, 0, 422, askFor},
 		"a number":       {`{"retention":30}`, 0, 400, "see /retention"},
 		"no object":      {`"30d"`, 0, 400, "JSON object"},
 		"more than fit":  {`{"retention":"30d"}` + strings.Repeat(" ", MaxBody), 0, 413, ""},

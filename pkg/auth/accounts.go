@@ -92,8 +92,8 @@ func (a *Accounts) rehash(ctx context.Context, t chat.Tenant, u chat.User, passw
 // and remembered logins of the account, however many, and also a running login that was checked against the old
 // password.
 func (a *Accounts) SetPassword(ctx context.Context, who chat.Identity, password string) error {
-	if password == "" || len(password) > MaxPassword {
-		return chat.ErrInvalid("a password has 1 to %d bytes", MaxPassword)
+	if err := chat.CheckPassword(password); err != nil {
+		return err
 	}
 	hash, err := a.hasher.Hash(ctx, password)
 	if err != nil {

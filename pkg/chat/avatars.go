@@ -36,16 +36,16 @@ func (s *Service) SetAvatar(ctx context.Context, who Identity, login string, fil
 }
 
 func errPicture(err error) error {
-	bad := &Error{Kind: Invalid, Entity: AvatarEntity, Cause: err}
+	var fault string
 	switch {
 	case errors.Is(err, picture.ErrPixels):
-		bad.Message = "the picture has too many pixels"
+		fault = "the picture has too many pixels"
 	case errors.Is(err, picture.ErrUnreadable):
-		bad.Message = "the picture cannot be read: send a PNG, JPEG, WebP or GIF"
+		fault = "the picture cannot be read: send a PNG, JPEG, WebP or GIF"
 	default:
 		return ended(err)
 	}
-	return bad
+	return &Error{Kind: Invalid, Entity: AvatarEntity, Message: fault, Faults: []Fault{{Field: "picture", Message: fault}}, Cause: err}
 }
 
 // Avatar returns a user's picture: NotFound if there is none.

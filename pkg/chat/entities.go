@@ -39,6 +39,7 @@ type User struct {
 	Person
 	Email     *string // nil or as it was sent, the empty string included
 	Bio       *string
+	Timezone  *string // an IANA name; nil means UTC
 	CreatedAt time.Time
 	// PasswordHash is an encoded hash (see pkg/auth). It never leaves the server.
 	PasswordHash string

@@ -19,6 +19,8 @@ const (
 	Gone
 	// Conflict is a name in use, or an Idempotency-Key with another body.
 	Conflict
+	// Stale is a change that depends on a state which is no longer there.
+	Stale
 	// Forbidden is an authenticated user who may not do this.
 	Forbidden
 	// Unauthenticated is a client that has to log in first.
@@ -32,7 +34,7 @@ const (
 )
 
 func (k Kind) String() string {
-	names := [...]string{"internal", "invalid", "not found", "gone", "conflict", "forbidden",
+	names := [...]string{"internal", "invalid", "not found", "gone", "conflict", "stale", "forbidden",
 		"unauthenticated", "too large", "rate limited", "unavailable"}
 	if k < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kind(%d)", int(k))
@@ -104,6 +106,11 @@ func ErrNotFound(what Entity, name string) error {
 // ErrExists returns the error for a name that is taken.
 func ErrExists(what Entity, name string) error {
 	return &Error{Kind: Conflict, Entity: what, Name: name, Message: fmt.Sprintf("the %s '%s' already exists", what, name)}
+}
+
+// ErrStale returns the error for a change of something that is no longer what the change was made for.
+func ErrStale(what Entity, name string) error {
+	return &Error{Kind: Stale, Entity: what, Name: name, Message: fmt.Sprintf("the %s '%s' has changed meanwhile; read it again", what, name)}
 }
 
 // ErrForbidden returns the error for something this user may not do.

@@ -21,17 +21,14 @@ func (h *hooked) UpdateParticipant(ctx context.Context, t chat.Tenant, room id.I
 	return h.Stores.UpdateParticipant(ctx, t, room, p)
 }
 
-func (h *hooked) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User) error {
+func (h *hooked) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User, was *chat.User) error {
 	if err := h.call(ctx, "UpdateProfile"); err != nil {
 		return err
 	}
-	return h.answer("UpdateProfile", h.Stores.UpdateProfile(ctx, t, u))
+	return h.answer("UpdateProfile", h.Stores.UpdateProfile(ctx, t, u, was))
 }
 
-func toAnna(p chat.Profile) chat.Profile {
-	p.FirstName = new("Anna")
-	return p
-}
+var toAnna = chat.ProfileChange{FirstName: chat.Set(new("Anna"))}
 
 // firstNames returns the names of ann in rooms, as their creator and as a participant.
 func (w *world) firstNames(rooms ...string) (out []string) {

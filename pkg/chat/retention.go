@@ -98,7 +98,9 @@ func (r Retention) Check() error {
 }
 
 func errRetention() error {
-	return ErrInvalid("a retention has to be like 30d or 36h, from 1h to 36500d, or '%s' or '%s'", wordForever, wordServer)
+	var f faults
+	f.add("retention", "has to be like 30d or 36h, from 1h to 36500d, or '"+wordForever+"' or '"+wordServer+"'", nil)
+	return f.err(RoomEntity)
 }
 
 // keepFor returns how long messages are kept under a room's retention; 0 for ever.

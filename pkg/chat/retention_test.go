@@ -250,7 +250,7 @@ func TestWhoSetsARetention(t *testing.T) {
 	require.Equal(t, chat.MaxRetention, v.Retention)
 	_, err = w.ImposeRetention(ctx, tenant, "nowhere", chat.MinRetention)
 	require.True(t, chat.IsKind(err, chat.NotFound))
-	_, err = w.SetBanner(ctx, ann, "lounge", new("hi"))
+	_, err = w.SetBanner(ctx, ann, "lounge", new("hi"), nil)
 	require.NoError(t, err)
 	v, err = w.Room(ctx, tenant, "lounge")
 	require.NoError(t, err)

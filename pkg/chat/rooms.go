@@ -143,8 +143,17 @@ func (s *Service) views(ctx context.Context, t Tenant, rs []Room) ([]RoomView, e
 	return views, nil
 }
 
-// SetBanner replaces a room's banner; only its creator may do so.
-func (s *Service) SetBanner(ctx context.Context, who Identity, name string, banner *string) (RoomView, error) {
+// OwnRoom returns a room as it is now to its creator, otherwise Forbidden.
+func (s *Service) OwnRoom(ctx context.Context, who Identity, name string) (RoomView, error) {
+	if _, err := s.ownRoom(ctx, who, name); err != nil {
+		return RoomView{}, err
+	}
+	return s.roomView(ctx, who.Tenant, name)
+}
+
+// SetBanner replaces a room's banner; only its creator may do so. If was is not nil and the banner is no longer that of
+// was, the error is Stale.
+func (s *Service) SetBanner(ctx context.Context, who Identity, name string, banner *string, was *Room) (RoomView, error) {
 	var f faults
 	f.text("banner", banner)
 	if err := f.err(RoomEntity); err != nil {
@@ -156,7 +165,7 @@ func (s *Service) SetBanner(ctx context.Context, who Identity, name string, bann
 	}
 	wctx, cancel := changing(ctx)
 	defer cancel()
-	err = s.store.SetBanner(wctx, who.Tenant, RoomRef{ID: r.ID, Name: r.Name}, banner)
+	err = s.store.SetBanner(wctx, who.Tenant, RoomRef{ID: r.ID, Name: r.Name}, banner, was)
 	s.forgetRoom(who.Tenant, name)
 	if err != nil {
 		return RoomView{}, err

@@ -4,6 +4,8 @@ import (
 	"net/mail"
 	"regexp"
 	"strings"
+	"time"
+	_ "time/tzdata" // see faults.timezone
 	"unicode"
 	"unicode/utf8"
 )
@@ -17,6 +19,7 @@ const (
 	MaxText    = 2000 // bio and banner
 	MaxContent = 65536
 	maxEmail   = 320
+	maxZone    = 64
 	MaxKey     = 255 // Idempotency-Key
 )
 
@@ -32,6 +35,7 @@ const (
 	noNUL      = "may not contain the character U+0000"
 	sizeSecret = "size must be between 0 and 1024 bytes"
 	reserved   = "is a reserved name"
+	badZone    = "must be the name of a time zone, like Europe/Zurich"
 )
 
 var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{2,30}$`)
@@ -70,6 +74,22 @@ func Missing(field string) Fault { return Fault{Field: field, Message: notNull} 
 
 // Blank returns the fault of a member that may not be empty; v is what was sent.
 func Blank(field string, v *string) Fault { return Fault{Field: field, Message: notEmpty, Rejected: v} }
+
+// login is name, and "queries" is none: it is a word of the API's paths.
+func (f *faults) login(field string, v *string) {
+	if v != nil && *v == "queries" {
+		f.add(field, badName, v)
+		return
+	}
+	f.name(field, v)
+}
+
+// CheckPassword returns Invalid for a text that cannot be a password.
+func CheckPassword(password string) error {
+	var f faults
+	f.password("password", &password)
+	return f.err(UserEntity)
+}
 
 func (f *faults) name(field string, v *string) {
 	switch {
@@ -111,6 +131,16 @@ func (f *faults) email(field string, v *string) {
 	a, err := mail.ParseAddress(*v)
 	if err != nil || a.Name != "" || a.Address != *v || len(*v) > maxEmail || strings.ContainsRune(*v, 0) {
 		f.add(field, badEmail, v)
+	}
+}
+
+// timezone takes the names of the IANA database. The program brings the database with it, so that every node knows the same.
+func (f *faults) timezone(field string, v *string) {
+	if v == nil {
+		return
+	}
+	if _, err := time.LoadLocation(*v); err != nil || *v == "" || *v == "Local" || len(*v) > maxZone {
+		f.add(field, badZone, v)
 	}
 }
 

@@ -33,8 +33,10 @@ type UserStore interface {
 	// Users returns accounts that are not deleted, ascending by login (bytes), after the given one
 	// (empty: from the first).
 	Users(ctx context.Context, t Tenant, after string, limit int) ([]Person, error)
-	// UpdateProfile replaces names, e-mail and bio of a user that is not deleted (otherwise NotFound).
-	UpdateProfile(ctx context.Context, t Tenant, u User) error
+	// UpdateProfile replaces names, e-mail, bio and time zone of a user that is not deleted (otherwise NotFound). If was is
+	// not nil, it does so only while they are those of was (otherwise Stale): of concurrent calls with one was and different
+	// profiles exactly one succeeds.
+	UpdateProfile(ctx context.Context, t Tenant, u User, was *User) error
 	// SetPasswordHash replaces hash and epoch of a user that is not deleted (otherwise NotFound) in one step.
 	SetPasswordHash(ctx context.Context, t Tenant, login, hash, epoch string) error
 	// Rehash replaces the hash of a user if it still is from; otherwise it does nothing. It keeps the epoch.
@@ -56,8 +58,9 @@ type RoomStore interface {
 	RoomsByName(ctx context.Context, t Tenant, names []string) (map[string]Room, error)
 	// Rooms returns rooms ascending by name (bytes), after the given name (empty: from the first).
 	Rooms(ctx context.Context, t Tenant, after string, limit int) ([]Room, error)
-	// SetBanner replaces the banner (nil: none) of the room with this name and ID; NotFound if it is gone.
-	SetBanner(ctx context.Context, t Tenant, r RoomRef, banner *string) error
+	// SetBanner replaces the banner (nil: none) of the room with this name and ID; NotFound if it is gone. If was is not
+	// nil, it does so only while the banner is that of was (otherwise Stale), as UpdateProfile does.
+	SetBanner(ctx context.Context, t Tenant, r RoomRef, banner *string, was *Room) error
 	// RenameCreator replaces the names of the creator of the room with this name and ID; NotFound if the room is gone or
 	// its creator is not p.
 	RenameCreator(ctx context.Context, t Tenant, r RoomRef, p Person) error

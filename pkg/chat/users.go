@@ -12,7 +12,74 @@ const maxChatRooms = 10_000
 type Profile struct {
 	FirstName, LastName *string
 	Email, Bio          *string
+	Timezone            *string // an IANA name such as Europe/Zurich; nil means UTC
 }
+
+// Optional is a member of a change. The change leaves it alone unless it is Set; a nil Value is null.
+type Optional struct {
+	Set   bool
+	Value *string
+}
+
+// Set returns the Optional that sets v.
+func Set(v *string) Optional { return Optional{Set: true, Value: v} }
+
+// over returns what is there after the change of now.
+func (o Optional) over(now *string) *string {
+	if o.Set {
+		return o.Value
+	}
+	return now
+}
+
+// ProfileChange is a change of a profile. If Was is not nil, the change is made only while the profile is that of Was.
+type ProfileChange struct {
+	FirstName, LastName Optional
+	Email, Bio          Optional
+	Timezone            Optional
+	Was                 *User
+}
+
+// Replace returns the change that sets the whole profile.
+func (p Profile) Replace() ProfileChange {
+	return ProfileChange{FirstName: Set(p.FirstName), LastName: Set(p.LastName), Email: Set(p.Email), Bio: Set(p.Bio), Timezone: Set(p.Timezone)}
+}
+
+// Validate returns all faults of what the change sets. What it leaves alone is not checked: an account may have been made
+// by rules that allow more.
+func (c ProfileChange) Validate() []Fault {
+	var f faults
+	for _, m := range []struct {
+		Optional
+		field string
+		check func(*faults, string, *string)
+	}{
+		{c.FirstName, "firstname", (*faults).person}, {c.LastName, "lastname", (*faults).person},
+		{c.Email, "email", (*faults).email}, {c.Bio, "bio", (*faults).text}, {c.Timezone, "timezone", (*faults).timezone},
+	} {
+		if m.Set {
+			m.check(&f, m.field, m.Value)
+		}
+	}
+	return f
+}
+
+// apply returns u after the change.
+func (c ProfileChange) apply(u User) User {
+	u.FirstName, u.LastName = *c.FirstName.over(&u.FirstName), *c.LastName.over(&u.LastName)
+	u.Email, u.Bio, u.Timezone = c.Email.over(u.Email), c.Bio.over(u.Bio), c.Timezone.over(u.Timezone)
+	return u
+}
+
+// SameProfile reports whether two users say the same about themselves.
+func SameProfile(a, b User) bool {
+	return a.Person == b.Person && same(a.Email, b.Email) && same(a.Bio, b.Bio) && same(a.Timezone, b.Timezone)
+}
+
+// SameBanner reports whether two rooms have the same banner.
+func SameBanner(a, b Room) bool { return same(a.Banner, b.Banner) }
+
+func same(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // NewUser is a sign-up.
 type NewUser struct {
@@ -24,20 +91,13 @@ type NewUser struct {
 // Validate returns all faults of the sign-up.
 func (n NewUser) Validate() []Fault {
 	var f faults
-	f.name("login", n.Login)
+	f.login("login", n.Login)
 	f.password("password", n.Password)
 	return append(f, n.Profile.Validate()...)
 }
 
 // Validate returns all faults of the profile.
-func (p Profile) Validate() []Fault {
-	var f faults
-	f.person("firstname", p.FirstName)
-	f.person("lastname", p.LastName)
-	f.email("email", p.Email)
-	f.text("bio", p.Bio)
-	return f
-}
+func (p Profile) Validate() []Fault { return p.Replace().Validate() }
 
 // UserView is a user with the names of the rooms they are in, ascending.
 type UserView struct {
@@ -66,7 +126,7 @@ func (s *Service) SignUp(ctx context.Context, t Tenant, n NewUser) (UserView, er
 	}
 	u := User{
 		Person: Person{Login: *n.Login, FirstName: *n.FirstName, LastName: *n.LastName},
-		Email:  n.Email, Bio: n.Bio, PasswordHash: hash,
+		Email:  n.Email, Bio: n.Bio, Timezone: n.Timezone, PasswordHash: hash,
 		CreatedAt: s.now().UTC().Truncate(time.Millisecond),
 	}
 	ctx, cancel := changing(ctx)
@@ -135,19 +195,18 @@ func (s *Service) People(ctx context.Context, t Tenant, logins []string) ([]Pers
 	return ps, nil
 }
 
-// UpdateProfile replaces the profile of who; update gets the current one and returns the new one. Rooms show new names
-// soon; if the user is in very many rooms, some of them may do so only after UpdateProfile has returned.
-func (s *Service) UpdateProfile(ctx context.Context, who Identity, login string, update func(Profile) Profile) (UserView, error) {
-	u, err := s.ownUser(ctx, who, login)
+// UpdateProfile changes the profile of who. Rooms show new names soon; if the user is in very many rooms, some of them
+// may do so only after UpdateProfile has returned. Stale if c.Was is set and the profile is no longer that.
+func (s *Service) UpdateProfile(ctx context.Context, who Identity, login string, c ProfileChange) (UserView, error) {
+	was, err := s.ownUser(ctx, who, login)
 	if err != nil {
 		return UserView{}, err
 	}
-	p := update(Profile{FirstName: &u.FirstName, LastName: &u.LastName, Email: u.Email, Bio: u.Bio})
-	if err := Faulty(UserEntity, p.Validate()); err != nil {
+	if err := Faulty(UserEntity, c.Validate()); err != nil {
 		return UserView{}, err
 	}
-	renamed := u.FirstName != *p.FirstName || u.LastName != *p.LastName
-	u.FirstName, u.LastName, u.Email, u.Bio = *p.FirstName, *p.LastName, p.Email, p.Bio
+	u := c.apply(was)
+	renamed := u.Person != was.Person
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	rename := Rename{Tenant: who.Tenant, Login: login, ID: s.ids.New()}
@@ -156,7 +215,7 @@ func (s *Service) UpdateProfile(ctx context.Context, who Identity, login string,
 			return UserView{}, err
 		}
 	}
-	if err := s.store.UpdateProfile(ctx, who.Tenant, u); err != nil {
+	if err := s.store.UpdateProfile(ctx, who.Tenant, u, c.Was); err != nil {
 		return UserView{}, err
 	}
 	if renamed {
@@ -173,6 +232,14 @@ func (s *Service) DeleteUser(ctx context.Context, who Identity, login string) er
 		return err
 	}
 	return s.EndAccount(ctx, who.Tenant, login)
+}
+
+// OwnUser returns the account login if it is that of who, otherwise Forbidden.
+func (s *Service) OwnUser(ctx context.Context, who Identity, login string) (UserView, error) {
+	if _, err := s.ownUser(ctx, who, login); err != nil {
+		return UserView{}, err
+	}
+	return s.User(ctx, who.Tenant, login)
 }
 
 // ownUser returns the account login if it is that of who, otherwise Forbidden.

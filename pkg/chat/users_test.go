@@ -114,17 +114,14 @@ func TestUpdateProfile(t *testing.T) {
 	w.room("Dallas", jdoe, other)
 	w.post(jdoe, "Dallas", "before")
 
-	_, err := w.UpdateProfile(t.Context(), other, "jdoe", func(p chat.Profile) chat.Profile { return p })
+	_, err := w.UpdateProfile(t.Context(), other, "jdoe", chat.ProfileChange{})
 	requireKind(t, chat.Forbidden, err)
-	_, err = w.UpdateProfile(t.Context(), other, "nobody", func(p chat.Profile) chat.Profile { return p })
+	_, err = w.UpdateProfile(t.Context(), other, "nobody", chat.ProfileChange{})
 	requireKind(t, chat.NotFound, err)
-	_, err = w.UpdateProfile(t.Context(), jdoe, "jdoe", func(p chat.Profile) chat.Profile { p.FirstName = new(""); return p })
+	_, err = w.UpdateProfile(t.Context(), jdoe, "jdoe", chat.ProfileChange{FirstName: chat.Set(new(""))})
 	requireKind(t, chat.Invalid, err)
 
-	v, err := w.UpdateProfile(t.Context(), jdoe, "jdoe", func(p chat.Profile) chat.Profile {
-		require.Equal(t, "First-jdoe", *p.FirstName)
-		return chat.Profile{FirstName: new("Johnny"), LastName: p.LastName, Bio: new("new")}
-	})
+	v, err := w.UpdateProfile(t.Context(), jdoe, "jdoe", chat.ProfileChange{FirstName: chat.Set(new("Johnny")), Bio: chat.Set(new("new")), Timezone: chat.Set(new("Europe/Zurich"))})
 	require.NoError(t, err)
 	require.Equal(t, []string{"Dallas"}, v.ChatRooms)
 	got, err := w.User(t.Context(), tenant, "jdoe")
@@ -252,4 +249,34 @@ func TestAStoreThatIsAwayIsNotHidden(t *testing.T) {
 	w.store.on(nil)
 	require.Equal(t, []string{"jdoe"}, w.participants("Dallas"))
 	require.Empty(t, w.contents(jdoe, "Dallas"))
+}
+
+// Only what a change names is checked and changed, and only while the profile is the one the change was made for.
+func TestAProfileIsChangedInPart(t *testing.T) {
+	w := newWorld(t)
+	jdoe := w.user("jdoe")
+	empty, err := w.store.User(t.Context(), tenant, "jdoe")
+	require.NoError(t, err)
+	empty.FirstName, empty.LastName = "", "" // as accounts of other APIs may be
+	require.NoError(t, w.store.UpdateProfile(t.Context(), tenant, empty, nil))
+
+	v, err := w.UpdateProfile(t.Context(), jdoe, "jdoe", chat.ProfileChange{Bio: chat.Set(new("new"))})
+	require.NoError(t, err)
+	require.Equal(t, "new", *v.Bio)
+	_, err = w.UpdateProfile(t.Context(), jdoe, "jdoe", chat.ProfileChange{FirstName: chat.Set(new(""))})
+	requireKind(t, chat.Invalid, err)
+	_, err = w.UpdateProfile(t.Context(), jdoe, "jdoe", chat.ProfileChange{Bio: chat.Set(nil), Was: &empty})
+	requireKind(t, chat.Stale, err)
+	v, err = w.UpdateProfile(t.Context(), jdoe, "jdoe", chat.ProfileChange{Bio: chat.Set(nil), Was: &v.User})
+	require.NoError(t, err)
+	require.Nil(t, v.Bio)
+}
+
+func TestTimeZones(t *testing.T) {
+	for zone, good := range map[string]bool{"Europe/Zurich": true, "UTC": true, "America/Argentina/Ushuaia": true, "": false, "Local": false,
+		"Mars/Phobos": false, "../etc/passwd": false, "+02:00": false, "europe/zurich\x00": false} {
+		faults := chat.ProfileChange{Timezone: chat.Set(&zone)}.Validate()
+		require.Equal(t, good, len(faults) == 0, zone)
+	}
+	require.Empty(t, chat.ProfileChange{Timezone: chat.Set(nil)}.Validate(), "null means UTC")
 }

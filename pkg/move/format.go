@@ -56,6 +56,7 @@ type user struct {
 	person
 	Email        *string   `json:"email,omitzero"`
 	Bio          *string   `json:"bio,omitzero"`
+	Timezone     *string   `json:"timezone,omitzero"`
 	CreatedAt    time.Time `json:"createdAt,omitzero"`
 	PasswordHash string    `json:"passwordHash,omitzero"`
 	Deleted      bool      `json:"deleted,omitzero"`
@@ -142,12 +143,12 @@ func memberOf(p chat.Person, r chat.Reading) *member {
 func (m *member) reading() chat.Reading { return chat.Reading{Read: m.Read, Muted: m.Muted} }
 
 func userOf(t chat.Tenant, u chat.User) *user {
-	return &user{Tenant: t, person: personOf(u.Person), Email: u.Email, Bio: u.Bio, CreatedAt: u.CreatedAt,
+	return &user{Tenant: t, person: personOf(u.Person), Email: u.Email, Bio: u.Bio, Timezone: u.Timezone, CreatedAt: u.CreatedAt,
 		PasswordHash: u.PasswordHash, Deleted: u.Deleted}
 }
 
 func (u *user) chat() chat.User {
-	return chat.User{Person: u.person.chat(), Email: u.Email, Bio: u.Bio, CreatedAt: u.CreatedAt.UTC(),
+	return chat.User{Person: u.person.chat(), Email: u.Email, Bio: u.Bio, Timezone: u.Timezone, CreatedAt: u.CreatedAt.UTC(),
 		PasswordHash: u.PasswordHash, Deleted: u.Deleted}
 }
 

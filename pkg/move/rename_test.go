@@ -21,7 +21,7 @@ func TestNamesOnTheirWayToRooms(t *testing.T) {
 	require.NoError(t, from.CreateRoom(ctx, chat.DefaultTenant, r))
 	ann.FirstName = "Anna"
 	require.NoError(t, from.PutRename(ctx, chat.Rename{Tenant: chat.DefaultTenant, Login: "ann", ID: ids.New()}))
-	require.NoError(t, from.UpdateProfile(ctx, chat.DefaultTenant, ann))
+	require.NoError(t, from.UpdateProfile(ctx, chat.DefaultTenant, ann, nil))
 
 	importInto(t, to, bytes.NewReader(export(t, from, move.ExportOptions{})))
 	got, err := to.Room(ctx, chat.DefaultTenant, "games")

@@ -8,10 +8,25 @@ import (
 	"strings"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/store"
 )
+
+// probes returns what monitoring asks.
+func probes(st store.Store, hub *live.Hub) []api.Route {
+	health := reading("/healthz", liveness{st})
+	health.Operations["GET"] = described(health.Operations["GET"], "healthz", http.StatusOK)
+	ready := reading("/readyz", readiness{st, hub})
+	ready.Operations["GET"] = described(ready.Operations["GET"], "readyz", http.StatusOK)
+	return []api.Route{health, ready}
+}
+
+func described(op api.Operation, id string, answers ...int) api.Operation {
+	op.ID, op.Answers, op.AnyType = id, answers, true
+	return op
+}
 
 // Alive says that the process runs and serves.
 func Alive(w http.ResponseWriter, _ *http.Request) {

@@ -38,39 +38,45 @@ func listenForChanges(hub *live.Hub, rooms *chat.Reader, sessions *auth.Sessions
 
 // registerRealtime adds the sockets: STOMP over WebSocket, and over SockJS.
 func registerRealtime(r *mux.Router, sockets *stomp.Server, a *chatapi.API, m *session.Manager, o api.Origins) {
-	raw := sockets.WebSocket(chatapi.ISO)
-	r.Handle(chatapi.V1+"/stomp", &api.Resource{
-		Methods: map[string]api.Handler{"GET": serveSocket(raw)},
-		Guard:   m.Guard, Check: o.CheckSocket, Fail: a.FailV1,
-	})
+	// What a page that opened a socket or stream hears, it can read: none of it is for foreign pages.
+	own := func(r *http.Request, _ api.Operation) error { return o.CheckSocket(r) }
+	open := func(r *http.Request, _ api.Operation) error { return o.Check(r) }
+	socket := stompRoute
+	socket.Operations = map[string]api.Operation{"GET": serving(socket.Operations["GET"], sockets.WebSocket(chatapi.ISO))}
+	r.Handle(chatapi.V1+socket.Path, &api.Resource{Route: socket, Guard: m.Guard, Check: own, Fail: a.FailV1})
 	for _, prefix := range []string{chatapi.Killrchat + "/chat", "/chat"} {
 		sockJS := sockets.SockJS(prefix, chatapi.Plain)
-		res := &api.Resource{
-			Methods: map[string]api.Handler{"GET": serveSocket(sockJS), "POST": serveSocket(sockJS)},
-			Guard:   m.Guard, Fail: a.Fail,
-			Check: func(r *http.Request) error {
-				if greets(r.URL.Path, prefix) {
-					return o.Check(r)
-				}
-				return o.CheckSocket(r)
-			},
+		handle := func(path, method string, op api.Operation, check func(*http.Request, api.Operation) error) {
+			route := api.Route{Path: prefix + path, Operations: map[string]api.Operation{method: serving(op, sockJS)}}
+			r.Handle(route.Path, &api.Resource{Route: route, Guard: m.Guard, Check: check, Fail: a.Fail})
 		}
-		r.Handle(prefix, res)
-		r.PathPrefix(prefix + "/").Handler(res)
+		for _, greeting := range []string{"", "/", "/info"} {
+			handle(greeting, "GET", api.Operation{Cache: api.AsServed}, open)
+		}
+		for transport, method := range map[string]string{"websocket": "GET", "eventsource": "GET", "xhr": "POST", "xhr_streaming": "POST", "xhr_send": "POST"} {
+			handle("/{server}/{session}/"+transport, method, api.Operation{Cache: api.AsServed, Acts: transport == "eventsource"}, own)
+		}
+		r.PathPrefix(prefix + "/").Handler(&api.Resource{Route: api.Route{Operations: map[string]api.Operation{"GET": serving(api.Operation{}, sockJS)}},
+			Guard: m.Guard, Check: own, Fail: a.Fail})
 	}
 }
 
-// greets reports whether a SockJS path is no transport: it says only what the server can do.
-func greets(path, prefix string) bool {
-	rest := strings.Trim(strings.TrimPrefix(path, prefix), "/")
-	return rest == "" || rest == "info"
-}
+// stompRoute is the address of STOMP over WebSocket, below chatapi.V1.
+var stompRoute = api.Route{Path: "/stomp", Operations: map[string]api.Operation{
+	"GET": {ID: "stomp", AnyType: true, Cache: api.AsServed, Answers: []int{http.StatusSwitchingProtocols, http.StatusForbidden, http.StatusUpgradeRequired}},
+}}
 
-func serveSocket(h http.Handler) api.Handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
+// serving returns an operation that is served by h. HEAD opens no socket: it is answered as a request without Upgrade.
+func serving(op api.Operation, h http.Handler) api.Operation {
+	op.Serve = func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method == http.MethodHead && r.Header.Get("Upgrade") != "" {
+			r = r.Clone(r.Context())
+			r.Header.Del("Upgrade")
+		}
 		h.ServeHTTP(w, r)
 		return nil
 	}
+	return op
 }
 
 // refuse answers for the sockets in the words of the mount.

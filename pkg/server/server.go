@@ -167,16 +167,18 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	r.NotFoundHandler = http.HandlerFunc(chatAPI.Unknown)
 	chatAPI.Register(r) // first, because routes are looked through in order
-	r.Handle("/healthz", liveness{st})
-	r.Handle("/readyz", readiness{st, hub})
-	r.PathPrefix("/ui/chat/").Handler(web.Handler())
-	r.Handle("/", &api.Resource{Methods: map[string]api.Handler{"GET": toFrontEnd}, Open: []string{"GET"},
-		Fail: chatAPI.Fail})
+	for _, rt := range probes(st, hub) {
+		r.Handle(rt.Path, &api.Resource{Route: rt, Fail: chatAPI.Fail})
+	}
+	page := &api.Resource{Route: reading("/ui/chat/", web.Handler()), Fail: chatAPI.Fail}
+	r.PathPrefix("/ui/chat/").Handler(page)
+	r.Handle("/ui/chat", page)
+	r.Handle("/", &api.Resource{Route: reading("/", http.RedirectHandler("/ui/chat/index.html", http.StatusFound)), Fail: chatAPI.Fail})
 	registerRealtime(r, sockets, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
 		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts, tokens, st), Upkeep: keeping,
 		Chat: service, Fail: chatAPI.FailV1})
-	return &Node{Handler: protect(c.Log, origins.CORS(r)), Chat: service, Accounts: accounts,
+	return &Node{Handler: protect(c.Log, api.Semicolons(origins.CORS(r))), Chat: service, Accounts: accounts,
 		hub: hub, sockets: sockets, ends: ends}, nil
 }
 
@@ -192,9 +194,4 @@ func endAll(ends []func()) {
 	for _, end := range slices.Backward(ends) {
 		end()
 	}
-}
-
-func toFrontEnd(w http.ResponseWriter, r *http.Request) error {
-	http.Redirect(w, r, "/ui/chat/index.html", http.StatusFound)
-	return nil
 }

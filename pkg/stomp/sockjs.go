@@ -60,7 +60,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, rest string, enc 
 	session := parts[2]
 	switch parts[3] {
 	case "websocket":
-		if s.allow(w, r, http.MethodGet) {
+		if s.allow(w, r, http.MethodGet, http.MethodHead) {
 			s.upgrade(w, r, enc, false, true)
 		}
 	case "xhr":

@@ -65,10 +65,7 @@ func (w *world) populate() (ann, bob chat.Identity, said chat.Message) {
 	require.NoError(w.t, err)
 	// Under another name, in a room that she has left.
 	w.room("left", bob)
-	_, err = w.UpdateProfile(ctx, ann, "ann", func(p chat.Profile) chat.Profile {
-		p.FirstName, p.LastName = new("Other"), new("Name")
-		return p
-	})
+	_, err = w.UpdateProfile(ctx, ann, "ann", chat.ProfileChange{FirstName: chat.Set(new("Other")), LastName: chat.Set(new("Name"))})
 	require.NoError(w.t, err)
 	require.NoError(w.t, w.Join(ctx, ann, "left", nil))
 	w.post(ann, "left", "a third secret")

@@ -38,10 +38,8 @@ func TestErasedUsersAreNowhereOnDisk(t *testing.T) {
 	const login = "erased-one"
 	ann, bob := w.user(login), w.user("bob")
 	set := func(first string) {
-		_, err := w.UpdateProfile(ctx, ann, login, func(p chat.Profile) chat.Profile {
-			p.FirstName, p.LastName, p.Email, p.Bio = &first, new("needle-last"), new("needle@example.org"), new("a needle-bio")
-			return p
-		})
+		_, err := w.UpdateProfile(ctx, ann, login, chat.Profile{FirstName: &first, LastName: new("needle-last"),
+			Email: new("needle@example.org"), Bio: new("a needle-bio")}.Replace())
 		require.NoError(t, err)
 	}
 	set("needle-first")

@@ -56,18 +56,51 @@ type Parts struct {
 // Register adds the API to a router. It has to come before what else begins with Prefix.
 func Register(r *mux.Router, p Parts) {
 	a := &admin{p}
-	for path, methods := range map[string]map[string]api.Handler{
-		"/backups":                {"POST": a.makeBackup},
-		"/rooms":                  {"GET": a.listRooms},
-		"/rooms/{room}":           {"GET": a.getRoom, "DELETE": a.deleteRoom},
-		"/rooms/{room}/retention": {"PUT": a.putRetention},
-		"/sweeps":                 {"GET": a.listSweeps},
-		"/erasures":               {"POST": a.erase},
-		"/erasures/{login}":       {"GET": a.getErasure},
-	} {
-		r.Handle(Prefix+path, &api.Resource{Methods: methods, Guard: a.guard, Check: a.check, Fail: p.Fail})
+	for _, rt := range a.routes() {
+		r.Handle(Prefix+rt.Path, &api.Resource{Route: rt, Guard: a.guard, Check: a.check, Fail: p.Fail})
 	}
 }
+
+// Routes returns the routes below Prefix.
+func Routes() []api.Route { return (&admin{}).routes() }
+
+func (a *admin) routes() []api.Route {
+	routes := []api.Route{
+		{Path: "/backups", Operations: ops{
+			"POST": {ID: "makeBackup", Serve: a.makeBackup, Body: api.OptionalJSON, Answers: is(201, 409)},
+		}},
+		{Path: "/rooms", Operations: ops{
+			"GET": {ID: "adminListRooms", Serve: a.listRooms, Query: []string{"after", "limit"}, Answers: is(200)},
+		}},
+		{Path: "/rooms/{room}", Operations: ops{
+			"GET":    {ID: "adminGetRoom", Serve: a.getRoom, Answers: is(200, 404)},
+			"DELETE": {ID: "adminDeleteRoom", Serve: a.deleteRoom, Answers: is(204, 404)},
+		}},
+		{Path: "/rooms/{room}/retention", Operations: ops{
+			"PUT": {ID: "adminSetRetention", Serve: a.putRetention, Body: api.JSON, Answers: is(200, 404, 422)},
+		}},
+		{Path: "/sweeps", Operations: ops{
+			"GET": {ID: "listSweeps", Serve: a.listSweeps, Answers: is(200)},
+		}},
+		{Path: "/erasures", Operations: ops{
+			"POST": {ID: "eraseUser", Serve: a.erase, Body: api.JSON, Answers: is(202, 404, 409, 422)},
+		}},
+		{Path: "/erasures/{login}", Operations: ops{
+			"GET": {ID: "getErasure", Serve: a.getErasure, Answers: is(200, 404)},
+		}},
+	}
+	for _, rt := range routes {
+		for method, op := range rt.Operations {
+			op.Who = api.Administrator
+			rt.Operations[method] = op
+		}
+	}
+	return routes
+}
+
+type ops = map[string]api.Operation
+
+func is(statuses ...int) []int { return statuses }
 
 type admin struct{ Parts }
 
@@ -81,11 +114,11 @@ func (a *admin) guard(w http.ResponseWriter, r *http.Request) (*http.Request, er
 	return r, a.Officers.Admit(r.Context(), login.Identity)
 }
 
-func (a *admin) check(r *http.Request) error {
+func (a *admin) check(r *http.Request, op api.Operation) error {
 	if err := a.Origins.Check(r); err != nil {
 		return err
 	}
-	return api.CheckAccept(r)
+	return api.CheckGuide(r, op)
 }
 
 // timestamp is a moment as this API spells it: UTC with milliseconds.
@@ -96,9 +129,6 @@ func write(w http.ResponseWriter, status int, v any) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(b) // the client may be gone; there is nobody to tell
+	api.Write(w, status, "application/json", b)
 	return nil
 }

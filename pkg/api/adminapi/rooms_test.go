@@ -90,8 +90,9 @@ func TestRetentionOfRooms(t *testing.T) {
 		all := w.ask(adminToken, "GET", "/rooms", nil, http.StatusOK)["rooms"].([]any)
 		require.Equal(t, spelled, all[0].(map[string]any)["retention"])
 	}
-	for _, bad := range []any{"soon", "", "1m", 30, nil} {
-		set("lounge", bad, http.StatusBadRequest)
+	for _, bad := range []any{"soon", "", "1m", nil} {
+		set("lounge", bad, http.StatusUnprocessableEntity)
 	}
+	set("lounge", 30, http.StatusBadRequest)
 	set("nowhere", "30d", http.StatusNotFound)
 }

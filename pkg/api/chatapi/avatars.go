@@ -1,13 +1,9 @@
 package chatapi
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"mime"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/confab-chat/confab/pkg/api"
 )
@@ -20,13 +16,7 @@ func (m *mount) getAvatar(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(a.Data)
-	h := w.Header()
-	h.Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
-	h.Set("Cache-Control", "private, max-age=60")
-	h.Set("Content-Type", a.Type)
-	h.Set("X-Content-Type-Options", "nosniff")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.Data))
+	api.WriteTagged(w, r, http.StatusOK, a.Type, a.Data, api.ForAMinute)
 	return nil
 }
 

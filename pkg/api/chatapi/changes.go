@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -154,11 +155,11 @@ func (m *mount) putRead(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if b.ID == nil {
-		return api.Malformed("messageId has to be the id of a message")
+		return chat.Faulty(chat.MessageEntity, []chat.Fault{chat.Missing("messageId")})
 	}
 	mid, err := id.Parse(*b.ID)
 	if err != nil {
-		return api.Malformed("messageId has to be the id of a message")
+		return chat.Faulty(chat.MessageEntity, []chat.Fault{notAMessage("messageId", b.ID)})
 	}
 	if err := m.chat.MarkRead(r.Context(), who(r), api.Variable(r, "room"), mid); err != nil {
 		return err
@@ -174,7 +175,7 @@ func (m *mount) putMute(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if b.Muted == nil {
-		return api.Malformed("muted has to be true or false")
+		return chat.Faulty(chat.RoomEntity, []chat.Fault{chat.Missing("muted")})
 	}
 	if err := m.chat.Mute(r.Context(), who(r), api.Variable(r, "room"), *b.Muted); err != nil {
 		return err

@@ -39,8 +39,11 @@ func TestEditMessage(t *testing.T) {
 	ann.do("PATCH", one(room, m), map[string]any{"content": "x"}).refused(403)
 	eve.do("PATCH", one(room, m), map[string]any{"content": "x"}).refused(403)
 	anonymous(t, V).do("PATCH", one(room, m), map[string]any{"content": "x"}).refused(401)
-	for _, body := range []any{map[string]any{}, map[string]any{"content": " \n"}, map[string]any{"content": "a\x00"}, "[]", `{"content":1}`} {
-		bob.do("PATCH", one(room, m), body).refused(400)
+	for _, body := range []any{map[string]any{}, map[string]any{"content": " \n"}, map[string]any{"content": "a\x00"}} {
+		bob.do("PATCH", one(room, m), body).refused(422)
+	}
+	for _, malformed := range []string{"[]", `{"content":1}`} {
+		bob.do("PATCH", one(room, m), malformed).refused(400)
 	}
 	bob.do("PATCH", one(room, m), map[string]any{"content": strings.Repeat("x", 65_537)}).refused(413)
 	bob.do("PATCH", one(room, m), map[string]any{"content": strings.Repeat("x", 65_536)}).is(200)
@@ -106,8 +109,8 @@ func TestReply(t *testing.T) {
 	require.Equal(t, got, ann.do("GET", one(room, got["messageId"].(string)), nil).is(200).object())
 	body["replyTo"] = got["messageId"]
 	ann.do("POST", "/messages/"+room, body, key("k")).refused(409)
-	for replyTo, status := range map[any]int{elsewhere: 404, "4e831610-cb0b-11e4-8830-0800200c9a66": 404, "nothing": 400,
-		"4e831610-cb0b-41e4-8830-0800200c9a66": 400, 7: 400} {
+	for replyTo, status := range map[any]int{elsewhere: 404, "4e831610-cb0b-11e4-8830-0800200c9a66": 404, "nothing": 422,
+		"4e831610-cb0b-41e4-8830-0800200c9a66": 422, 7: 400} {
 		ann.do("POST", "/messages/"+room, map[string]any{"content": "x", "replyTo": replyTo}).refused(status)
 	}
 	require.Equal(t, []string{"question", "answer"}, ann.said("/messages/"+room))
@@ -221,8 +224,8 @@ func TestUnread(t *testing.T) {
 	require.Equal(t, own, state["lastRead"])
 	require.EqualValues(t, 0, state["unread"])
 
-	read("nothing").refused(400)
-	read(nil).refused(400)
+	read("nothing").refused(422)
+	read(nil).refused(422)
 	read("4e831610-cb0b-11e4-8830-0800200c9a66").refused(404)
 	bob.do("PUT", "/rooms/"+quiet+"/read", map[string]any{"messageId": own}).refused(403)
 
@@ -231,7 +234,7 @@ func TestUnread(t *testing.T) {
 		require.Equal(t, muted, bob.states()[room]["muted"])
 		require.Equal(t, false, ann.states()[room]["muted"])
 	}
-	bob.do("PUT", "/rooms/"+room+"/mute", map[string]any{}).refused(400)
+	bob.do("PUT", "/rooms/"+room+"/mute", map[string]any{}).refused(422)
 	bob.do("PUT", "/rooms/"+quiet+"/mute", map[string]any{"muted": true}).refused(403)
 
 	bob.do("PUT", "/rooms/"+room+"/mute", map[string]any{"muted": true}).is(204)
@@ -311,13 +314,13 @@ func TestAvatar(t *testing.T) {
 	put := func(kind, data string) *answer { return ann.do("PUT", path, data, header("Content-Type", kind)) }
 	put("image/svg+xml", "<svg/>").refused(415)
 	put("application/json", "{}").refused(415)
-	put("image/png", "no picture").refused(400)
-	put("image/png", asPNG.String()[:60]).refused(400)
+	put("image/png", "no picture").refused(422)
+	put("image/png", asPNG.String()[:60]).refused(422)
 	put("image/png", strings.Repeat("x", 1<<20+1)).refused(413)
 	// A small file that says it has very many pixels.
 	huge := bytes.Clone(asPNG.Bytes())
 	copy(huge[16:], []byte{0, 1, 0, 0, 0, 1, 0, 0})
-	put("image/png", string(huge)).refused(400)
+	put("image/png", string(huge)).refused(422)
 	bob.do("PUT", path, asPNG.String(), header("Content-Type", "image/png")).refused(403)
 	bob.do("DELETE", path, nil).refused(403)
 	bob.do("GET", path, nil).is(200)

@@ -72,8 +72,8 @@ func (a *API) failPlain(w http.ResponseWriter, r *http.Request, what op, err err
 	}
 	logFailure(a.log, r, status, err)
 	api.SetRetryAfter(w.Header(), status, err)
-	writeJSON(w, status, "application/json;charset=UTF-8", problem{Timestamp: a.now().UnixMilli(), Status: status,
-		Error: http.StatusText(status), Message: message, Path: r.URL.Path})
+	api.Write(w, status, "application/json;charset=UTF-8", encode(problem{Timestamp: a.now().UnixMilli(), Status: status,
+		Error: http.StatusText(status), Message: message, Path: r.URL.Path}))
 }
 
 // plainText returns status and body where KillrChat answers in bare text.
@@ -120,7 +120,7 @@ func (a *API) FailV1(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	p := problem{Type: "about:blank", Title: http.StatusText(status), Code: codeOf(status, err),
+	p := problem{Type: "about:blank", Title: http.StatusText(status), Code: api.CodeOf(status),
 		Timestamp: isoForm.time(a.now()), Status: status, Error: http.StatusText(status), Message: message, Path: r.URL.Path}
 	var e *chat.Error
 	if errors.As(err, &e) {
@@ -128,23 +128,7 @@ func (a *API) FailV1(w http.ResponseWriter, r *http.Request, err error) {
 			p.Fields = append(p.Fields, field{Field: f.Field, Message: f.Message})
 		}
 	}
-	writeJSON(w, status, "application/problem+json", p)
-}
-
-// codeOf returns a stable word for programs.
-func codeOf(status int, err error) string {
-	var e *chat.Error
-	if errors.As(err, &e) && status < http.StatusInternalServerError {
-		return strings.ReplaceAll(e.Kind.String(), " ", "_")
-	}
-	return strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
-}
-
-func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(encode(v)) // the client may be gone; there is nobody to tell
+	api.Write(w, status, "application/problem+json", encode(p))
 }
 
 func (a *API) now() time.Time { return a.clock() }

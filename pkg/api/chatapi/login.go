@@ -15,7 +15,6 @@ import (
 // authenticate logs in. Existing front ends send the credentials in the query string of a POST whose
 // body is "{}"; forms and, on v1, JSON bodies are taken as well.
 func (m *mount) authenticate(w http.ResponseWriter, r *http.Request) error {
-	w.Header().Set("Cache-Control", "no-store")
 	var login, password string
 	var remember bool
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); m.v1 && kind == "application/json" && r.URL.RawQuery == "" {
@@ -54,7 +53,6 @@ func isTrue(s string) bool {
 }
 
 func (m *mount) logOut(w http.ResponseWriter, r *http.Request) error {
-	w.Header().Set("Cache-Control", "no-store")
 	if !m.origins.Own(r) { // this GET changes something
 		return api.ErrOrigin()
 	}
@@ -76,5 +74,9 @@ const unwrittenLogout = "You are logged out. The server cannot write this down n
 	"If it is restarted before that, whoever has a copy of this session's cookie is logged in until the session expires.\n"
 
 func (m *mount) rememberMe(w http.ResponseWriter, r *http.Request) error {
-	return m.writeUser(w, r, who(r).Login)
+	u, err := m.chat.User(r.Context(), who(r).Tenant, who(r).Login)
+	if err != nil {
+		return err
+	}
+	return m.ok(w, m.form.user(u)) // never kept: the answer may set cookies
 }

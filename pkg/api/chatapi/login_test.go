@@ -103,9 +103,31 @@ func TestALoginAlwaysGivesANewSession(t *testing.T) {
 	}
 }
 
+// logoutMethods are those that end a session. GET is KillrChat's.
+func logoutMethods(mount string) []string {
+	if mount == V {
+		return []string{"POST"}
+	}
+	return []string{"GET", "POST"}
+}
+
+func TestHeadLogsNobodyOut(t *testing.T) {
+	for name, mount := range everywhere {
+		t.Run(name, func(t *testing.T) {
+			c := fresh(t, mount)
+			status := 200
+			if mount == V {
+				status = 405
+			}
+			require.Equal(t, status, headOf(t, c, "/logout").StatusCode)
+			c.do("GET", "/remember-me", nil).is(200)
+		})
+	}
+}
+
 func TestLogOut(t *testing.T) {
 	for name, mount := range everywhere {
-		for _, method := range []string{"GET", "POST"} {
+		for _, method := range logoutMethods(mount) {
 			t.Run(method+" "+name, func(t *testing.T) {
 				c := signedUp(t, mount)
 				other := c.copied()
@@ -257,7 +279,7 @@ func TestForeignPages(t *testing.T) {
 				c.do("PATCH", "/rooms/"+room, map[string]any{"participants": []string{}}, header("Origin", origin)).refused(403)
 				d.do("POST", "/users", map[string]any{"login": unique("user"), "password": "x", "firstname": "F", "lastname": "L"}, header("Origin", origin)).refused(403)
 				d.do("POST", "/authenticate?j_username="+d.login+"&j_password=pw+of+"+d.login, "{}", form, header("Origin", origin)).refused(403)
-				for _, method := range []string{"GET", "POST"} {
+				for _, method := range logoutMethods(mount) {
 					c.do(method, "/logout", nil, header("Origin", origin)).refused(403)
 				}
 				require.Empty(t, c.do("GET", "/rooms/"+room, nil, header("Origin", origin)).is(200).header.Get("Access-Control-Allow-Origin"))

@@ -38,7 +38,7 @@ func (m *mount) post(w http.ResponseWriter, r *http.Request) error {
 	if m.v1 && b.ReplyTo != nil {
 		to, err := id.Parse(*b.ReplyTo)
 		if err != nil {
-			return api.Malformed("replyTo has to be the id of a message")
+			return chat.Faulty(chat.MessageEntity, []chat.Fault{notAMessage("replyTo", b.ReplyTo)})
 		}
 		n.ReplyTo = &to
 	}
@@ -52,7 +52,9 @@ func (m *mount) post(w http.ResponseWriter, r *http.Request) error {
 	if !m.v1 {
 		return noContent(w)
 	}
-	return m.created(w, "/messages/"+url.PathEscape(room)+"/"+msg.ID.String(), m.form.message(msg))
+	w.Header().Set("Location", m.prefix+"/messages/"+url.PathEscape(room)+"/"+msg.ID.String())
+	api.Write(w, http.StatusCreated, m.contentType(), encode(m.form.message(msg)))
+	return nil
 }
 
 func (m *mount) getMessage(w http.ResponseWriter, r *http.Request) error {
@@ -88,6 +90,34 @@ func (m *mount) listMessages(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return m.messages(w, r, q)
+}
+
+func (m *mount) queryMessages(w http.ResponseWriter, r *http.Request) error {
+	var b struct {
+		Before    *string `json:"before"`
+		After     *string `json:"after"`
+		Around    *string `json:"around"`
+		FetchSize *int    `json:"fetchSize"`
+	}
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	q := url.Values{}
+	setText(q, "before", b.Before)
+	setText(q, "after", b.After)
+	setText(q, "around", b.Around)
+	setInt(q, "fetchSize", b.FetchSize)
+	return m.messages(w, r, q)
+}
+
+// notAMessage is the fault of a member that is no id of a message.
+func notAMessage(field string, v *string) chat.Fault {
+	return chat.Fault{Field: field, Message: "must be the id of a message", Rejected: v}
+}
+
+// messages answers with the page that a query asks for.
+func (m *mount) messages(w http.ResponseWriter, r *http.Request, q url.Values) error {
 	room, err := m.roomOf(r, nil)
 	if err != nil {
 		return err

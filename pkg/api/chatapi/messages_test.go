@@ -66,7 +66,7 @@ func TestMessageFaults(t *testing.T) {
 	}
 	require.Contains(t, c.do("POST", "/messages/"+room, `{"author":{"login":"x"},"content":"a\u0000b"}`).is(412).text(), "'content'")
 	v := c.at(V)
-	require.Equal(t, []any{map[string]any{"field": "content", "message": blank}}, v.do("POST", "/messages/"+room, "{}").refused(400)["fields"])
+	require.Equal(t, []any{map[string]any{"field": "content", "message": blank}}, v.do("POST", "/messages/"+room, "{}").refused(422)["fields"])
 	v.do("POST", "/messages/no.such.room", map[string]any{"content": "x"}).refused(404)
 	// An unknown room comes before a foreign author.
 	require.Equal(t, "Chat room 'no.such.room' does not exists",
@@ -238,7 +238,7 @@ func TestMethodRules(t *testing.T) {
 				"/rooms/" + room:       {"GET, HEAD, POST, PATCH, OPTIONS", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"},
 				"/messages/" + room:    {"GET, HEAD, POST, OPTIONS", "GET, HEAD, POST, OPTIONS"},
 				"/authenticate":        {"POST, OPTIONS", "POST, OPTIONS"},
-				"/logout":              {"GET, HEAD, POST, OPTIONS", "GET, HEAD, POST, OPTIONS"},
+				"/logout":              {"GET, HEAD, POST, OPTIONS", "POST, OPTIONS"},
 				"/remember-me":         {"GET, HEAD, OPTIONS", "GET, HEAD, OPTIONS"},
 				"/rooms/participant/x": {"PUT, PATCH, OPTIONS", "PUT, PATCH, DELETE, OPTIONS"},
 			} {

@@ -38,7 +38,11 @@ func (m *mount) roomOf(r *http.Request, inBody *string) (string, error) {
 	if name := api.Variable(r, "room"); name != "" {
 		return name, nil
 	}
-	if name := r.URL.Query().Get("roomName"); name != "" {
+	q, err := api.Query(r)
+	if err != nil {
+		return "", err
+	}
+	if name := q.Get("roomName"); name != "" {
 		return name, nil
 	}
 	if inBody != nil && *inBody != "" {

@@ -36,7 +36,7 @@ func (m *mount) putTyping(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if b.Typing == nil {
-		return api.Malformed("typing has to be true or false")
+		return chat.Faulty(chat.RoomEntity, []chat.Fault{chat.Missing("typing")})
 	}
 	room, _, err := m.chat.Access(r.Context(), who(r), api.Variable(r, "room"))
 	if err != nil {

@@ -39,7 +39,7 @@ func (m *mount) createRoom(w http.ResponseWriter, r *http.Request) error {
 	if name == "" && b.Name != nil {
 		name = *b.Name
 	}
-	n := chat.NewRoom{Name: name, Creator: loginOf(b.Creator), Banner: b.Banner.value}
+	n := chat.NewRoom{Name: name, Creator: loginOf(b.Creator), Banner: b.Banner.Value}
 	faults := n.Validate()
 	if !m.v1 && n.Creator == nil {
 		faults = append(faults, chat.Missing("creator"))
@@ -60,15 +60,19 @@ func (m *mount) makeRoom(w http.ResponseWriter, r *http.Request, n chat.NewRoom)
 	if err != nil {
 		return err
 	}
-	return m.created(w, "/rooms/"+url.PathEscape(v.Name), m.form.room(v))
+	return m.created(w, r, "/rooms/"+url.PathEscape(v.Name), m.form.room(v))
 }
 
 func (m *mount) getRoom(w http.ResponseWriter, r *http.Request) error {
 	name := api.Variable(r, "room")
-	if m.v1 && isSet(name) {
-		return m.roomsByName(w, r, setOf(name))
+	if !m.v1 {
+		return m.writeRoom(w, r, name)
 	}
-	return m.writeRoom(w, r, name)
+	names, err := api.PathSet(name)
+	if err != nil {
+		return err
+	}
+	return m.roomsOf(w, r, names)
 }
 
 func (m *mount) writeRoom(w http.ResponseWriter, r *http.Request, name string) error {
@@ -76,7 +80,7 @@ func (m *mount) writeRoom(w http.ResponseWriter, r *http.Request, name string) e
 	if err != nil {
 		return err
 	}
-	return m.ok(w, m.form.room(v))
+	return m.entity(w, r, m.form.room(v))
 }
 
 type participantList struct {
@@ -107,14 +111,43 @@ func (m *mount) putRoom(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	name := api.Variable(r, "room")
-	v, err := m.chat.SetBanner(r.Context(), who(r), name, b.Banner.value)
-	if chat.IsKind(err, chat.NotFound) {
-		return m.makeRoom(w, r, chat.NewRoom{Name: name, Creator: loginOf(b.Creator), Banner: b.Banner.value})
+	err := m.setBanner(w, r, b.Banner.Value)
+	if !chat.IsKind(err, chat.NotFound) {
+		return err
 	}
+	if err := api.CheckConditions(r, nil); err != nil {
+		return err
+	}
+	err = m.makeRoom(w, r, chat.NewRoom{Name: name, Creator: loginOf(b.Creator), Banner: b.Banner.Value})
+	if chat.IsKind(err, chat.Conflict) && api.Conditional(r) {
+		return api.ErrPrecondition() // somebody else has created it since
+	}
+	return err
+}
+
+// setBanner replaces the banner of the room that the path names.
+func (m *mount) setBanner(w http.ResponseWriter, r *http.Request, banner *string) error {
+	was, err := m.roomIf(r)
 	if err != nil {
 		return err
 	}
-	return m.ok(w, m.form.room(v))
+	v, err := m.chat.SetBanner(r.Context(), who(r), api.Variable(r, "room"), banner, was)
+	if err != nil {
+		return err
+	}
+	return m.entity(w, r, m.form.room(v))
+}
+
+// roomIf returns the room that a conditional request may change, if its conditions hold; nil for another request.
+func (m *mount) roomIf(r *http.Request) (*chat.Room, error) {
+	if !m.v1 || !api.Conditional(r) {
+		return nil, nil
+	}
+	v, err := m.chat.OwnRoom(r.Context(), who(r), api.Variable(r, "room"))
+	if err != nil {
+		return nil, err
+	}
+	return &v.Room, api.CheckConditions(r, encode(m.form.room(v)))
 }
 
 // patchRoom deletes the room if the body names participants, whoever they are: so KillrChat spells it. On v1 it
@@ -124,23 +157,30 @@ func (m *mount) patchRoom(w http.ResponseWriter, r *http.Request) error {
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err
 	}
-	name := api.Variable(r, "room")
 	switch {
 	case b.Participants != nil:
 		return m.deleteRoom(w, r)
 	case !m.v1:
 		return chat.Faulty(chat.RoomEntity, []chat.Fault{chat.Missing("participants")})
-	case !b.Banner.set:
-		return m.writeRoom(w, r, name)
+	case b.Banner.Set:
+		return m.setBanner(w, r, b.Banner.Value)
 	}
-	v, err := m.chat.SetBanner(r.Context(), who(r), name, b.Banner.value)
+	// A patch that names nothing changes nothing, and is refused all the same to who may not patch.
+	v, err := m.chat.OwnRoom(r.Context(), who(r), api.Variable(r, "room"))
 	if err != nil {
 		return err
 	}
-	return m.ok(w, m.form.room(v))
+	body := encode(m.form.room(v))
+	if err := api.CheckConditions(r, body); err != nil {
+		return err
+	}
+	return m.entity(w, r, m.form.room(v))
 }
 
 func (m *mount) deleteRoom(w http.ResponseWriter, r *http.Request) error {
+	if _, err := m.roomIf(r); err != nil {
+		return err
+	}
 	if err := m.chat.DeleteRoom(r.Context(), who(r), api.Variable(r, "room")); err != nil {
 		return err
 	}
@@ -167,7 +207,7 @@ func (m *mount) putRetention(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return m.ok(w, m.form.room(v))
+	return m.entity(w, r, m.form.room(v))
 }
 
 type roomList struct {
@@ -180,8 +220,28 @@ func (m *mount) listRooms(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return m.rooms(w, r, q)
+}
+
+func (m *mount) queryRooms(w http.ResponseWriter, r *http.Request) error {
+	var b listBody
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	if b.ID != nil {
+		return m.roomsOf(w, r, api.Set{Names: *b.ID})
+	}
+	return m.rooms(w, r, b.query())
+}
+
+// rooms answers with what a query asks for: rooms by their names, or a range of all.
+func (m *mount) rooms(w http.ResponseWriter, r *http.Request, q url.Values) error {
 	if m.v1 && q.Has("id") {
-		return m.writeRoom(w, r, q.Get("id"))
+		names, err := api.QuerySet(q["id"])
+		if err != nil {
+			return err
+		}
+		return m.roomsOf(w, r, names)
 	}
 	rg, err := m.roomRange(q)
 	if err != nil {
@@ -209,21 +269,14 @@ func (m *mount) roomRange(q url.Values) (chat.Range, error) {
 	return chat.Range{Limit: n}, err
 }
 
-func (m *mount) queryRooms(w http.ResponseWriter, r *http.Request) error {
-	var b struct {
-		ID []string `json:"id"`
+func (m *mount) roomsOf(w http.ResponseWriter, r *http.Request, names api.Set) error {
+	if names.One {
+		return m.writeRoom(w, r, names.Names[0])
 	}
-	if err := api.ReadJSON(w, r, &b); err != nil {
+	if err := names.Check(); err != nil {
 		return err
 	}
-	if len(b.ID) > maxSet {
-		return api.Malformed("id holds at most %d names", maxSet)
-	}
-	return m.roomsByName(w, r, b.ID)
-}
-
-func (m *mount) roomsByName(w http.ResponseWriter, r *http.Request, names []string) error {
-	vs, err := m.chat.RoomsByName(r.Context(), who(r).Tenant, names)
+	vs, err := m.chat.RoomsByName(r.Context(), who(r).Tenant, names.Names)
 	if err != nil {
 		return err
 	}

@@ -113,11 +113,11 @@ func TestRoomFaults(t *testing.T) {
 		"%F0%9F%98%80%C3%A9x":   line("roomName", pattern, "😀éx"),
 	} {
 		require.Equal(t, want, c.do("POST", "/rooms/"+sent, map[string]any{"creator": me}).is(412).text())
-		c.at(V).do("POST", "/rooms/"+sent, map[string]any{}).refused(400)
+		c.at(V).do("POST", "/rooms/"+sent, map[string]any{}).refused(422)
 	}
 	for _, reserved := range []string{"participant", "queries"} {
 		require.Contains(t, c.do("POST", "/rooms/"+reserved, map[string]any{"creator": me}).is(412).text(), "'roomName'")
-		c.at(V).do("POST", "/rooms", map[string]any{"roomName": reserved}).refused(400)
+		c.at(V).do("POST", "/rooms", map[string]any{"roomName": reserved}).refused(422)
 	}
 	name := unique("room")
 	for body, want := range map[string]string{
@@ -130,7 +130,7 @@ func TestRoomFaults(t *testing.T) {
 	require.Equal(t, line("participants", "may not be null", "null"), c.do("PATCH", "/rooms/"+c.room(), "{}").is(412).text())
 	require.Equal(t, line("login", "may not be empty", "null"), c.do("PUT", "/rooms/participant/"+name, "{}").is(412).text())
 	require.Equal(t, line("login", "may not be empty", ""), c.do("PATCH", "/rooms/participant/"+name, `{"login":""}`).is(412).text())
-	c.at(V).do("POST", "/rooms", "{}").refused(400)
+	c.at(V).do("POST", "/rooms", "{}").refused(422)
 	c.do("GET", "/rooms/"+name, nil).is(400)
 }
 
@@ -293,10 +293,10 @@ func TestBannersOfV1(t *testing.T) {
 	other.do("PUT", "/rooms/"+name, map[string]any{"banner": "two"}).refused(403)
 	other.do("PATCH", "/rooms/"+name, map[string]any{"banner": "two"}).refused(403)
 	other.do("DELETE", "/rooms/"+name, nil).refused(403)
-	c.do("PUT", "/rooms/ab", map[string]any{}).refused(400)
+	c.do("PUT", "/rooms/ab", map[string]any{}).refused(422)
 	require.Equal(t, made.object(), c.do("PATCH", "/rooms/"+name, map[string]any{}).is(200).object(), "nothing to change")
 	require.Equal(t, "two", c.do("PATCH", "/rooms/"+name, map[string]any{"banner": "two"}).is(200).object()["banner"])
-	c.do("PATCH", "/rooms/"+name, map[string]any{"banner": strings.Repeat("x", 2001)}).refused(400)
+	c.do("PATCH", "/rooms/"+name, map[string]any{"banner": strings.Repeat("x", 2001)}).refused(422)
 	c.do("PATCH", "/rooms/"+name, map[string]any{"banner": 1}).refused(400)
 	require.Nil(t, c.do("PATCH", "/rooms/"+name, map[string]any{"banner": nil}).is(200).object()["banner"])
 	c.do("PATCH", "/rooms/no.such.room", map[string]any{"banner": nil}).refused(404)

@@ -35,6 +35,8 @@ type user struct {
 	Email     *string  `json:"email"`
 	Bio       *string  `json:"bio"`
 	ChatRooms []string `json:"chatRooms"`
+
+	Timezone **string `json:"timezone,omitzero"` // absent from the plain mounts; null means UTC
 }
 
 type room struct {
@@ -96,9 +98,13 @@ func peopleOf(ps []chat.Person) []person {
 	return out
 }
 
-func userOf(u chat.UserView) user {
-	return user{Login: u.Login, FirstName: u.FirstName, LastName: u.LastName,
+func (f form) user(u chat.UserView) user {
+	out := user{Login: u.Login, FirstName: u.FirstName, LastName: u.LastName,
 		Email: u.Email, Bio: u.Bio, ChatRooms: u.ChatRooms}
+	if f.full {
+		out.Timezone = &u.Timezone
+	}
+	return out
 }
 
 func (f form) room(r chat.RoomView) room {

@@ -3,7 +3,7 @@ package chatapi
 import (
 	"net/http"
 	"net/url"
-	"strings"
+	"strconv"
 
 	"github.com/go-json-experiment/json"
 
@@ -16,6 +16,7 @@ type profileBody struct {
 	LastName  optional `json:"lastname"`
 	Email     optional `json:"email"`
 	Bio       optional `json:"bio"`
+	Timezone  optional `json:"timezone"`
 }
 
 type signUpBody struct {
@@ -25,32 +26,22 @@ type signUpBody struct {
 }
 
 // optional is a text member of a body that may be absent, null or there.
-type optional struct {
-	set   bool
-	value *string
-}
+type optional chat.Optional
 
 func (o *optional) UnmarshalJSON(b []byte) error {
-	o.set = true
-	return json.Unmarshal(b, &o.value)
+	o.Set = true
+	return json.Unmarshal(b, &o.Value)
 }
 
 // profile is all of the body: what is absent is null.
 func (b profileBody) profile() chat.Profile {
-	return chat.Profile{FirstName: b.FirstName.value, LastName: b.LastName.value, Email: b.Email.value, Bio: b.Bio.value}
+	return chat.Profile{FirstName: b.FirstName.Value, LastName: b.LastName.Value, Email: b.Email.Value, Bio: b.Bio.Value, Timezone: b.Timezone.Value}
 }
 
-// over lays what the body has over a profile.
-func (b profileBody) over(p chat.Profile) chat.Profile {
-	for _, x := range []struct {
-		from optional
-		to   **string
-	}{{b.FirstName, &p.FirstName}, {b.LastName, &p.LastName}, {b.Email, &p.Email}, {b.Bio, &p.Bio}} {
-		if x.from.set {
-			*x.to = x.from.value
-		}
-	}
-	return p
+// change is what the body names.
+func (b profileBody) change() chat.ProfileChange {
+	return chat.ProfileChange{FirstName: chat.Optional(b.FirstName), LastName: chat.Optional(b.LastName), Email: chat.Optional(b.Email),
+		Bio: chat.Optional(b.Bio), Timezone: chat.Optional(b.Timezone)}
 }
 
 func (m *mount) signUp(w http.ResponseWriter, r *http.Request) error {
@@ -63,15 +54,19 @@ func (m *mount) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return m.created(w, "/users/"+url.PathEscape(u.Login), userOf(u))
+	return m.created(w, r, "/users/"+url.PathEscape(u.Login), m.form.user(u))
 }
 
 func (m *mount) getUser(w http.ResponseWriter, r *http.Request) error {
 	login := api.Variable(r, "login")
-	if m.v1 && isSet(login) {
-		return m.people(w, r, setOf(login))
+	if !m.v1 {
+		return m.writeUser(w, r, login)
 	}
-	return m.writeUser(w, r, login)
+	logins, err := api.PathSet(login)
+	if err != nil {
+		return err
+	}
+	return m.usersOf(w, r, logins)
 }
 
 func (m *mount) writeUser(w http.ResponseWriter, r *http.Request, login string) error {
@@ -79,31 +74,51 @@ func (m *mount) writeUser(w http.ResponseWriter, r *http.Request, login string) 
 	if err != nil {
 		return err
 	}
-	return m.ok(w, userOf(u))
+	return m.entity(w, r, m.form.user(u))
 }
 
 func (m *mount) putUser(w http.ResponseWriter, r *http.Request) error {
-	return m.updateUser(w, r, func(b profileBody, _ chat.Profile) chat.Profile { return b.profile() })
+	return m.updateUser(w, r, func(b profileBody) chat.ProfileChange { return b.profile().Replace() })
 }
 
 func (m *mount) patchUser(w http.ResponseWriter, r *http.Request) error {
-	return m.updateUser(w, r, profileBody.over)
+	return m.updateUser(w, r, profileBody.change)
 }
 
-func (m *mount) updateUser(w http.ResponseWriter, r *http.Request, apply func(profileBody, chat.Profile) chat.Profile) error {
+func (m *mount) updateUser(w http.ResponseWriter, r *http.Request, change func(profileBody) chat.ProfileChange) error {
 	var b profileBody
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err
 	}
-	u, err := m.chat.UpdateProfile(r.Context(), who(r), api.Variable(r, "login"),
-		func(p chat.Profile) chat.Profile { return apply(b, p) })
+	c := change(b)
+	was, err := m.userIf(r)
 	if err != nil {
 		return err
 	}
-	return m.ok(w, userOf(u))
+	c.Was = was
+	u, err := m.chat.UpdateProfile(r.Context(), who(r), api.Variable(r, "login"), c)
+	if err != nil {
+		return err
+	}
+	return m.entity(w, r, m.form.user(u))
+}
+
+// userIf returns the user whom a conditional request may change, if its conditions hold; nil for another request.
+func (m *mount) userIf(r *http.Request) (*chat.User, error) {
+	if !api.Conditional(r) {
+		return nil, nil
+	}
+	u, err := m.chat.OwnUser(r.Context(), who(r), api.Variable(r, "login"))
+	if err != nil {
+		return nil, err
+	}
+	return &u.User, api.CheckConditions(r, encode(m.form.user(u)))
 }
 
 func (m *mount) deleteUser(w http.ResponseWriter, r *http.Request) error {
+	if _, err := m.userIf(r); err != nil {
+		return err
+	}
 	if err := m.accounts.Delete(r.Context(), m.chat, who(r), api.Variable(r, "login")); err != nil {
 		return err
 	}
@@ -138,8 +153,28 @@ func (m *mount) listUsers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return m.users(w, r, q)
+}
+
+func (m *mount) queryUsers(w http.ResponseWriter, r *http.Request) error {
+	var b listBody
+	if err := api.ReadJSON(w, r, &b); err != nil {
+		return err
+	}
+	if b.ID != nil {
+		return m.usersOf(w, r, api.Set{Names: *b.ID})
+	}
+	return m.users(w, r, b.query())
+}
+
+// users answers with what a query asks for: users by their logins, or a range of all.
+func (m *mount) users(w http.ResponseWriter, r *http.Request, q url.Values) error {
 	if q.Has("id") {
-		return m.writeUser(w, r, q.Get("id"))
+		logins, err := api.QuerySet(q["id"])
+		if err != nil {
+			return err
+		}
+		return m.usersOf(w, r, logins)
 	}
 	rg, err := rangeOf(q)
 	if err != nil {
@@ -152,23 +187,48 @@ func (m *mount) listUsers(w http.ResponseWriter, r *http.Request) error {
 	return m.ok(w, userList{Users: peopleOf(ps), HasMore: more})
 }
 
-func (m *mount) people(w http.ResponseWriter, r *http.Request, logins []string) error {
-	ps, err := m.chat.People(r.Context(), who(r).Tenant, logins)
+func (m *mount) usersOf(w http.ResponseWriter, r *http.Request, logins api.Set) error {
+	if logins.One {
+		return m.writeUser(w, r, logins.Names[0])
+	}
+	if err := logins.Check(); err != nil {
+		return err
+	}
+	ps, err := m.chat.People(r.Context(), who(r).Tenant, logins.Names)
 	if err != nil {
 		return err
 	}
 	return m.ok(w, userList{Users: peopleOf(ps)})
 }
 
-// isSet reports whether a path segment names several things: "a,b" in order, "a;b" in any.
-func isSet(s string) bool { return strings.ContainsAny(s, ",;") }
+// listBody is the parameters of a list as members of an object.
+type listBody struct {
+	ID        *[]string `json:"id"`
+	Start     *int      `json:"start"`
+	Size      *int      `json:"size"`
+	FetchSize *int      `json:"fetchSize"`
+	After     *string   `json:"after"`
+}
 
-// maxSet bounds how many things one request may name.
-const maxSet = 1000
+func (b listBody) query() url.Values {
+	q := url.Values{}
+	setInt(q, "start", b.Start)
+	setInt(q, "size", b.Size)
+	setInt(q, "fetchSize", b.FetchSize)
+	setText(q, "after", b.After)
+	return q
+}
 
-func setOf(s string) []string {
-	names := strings.FieldsFunc(s, func(c rune) bool { return c == ',' || c == ';' })
-	return names[:min(len(names), maxSet)]
+func setInt(q url.Values, name string, n *int) {
+	if n != nil {
+		q.Set(name, strconv.Itoa(*n))
+	}
+}
+
+func setText(q url.Values, name string, s *string) {
+	if s != nil {
+		q.Set(name, *s)
+	}
 }
 
 // rangeOf reads the parameters of a list: start and size, or fetchSize and after.

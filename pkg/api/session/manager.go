@@ -192,9 +192,8 @@ func accessDenied() error {
 type contextKey struct{}
 
 // Guard is the Guard of an api.Resource: it lets requests through that Authenticate knows, with the login for
-// Of to find. The answer, whatever it is, is not to be kept by caches.
+// Of to find.
 func (m *Manager) Guard(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
-	w.Header().Set("Cache-Control", "no-store")
 	login, err := m.Authenticate(w, r)
 	if err != nil {
 		return r, err

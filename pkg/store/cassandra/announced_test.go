@@ -25,7 +25,7 @@ func TestWhatIsNotAnnouncedDoesNotHappen(t *testing.T) {
 	token := auth.APIToken{Hash: session.Hash, Tenant: of, Login: "creator"}
 	require.NoError(t, s.PutToken(ctx, token))
 	for name, change := range map[string]func() error{
-		"SetBanner":         func() error { return s.SetBanner(ctx, of, refOf(r), nil) },
+		"SetBanner":         func() error { return s.SetBanner(ctx, of, refOf(r), nil, nil) },
 		"RenameCreator":     func() error { return s.RenameCreator(ctx, of, refOf(r), r.Creator) },
 		"DisownRoom":        func() error { return s.DisownRoom(ctx, of, refOf(r), chat.Erased) },
 		"DeleteRoom":        func() error { return s.DeleteRoom(ctx, of, r) },

@@ -65,7 +65,15 @@ var claims = map[string]struct {
 	"insertUser": {nil, func(c *claimCase) {
 		c.NoError(c.s.CreateUser(c.ctx, c.of, chat.User{Person: person("ann"), PasswordHash: "x"}))
 	}},
-	"updateProfile": {givenUser, func(c *claimCase) { c.NoError(c.s.UpdateProfile(c.ctx, c.of, chat.User{Person: person("ann")})) }},
+	"updateProfile": {givenUser, func(c *claimCase) { c.NoError(c.s.UpdateProfile(c.ctx, c.of, chat.User{Person: person("ann")}, nil)) }},
+	"replaceProfile": {givenUser, func(c *claimCase) {
+		was, err := c.s.User(c.ctx, c.of, "ann")
+		c.NoError(err)
+		next := was
+		next.Bio = new("new")
+		c.NoError(c.s.UpdateProfile(c.ctx, c.of, next, &was))
+		c.True(chat.IsKind(c.s.UpdateProfile(c.ctx, c.of, was, &was), chat.Stale))
+	}},
 	"updatePassword": {givenUser, func(c *claimCase) {
 		c.NoError(c.s.SetPasswordHash(c.ctx, c.of, "ann", "y", ""))
 		u, err := c.s.User(c.ctx, c.of, "ann")
@@ -90,8 +98,12 @@ var claims = map[string]struct {
 		c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room))
 		agree(c.t, c.s, c.of, c.room, "creator", true)
 	}},
-	"readyRoom":  {nil, func(c *claimCase) { c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room)) }},
-	"setBanner":  {givenRoom, func(c *claimCase) { c.NoError(c.s.SetBanner(c.ctx, c.of, refOf(c.room), nil)) }},
+	"readyRoom": {nil, func(c *claimCase) { c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room)) }},
+	"setBanner": {givenRoom, func(c *claimCase) { c.NoError(c.s.SetBanner(c.ctx, c.of, refOf(c.room), nil, nil)) }},
+	"swapBanner": {givenRoom, func(c *claimCase) {
+		c.NoError(c.s.SetBanner(c.ctx, c.of, refOf(c.room), new("new"), &c.room))
+		c.True(chat.IsKind(c.s.SetBanner(c.ctx, c.of, refOf(c.room), nil, &c.room), chat.Stale))
+	}},
 	"setCreator": {givenRoom, func(c *claimCase) { c.NoError(c.s.RenameCreator(c.ctx, c.of, refOf(c.room), c.room.Creator)) }},
 	"putRename": {nil, func(c *claimCase) {
 		c.NoError(c.s.PutRename(c.ctx, chat.Rename{Tenant: c.of, Login: "ann", ID: c.room.ID}))

@@ -79,6 +79,9 @@ func (d *db) exec(ctx context.Context, statement string, args ...any) error {
 	return asChat(d.do(ctx, statement, func() error { return d.query(ctx, statement, args).Exec() }))
 }
 
+// rowReader is row or decided.
+type rowReader func(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error)
+
 // row reads at most one row into dest.
 func (d *db) row(ctx context.Context, statement string, args []any, dest ...any) (found bool, err error) {
 	return d.rowAt(ctx, d.consistency, statement, args, dest...)

@@ -18,6 +18,7 @@ FROM rooms WHERE tenant = ? AND name = ?`
 	selectRoomID = `SELECT room_id FROM rooms WHERE tenant = ? AND name = ?`
 	readyRoom    = `UPDATE rooms SET ready = true WHERE tenant = ? AND name = ? IF room_id = ?`
 	setBanner    = `UPDATE rooms SET banner = ? WHERE tenant = ? AND name = ? IF room_id = ?`
+	swapBanner   = `UPDATE rooms SET banner = ? WHERE tenant = ? AND name = ? IF room_id = ? AND banner = ?`
 	setCreator   = `UPDATE rooms SET creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ? IF room_id = ? AND creator_login = ?`
 
 	insertRoomIndex = `INSERT INTO rooms_by_tenant (tenant, shard, name, room_id) VALUES (?, ?, ?, ?) USING TIMESTAMP ?`
@@ -96,11 +97,20 @@ func (s *Store) Room(ctx context.Context, t chat.Tenant, name string) (chat.Room
 }
 
 func (s *Store) room(ctx context.Context, t chat.Tenant, name string) (chat.Room, bool, error) {
+	return s.readRoom(ctx, s.db.row, t, name)
+}
+
+// roomDecided is room after all lightweight transactions so far.
+func (s *Store) roomDecided(ctx context.Context, t chat.Tenant, name string) (chat.Room, bool, error) {
+	return s.readRoom(ctx, s.db.decided, t, name)
+}
+
+func (s *Store) readRoom(ctx context.Context, row rowReader, t chat.Tenant, name string) (chat.Room, bool, error) {
 	r := chat.Room{Name: name}
 	var claimedAt int64
 	var ready bool
 	var retention int64
-	found, err := s.db.row(ctx, selectRoom, []any{string(t), name}, into(&r.ID), &claimedAt, &ready,
+	found, err := row(ctx, selectRoom, []any{string(t), name}, into(&r.ID), &claimedAt, &ready,
 		&r.Creator.Login, &r.Creator.FirstName, &r.Creator.LastName, &r.Banner, &r.CreatedAt, &retention)
 	if err != nil || !found {
 		return chat.Room{}, false, err
@@ -149,8 +159,42 @@ func (s *Store) Rooms(ctx context.Context, t chat.Tenant, after string, limit in
 }
 
 // SetBanner implements chat.RoomStore.
-func (s *Store) SetBanner(ctx context.Context, t chat.Tenant, r chat.RoomRef, banner *string) error {
-	return s.changeRoom(ctx, t, r, setBanner, replacing(banner), string(t), r.Name, uuid(r.ID))
+func (s *Store) SetBanner(ctx context.Context, t chat.Tenant, r chat.RoomRef, banner *string, was *chat.Room) error {
+	if was == nil {
+		return s.changeRoom(ctx, t, r, setBanner, replacing(banner), string(t), r.Name, uuid(r.ID))
+	}
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	there := true
+	verify := func(ctx context.Context) (outcome, error) {
+		now, found, err := s.roomDecided(ctx, t, r.Name)
+		there = found && now.ID == r.ID
+		switch {
+		case err != nil:
+			return undecided, err
+		case there && chat.SameBanner(now, chat.Room{Banner: banner}):
+			return applied, nil
+		case there && chat.SameBanner(now, *was):
+			return undecided, nil
+		}
+		return rejected, nil
+	}
+	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
+		done, err := s.db.decide(ctx, verify, swapBanner, replacing(banner), string(t), r.Name, uuid(r.ID), replacing(was.Banner))
+		if err != nil || done {
+			return err
+		}
+		if _, err := verify(ctx); err != nil {
+			return err
+		}
+		if !there {
+			return chat.ErrNotFound(chat.RoomEntity, r.Name)
+		}
+		return chat.ErrStale(chat.RoomEntity, r.Name)
+	})
 }
 
 // RenameCreator implements chat.RoomStore.

@@ -9,14 +9,16 @@ import (
 )
 
 const (
-	insertUser = `INSERT INTO users (tenant, login, claim, first_name, last_name, email, bio, created_at, password_hash, deleted)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, false) IF NOT EXISTS`
+	insertUser = `INSERT INTO users (tenant, login, claim, first_name, last_name, email, bio, timezone, created_at, password_hash, deleted)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, false) IF NOT EXISTS`
 	selectUserClaim = `SELECT claim FROM users WHERE tenant = ? AND login = ?`
-	selectUser      = `SELECT first_name, last_name, email, bio, created_at, password_hash, epoch, deleted FROM users WHERE tenant = ? AND login = ?`
-	updateProfile   = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ? WHERE tenant = ? AND login = ? IF deleted = false`
+	selectUser      = `SELECT first_name, last_name, email, bio, timezone, created_at, password_hash, epoch, deleted FROM users WHERE tenant = ? AND login = ?`
+	updateProfile   = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ?, timezone = ? WHERE tenant = ? AND login = ? IF deleted = false`
+	replaceProfile  = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ?, timezone = ? WHERE tenant = ? AND login = ?
+IF deleted = false AND first_name = ? AND last_name = ? AND email = ? AND bio = ? AND timezone = ?`
 	updatePassword  = `UPDATE users SET password_hash = ?, epoch = ? WHERE tenant = ? AND login = ? IF deleted = false`
 	rehashPassword  = `UPDATE users SET password_hash = ? WHERE tenant = ? AND login = ? IF password_hash = ?`
-	markUserDeleted = `UPDATE users SET deleted = true, claim = null, first_name = null, last_name = null, email = null, bio = null,
+	markUserDeleted = `UPDATE users SET deleted = true, claim = null, first_name = null, last_name = null, email = null, bio = null, timezone = null,
 created_at = null, password_hash = null, epoch = null WHERE tenant = ? AND login = ? IF deleted = false`
 
 	insertUserIndex = `INSERT INTO users_by_tenant (tenant, shard, login) VALUES (?, ?, ?)`
@@ -49,7 +51,7 @@ func (s *Store) CreateUser(ctx context.Context, t chat.Tenant, u chat.User) erro
 		}
 	}
 	claimed, err := s.db.decide(ctx, verify, insertUser, string(t), u.Login, claim, u.FirstName, u.LastName,
-		optional(u.Email), optional(u.Bio), u.CreatedAt.UTC(), u.PasswordHash)
+		optional(u.Email), optional(u.Bio), optional(u.Timezone), u.CreatedAt.UTC(), u.PasswordHash)
 	if err == nil && !claimed {
 		err = chat.ErrExists(chat.UserEntity, u.Login)
 	}
@@ -71,9 +73,18 @@ func (s *Store) User(ctx context.Context, t chat.Tenant, login string) (chat.Use
 }
 
 func (s *Store) user(ctx context.Context, t chat.Tenant, login string) (chat.User, bool, error) {
+	return readUser(ctx, s.db.row, t, login)
+}
+
+// userDecided is user after all lightweight transactions so far.
+func (s *Store) userDecided(ctx context.Context, t chat.Tenant, login string) (chat.User, bool, error) {
+	return readUser(ctx, s.db.decided, t, login)
+}
+
+func readUser(ctx context.Context, row rowReader, t chat.Tenant, login string) (chat.User, bool, error) {
 	u := chat.User{Person: chat.Person{Login: login}}
-	found, err := s.db.row(ctx, selectUser, []any{string(t), login},
-		&u.FirstName, &u.LastName, &u.Email, &u.Bio, &u.CreatedAt, &u.PasswordHash, &u.Epoch, &u.Deleted)
+	found, err := row(ctx, selectUser, []any{string(t), login},
+		&u.FirstName, &u.LastName, &u.Email, &u.Bio, &u.Timezone, &u.CreatedAt, &u.PasswordHash, &u.Epoch, &u.Deleted)
 	if err != nil || !found {
 		return chat.User{}, false, err
 	}
@@ -111,8 +122,49 @@ func (s *Store) Users(ctx context.Context, t chat.Tenant, after string, limit in
 }
 
 // UpdateProfile implements chat.UserStore.
-func (s *Store) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User) error {
-	return s.changeUser(ctx, t, u.Login, updateProfile, u.FirstName, u.LastName, replacing(u.Email), replacing(u.Bio), string(t), u.Login)
+func (s *Store) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User, was *chat.User) error {
+	args := append(profileOf(u), string(t), u.Login)
+	if was == nil {
+		return s.changeUser(ctx, t, u.Login, updateProfile, args...)
+	}
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	var now chat.User
+	var found bool
+	verify := func(ctx context.Context) (outcome, error) {
+		var err error
+		now, found, err = s.userDecided(ctx, t, u.Login)
+		switch {
+		case err != nil:
+			return undecided, err
+		case !found || now.Deleted:
+			return rejected, nil
+		case chat.SameProfile(now, u):
+			return applied, nil
+		case chat.SameProfile(now, *was):
+			return undecided, nil
+		}
+		return rejected, nil
+	}
+	done, err := s.db.decide(ctx, verify, replaceProfile, append(args, profileOf(*was)...)...)
+	if err != nil || done {
+		return err
+	}
+	if _, err := verify(ctx); err != nil {
+		return err
+	}
+	if !found || now.Deleted {
+		return chat.ErrNotFound(chat.UserEntity, u.Login)
+	}
+	return chat.ErrStale(chat.UserEntity, u.Login)
+}
+
+// profileOf binds the columns of a profile in the order of updateProfile.
+func profileOf(u chat.User) []any {
+	return []any{u.FirstName, u.LastName, replacing(u.Email), replacing(u.Bio), replacing(u.Timezone)}
 }
 
 // SetPasswordHash implements chat.UserStore.

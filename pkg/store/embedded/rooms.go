@@ -95,32 +95,37 @@ func (s *Store) Rooms(ctx context.Context, t chat.Tenant, after string, limit in
 }
 
 // SetBanner implements chat.RoomStore.
-func (s *Store) SetBanner(ctx context.Context, t chat.Tenant, r chat.RoomRef, banner *string) error {
-	return s.changeRoom(ctx, t, r, func(now *chat.Room) bool {
+func (s *Store) SetBanner(ctx context.Context, t chat.Tenant, r chat.RoomRef, banner *string, was *chat.Room) error {
+	return s.changeRoom(ctx, t, r, func(now *chat.Room) error {
+		if was != nil && !chat.SameBanner(*now, *was) {
+			return chat.ErrStale(chat.RoomEntity, r.Name)
+		}
 		now.Banner = banner
-		return true
+		return nil
 	})
 }
 
 // RenameCreator implements chat.RoomStore.
 func (s *Store) RenameCreator(ctx context.Context, t chat.Tenant, r chat.RoomRef, p chat.Person) error {
-	return s.changeRoom(ctx, t, r, func(now *chat.Room) bool {
-		there := now.Creator.Login == p.Login
+	return s.changeRoom(ctx, t, r, func(now *chat.Room) error {
+		if now.Creator.Login != p.Login {
+			return chat.ErrNotFound(chat.RoomEntity, r.Name)
+		}
 		now.Creator = p
-		return there
+		return nil
 	})
 }
 
-// changeRoom changes the room with this name and ID; NotFound if there is none or change returns false.
-func (s *Store) changeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, change func(*chat.Room) bool) error {
+// changeRoom changes the room with this name and ID; NotFound if there is none. Nothing is changed if change returns an error.
+func (s *Store) changeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, change func(*chat.Room) error) error {
 	k := roomKey(t, r.Name)
 	return s.change(ctx, &s.rooms, k, func(b *pebble.Batch) error {
 		now, err := s.sameRoom(t, chat.Room{ID: r.ID, Name: r.Name})
 		if err != nil {
 			return err
 		}
-		if !change(&now) {
-			return chat.ErrNotFound(chat.RoomEntity, r.Name)
+		if err := change(&now); err != nil {
+			return err
 		}
 		set(b, k, encodeRoom(now))
 		return nil

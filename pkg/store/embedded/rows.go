@@ -29,7 +29,7 @@ func decodePerson(login string, b []byte) (chat.Person, error) {
 
 func encodeUser(u chat.User) []byte {
 	return newRecord().text(1, u.FirstName).text(2, u.LastName).optional(3, u.Email).
-		optional(4, u.Bio).time(5, u.CreatedAt).text(6, u.PasswordHash).text(7, u.Epoch)
+		optional(4, u.Bio).time(5, u.CreatedAt).text(6, u.PasswordHash).text(7, u.Epoch).optional(8, u.Timezone)
 }
 
 func decodeUser(login string, b []byte) (chat.User, error) {
@@ -50,6 +50,8 @@ func decodeUser(login string, b []byte) (chat.User, error) {
 			u.PasswordHash = f.text()
 		case 7:
 			u.Epoch = f.text()
+		case 8:
+			u.Timezone = f.optional()
 		}
 	})
 	return u, err

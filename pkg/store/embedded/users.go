@@ -106,23 +106,31 @@ func from(prefix key, after string) key {
 }
 
 // UpdateProfile implements chat.UserStore.
-func (s *Store) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User) error {
-	return s.changeUser(ctx, t, u.Login, func(now *chat.User) {
-		now.FirstName, now.LastName, now.Email, now.Bio = u.FirstName, u.LastName, u.Email, u.Bio
+func (s *Store) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User, was *chat.User) error {
+	return s.changeUser(ctx, t, u.Login, func(now *chat.User) error {
+		if was != nil && !chat.SameProfile(*now, *was) {
+			return chat.ErrStale(chat.UserEntity, u.Login)
+		}
+		now.FirstName, now.LastName, now.Email, now.Bio, now.Timezone = u.FirstName, u.LastName, u.Email, u.Bio, u.Timezone
+		return nil
 	})
 }
 
 // SetPasswordHash implements chat.UserStore.
 func (s *Store) SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash, epoch string) error {
-	return s.changeUser(ctx, t, login, func(now *chat.User) { now.PasswordHash, now.Epoch = hash, epoch })
+	return s.changeUser(ctx, t, login, func(now *chat.User) error {
+		now.PasswordHash, now.Epoch = hash, epoch
+		return nil
+	})
 }
 
 // Rehash implements chat.UserStore.
 func (s *Store) Rehash(ctx context.Context, t chat.Tenant, login, from, to string) error {
-	err := s.changeUser(ctx, t, login, func(now *chat.User) {
+	err := s.changeUser(ctx, t, login, func(now *chat.User) error {
 		if now.PasswordHash == from {
 			now.PasswordHash = to
 		}
+		return nil
 	})
 	if chat.IsKind(err, chat.NotFound) {
 		return nil
@@ -130,7 +138,8 @@ func (s *Store) Rehash(ctx context.Context, t chat.Tenant, login, from, to strin
 	return err
 }
 
-func (s *Store) changeUser(ctx context.Context, t chat.Tenant, login string, change func(*chat.User)) error {
+// changeUser changes an account that is there, otherwise NotFound. Nothing is changed if change returns an error.
+func (s *Store) changeUser(ctx context.Context, t chat.Tenant, login string, change func(*chat.User) error) error {
 	k := userKey(t, login)
 	return s.change(ctx, &s.users, k, func(b *pebble.Batch) error {
 		u, found, err := s.user(t, login)
@@ -140,7 +149,9 @@ func (s *Store) changeUser(ctx context.Context, t chat.Tenant, login string, cha
 		if !found {
 			return chat.ErrNotFound(chat.UserEntity, login)
 		}
-		change(&u)
+		if err := change(&u); err != nil {
+			return err
+		}
 		set(b, k, encodeUser(u))
 		return nil
 	})

@@ -34,7 +34,7 @@ func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken) map[string
 	account := chat.AccountKey(e.tenant, "bob")
 	room, bob := chat.RoomKey(e.tenant, r.Name), chat.MemberKey(e.tenant, r.ID, "bob")
 	return map[string]change{
-		"SetBanner":         {room, func() error { return e.s.SetBanner(e.ctx, e.tenant, ref(r), ptr("new")) }},
+		"SetBanner":         {room, func() error { return e.s.SetBanner(e.ctx, e.tenant, ref(r), ptr("new"), nil) }},
 		"RenameCreator":     {room, func() error { return e.s.RenameCreator(e.ctx, e.tenant, ref(r), r.Creator) }},
 		"DisownRoom":        {room, func() error { return e.s.DisownRoom(e.ctx, e.tenant, ref(r), chat.Erased) }},
 		"SetRetention":      {room, func() error { return e.s.SetRetention(e.ctx, e.tenant, ref(r), chat.Forever) }},

@@ -18,7 +18,7 @@ var inventoryTests = map[string]func(*env){
 		for i := range 30 {
 			u := user(fmt.Sprintf("user%02d", i))
 			if i%3 == 0 {
-				u.Email, u.Bio = ptr(""), ptr("bio of "+u.Login)
+				u.Email, u.Bio, u.Timezone = ptr(""), ptr("bio of "+u.Login), ptr("Asia/Tokyo")
 			}
 			require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, u))
 			if i%5 == 0 {

@@ -125,8 +125,13 @@ func (w *walk) updateProfile(t *rapid.T) {
 	if rapid.Bool().Draw(t, "with bio") {
 		u.Bio = ptr(someText.Draw(t, "bio"))
 	}
-	did := w.m.changeUser(u.Login, func(now *chat.User) { now.Person, now.Email, now.Bio = u.Person, u.Email, u.Bio })
-	agree(t, did, chat.NotFound, w.s.UpdateProfile(w.ctx, w.tenant, u))
+	if rapid.Bool().Draw(t, "with time zone") {
+		u.Timezone = ptr(someText.Draw(t, "time zone"))
+	}
+	did := w.m.changeUser(u.Login, func(now *chat.User) {
+		now.Person, now.Email, now.Bio, now.Timezone = u.Person, u.Email, u.Bio, u.Timezone
+	})
+	agree(t, did, chat.NotFound, w.s.UpdateProfile(w.ctx, w.tenant, u, nil))
 }
 
 func (w *walk) setPassword(t *rapid.T) {
@@ -159,7 +164,7 @@ func (w *walk) setBanner(t *rapid.T) {
 	if now != nil {
 		now.Banner = banner
 	}
-	agree(t, now != nil, chat.NotFound, w.s.SetBanner(w.ctx, w.tenant, ref(r), banner))
+	agree(t, now != nil, chat.NotFound, w.s.SetBanner(w.ctx, w.tenant, ref(r), banner, nil))
 }
 
 func (w *walk) renameCreator(t *rapid.T) {

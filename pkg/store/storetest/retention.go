@@ -37,7 +37,7 @@ var retentionTests = map[string]func(*env){
 
 		// Other changes of a room do not affect its retention.
 		r.Banner = ptr("be kind")
-		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), r.Banner))
+		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), r.Banner, nil))
 		require.NoError(e, e.s.DisownRoom(e.ctx, e.tenant, chat.RoomRef{ID: r.ID, Name: r.Name}, chat.Erased))
 		r.Creator = chat.Erased
 		got, err = e.s.Room(e.ctx, e.tenant, "games")

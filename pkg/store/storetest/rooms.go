@@ -126,7 +126,7 @@ var roomTests = map[string]func(*env){
 		r.Creator.FirstName, r.Creator.LastName = "New", ""
 		// At the same moment, and neither undoes the other.
 		var g errgroup.Group
-		g.Go(func() error { return e.s.SetBanner(e.ctx, e.tenant, ref(r), r.Banner) })
+		g.Go(func() error { return e.s.SetBanner(e.ctx, e.tenant, ref(r), r.Banner, nil) })
 		g.Go(func() error { return e.s.RenameCreator(e.ctx, e.tenant, ref(r), r.Creator) })
 		require.NoError(e, g.Wait())
 		e.isAbout(e.s.RenameCreator(e.ctx, e.tenant, ref(r), person("other")), chat.NotFound, chat.RoomEntity)
@@ -138,19 +138,34 @@ var roomTests = map[string]func(*env){
 		require.Equal(e, []chat.Room{r}, rooms)
 
 		r.Banner = nil
-		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), nil))
+		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), nil, nil))
 		got, err = e.s.Room(e.ctx, e.tenant, "games")
 		require.NoError(e, err)
 		require.Nil(e, got.Banner)
+	},
+	"a banner is replaced only while it is what it was": func(e *env) {
+		r := e.newRoom("games")
+		was := r
+		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), ptr("one"), &was))
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(r), ptr("two"), &was), chat.Stale, chat.RoomEntity)
+		got, err := e.s.Room(e.ctx, e.tenant, "games")
+		require.NoError(e, err)
+		require.Equal(e, "one", *got.Banner, "a refused change changes nothing")
+		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), nil, &got))
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(e.room("never")), nil, &was), chat.NotFound, chat.RoomEntity)
+		// Of concurrent calls that saw the same banner exactly one succeeds.
+		e.claim(8, chat.Stale, func(n int) error {
+			return e.s.SetBanner(e.ctx, e.tenant, ref(r), ptr(fmt.Sprint("from ", n)), &was)
+		})
 	},
 	"only the room itself is updated or deleted, not one of its name": func(e *env) {
 		r := e.newRoom("games")
 		stale := r
 		stale.ID = e.ids.New()
-		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(stale), ptr("stale")), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(stale), ptr("stale"), nil), chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.RenameCreator(e.ctx, e.tenant, ref(stale), r.Creator), chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.DeleteRoom(e.ctx, e.tenant, stale), chat.NotFound, chat.RoomEntity)
-		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(e.room("never")), nil), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(e.room("never")), nil, nil), chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.RenameCreator(e.ctx, e.tenant, ref(e.room("never")), r.Creator), chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.DeleteRoom(e.ctx, e.tenant, e.room("never")), chat.NotFound, chat.RoomEntity)
 		got, err := e.s.Room(e.ctx, e.tenant, "games")
@@ -174,7 +189,7 @@ var roomTests = map[string]func(*env){
 		}
 		_, err = e.s.Join(e.ctx, e.tenant, r, person("c"))
 		e.isAbout(err, chat.NotFound, chat.RoomEntity)
-		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(r), nil), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(r), nil, nil), chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.DeleteRoom(e.ctx, e.tenant, r), chat.NotFound, chat.RoomEntity)
 		e.showsNothing(r.ID)
 	},

@@ -63,7 +63,7 @@ var userTests = map[string]func(*env){
 	"text comes back byte for byte": func(e *env) {
 		for name, text := range texts {
 			u := user("login of " + name)
-			u.FirstName, u.LastName, u.Email, u.Bio = text, text, &text, &text
+			u.FirstName, u.LastName, u.Email, u.Bio, u.Timezone = text, text, &text, &text, &text
 			require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, u))
 			got, err := e.s.User(e.ctx, e.tenant, u.Login)
 			require.NoError(e, err)
@@ -116,11 +116,32 @@ var userTests = map[string]func(*env){
 		require.NoError(e, err)
 		require.Equal(e, []chat.Person{person("a\u00e9")}, people)
 	},
+	"a profile is replaced only while it is what it was": func(e *env) {
+		was := user("jdoe")
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, was))
+		first, second := user("jdoe"), user("jdoe")
+		first.Timezone, second.FirstName = ptr("Europe/Zurich"), "Other"
+		require.NoError(e, e.s.UpdateProfile(e.ctx, e.tenant, first, &was))
+		e.isAbout(e.s.UpdateProfile(e.ctx, e.tenant, second, &was), chat.Stale, chat.UserEntity)
+		got, err := e.s.User(e.ctx, e.tenant, "jdoe")
+		require.NoError(e, err)
+		require.Equal(e, first, got, "a refused change changes nothing")
+		require.NoError(e, e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$new", ""))
+		require.NoError(e, e.s.UpdateProfile(e.ctx, e.tenant, was, &first), "a password is no part of the profile")
+		// Of concurrent calls that saw the same profile exactly one succeeds.
+		e.claim(8, chat.Stale, func(n int) error {
+			u := was
+			u.LastName = fmt.Sprint("from ", n)
+			return e.s.UpdateProfile(e.ctx, e.tenant, u, &was)
+		})
+		require.NoError(e, e.s.DeleteUser(e.ctx, e.tenant, "jdoe"))
+		e.isAbout(e.s.UpdateProfile(e.ctx, e.tenant, second, &was), chat.NotFound, chat.UserEntity)
+	},
 	"profile and password are changed apart": func(e *env) {
 		u := user("jdoe")
 		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, u))
-		p := chat.User{Person: chat.Person{Login: "jdoe", FirstName: "New", LastName: ""}, Email: ptr("new@example.org"), Bio: ptr("")}
-		require.NoError(e, e.s.UpdateProfile(e.ctx, e.tenant, p))
+		p := chat.User{Person: chat.Person{Login: "jdoe", FirstName: "New", LastName: ""}, Email: ptr("new@example.org"), Bio: ptr(""), Timezone: ptr("UTC")}
+		require.NoError(e, e.s.UpdateProfile(e.ctx, e.tenant, p, nil))
 		require.NoError(e, e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$new", "new epoch"))
 		want := p
 		want.CreatedAt, want.PasswordHash, want.Epoch = u.CreatedAt, "$new", "new epoch"
@@ -128,12 +149,13 @@ var userTests = map[string]func(*env){
 		require.NoError(e, err)
 		require.Equal(e, want, got)
 
-		p.Email, p.Bio = nil, nil
-		require.NoError(e, e.s.UpdateProfile(e.ctx, e.tenant, p))
+		p.Email, p.Bio, p.Timezone = nil, nil, nil
+		require.NoError(e, e.s.UpdateProfile(e.ctx, e.tenant, p, nil))
 		got, err = e.s.User(e.ctx, e.tenant, "jdoe")
 		require.NoError(e, err)
 		require.Nil(e, got.Email)
 		require.Nil(e, got.Bio)
+		require.Nil(e, got.Timezone)
 		require.Equal(e, "$new", got.PasswordHash)
 
 		people, err := e.s.Users(e.ctx, e.tenant, "", 10)
@@ -150,7 +172,7 @@ var userTests = map[string]func(*env){
 		}
 	},
 	"what is not there is not changed": func(e *env) {
-		e.isAbout(e.s.UpdateProfile(e.ctx, e.tenant, user("jdoe")), chat.NotFound, chat.UserEntity)
+		e.isAbout(e.s.UpdateProfile(e.ctx, e.tenant, user("jdoe"), nil), chat.NotFound, chat.UserEntity)
 		e.isAbout(e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x", ""), chat.NotFound, chat.UserEntity)
 		_, err := e.s.User(e.ctx, e.tenant, "jdoe")
 		e.isKind(err, chat.NotFound)
@@ -167,7 +189,7 @@ var userTests = map[string]func(*env){
 			require.Equal(e, chat.User{Person: chat.Person{Login: "jdoe"}, Deleted: true}, got)
 		}
 		e.isAbout(e.s.CreateUser(e.ctx, e.tenant, u), chat.Conflict, chat.UserEntity)
-		e.isAbout(e.s.UpdateProfile(e.ctx, e.tenant, u), chat.NotFound, chat.UserEntity)
+		e.isAbout(e.s.UpdateProfile(e.ctx, e.tenant, u, nil), chat.NotFound, chat.UserEntity)
 		e.isAbout(e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x", ""), chat.NotFound, chat.UserEntity)
 		people, err := e.s.Users(e.ctx, e.tenant, "", 10)
 		require.NoError(e, err)
@@ -182,7 +204,7 @@ var userTests = map[string]func(*env){
 			var err error
 			switch i % 3 {
 			case 0:
-				err = e.s.UpdateProfile(e.ctx, e.tenant, user("jdoe"))
+				err = e.s.UpdateProfile(e.ctx, e.tenant, user("jdoe"), nil)
 			case 1:
 				err = e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x", "")
 			default:

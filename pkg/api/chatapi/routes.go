@@ -1,0 +1,195 @@
+package chatapi
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"github.com/confab-chat/confab/pkg/api"
+)
+
+// Register adds all three mounts to a router, which has to match encoded paths and leave them as they are.
+func (a *API) Register(r *mux.Router) {
+	v1 := a.v1()
+	v1.register(r.PathPrefix(V1).Subrouter(), v1.v1Routes())
+	plain := &mount{API: a, prefix: Killrchat, form: plainForm}
+	plain.register(r.PathPrefix(Killrchat).Subrouter(), plain.plainRoutes())
+	root := &mount{API: a, form: plainForm}
+	root.register(r, root.plainRoutes())
+}
+
+// Routes returns the routes of v1 below V1.
+func Routes() []api.Route {
+	var out []api.Route
+	for _, rt := range (&API{}).v1().v1Routes() {
+		out = append(out, rt.Route)
+	}
+	return out
+}
+
+func (a *API) v1() *mount { return &mount{API: a, prefix: V1, v1: true, form: isoForm} }
+
+// route is one path of a mount. A mount's are looked through in their order: what is asked for most comes first.
+type route struct {
+	api.Route
+	op op // what it is about, where KillrChat's words depend on it
+}
+
+type ops = map[string]api.Operation
+
+func at(path string, operations ops) route {
+	return route{Route: api.Route{Path: path, Operations: operations}}
+}
+
+func about(what op, rt route) route {
+	rt.op = what
+	return rt
+}
+
+// does is an operation of the plain mounts, which no description covers, for users who are logged in.
+func does(h api.Handler) api.Operation { return api.Operation{Serve: h} }
+
+func open(h api.Handler) api.Operation { return api.Operation{Serve: h, Who: api.Anybody} }
+
+func (m *mount) plainRoutes() []route {
+	return []route{
+		about(opRead, at("/messages/{room}", ops{"GET": does(m.listMessages), "POST": does(m.post)})),
+		about(opRead, at("/messages", ops{"GET": does(m.listMessages), "POST": does(m.post)})),
+		at("/users", ops{"POST": open(m.signUp)}),
+		at("/users/{login}", ops{"GET": does(m.getUser)}),
+		at("/authenticate", ops{"POST": open(m.authenticate)}),
+		at("/logout", ops{"GET": {Serve: m.logOut, Who: api.Anybody, Acts: true}, "POST": open(m.logOut)}),
+		at("/remember-me", ops{"GET": does(m.rememberMe)}),
+		at("/rooms", ops{"GET": does(m.listRooms)}),
+		about(opJoin, at("/rooms/participant", ops{"PUT": does(m.join), "PATCH": does(m.leave), "POST": does(m.createReserved)})),
+		about(opJoin, at("/rooms/participant/{room}", ops{"PUT": does(m.join), "PATCH": does(m.leave)})),
+		about(opRead, at("/rooms/{room}", ops{"GET": does(m.getRoom), "POST": does(m.createRoom), "PATCH": does(m.patchRoom)})),
+	}
+}
+
+// Parameters that several operations read.
+var (
+	rangeParams = []string{"start", "size", "fetchSize", "after"}
+	listParams  = append([]string{"id"}, rangeParams...)
+	pageParams  = []string{"fetchSize", "before", "after", "around", "fromMessageId"}
+	nextParams  = []string{"fetchSize", "after"}
+	loginParams = []string{"j_username", "j_password", "_spring_security_remember_me"}
+)
+
+func (m *mount) v1Routes() []route {
+	return []route{
+		at("/messages/{room}", ops{
+			"GET":  {ID: "listMessages", Serve: m.listMessages, Who: api.Member, Query: pageParams, Answers: is(200, 404)},
+			"POST": {ID: "postMessage", Serve: m.post, Who: api.Member, Body: api.JSON, Answers: is(201, 404, 409, 422)},
+		}),
+		at("/users", ops{
+			"GET":  {ID: "listUsers", Serve: m.listUsers, Query: listParams, Cache: api.Revalidate, Answers: is(200, 404, 410)},
+			"POST": {ID: "signUp", Serve: m.signUp, Who: api.Anybody, Body: api.JSON, Answers: is(201, 409, 422)},
+		}),
+		at("/users/queries", ops{
+			"POST": {ID: "queryUsers", Serve: m.queryUsers, Body: api.JSON, Answers: is(200)},
+		}),
+		at("/users/{login}", ops{
+			"GET":    {ID: "getUser", Serve: m.getUser, Cache: api.Revalidate, Answers: is(200, 404, 410)},
+			"PUT":    {ID: "replaceUser", Serve: m.putUser, Who: api.Self, Body: api.JSON, Conditional: true, Answers: is(200, 404, 410, 422)},
+			"PATCH":  {ID: "updateUser", Serve: m.patchUser, Who: api.Self, Body: api.MergePatch, Conditional: true, Answers: is(200, 404, 410, 422)},
+			"DELETE": {ID: "deleteUser", Serve: m.deleteUser, Who: api.Self, Conditional: true, Answers: is(204, 404, 409, 410)},
+		}),
+		at("/users/{login}/password", ops{
+			"PUT": {ID: "changePassword", Serve: m.putPassword, Who: api.Self, Body: api.JSON, Answers: is(204, 422, 429)},
+		}),
+		at("/users/{login}/rooms", ops{
+			"GET": {ID: "listRoomStates", Serve: m.listStates, Who: api.Self, Query: nextParams, Answers: is(200)},
+		}),
+		at("/users/{login}/avatar", ops{
+			"GET":    {ID: "getAvatar", Serve: m.getAvatar, Cache: api.ForAMinute, AnyType: true, Answers: is(200, 404)},
+			"PUT":    {ID: "putAvatar", Serve: m.putAvatar, Who: api.Self, Body: api.Picture, AnyType: true, Answers: is(204, 404, 410, 422)},
+			"DELETE": {ID: "deleteAvatar", Serve: m.deleteAvatar, Who: api.Self, AnyType: true, Answers: is(204, 404, 410)},
+		}),
+		at("/authenticate", ops{
+			"POST": {ID: "logIn", Serve: m.authenticate, Who: api.Anybody, Query: loginParams, Body: api.Credentials, Answers: is(204, 401, 429)},
+		}),
+		at("/logout", ops{
+			"POST": {ID: "logOut", Serve: m.logOut, Who: api.Anybody, Answers: is(200)},
+		}),
+		at("/remember-me", ops{
+			"GET": {ID: "rememberMe", Serve: m.rememberMe, Answers: is(200, 404, 410)},
+		}),
+		at("/rooms", ops{
+			"GET":  {ID: "listRooms", Serve: m.listRooms, Query: listParams, Cache: api.Revalidate, Answers: is(200, 404)},
+			"POST": {ID: "createRoom", Serve: m.createRoom, Body: api.JSON, Answers: is(201, 409, 422)},
+		}),
+		at("/rooms/queries", ops{
+			"POST": {ID: "queryRooms", Serve: m.queryRooms, Body: api.JSON, Answers: is(200)},
+		}),
+		at("/rooms/participant/{room}", ops{
+			"PUT":    {ID: "join", Serve: m.join, Body: api.OptionalJSON, Answers: is(204, 404)},
+			"PATCH":  {ID: "leaveOrRemove", Serve: m.leave, Body: api.OptionalJSON, Answers: is(204, 404)},
+			"DELETE": {ID: "leave", Serve: m.leaveSelf, Answers: is(204, 404)},
+		}),
+		at("/rooms/{room}", ops{
+			"GET":    {ID: "getRoom", Serve: m.getRoom, Cache: api.Revalidate, Answers: is(200, 404)},
+			"POST":   {ID: "createNamedRoom", Serve: m.createRoom, Body: api.JSON, Answers: is(201, 409, 422)},
+			"PUT":    {ID: "putRoom", Serve: m.putRoom, Who: api.Creator, Body: api.JSON, Conditional: true, Answers: is(200, 201, 409, 422)},
+			"PATCH":  {ID: "patchRoom", Serve: m.patchRoom, Who: api.Creator, Body: api.MergePatch, Conditional: true, Answers: is(200, 204, 404, 422)},
+			"DELETE": {ID: "deleteRoom", Serve: m.deleteRoom, Who: api.Creator, Conditional: true, Answers: is(204, 404)},
+		}),
+		at("/rooms/{room}/retention", ops{
+			"PUT": {ID: "setRetention", Serve: m.putRetention, Who: api.Creator, Body: api.JSON, Answers: is(200, 404, 422)},
+		}),
+		at("/rooms/{room}/participants", ops{
+			"GET": {ID: "listParticipants", Serve: m.listParticipants, Query: rangeParams, Answers: is(200, 404)},
+		}),
+		at("/rooms/{room}/presence", ops{
+			"GET": {ID: "getPresence", Serve: m.getPresence, Who: api.Member, Answers: is(200, 404)},
+		}),
+		at("/rooms/{room}/typing", ops{
+			"PUT": {ID: "setTyping", Serve: m.putTyping, Who: api.Member, Body: api.JSON, Answers: is(204, 404, 422)},
+		}),
+		at("/rooms/{room}/read", ops{
+			"PUT": {ID: "markRead", Serve: m.putRead, Who: api.Member, Body: api.JSON, Answers: is(204, 404, 422)},
+		}),
+		at("/rooms/{room}/mute", ops{
+			"PUT": {ID: "mute", Serve: m.putMute, Who: api.Member, Body: api.JSON, Answers: is(204, 404, 422)},
+		}),
+		at("/messages/{room}/queries", ops{
+			"POST": {ID: "queryMessages", Serve: m.queryMessages, Who: api.Member, Body: api.JSON, Answers: is(200, 404)},
+		}),
+		at("/messages/{room}/changes", ops{
+			"GET": {ID: "listChanges", Serve: m.listChanges, Who: api.Member, Query: nextParams, Answers: is(200, 404)},
+		}),
+		at("/messages/{room}/{message}", ops{
+			"GET":    {ID: "getMessage", Serve: m.getMessage, Who: api.Member, Answers: is(200, 404)},
+			"PATCH":  {ID: "editMessage", Serve: m.editMessage, Who: api.Author, Body: api.MergePatch, Answers: is(200, 404, 409, 422)},
+			"DELETE": {ID: "deleteMessage", Serve: m.deleteMessage, Who: api.Author, Answers: is(204, 404)},
+		}),
+		at("/messages/{room}/{message}/reactions/{emoji}", ops{
+			"PUT":    {ID: "react", Serve: m.react, Who: api.Member, Answers: is(200, 404, 409)},
+			"DELETE": {ID: "takeReactionBack", Serve: m.unreact, Who: api.Member, Answers: is(200, 404, 409)},
+		}),
+	}
+}
+
+func is(statuses ...int) []int { return statuses }
+
+func (m *mount) register(r *mux.Router, routes []route) {
+	for _, rt := range routes {
+		r.Handle(rt.Path, &api.Resource{
+			Route: rt.Route,
+			Guard: m.sessions.Guard,
+			Check: m.check,
+			Fail:  func(w http.ResponseWriter, r *http.Request, err error) { m.fail(w, r, rt.op, err) },
+		})
+	}
+}
+
+// check refuses what no operation takes: requests of foreign pages, and on v1 what api.CheckGuide refuses.
+func (m *mount) check(r *http.Request, op api.Operation) error {
+	if err := m.origins.Check(r); err != nil {
+		return err
+	}
+	if m.v1 {
+		return api.CheckGuide(r, op)
+	}
+	return nil
+}

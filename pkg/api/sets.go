@@ -1,0 +1,72 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// MaxSet bounds how many things one request may name.
+const MaxSet = 1000
+
+// Set is what a path segment or the parameter id names: one thing, or several.
+type Set struct {
+	Names []string
+	// One says that a single name was given, which means the thing itself and not a list of one.
+	One bool
+}
+
+// PathSet reads a decoded path segment: "a" is one thing, "a,b" several in that order, "a;b" several in any. 400 for an
+// empty name, for both separators, and for more than MaxSet names.
+func PathSet(segment string) (Set, error) { return setOf([]string{segment}) }
+
+// QuerySet reads the values of the parameter id. Each says what a path segment says; several values are an ordered set.
+func QuerySet(values []string) (Set, error) { return setOf(values) }
+
+func setOf(values []string) (Set, error) {
+	all := strings.Join(values, ",")
+	comma, semicolon := strings.Contains(all, ","), strings.Contains(all, ";")
+	if comma && semicolon {
+		return Set{}, Malformed("separate names by , or by ;, not by both")
+	}
+	names := strings.Split(strings.ReplaceAll(all, ";", ","), ",")
+	for _, n := range names {
+		if n == "" && (comma || semicolon || len(values) > 0) {
+			return Set{}, Malformed("a name is empty")
+		}
+	}
+	s := Set{Names: names, One: !comma && !semicolon}
+	return s, s.Check()
+}
+
+// Check returns the error 400 if the set is too large.
+func (s Set) Check() error {
+	if len(s.Names) > MaxSet {
+		return Malformed("one request may name at most %d", MaxSet)
+	}
+	return nil
+}
+
+// CheckMatrix returns the error 400 if a segment of the path has a matrix parameter (";name=value"): no resource
+// defines any, and to drop one silently would answer something else than was asked for.
+func CheckMatrix(r *http.Request) error {
+	for segment := range strings.SplitSeq(r.URL.EscapedPath(), "/") {
+		if s, err := url.PathUnescape(segment); err == nil {
+			segment = s
+		}
+		if _, param, ok := strings.Cut(segment, ";"); ok && strings.Contains(param, "=") {
+			return Malformed("there are no matrix parameters here: give parameters in the query string")
+		}
+	}
+	return nil
+}
+
+// Semicolons makes ";" in a query string an ordinary character, as it is for the standard of URLs; net/url refuses it.
+func Semicolons(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.RawQuery, ";") {
+			r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, ";", "%3B")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
