@@ -23,6 +23,7 @@ type Reader struct {
 
 	cachedRooms   *cache.Cache[roomKey, Room]
 	cachedMembers *cache.Cache[memberKey, Person]
+	floors        *floors
 }
 
 // ReaderOptions are the parts of a Reader; only Store is needed.
@@ -63,7 +64,7 @@ func NewReader(o ReaderOptions) *Reader {
 		o.Now = time.Now
 	}
 	return &Reader{
-		store: o.Store, now: o.Now, retention: o.Retention,
+		store: o.Store, now: o.Now, retention: o.Retention, floors: newFloors(o.Store, o.Now),
 		cachedRooms: cache.Of(cache.Options[roomKey, Room]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
 			Name: func(k roomKey) string { return RoomKey(k.tenant, k.name) },
 			Load: func(ctx context.Context, k roomKey) (Room, error) {

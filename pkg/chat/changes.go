@@ -158,7 +158,10 @@ func (s *Service) changeMessage(ctx context.Context, who Identity, r Room, by Pe
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	t := s.order.begin(r.ID, s.ids)
+	t, err := s.begin(ctx, r.Log(who.Tenant))
+	if err != nil {
+		return Message{}, err
+	}
 	var done Change
 	now, err := s.store.ChangeMessage(ctx, r.Log(who.Tenant), m, func(now Message) (Change, error) {
 		var err error

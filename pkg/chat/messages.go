@@ -55,7 +55,10 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	t := s.order.begin(r.ID, s.ids)
+	t, err := s.begin(ctx, r.Log(who.Tenant))
+	if err != nil {
+		return Message{}, err
+	}
 	m := Message{ID: t.id, Author: author, Content: *n.Content}
 	if n.ReplyTo != nil {
 		m.ReplyTo = *n.ReplyTo

@@ -98,7 +98,10 @@ func (s *Service) EndAccount(ctx context.Context, t Tenant, login string) error 
 // Redact deletes a message or withdraws a reaction, whoever its author is and however old the message is. It does
 // nothing if the message is deleted or does not exist.
 func (s *Service) Redact(ctx context.Context, p Place, m id.ID, c Change) error {
-	t := s.order.begin(p.Room.ID, s.ids)
+	t, err := s.begin(ctx, p.log())
+	if err != nil {
+		return err
+	}
 	c.ID = t.id
 	changed := false
 	now, err := s.store.ChangeMessage(ctx, p.log(), m, func(now Message) (Change, error) {

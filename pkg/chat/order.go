@@ -47,8 +47,12 @@ func newOrder(pub Publisher) *order {
 	return &order{pub: pub, queues: map[id.ID]*roomQueue{}}
 }
 
-// begin takes the next id of the room. Every ticket has to be finished.
-func (o *order) begin(room id.ID, ids *id.Generator) *ticket {
+// idMaker makes ids that only increase.
+type idMaker interface{ New() id.ID }
+
+// begin takes the next id of ids. If it becomes that of a message or a change, ids has to be that of the room: see
+// Service.begin. Every ticket has to be finished.
+func (o *order) begin(room id.ID, ids idMaker) *ticket {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	l := o.queues[room]

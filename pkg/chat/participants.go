@@ -82,7 +82,10 @@ func membershipEvent(at Place, p Person, join, repeated bool) Event {
 func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join bool) error {
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	ticket := s.order.begin(r.ID, s.ids)
+	ticket, err := s.begin(ctx, r.Log(t))
+	if err != nil {
+		return err
+	}
 	var events []Event
 	defer func() {
 		ticket.finish(ctx, events...)
@@ -90,7 +93,6 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join b
 	}()
 
 	var changed bool
-	var err error
 	if join {
 		changed, err = s.store.Join(ctx, t, r, p)
 	} else {

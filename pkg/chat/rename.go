@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/guard"
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 // Participants and rooms hold copies of their users' names. A new name is copied to them in the background:
@@ -60,8 +61,9 @@ func (s *Service) carryNames(ctx context.Context, r Rename) {
 func (s *Service) endRenames(ctx context.Context) {
 	tick := time.NewTicker(renameEvery)
 	defer tick.Stop()
+	seen := map[id.ID]time.Time{}
 	for {
-		guard.Run(s.log, "ending renames", func() { s.endRenamesOnce(ctx) })
+		guard.Run(s.log, "ending renames", func() { seen = s.endRenamesOnce(ctx, seen) })
 		select {
 		case <-ctx.Done():
 			return
@@ -70,16 +72,27 @@ func (s *Service) endRenames(ctx context.Context) {
 	}
 }
 
-func (s *Service) endRenamesOnce(ctx context.Context) {
+// endRenamesOnce ends the renames that are old enough. A rename that is dated by a clock that was ahead is old enough
+// that long after this node first saw it; seen holds when that was. The result is seen for the next call.
+func (s *Service) endRenamesOnce(ctx context.Context, seen map[id.ID]time.Time) map[id.ID]time.Time {
 	all, err := s.store.Renames(ctx, renames)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.log.Warn("new names wait to be carried to rooms", "error", err)
 		}
-		return
+		return seen
 	}
+	waiting := map[id.ID]time.Time{}
 	for _, r := range all {
-		if s.now().Sub(r.ID.Time()) < renameLate {
+		now := s.now()
+		since := r.ID.Time()
+		if since.After(now) {
+			if since = seen[r.ID]; since.IsZero() {
+				since = now
+			}
+			waiting[r.ID] = since
+		}
+		if now.Sub(since) < renameLate {
 			continue
 		}
 		same, err := s.rename(ctx, r)
@@ -87,12 +100,13 @@ func (s *Service) endRenamesOnce(ctx context.Context) {
 			err = s.store.EndRename(ctx, r)
 		}
 		if ctx.Err() != nil {
-			return
+			return seen
 		}
 		if err != nil {
 			s.log.Warn("a new name is not in all rooms yet", "tenant", r.Tenant, "error", err)
 		}
 	}
+	return waiting
 }
 
 // rename copies a user's names to their rooms. same is false if the names changed meanwhile.

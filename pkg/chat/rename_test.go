@@ -129,3 +129,24 @@ func TestAJoinWithTheOldName(t *testing.T) {
 	w.another()
 	require.Equal(t, []string{"Anna"}, w.firstNames("late"))
 }
+
+// A rename that was dated by a clock a year ahead does not wait for a year.
+func TestARenameOfAClockThatWasAhead(t *testing.T) {
+	w := newWorld(t)
+	w.user("ann")
+	clock := clocktest.New(time.Now())
+	r := chat.Rename{Tenant: tenant, Login: "ann", ID: id.FirstAt(clock.Now().AddDate(1, 0, 0))}
+	s := chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: w.store, Now: clock.Now}), Hasher: chattest.PlainHasher{},
+		Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(s.Close)
+	require.NoError(t, w.store.PutRename(t.Context(), r))
+	seen := s.EndRenamesOnce(t.Context(), nil)
+	left, err := w.store.Renames(t.Context(), 10)
+	require.NoError(t, err)
+	require.Equal(t, []chat.Rename{r}, left, "old names may still be written")
+	clock.Add(time.Minute)
+	s.EndRenamesOnce(t.Context(), seen)
+	left, err = w.store.Renames(t.Context(), 10)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/picture"
 )
@@ -29,6 +30,7 @@ type Stores interface {
 	AvatarStore
 	RetentionStore
 	RenameStore
+	IDStore
 }
 
 // writeTimeout bounds a change that has begun. The change continues when its client disconnects, because the client
@@ -99,6 +101,9 @@ func NewService(o Options) *Service {
 	}
 	s.stopped.Go(func() { s.reads.keep(ctx) })
 	s.stopped.Go(func() { s.endRenames(ctx) })
+	s.stopped.Go(func() {
+		guard.Keep(ctx, s.log, "noting the newest id", func(ctx context.Context) { s.floors.noteIDs(ctx, s.log) })
+	})
 	return s
 }
 

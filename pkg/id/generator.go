@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Generator makes ids that only increase: each is newer than all that it made before, whatever the clock does. While
-// the clock stands still or has stepped back, each id is one step of 100 ns newer than the last.
+// Generator makes ids that only increase: each is newer than all that it made before, whatever the clock does. They are
+// at least a microsecond apart, because stores date changes by the microsecond of their ids. While the clock stands
+// still or has stepped back, each id is a microsecond newer than the last.
 //
 // Two generators never make the same id, because each has its own random 48-bit node and random clock sequence. A
 // Generator may be used concurrently.
@@ -26,23 +27,39 @@ func NewGenerator(now func() time.Time) *Generator {
 	if now == nil {
 		now = time.Now
 	}
+	return &Generator{now: now, low: randomLow()}
+}
+
+// randomLow returns a random clock sequence and node.
+func randomLow() uint64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails: it aborts the process instead
 	b[0] = b[0]&0x3f | 0x80
 	b[2] |= 0x01 // RFC 9562, 6.10: the multicast bit marks a random node
-	return &Generator{now: now, low: binary.BigEndian.Uint64(b[:])}
+	return binary.BigEndian.Uint64(b[:])
 }
 
 // New returns the next id.
 func (g *Generator) New() ID {
 	ticks := ticksOf(g.now())
 	g.mu.Lock()
-	if ticks <= g.last {
-		ticks = g.last + 1
-	}
+	ticks = max(ticks, g.last+ticksPerMicro)
 	g.last = ticks
 	g.mu.Unlock()
 	return compose(ticks, g.low)
+}
+
+// After returns the next id if it is newer than floor by a microsecond or more. Otherwise floor was made by a clock that
+// is ahead of this one, and After returns an id a microsecond after floor. New is not affected: it goes on with the time
+// of the clock.
+func (g *Generator) After(floor ID) ID {
+	next := g.New()
+	ticks := floor.ticks() + ticksPerMicro
+	if next.ticks() >= ticks || ticks > maxTicks {
+		return next
+	}
+	// The low half is a random one, because the clock will come to this moment too.
+	return compose(ticks, randomLow())
 }
 
 // Sequence makes ids for messages with given times, for imports. The same calls on a new Sequence with the same seed

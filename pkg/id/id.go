@@ -30,6 +30,7 @@ const gregorian = 0x01B21DD213814000
 
 // Numbers of 100 ns steps.
 const (
+	ticksPerMicro  = 10
 	ticksPerMilli  = 10_000
 	ticksPerSecond = 10_000_000
 )
@@ -71,8 +72,11 @@ func (u ID) Ticks() int64 { return int64(u.ticks()) }
 func (u ID) IsZero() bool { return u == ID{} }
 
 // Time returns the time of u, in UTC, exact to 100 ns.
-func (u ID) Time() time.Time {
-	t := int64(u.ticks()) - gregorian
+func (u ID) Time() time.Time { return AtTicks(u.Ticks()) }
+
+// AtTicks returns the time of an ID with these Ticks, in UTC.
+func AtTicks(ticks int64) time.Time {
+	t := ticks - gregorian
 	return time.Unix(t/ticksPerSecond, t%ticksPerSecond*100).UTC()
 }
 
@@ -191,5 +195,5 @@ func ticksOf(t time.Time) uint64 {
 	return uint64(t.Unix()*ticksPerSecond + int64(t.Nanosecond()/100) + gregorian)
 }
 
-// SameMaker reports whether u and v were made by one Generator or Sequence.
+// SameMaker reports whether u and v were made by one Generator.New or Sequence.
 func (u ID) SameMaker(v ID) bool { return u.low() == v.low() }

@@ -64,8 +64,33 @@ func TestGeneratorNeverGoesBack(t *testing.T) {
 		clock = clock.Add(step)
 		next := g.New()
 		require.Positive(t, next.Compare(last), "after a step of %v", step)
+		require.Greater(t, next.Time().UnixMicro(), last.Time().UnixMicro(), "stores date changes by microseconds")
 		last = next
 	}
+}
+
+func TestAfterAFloor(t *testing.T) {
+	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	now := func() time.Time { return clock }
+	g := NewGenerator(now)
+	past := FirstAt(clock.Add(-time.Hour))
+	require.True(t, g.After(past).SameMaker(g.New()), "a floor of the past changes nothing")
+	require.True(t, clock.Truncate(time.Millisecond).Equal(g.After(ID{}).Time().Truncate(time.Millisecond)))
+
+	clock = clock.AddDate(1, 0, 0)
+	floor := NewGenerator(now).New()
+	clock = clock.AddDate(-1, 0, 0)
+	last := floor
+	for range 3 {
+		next := g.After(last)
+		require.Equal(t, last.Time().UnixMicro()+1, next.Time().UnixMicro())
+		require.NotEqual(t, next, NewGenerator(now).After(last), "two servers never make the same id")
+		last = next
+	}
+	require.Less(t, g.New().Time().Sub(clock), time.Second, "other rooms keep the time of the clock")
+	clock = last.Time().Add(time.Second)
+	require.True(t, g.After(last).SameMaker(g.New()), "the clock has caught up")
+	require.NotPanics(t, func() { require.Less(t, g.After(Max).Compare(Max), 0) })
 }
 
 func TestGeneratorConcurrently(t *testing.T) {

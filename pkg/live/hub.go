@@ -40,6 +40,8 @@ type Options struct {
 	// Members returns which of the given logins are in a room. The logins are ascending. The result must not be older
 	// than the call. If Members is nil, the hub calls Access for each login.
 	Members func(ctx context.Context, t chat.Tenant, room chat.RoomRef, logins []string) (map[string]bool, error)
+	// Observe, if set, is called with each event that another node publishes, before it is delivered. It must not block.
+	Observe func(e chat.Event)
 	// Registry shows which nodes share the store. If it is nil, no other node does.
 	Registry Registry
 	// OnUnreachable, if set, is called with the unreachable nodes whenever the set of them changes; see
@@ -114,6 +116,9 @@ func New(o Options) (*Hub, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Observe == nil {
+		o.Observe = func(chat.Event) {}
 	}
 	if o.OnUnreachable == nil {
 		o.OnUnreachable = func([]string) {}

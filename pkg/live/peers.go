@@ -238,6 +238,7 @@ func (ps *peers) takeEvent(node string, w wireEvent) {
 	case TypingChanged:
 		ps.hub.typing.set(e)
 	default:
+		ps.hub.opts.Observe(e)
 		if !ps.hub.hold(e) {
 			ps.hub.apply(e)
 		}

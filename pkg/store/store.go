@@ -43,6 +43,7 @@ type Store interface {
 	chat.RetentionStore
 	chat.Trimmer
 	chat.RenameStore
+	chat.IDStore
 	chat.Clock
 	chat.Sweeper
 	chat.Inventory

@@ -112,7 +112,8 @@ func (s *Service) eraseOnce(ctx context.Context) (again time.Duration) {
 		}
 		for _, e := range page {
 			after = keyOf(e)
-			if !s.erasing.owns(e) && s.now().Sub(e.UpdatedAt) < eraseStale {
+			// A time far ahead is that of a clock that was ahead.
+			if !s.erasing.owns(e) && s.now().Sub(e.UpdatedAt).Abs() < eraseStale {
 				continue
 			}
 			wait, err := s.erase(ctx, e)
@@ -135,6 +136,11 @@ func (s *Service) eraseOnce(ctx context.Context) (again time.Duration) {
 
 // erase continues an erasure as far as possible now. wait is how long to wait before the rest; 0 if there is none.
 func (s *Service) erase(ctx context.Context, e chat.Erasure) (wait time.Duration, err error) {
+	if now := s.now().UTC().Truncate(time.Millisecond); e.StartedAt.After(now) {
+		// It was begun by a clock that is or was ahead. Begin it now, with all that is there, so that the times below hold.
+		e.StartedAt, e.Late, e.Done, e.At = now, false, id.ID{}, id.ID{}
+		e.Rooms, e.Messages = 0, 0
+	}
 	s.erasing.own(e)
 	if !e.Late {
 		if err := s.domain.EndAccount(ctx, e.Tenant, e.Login); err != nil && !chat.IsKind(err, chat.NotFound) {

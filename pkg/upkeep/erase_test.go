@@ -281,3 +281,27 @@ func TestErasingWhatIsHidden(t *testing.T) {
 	w.upkeep.EraseOnce(t.Context())
 	require.NotContains(t, w.contents("lounge"), "a secret")
 }
+
+// The clock was a year ahead when an erasure was begun, and its node died. Another one does not wait for a year, and
+// erases what was being written.
+func TestAnErasureOfAClockThatWasAhead(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("games", bob, ann)
+	w.post(ann, "games", "a secret")
+	late := w.clock.Now().AddDate(1, 0, 0)
+	e := chat.Erasure{Tenant: tenant, Login: "ann", StartedAt: late, UpdatedAt: late, Late: true}
+	require.NoError(t, w.store.PutErasure(t.Context(), e))
+	require.Positive(t, w.upkeep.EraseOnce(t.Context()), "the last writes may still be running")
+	require.NotContains(t, w.everything("games"), "secret")
+	r, err := w.store.Room(t.Context(), tenant, "games")
+	require.NoError(t, err)
+	written := chat.Message{ID: id.FirstAt(w.clock.Now()), Author: chat.Person{Login: "ann", FirstName: "First-ann"}, Content: "late"}
+	require.NoError(t, w.store.Append(t.Context(), r.Log(tenant), written))
+	w.clock.Add(20 * time.Second)
+	require.Zero(t, w.upkeep.EraseOnce(t.Context()))
+	require.NotContains(t, w.everything("games"), "First-ann")
+	_, underWay, err := w.upkeep.ErasureOf(t.Context(), tenant, "ann")
+	require.NoError(t, err)
+	require.False(t, underWay)
+}

@@ -67,6 +67,8 @@ func (w *world) stop() {
 // noRooms is a store without rooms.
 type noRooms struct{ chat.Stores }
 
+func (noRooms) NotedIDs(context.Context) (time.Time, error) { return time.Time{}, nil }
+
 func (noRooms) Room(_ context.Context, _ chat.Tenant, name string) (chat.Room, error) {
 	return chat.Room{}, chat.ErrNotFound(chat.RoomEntity, name)
 }

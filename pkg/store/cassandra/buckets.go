@@ -49,7 +49,7 @@ func (s *Store) index(ctx context.Context, l chat.Log, b id.Bucket) error {
 		return err
 	}
 	if b > expected {
-		raise(s.ahead, l, b)
+		s.raise(l, b)
 	}
 	s.indexed.Set(key, struct{}{})
 	return nil
@@ -64,30 +64,41 @@ func (s *Store) expected(ctx context.Context, l chat.Log) (id.Bucket, error) {
 	return s.bucket(ctx, l, id.FirstAt(time.UnixMilli(t)))
 }
 
+// newestRead is the newest bucket of an index, as it was read at that time of this server.
+type newestRead struct {
+	bucket id.Bucket
+	at     time.Time
+}
+
+// newestFor is how long a reading of the newest bucket is used. In that time another server whose clock is ahead may
+// write to a bucket of the future.
+const newestFor = time.Minute
+
 // newestBucket returns the first bucket that a reader of the newest messages has to read: that of now, or a later one
-// that this server knows to have messages. It reads the index unless the result is in this server's cache.
+// that had messages when this server last read the index, which it does at least once a minute.
 func (s *Store) newestBucket(ctx context.Context, l chat.Log) (id.Bucket, error) {
 	newest, known := s.newest.GetIfPresent(l)
-	if !known {
-		newest = minBucket
+	if age := s.now().Sub(newest.at); !known || age < 0 || age > newestFor {
+		newest = newestRead{minBucket, s.now()}
 		buckets, err := s.bucketsBefore(ctx, l, maxBucket, 1)
 		if err != nil {
 			return 0, err
 		}
 		if len(buckets) > 0 {
-			newest = buckets[0]
+			newest.bucket = buckets[0]
 		}
-		raise(s.newest, l, newest)
+		s.newest.Set(l, newest)
 	}
 	if ahead, ok := s.ahead.GetIfPresent(l); ok {
-		newest = max(newest, ahead)
+		newest.bucket = max(newest.bucket, ahead)
 	}
 	expected, err := s.expected(ctx, l)
-	return max(newest, expected), err
+	return max(newest.bucket, expected), err
 }
 
-func raise(cache *otter.Cache[chat.Log, id.Bucket], l chat.Log, b id.Bucket) {
-	cache.Compute(l, func(old id.Bucket, found bool) (id.Bucket, otter.ComputeOp) {
+// raise records that this server knows of a bucket that is ahead of time.
+func (s *Store) raise(l chat.Log, b id.Bucket) {
+	s.ahead.Compute(l, func(old id.Bucket, found bool) (id.Bucket, otter.ComputeOp) {
 		if found && old >= b {
 			return old, otter.CancelOp
 		}

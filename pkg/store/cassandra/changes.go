@@ -145,7 +145,8 @@ func (s *Store) change(l chat.Log, b id.Bucket, u id.ID, c chat.Change) write {
 	key := c.Emoji + " " + c.By.Login
 	switch {
 	case c.Kind == chat.Delete:
-		return write{deleteMessage, append([]any{s.forGood()}, row...)}
+		// Changes before it may be dated by a clock that was ahead. This one's id is newer than theirs.
+		return write{deleteMessage, append([]any{max(s.forGood(), at)}, row...)}
 	case c.Kind == chat.Edit:
 		return write{editMessage, append([]any{at, uuid(c.ID), c.Content}, row...)}
 	case c.On:

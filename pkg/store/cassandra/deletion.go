@@ -171,13 +171,22 @@ func (s *Store) SweepRoom(ctx context.Context, sweep chat.Sweep, progress func(r
 	if err := s.sweepKeys(ctx, log, count); err != nil {
 		return err
 	}
-	if err := s.sweepMessages(ctx, log, count); err != nil {
+	// Changes are dated by their ids, which may have been made by a clock that was ahead.
+	at := s.forGood()
+	newest, found, err := s.newestID(ctx, chat.ChangesOf(log))
+	if err != nil {
 		return err
 	}
-	return s.sweepMessages(ctx, chat.ChangesOf(log), count)
+	if found {
+		at = max(at, micros(newest.Time().Add(time.Hour)))
+	}
+	if err := s.sweepMessages(ctx, log, at, count); err != nil {
+		return err
+	}
+	return s.sweepMessages(ctx, chat.ChangesOf(log), s.forGood(), count)
 }
 
-func (s *Store) sweepMessages(ctx context.Context, log chat.Log, count func(int)) error {
+func (s *Store) sweepMessages(ctx context.Context, log chat.Log, at int64, count func(int)) error {
 	for from := maxBucket; ; {
 		buckets, err := s.bucketsBefore(ctx, log, from, indexWindow)
 		if err != nil {
@@ -185,7 +194,7 @@ func (s *Store) sweepMessages(ctx context.Context, log chat.Log, count func(int)
 		}
 		// The index stays until the end of the sweep, so that late messages are found.
 		err = forEach(ctx, len(buckets), func(ctx context.Context, i int) error {
-			return s.db.exec(ctx, deleteMessages, s.forGood(), string(log.Tenant), uuid(log.ID), int64(buckets[i]))
+			return s.db.exec(ctx, deleteMessages, at, string(log.Tenant), uuid(log.ID), int64(buckets[i]))
 		})
 		if err != nil {
 			return err

@@ -134,15 +134,15 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 // lookAfter is the age from which on a message is written only if the log lacks it. Writing the original message again
 // must not undo Disown or a deletion. These happen later than the message's id, and are dated an hour ahead (forGood),
 // so they win over all writes within an hour of the id. lookAfter is less than an hour, to allow for clocks that differ
-// and for slow writes.
+// and for slow writes. How old a message is whose id is ahead of time is not known.
 const lookAfter = 30 * time.Minute
 
 // missing returns the messages of one bucket that have to be written.
 func (s *Store) missing(ctx context.Context, l chat.Log, b id.Bucket, ms []chat.Message) ([]chat.Message, error) {
-	recent := s.present().Add(-lookAfter)
+	now := s.present()
 	var old []gocql.UUID
 	for _, m := range ms {
-		if m.CreatedAt().Before(recent) {
+		if age := now.Sub(m.CreatedAt()); age > lookAfter || age < -clockSkew {
 			old = append(old, gocql.UUID(m.ID))
 		}
 	}

@@ -49,7 +49,8 @@ type Store struct {
 	indexed *otter.Cache[bucketOf, struct{}]
 	// newest holds the newest bucket of a log's index at the time of the read. ahead holds the newest bucket after now
 	// that this server wrote to.
-	newest, ahead *otter.Cache[chat.Log, id.Bucket]
+	newest *otter.Cache[chat.Log, newestRead]
+	ahead  *otter.Cache[chat.Log, id.Bucket]
 
 	mu     sync.Mutex
 	closed bool
@@ -83,7 +84,7 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 		log:     o.Log,
 		now:     o.Now,
 		indexed: otter.Must(&otter.Options[bucketOf, struct{}]{MaximumSize: remembered}),
-		newest:  otter.Must(&otter.Options[chat.Log, id.Bucket]{MaximumSize: remembered}),
+		newest:  otter.Must(&otter.Options[chat.Log, newestRead]{MaximumSize: remembered}),
 		ahead:   otter.Must(&otter.Options[chat.Log, id.Bucket]{MaximumSize: remembered}),
 	}
 	s.book = s.newWidthBook()

@@ -30,7 +30,7 @@ var decidedBy = map[string]string{
 	"remembered": byTransaction, "secrets": byTransaction, "log_widths": byTransaction, "schema_lock": byTransaction,
 	"write_versions": byTransaction, "renames": byTransaction, "times_seen": byTransaction,
 	"roles": byVersion, "avatars": byVersion, "erasures": byVersion,
-	"readings_by_user": byData, "rooms_by_user": byData,
+	"readings_by_user": byData, "rooms_by_user": byData, "ids_noted": byData,
 	"sessions": byDeletion, "sessions_by_user": byDeletion, "remembered_by_user": byDeletion, "tokens": byDeletion, "tokens_by_user": byDeletion,
 	"users_by_tenant": byDeletion, "rooms_by_tenant": byDeletion, "participants_by_room": byDeletion, "room_deletions": byDeletion,
 	"sweeps": byDeletion, "keys_by_log": byDeletion,

@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Erasing", eraseTests},
 		{"Retention", retentionTests},
 		{"Renames", renameTests},
+		{"IDs", idTests},
 		{"Announcements", announcementTests},
 		{"Registry", registryTests},
 		{"Contexts", contextTests},
