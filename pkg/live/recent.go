@@ -19,7 +19,8 @@ type recent struct {
 	order map[id.ID]uint64 // number of the delivery
 	queue []heard          // oldest first
 	next  uint64
-	// floor is the newest id that was dropped; zero if none was.
+	// floor is the newest id of which it is not known whether it was delivered, as it was dropped or is from before;
+	// zero if there is none.
 	floor id.ID
 }
 
@@ -44,12 +45,16 @@ func (r *recent) add(m id.ID, now time.Time) bool {
 		n-drop > recentLeast && now.Sub(r.queue[drop].at) > recentFor; drop++ {
 		old := r.queue[drop].id
 		delete(r.order, old)
-		if r.floor.IsZero() || old.Compare(r.floor) > 0 {
-			r.floor = old
-		}
+		r.raise(old)
 	}
 	r.queue = r.queue[drop:] // append moves it to a new array when the old one is used up
 	return true
+}
+
+func (r *recent) raise(floor id.ID) {
+	if r.floor.IsZero() || floor.Compare(r.floor) > 0 {
+		r.floor = floor
+	}
 }
 
 func (r *recent) has(m id.ID) bool {

@@ -260,9 +260,14 @@ func (h *Hub) tooFarBehind(r *room) {
 // without those that its author posted before it. In the other direction, a message could be stored late, on a page
 // that has been read already, and one that follows it be found on the next page.
 //
-// If there are more than recentMost such messages, the room's subscribers have to resume instead.
+// If there are more than recentMost such messages, the room's subscribers have to resume instead. The same holds if a
+// message is ahead of time, because its id does not say when it was posted. That happens once: later ones are above the
+// floor then.
 func (h *Hub) missed(ctx context.Context, r *room, since time.Time) (out []chat.Message, err error) {
-	first := id.FirstAt(since)
+	first, ahead := id.FirstAt(since), id.FirstAt(h.now().Add(h.opts.Overlap))
+	if first.Compare(ahead) > 0 {
+		ahead = id.Max // since is the time of a floor that is ahead of time
+	}
 	for at := id.Max; ; {
 		ms, err := h.opts.History.Older(ctx, r.at(), at, repairPage)
 		if err != nil {
@@ -272,9 +277,15 @@ func (h *Hub) missed(ctx context.Context, r *room, since time.Time) (out []chat.
 			if m.ID.Compare(first) < 0 {
 				return out, nil
 			}
-			if !r.heard(m.ID) {
-				out = append(out, m)
+			if r.heard(m.ID) {
+				continue
 			}
+			if m.ID.Compare(ahead) > 0 {
+				r.shard.locked(func() { r.recent.raise(m.ID) })
+				h.tooFarBehind(r)
+				return nil, nil
+			}
+			out = append(out, m)
 		}
 		if len(ms) < repairPage {
 			return out, nil

@@ -399,3 +399,37 @@ func TestTooMuchToRepair(t *testing.T) {
 	eventually(t, func() bool { e.mu.Lock(); defer e.mu.Unlock(); return e.lost })
 	require.Empty(t, e.all())
 }
+
+// A repair does not take messages that are ahead of time for new ones. The subscribers resume instead, once.
+func TestRepairOfARoomThatIsAheadOfTime(t *testing.T) {
+	w := livetest.NewWorld()
+	x, a, b, busA, busB := pair(t, w)
+	room := w.Room("games", "ann", "bob")
+	at := time.Now().AddDate(1, 0, 0)
+	ahead := func(content string) chat.Message {
+		m := w.Message("ann", content)
+		at = at.Add(time.Microsecond)
+		m.ID = id.FirstAt(at)
+		w.Store(room, m)
+		return m
+	}
+	ahead("old")
+	seen := ahead("seen")
+	onB, _ := listen(t, b, "bob", "games", live.Messages)
+	x.Cut(busA, busB)
+	a.Publish(t.Context(), livetest.Posted(room, ahead("while cut off")))
+	x.Heal(busA, busB)
+	a.Publish(t.Context(), livetest.Posted(room, ahead("after")))
+	eventually(t, func() bool { onB.mu.Lock(); defer onB.mu.Unlock(); return onB.lost })
+	require.NotContains(t, onB.all(), "old")
+
+	next := &recorder{}
+	s, err := b.Subscribe(t.Context(), livetest.Who("bob"), "games", live.Messages, next, true)
+	require.NoError(t, err)
+	missed, recovered := b.Replay(t.Context(), s, seen.ID)
+	require.True(t, recovered)
+	require.Len(t, missed, 2)
+	s.Replayed(missed)
+	a.Publish(t.Context(), livetest.Posted(room, ahead("next")))
+	next.await(t, "next")
+}
