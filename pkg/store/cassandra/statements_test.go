@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,4 +49,4 @@ func statementsOf(t *testing.T) map[string]string {
 }
 
 // isClaim reports whether a statement is a lightweight transaction.
-func isClaim(text string) bool { return strings.Contains(text, " IF ") }
+func isClaim(text string) bool { return slices.Contains(strings.Fields(text), "IF") }
