@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -71,6 +72,11 @@ func (c *Contract) Check(t T, r *http.Request, sent []byte, status int, h http.H
 	case err != nil:
 		require.Contains(t, []int{http.StatusUnauthorized, http.StatusMethodNotAllowed, http.StatusNotImplemented}, status, what)
 		return
+	}
+	for name, raw := range vars { // the router leaves them as they were sent
+		if vars[name], err = url.PathUnescape(raw); err != nil {
+			vars[name] = raw
+		}
 	}
 	request := &openapi3filter.RequestValidationInput{Request: r, PathParams: vars, Route: route, Options: &openapi3filter.Options{
 		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, ExcludeResponseBody: head, ExcludeRequestBody: isPicture(r)}}

@@ -1,0 +1,220 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/api/apitest"
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/docs"
+	"github.com/confab-chat/confab/pkg/server"
+)
+
+// story is the examples of requests in an order in which each can succeed.
+var story = strings.Fields(`
+	healthz readyz signUp/whole signUp/shortest logIn/json logIn/form rememberMe
+	listUsers queryUsers/these queryUsers/page getUser replaceUser/profile updateUser/bio updateUser/utc putAvatar getAvatar deleteAvatar
+	createRoom/room listRooms queryRooms/these queryRooms/page getRoom setRetention/days join/self leaveOrRemove/remove listParticipants
+	stomp getPresence setTyping/types postMessage/message postMessage/reply getMessage markRead/newest mute/mute listRoomStates
+	listMessages queryMessages/around queryMessages/newest react takeReactionBack editMessage/text listChanges deleteMessage leave
+	adminListRooms adminGetRoom adminSetRetention/days makeBackup/named adminDeleteRoom listSweeps eraseUser/keep getErasure
+	createNamedRoom/banner deleteRoom putRoom/banner patchRoom/banner patchRoom/delete
+	changePassword/new logIn/json logOut logIn/json deleteUser`)
+
+// Every example of a request is sent to a server, as the documentation shows it, and answered with a described success.
+// Only what the server or a person makes up is replaced: ids, a changed password, and keys that name one message each.
+func TestTheExamplesOfRequestsWork(t *testing.T) {
+	contract, err := apitest.Load()
+	require.NoError(t, err)
+	const token = "a token of an administrator"
+	h := start(t, open(t), server.Config{Hashes: 1, BackupDir: t.TempDir(), Admin: auth.Admin{Login: "root", Password: "x", Token: token}})
+	web := httptest.NewServer(h)
+	defer web.Close()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	client := &http.Client{Jar: jar, Transport: &http.Transport{DisableKeepAlives: true}}
+
+	all, err := docs.Examples()
+	require.NoError(t, err)
+	examples := map[string]docs.Example{}
+	for _, e := range all {
+		examples[strings.TrimSuffix(e.Operation+"/"+e.Name, "/")] = e
+	}
+	sent := map[string]bool{}
+	made := map[string]string{} // what examples say, and what stands for it here
+	for _, name := range story {
+		e, ok := examples[name]
+		require.True(t, ok, "there is no example %s", name)
+		sent[name] = true
+		fill := func(s string) string {
+			for from, to := range made {
+				s = strings.ReplaceAll(s, from, to)
+			}
+			return s
+		}
+		body := []byte(fill(e.Body))
+		if e.Picture {
+			body = picture(t)
+		}
+		r, err := http.NewRequestWithContext(t.Context(), e.Method, web.URL+fill(e.Target), bytes.NewReader(body))
+		require.NoError(t, err)
+		for _, h := range e.Header {
+			r.Header.Set(h[0], h[1])
+		}
+		if key := r.Header.Get("Idempotency-Key"); key != "" {
+			r.Header.Set("Idempotency-Key", key+name)
+		}
+		asks := client
+		if e.Login == "bearer" {
+			asks = &http.Client{Transport: client.Transport}
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		res, err := asks.Do(r)
+		require.NoError(t, err, name)
+		var answer []byte
+		if res.StatusCode != http.StatusSwitchingProtocols {
+			answer, err = io.ReadAll(res.Body)
+			require.NoError(t, err)
+		}
+		res.Body.Close()
+		require.Less(t, res.StatusCode, 300, "%s: %s", name, answer)
+		contract.Check(t, r, body, res.StatusCode, res.Header, answer)
+
+		switch name {
+		case "postMessage/message":
+			var m struct{ MessageID string }
+			require.NoError(t, json.Unmarshal(answer, &m))
+			made[exampleOf(t, contract, "Message")["messageId"].(string)] = m.MessageID
+		case "changePassword/new":
+			var b struct{ CurrentPassword, Password string }
+			require.NoError(t, json.Unmarshal(body, &b))
+			made[b.CurrentPassword] = b.Password
+		}
+	}
+	for name := range examples {
+		require.True(t, sent[name], "the example %s is not in the story", name)
+	}
+}
+
+func exampleOf(t *testing.T, c *apitest.Contract, name string) map[string]any {
+	t.Helper()
+	x := c.Doc.Components.Examples[name]
+	require.NotNil(t, x, name)
+	value, ok := x.Value.Value.(map[string]any)
+	require.True(t, ok, name)
+	return value
+}
+
+func picture(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, png.Encode(&b, image.NewRGBA(image.Rect(0, 0, 16, 16))))
+	return b.Bytes()
+}
+
+// The examples of bodies are valid, every body has one, and what the server answers has no members but those described.
+func TestTheExamplesOfBodiesAreValid(t *testing.T) {
+	contract, err := apitest.Load()
+	require.NoError(t, err)
+	for path, item := range contract.Doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			at := method + " " + path
+			if op.RequestBody != nil {
+				for kind, media := range op.RequestBody.Value.Content {
+					if kind != "*/*" && !strings.HasPrefix(kind, "image/") {
+						checkExamples(t, at+" "+kind, media)
+					}
+				}
+			}
+			for status, answer := range op.Responses.Map() {
+				for kind, media := range answer.Value.Content {
+					if !strings.HasPrefix(kind, "image/") {
+						checkExamples(t, at+" "+status, media)
+						checkClosed(t, at+" "+status, media.Schema, map[*openapi3.Schema]bool{})
+					}
+				}
+			}
+		}
+	}
+}
+
+func checkExamples(t *testing.T, what string, media *openapi3.MediaType) {
+	t.Helper()
+	values := []any{}
+	for _, x := range media.Examples {
+		values = append(values, x.Value.Value)
+	}
+	if media.Example != nil {
+		values = append(values, media.Example)
+	}
+	require.NotEmpty(t, values, "%s has no example", what)
+	for _, v := range values {
+		require.NoError(t, media.Schema.Value.VisitJSON(v, openapi3.EnableFormatValidation()), "%s: the example %v", what, v)
+	}
+}
+
+func checkClosed(t *testing.T, what string, ref *openapi3.SchemaRef, seen map[*openapi3.Schema]bool) {
+	t.Helper()
+	if ref == nil || seen[ref.Value] {
+		return
+	}
+	s := ref.Value
+	seen[s] = true
+	if s.Type.Is("object") {
+		require.NotNil(t, s.AdditionalProperties.Has, "%s: an object of %s may have any members", what, ref.Ref)
+		require.False(t, *s.AdditionalProperties.Has, what)
+	}
+	for _, p := range s.Properties {
+		checkClosed(t, what, p, seen)
+	}
+	checkClosed(t, what, s.Items, seen)
+	for _, p := range append(append(s.OneOf, s.AnyOf...), s.AllOf...) {
+		checkClosed(t, what, p, seen)
+	}
+}
+
+// Problems have one of the codes that the description lists, and it says what each means.
+func TestTheCodesOfErrorsAreDescribed(t *testing.T) {
+	contract, err := apitest.Load()
+	require.NoError(t, err)
+	var made []any
+	for _, status := range []int{400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422, 426, 429, 500, 501, 503} {
+		made = append(made, api.CodeOf(status))
+		require.Contains(t, contract.Doc.Info.Description, fmt.Sprintf("- `%s` (%d)", api.CodeOf(status), status))
+	}
+	require.ElementsMatch(t, made, contract.Doc.Components.Schemas["Problem"].Value.Properties["code"].Value.Enum)
+}
+
+// OPTIONS and 405 say the methods that are described.
+func TestAllowIsDescribed(t *testing.T) {
+	contract, err := apitest.Load()
+	require.NoError(t, err)
+	h := start(t, open(t), server.Config{Hashes: 1})
+	for path, item := range contract.Doc.Paths.Map() {
+		r := ask(h, "OPTIONS", (&url.URL{Path: path}).String(), "")
+		require.Equal(t, http.StatusNoContent, r.StatusCode, path)
+		want := []string{"OPTIONS"}
+		for method := range item.Operations() {
+			want = append(want, method)
+			if method == "GET" {
+				want = append(want, "HEAD")
+			}
+		}
+		require.ElementsMatch(t, want, strings.Split(r.Header.Get("Allow"), ", "), path)
+		require.Equal(t, item.Patch != nil, r.Header.Get("Accept-Patch") != "", path)
+	}
+}
