@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"strings"
+	"time"
 
-	"github.com/go-json-experiment/json"
+	"github.com/confab-chat/confab/pkg/client"
 )
 
 type adminCmd struct {
@@ -27,56 +24,22 @@ type remote struct {
 	Token string `help:"API token of an administrator of the server." env:"CONFAB_ADMIN_TOKEN" placeholder:"TOKEN"`
 }
 
+// longestCommand bounds a call of a server.
+const longestCommand = 24 * time.Hour
+
 // call sends a request to the admin API and decodes the answer into result, unless that is nil.
 func (c remote) call(ctx context.Context, method, path string, body, result any) error {
 	if c.Token == "" {
 		return badSetting("--token is missing: set CONFAB_ADMIN_TOKEN to the API token of an administrator")
 	}
-	var content io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		content = bytes.NewReader(b)
-	}
-	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.URL, "/")+"/api/chat/v1/admin"+path, content)
+	// One try, for as long as it takes: a backup may take long, and who types a command decides what to do after a failure.
+	api, err := client.New(c.URL, client.WithToken(c.Token), client.WithRetryFor(0), client.WithHTTPClient(&http.Client{Timeout: longestCommand}))
 	if err != nil {
 		return badSetting("--url %q has to be like http://127.0.0.1:8080", c.URL)
 	}
-	r.Header.Set("Authorization", "Bearer "+c.Token)
-	r.Header.Set("Accept", "application/json")
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
+	err = api.Call(ctx, method, "/admin"+path, body, result)
+	if errors.Is(err, client.ErrNoAnswer) {
+		return fmt.Errorf("no server answers at %s: %w", c.URL, err)
 	}
-	// The token goes to the server that was named, and to no other.
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	defer client.CloseIdleConnections()
-	resp, err := client.Do(r)
-	if err != nil {
-		var unreachable *net.OpError
-		if errors.As(err, &unreachable) {
-			return fmt.Errorf("no server answers at %s: %w", c.URL, unreachable)
-		}
-		return err
-	}
-	defer resp.Body.Close()
-	const longest = 16 << 20
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, longest))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode >= 300 {
-		var problem struct {
-			Message string `json:"message"`
-		}
-		if json.Unmarshal(answer, &problem) != nil || problem.Message == "" {
-			problem.Message = "this is not a confab server, or not its address"
-		}
-		return fmt.Errorf("the server answers %s: %s", resp.Status, problem.Message)
-	}
-	if result == nil {
-		return nil
-	}
-	return json.Unmarshal(answer, result)
+	return err
 }

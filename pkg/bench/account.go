@@ -3,15 +3,16 @@ package bench
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	chatclient "github.com/confab-chat/confab/pkg/client"
 )
 
 // The paths of the chat API.
@@ -25,6 +26,7 @@ const (
 type stage struct {
 	o       Options
 	url     *url.URL
+	users   []*chatclient.Client
 	cookies []string // of the users
 	rooms   []string
 	guest   bool // the rooms are not ours
@@ -41,7 +43,7 @@ func setUp(ctx context.Context, o Options) (*stage, error) {
 		return nil, err
 	}
 	run := strings.ToLower(rand.Text()[:10])
-	s := &stage{o: o, url: u, cookies: make([]string, o.Users)}
+	s := &stage{o: o, url: u, users: make([]*chatclient.Client, o.Users), cookies: make([]string, o.Users)}
 	if o.Room != "" {
 		s.rooms, s.guest = []string{o.Room}, true
 	}
@@ -56,7 +58,7 @@ func setUp(ctx context.Context, o Options) (*stage, error) {
 	g.SetLimit(4) // password hashing is the server's dearest work
 	for i := range s.cookies {
 		g.Go(func() (err error) {
-			s.cookies[i], err = s.user(gctx, fmt.Sprintf("bench-%s-u%d", run, i))
+			s.users[i], s.cookies[i], err = s.user(gctx, fmt.Sprintf("bench-%s-u%d", run, i))
 			o.Progress(done.Add(1), int64(o.Users), "signing up")
 			return err
 		})
@@ -81,7 +83,7 @@ func (s *stage) makeRooms(ctx context.Context) error {
 		joins[0] = s.guest
 		g.Go(func() error {
 			if !s.guest {
-				if _, _, err := s.call(gctx, "POST", "/rooms/"+room, s.cookies[0], map[string]any{}); err != nil {
+				if _, err := s.users[0].CreateRoom(gctx, room, ""); err != nil {
 					return err
 				}
 			}
@@ -89,7 +91,7 @@ func (s *stage) makeRooms(ctx context.Context) error {
 				if !does {
 					continue
 				}
-				if _, _, err := s.call(gctx, "PUT", "/rooms/participant/"+room, s.cookies[u], nil); err != nil {
+				if err := s.users[u].Join(gctx, room); err != nil {
 					return err
 				}
 			}
@@ -100,30 +102,20 @@ func (s *stage) makeRooms(ctx context.Context) error {
 	return g.Wait()
 }
 
-func (s *stage) user(ctx context.Context, login string) (cookie string, err error) {
+// user signs somebody up and logs in. The measured requests are encoded beforehand, with the cookie.
+func (s *stage) user(ctx context.Context, login string) (c *chatclient.Client, cookie string, err error) {
 	password := rand.Text()
-	_, _, err = s.call(ctx, "POST", "/users", "", map[string]any{
-		"login": login, "password": password, "firstname": "Bench", "lastname": login,
-	})
+	c, err = chatclient.New(s.url.String(), chatclient.WithPassword(login, password), chatclient.WithHTTPClient(setUpClient), chatclient.WithRetryFor(0))
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
-	_, cookie, err = s.call(ctx, "POST", "/authenticate", "", map[string]any{"login": login, "password": password})
-	if err == nil && cookie == "" {
-		err = fmt.Errorf("POST /authenticate gave no cookie")
+	person := chatclient.Person{Login: login, FirstName: "Bench", LastName: login}
+	if _, err = c.SignUp(ctx, chatclient.NewUser{Person: person, Password: password}); err != nil {
+		return nil, "", err
 	}
-	return cookie, err
-}
-
-// call makes one request of the chat API. A status other than 2xx is an error.
-func (s *stage) call(ctx context.Context, method, path, cookie string, in any) (body []byte, cookies string, err error) {
-	var payload []byte
-	if in != nil {
-		if payload, err = json.Marshal(in); err != nil {
-			return nil, "", err
-		}
-	}
-	return call(ctx, s.url, method, api+path, cookie, payload)
+	h := http.Header{}
+	err = c.Authorize(ctx, h)
+	return c, h.Get("Cookie"), err
 }
 
 // tearDown deletes the rooms, unless they are to be kept. The users stay: they cannot do any harm.
@@ -135,52 +127,29 @@ func (s *stage) tearDown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	for _, room := range s.rooms {
-		_, _, _ = s.call(ctx, "DELETE", "/rooms/"+room, s.cookies[0], nil)
+		_ = s.users[0].DeleteRoom(ctx, room)
 	}
 }
 
 func (s *stage) cookie(i int) string { return s.cookies[i%len(s.cookies)] }
 func (s *stage) room(i int) string   { return s.rooms[i%len(s.rooms)] }
 
-// page is what the set-up reads of a page of messages.
-type page struct {
-	Messages []struct {
-		ID     string `json:"messageId"`
-		System bool   `json:"systemMessage"`
-	} `json:"messages"`
-	HasMore bool `json:"hasMore"`
-}
-
 // history reads a room back to its beginning and returns its message ids, newest
 // first, without system messages. An id that comes twice is an error.
 func (s *stage) history(ctx context.Context, room string) ([]string, error) {
 	var ids []string
-	seen := map[string]bool{}
-	for before := ""; ; {
-		path := "/messages/" + room + "?fetchSize=200"
-		if before != "" {
-			path += "&before=" + before
-		}
-		body, _, err := s.call(ctx, "GET", path, s.cookies[0], nil)
+	seen := map[chatclient.ID]bool{}
+	for m, err := range s.users[0].MessagesBefore(ctx, room, chatclient.ID{}) {
 		if err != nil {
 			return nil, err
 		}
-		var p page
-		if err := json.Unmarshal(body, &p); err != nil {
-			return nil, err
+		if seen[m.ID] {
+			return nil, fmt.Errorf("the history of %s shows message %s twice", room, m.ID)
 		}
-		for _, m := range slices.Backward(p.Messages) {
-			if seen[m.ID] {
-				return nil, fmt.Errorf("the history of %s shows message %s twice", room, m.ID)
-			}
-			seen[m.ID] = true
-			if !m.System {
-				ids = append(ids, m.ID)
-			}
+		seen[m.ID] = true
+		if !m.System {
+			ids = append(ids, m.ID.String())
 		}
-		if !p.HasMore || len(p.Messages) == 0 {
-			return ids, nil
-		}
-		before = p.Messages[0].ID
 	}
+	return ids, nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	chatclient "github.com/confab-chat/confab/pkg/client"
 )
 
 // ChaosOptions say how Chaos loads a server whose store somebody else breaks meanwhile.
@@ -295,34 +297,13 @@ func (c *chaos) check(ctx context.Context) error {
 // contents returns how often each message is there.
 func (c *chaos) contents(ctx context.Context) (map[string]int, error) {
 	there := map[string]int{}
-	for before := ""; ; {
-		path := "/messages/" + c.room + "?fetchSize=200"
-		if before != "" {
-			path += "&before=" + before
-		}
-		body, _, err := c.stage.call(ctx, "GET", path, c.stage.cookie(0), nil)
+	for m, err := range c.stage.users[0].MessagesBefore(ctx, c.room, chatclient.ID{}) {
 		if err != nil {
 			return nil, fmt.Errorf("the room cannot be read at the end: %w", err)
 		}
-		var p struct {
-			Messages []struct {
-				ID      string `json:"messageId"`
-				Content string `json:"content"`
-				System  bool   `json:"systemMessage"`
-			} `json:"messages"`
-			HasMore bool `json:"hasMore"`
+		if !m.System {
+			there[m.Content]++
 		}
-		if err := json.Unmarshal(body, &p); err != nil {
-			return nil, err
-		}
-		for _, m := range p.Messages {
-			if !m.System {
-				there[m.Content]++
-			}
-		}
-		if !p.HasMore || len(p.Messages) == 0 {
-			return there, nil
-		}
-		before = p.Messages[0].ID
 	}
+	return there, nil
 }

@@ -11,9 +11,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 // fake is a server that speaks as much of the chat API as a load needs, and can
@@ -29,6 +32,7 @@ type fake struct {
 	sockets  sync.WaitGroup
 	conns    []net.Conn
 	numbered int
+	ids      *id.Generator
 
 	lose    func(n int) bool // is the n-th message forgotten?
 	deliver func(n int) int  // how often it is delivered to the first subscriber
@@ -43,6 +47,7 @@ type stored struct {
 
 func newFake(t *testing.T) *fake {
 	f := &fake{
+		ids:   id.NewGenerator(time.Now),
 		users: map[string]string{}, rooms: map[string][]stored{}, members: map[string]bool{}, subs: map[string][]net.Conn{},
 		lose: func(int) bool { return false }, deliver: func(int) int { return 1 }, refuse: func(int) bool { return false },
 	}
@@ -109,9 +114,10 @@ func (f *fake) known(h http.HandlerFunc) http.HandlerFunc {
 }
 
 func (f *fake) create(w http.ResponseWriter, r *http.Request) {
-	f.rooms[r.PathValue("room")] = []stored{{ID: "system", System: true}}
+	f.rooms[r.PathValue("room")] = []stored{{ID: f.ids.New().String(), System: true}}
 	f.members[member(r)] = true
 	w.WriteHeader(201)
+	_, _ = w.Write([]byte(`{}`))
 }
 
 func (f *fake) join(w http.ResponseWriter, r *http.Request) {
@@ -146,7 +152,7 @@ func (f *fake) post(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "refused", http.StatusServiceUnavailable)
 		return
 	}
-	m.ID = fmt.Sprintf("id-%d", n)
+	m.ID = f.ids.New().String()
 	if !f.lose(n) {
 		f.rooms[room] = append(f.rooms[room], m)
 	}

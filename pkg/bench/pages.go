@@ -3,13 +3,14 @@ package bench
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"strconv"
 	"sync/atomic"
 	"time"
 
+	chatclient "github.com/confab-chat/confab/pkg/client"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -131,11 +132,11 @@ func (s *stage) pageRequests(ctx context.Context, user int, room string) ([][]by
 
 // momentRequests asks for pages at moments, without knowing the history.
 func (s *stage) momentRequests(ctx context.Context, room string, get func(string) []byte) ([][]byte, error) {
-	oldest, err := s.end(ctx, room, "&after="+id.Min.String())
+	oldest, err := end(room, s.users[0].MessagesAfter(ctx, room, chatclient.ID{}))
 	if err != nil {
 		return nil, err
 	}
-	newest, err := s.end(ctx, room, "")
+	newest, err := end(room, s.users[0].MessagesBefore(ctx, room, chatclient.ID{}))
 	if err != nil {
 		return nil, err
 	}
@@ -151,19 +152,10 @@ func (s *stage) momentRequests(ctx context.Context, room string, get func(string
 	return out, nil
 }
 
-// end returns the moment of a message at an end of a room.
-func (s *stage) end(ctx context.Context, room, query string) (time.Time, error) {
-	body, _, err := s.call(ctx, "GET", "/messages/"+room+"?fetchSize=1"+query, s.cookies[0], nil)
-	if err != nil {
-		return time.Time{}, err
+// end returns the moment of the first of a room's messages.
+func end(room string, messages iter.Seq2[chatclient.Message, error]) (time.Time, error) {
+	for m, err := range messages {
+		return m.ID.Time(), err
 	}
-	var p page
-	if err := json.Unmarshal(body, &p); err != nil {
-		return time.Time{}, err
-	}
-	if len(p.Messages) == 0 {
-		return time.Time{}, fmt.Errorf("the room %s is empty", room)
-	}
-	m, err := id.Parse(p.Messages[0].ID)
-	return m.Time(), err
+	return time.Time{}, fmt.Errorf("the room %s is empty", room)
 }

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -179,36 +178,7 @@ func request(method string, u *url.URL, path, cookie string, body []byte) []byte
 	return b.Bytes()
 }
 
-// call makes one request on a connection of its own, with net/http: for what is not measured.
-func call(ctx context.Context, u *url.URL, method, path, cookie string, payload []byte) (body []byte, cookies string, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, u.String()+path, bytes.NewReader(payload))
-	if err != nil {
-		return nil, "", err
-	}
-	if cookie != "" {
-		req.Header.Set("Cookie", cookie)
-	}
-	if payload != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := setUpClient.Do(req)
-	if err != nil {
-		return nil, "", err
-	}
-	defer resp.Body.Close()
-	if body, err = io.ReadAll(resp.Body); err != nil {
-		return nil, "", err
-	}
-	if resp.StatusCode/100 != 2 {
-		return nil, "", fmt.Errorf("%s %s: status %d: %.200s", method, path, resp.StatusCode, body)
-	}
-	var pairs []string
-	for _, c := range resp.Cookies() {
-		pairs = append(pairs, c.Name+"="+c.Value)
-	}
-	return body, strings.Join(pairs, "; "), nil
-}
-
+// setUpClient is for what is not measured.
 var setUpClient = &http.Client{
 	Timeout:   answerTime,
 	Transport: &http.Transport{DisableKeepAlives: true}, // so that no connection of it is left when the clock starts

@@ -194,6 +194,26 @@ func (c *Client) send(ctx context.Context, r request) (answer, error) {
 	return c.exchange(ctx, r, session)
 }
 
+// Authorize adds the client's credentials to the header of a request that the program sends itself, as for an upload. It
+// logs in if there is no session.
+func (c *Client) Authorize(ctx context.Context, h http.Header) (err error) {
+	var session string
+	if c.login != "" {
+		session, err = c.logIn(ctx, "")
+	}
+	c.authorize(h, session)
+	return err
+}
+
+func (c *Client) authorize(h http.Header, session string) {
+	switch {
+	case session != "":
+		h.Set("Cookie", session)
+	case c.token != "":
+		h.Set("Authorization", "Bearer "+c.token)
+	}
+}
+
 // logIn returns the cookies of a session other than ended. Callers that come while one logs in share its session.
 func (c *Client) logIn(ctx context.Context, ended string) (string, error) {
 	select {
@@ -265,11 +285,8 @@ func (c *Client) exchange(ctx context.Context, r request, session string) (answe
 	if r.body != nil {
 		q.Header.Set("Content-Type", "application/json")
 	}
-	switch {
-	case session != "":
-		q.Header.Set("Cookie", session)
-	case c.token != "" && !r.open:
-		q.Header.Set("Authorization", "Bearer "+c.token)
+	if !r.open || session != "" {
+		c.authorize(q.Header, session)
 	}
 	resp, err := c.http.Do(q)
 	if err != nil {
