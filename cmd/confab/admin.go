@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -38,8 +39,13 @@ func (c remote) call(ctx context.Context, method, path string, body, result any)
 		return badSetting("--url %q has to be like http://127.0.0.1:8080", c.URL)
 	}
 	err = api.Call(ctx, method, "/admin"+path, body, result)
-	if errors.Is(err, client.ErrNoAnswer) {
-		return fmt.Errorf("no server answers at %s: %w", c.URL, err)
+	var unreachable *net.OpError
+	var refused *client.Error
+	switch {
+	case errors.As(err, &unreachable):
+		return fmt.Errorf("no server answers at %s: %w", c.URL, unreachable)
+	case errors.As(err, &refused):
+		return fmt.Errorf("the server answers %d %s: %s", refused.Status, http.StatusText(refused.Status), refused.Message)
 	}
 	return err
 }

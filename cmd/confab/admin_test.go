@@ -129,7 +129,7 @@ func TestRetentionOfARoom(t *testing.T) {
 		require.Regexp(t, `lounge +ann .* `+c[1]+`\n`, out)
 	}
 	_, errs := admin(t, s, 1, "rooms", "retention", "lounge", "soon")
-	require.Contains(t, errs, "a retention has to be like 30d")
+	require.Contains(t, errs, "retention has to be like 30d")
 	_, errs = admin(t, s, 1, "rooms", "retention", "nowhere", "30d")
 	require.Contains(t, errs, "404")
 }

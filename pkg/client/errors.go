@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -33,7 +34,9 @@ type Field struct {
 func (e *Error) Error() string {
 	text := fmt.Sprintf("%s: %d %s: %s", e.Request, e.Status, http.StatusText(e.Status), e.Message)
 	for _, f := range e.Fields {
-		text += "; " + f.Name + " " + f.Message
+		if fault := f.Name + " " + f.Message; !strings.Contains(text, fault) {
+			text += "; " + fault
+		}
 	}
 	return text
 }

@@ -144,7 +144,8 @@ func (l *Live) write(s *socket, received chan struct{}) error {
 	err := l.sendChanges(s)
 	if err == nil {
 		// Behind the subscriptions: the receipt of this one says that the server has accepted them all.
-		err = s.send(frame.New(frame.SUBSCRIBE, frame.Id, userTopic, frame.Destination, userTopic, frame.Receipt, userTopic))
+		// It need not repeat the messages of subscriptions.
+		err = s.send(frame.New(frame.SUBSCRIBE, frame.Id, userTopic, frame.Destination, userTopic, frame.Receipt, userTopic, "skip", "open-rooms"))
 	}
 	for err == nil {
 		select {
@@ -224,9 +225,7 @@ func (l *Live) accepted(f *frame.Frame, b *backoff) {
 	if receipt == userTopic {
 		b.reset()
 		l.open = true
-		for _, n := range l.notices {
-			n.push(Notice{Kind: Resync}, l.queue)
-		}
+		l.notice(Notice{Kind: Resync})
 		return
 	}
 	if sub := l.active[receipt]; sub != nil && f.Header.Get("recovered") != "true" {
@@ -253,9 +252,6 @@ func (l *Live) deliver(f *frame.Frame) error {
 	if f.Header.Get(frame.Destination) == userTopic {
 		return l.deliverNotice(f)
 	}
-	if !strings.HasPrefix(f.Header.Get(frame.Destination), messagesTopic) {
-		return nil
-	}
 	e := Event{Kind: Posted}
 	if kind := f.Header.Get("change"); kind != "" {
 		e.Kind = Kind(kind)
@@ -269,10 +265,20 @@ func (l *Live) deliver(f *frame.Frame) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if sub := l.active[f.Header.Get(frame.Subscription)]; sub != nil {
+	switch sub := l.active[f.Header.Get(frame.Subscription)]; {
+	case sub != nil && !sub.closed:
 		sub.push(e, l.queue)
+	case e.Kind == Posted: // the subscription was closed meanwhile, and userTopic does not repeat the message
+		l.notice(Notice{Kind: MessagePosted, Room: strings.TrimPrefix(f.Header.Get(frame.Destination), messagesTopic), Message: &e.Message})
 	}
 	return nil
+}
+
+// notice queues a notice for all who want them. mu is held.
+func (l *Live) notice(n Notice) {
+	for _, each := range l.notices {
+		each.push(n, l.queue)
+	}
 }
 
 func (l *Live) deliverNotice(f *frame.Frame) error {
@@ -285,9 +291,7 @@ func (l *Live) deliverNotice(f *frame.Frame) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, each := range l.notices {
-		each.push(n, l.queue)
-	}
+	l.notice(n)
 	return nil
 }
 

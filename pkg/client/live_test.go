@@ -144,7 +144,6 @@ func TestASlowConsumer(t *testing.T) {
 	postAll(t, ann, numbers(1, 30))
 	_, err = ann.Edit(t.Context(), room, first.ID, "nought")
 	require.NoError(t, err)
-	notice(t, quick, client.Resync) // its queue is as short
 	notice(t, quick, client.MessageChanged)
 	require.Equal(t, append([]string{"nought"}, numbers(1, 30)...), texts(t, s, 30))
 }
@@ -225,6 +224,21 @@ func TestNotices(t *testing.T) {
 	require.Equal(t, "another", notice(t, n, client.Joined).Room)
 	require.NoError(t, bob.DeleteRoom(ctx, "another"))
 	notice(t, n, client.RoomDeleted)
+
+	// Messages of a room with a subscription come there alone, and here when it is closed.
+	s, err := live.Subscribe(ctx, room)
+	require.NoError(t, err)
+	post(t, ann, "for the subscription")
+	require.Equal(t, "for the subscription", next(t, s).Message.Content)
+	s.Close()
+	post(t, ann, "for the notices")
+	require.Equal(t, "for the notices", notice(t, n, client.MessagePosted).Message.Content)
+	_, err = s.Next(ctx)
+	require.ErrorIs(t, err, client.ErrClosed)
+
+	client.ShortQueue(live, 0)
+	post(t, ann, "too much")
+	notice(t, n, client.Resync)
 	n.Close()
 	_, err = n.Next(ctx)
 	require.ErrorIs(t, err, client.ErrClosed)

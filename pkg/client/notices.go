@@ -15,10 +15,12 @@ const (
 	// the first notice, and comes whenever the connection was made anew or the queue was full.
 	Resync NoticeKind = "resync"
 
-	MessagePosted  NoticeKind = "message" // Message is new
-	MessageChanged NoticeKind = "change"  // Message was edited or deleted, as Change says
-	Joined         NoticeKind = "joined"  // the user is in Room
-	Left           NoticeKind = "left"    // the user is not in Room any more
+	// MessagePosted says that Message is new. Those of a room that has a Subscription of this Live come there instead, and
+	// perhaps here too.
+	MessagePosted  NoticeKind = "message"
+	MessageChanged NoticeKind = "change" // Message was edited or deleted, as Change says
+	Joined         NoticeKind = "joined" // the user is in Room
+	Left           NoticeKind = "left"   // the user is not in Room any more
 	RoomDeleted    NoticeKind = "deleted"
 	ReadMoved      NoticeKind = "read" // the read position in Room is Read
 	MuteChanged    NoticeKind = "mute" // Room is Muted or not
