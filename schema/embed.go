@@ -1,5 +1,5 @@
 // Package schema holds what describes confab's data and interfaces to others: the
-// versioned CQL of the Cassandra store, and the description of the HTTP API.
+// versioned CQL of the Cassandra store, and the descriptions of the HTTP API and of what comes in real time.
 package schema
 
 import "embed"
@@ -8,6 +8,11 @@ import "embed"
 //
 //go:embed openapi.yaml
 var OpenAPI []byte
+
+// AsyncAPI is the description of what comes in real time (AsyncAPI 3.0, YAML). It refers to OpenAPI as openapi.yaml.
+//
+//go:embed asyncapi.yaml
+var AsyncAPI []byte
 
 // Cassandra holds cassandra/manifest.json and the CQL files it names.
 //

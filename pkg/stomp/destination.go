@@ -25,6 +25,21 @@ var topics = map[live.Kind]string{
 	live.Typing:       "typing",
 }
 
+// Topics returns the destinations of all topics, with {room} in place of the name of a room. With extra, topics that
+// KillrChat does not have are among them.
+func Topics(extra bool) []string {
+	var out []string
+	for kind, name := range topics {
+		if _, _, ok := parseDestination(topicPrefix+name+"/{room}", extra); ok {
+			out = append(out, destinationOf(&live.Delivery{Kind: kind, Room: "{room}"}))
+		}
+	}
+	if extra {
+		out = append(out, userTopic)
+	}
+	return out
+}
+
 // parseDestination returns the topic of a destination. With extra, topics that KillrChat does not have are allowed.
 func parseDestination(d string, extra bool) (kind live.Kind, room string, ok bool) {
 	if d == userTopic {
