@@ -4,6 +4,7 @@ source "$(dirname "$0")/lib.sh"
 
 need go "install Go 1.26 or newer"
 need npm "install Node.js 20 or newer"
+need python3 "install Python 3.10 or newer, with venv: the tests of the API's description are a Python program"
 need java "install a JDK 17, which Cassandra runs on"
 
 port=${CONFAB_TEST_CASSANDRA_PORT:-19742}
@@ -39,6 +40,9 @@ step "real time: the field's own clients"
 packages test/realtime
 go build -o bin/confab ./cmd/confab
 (cd test/realtime && CONFAB_BIN="$PWD/../../bin/confab" npm test --silent)
+
+step "answers to generated requests are as described"
+scripts/schemathesis.sh
 
 step "page: flows in Chromium"
 CONFAB_E2E_CASSANDRA="127.0.0.1:$port" scripts/web.sh browser

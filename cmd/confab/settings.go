@@ -40,7 +40,8 @@ type settings struct {
 
 	SessionIdle     time.Duration `help:"How long a session lives without use." default:"30m"`
 	RememberGrace   time.Duration `help:"How long the previous token of a remembered login stays good." default:"10s"`
-	LoginFailures   int           `help:"Failed logins a minute allowed for one login from one address; 0 for any number." default:"60"`
+	LoginFailures   *int          `help:"Failed logins a minute allowed for one login from one address; 0 for any number. 60 if not given."`
+	Limits          string        `help:"Whether limits that are not given have their defaults (on) or are none (off): ${enum}. Off is for tests and load generators." enum:"on,off" default:"on"`
 	PasswordHashes  int           `help:"Passwords hashed at once; 0 for one a processor." default:"0"`
 	ShutdownTimeout time.Duration `help:"How long a stop waits for requests under way." default:"15s"`
 
@@ -82,7 +83,7 @@ func (s settings) check() error {
 			return badSetting("--%s has to be more than 0, as in 30m", name)
 		}
 	}
-	if s.RememberGrace < 0 || s.LoginFailures < 0 || s.PasswordHashes < 0 {
+	if s.RememberGrace < 0 || s.LoginFailures != nil && *s.LoginFailures < 0 || s.PasswordHashes < 0 {
 		return badSetting("--remember-grace, --login-failures and --password-hashes may not be negative")
 	}
 	if _, err := s.keep(); err != nil {
@@ -194,8 +195,11 @@ func (s settings) keep() (time.Duration, error) {
 
 // node returns the settings as the server takes them.
 func (s settings) node(log *slog.Logger) server.Config {
-	failures := s.LoginFailures
-	if failures == 0 {
+	failures := 0 // the default
+	switch {
+	case s.LoginFailures != nil && *s.LoginFailures > 0:
+		failures = *s.LoginFailures
+	case s.LoginFailures != nil || s.Limits == "off":
 		failures = -1
 	}
 	heartBeat := s.Heartbeat

@@ -21,7 +21,8 @@ type Resource struct {
 }
 
 var known = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
-	http.MethodDelete, http.MethodOptions, http.MethodTrace, http.MethodConnect}
+	http.MethodDelete, http.MethodOptions, http.MethodTrace, http.MethodConnect,
+	"QUERY"} // no resource supports it: POST to …/queries is in its place
 
 // AllMethods is the Allow of the server as a whole.
 const AllMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"

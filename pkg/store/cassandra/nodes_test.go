@@ -115,7 +115,7 @@ func TestNodesHearOfEachOtherThroughTheStore(t *testing.T) {
 		atOnce     bool // as nothing that could be old is remembered
 		remembered bool
 	}{
-		"logging out": {look: me, from: "200", to: "401", change: func(s *scene) { s.does(s.a, s.bob, "GET", v1+"/logout", "") }},
+		"logging out": {look: me, from: "200", to: "401", change: func(s *scene) { s.does(s.a, s.bob, "POST", v1+"/logout", "") }},
 		"logging in anew": {look: me, from: "200", to: "401", change: func(s *scene) {
 			s.does(s.a, s.bob, "POST", v1+"/authenticate?j_username="+s.login("bob")+"&j_password=secret", "{}")
 		}},

@@ -14,8 +14,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, false) IF NOT EXISTS`
 	selectUserClaim = `SELECT claim FROM users WHERE tenant = ? AND login = ?`
 	selectUser      = `SELECT first_name, last_name, email, bio, timezone, created_at, password_hash, epoch, deleted FROM users WHERE tenant = ? AND login = ?`
 	updateProfile   = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ?, timezone = ? WHERE tenant = ? AND login = ? IF deleted = false`
-	replaceProfile  = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ?, timezone = ? WHERE tenant = ? AND login = ?
-IF deleted = false AND first_name = ? AND last_name = ? AND email = ? AND bio = ? AND timezone = ?`
+	replaceProfile  = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ?, timezone = ? WHERE tenant = ? AND login = ? IF deleted = false
+AND first_name = ? AND last_name = ? AND email = ? AND bio = ? AND timezone = ?`
 	updatePassword  = `UPDATE users SET password_hash = ?, epoch = ? WHERE tenant = ? AND login = ? IF deleted = false`
 	rehashPassword  = `UPDATE users SET password_hash = ? WHERE tenant = ? AND login = ? IF password_hash = ?`
 	markUserDeleted = `UPDATE users SET deleted = true, claim = null, first_name = null, last_name = null, email = null, bio = null, timezone = null,
