@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,6 +31,7 @@ func upgrade(r *http.Request) (*http.Response, net.Conn) {
 func TestASilentServerIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
+		var mu sync.Mutex // guards beats
 		var dialled, beats []time.Duration
 		c, err := client.New("http://chat.example", client.WithToken("x"), client.WithHTTPClient(&http.Client{Transport: tripper(
 			func(r *http.Request) (*http.Response, error) {
@@ -51,7 +53,9 @@ func TestASilentServerIsLeft(t *testing.T) {
 						case first:
 							_ = wsutil.WriteServerText(there, []byte("CONNECTED\nversion:1.2\nheart-beat:10000,10000\n\n\x00"))
 						case string(text) == "\n":
+							mu.Lock()
 							beats = append(beats, time.Since(begun))
+							mu.Unlock()
 						}
 					}
 				}()
@@ -67,6 +71,8 @@ func TestASilentServerIsLeft(t *testing.T) {
 		require.GreaterOrEqual(t, dialled[1], 20*time.Second, "it had twice the time it promised")
 		require.Less(t, dialled[1], 30*time.Second)
 		require.GreaterOrEqual(t, dialled[2]-dialled[1], 3*time.Second)
+		mu.Lock()
+		defer mu.Unlock()
 		require.Equal(t, []time.Duration{10 * time.Second, 20 * time.Second}, beats[:2], "it received what it wants")
 	})
 }
