@@ -46,8 +46,10 @@ type User struct {
 	// Epoch is a random text that is replaced with each new password, and empty before the first change. Logins of
 	// another epoch have ended. Exports do not contain it.
 	Epoch string
-	// Deleted is set for a deleted user. The login stays taken permanently; all fields but Login are empty.
+	// Deleted is set for a deleted user. The login stays taken permanently; all fields but Login and Erased are empty.
 	Deleted bool
+	// Erased is set for a deleted user who was erased too. Imports bring nothing of such a user back.
+	Erased bool
 }
 
 // Room is the data of a room itself; participants are stored separately. ID distinguishes rooms that had the same name

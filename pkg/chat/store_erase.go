@@ -53,6 +53,9 @@ type FootprintStore interface {
 // EraseStore replaces users in messages and keeps the erasures that are running. RoomStore.DisownRoom replaces the
 // creators of rooms.
 type EraseStore interface {
+	// MarkErased records that a deleted account was erased: User then returns it with Erased set. It changes nothing for
+	// an account that is not deleted. Repeating it is no error.
+	MarkErased(ctx context.Context, t Tenant, login string) error
 	// Disown replaces the author, and the text where one is given, of messages that are in the log; it skips others.
 	// Append or ChangeMessage of the same message at the same time do not undo it.
 	Disown(ctx context.Context, l Log, ms []Disowned) error

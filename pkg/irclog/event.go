@@ -33,6 +33,7 @@ const (
 	Mode       Reason = "channel mode"
 	Blank      Reason = "no text"
 	TextLength Reason = "text longer than 65536 bytes"
+	Erased     Reason = "of a user who was erased here"
 )
 
 // Event is the content of one line.

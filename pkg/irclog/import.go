@@ -105,7 +105,7 @@ func Import(ctx context.Context, stores Stores, o Options, files ...string) (Rep
 	im.report.UsersCreated = im.people.created
 	im.report.Nicks = len(im.people.byNick)
 	for nick, p := range im.people.byNick {
-		if p.Login != Login(nick) {
+		if p.Login != Login(nick) && p != chat.Erased {
 			if im.report.OtherAccounts == nil {
 				im.report.OtherAccounts = map[string]string{}
 			}
@@ -258,6 +258,9 @@ func (im *importer) first(ctx context.Context, nick string) (chat.Person, error)
 		return chat.Person{}, chat.ErrInvalid("nobody appears in the files, so the room has no creator: name one")
 	}
 	err := im.people.meet(ctx, map[string]bool{nick: true})
+	if err == nil && im.people.erased(nick) {
+		err = chat.ErrInvalid("the first nick of the files is that of a user who was erased here: name another creator")
+	}
 	return im.people.byNick[nick], err
 }
 
@@ -284,6 +287,12 @@ func (im *importer) file(ctx context.Context, f logFile, newest bool) error {
 	last, err := im.messages(ctx, f)
 	if err != nil || last == nil {
 		return err
+	}
+	if im.people.anyErased {
+		// The file's last message may have been left out, so only now the one before it shows that all was imported.
+		if _, err := im.store.Message(ctx, im.room.Log(im.o.Tenant), last.ID); !chat.IsKind(err, chat.NotFound) {
+			return err
+		}
 	}
 	if newest {
 		if err := im.participants(ctx, last.ID, v.present); err != nil {
@@ -331,26 +340,40 @@ func (im *importer) messages(ctx context.Context, f logFile) (last *chat.Message
 	if err := im.flush(ctx, &b); err != nil {
 		return nil, err
 	}
-	m := b.messages[0]
-	m.Author = im.author(m)
-	return &m, nil
+	if len(b.messages) == 0 {
+		return nil, nil
+	}
+	return &b.messages[0], nil
 }
 
-// batch is messages that are not written yet.
+// batch is messages that are not written yet, and the events that they are made of.
 type batch struct {
 	messages []chat.Message
+	events   []Event
 	bytes    int
 	nicks    map[string]bool
 }
 
 func (b *batch) add(e Event, m chat.Message) {
-	b.messages = append(b.messages, m)
+	b.messages, b.events = append(b.messages, m), append(b.events, e)
 	b.bytes += len(m.Content)
 	if e.Nick != "" {
 		b.nicks[e.Nick] = true
 	}
 	if e.NewNick != "" {
 		b.nicks[e.NewNick] = true
+	}
+}
+
+// keepLast leaves only the last message in b, if there is one. It makes new arrays, because a store may still refer to the
+// old ones.
+func (b *batch) keepLast() {
+	messages, events := b.messages, b.events
+	b.messages, b.events, b.bytes = make([]chat.Message, 0, batchMessages+1), make([]Event, 0, batchMessages+1), 0
+	clear(b.nicks)
+	if n := len(messages) - 1; n >= 0 {
+		b.messages, b.events = append(b.messages, messages[n]), append(b.events, events[n])
+		b.bytes = len(messages[n].Content)
 	}
 }
 
@@ -365,28 +388,48 @@ func (im *importer) flush(ctx context.Context, b *batch) error {
 	if err := im.footprints(ctx, b.nicks); err != nil {
 		return err
 	}
-	clear(b.nicks)
-	n := len(b.messages) - 1
-	for i := range b.messages[:n] {
-		b.messages[i].Author = im.author(b.messages[i])
+	im.dropErased(b)
+	for i := range b.messages {
+		b.messages[i].Author = im.author(b.messages[i], b.events[i])
 	}
-	if n > 0 {
+	if n := len(b.messages) - 1; n > 0 {
 		if err := im.append(ctx, b.messages[:n]); err != nil {
 			return err
 		}
 	}
-	// A new array, because a store may still refer to the old one.
-	b.messages = append(make([]chat.Message, 0, batchMessages+1), b.messages[n])
-	b.bytes = len(b.messages[0].Content)
+	b.keepLast()
 	im.tell()
 	return nil
+}
+
+// dropErased removes what erased users said, and their names from system messages.
+func (im *importer) dropErased(b *batch) {
+	messages, events := b.messages[:0], b.events[:0]
+	for i, m := range b.messages {
+		e := b.events[i]
+		if im.people.erased(e.Nick) {
+			if !m.System {
+				im.report.skip(im.progress.File, Event{Line: e.Line, Reason: Erased})
+				continue
+			}
+			e.Nick = chat.Erased.FullName()
+		}
+		if im.people.erased(e.NewNick) {
+			e.NewNick = chat.Erased.FullName()
+		}
+		if e != b.events[i] {
+			m.Content = messageOf(e).Content
+		}
+		messages, events = append(messages, m), append(events, e)
+	}
+	b.messages, b.events = messages, events
 }
 
 // footprints records the footprints of some nicks, once each, because most of them are no participants at the end.
 func (im *importer) footprints(ctx context.Context, nicks map[string]bool) error {
 	var logins []string
 	for n := range nicks {
-		if login := im.people.byNick[n].Login; !im.seen[login] {
+		if login := im.people.byNick[n].Login; !im.seen[login] && !im.people.erased(n) {
 			logins = append(logins, login)
 		}
 	}
@@ -403,11 +446,11 @@ func (im *importer) footprints(ctx context.Context, nicks map[string]bool) error
 	return nil
 }
 
-func (im *importer) author(m chat.Message) chat.Person {
+func (im *importer) author(m chat.Message, e Event) chat.Person {
 	if m.System {
 		return m.Author
 	}
-	return im.people.byNick[m.Author.FirstName]
+	return im.people.byNick[e.Nick]
 }
 
 func (im *importer) append(ctx context.Context, ms []chat.Message) error {

@@ -271,3 +271,25 @@ func TestCancel(t *testing.T) {
 	_, err := Import(ctx, newMemory(), options(), samples...)
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+// A nick whose user was erased stays erased: what they said is left out, and nothing names them.
+func TestErasedNicks(t *testing.T) {
+	s := newMemory()
+	file := write(t, t.TempDir(), "2012-04-01.txt", "[10:00] <bob> hello\n=== gone [x@y]  has joined #room\n"+
+		"[10:01] <gone> a secret\n[10:02]  * gone has a secret\n=== gone is now known as bob2\n[10:03] <gone> last secret\n")
+	s.users["gone"] = chat.User{Person: chat.Person{Login: "gone"}, Deleted: true, Erased: true}
+	for range 2 {
+		report, err := Import(t.Context(), s, options(), file)
+		require.NoError(t, err)
+		require.Equal(t, 3, report.Skipped[Erased])
+		require.Contains(t, report.String(), "3: of a user who was erased here")
+		require.NotContains(t, report.String(), "secret")
+		require.Equal(t, []string{"hello", "Deleted User (IRC) joins the room", "Deleted User is now known as bob2"}, contents(s))
+		require.ElementsMatch(t, []string{"bob", "bob2", "gone"}, slices.Collect(maps.Keys(s.users)))
+		require.ElementsMatch(t, []string{"bob", "bob2"}, slices.Collect(maps.Keys(s.members)))
+		require.NotContains(t, s.footprints, "gone")
+	}
+	_, err := Import(t.Context(), s, Options{Room: "other", IDs: id.NewGenerator(nil)},
+		write(t, t.TempDir(), "2012-04-02.txt", "[10:00] <gone> hello\n"))
+	require.ErrorContains(t, err, "name another creator")
+}

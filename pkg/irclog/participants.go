@@ -22,8 +22,9 @@ func (im *importer) participants(ctx context.Context, last id.ID, present map[st
 	}
 	join := map[string]chat.Person{}
 	for nick := range present {
-		p := im.people.byNick[nick]
-		join[p.Login] = p
+		if p := im.people.byNick[nick]; p != chat.Erased {
+			join[p.Login] = p
+		}
 	}
 	var leave []string
 	const page = 500

@@ -17,14 +17,20 @@ const atOnce = 32
 const maxCandidates = 8
 
 // people maps nicks to accounts, and creates missing accounts. It never uses an account that a user signed up for, even
-// if its login equals a nick: the nick gets the next candidate.
+// if its login equals a nick: the nick gets the next candidate. But if that user was erased, the nick is theirs: it maps to
+// chat.Erased.
 type people struct {
 	store   Stores
 	tenant  chat.Tenant
 	now     time.Time
 	byNick  map[string]chat.Person
 	created int
+	// anyErased is set when a nick belongs to an erased user.
+	anyErased bool
 }
+
+// erased reports whether a nick that was met belongs to an erased user.
+func (p *people) erased(nick string) bool { return p.byNick[nick] == chat.Erased }
 
 // meet creates the missing accounts of nicks.
 func (p *people) meet(ctx context.Context, nicks map[string]bool) error {
@@ -61,6 +67,7 @@ func (p *people) try(ctx context.Context, nicks []string, round int) (taken []st
 		free = iota
 		made
 		others
+		erased
 	)
 	state := make([]int, len(nicks))
 	g, gctx := errgroup.WithContext(ctx)
@@ -84,7 +91,9 @@ func (p *people) try(ctx context.Context, nicks []string, round int) (taken []st
 				if err != nil {
 					return err
 				}
-				if !imported(old, n) {
+				if old.Erased {
+					state[i] = erased
+				} else if !imported(old, n) {
 					state[i] = others
 				}
 			default:
@@ -99,6 +108,10 @@ func (p *people) try(ctx context.Context, nicks []string, round int) (taken []st
 	for i, n := range nicks {
 		if state[i] == others {
 			taken = append(taken, n)
+			continue
+		}
+		if state[i] == erased {
+			p.byNick[n], p.anyErased = chat.Erased, true
 			continue
 		}
 		if state[i] == made {

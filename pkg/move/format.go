@@ -15,8 +15,8 @@ import (
 )
 
 // Version is the version of the files that Export writes. Import reads it and all earlier ones. Version 1 has no
-// changes.
-const Version = 2
+// changes. Version 2 does not say which users were erased.
+const Version = 3
 
 // line is one line of a file. Exactly one member is set.
 type line struct {
@@ -60,6 +60,7 @@ type user struct {
 	CreatedAt    time.Time `json:"createdAt,omitzero"`
 	PasswordHash string    `json:"passwordHash,omitzero"`
 	Deleted      bool      `json:"deleted,omitzero"`
+	Erased       bool      `json:"erased,omitzero"`
 	Avatar       *avatar   `json:"avatar,omitzero"`
 }
 
@@ -144,12 +145,12 @@ func (m *member) reading() chat.Reading { return chat.Reading{Read: m.Read, Mute
 
 func userOf(t chat.Tenant, u chat.User) *user {
 	return &user{Tenant: t, person: personOf(u.Person), Email: u.Email, Bio: u.Bio, Timezone: u.Timezone, CreatedAt: u.CreatedAt,
-		PasswordHash: u.PasswordHash, Deleted: u.Deleted}
+		PasswordHash: u.PasswordHash, Deleted: u.Deleted, Erased: u.Erased}
 }
 
 func (u *user) chat() chat.User {
 	return chat.User{Person: u.person.chat(), Email: u.Email, Bio: u.Bio, Timezone: u.Timezone, CreatedAt: u.CreatedAt.UTC(),
-		PasswordHash: u.PasswordHash, Deleted: u.Deleted}
+		PasswordHash: u.PasswordHash, Deleted: u.Deleted, Erased: u.Erased}
 }
 
 func tokenOf(a auth.APIToken) *token {

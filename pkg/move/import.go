@@ -31,15 +31,18 @@ type Accounts interface {
 	PutToken(ctx context.Context, a auth.APIToken) error
 	Avatar(ctx context.Context, t chat.Tenant, login string) (chat.Avatar, error)
 	SetAvatar(ctx context.Context, t chat.Tenant, login string, a chat.Avatar) error
+	MarkErased(ctx context.Context, t chat.Tenant, login string) error
 }
 
 // Rooms is the part of Sink that stores rooms and their participants.
 type Rooms interface {
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
+	Footprints(ctx context.Context, t chat.Tenant, login string, after id.ID, limit int) ([]chat.RoomRef, error)
 	AddFootprints(ctx context.Context, t chat.Tenant, r chat.RoomRef, logins []string) error
 	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error)
 	Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error)
+	Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error)
 	SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error
 	SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login string, muted bool) error
 	Sweeps(ctx context.Context, after chat.Sweep, limit int) ([]chat.Sweep, error)
@@ -68,9 +71,19 @@ const (
 )
 
 // Import writes the data of a file to a store, under the same ids. It does not change rows that exist already. A
-// repeated import adds nothing, and completes an import that an error or a crash interrupted. (It rejoins users who
-// have left a room since: a store cannot distinguish them from users who have not joined yet.) Nothing is published to
-// connected clients. Memory does not grow with the file.
+// repeated import adds nothing, and completes an import that an error or a crash interrupted. Nothing is published to
+// connected clients. Memory grows with the number of users who were erased here, but not with the file.
+//
+// It does not undo what people have done here since the export:
+//
+//   - Users who were deleted here get no account, role, token or membership.
+//   - Of users who were erased here nothing else arrives either. Their messages arrive deleted, without name and content.
+//   - Users who left a room that exists here do not rejoin it. (Who has a footprint in the room and is no participant has
+//     left. Footprints outlive a deleted room: when an import that restores such a room is interrupted among its
+//     participants, the next one leaves those out who were in it before.)
+//
+// Roles, tokens and reactions that were withdrawn here are added anew: a store cannot distinguish them from those that
+// an interrupted import did not reach.
 //
 // If the store does not answer for a minute, Import continues. It fails at a line that it does not know, and at a room
 // whose name belongs to another room. It fails with ErrIncomplete if the file is cut off, and with another error if the
@@ -93,6 +106,8 @@ type importer struct {
 	to    Sink
 	lines *reader
 	done  results
+
+	erased erased // users of the file who were erased here
 
 	kind string          // of the lines that are being written
 	work *errgroup.Group // the writes
@@ -164,6 +179,10 @@ func (im *importer) take(ctx context.Context, l line) error {
 	case l.Footprint != nil:
 		f := l.Footprint
 		im.start(func(ctx context.Context) error {
+			u, err := im.account(ctx, f.Tenant, f.Login)
+			if err != nil || u.Erased {
+				return err
+			}
 			return im.to.AddFootprints(ctx, f.Tenant, chat.RoomRef{ID: f.Room, Name: f.Name}, []string{f.Login})
 		})
 	case l.Message != nil:

@@ -14,6 +14,10 @@ import (
 // may have been changed since.
 func (im *importer) messages(ctx context.Context, r *roomImport, ms []chat.Message) error {
 	l := r.Log(r.tenant)
+	ms, theirs, err := im.withoutErased(ctx, r.tenant, ms, false)
+	if err != nil {
+		return err
+	}
 	kept, err := im.write(ctx, r, l, ms)
 	if err != nil {
 		return err
@@ -22,6 +26,10 @@ func (im *importer) messages(ctx context.Context, r *roomImport, ms []chat.Messa
 		todo := changes(m)
 		if k, ok := kept[m.ID]; ok {
 			todo = rest(changes(k), todo)
+			if m.Author == chat.Erased && k.Content != "" {
+				todo = nil // it was kept when its author was erased
+			}
+			delete(theirs, m.ID)
 		}
 		for _, c := range todo {
 			_, err := im.to.ChangeMessage(ctx, l, m.ID, func(chat.Message) (chat.Change, error) { return c, nil })
@@ -30,13 +38,18 @@ func (im *importer) messages(ctx context.Context, r *roomImport, ms []chat.Messa
 			}
 		}
 	}
-	im.done.count(&im.done.Messages, added, int64(len(ms)-len(kept)))
+	im.done.count(&im.done.Messages, added, int64(len(ms)-len(kept)-len(theirs)))
+	im.done.count(&im.done.Messages, ofDeleted, int64(len(theirs)))
 	im.done.count(&im.done.Messages, there, int64(len(kept)))
 	return nil
 }
 
 // entries writes the entries of the log of changes that the store lacks.
 func (im *importer) entries(ctx context.Context, r *roomImport, ms []chat.Message) error {
+	ms, _, err := im.withoutErased(ctx, r.tenant, ms, true)
+	if err != nil {
+		return err
+	}
 	kept, err := im.write(ctx, r, chat.ChangesOf(r.Log(r.tenant)), ms)
 	if err != nil {
 		return err

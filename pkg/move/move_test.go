@@ -81,7 +81,7 @@ func TestWhatIsThereIsKept(t *testing.T) {
 	require.NoError(t, to.Disown(ctx, chat.ChangesOf(l), []chat.Disowned{{ID: entry, Author: chat.Erased}}))
 
 	report := importInto(t, to, bytes.NewReader(file))
-	require.Equal(t, move.Outcome{There: 78, Differ: 2}, report.Users)
+	require.Equal(t, move.Outcome{There: 78, Differ: 1, Deleted: 1}, report.Users)
 	require.Zero(t, report.Messages.Added)
 	for _, want := range []chat.Message{changed, between} {
 		got, err := to.Message(ctx, l, want.ID)
@@ -190,7 +190,7 @@ func TestInterruptedAndContinued(t *testing.T) {
 		require.ErrorIs(t, err, errBroken)
 		interrupted++
 	}
-	require.Greater(t, interrupted, 10)
+	require.GreaterOrEqual(t, interrupted, 10)
 	require.Equal(t, lastLine(file), lastLine(export(t, to, move.ExportOptions{})))
 	samePages(t, from, to)
 }
@@ -209,7 +209,7 @@ func TestDamagedFiles(t *testing.T) {
 		"empty":             {"", "empty"},
 		"not ours":          {"[04:42] <nick> hello\n", "no file that confab export"},
 		"header missing":    {without(0), "no file that confab export"},
-		"newer":             {strings.Replace(file, `"version":2`, `"version":3`, 1), "newer one"},
+		"newer":             {strings.Replace(file, `"version":3`, `"version":4`, 1), "newer one"},
 		"cut at a line":     {strings.Join(lines[:half], ""), "not complete"},
 		"cut in a line":     {file[:len(strings.Join(lines[:half], ""))+20], "cannot be read: it is no JSON from byte"},
 		"not a number":      {strings.Replace(file, `"version":2`, `"version":"x"`, 1), "no file that confab export"},

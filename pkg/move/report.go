@@ -12,6 +12,10 @@ type Outcome struct {
 	Added  int64
 	There  int64 // were there already
 	Differ int64 // were there already with other data, which was not changed
+	// Deleted counts what is of users whose account was deleted here. Messages of those who were erased arrive without
+	// name and content; everything else is left out.
+	Deleted int64
+	Left    int64 // left out: participants who left the room here
 }
 
 // outcome is one of the counts of an Outcome.
@@ -21,6 +25,8 @@ const (
 	added outcome = iota
 	there
 	differs
+	ofDeleted
+	hasLeft
 )
 
 // Report is the result of an import.
@@ -44,6 +50,14 @@ func (r Report) String() string {
 		if k.Differ > 0 {
 			fmt.Fprintf(&b, ", %d there with other data, which was kept", k.Differ)
 		}
+		if k.Deleted > 0 && k.name == "messages" {
+			fmt.Fprintf(&b, ", %d of erased users, without name and content", k.Deleted)
+		} else if k.Deleted > 0 {
+			fmt.Fprintf(&b, ", %d left out: the user was deleted here", k.Deleted)
+		}
+		if k.Left > 0 {
+			fmt.Fprintf(&b, ", %d left out: they left the room since", k.Left)
+		}
 		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "in %s\n", r.Duration.Round(10*time.Millisecond))
@@ -64,8 +78,12 @@ func (r *results) count(o *Outcome, what outcome, n int64) {
 		o.Added += n
 	case there:
 		o.There += n
-	default:
+	case differs:
 		o.Differ += n
+	case ofDeleted:
+		o.Deleted += n
+	case hasLeft:
+		o.Left += n
 	}
 }
 

@@ -14,11 +14,11 @@ import (
 
 func (im *importer) user(ctx context.Context, l *user) error {
 	t, u := l.Tenant, l.chat()
-	outcome, err := im.account(ctx, t, u)
+	outcome, err := im.create(ctx, t, u)
 	if err != nil {
 		return err
 	}
-	if l.Avatar != nil && outcome != differs {
+	if l.Avatar != nil && (outcome == added || outcome == there) {
 		_, err := im.to.Avatar(ctx, t, u.Login)
 		if chat.IsKind(err, chat.NotFound) {
 			err = im.to.SetAvatar(ctx, t, u.Login, chat.Avatar{Type: l.Avatar.Type, Data: l.Avatar.Data})
@@ -31,13 +31,22 @@ func (im *importer) user(ctx context.Context, l *user) error {
 	return nil
 }
 
-// account creates an account unless its login is in use.
-func (im *importer) account(ctx context.Context, t chat.Tenant, u chat.User) (outcome, error) {
+// account returns the account of a login here; a zero User if there is none.
+func (im *importer) account(ctx context.Context, t chat.Tenant, login string) (chat.User, error) {
+	u, err := im.to.User(ctx, t, login)
+	if chat.IsKind(err, chat.NotFound) {
+		return chat.User{}, nil
+	}
+	return u, err
+}
+
+// create creates an account unless its login is in use.
+func (im *importer) create(ctx context.Context, t chat.Tenant, u chat.User) (outcome, error) {
 	kept, err := im.to.User(ctx, t, u.Login) // read first, because claiming a login costs more
 	switch {
 	case chat.IsKind(err, chat.NotFound):
 		alive := u
-		alive.Deleted = false
+		alive.Deleted, alive.Erased = false, false
 		if err := im.to.CreateUser(ctx, t, alive); err != nil {
 			return 0, err
 		}
@@ -46,7 +55,16 @@ func (im *importer) account(ctx context.Context, t chat.Tenant, u chat.User) (ou
 	default:
 		kept.CreatedAt = kept.CreatedAt.UTC()
 		switch {
-		case kept.Deleted && u.Deleted, reflect.DeepEqual(kept, u):
+		case kept.Deleted && u.Erased && !kept.Erased:
+			return there, im.to.MarkErased(ctx, t, u.Login)
+		case kept.Deleted && u.Deleted:
+			return there, nil
+		case kept.Deleted:
+			if kept.Erased {
+				im.erased.add(t, u.Person) // the names are looked for in system messages
+			}
+			return ofDeleted, nil
+		case reflect.DeepEqual(kept, u):
 			return there, nil
 		case !u.Deleted || kept.PasswordHash != "" || kept.FirstName != "" || kept.LastName != "":
 			return differs, nil
@@ -54,12 +72,25 @@ func (im *importer) account(ctx context.Context, t chat.Tenant, u chat.User) (ou
 		// An interrupted import of a deleted account has left this.
 	}
 	if u.Deleted {
-		return added, im.to.DeleteUser(ctx, t, u.Login)
+		if err := im.to.DeleteUser(ctx, t, u.Login); err != nil {
+			return 0, err
+		}
+	}
+	if u.Erased {
+		return added, im.to.MarkErased(ctx, t, u.Login)
 	}
 	return added, nil
 }
 
 func (im *importer) role(ctx context.Context, r role) error {
+	u, err := im.account(ctx, r.Tenant, r.Login)
+	if err != nil {
+		return err
+	}
+	if u.Deleted {
+		im.done.count(&im.done.Roles, ofDeleted, 1)
+		return nil
+	}
 	has, err := im.to.Roles(ctx, r.Tenant, r.Login)
 	if err != nil {
 		return err
@@ -76,7 +107,15 @@ func (im *importer) role(ctx context.Context, r role) error {
 }
 
 func (im *importer) token(ctx context.Context, a auth.APIToken) error {
-	_, err := im.to.Token(ctx, a.Hash)
+	u, err := im.account(ctx, a.Tenant, a.Login)
+	if err != nil {
+		return err
+	}
+	if u.Deleted {
+		im.done.count(&im.done.Tokens, ofDeleted, 1)
+		return nil
+	}
+	_, err = im.to.Token(ctx, a.Hash)
 	switch {
 	case err == nil:
 		im.done.count(&im.done.Tokens, there, 1)
@@ -103,12 +142,21 @@ type roomImport struct {
 
 // enter creates a room unless it exists. The following lines belong to it.
 func (im *importer) enter(ctx context.Context, l *room) error {
-	t, r := l.Tenant, l.chat()
-	im.room = &roomImport{Room: r, tenant: t}
+	t, r, left := l.Tenant, l.chat(), l.CreatorLeft
 	if err := im.notBeingDeleted(ctx, t, r.ID); err != nil {
 		return err
 	}
-	err := im.to.CreateRoom(ctx, t, r)
+	creator, err := im.account(ctx, t, r.Creator.Login)
+	if err != nil {
+		return err
+	}
+	if creator.Erased {
+		im.erased.add(t, r.Creator)
+		r.Creator = chat.Erased
+	}
+	left = left || creator.Deleted
+	im.room = &roomImport{Room: r, tenant: t}
+	err = im.to.CreateRoom(ctx, t, r)
 	if err != nil && !chat.IsKind(err, chat.Conflict) {
 		return err
 	}
@@ -121,11 +169,17 @@ func (im *importer) enter(ctx context.Context, l *room) error {
 			return im.lines.at(fmt.Errorf("there is another room '%s' already: delete it, or import into another store", r.Name))
 		}
 		im.done.count(&im.done.Rooms, there, 1)
+		// An interrupted import may not have come to this. Who rejoined has left a system message.
+		said, err := im.to.Newer(ctx, r.Log(t), id.Min, true, 1)
+		if err != nil {
+			return err
+		}
+		left = left && len(said) == 0
 	} else {
 		im.room.isNew = true
 		im.done.count(&im.done.Rooms, added, 1)
 	}
-	if l.CreatorLeft {
+	if left {
 		_, err = im.to.Leave(ctx, t, r, r.Creator.Login)
 		return err
 	}
@@ -154,24 +208,75 @@ func (im *importer) notBeingDeleted(ctx context.Context, t chat.Tenant, room id.
 
 func (im *importer) member(ctx context.Context, r *roomImport, l *member) error {
 	p, reading := l.person.chat(), l.reading()
-	changed, err := im.to.Join(ctx, r.tenant, r.Room, p)
+	outcome, err := im.joining(ctx, r, p)
 	if err != nil {
 		return err
 	}
-	if !reading.Read.IsZero() {
-		if err := im.to.SetRead(ctx, r.tenant, r.ID, p.Login, reading.Read); err != nil {
-			return err
+	if outcome == added || outcome == there {
+		if outcome == added && reading.Muted { // those who are there may have changed it
+			if err := im.to.SetMuted(ctx, r.tenant, r.ID, p.Login, true); err != nil {
+				return err
+			}
+		}
+		if !reading.Read.IsZero() {
+			if err := im.to.SetRead(ctx, r.tenant, r.ID, p.Login, reading.Read); err != nil {
+				return err
+			}
 		}
 	}
-	if reading.Muted {
-		if err := im.to.SetMuted(ctx, r.tenant, r.ID, p.Login, true); err != nil {
+	if outcome == added { // last: an import that is interrupted before does the rest when it is repeated
+		if _, err := im.to.Join(ctx, r.tenant, r.Room, p); err != nil {
 			return err
 		}
-	}
-	outcome := there
-	if changed || r.isNew && p.Login == r.Creator.Login {
-		outcome = added
 	}
 	im.done.count(&im.done.Members, outcome, 1)
 	return nil
+}
+
+// joining decides about a participant of the file: only one who is added joins.
+func (im *importer) joining(ctx context.Context, r *roomImport, p chat.Person) (outcome, error) {
+	u, err := im.account(ctx, r.tenant, p.Login)
+	if err != nil {
+		return 0, err
+	}
+	if u.Erased {
+		im.erased.add(r.tenant, p)
+	}
+	switch {
+	case u.Deleted:
+		return ofDeleted, nil
+	case r.isNew:
+		return added, nil
+	}
+	_, err = im.to.Participant(ctx, r.tenant, r.ID, p.Login)
+	if !chat.IsKind(err, chat.NotFound) {
+		return there, err
+	}
+	was, err := im.hasFootprint(ctx, r, p.Login)
+	if was {
+		return hasLeft, err
+	}
+	return added, err
+}
+
+// hasFootprint reports whether a user is or was in a room.
+func (im *importer) hasFootprint(ctx context.Context, r *roomImport, login string) (bool, error) {
+	const page = 10 // rooms made in one millisecond
+	for after := id.FirstAt(r.ID.Time().Add(-time.Millisecond)); ; {
+		refs, err := im.to.Footprints(ctx, r.tenant, login, after, page)
+		if err != nil {
+			return false, err
+		}
+		for _, ref := range refs {
+			if ref.ID == r.ID {
+				return true, nil
+			}
+			if after = ref.ID; after.Compare(r.ID) > 0 {
+				return false, nil
+			}
+		}
+		if len(refs) < page {
+			return false, nil
+		}
+	}
 }

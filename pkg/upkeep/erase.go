@@ -47,7 +47,7 @@ func (s *Service) EraseUser(ctx context.Context, t chat.Tenant, login string, ke
 		return chat.Erasure{}, &chat.Error{Kind: chat.Conflict, Entity: chat.UserEntity, Name: login,
 			Message: "this user is being erased already, and not with the same choice about messages"}
 	case underWay:
-		return old, s.domain.EndAccount(ctx, t, login)
+		return old, s.endAccount(ctx, t, login)
 	}
 	wctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
@@ -55,11 +55,19 @@ func (s *Service) EraseUser(ctx context.Context, t chat.Tenant, login string, ke
 	if err := s.store.PutErasure(wctx, e); err != nil {
 		return chat.Erasure{}, err
 	}
-	if err := s.domain.EndAccount(ctx, t, login); err != nil {
+	if err := s.endAccount(ctx, t, login); err != nil {
 		return chat.Erasure{}, err
 	}
 	s.erasing.own(e)
 	return e, nil
+}
+
+// endAccount deletes an account and marks it as erased, for imports.
+func (s *Service) endAccount(ctx context.Context, t chat.Tenant, login string) error {
+	if err := s.domain.EndAccount(ctx, t, login); err != nil {
+		return err
+	}
+	return s.store.MarkErased(ctx, t, login)
 }
 
 // ErasureOf returns the erasure of a user, if one is running.
@@ -143,7 +151,7 @@ func (s *Service) erase(ctx context.Context, e chat.Erasure) (wait time.Duration
 	}
 	s.erasing.own(e)
 	if !e.Late {
-		if err := s.domain.EndAccount(ctx, e.Tenant, e.Login); err != nil && !chat.IsKind(err, chat.NotFound) {
+		if err := s.endAccount(ctx, e.Tenant, e.Login); err != nil && !chat.IsKind(err, chat.NotFound) {
 			return 0, err
 		}
 		if e.OfRooms, err = s.countFootprints(ctx, e); err != nil {
@@ -161,7 +169,7 @@ func (s *Service) erase(ctx context.Context, e chat.Erasure) (wait time.Duration
 		return wait, nil
 	}
 	// If the user was joining a room when the account ended, they are in it now.
-	if err := s.domain.EndAccount(ctx, e.Tenant, e.Login); err != nil && !chat.IsKind(err, chat.NotFound) {
+	if err := s.endAccount(ctx, e.Tenant, e.Login); err != nil && !chat.IsKind(err, chat.NotFound) {
 		return 0, err
 	}
 	// What was being written when the account ended is at most eraseLate older than its end.

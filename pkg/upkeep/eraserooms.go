@@ -4,10 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/guard"
@@ -122,7 +119,7 @@ func (s *Service) erasePage(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 	for _, m := range page {
 		switch {
 		case m.System:
-			if text := withoutNames(m.Content, e.Names); text != m.Content {
+			if text := chat.WithoutNames(m.Content, e.Names); text != m.Content {
 				disowned = append(disowned, chat.Disowned{ID: m.ID, Author: m.Author, Content: &text})
 			}
 		case m.Author.Login == e.Login:
@@ -201,29 +198,3 @@ func (s *Service) eraseChanges(ctx context.Context, e *chat.Erasure, ref chat.Ro
 		}
 	}
 }
-
-// withoutNames replaces whole names in the text of a system message.
-func withoutNames(text string, names []string) string {
-	for _, name := range names {
-		from := 0
-		for name != "" {
-			i := strings.Index(text[from:], name)
-			if i < 0 {
-				break
-			}
-			i += from
-			end := i + len(name)
-			before, _ := utf8.DecodeLastRuneInString(text[:i])
-			after, _ := utf8.DecodeRuneInString(text[end:])
-			if isWord(before) || isWord(after) {
-				from = end
-				continue
-			}
-			text = text[:i] + chat.Erased.FullName() + text[end:]
-			from = i + len(chat.Erased.FullName())
-		}
-	}
-	return text
-}
-
-func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }

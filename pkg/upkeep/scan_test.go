@@ -67,6 +67,9 @@ func TestErasedUsersAreNowhereOnDisk(t *testing.T) {
 	require.NoError(t, err)
 	w.finish(login)
 	require.NoError(t, w.store.AppendBatch(ctx, his.Log(tenant), said[1:]))
+	u, err := w.store.User(ctx, tenant, login)
+	require.NoError(t, err)
+	require.True(t, u.Erased, "for imports")
 	named := 0
 	for _, row := range w.rows() {
 		require.NotContains(t, row, "needle")

@@ -88,6 +88,15 @@ var claims = map[string]struct {
 		c.NoError(err)
 		c.Equal("y", u.PasswordHash)
 	}},
+	"markUserErased": {func(c *claimCase) {
+		givenUser(c)
+		c.NoError(c.s.DeleteUser(c.ctx, c.of, "ann"))
+	}, func(c *claimCase) {
+		c.NoError(c.s.MarkErased(c.ctx, c.of, "ann"))
+		u, err := c.s.User(c.ctx, c.of, "ann")
+		c.NoError(err)
+		c.True(u.Erased)
+	}},
 	"markUserDeleted": {givenUser, func(c *claimCase) {
 		c.NoError(c.s.DeleteUser(c.ctx, c.of, "ann"))
 		u, err := c.s.User(c.ctx, c.of, "ann")

@@ -84,6 +84,17 @@ func (s *Store) EachFootprint(ctx context.Context, visit func(chat.Tenant, strin
 		func() []any { return []any{&f.tenant, &f.login, into(&f.room.ID), &f.room.Name} })
 }
 
+// MarkErased implements chat.EraseStore.
+func (s *Store) MarkErased(ctx context.Context, t chat.Tenant, login string) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	_, err = s.db.apply(ctx, markUserErased, string(t), login)
+	return err
+}
+
 // Disown implements chat.EraseStore.
 func (s *Store) Disown(ctx context.Context, l chat.Log, ms []chat.Disowned) error {
 	ctx, end, err := s.beginLong(ctx)

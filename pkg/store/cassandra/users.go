@@ -12,7 +12,7 @@ const (
 	insertUser = `INSERT INTO users (tenant, login, claim, first_name, last_name, email, bio, timezone, created_at, password_hash, deleted)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, false) IF NOT EXISTS`
 	selectUserClaim = `SELECT claim FROM users WHERE tenant = ? AND login = ?`
-	selectUser      = `SELECT first_name, last_name, email, bio, timezone, created_at, password_hash, epoch, deleted FROM users WHERE tenant = ? AND login = ?`
+	selectUser      = `SELECT first_name, last_name, email, bio, timezone, created_at, password_hash, epoch, deleted, erased FROM users WHERE tenant = ? AND login = ?`
 	updateProfile   = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ?, timezone = ? WHERE tenant = ? AND login = ? IF deleted = false`
 	replaceProfile  = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ?, timezone = ? WHERE tenant = ? AND login = ? IF deleted = false
 AND first_name = ? AND last_name = ? AND email = ? AND bio = ? AND timezone = ?`
@@ -20,6 +20,7 @@ AND first_name = ? AND last_name = ? AND email = ? AND bio = ? AND timezone = ?`
 	rehashPassword  = `UPDATE users SET password_hash = ? WHERE tenant = ? AND login = ? IF password_hash = ?`
 	markUserDeleted = `UPDATE users SET deleted = true, claim = null, first_name = null, last_name = null, email = null, bio = null, timezone = null,
 created_at = null, password_hash = null, epoch = null WHERE tenant = ? AND login = ? IF deleted = false`
+	markUserErased = `UPDATE users SET erased = true WHERE tenant = ? AND login = ? IF deleted = true`
 
 	insertUserIndex = `INSERT INTO users_by_tenant (tenant, shard, login) VALUES (?, ?, ?)`
 	deleteUserIndex = `DELETE FROM users_by_tenant USING TIMESTAMP ? WHERE tenant = ? AND shard = ? AND login = ?`
@@ -84,7 +85,7 @@ func (s *Store) userDecided(ctx context.Context, t chat.Tenant, login string) (c
 func readUser(ctx context.Context, row rowReader, t chat.Tenant, login string) (chat.User, bool, error) {
 	u := chat.User{Person: chat.Person{Login: login}}
 	found, err := row(ctx, selectUser, []any{string(t), login},
-		&u.FirstName, &u.LastName, &u.Email, &u.Bio, &u.Timezone, &u.CreatedAt, &u.PasswordHash, &u.Epoch, &u.Deleted)
+		&u.FirstName, &u.LastName, &u.Email, &u.Bio, &u.Timezone, &u.CreatedAt, &u.PasswordHash, &u.Epoch, &u.Deleted, &u.Erased)
 	if err != nil || !found {
 		return chat.User{}, false, err
 	}

@@ -85,6 +85,18 @@ func (s *Store) EachFootprint(ctx context.Context, visit func(chat.Tenant, strin
 	})
 }
 
+// MarkErased implements chat.EraseStore.
+func (s *Store) MarkErased(ctx context.Context, t chat.Tenant, login string) error {
+	return s.change(ctx, &s.users, userKey(t, login), func(b *pebble.Batch) error {
+		k := deletedUserKey(t, login)
+		deleted, err := s.has(k)
+		if err == nil && deleted {
+			set(b, k, encodeDeletedUser(chat.User{Erased: true}))
+		}
+		return err
+	})
+}
+
 // disownAtOnce is how many messages are disowned concurrently: they share the cost of syncing.
 const disownAtOnce = 64
 

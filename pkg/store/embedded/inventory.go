@@ -21,12 +21,13 @@ func (s *Store) EachUser(ctx context.Context, visit func(chat.Tenant, chat.User)
 	if err != nil {
 		return err
 	}
-	return s.each(ctx, tableDeletedUser, func(c *columns, _ []byte) error {
+	return s.each(ctx, tableDeletedUser, func(c *columns, v []byte) error {
 		t := chat.Tenant(c.text())
-		if c.err != nil {
-			return s.corrupt(c.err)
+		u, err := decodeDeletedUser(string(c.rest), v)
+		if err := cmp.Or(c.err, err); err != nil {
+			return s.corrupt(err)
 		}
-		return visit(t, chat.User{Person: chat.Person{Login: string(c.rest)}, Deleted: true})
+		return visit(t, u)
 	})
 }
 

@@ -57,6 +57,18 @@ func decodeUser(login string, b []byte) (chat.User, error) {
 	return u, err
 }
 
+func encodeDeletedUser(u chat.User) []byte { return newRecord().flag(1, u.Erased) }
+
+func decodeDeletedUser(login string, b []byte) (chat.User, error) {
+	u := chat.User{Person: chat.Person{Login: login}, Deleted: true}
+	err := decode(b, func(f *field) {
+		if f.number == 1 {
+			u.Erased = f.flag()
+		}
+	})
+	return u, err
+}
+
 func encodeRoom(r chat.Room) []byte {
 	return newRecord().id(1, r.ID).text(2, r.Creator.Login).text(3, r.Creator.FirstName).
 		text(4, r.Creator.LastName).optional(5, r.Banner).time(6, r.CreatedAt).

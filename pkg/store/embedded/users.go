@@ -42,14 +42,15 @@ func (s *Store) User(ctx context.Context, t chat.Tenant, login string) (chat.Use
 	if err != nil || found {
 		return u, err
 	}
-	deleted, err := s.has(deletedUserKey(t, login))
+	v, deleted, err := s.find(deletedUserKey(t, login))
 	if err != nil {
 		return chat.User{}, err
 	}
 	if !deleted {
 		return chat.User{}, chat.ErrNotFound(chat.UserEntity, login)
 	}
-	return chat.User{Person: chat.Person{Login: login}, Deleted: true}, nil
+	u, err = decodeDeletedUser(login, v)
+	return u, s.corrupt(err)
 }
 
 // user reads an account that is not deleted.
@@ -170,7 +171,7 @@ func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) err
 			remove(b, avatarKey(t, login))
 			remove(b, renameKey(t, login))
 			removeAll(b, readingsOf(t, login))
-			set(b, deletedUserKey(t, login), newRecord())
+			set(b, deletedUserKey(t, login), encodeDeletedUser(chat.User{}))
 			return nil
 		}
 		deleted, err := s.has(deletedUserKey(t, login))

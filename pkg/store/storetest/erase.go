@@ -139,6 +139,35 @@ var eraseTests = map[string]func(*env){
 		}
 		e.holds(l, ms...)
 	},
+	"erased accounts": func(e *env) {
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("jdoe")))
+		require.NoError(e, e.s.MarkErased(e.ctx, e.tenant, "jdoe"))
+		require.NoError(e, e.s.MarkErased(e.ctx, e.tenant, "nobody"))
+		got, err := e.s.User(e.ctx, e.tenant, "jdoe")
+		require.NoError(e, err)
+		require.Equal(e, user("jdoe"), got, "an account that is not deleted")
+		_, err = e.s.User(e.ctx, e.tenant, "nobody")
+		e.isAbout(err, chat.NotFound, chat.UserEntity)
+		require.NoError(e, e.s.DeleteUser(e.ctx, e.tenant, "jdoe"))
+		for range 2 {
+			require.NoError(e, e.s.MarkErased(e.ctx, e.tenant, "jdoe"))
+			require.NoError(e, e.s.DeleteUser(e.ctx, e.tenant, "jdoe"))
+		}
+		want := chat.User{Person: chat.Person{Login: "jdoe"}, Deleted: true, Erased: true}
+		got, err = e.s.User(e.ctx, e.tenant, "jdoe")
+		require.NoError(e, err)
+		require.Equal(e, want, got)
+		var all []chat.User
+		require.NoError(e, e.s.EachUser(e.ctx, func(t chat.Tenant, u chat.User) error {
+			if t == e.tenant {
+				all = append(all, u)
+			}
+			return nil
+		}))
+		require.Equal(e, []chat.User{want}, all)
+		err = e.s.CreateUser(e.ctx, e.tenant, user("jdoe"))
+		e.isAbout(err, chat.Conflict, chat.UserEntity)
+	},
 	"disowned rooms": func(e *env) {
 		r := e.newRoom("games")
 		require.NoError(e, e.s.DisownRoom(e.ctx, e.tenant, ref(r), chat.Erased))
