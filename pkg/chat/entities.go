@@ -86,6 +86,9 @@ type Message struct {
 	Author  Person // the profile at the time of writing
 	Content string // the current text; empty if Deleted
 	System  bool
+	// Subject is the login of the user whom a system message is about. It is empty if the message is about nobody, was
+	// written by an earlier version, or that user was erased. It is for erasing: clients do not receive it.
+	Subject string
 
 	EditedAt  time.Time  // of the last edit, to the millisecond; zero if there was none
 	Deleted   bool       // permanently; the message keeps its place

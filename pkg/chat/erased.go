@@ -6,6 +6,17 @@ import (
 	"unicode/utf8"
 )
 
+// ErasedText returns the text of a system message about a user who is erased. A text that is not a MembershipText loses
+// only these names.
+func ErasedText(text string, names []string) string {
+	for _, end := range []string{joinsText, leavesText} {
+		if strings.HasSuffix(text, end) {
+			return Erased.FullName() + end
+		}
+	}
+	return WithoutNames(text, names)
+}
+
 // WithoutNames returns the text of a system message with Erased in place of these full names, where they are whole.
 func WithoutNames(text string, names []string) string {
 	for _, name := range names {

@@ -60,12 +60,14 @@ func (s *Service) Participants(ctx context.Context, t Tenant, name string, rg Ra
 	return rangeOf(rg, list, func(p Person) string { return p.Login })
 }
 
+const joinsText, leavesText = " joins the room", " leaves the room"
+
 // MembershipText returns the text of the system message about p, who joins or leaves a room.
 func MembershipText(p Person, joins bool) string {
 	if joins {
-		return p.FullName() + " joins the room"
+		return p.FullName() + joinsText
 	}
-	return p.FullName() + " leaves the room"
+	return p.FullName() + leavesText
 }
 
 // membershipEvent returns the event that p has joined or left.
@@ -107,7 +109,7 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join b
 	if !changed {
 		return nil
 	}
-	m := Message{ID: ticket.id, Author: System, System: true, Content: MembershipText(p, join)}
+	m := Message{ID: ticket.id, Author: System, System: true, Subject: p.Login, Content: MembershipText(p, join)}
 	if join {
 		s.entered(ctx, t, r, p.Login, ticket.id)
 	} else {

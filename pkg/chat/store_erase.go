@@ -17,7 +17,7 @@ var Erased = Person{Login: ErasedLogin, FirstName: "Deleted", LastName: "User"}
 type Disowned struct {
 	ID     id.ID
 	Author Person
-	// Content replaces the text as it was first written; nil leaves it.
+	// Content replaces the text as it was first written, and removes the Subject; nil leaves both.
 	Content *string
 }
 
@@ -25,7 +25,7 @@ type Disowned struct {
 type Erasure struct {
 	Tenant       Tenant
 	Login        string
-	Names        []string // full names that system messages may contain
+	Names        []string // full names that system messages without a Subject may contain
 	KeepMessages bool     // only their author is replaced
 	StartedAt    time.Time
 	UpdatedAt    time.Time

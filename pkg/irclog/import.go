@@ -390,7 +390,7 @@ func (im *importer) flush(ctx context.Context, b *batch) error {
 	}
 	im.dropErased(b)
 	for i := range b.messages {
-		b.messages[i].Author = im.author(b.messages[i], b.events[i])
+		im.attribute(&b.messages[i], b.events[i])
 	}
 	if n := len(b.messages) - 1; n > 0 {
 		if err := im.append(ctx, b.messages[:n]); err != nil {
@@ -446,11 +446,15 @@ func (im *importer) footprints(ctx context.Context, nicks map[string]bool) error
 	return nil
 }
 
-func (im *importer) author(m chat.Message, e Event) chat.Person {
-	if m.System {
-		return m.Author
+// attribute sets the author of a message, or whom a system message is about.
+func (im *importer) attribute(m *chat.Message, e Event) {
+	p := im.people.byNick[e.Nick]
+	switch {
+	case !m.System:
+		m.Author = p
+	case e.Kind == Join || e.Kind == Leave:
+		m.Subject = p.Login
 	}
-	return im.people.byNick[e.Nick]
 }
 
 func (im *importer) append(ctx context.Context, ms []chat.Message) error {

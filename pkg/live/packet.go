@@ -69,6 +69,7 @@ type wireMessage struct {
 	Author    chat.Person
 	Content   string
 	System    bool
+	Subject   string            `json:"-"`
 	EditedAt  time.Time         `json:",omitzero"`
 	Deleted   bool              `json:",omitzero"`
 	ReplyTo   id.ID             `json:",omitzero"`

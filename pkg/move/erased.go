@@ -58,8 +58,12 @@ func (im *importer) withoutErased(ctx context.Context, t chat.Tenant, ms []chat.
 	}
 	names := im.erased.of(t)
 	for i := range out {
-		if out[i].System && !entries {
-			out[i].Content = chat.WithoutNames(out[i].Content, names)
+		switch m := &out[i]; {
+		case !m.System || entries:
+		case m.Subject == "":
+			m.Content = chat.WithoutNames(m.Content, names)
+		case gone[m.Subject]:
+			m.Content, m.Subject = chat.ErasedText(m.Content, names), ""
 		}
 	}
 	return out, theirs, nil
@@ -85,6 +89,9 @@ func (im *importer) erasedOf(ctx context.Context, t chat.Tenant, ms []chat.Messa
 	named := map[string]bool{}
 	for _, m := range ms {
 		named[m.Author.Login] = true
+		if m.Subject != "" {
+			named[m.Subject] = true
+		}
 		for _, r := range m.Reactions {
 			for _, login := range r.Logins {
 				named[login] = true

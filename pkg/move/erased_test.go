@@ -43,7 +43,8 @@ func fillWithNeedle(t *testing.T, s store.Store) {
 		joins := chat.Message{ID: ids.New(), Author: chat.System, System: true, Content: chat.MembershipText(ann.Person, true)}
 		former := chat.Person{Login: "ann", FirstName: needle, LastName: "of old"}
 		said := chat.Message{ID: ids.New(), Author: former, Content: needle}
-		renamed := chat.Message{ID: ids.New(), Author: chat.System, System: true, Content: chat.MembershipText(former, false)}
+		renamed := chat.Message{ID: ids.New(), Author: chat.System, System: true, Subject: "ann",
+			Content: chat.MembershipText(chat.Person{FirstName: needle, LastName: "in between"}, false)}
 		others := chat.Message{ID: ids.New(), Author: bob.Person, Content: "what others say", ReplyTo: said.ID}
 		require.NoError(t, s.AppendBatch(ctx, l, []chat.Message{joins, said, renamed, others}))
 		for m, c := range map[id.ID]chat.Change{

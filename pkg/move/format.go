@@ -15,7 +15,7 @@ import (
 )
 
 // Version is the version of the files that Export writes. Import reads it and all earlier ones. Version 1 has no
-// changes. Version 2 does not say which users were erased.
+// changes. Version 2 does not say which users were erased, nor whom system messages are about.
 const Version = 3
 
 // line is one line of a file. Exactly one member is set.
@@ -107,6 +107,7 @@ type message struct {
 	Author    person     `json:"author"`
 	Content   string     `json:"content"`
 	System    bool       `json:"system,omitzero"`
+	Subject   string     `json:"subject,omitzero"`
 	EditedAt  time.Time  `json:"editedAt,omitzero"`
 	Deleted   bool       `json:"deleted,omitzero"`
 	ReplyTo   id.ID      `json:"replyTo,omitzero"`
@@ -177,7 +178,7 @@ func (r *room) chat() chat.Room {
 }
 
 func messageOf(m chat.Message) *message {
-	l := &message{ID: m.ID, Author: personOf(m.Author), Content: m.Content, System: m.System,
+	l := &message{ID: m.ID, Author: personOf(m.Author), Content: m.Content, System: m.System, Subject: m.Subject,
 		EditedAt: m.EditedAt, Deleted: m.Deleted, ReplyTo: m.ReplyTo}
 	for _, r := range m.Reactions {
 		l.Reactions = append(l.Reactions, reaction(r))
@@ -186,7 +187,7 @@ func messageOf(m chat.Message) *message {
 }
 
 func (m *message) chat() chat.Message {
-	c := chat.Message{ID: m.ID, Author: m.Author.chat(), Content: m.Content, System: m.System,
+	c := chat.Message{ID: m.ID, Author: m.Author.chat(), Content: m.Content, System: m.System, Subject: m.Subject,
 		EditedAt: m.EditedAt.UTC(), Deleted: m.Deleted, ReplyTo: m.ReplyTo}
 	for _, r := range m.Reactions {
 		c.Reactions = append(c.Reactions, chat.Reaction(r))

@@ -305,3 +305,46 @@ func TestAnErasureOfAClockThatWasAhead(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, underWay)
 }
+
+// rename gives a user another name.
+func (w *world) rename(who chat.Identity, first, last string) {
+	w.t.Helper()
+	_, err := w.UpdateProfile(w.t.Context(), who, who.Login, chat.ProfileChange{FirstName: chat.Set(&first), LastName: chat.Set(&last)})
+	require.NoError(w.t, err)
+}
+
+// System messages under a name that the user had before name nobody either, and those about others of the same name stay.
+func TestErasingFormerNames(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.rename(ann, "Ada", "L.")
+	w.rename(bob, "Ada", "L.")
+	w.room("games", w.user("eve"), ann, bob)
+	w.rename(ann, "Other", "Name")
+	_, err := w.upkeep.EraseUser(t.Context(), tenant, "ann", false)
+	require.NoError(t, err)
+	w.finish("ann")
+	require.Equal(t, []string{"Deleted User joins the room", "Ada L. joins the room", "Deleted User leaves the room"}, w.contents("games"))
+	require.NotContains(t, w.everything("games"), "Login:ann")
+}
+
+// System messages of earlier versions do not say whom they are about.
+func TestErasingNamesOfEarlierVersions(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("games", bob, ann)
+	r, err := w.store.Room(t.Context(), tenant, "games")
+	require.NoError(t, err)
+	ids := id.NewGenerator(w.clock.Now)
+	former := chat.Person{Login: "ann", FirstName: "Ada", LastName: "L."}
+	for _, m := range []chat.Message{
+		{ID: ids.New(), Author: chat.System, System: true, Content: chat.MembershipText(former, true)},
+		{ID: ids.New(), Author: former, Content: "hello"},
+	} {
+		require.NoError(t, w.store.Append(t.Context(), r.Log(tenant), m))
+	}
+	_, err = w.upkeep.EraseUser(t.Context(), tenant, "ann", true)
+	require.NoError(t, err)
+	w.finish("ann")
+	require.NotContains(t, w.everything("games"), "Ada")
+}

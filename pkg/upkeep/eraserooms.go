@@ -119,7 +119,7 @@ func (s *Service) erasePage(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 	for _, m := range page {
 		switch {
 		case m.System:
-			if text := chat.WithoutNames(m.Content, e.Names); text != m.Content {
+			if text, theirs := erasedText(e, m); theirs {
 				disowned = append(disowned, chat.Disowned{ID: m.ID, Author: m.Author, Content: &text})
 			}
 		case m.Author.Login == e.Login:
@@ -159,6 +159,16 @@ func (s *Service) erasePage(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 	}
 	e.Messages += len(disowned)
 	return s.store.Disown(ctx, chat.Log{Tenant: e.Tenant, ID: ref.ID}, disowned)
+}
+
+// erasedText returns the text of a system message without the user of e, and whether it is about them. Messages of earlier
+// versions do not say whom they are about: names decide, those that the user's own messages and account have.
+func erasedText(e *chat.Erasure, m chat.Message) (text string, theirs bool) {
+	if m.Subject != "" {
+		return chat.ErasedText(m.Content, e.Names), m.Subject == e.Login
+	}
+	text = chat.WithoutNames(m.Content, e.Names)
+	return text, text != m.Content
 }
 
 // eraseChanges removes the user's name from the log of the changes of a room's messages, and erases them from the

@@ -47,11 +47,12 @@ type messageRow struct {
 	edited        string
 	deleted       bool
 	reactions     map[string]int64
+	subject       string
 }
 
 func (r *messageRow) dest() []any {
 	return []any{into(&r.id), &r.author.Login, &r.author.FirstName, &r.author.LastName, &r.content, &r.system,
-		&r.replyTo, &r.edit, &r.edited, &r.deleted, &r.reactions}
+		&r.replyTo, &r.edit, &r.edited, &r.deleted, &r.reactions, &r.subject}
 }
 
 // whole is false for the row that a change leaves if it is written after its message was swept.
@@ -69,7 +70,7 @@ func (r *messageRow) withdrawn() (all []chat.ReactionBy) {
 }
 
 func (r *messageRow) message() chat.Message {
-	m := chat.Message{ID: r.id, Author: r.author, Content: r.content, System: *r.system, ReplyTo: id.ID(r.replyTo)}
+	m := chat.Message{ID: r.id, Author: r.author, Content: r.content, System: *r.system, Subject: r.subject, ReplyTo: id.ID(r.replyTo)}
 	if r.deleted {
 		m.Content, m.Deleted = "", true
 		return m

@@ -18,7 +18,7 @@ const (
 	// The timestamp is ahead of time, as that of deletions: the message may be written once more with its author.
 	disownMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
-	rewriteMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?, content = ?
+	rewriteMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?, content = ?, subject = ''
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	disownRoom = `UPDATE rooms SET creator_login = ?, creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ? IF room_id = ?`
 

@@ -13,10 +13,12 @@ import (
 
 const (
 	messageColumns = `message_id, author_login, author_first_name, author_last_name, content, system,
-reply_to, edit, edited_content, deleted, reactions`
+reply_to, edit, edited_content, deleted, reactions, subject`
 	insertMessage = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertReply = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system, reply_to)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertAbout = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system, subject)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	selectMessage = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
@@ -29,11 +31,14 @@ FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id > ? 
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id >= ? ORDER BY message_id ASC LIMIT ?`
 )
 
-// insert returns the write of a message.
+// insert returns the write of a message. One with a Subject answers no other.
 func insert(l chat.Log, b id.Bucket, m chat.Message) write {
 	args := append(make([]any, 0, 10), string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID),
 		m.Author.Login, m.Author.FirstName, m.Author.LastName, m.Content, m.System)
-	if m.ReplyTo.IsZero() {
+	switch {
+	case m.Subject != "":
+		return write{insertAbout, append(args, m.Subject)}
+	case m.ReplyTo.IsZero():
 		return write{insertMessage, args}
 	}
 	return write{insertReply, append(args, uuid(m.ReplyTo))}

@@ -127,7 +127,7 @@ func (s *Store) disown(ctx context.Context, l chat.Log, d chat.Disowned) error {
 		}
 		m.Author = d.Author
 		if d.Content != nil {
-			m.Content = *d.Content
+			m.Content, m.Subject = *d.Content, ""
 		}
 		addMessage(b, l, m)
 		return nil

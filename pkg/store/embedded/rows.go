@@ -120,7 +120,7 @@ func decodeRoomOf(name string, b []byte) (chat.RoomRef, error) {
 func encodeMessage(m chat.Message) []byte {
 	r := make(record, 0, len(m.Content)+len(m.Author.Login)+len(m.Author.FirstName)+len(m.Author.LastName)+32)
 	return append(r, valueForm).text(1, m.Author.Login).text(2, m.Author.FirstName).
-		text(3, m.Author.LastName).text(4, m.Content).flag(5, m.System).someID(6, m.ReplyTo)
+		text(3, m.Author.LastName).text(4, m.Content).flag(5, m.System).someID(6, m.ReplyTo).text(7, m.Subject)
 }
 
 func decodeMessage(u id.ID, b []byte) (chat.Message, error) {
@@ -139,6 +139,8 @@ func decodeMessage(u id.ID, b []byte) (chat.Message, error) {
 			m.System = f.flag()
 		case 6:
 			m.ReplyTo = f.id()
+		case 7:
+			m.Subject = f.text()
 		}
 	})
 	return m, err

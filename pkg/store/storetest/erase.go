@@ -71,9 +71,10 @@ var eraseTests = map[string]func(*env){
 	"disowned messages": func(e *env) {
 		l := e.newLog()
 		kept, gone, system, edited := e.message("kept"), e.message("gone"), e.message("First Last joins the room"), e.message("first")
-		system.System, system.Author = true, chat.System
+		system.System, system.Author, system.Subject = true, chat.System, "jdoe"
 		e.append(l, kept, gone, system, edited)
 		original := []chat.Message{kept, gone, system, edited}
+		e.holds(l, original...)
 		change := chat.Change{Kind: chat.Edit, ID: e.ids.New(), By: edited.Author, Content: "second"}
 		now, err := e.s.ChangeMessage(e.ctx, l, edited.ID, func(chat.Message) (chat.Change, error) { return change, nil })
 		require.NoError(e, err)
@@ -95,7 +96,7 @@ var eraseTests = map[string]func(*env){
 			require.NoError(e, err)
 		}
 		gone.Author, gone.Content, gone.Deleted = chat.Erased, "", true
-		system.Content = "Deleted User joins the room"
+		system.Content, system.Subject = "Deleted User joins the room", ""
 		now.Author = chat.Erased
 		e.holds(l, kept, gone, system, now)
 		_, err = e.s.Message(e.ctx, l, never)
