@@ -124,7 +124,7 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", f.cache)
 	content, tag := f.plain, `"`+f.tag+`"`
 	if f.gzipped != nil {
-		header.Set("Vary", "Accept-Encoding")
+		header.Add("Vary", "Accept-Encoding")
 		if takesGzip(r.Header.Get("Accept-Encoding")) {
 			header.Set("Content-Encoding", "gzip")
 			content, tag = f.gzipped, `"`+f.tag+`-gzip"`

@@ -98,6 +98,11 @@ func TestCompressedForThoseWhoTakeIt(t *testing.T) {
 		require.Equal(t, "let it = 'be'", string(text), accept)
 	}
 	require.Empty(t, ask(h, http.MethodGet, "/ui/chat/sw.js", "Accept-Encoding", "gzip").Header.Get("Content-Encoding"))
+
+	w := httptest.NewRecorder()
+	w.Header().Add("Vary", "Origin") // as what is in front of it may say
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
+	require.Equal(t, []string{"Origin", "Accept-Encoding"}, w.Header().Values("Vary"))
 }
 
 func TestUnchangedFilesAreNotSentAgain(t *testing.T) {

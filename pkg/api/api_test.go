@@ -190,28 +190,65 @@ func TestOrigins(t *testing.T) {
 
 func TestCORS(t *testing.T) {
 	next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	h := Origins{Allowed: []string{"https://listed.example"}}.CORS(next)
-	for _, c := range []struct {
-		method, origin, preflight string
-		status                    int
-		allowed                   string
-	}{
-		{"GET", "", "", 418, ""}, {"GET", "https://evil.example", "", 418, ""}, {"GET", "https://listed.example", "", 418, "https://listed.example"},
-		{"OPTIONS", "https://listed.example", "POST", 204, "https://listed.example"}, {"OPTIONS", "https://listed.example", "", 418, "https://listed.example"},
-		{"OPTIONS", "https://evil.example", "POST", 418, ""},
-	} {
-		r := httptest.NewRequest(c.method, "/", nil)
-		if c.origin != "" {
-			r.Header.Set("Origin", c.origin)
+	send := func(h http.Handler, method, origin, preflight string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "/", nil)
+		if origin != "" {
+			r.Header.Set("Origin", origin)
 		}
-		if c.preflight != "" {
-			r.Header.Set("Access-Control-Request-Method", c.preflight)
+		if preflight != "" {
+			r.Header.Set("Access-Control-Request-Method", preflight)
+			r.Header.Set("Access-Control-Request-Headers", "authorization")
 		}
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
-		require.Equal(t, c.status, w.Code)
-		require.Equal(t, c.allowed, w.Header().Get("Access-Control-Allow-Origin"))
-		require.Equal(t, "Origin", w.Header().Get("Vary"))
+		return w
+	}
+	words := func(h http.Header, name string) []string {
+		return strings.FieldsFunc(strings.ToLower(strings.Join(h.Values(name), ",")), func(c rune) bool { return c == ',' || c == ' ' })
+	}
+	const listed = "https://listed.example"
+	h := Origins{Allowed: []string{"https://other.example", listed}}.CORS(next)
+
+	// Requests are answered as ever; only pages of listed origins may read the answer, and what a client needs of it.
+	for origin, allowed := range map[string]bool{listed: true, "": false, "https://evil.example": false, "null": false, listed + ".evil": false, "http://listed.example": false} {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+			w := send(h, method, origin, "")
+			require.Equal(t, http.StatusTeapot, w.Code)
+			require.Contains(t, words(w.Header(), "Vary"), "origin", "a cache must not give one origin's answer to another")
+			if !allowed {
+				requireNoCORS(t, w.Header())
+				continue
+			}
+			require.Equal(t, listed, w.Header().Get("Access-Control-Allow-Origin"))
+			require.Equal(t, "true", w.Header().Get("Access-Control-Allow-Credentials"))
+			require.Subset(t, words(w.Header(), "Access-Control-Expose-Headers"), []string{"location", "etag", "retry-after", "allow", "accept-patch", "www-authenticate", "date"})
+		}
+	}
+
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+		w := send(h, "OPTIONS", listed, method)
+		require.Equal(t, http.StatusNoContent, w.Code)
+		require.Equal(t, listed, w.Header().Get("Access-Control-Allow-Origin"))
+		require.Equal(t, "true", w.Header().Get("Access-Control-Allow-Credentials"))
+		require.Contains(t, words(w.Header(), "Access-Control-Allow-Methods"), strings.ToLower(method))
+		require.Subset(t, words(w.Header(), "Access-Control-Allow-Headers"),
+			[]string{"authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-requested-with"})
+		require.Subset(t, words(w.Header(), "Vary"), []string{"origin", "access-control-request-method", "access-control-request-headers"})
+
+		w = send(h, "OPTIONS", "https://evil.example", method)
+		require.Equal(t, http.StatusTeapot, w.Code)
+		requireNoCORS(t, w.Header())
+		require.Subset(t, words(w.Header(), "Vary"), []string{"origin", "access-control-request-method", "access-control-request-headers"})
+	}
+
+	w := send(Origins{}.CORS(next), "OPTIONS", listed, "PUT")
+	requireNoCORS(t, w.Header())
+}
+
+func requireNoCORS(t *testing.T, h http.Header) {
+	t.Helper()
+	for name := range h {
+		require.NotRegexp(t, "(?i)^access-control-", name)
 	}
 }
 
