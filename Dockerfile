@@ -2,6 +2,7 @@
 FROM node:20-bookworm-slim AS web
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json ./
+COPY web/client/package.json client/
 RUN npm ci --no-audit --no-fund
 COPY web/ ./
 RUN npm run build

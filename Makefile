@@ -71,5 +71,5 @@ cassandra-stop: ## Stop that Cassandra
 
 .PHONY: clean
 clean: ## Remove what was built; the data folder stays
-	rm -rf bin out web/node_modules
+	rm -rf bin out web/node_modules web/client/dist
 	find web/dist -mindepth 1 ! -name .gitkeep -delete

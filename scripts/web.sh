@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The page: build | test | browser.
+# The page and the client package: build | test | browser.
 source "$(dirname "$0")/lib.sh"
 
 chromium_path() {
@@ -26,7 +26,7 @@ test)
 browser)
 	packages web
 	chromium=$(chromium_path)
-	[ -f web/dist/index.html ] || (cd web && npm run --silent build)
+	[ -f web/dist/index.html ] && [ -f web/client/dist/index.js ] || (cd web && npm run --silent build)
 	go build -o bin/confab ./cmd/confab # with the page inside
 	(cd web && CONFAB_CHROMIUM="$chromium" CONFAB_BIN="$PWD/../bin/confab" npm run --silent e2e)
 	;;

@@ -30,7 +30,7 @@ export default defineConfig({
     proxy: { '/api': { target: server, ws: true, changeOrigin: false } },
   },
   test: {
-    include: ['src/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'client/src/**/*.test.ts'],
     environment: 'node',
   },
 })

@@ -47,7 +47,7 @@ function someStore() {
 }
 
 /** A server of the program CONFAB_BIN that can be halted, killed and started again at its address. */
-export async function startNode(store = someStore(), flags = []) {
+export async function startNode(store = someStore(), flags = [], env = {}) {
   const program = process.env.CONFAB_BIN
   assert.ok(program, 'set CONFAB_BIN to the program, or CONFAB_BASE to the address of a running server')
   const port = await freePort()
@@ -56,6 +56,7 @@ export async function startNode(store = someStore(), flags = []) {
   let ended
   const start = async () => {
     child = spawn(program, ['serve', '--listen', `127.0.0.1:${port}`, '--store', store, ...flags], {
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'ignore', process.env.CONFAB_LOG ? 'inherit' : 'ignore'],
     })
     const own = child

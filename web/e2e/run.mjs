@@ -11,6 +11,7 @@
 // Screenshots go to out/screenshots. The exit code is 0 if every flow that was run passed and there was one.
 import { flows as first } from './first.mjs'
 import { flows as chatting } from './chatting.mjs'
+import { flows as client } from './client.mjs'
 import { flows as changes } from './changes.mjs'
 import { flows as history } from './history.mjs'
 import { flows as looks } from './looks.mjs'
@@ -18,7 +19,7 @@ import { flows as nodes } from './nodes.mjs'
 import { launch, LeftOut, startServer } from './harness.mjs'
 
 const wanted = process.argv[2] ?? ''
-const all = [...first, ...chatting, ...changes, ...history, ...looks, ...nodes].filter((f) => wanted.split('|').some((w) => f.name.includes(w)))
+const all = [...first, ...chatting, ...changes, ...history, ...looks, ...client, ...nodes].filter((f) => wanted.split('|').some((w) => f.name.includes(w)))
 // A flow that takes longer than this, in ms, hangs; one may name its own limit.
 const usualLimit = 90_000
 

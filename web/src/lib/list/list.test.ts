@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { idBefore, type Message } from '../client'
+import { idBefore, type Message } from '@confab/client'
 import type { Outgoing } from '../state/outbox.svelte'
 import { Heights, rowAt } from './heights'
 import { buildRows, stillUnderWay, type RowsOf } from './rows'

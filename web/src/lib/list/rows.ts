@@ -1,4 +1,4 @@
-import { compareIds, timeOf, type Message } from '../client'
+import { compareIds, timeOf, type Message } from '@confab/client'
 import type { Outgoing } from '../state/outbox.svelte'
 import { dayOf } from '../text/time'
 

@@ -1,4 +1,4 @@
-import { ChatApi, type User } from '../client'
+import { ChatApi, type User } from '@confab/client'
 import { choose, useLanguage } from '../i18n'
 import { Chat, storage } from './chat.svelte'
 import { notices } from './notices.svelte'

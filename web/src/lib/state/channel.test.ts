@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import type { Person, Room } from '../client'
-import type { Listener } from '../client/realtime'
+import type { Listener, Person, Room } from '@confab/client'
 import { openChannel } from './channel'
 import { noFeatures } from './features'
 import { RoomEntry } from './room.svelte'
 
 const person = (login: string, firstname = login): Person => ({ login, firstname, lastname: 'X' })
 const room = (...logins: string[]): Room => ({
-  roomName: 'a', creator: person('ann'), banner: null, participants: logins.map((l) => person(l)), creationDate: '',
+  roomName: 'a', creator: person('ann'), banner: null, participants: logins.map((l) => person(l)), creationDate: '', retention: { setting: 'default', seconds: null },
 })
 
 /** An open room whose answers and events come when the test says so. */

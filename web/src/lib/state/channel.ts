@@ -1,4 +1,4 @@
-import type { Message, Person } from '../client'
+import type { Message, Person } from '@confab/client'
 import { t } from '../i18n'
 import type { Chat } from './chat.svelte'
 import { notices } from './notices.svelte'

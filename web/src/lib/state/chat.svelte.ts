@@ -11,7 +11,7 @@ import {
   type Room,
   type RoomState,
   type User,
-} from '../client'
+} from '@confab/client'
 import { t } from '../i18n'
 import { isHeard } from '../list/rows'
 import { mentions } from '../text/tokens'

@@ -1,4 +1,4 @@
-import { ApiError, type FieldFault } from '../client'
+import { ApiError, type FieldFault } from '@confab/client'
 import { t, type Key } from '../i18n'
 
 const sizes = /^size must be between (\d+) and (\d+)$/

@@ -1,4 +1,4 @@
-import type { ChatApi } from '../client'
+import type { ChatApi } from '@confab/client'
 
 /** What this server can do beyond rooms and messages. */
 export interface Features {

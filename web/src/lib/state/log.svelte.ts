@@ -1,4 +1,4 @@
-import { ApiError, compareIds, idBefore, timeOf, type ChangeList, type Message, type MessagePage, type PageQuery } from '../client'
+import { ApiError, compareIds, idBefore, timeOf, type ChangeList, type Message, type MessagePage, type PageQuery } from '@confab/client'
 
 export type FetchPage = (query: PageQuery, signal?: AbortSignal) => Promise<MessagePage>
 

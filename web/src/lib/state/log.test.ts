@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ApiError, compareIds, idBefore, timeOf, type Message, type MessagePage, type PageQuery } from '../client'
+import { ApiError, compareIds, idBefore, timeOf, type Message, type MessagePage, type PageQuery } from '@confab/client'
 import { RoomLog } from './log.svelte'
 
 const t0 = Date.UTC(2026, 0, 5, 12)

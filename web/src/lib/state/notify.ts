@@ -1,4 +1,4 @@
-import type { Message } from '../client'
+import type { Message } from '@confab/client'
 import { t } from '../i18n'
 import { fullName } from './room.svelte'
 import { roomHash } from './router.svelte'

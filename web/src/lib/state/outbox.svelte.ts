@@ -1,4 +1,4 @@
-import { ApiError, Backoff, type Message } from '../client'
+import { ApiError, Backoff, newKey, type Message } from '@confab/client'
 
 export interface Outgoing {
   /** The Idempotency-Key: however often this is sent, it is one message. */
@@ -38,7 +38,7 @@ export class Outbox {
     private readonly mail: Mail,
     private readonly shelf: Shelf | null,
     private readonly backoff = new Backoff(1000, 30_000),
-    private readonly newKey: () => string = () => crypto.randomUUID(),
+    private readonly makeKey: () => string = newKey,
   ) {
     this.prefix = `confab:out:${login}:`
     this.items = this.load()
@@ -49,7 +49,7 @@ export class Outbox {
   }
 
   add(room: string, content: string, replyTo: string | null, at = Date.now()): Outgoing {
-    const item: Outgoing = { key: this.newKey(), room, content, replyTo, at, state: 'queued', reason: null }
+    const item: Outgoing = { key: this.makeKey(), room, content, replyTo, at, state: 'queued', reason: null }
     this.items = [...this.items, item]
     this.save(item)
     this.flush()

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ApiError, Backoff, idBefore, type Message } from '../client'
+import { ApiError, Backoff, idBefore, type Message } from '@confab/client'
 import { Outbox, type Outgoing, type Shelf } from './outbox.svelte'
 
 class MemoryShelf implements Shelf {

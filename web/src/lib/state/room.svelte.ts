@@ -1,5 +1,5 @@
 import { SvelteMap, SvelteSet } from 'svelte/reactivity'
-import { compareIds, systemLogin, type ChatApi, type Message, type Person, type Room } from '../client'
+import { compareIds, systemLogin, type ChatApi, type Message, type Person, type Room } from '@confab/client'
 import { RoomLog } from './log.svelte'
 import { Reads } from './reads'
 

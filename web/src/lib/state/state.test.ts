@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ApiError, idBefore, type Message } from '../client'
+import { ApiError, idBefore, type Message } from '@confab/client'
 import { Chat } from './chat.svelte'
 import { Drafts } from './drafts'
 import { errorText, faultsOf } from './faults'
@@ -211,7 +211,7 @@ describe('the count of unread messages', () => {
     const chat = new Chat({} as never, { login: 'ann', firstname: 'Ann', lastname: 'S', chatRooms: ['a'] } as never, () => {})
     const entry = chat.entry('a')
     const person = (login: string, firstname: string) => ({ login, firstname, lastname: 'S' })
-    entry.room = { roomName: 'a', creator: person('bob', 'Bob'), banner: null, participants: [person('ann', 'Ann'), person('bob', 'Bob')], creationDate: '' }
+    entry.room = { roomName: 'a', creator: person('bob', 'Bob'), banner: null, participants: [person('ann', 'Ann'), person('bob', 'Bob')], creationDate: '', retention: { setting: 'default', seconds: null } }
     chat.heardPersonally('renamed', JSON.stringify({ roomName: 'a', person: person('bob', 'Rob') }))
     expect(entry.person('bob')?.firstname).toBe('Rob')
     expect(entry.unread).toBe(0)

@@ -1,4 +1,4 @@
-import type { Person } from '../client'
+import type { Person } from '@confab/client'
 
 export interface Asked {
   kind: 'login' | 'emoji'

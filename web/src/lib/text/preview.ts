@@ -1,4 +1,4 @@
-import type { Message } from '../client'
+import type { Message } from '@confab/client'
 import { t } from '../i18n'
 
 const joined = /^(.*) joins the room$/s

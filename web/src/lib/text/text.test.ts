@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Person } from '../client'
+import type { Person } from '@confab/client'
 import { askedAt, completed, peopleFor } from './complete'
 import { findEmoji, type Emoji } from './emoji'
 import { preview, systemText } from './preview'

@@ -1,15 +1,16 @@
-import { Client, type IFrame, type IMessage } from '@stomp/stompjs'
-import { Backoff } from './backoff'
+import { Client, type IFrame, type IMessage, type IStompSocket } from '@stomp/stompjs'
+import { Backoff } from './backoff.js'
 
 export type ConnectionState = 'closed' | 'connecting' | 'open' | 'waiting'
 
-export interface Heard {
+/** A MESSAGE frame. */
+export interface Delivery {
   headers: Record<string, string>
   body: string
 }
 
 export interface Listener {
-  onMessage: (heard: Heard) => void
+  onMessage: (delivery: Delivery) => void
   /** Further headers of the SUBSCRIBE frame. */
   headers?: Record<string, string>
   /** Takes what the server had queued before it took the UNSUBSCRIBE: with `skip` it comes nowhere else. */
@@ -26,9 +27,12 @@ export interface Listener {
 }
 
 export interface RealtimeOptions {
-  /** Default `/api/chat/v1/stomp` of this page's host. */
-  url?: string
-  socket?: (url: string, protocols: string[]) => WebSocket
+  /** The address of the server, like `https://chat.example.org`. Default: the one that this page comes from. */
+  server?: string | undefined
+  /** An API token. It needs a `socket` that sends headers, which a browser's cannot. Without it the session's cookie counts. */
+  token?: string | undefined
+  /** Makes the WebSocket. `headers` are those to send along: the token's, or none. */
+  socket?: (url: string, protocols: string[], headers: Record<string, string>) => IStompSocket
   backoff?: Backoff
   /** `retryAt`: when the next try begins, in ms since 1970, while waiting. */
   onState?: (state: ConnectionState, retryAt: number | null) => void
@@ -62,6 +66,9 @@ export class Realtime {
   state: ConnectionState = 'closed'
 
   constructor(options: RealtimeOptions = {}) {
+    if (options.token !== undefined && !options.socket) {
+      throw new TypeError('A WebSocket of a browser sends no token: give a `socket` that does, or use the session’s cookie')
+    }
     this.options = options
     this.backoff = options.backoff ?? new Backoff()
   }
@@ -116,11 +123,14 @@ export class Realtime {
 
   private connect(): void {
     this.tell('connecting', null)
-    const url = this.options.url ?? defaultUrl()
+    const { server, token } = this.options
+    // The scheme becomes ws or wss.
+    const url = (server ?? window.location.origin).replace(/^http/, 'ws').replace(/\/$/, '') + '/api/chat/v1/stomp'
+    const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` }
     const protocols = ['v12.stomp', 'v11.stomp']
-    const open = this.options.socket ?? ((u, p) => new WebSocket(u, p))
+    const open = this.options.socket ?? ((u, p) => new WebSocket(u, p) as IStompSocket)
     const client = new Client({
-      webSocketFactory: () => open(url, protocols),
+      webSocketFactory: () => open(url, protocols, headers),
       // Coming back is decided here: what is asked for at a reconnection has to be current.
       reconnectDelay: 0,
       connectionTimeout: 10_000,
@@ -202,9 +212,4 @@ export class Realtime {
     this.state = state
     this.options.onState?.(state, retryAt)
   }
-}
-
-function defaultUrl(): string {
-  const { protocol, host } = window.location
-  return `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/api/chat/v1/stomp`
 }

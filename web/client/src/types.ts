@@ -18,7 +18,20 @@ export interface Person {
 export interface User extends Person {
   email: string | null
   bio: string | null
+  /** An IANA name like `Europe/Zurich`; null means UTC. */
+  timezone: string | null
   chatRooms: string[]
+}
+
+/** Whole pages of people; `hasMore` says whether there is a next one. */
+export interface UserPage {
+  users: Person[]
+  hasMore: boolean
+}
+
+export interface ParticipantPage {
+  participants: Person[]
+  hasMore: boolean
 }
 
 export interface Room {
@@ -28,9 +41,12 @@ export interface Room {
   participants: Person[]
   /** ISO 8601, UTC. */
   creationDate: string
+  /** How long messages are kept: what the room says (`default`, `forever`, `30d`), and what comes of it; null: for ever. */
+  retention: { setting: string; seconds: number | null }
 }
 
 export interface Reaction {
+  /** At most 50, the first who reacted. */
   emoji: string
   logins: string[]
   count: number
@@ -59,15 +75,17 @@ export interface MessagePage {
   /** Only for `around`. */
   hasMoreBefore?: boolean
   hasMoreAfter?: boolean
-  /** True if there was no connection and this is what was read last. */
+  /** True if there was no connection, and a service worker answered with what it had kept (header `X-Confab-Kept: 1`). */
   kept: boolean
 }
+
+export type ChangeKind = 'edit' | 'delete' | 'react'
 
 /** An edit, a deletion or a reaction, with the message as it is now. */
 export interface Change {
   /** A timeuuid of its own, in one order with the ids of messages. */
   changeId: string
-  kind: 'edit' | 'delete' | 'react'
+  kind: ChangeKind
   message: Message
 }
 
@@ -81,6 +99,11 @@ export interface ChangeList {
 
 export interface RoomPage {
   rooms: Room[]
+  hasMore: boolean
+}
+
+export interface RoomStatePage {
+  rooms: RoomState[]
   hasMore: boolean
 }
 
@@ -99,11 +122,18 @@ export interface NewUser {
   password: string
   firstname: string
   lastname: string
-  email: string | null
-  bio: string | null
+  email?: string | null
+  bio?: string | null
+  timezone?: string | null
 }
 
-export type ProfileChange = Partial<Pick<User, 'firstname' | 'lastname' | 'email' | 'bio'>>
+export type ProfileChange = Partial<Pick<User, 'firstname' | 'lastname' | 'email' | 'bio' | 'timezone'>>
+
+/** Makes a change happen only if nobody else has changed the thing since: else status 412. */
+export interface Condition {
+  /** The ETag that was read, which ChatApi.etag gives. */
+  ifMatch?: string | undefined
+}
 
 export interface PageQuery {
   before?: string

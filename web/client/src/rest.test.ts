@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
-import { ApiError } from './errors'
-import { ChatApi } from './rest'
+import { ApiError } from './errors.js'
+import { ChatApi } from './rest.js'
 
 interface Asked {
   url: string

@@ -15,6 +15,8 @@ export class ApiError extends Error {
     readonly fields: FieldFault[] = [],
     /** Seconds to wait before the next try, if the server says so. */
     readonly retryAfter: number | null = null,
+    /** The server's word for what went wrong, which does not change: `insufficient_scope`. Null if it gave none. */
+    readonly code: string | null = null,
   ) {
     super(message)
   }
@@ -34,19 +36,21 @@ export class ApiError extends Error {
 export async function errorOf(answer: Response): Promise<ApiError> {
   let message = answer.statusText || `HTTP ${answer.status}`
   let fields: FieldFault[] = []
+  let code: string | null = null
   try {
     const body: unknown = await answer.json()
     if (body !== null && typeof body === 'object') {
-      const told = body as { message?: unknown; title?: unknown; fields?: unknown }
+      const told = body as { message?: unknown; title?: unknown; fields?: unknown; code?: unknown }
       if (typeof told.message === 'string' && told.message) message = told.message
       else if (typeof told.title === 'string' && told.title) message = told.title
+      if (typeof told.code === 'string' && told.code) code = told.code
       if (Array.isArray(told.fields)) fields = told.fields.filter(isFault)
     }
   } catch {
     // A proxy may answer with a page of its own: the status has to do.
   }
   const seconds = Number(answer.headers.get('Retry-After') ?? NaN)
-  return new ApiError(answer.status, message, fields, Number.isFinite(seconds) ? seconds : null)
+  return new ApiError(answer.status, message, fields, Number.isFinite(seconds) ? seconds : null, code)
 }
 
 function isFault(x: unknown): x is FieldFault {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Backoff } from './backoff'
-import { Realtime, type ConnectionState } from './realtime'
+import { Backoff } from './backoff.js'
+import { Realtime, type ConnectionState } from './realtime.js'
 
 /** A socket whose other end is the test. */
 class FakeSocket {
@@ -50,7 +50,7 @@ class FakeSocket {
 function start(onLost?: () => Promise<boolean>): { realtime: Realtime; states: ConnectionState[] } {
   const states: ConnectionState[] = []
   const realtime = new Realtime({
-    url: 'ws://test/stomp',
+    server: 'http://test/',
     socket: () => new FakeSocket() as unknown as WebSocket,
     backoff: new Backoff(1000, 8000, () => 0),
     onState: (s) => states.push(s),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { compareIds, idBefore, isTimeId, timeOf } from './timeuuid'
+import { compareIds, idBefore, isTimeId, timeOf } from './timeuuid.js'
 
 describe('ids made of time', () => {
   it('knows version 1 from others', () => {

@@ -1,20 +1,25 @@
-import { ApiError, errorOf } from './errors'
+import { ApiError, errorOf } from './errors.js'
 import type {
   ChangeList,
+  Condition,
   Message,
   MessagePage,
   NewUser,
   PageQuery,
+  ParticipantPage,
   ProfileChange,
   Room,
   RoomPage,
-  RoomState,
+  RoomStatePage,
   User,
-} from './types'
+  UserPage,
+} from './types.js'
 
 export interface ChatApiOptions {
-  /** Default `/api/chat/v1`. */
-  base?: string
+  /** The address of the server, like `https://chat.example.org`. Default: the one that this page comes from. */
+  server?: string | undefined
+  /** An API token. Then it alone says who asks, and no cookie is sent. */
+  token?: string | undefined
   fetch?: typeof fetch
   /** Called for each 401 outside of login: the session is over. */
   onUnauthenticated?: () => void
@@ -26,21 +31,30 @@ interface Sending {
   headers?: Record<string, string>
   query?: Record<string, string | number | undefined>
   signal?: AbortSignal | undefined
+  ifMatch?: string | undefined
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError'
 }
 
 /**
- * The chat API over REST. The session is a cookie, so that one browser (or one
- * cookie jar of `fetch`) is one user. Every method rejects with an ApiError.
+ * The chat API over REST. Who asks is said by `token`, or by the session's cookie: then one browser (or one
+ * CookieJar) is one user. Every method rejects with an ApiError, or with the AbortError of its signal. No method
+ * repeats a request; see postSafely for messages.
  */
 export class ChatApi {
   readonly base: string
   private readonly fetch: typeof fetch
+  private readonly token: string | undefined
+  private readonly etags = new WeakMap<object, string>()
   onUnauthenticated: () => void
   /** The server's clock in its last answer, in ms since 1970, cut to the second; null before the first. */
   serverTime: number | null = null
 
   constructor(options: ChatApiOptions = {}) {
-    this.base = options.base ?? '/api/chat/v1'
+    this.base = (options.server ?? '').replace(/\/$/, '') + '/api/chat/v1'
+    this.token = options.token
     this.fetch = options.fetch ?? ((...args) => globalThis.fetch(...args))
     this.onUnauthenticated = options.onUnauthenticated ?? (() => {})
   }
@@ -52,7 +66,7 @@ export class ChatApi {
   }
 
   /** Wrong credentials are status 401. */
-  async logIn(login: string, password: string, rememberMe: boolean): Promise<void> {
+  async logIn(login: string, password: string, rememberMe = false): Promise<void> {
     await this.send('authenticate', { method: 'POST', body: { login, password, rememberMe } })
   }
 
@@ -60,22 +74,38 @@ export class ChatApi {
     await this.send('logout', { method: 'POST' })
   }
 
-  /** The user of this session or of the remember-me cookie; null if there is neither. */
+  /** The user of this token, session or remember-me cookie; null if none of them is valid. */
   async currentUser(): Promise<User | null> {
     try {
-      return await this.json('remember-me')
+      return await this.json<User>('remember-me')
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) return null
       throw error
     }
   }
 
+  /** All users by login, ascending, from after `after` on. */
+  users(after?: string, fetchSize = 100): Promise<UserPage> {
+    return this.json('users', { query: { after, fetchSize } })
+  }
+
+  /** These users, in this order, at most 1000; those that do not exist are left out. */
+  async usersOf(logins: string[]): Promise<UserPage['users']> {
+    return (await this.json<UserPage>('users/queries', { method: 'POST', body: { id: logins } })).users
+  }
+
+  /** A user that was deleted is status 410. */
   user(login: string): Promise<User> {
     return this.json(`users/${encodeURIComponent(login)}`)
   }
 
-  changeProfile(login: string, change: ProfileChange): Promise<User> {
-    return this.json(`users/${encodeURIComponent(login)}`, { method: 'PATCH', body: change })
+  changeProfile(login: string, change: ProfileChange, condition?: Condition): Promise<User> {
+    return this.json(`users/${encodeURIComponent(login)}`, { method: 'PATCH', body: change, ...condition })
+  }
+
+  /** Deletes one's own account. Its login is never free again. */
+  async deleteUser(login: string, condition?: Condition): Promise<void> {
+    await this.send(`users/${encodeURIComponent(login)}`, { method: 'DELETE', ...condition })
   }
 
   /** Ends all sessions of the user, this one too. A wrong current password is status 403. */
@@ -106,20 +136,36 @@ export class ChatApi {
     return this.json('rooms', { query: { after, fetchSize } })
   }
 
+  /** These rooms, in this order, at most 1000; those that do not exist are left out. */
+  async roomsOf(names: string[]): Promise<Room[]> {
+    return (await this.json<RoomPage>('rooms/queries', { method: 'POST', body: { id: names } })).rooms
+  }
+
   room(name: string): Promise<Room> {
     return this.json(`rooms/${encodeURIComponent(name)}`)
   }
 
-  createRoom(name: string, banner: string | null): Promise<Room> {
+  /** Participants by login, ascending, from after `after` on. A Room itself has the first 10,000. */
+  participants(room: string, after?: string, fetchSize = 100): Promise<ParticipantPage> {
+    return this.json(`rooms/${encodeURIComponent(room)}/participants`, { query: { after, fetchSize } })
+  }
+
+  /** A name that is taken is status 409. */
+  createRoom(name: string, banner: string | null = null): Promise<Room> {
     return this.json(`rooms/${encodeURIComponent(name)}`, { method: 'POST', body: { banner } })
   }
 
-  changeBanner(name: string, banner: string | null): Promise<Room> {
-    return this.json(`rooms/${encodeURIComponent(name)}`, { method: 'PATCH', body: { banner } })
+  changeBanner(name: string, banner: string | null, condition?: Condition): Promise<Room> {
+    return this.json(`rooms/${encodeURIComponent(name)}`, { method: 'PATCH', body: { banner }, ...condition })
   }
 
-  async deleteRoom(name: string): Promise<void> {
-    await this.send(`rooms/${encodeURIComponent(name)}`, { method: 'DELETE' })
+  /** `default`, `forever`, or a duration like `30d` or `36h`. */
+  changeRetention(name: string, retention: string): Promise<Room> {
+    return this.json(`rooms/${encodeURIComponent(name)}/retention`, { method: 'PUT', body: { retention } })
+  }
+
+  async deleteRoom(name: string, condition?: Condition): Promise<void> {
+    await this.send(`rooms/${encodeURIComponent(name)}`, { method: 'DELETE', ...condition })
   }
 
   async join(room: string): Promise<void> {
@@ -138,7 +184,7 @@ export class ChatApi {
   // What the user has read
 
   /** The user's own rooms with what is unread in them, by name, ascending, from after `after` on. */
-  roomStates(login: string, after?: string): Promise<{ rooms: RoomState[]; hasMore: boolean }> {
+  roomStates(login: string, after?: string): Promise<RoomStatePage> {
     return this.json(`users/${encodeURIComponent(login)}/rooms`, { query: { after } })
   }
 
@@ -177,12 +223,13 @@ export class ChatApi {
     return this.json(`messages/${encodeURIComponent(room)}/changes`, { query: { after, fetchSize: 200 } })
   }
 
-  /** However often it is sent with one key, there is one message. */
-  post(room: string, content: string, idempotencyKey: string, replyTo?: string): Promise<Message> {
+  /** However often it is sent with one key (within 7 days), there is one message. */
+  post(room: string, content: string, idempotencyKey: string, replyTo?: string, signal?: AbortSignal): Promise<Message> {
     return this.json(`messages/${encodeURIComponent(room)}`, {
       method: 'POST',
       body: replyTo === undefined ? { content } : { content, replyTo },
       headers: { 'Idempotency-Key': idempotencyKey },
+      signal,
     })
   }
 
@@ -212,13 +259,23 @@ export class ChatApi {
     }
   }
 
-  private async json<T>(path: string, sending: Sending = {}): Promise<T> {
+  /** The ETag of a user or room that this client returned. */
+  etag(thing: User | Room): string | undefined {
+    return this.etags.get(thing)
+  }
+
+  private async json<T extends object>(path: string, sending: Sending = {}): Promise<T> {
     const answer = await this.send(path, sending)
+    let thing: T
     try {
-      return (await answer.json()) as T
-    } catch {
+      thing = (await answer.json()) as T
+    } catch (error) {
+      if (isAbort(error)) throw error
       throw new ApiError(answer.status, 'The answer of the server cannot be read')
     }
+    const tag = answer.headers.get('ETag')
+    if (tag !== null) this.etags.set(thing, tag)
+    return thing
   }
 
   private async send(path: string, sending: Sending): Promise<Response> {
@@ -227,7 +284,14 @@ export class ChatApi {
       if (value !== undefined) query.set(name, String(value))
     }
     const headers: Record<string, string> = { Accept: 'application/json', ...sending.headers }
-    const init: RequestInit = { method: sending.method ?? 'GET', headers, credentials: 'same-origin', cache: 'no-store' }
+    if (this.token !== undefined) headers['Authorization'] = `Bearer ${this.token}`
+    if (sending.ifMatch !== undefined) headers['If-Match'] = sending.ifMatch
+    const init: RequestInit = {
+      method: sending.method ?? 'GET',
+      headers,
+      credentials: this.token === undefined ? 'include' : 'omit',
+      cache: 'no-store',
+    }
     if (sending.signal) init.signal = sending.signal
     if (sending.body instanceof Blob) init.body = sending.body
     else if (sending.body !== undefined) {
@@ -239,7 +303,7 @@ export class ChatApi {
     try {
       answer = await this.fetch(`${this.base}/${path}${text ? '?' + text : ''}`, init)
     } catch (error) {
-      if (error instanceof DOMException && error.name === 'AbortError') throw error
+      if (isAbort(error)) throw error
       throw new ApiError(0, 'The server cannot be reached')
     }
     const date = Date.parse(answer.headers.get('Date') ?? '')

@@ -1,0 +1,12 @@
+/** A client for the chat API: REST and real time, in browsers and in Node. */
+export { ApiError, type FieldFault } from './errors.js'
+export { Backoff } from './backoff.js'
+export { ChatApi, type ChatApiOptions } from './rest.js'
+export { CookieJar } from './cookies.js'
+export { followRoom, type FollowOptions, type Following, type RoomEvent } from './follow.js'
+export { allChanges, allParticipants, allRooms, allRoomStates, allUsers, newer, older } from './pages.js'
+export { newKey, postSafely, type PostOptions } from './post.js'
+export { Realtime, type ConnectionState, type Delivery, type Listener, type RealtimeOptions } from './realtime.js'
+export { compareIds, idBefore, isTimeId, timeOf } from './timeuuid.js'
+export { onParticipants, onPresence, onTyping, onUser, type UserEvent } from './topics.js'
+export * from './types.js'
