@@ -1,13 +1,96 @@
 // Package docs serves the descriptions of the APIs, schema/openapi.yaml and schema/asyncapi.yaml, and a page that shows
 // both to people. The page is made once from the documents, needs no script, and loads nothing from elsewhere.
+//
+// Its main types, in reading order: a node is a value in one of the documents. An Example is a request that the page
+// shows as a curl command; a test sends each of them to a server.
 package docs
 
-import "github.com/confab-chat/confab/schema"
+import (
+	"bytes"
+	_ "embed"
+	"html/template"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/schema"
+)
 
 // The documents, by the names under which they refer to each other.
-const openAPI = "openapi.yaml"
+const (
+	openAPI  = "openapi.yaml"
+	asyncAPI = "asyncapi.yaml"
+)
+
+//go:embed page.tmpl
+var pageTemplate string
+
+//go:embed docs.css
+var style []byte
+
+// policy allows one style sheet of ours, and the icon.
+const policy = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 func load() (library, error) {
 	lib := library{}
-	return lib, lib.add(openAPI, schema.OpenAPI)
+	if err := lib.add(openAPI, schema.OpenAPI); err != nil {
+		return nil, err
+	}
+	return lib, lib.add(asyncAPI, schema.AsyncAPI)
+}
+
+type file struct {
+	kind, tag string
+	content   []byte
+}
+
+type handler map[string]file
+
+// Handler serves the page at /docs and the documents below it, to GET and HEAD; the caller refuses other methods. It
+// panics if the documents cannot be shown: they are a part of the program.
+func Handler() http.Handler { return files() }
+
+// files is made once for all servers of the process.
+var files = sync.OnceValue(func() handler {
+	lib, err := load()
+	if err != nil {
+		panic(err)
+	}
+	p, err := newPage(lib)
+	if err != nil {
+		panic(err)
+	}
+	var html bytes.Buffer
+	if err := template.Must(template.New("").Parse(pageTemplate)).Execute(&html, p); err != nil {
+		panic(err)
+	}
+	h := handler{}
+	for name, f := range map[string]file{
+		"":             {kind: "text/html; charset=utf-8", content: html.Bytes()},
+		"docs.css":     {kind: "text/css; charset=utf-8", content: style},
+		openAPI:        {kind: "application/yaml", content: schema.OpenAPI},
+		asyncAPI:       {kind: "application/yaml", content: schema.AsyncAPI},
+		"openapi.json": {kind: "application/json", content: []byte(lib.root(openAPI).json("  "))},
+	} {
+		f.tag = api.ETag(f.content)
+		h[name] = f
+	}
+	return h
+})
+
+func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f, ok := h[strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/docs"), "/")]
+	header := w.Header()
+	header.Set("Cache-Control", "no-cache")
+	header.Set("Content-Security-Policy", policy)
+	header.Set("X-Content-Type-Options", "nosniff")
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	header.Set("Content-Type", f.kind)
+	header.Set("Etag", f.tag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
 }

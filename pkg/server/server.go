@@ -19,6 +19,7 @@ import (
 	"github.com/confab-chat/confab/pkg/backup"
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/docs"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/stomp"
@@ -173,6 +174,9 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	page := &api.Resource{Route: reading("/ui/chat/", web.Handler()), Fail: chatAPI.Fail}
 	r.PathPrefix("/ui/chat/").Handler(page)
 	r.Handle("/ui/chat", page)
+	documents := &api.Resource{Route: reading("/docs", docs.Handler()), Fail: chatAPI.Fail}
+	r.Handle("/docs", documents)
+	r.PathPrefix("/docs/").Handler(documents)
 	r.Handle("/", &api.Resource{Route: reading("/", http.RedirectHandler("/ui/chat/index.html", http.StatusFound)), Fail: chatAPI.Fail})
 	registerRealtime(r, sockets, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
