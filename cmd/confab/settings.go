@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -159,14 +160,25 @@ func (s storeSettings) check() error {
 	return badSetting("--store %q has to be embedded:PATH or cassandra://HOST/KEYSPACE", s.Store)
 }
 
-func (s logSettings) logger() *slog.Logger {
+func (s logSettings) logger() *slog.Logger { return s.loggerTo(os.Stderr) }
+
+func (s logSettings) loggerTo(w io.Writer) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(s.LogLevel)) // kong has checked it
-	o := &slog.HandlerOptions{Level: level}
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: plainError}
 	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+		return slog.New(slog.NewJSONHandler(w, o))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, o))
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// plainError writes an error as its sentence. The text form of slog would ask an error for all it has, which for those of
+// Pebble is a stack of thirty lines.
+func plainError(_ []string, a slog.Attr) slog.Attr {
+	if err, ok := a.Value.Any().(error); ok {
+		a.Value = slog.StringValue(err.Error())
+	}
+	return a
 }
 
 // backupDir is beside the data by default: on its disk a backup shares the files that do not change.
