@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -95,7 +96,7 @@ func FuzzListed(f *testing.F) {
 	f.Fuzz(func(t *testing.T, list string) {
 		tag := ETag([]byte(list))
 		if listed([]string{list}, tag, true) {
-			require.Equal(t, "*", list, "no list holds its own hash")
+			require.Equal(t, "*", strings.TrimSpace(list), "no list holds its own hash")
 		}
 		require.True(t, listed([]string{tag, list}, tag, false))
 	})
