@@ -82,9 +82,9 @@ func (s *stage) live(ctx context.Context, name string) (Result, error) {
 	}
 	defer closeAll(publishers)
 
-	hearing, hctx := errgroup.WithContext(ctx)
+	receiving, hctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
-		hearing.Go(func() error { return f.hear(l) })
+		receiving.Go(func() error { return f.receive(l) })
 	}
 	stopHearing := context.AfterFunc(hctx, func() { closeListeners(listeners) })
 	defer stopHearing()
@@ -102,7 +102,7 @@ func (s *stage) live(ctx context.Context, name string) (Result, error) {
 	if err != nil {
 		closeListeners(listeners)
 	}
-	heard := hearing.Wait()
+	heard := receiving.Wait()
 	if heard != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		err = heard
 	}
@@ -193,8 +193,8 @@ func (f *fanout) publishAll(ctx context.Context, s *stage, publishers []*client,
 	return err
 }
 
-// hear reads deliveries until the receipt of the unsubscription.
-func (f *fanout) hear(l *listener) error {
+// receive reads deliveries until the receipt of the unsubscription.
+func (f *fanout) receive(l *listener) error {
 	var seen numbers
 	for {
 		fr, err := l.frames.next()
@@ -203,7 +203,7 @@ func (f *fanout) hear(l *listener) error {
 		}
 		switch fr.command {
 		case "MESSAGE":
-			f.heard(fr.body, &seen)
+			f.count(fr.body, &seen)
 		case "RECEIPT":
 			return nil
 		default:
@@ -212,8 +212,8 @@ func (f *fanout) hear(l *listener) error {
 	}
 }
 
-// heard takes one delivery; seen is the subscriber's own.
-func (f *fanout) heard(body []byte, seen *numbers) {
+// count takes one delivery; seen is the subscriber's own.
+func (f *fanout) count(body []byte, seen *numbers) {
 	now := int64(time.Since(f.start))
 	at := bytes.Index(body, []byte(mark))
 	if at < 0 {

@@ -9,9 +9,9 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// looks observes the time at each of these moments, in days since the first. It returns the warnings, and the time by
+// observeOn observes the time at each of these moments, in days since the first. It returns the warnings, and the time by
 // which data may be removed at the end, in days too.
-func looks(days ...float64) (removal float64, said int) {
+func observeOn(days ...float64) (removal float64, said int) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var seen chat.Times
 	var last time.Time
@@ -45,7 +45,7 @@ func TestAClockThatJumpsRemovesNothing(t *testing.T) {
 		"behind at the start, then right":  {[]float64{100, 0, 100}, 0, 2},
 		"ahead, and less so, but still is": {[]float64{0, 365, 200, 201}, 201, 3},
 	} {
-		removal, said := looks(c.days...)
+		removal, said := observeOn(c.days...)
 		require.InDelta(t, c.removal, removal, 0.001, what)
 		require.Equal(t, c.said, said, what)
 	}

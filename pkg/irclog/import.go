@@ -149,7 +149,7 @@ func (im *importer) run(ctx context.Context, paths []string) error {
 		im.report.Files++
 		im.progress.Files++
 		im.progress.Bytes += f.size
-		im.tell()
+		im.reportProgress()
 	}
 	return nil
 }
@@ -239,7 +239,7 @@ func (im *importer) survey(ctx context.Context, files []logFile) (firstNick stri
 			return "", nil, err
 		}
 		im.progress.File = f.name
-		im.tell()
+		im.reportProgress()
 		v, err := f.overview(im.o.Tenant, id.ID{})
 		if err != nil {
 			return "", nil, err
@@ -398,7 +398,7 @@ func (im *importer) flush(ctx context.Context, b *batch) error {
 		}
 	}
 	b.keepLast()
-	im.tell()
+	im.reportProgress()
 	return nil
 }
 
@@ -466,7 +466,7 @@ func (im *importer) append(ctx context.Context, ms []chat.Message) error {
 	return err
 }
 
-func (im *importer) tell() {
+func (im *importer) reportProgress() {
 	if im.o.Progress != nil {
 		im.o.Progress(im.progress)
 	}

@@ -194,7 +194,7 @@ func (ps *peers) take(p packet) {
 	switch p.Kind {
 	case packetHello:
 		if p.To == "" || p.To == h.node {
-			h.presence.tell(ps.tellPresence)
+			h.presence.broadcast(ps.publishPresence)
 		}
 	case packetBye:
 		h.presence.replace(p.Node, nil)
@@ -234,7 +234,7 @@ func (ps *peers) takeEvent(node string, w wireEvent) {
 	}
 	switch e := e.(type) {
 	case PresenceChanged:
-		ps.hub.presence.heard(node, e)
+		ps.hub.presence.received(node, e)
 	case TypingChanged:
 		ps.hub.typing.set(e)
 	default:
@@ -245,7 +245,7 @@ func (ps *peers) takeEvent(node string, w wireEvent) {
 	}
 }
 
-func (ps *peers) tellPresence(all []PresenceChanged) {
+func (ps *peers) publishPresence(all []PresenceChanged) {
 	for {
 		n := min(len(all), presencePart)
 		_ = ps.broadcast(packet{Kind: packetPresence, Presence: all[:n], More: n < len(all)})

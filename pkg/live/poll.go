@@ -159,7 +159,7 @@ func (h *Hub) readPolled(ctx context.Context, r *room, since time.Time) error {
 
 func (r *room) deliveredAll(ms []chat.Message) bool {
 	for _, m := range ms {
-		if !r.heard(m.ID) {
+		if !r.delivered(m.ID) {
 			return false
 		}
 	}

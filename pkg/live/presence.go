@@ -101,8 +101,8 @@ func (p *presence) changed(key place, rp *roomPresence, login string, online, vi
 	}
 }
 
-// heard applies a change received from another node.
-func (p *presence) heard(node string, e PresenceChanged) {
+// received applies a change received from another node.
+func (p *presence) received(node string, e PresenceChanged) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.set(node, e)
@@ -156,9 +156,9 @@ func (p *presence) replace(node string, now []PresenceChanged) {
 	}
 }
 
-// tell broadcasts who is online on this node. It does so under the lock, so that other nodes receive the complete
+// broadcast broadcasts who is online on this node. It does so under the lock, so that other nodes receive the complete
 // presence and later changes in order.
-func (p *presence) tell(send func([]PresenceChanged)) {
+func (p *presence) broadcast(send func([]PresenceChanged)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all []PresenceChanged

@@ -23,10 +23,10 @@ func (h *Hub) apply(e chat.Event) {
 		h.changed(e)
 		return
 	case chat.ReadMoved:
-		h.tellUser(tenant, e.Login, e)
+		h.deliverToUser(tenant, e.Login, e)
 		return
 	case chat.MuteChanged:
-		h.tellUser(tenant, e.Login, e)
+		h.deliverToUser(tenant, e.Login, e)
 		return
 	case chat.RoomCreated:
 		h.userEnters(tenant, ref, e.Creator.Login, e)
@@ -51,7 +51,7 @@ func (h *Hub) apply(e chat.Event) {
 	case chat.ParticipantLeft:
 		h.typing.ended(key, e.Person.Login)
 		if !e.Repeated || len(ended) > 0 {
-			h.tellUser(tenant, e.Person.Login, e)
+			h.deliverToUser(tenant, e.Person.Login, e)
 		}
 	}
 }

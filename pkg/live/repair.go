@@ -277,7 +277,7 @@ func (h *Hub) missed(ctx context.Context, r *room, since time.Time) (out []chat.
 			if m.ID.Compare(first) < 0 {
 				return out, nil
 			}
-			if r.heard(m.ID) {
+			if r.delivered(m.ID) {
 				continue
 			}
 			if m.ID.Compare(ahead) > 0 {

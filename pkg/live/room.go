@@ -150,8 +150,8 @@ func eachFrom(log *slog.Logger, subs []*Subscription, i int, f func(s *Subscript
 	return at
 }
 
-// heard reports whether m is among the room's recent deliveries. It takes the shard's lock.
-func (r *room) heard(m id.ID) bool {
+// delivered reports whether m is among the room's recent deliveries. It takes the shard's lock.
+func (r *room) delivered(m id.ID) bool {
 	r.shard.mu.Lock()
 	defer r.shard.mu.Unlock()
 	return r.recent.has(m)

@@ -98,7 +98,7 @@ func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error
 			}
 			if entered && tell {
 				at := chat.Place{Tenant: s.who.Tenant, Room: ref}
-				h.tell(s, chat.ParticipantJoined{Place: at, Person: chat.Person{Login: s.who.Login}})
+				h.deliverTo(s, chat.ParticipantJoined{Place: at, Person: chat.Person{Login: s.who.Login}})
 			}
 		}
 		if len(refs) < feedPage {
@@ -121,7 +121,7 @@ func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error
 		e.End()
 		roomFeed{s, e.room.key}.Ended()
 		at := chat.Place{Tenant: s.who.Tenant, Room: e.room.ref()}
-		h.tell(s, chat.ParticipantLeft{Place: at, Person: chat.Person{Login: s.who.Login}})
+		h.deliverTo(s, chat.ParticipantLeft{Place: at, Person: chat.Person{Login: s.who.Login}})
 	}
 	return nil
 }
@@ -176,8 +176,8 @@ func (h *Hub) users() (out []*Subscription) {
 	return out
 }
 
-// tellUser delivers an event on a user's topic and returns its subscriptions.
-func (h *Hub) tellUser(t chat.Tenant, login string, e chat.Event) []*Subscription {
+// deliverToUser delivers an event on a user's topic and returns its subscriptions.
+func (h *Hub) deliverToUser(t chat.Tenant, login string, e chat.Event) []*Subscription {
 	key := userPlace(t, login)
 	sh := h.shardOf(key)
 	sh.mu.Lock()
@@ -203,8 +203,8 @@ func (h *Hub) userSubscriptions(t chat.Tenant, login string) []*Subscription {
 	return nil
 }
 
-// tell delivers an event to one subscription to a user's topic.
-func (h *Hub) tell(s *Subscription, e chat.Event) {
+// deliverTo delivers an event to one subscription to a user's topic.
+func (h *Hub) deliverTo(s *Subscription, e chat.Event) {
 	s.room.shard.mu.Lock()
 	defer s.room.shard.mu.Unlock()
 	if s.index >= 0 {
@@ -226,14 +226,14 @@ func (h *Hub) userEnters(t chat.Tenant, ref chat.RoomRef, login string, e chat.E
 	if repeated {
 		subs = h.userSubscriptions(t, login)
 	} else {
-		subs = h.tellUser(t, login, e)
+		subs = h.deliverToUser(t, login, e)
 	}
 	if len(subs) == 0 || h.opts.RoomsOf == nil {
 		return
 	}
 	for _, s := range subs {
 		if entered, _ := h.tryFeed(s, ref, h.departures.mark()); entered && repeated {
-			h.tell(s, e)
+			h.deliverTo(s, e)
 		}
 	}
 	h.spawn("checking a join", func() {

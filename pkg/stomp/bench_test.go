@@ -64,7 +64,7 @@ func crowd(arg string) error {
 				text = string(mustJSON([]string{text}))
 			}
 			_ = wsutil.WriteClientText(c, []byte(text))
-			readers.Go(func() { hear(c, &got, &ready) })
+			readers.Go(func() { receive(c, &got, &ready) })
 		}()
 	}
 	ready.Wait()
@@ -86,8 +86,8 @@ func crowd(arg string) error {
 	}
 }
 
-// hear counts the messages received.
-func hear(c net.Conn, got *atomic.Int64, ready *sync.WaitGroup) {
+// receive counts the messages received.
+func receive(c net.Conn, got *atomic.Int64, ready *sync.WaitGroup) {
 	buf := make([]byte, 2048)
 	subscribed := false
 	for {

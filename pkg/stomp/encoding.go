@@ -37,7 +37,7 @@ func (e *encoding) Encode(d *live.Delivery) *live.Encoded {
 	contentType = jsonType
 	event := d.Event
 	if d.Kind == live.User {
-		extra, body = e.news(d)
+		extra, body = e.userEvent(d)
 		event = nil
 	}
 	switch v := event.(type) {

@@ -53,8 +53,8 @@ func TestWritingToSlowClients(t *testing.T) {
 	})
 	require.NoError(t, slow.net.(*net.TCPConn).SetReadBuffer(16<<10))
 	slow.mu.Lock() // its reader stops with the next frame
-	goOn := sync.OnceFunc(slow.mu.Unlock)
-	defer goOn()
+	release := sync.OnceFunc(slow.mu.Unlock)
+	defer release()
 	var want []string
 	for i := range 100 {
 		want = append(want, strings.Repeat(string(rune('a'+i%26)), 10<<10))
@@ -62,7 +62,7 @@ func TestWritingToSlowClients(t *testing.T) {
 	}
 	require.Equal(t, want, other.contents("s", len(want)))
 	require.Equal(t, want, refusing.contents("s", len(want)))
-	goOn()
+	release()
 	require.Equal(t, want, slow.contents("s", len(want)))
 	// Once it has caught up, it is served like the others.
 	w.Post(n.hub, room, "ann", "last")

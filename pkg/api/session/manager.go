@@ -102,8 +102,8 @@ func (m *Manager) resume(w http.ResponseWriter, r *http.Request, s *sessions.Ses
 	return s.Values[loginKey].(auth.Login), nil
 }
 
-// LogIn starts a session for a login that was checked, with a new id; the session and the remembered login that the request came with
-// are ended, so that nobody is somebody else again when the new session is over.
+// LogIn starts a session, with a new id, for a login that was checked. It ends the session and the remembered login that the
+// request came with: otherwise their user would be logged in again when the new session is over.
 // With remember it also starts a remembered login. Cookies are written only when all of it worked.
 func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, login auth.Login, remember bool) error {
 	s, err := m.cookies.Get(r, Cookie)

@@ -169,7 +169,7 @@ func settle(t *testing.T, ms []*member) {
 				n++
 				text := string(binary.BigEndian.AppendUint64(fmt.Appendf(nil, "settle %d ", i), n))
 				require.NoError(t, m.bus.Broadcast([]byte(text)))
-				if other.heardWithin(text, 50*time.Millisecond) {
+				if other.receivedWithin(text, 50*time.Millisecond) {
 					break
 				}
 				require.Less(t, n, uint64(2000), "never connected")
@@ -186,10 +186,10 @@ func (m *member) all() []string {
 
 func (m *member) await(t *testing.T, text string) {
 	t.Helper()
-	require.True(t, m.heardWithin(text, patience), "not heard: %.40q", text)
+	require.True(t, m.receivedWithin(text, patience), "not received: %.40q", text)
 }
 
-func (m *member) heardWithin(text string, d time.Duration) bool {
+func (m *member) receivedWithin(text string, d time.Duration) bool {
 	late := time.After(d)
 	seen := 0
 	for {

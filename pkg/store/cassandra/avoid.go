@@ -72,7 +72,7 @@ func (a *avoiding) silent(h *gocql.HostInfo) bool {
 	return true
 }
 
-func (a *avoiding) heard(h *gocql.HostInfo, err error) {
+func (a *avoiding) answered(h *gocql.HostInfo, err error) {
 	silent := silence(err)
 	if h == nil || !silent && !a.any.Load() {
 		return
@@ -101,5 +101,5 @@ type watched struct {
 // Mark implements gocql.SelectedHost.
 func (w watched) Mark(err error) {
 	w.SelectedHost.Mark(err)
-	w.a.heard(w.Info(), err)
+	w.a.answered(w.Info(), err)
 }

@@ -58,7 +58,7 @@ func (s *Store) put(ctx context.Context, l chat.Log, b id.Bucket, m chat.Message
 	case q.writes < gatherWrites:
 		q.writes, q.since = q.writes+1, time.Now()
 		g.mu.Unlock()
-		defer s.goOn(key, q)
+		defer s.writeNext(key, q)
 	case time.Since(q.since) > gatherPatience:
 		g.mu.Unlock()
 	default:
@@ -75,8 +75,8 @@ func (s *Store) put(ctx context.Context, l chat.Log, b id.Bucket, m chat.Message
 	return s.db.exec(ctx, w.statement, w.args...)
 }
 
-// goOn ends a write, and starts writing the messages that wait in the queue.
-func (s *Store) goOn(key bucketOf, q *bucketQueue) {
+// writeNext ends a write, and starts writing the messages that wait in the queue.
+func (s *Store) writeNext(key bucketOf, q *bucketQueue) {
 	g := &s.gathering
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -155,7 +155,7 @@ func (s *Store) bucket(ctx context.Context, l chat.Log, m id.ID) (id.Bucket, err
 // widthsAt returns the widths of the log. They are right for ids of moment t and before. sure is false if t is ahead of
 // time: then a change that begins before t may still be decided.
 func (s *Store) widthsAt(ctx context.Context, l chat.Log, t int64) (list id.Widths, sure bool, err error) {
-	sure, err = s.hear(ctx, t) // before the cached widths are read
+	sure, err = s.readAnnouncements(ctx, t) // before the cached widths are read
 	if err != nil {
 		return nil, false, err
 	}
@@ -177,9 +177,9 @@ func (s *Store) widthsAt(ctx context.Context, l chat.Log, t int64) (list id.Widt
 	return w.list, sure, nil
 }
 
-// hear reads the announcements, unless they were read late enough for ids of moment t. It reports whether they are read
+// readAnnouncements reads the announcements, unless they were read late enough for ids of moment t. It reports whether they are read
 // late enough now.
-func (s *Store) hear(ctx context.Context, t int64) (sure bool, err error) {
+func (s *Store) readAnnouncements(ctx context.Context, t int64) (sure bool, err error) {
 	b := s.book
 	b.mu.Lock()
 	enough := t <= b.asOf+validFor.Milliseconds()
@@ -210,7 +210,7 @@ func (s *Store) horizon(ctx context.Context) (int64, error) {
 		asOf, age := b.asOf, s.now().Sub(b.polled)
 		b.mu.Unlock()
 		if again || age >= 0 && age <= validFor-clockSkew {
-			_, err := s.hear(ctx, asOf) // the next time comes soon
+			_, err := s.readAnnouncements(ctx, asOf) // the next time comes soon
 			now := max(asOf+age.Milliseconds(), s.now().UnixMilli())
 			return min(now+clockSkew.Milliseconds(), asOf+validFor.Milliseconds()), err
 		}

@@ -78,8 +78,8 @@ func (f outcome) apply(m *chat.Message) {
 	m.Reactions = chat.GroupReactions(slices.Clone(f.reactions))
 }
 
-// befallAll applies the outcomes to the messages of a page, which are in either order.
-func (s *Store) befallAll(ctx context.Context, l chat.Log, ms []chat.Message) error {
+// applyChanges applies the outcomes to the messages of a page, which are in either order.
+func (s *Store) applyChanges(ctx context.Context, l chat.Log, ms []chat.Message) error {
 	if len(ms) == 0 {
 		return nil
 	}

@@ -81,7 +81,7 @@ func (h *health) try(op func() error) {
 		switch {
 		case err == nil:
 			if waits {
-				h.goOn()
+				h.endWait()
 			}
 			return
 		case !passing(err):
@@ -141,8 +141,8 @@ func (h *health) wait(cause error) {
 	h.begin(f)
 }
 
-// goOn ends the wait of one operation. With the last waiting operation it ends the fault.
-func (h *health) goOn() {
+// endWait ends the wait of one operation. With the last waiting operation it ends the fault.
+func (h *health) endWait() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.waiting--

@@ -183,5 +183,5 @@ func (s *Store) page(ctx context.Context, l chat.Log, limit int, bounds func(log
 	if err := it.Error(); err != nil {
 		return nil, s.unavailable("read", err)
 	}
-	return ms, s.befallAll(ctx, l, ms)
+	return ms, s.applyChanges(ctx, l, ms)
 }

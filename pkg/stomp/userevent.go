@@ -7,16 +7,16 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// news returns the body of an event on a user's own topic, and the event's name for a header.
-func (e *encoding) news(d *live.Delivery) (header string, body []byte) {
-	type news struct {
+// userEvent returns the body of an event on a user's own topic, and the event's name for a header.
+func (e *encoding) userEvent(d *live.Delivery) (header string, body []byte) {
+	type event struct {
 		Room    string          `json:"roomName"`
 		ID      string          `json:"messageId,omitempty"`
 		Muted   *bool           `json:"muted,omitempty"`
 		Message json.RawMessage `json:"message,omitempty"`
 		Person  json.RawMessage `json:"person,omitempty"`
 	}
-	n := news{Room: d.Room}
+	n := event{Room: d.Room}
 	change := ""
 	switch v := d.Event.(type) {
 	case chat.MessagePosted:
