@@ -30,6 +30,7 @@ type operation struct {
 	Who              string
 	Parameters       []field
 	Bodies           []media
+	BodyText         template.HTML
 	Answers          []answer // those of success
 	Errors           []answer
 	Examples         []Example
@@ -46,7 +47,6 @@ type field struct {
 type media struct {
 	Type   string
 	Schema template.HTML
-	Text   template.HTML
 	Values []string // examples
 }
 
@@ -144,10 +144,10 @@ func newOperation(path, method member) (operation, error) {
 	for _, p := range append(path.value.get("parameters").items(), op.get("parameters").items()...) {
 		f := newField(p.get("name").text(), p, p.get("schema"))
 		f.Required = p.get("required").text() == "true"
-		f.Type += template.HTML(", in the " + p.get("in").text())
+		f.Type += map[string]template.HTML{"path": ", in the path", "query": ", in the query", "header": ", a header"}[p.get("in").text()]
 		out.Parameters = append(out.Parameters, f)
 	}
-	out.Bodies = mediaOf(op.get("requestBody"))
+	out.Bodies, out.BodyText = mediaOf(op.get("requestBody")), inline(op.get("requestBody", "description").text())
 	for _, m := range op.get("responses").members() {
 		a := newAnswer(m.name, m.value, m.value.follow().name)
 		if m.name >= "300" {
@@ -173,7 +173,7 @@ func newAnswer(status string, n node, name string) answer {
 func mediaOf(n node) []media {
 	var out []media
 	for _, m := range n.get("content").members() {
-		x := media{Type: m.name, Text: inline(n.get("description").text())}
+		x := media{Type: m.name}
 		if s := m.value.get("schema"); s.there() {
 			x.Schema = typeOf(s)
 		}

@@ -21,7 +21,10 @@ export const flows = [
         await page.goto(`${base}/docs`)
         await shot(`docs-${name}`)
         assert.ok(await narrow(), `${name} is not wider than the screen`)
-        if (name.startsWith('phone')) await page.getByText('Contents').click()
+        if (name.startsWith('phone')) {
+          await page.getByText('Contents').click()
+          await shot(`docs-${name}-contents`)
+        }
         const contents = page.getByRole('navigation', { name: 'Contents' })
         const linked = await contents.getByRole('link').evaluateAll((links) => links.map((a) => a.getAttribute('href').slice(1)))
         for (const id of [...operations, 'topic-me']) assert.ok(linked.includes(id), `${id} is in the contents`)
