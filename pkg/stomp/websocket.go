@@ -73,6 +73,11 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, enc *encoding, 
 		best := highest(r.Header.Values("Sec-Websocket-Protocol"))
 		u.Protocol = func(p string) bool { return p == best }
 	}
+	// The library answers on the connection itself. Without the cookies that the login has set, the browser would keep a
+	// remembered login's previous token, which counts as stolen soon.
+	if cookies := w.Header().Values("Set-Cookie"); len(cookies) > 0 {
+		u.Header = http.Header{"Set-Cookie": cookies}
+	}
 	u.Timeout = 10 * time.Second
 	nc, rw, _, err := u.Upgrade(r, w)
 	if err != nil {
