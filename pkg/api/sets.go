@@ -50,6 +50,9 @@ func (s Set) Check() error {
 // CheckMatrix returns the error 400 if a segment of the path has a matrix parameter (";name=value"): no resource
 // defines any, and to drop one silently would answer something else than was asked for.
 func CheckMatrix(r *http.Request) error {
+	if !strings.Contains(r.URL.Path, ";") { // decoded, so that %3B is one too
+		return nil
+	}
 	for segment := range strings.SplitSeq(r.URL.EscapedPath(), "/") {
 		if s, err := url.PathUnescape(segment); err == nil {
 			segment = s
