@@ -12,7 +12,7 @@ import (
 
 type configCmd struct {
 	Check configCheckCmd `cmd:"" help:"Say whether the settings are right."`
-	Print configPrintCmd `cmd:"" help:"Print the settings as YAML, as --config takes them; secrets are masked."`
+	Print configPrintCmd `cmd:"" help:"Print the settings as YAML, as --config takes them; secrets are left out, and masked in URLs."`
 }
 
 type configCheckCmd struct{ settings }
@@ -44,14 +44,14 @@ func addSettings(doc *yaml.Node, v reflect.Value) {
 			continue
 		}
 		name := flagName(field.Name)
+		if name == "admin-password" || name == "admin-token" {
+			continue
+		}
 		var node yaml.Node
 		switch x := value.Interface().(type) {
 		case time.Duration:
 			node.SetString(x.String())
 		case string:
-			if x != "" && (name == "admin-password" || name == "admin-token") {
-				x = "********"
-			}
 			if name == "store" {
 				x = maskURL(x)
 			}
@@ -91,6 +91,25 @@ func maskURLs(urls []string) []string {
 	return out
 }
 
+// mask is in the place of a secret. As a setting it is refused: it comes from what was printed.
+const mask = "********"
+
+// masked returns the flag of the first setting that holds a mask, if one does.
+func masked(v reflect.Value) (flag string) {
+	for i := range v.NumField() {
+		field, value := v.Type().Field(i), v.Field(i)
+		if field.Anonymous {
+			flag = masked(value)
+		} else if strings.Contains(fmt.Sprint(value.Interface()), mask) {
+			flag = "--" + flagName(field.Name)
+		}
+		if flag != "" {
+			return flag
+		}
+	}
+	return ""
+}
+
 // maskURL hides the password in a URL.
 func maskURL(s string) string {
 	scheme, rest, ok := strings.Cut(s, "://")
@@ -105,5 +124,5 @@ func maskURL(s string) string {
 	if !hasPassword {
 		return s
 	}
-	return scheme + "://" + user + ":********@" + host
+	return scheme + "://" + user + ":" + mask + "@" + host
 }

@@ -64,9 +64,35 @@ func TestSecretsAreMasked(t *testing.T) {
 	require.NotContains(t, stdout, "t0ken")
 	require.Contains(t, stdout, "admin-login: administrator")
 	require.Contains(t, stdout, "cassandra://me:********@host.example/chat")
-	require.Contains(t, stdout, "admin-password: '********'")
+	require.NotContains(t, stdout, "admin-password:")
+	require.NotContains(t, stdout, "admin-token:")
 	require.Contains(t, stdout, "nats: nats://me:********@one.example:4222,nats://you:********@two.example:4222")
 	require.Contains(t, stdout, "- nats://me:********@host.example:6222")
+
+	// What was printed is no secret: nobody is let in by asterisks.
+	code, _, stderr = outcome(t, command(t, "config", "check", "--store", "cassandra://me:********@host.example/chat"))
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, "--store holds ********")
+	code, _, stderr = outcome(t, command(t, "config", "check", "--admin-login", "root", "--admin-password", "********"))
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, "--admin-password holds ********")
+}
+
+func TestSecretsFromFiles(t *testing.T) {
+	check := func(want int, says string, args ...string) {
+		t.Helper()
+		code, _, stderr := outcome(t, command(t, append([]string{"config", "check", "--admin-login", "root"}, args...)...))
+		require.Equal(t, want, code, stderr)
+		require.Contains(t, stderr, says)
+	}
+	secret := file(t, "hunter2\n")
+	check(0, "", "--admin-password-file", secret, "--admin-token-file", file(t, "t0ken"))
+	check(2, "not both", "--admin-password-file", secret, "--admin-password", "x")
+	check(2, "cannot be read", "--admin-token-file", secret+".none")
+	check(2, "is empty", "--admin-token-file", file(t, "\n"))
+	admin, err := settings{AdminLogin: "root", AdminPasswordFile: secret}.admin()
+	require.NoError(t, err)
+	require.Equal(t, "hunter2", admin.Password, "the line's end is none of it")
 }
 
 // What config print writes is taken by --config.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -53,10 +54,12 @@ type settings struct {
 	Nats          string        `help:"An outside NATS instead of the embedded bus." placeholder:"URL"`
 	Heartbeat     time.Duration `help:"Heart-beat offered to STOMP clients; 0 for none." default:"10s"`
 
-	AdminLogin    string `help:"Login of an administrator to make sure of on start." placeholder:"LOGIN"`
-	AdminPassword string `help:"Password of that administrator." placeholder:"PASSWORD"`
-	AdminToken    string `help:"API token of that administrator." placeholder:"TOKEN"`
-	BackupDir     string `help:"Folder below which administrators may have backups of an embedded store made; without it, the data folder's name and -backups." placeholder:"PATH"`
+	AdminLogin        string `help:"Login of an administrator to make sure of on start." placeholder:"LOGIN"`
+	AdminPassword     string `help:"Password of that administrator." placeholder:"PASSWORD"`
+	AdminToken        string `help:"API token of that administrator." placeholder:"TOKEN"`
+	AdminPasswordFile string `help:"File that holds the password instead." placeholder:"PATH"`
+	AdminTokenFile    string `help:"File that holds the token instead." placeholder:"PATH"`
+	BackupDir         string `help:"Folder below which administrators may have backups of an embedded store made; without it, the data folder's name and -backups." placeholder:"PATH"`
 
 	logSettings
 }
@@ -93,10 +96,42 @@ func (s settings) check() error {
 	if err := s.checkCluster(); err != nil {
 		return err
 	}
+	if flag := masked(reflect.ValueOf(s)); flag != "" {
+		return badSetting("%s holds %s, which stands for a secret that was left out: put the secret in its place", flag, mask)
+	}
+	admin, err := s.admin()
+	if err != nil {
+		return err
+	}
+	s.AdminPassword, s.AdminToken = admin.Password, admin.Token
 	if s.AdminLogin == "" && (s.AdminPassword != "" || s.AdminToken != "" && !s.tokenOfCommands()) {
 		return badSetting("--admin-password and --admin-token need --admin-login (CONFAB_ADMIN_LOGIN): whose they are")
 	}
 	return nil
+}
+
+// admin returns the administrator to make sure of, with what the files hold.
+func (s settings) admin() (auth.Admin, error) {
+	a := auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken}
+	for _, secret := range []struct {
+		flag, file string
+		to         *string
+	}{{"--admin-password", s.AdminPasswordFile, &a.Password}, {"--admin-token", s.AdminTokenFile, &a.Token}} {
+		if secret.file == "" {
+			continue
+		}
+		if *secret.to != "" {
+			return a, badSetting("give %s or %s-file, not both", secret.flag, secret.flag)
+		}
+		b, err := os.ReadFile(secret.file)
+		if err != nil {
+			return a, badSetting("%s-file cannot be read: %v", secret.flag, err)
+		}
+		if *secret.to = strings.TrimRight(string(b), "\r\n"); *secret.to == "" {
+			return a, badSetting("%s-file %s is empty", secret.flag, secret.file)
+		}
+	}
+	return a, nil
 }
 
 // tokenOfCommands reports whether the token comes from the environment and without a login. There it is the token that
@@ -223,13 +258,14 @@ func (s settings) node(log *slog.Logger) server.Config {
 		u, _ := url.Parse(s.PublicURL)
 		origins = append([]string{u.Scheme + "://" + u.Host}, origins...)
 	}
-	keep, _ := s.keep() // check has seen it
+	keep, _ := s.keep() // check has seen both
+	admin, _ := s.admin()
 	return server.Config{
 		Secure: strings.HasPrefix(s.PublicURL, "https://"), Origins: origins, Proxied: s.BehindProxy,
 		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, Hashes: s.PasswordHashes,
 		Cluster:   server.Cluster{Listen: s.ClusterListen, Routes: s.ClusterRoutes, NATS: s.Nats, Store: s.where()},
 		HeartBeat: heartBeat,
-		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},
+		Admin:     admin,
 		BackupDir: s.backupDir(),
 		Retention: keep,
 		Log:       log,
