@@ -59,6 +59,11 @@ type EraseStore interface {
 	// Disown replaces the author, and the text where one is given, of messages that are in the log; it skips others.
 	// Append or ChangeMessage of the same message at the same time do not undo it.
 	Disown(ctx context.Context, l Log, ms []Disowned) error
+	// ForgetTraces removes what the store keeps of a user in a room after they have left: how their membership was decided,
+	// and their idempotency keys. A participant of a room that exists stays one. The account has ended, and no Join, Leave or
+	// AppendOnce of the user is running any more: one that is could succeed twice. The room may be deleted. Repeating it is
+	// no error.
+	ForgetTraces(ctx context.Context, t Tenant, r RoomRef, login string) error
 	// PutErasure stores e and replaces an earlier erasure of the same user.
 	PutErasure(ctx context.Context, e Erasure) error
 	// Erasure returns the erasure of a user; NotFound (UserEntity) if none is running.

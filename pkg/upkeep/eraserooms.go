@@ -108,7 +108,11 @@ func (s *Service) eraseRoom(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 	if err := s.domain.DisownRoom(ctx, chat.Place{Tenant: e.Tenant, Room: ref}, e.Login); err != nil {
 		return err
 	}
-	return s.domain.ForgetReading(ctx, e.Tenant, ref.ID, e.Login)
+	if err := s.domain.ForgetReading(ctx, e.Tenant, ref.ID, e.Login); err != nil || !e.Late {
+		return err
+	}
+	// Not in the first pass: what was under way when the account ended may still need these.
+	return s.store.ForgetTraces(ctx, e.Tenant, ref, e.Login)
 }
 
 // erasePage erases the user of e from a page of messages.

@@ -44,7 +44,13 @@ func newWorldAt(t *testing.T, at time.Time, retention time.Duration) *world {
 	st, err := embedded.Open(dir, embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20, Now: clock.Now})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
-	w := &world{clock: clock, t: t, store: st, dir: dir, retention: retention}
+	w := newWorldOn(t, st, clock, retention)
+	w.dir = dir
+	return w
+}
+
+func newWorldOn(t *testing.T, st store.Store, clock *clocktest.Clock, retention time.Duration) *world {
+	w := &world{clock: clock, t: t, store: st, retention: retention}
 	w.start(st)
 	return w
 }

@@ -149,6 +149,12 @@ var claims = map[string]struct {
 		c.NoError(c.s.DeleteRoom(c.ctx, c.of, c.room))
 		c.NoError(c.s.SweepRoom(c.ctx, chat.Sweep{Tenant: c.of, Room: refOf(c.room), DeletedAt: time.Now()}, nil))
 	}},
+	"forgetLeave": {givenLeft, func(c *claimCase) {
+		c.NoError(c.s.ForgetTraces(c.ctx, c.of, refOf(c.room), "creator"))
+		m, err := c.s.membership(c.ctx, c.of, c.room.ID, "creator")
+		c.NoError(err)
+		c.Zero(m.version)
+	}},
 	"insertKey": {nil, func(c *claimCase) {
 		m := chat.Message{ID: ids.New(), Author: person("ann"), Content: "x"}
 		first, repeated, err := c.s.AppendOnce(c.ctx, c.room.Log(c.of), "k", m, id.ID{})

@@ -123,6 +123,29 @@ func (s *Store) disown(ctx context.Context, l chat.Log, d chat.Disowned) error {
 	return s.db.exec(ctx, rewriteMessage, append(append(args, *d.Content), row...)...)
 }
 
+// ForgetTraces implements chat.EraseStore.
+func (s *Store) ForgetTraces(ctx context.Context, t chat.Tenant, r chat.RoomRef, login string) error {
+	ctx, end, err := s.beginLong(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	// A deleted room has its participants until it is swept. Nothing restores them.
+	there, err := s.isRoom(ctx, t, r)
+	if err != nil {
+		return err
+	}
+	if !there {
+		if _, err := s.leave(ctx, t, chat.Room{ID: r.ID, Name: r.Name}, login); err != nil {
+			return err
+		}
+	}
+	if _, err := s.db.apply(ctx, forgetLeave, string(t), uuid(r.ID), login); err != nil {
+		return err
+	}
+	return s.forgetKeys(ctx, chat.Log{Tenant: t, ID: r.ID}, login)
+}
+
 // DisownRoom implements chat.EraseStore.
 func (s *Store) DisownRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, creator chat.Person) error {
 	ctx, end, err := s.begin(ctx)

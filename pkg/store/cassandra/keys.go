@@ -18,7 +18,10 @@ WHERE tenant = ? AND log_id = ? AND login = ? AND key = ?`
 
 	insertKeyOfLog  = `INSERT INTO keys_by_log (tenant, log_id, window, login, key) VALUES (?, ?, ?, ?, ?) USING TTL ?`
 	listKeysOfLog   = `SELECT login, key FROM keys_by_log WHERE tenant = ? AND log_id = ? AND window = ? AND (login, key) > (?, ?) LIMIT ?`
+	listKeysOfUser  = `SELECT key FROM keys_by_log WHERE tenant = ? AND log_id = ? AND window = ? AND login = ? AND key > ? AND key <= ? LIMIT ?`
 	deleteKeysOfLog = `DELETE FROM keys_by_log USING TIMESTAMP ? WHERE tenant = ? AND log_id = ? AND window = ?`
+	// One range, so it leaves one tombstone.
+	deleteKeysOfUser = `DELETE FROM keys_by_log USING TIMESTAMP ? WHERE tenant = ? AND log_id = ? AND window = ? AND login = ?`
 )
 
 // keyWindow is the span of time whose keys of a log are listed in one partition.
@@ -147,4 +150,45 @@ func (s *Store) sweepKeyWindow(ctx context.Context, l chat.Log, window int64, co
 		}
 		after = names[len(names)-1]
 	}
+}
+
+// forgetKeys removes the keys of a user in a log. It reads only the rows of the user, so it also reads the window of which
+// some keys have expired.
+func (s *Store) forgetKeys(ctx context.Context, l chat.Log, login string) error {
+	first := s.present().Add(-time.Duration(keySeconds) * time.Second)
+	windows := int((time.Duration(keySeconds)*time.Second)/keyWindow) + 3 // the last one for clocks that are ahead
+	return forEach(ctx, windows, func(ctx context.Context, i int) error {
+		return s.forgetKeysIn(ctx, l, login, keyWindowOf(first.Add(time.Duration(i)*keyWindow)))
+	})
+}
+
+func (s *Store) forgetKeysIn(ctx context.Context, l chat.Log, login string, window int64) error {
+	some := false
+	for after := ""; ; {
+		names, err := inSpan(ctx, span{afterName(after), listEnd}, pageRows, func(ctx context.Context, sp span, limit int) (names []string, err error) {
+			var key string
+			err = s.db.rows(ctx, limit, func() { names = append(names, key) }, listKeysOfUser,
+				[]any{string(l.Tenant), uuid(l.ID), window, login, sp.after.name, sp.to.name, limit}, &key)
+			return names, err
+		})
+		if err != nil {
+			return err
+		}
+		err = forEach(ctx, len(names), func(ctx context.Context, i int) error {
+			_, err := s.db.apply(ctx, deleteKey, string(l.Tenant), uuid(l.ID), login, names[i])
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		some = some || len(names) > 0
+		if len(names) < pageRows {
+			break
+		}
+		after = names[len(names)-1]
+	}
+	if !some {
+		return nil
+	}
+	return s.db.exec(ctx, deleteKeysOfUser, s.forGood(), string(l.Tenant), uuid(l.ID), window, login)
 }

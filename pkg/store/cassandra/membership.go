@@ -21,6 +21,7 @@ WHERE tenant = ? AND room_id = ? AND login = ? IF version = ?`
 	nextLeave = `UPDATE memberships USING TTL 2592000 SET joined = false, version = ?, decision = ?, first_name = '', last_name = ''
 WHERE tenant = ? AND room_id = ? AND login = ? IF version = ?`
 	forgetMembership = `DELETE FROM memberships WHERE tenant = ? AND room_id = ? AND login = ? IF EXISTS`
+	forgetLeave      = `DELETE FROM memberships WHERE tenant = ? AND room_id = ? AND login = ? IF joined = false`
 
 	insertParticipant = `INSERT INTO participants_by_room (tenant, room_id, login, first_name, last_name) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
 	deleteParticipant = `DELETE FROM participants_by_room USING TIMESTAMP ? WHERE tenant = ? AND room_id = ? AND login = ?`

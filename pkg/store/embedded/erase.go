@@ -134,6 +134,12 @@ func (s *Store) disown(ctx context.Context, l chat.Log, d chat.Disowned) error {
 	})
 }
 
+// ForgetTraces implements chat.EraseStore. Nothing is kept of a membership that has ended.
+func (s *Store) ForgetTraces(ctx context.Context, t chat.Tenant, r chat.RoomRef, login string) error {
+	_, err := s.removeKeys(ctx, keysOf(chat.Log{Tenant: t, ID: r.ID}).text(login))
+	return err
+}
+
 // DisownRoom implements chat.EraseStore.
 func (s *Store) DisownRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, creator chat.Person) error {
 	k := roomKey(t, r.Name)

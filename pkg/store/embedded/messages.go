@@ -77,6 +77,7 @@ func (s *Store) AppendOnce(ctx context.Context, l chat.Log, idempotencyKey strin
 				first, repeated, err = s.claimed(l, idempotencyKey, c, m)
 				return err
 			}
+			dropLease(b, k, c.lease)
 		}
 		c := claim{message: m.ID, content: m.Digest()}
 		c.ExpiresAt = s.now().Add(chat.KeyLifetime)

@@ -20,9 +20,33 @@ func (s *Store) removeMembers(ctx context.Context, b *pebble.Batch, t chat.Tenan
 	})
 }
 
-// removeLog puts the removal of a log's rows into b. It returns how many tables had rows of the log.
+// removeKeys removes the idempotency keys under a prefix, and with each its entry in the expiry index, which holds the
+// login too. It returns whether there were any.
+func (s *Store) removeKeys(ctx context.Context, prefix key) (some bool, err error) {
+	for n := expiryRun; n == expiryRun; {
+		err := s.changeUnder(ctx, nil, func(b *pebble.Batch) error {
+			n = 0
+			return s.scan(ctx, prefix, prefix, func(last, v []byte) (bool, error) {
+				c, err := decodeClaim(v)
+				if err != nil {
+					_ = s.corrupt(err) // for the log; the row is removed
+				}
+				dropLease(b, prefix.last(string(last)), c.lease)
+				n++
+				return n < expiryRun, nil
+			})
+		})
+		if err != nil {
+			return some, err
+		}
+		some = some || n > 0
+	}
+	return some, nil
+}
+
+// removeLog puts the removal of a log's rows but its idempotency keys into b. It returns how many tables had rows of the log.
 func (s *Store) removeLog(ctx context.Context, b *pebble.Batch, l chat.Log) (tables int, err error) {
-	for _, prefix := range []key{messagesOf(l), fatesOf(l), messagesOf(chat.ChangesOf(l)), keysOf(l)} {
+	for _, prefix := range []key{messagesOf(l), fatesOf(l), messagesOf(chat.ChangesOf(l))} {
 		some := false
 		err := s.scan(ctx, prefix, prefix, func(_, _ []byte) (bool, error) {
 			some = true
@@ -61,13 +85,21 @@ func (s *Store) Sweeps(ctx context.Context, after chat.Sweep, limit int) ([]chat
 }
 
 // SweepRoom implements chat.Sweeper. It finds no memberships: DeleteRoom ends all of them, and no user can join later.
-// progress counts the tables that had rows of the room. Each is deleted as one range, regardless of its number of rows.
+// progress counts the tables that had rows of the room. Each but the keys is deleted as one range, regardless of its number
+// of rows.
 func (s *Store) SweepRoom(ctx context.Context, w chat.Sweep, progress func(removed int)) error {
 	tables := 0
 	err := s.change(ctx, &s.members, participantsOf(w.Tenant, w.Room.ID), func(b *pebble.Batch) (err error) {
 		tables, err = s.removeLog(ctx, b, chat.Log{Tenant: w.Tenant, ID: w.Room.ID})
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	some, err := s.removeKeys(ctx, keysOf(chat.Log{Tenant: w.Tenant, ID: w.Room.ID}))
+	if some {
+		tables++
+	}
 	if err == nil && progress != nil {
 		progress(tables)
 	}

@@ -140,6 +140,53 @@ var eraseTests = map[string]func(*env){
 		}
 		e.holds(l, ms...)
 	},
+	"traces of who left": func(e *env) {
+		r, other := e.newRoom("games"), e.newRoom("other")
+		e.join(r, "jdoe", "stays")
+		e.join(other, "jdoe")
+		post := func(in chat.Room, login, key, content string) (repeated bool) {
+			m := e.message(content)
+			m.Author = person(login)
+			_, repeated, err := e.s.AppendOnce(e.ctx, in.Log(e.tenant), key, m, id.ID{})
+			require.NoError(e, err)
+			return repeated
+		}
+		keys := []string{"k", "K", " ", "~ last", "0b7e3f3c-8d2f-4d49-9a3d-2d9a2b1d9a11"}
+		for _, key := range keys {
+			for _, in := range []chat.Room{r, other} {
+				require.False(e, post(in, "jdoe", key, "hello"))
+			}
+			require.False(e, post(r, "stays", key, "hello"))
+		}
+		// Who is a participant stays one.
+		require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, ref(r), "stays"))
+		e.agrees(r, "creator", "jdoe", "stays")
+		require.False(e, post(r, "stays", "k", "another"))
+
+		_, err := e.s.Leave(e.ctx, e.tenant, r, "jdoe")
+		require.NoError(e, err)
+		for range 2 {
+			require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, ref(r), "jdoe"))
+			e.agrees(r, "creator", "stays")
+		}
+		require.True(e, post(r, "stays", "k", "another"), "of others they stay")
+		for _, key := range keys {
+			require.False(e, post(r, "jdoe", key, "another"))
+			require.True(e, post(other, "jdoe", key, "hello"), "in other rooms they stay")
+		}
+		e.agrees(other, "creator", "jdoe")
+
+		// In a deleted room, swept or not, and where the user never was.
+		require.NoError(e, e.s.DeleteRoom(e.ctx, e.tenant, other))
+		require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, ref(other), "jdoe"))
+		require.False(e, post(other, "jdoe", "k", "another"))
+		require.NoError(e, e.s.SweepRoom(e.ctx, e.sweepOf(other), nil))
+		require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, ref(other), "jdoe"))
+		e.showsNothing(other.ID)
+		require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, ref(r), "nobody"))
+		e.join(r, "jdoe")
+		e.agrees(r, "creator", "jdoe", "stays")
+	},
 	"erased accounts": func(e *env) {
 		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("jdoe")))
 		require.NoError(e, e.s.MarkErased(e.ctx, e.tenant, "jdoe"))

@@ -164,6 +164,7 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"Footprints":       func(c ctx) error { return second(s.Footprints(c, t, "u", id.ID{}, 1)) },
 		"MarkErased":       func(c ctx) error { return s.MarkErased(c, t, "u") },
 		"ForgetFootprints": func(c ctx) error { return s.ForgetFootprints(c, t, "u") },
+		"ForgetTraces":     func(c ctx) error { return s.ForgetTraces(c, t, ref(r), "u") },
 		"Disown":           func(c ctx) error { return s.Disown(c, l, []chat.Disowned{{ID: m.ID, Author: chat.Erased}}) },
 		"DisownRoom":       func(c ctx) error { return s.DisownRoom(c, t, chat.RoomRef{ID: r.ID, Name: r.Name}, chat.Erased) },
 		"PutErasure":       func(c ctx) error { return s.PutErasure(c, chat.Erasure{Tenant: t, Login: "u"}) },
