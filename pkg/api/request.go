@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -110,20 +110,35 @@ func Int(q url.Values, name string, def int) (int, error) {
 	return n, nil
 }
 
-// ClientAddress returns the address a request came from, without its port. When the server stands behind a proxy
-// that sets X-Forwarded-For (trust), it is the last entry there: the one the proxy wrote.
+// ClientAddress returns the address a request came from, in one spelling and without its port. When the server stands
+// behind a proxy that sets X-Forwarded-For (trust), it is the last entry there: the one the proxy wrote; that of the
+// proxy if this entry is none. An IPv6 address is given as its network (/64), as a client has all addresses of its own.
 func ClientAddress(r *http.Request, trust bool) string {
-	if trust {
-		if vs := r.Header.Values("X-Forwarded-For"); len(vs) > 0 {
-			parts := strings.Split(vs[len(vs)-1], ",")
-			if ip := strings.TrimSpace(parts[len(parts)-1]); ip != "" {
-				return ip
-			}
+	if vs := r.Header.Values("X-Forwarded-For"); trust && len(vs) > 0 {
+		last := vs[len(vs)-1]
+		if address, ok := canonical(strings.TrimSpace(last[strings.LastIndex(last, ",")+1:])); ok {
+			return address
 		}
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
+	if address, ok := canonical(r.RemoteAddr); ok {
+		return address
 	}
-	return host
+	return r.RemoteAddr
+}
+
+// canonical returns the one spelling of an address that may have a port.
+func canonical(text string) (string, bool) {
+	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	if err != nil {
+		withPort, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return "", false
+		}
+		ip = withPort.Addr()
+	}
+	if ip = ip.Unmap().WithZone(""); ip.Is4() {
+		return ip.String(), true
+	}
+	network, _ := ip.Prefix(64) // an IPv6 address has it
+	return network.String(), true
 }

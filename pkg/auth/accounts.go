@@ -41,14 +41,16 @@ func NewAccounts(store Credentials, h *Hasher, t *Throttle, s *Sessions, r *Reme
 	return &Accounts{store: store, hasher: h, throttle: t, sessions: s, remember: r, admin: admin, log: log}
 }
 
-// RetryAfter is the cause of a RateLimited error. It says how long to wait before the next try.
+// RetryAfter is the cause of an error that the client can avoid by waiting. It says how long to wait before the next try.
 type RetryAfter struct{ time.Duration }
 
 func (r RetryAfter) Error() string { return "retry after " + r.String() }
 
 // LogIn checks a password. It returns the same Unauthenticated after the same work whether the login or the password is
-// wrong. It returns RateLimited (with RetryAfter) if login and address together have failed too often.
+// wrong. It returns RateLimited (with RetryAfter) if login and address together have failed too often, and Unavailable
+// (with RetryAfter) if too many passwords are being checked.
 func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password, address string) (Login, error) {
+	ctx = WithAddress(ctx, address)
 	key := string(t) + "\x00" + login + "\x00" + address
 	if wait := a.throttle.Wait(key); wait > 0 {
 		return Login{}, &chat.Error{Kind: chat.RateLimited, Cause: RetryAfter{wait},
@@ -65,7 +67,7 @@ func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password, ad
 	// An unknown or deleted user has an empty hash, which takes the same work to check.
 	ok, rehash, err := a.hasher.Verify(ctx, u.PasswordHash, password)
 	if err != nil {
-		return Login{}, chat.ErrUnavailable(err)
+		return Login{}, err
 	}
 	if !ok || u.Deleted {
 		a.throttle.Failed(key)
@@ -97,7 +99,7 @@ func (a *Accounts) SetPassword(ctx context.Context, who chat.Identity, password 
 	}
 	hash, err := a.hasher.Hash(ctx, password)
 	if err != nil {
-		return chat.ErrUnavailable(err)
+		return err
 	}
 	epoch, _ := NewSecret()
 	err = a.store.SetPasswordHash(ctx, who.Tenant, who.Login, hash, epoch)
@@ -142,5 +144,5 @@ func (a *Accounts) ChangePassword(ctx context.Context, who chat.Identity, curren
 		}
 		return err
 	}
-	return a.SetPassword(ctx, who, next)
+	return a.SetPassword(WithAddress(ctx, address), who, next)
 }

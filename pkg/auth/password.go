@@ -37,11 +37,12 @@ const (
 var errHash = errors.New("auth: password hash of an unknown form")
 
 // Hasher hashes passwords with argon2id and verifies them. It computes at most a fixed number of hashes concurrently,
-// so that a flood of logins cannot take all memory or all processors. Other calls wait for their turn or for the end of
-// their context. A Hasher may be used concurrently.
+// so that a flood of logins cannot take all memory or all processors. Other calls wait for their turn, in a bounded
+// queue that is fair to the addresses of clients (WithAddress). All errors are Unavailable: the queue is full (with
+// RetryAfter), or the context ended while the call waited. A Hasher may be used concurrently.
 type Hasher struct {
 	params argonParams
-	slots  chan struct{}
+	turns  *turns
 	dummy  string
 }
 
@@ -50,7 +51,7 @@ func NewHasher(parallel int) *Hasher {
 	if parallel <= 0 {
 		parallel = runtime.GOMAXPROCS(0)
 	}
-	h := &Hasher{params: defaultParams, slots: make(chan struct{}, parallel)}
+	h := &Hasher{params: defaultParams, turns: newTurns(parallel)}
 	h.dummy = h.encode("nobody has this password", make([]byte, saltLen))
 	return h
 }
@@ -60,26 +61,24 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltLen)
 	_, _ = rand.Read(salt) // never fails
 	var out string
-	err := h.inSlot(ctx, func() { out = h.encode(password, salt) })
+	err := h.inTurn(ctx, func() { out = h.encode(password, salt) })
 	return out, err
 }
 
 // Verify reports whether password belongs to the encoded hash, and whether the password should be hashed again because
 // the hash is of an older kind or cost. An empty hash never verifies, but takes the same work as a wrong password.
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, rehash bool, err error) {
-	err = h.inSlot(ctx, func() { ok, rehash = h.verify(encoded, password) })
+	err = h.inTurn(ctx, func() { ok, rehash = h.verify(encoded, password) })
 	return ok, rehash, err
 }
 
-func (h *Hasher) inSlot(ctx context.Context, f func()) error {
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-		f()
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+func (h *Hasher) inTurn(ctx context.Context, f func()) error {
+	if err := h.turns.take(ctx); err != nil {
+		return err
 	}
+	defer h.turns.pass()
+	f()
+	return nil
 }
 
 func (h *Hasher) verify(encoded, password string) (ok, rehash bool) {

@@ -83,7 +83,7 @@ func TestHashesThatAreNone(t *testing.T) {
 			require.False(t, ok, "%q", bad)
 		}
 	}
-	cheap := &Hasher{params: argonParams{memory: 64, time: 1, threads: 1}, slots: make(chan struct{}, 1)}
+	cheap := &Hasher{params: argonParams{memory: 64, time: 1, threads: 1}, turns: newTurns(1)}
 	hash, err := cheap.Hash(t.Context(), "x")
 	require.NoError(t, err)
 	ok, rehash, err := h.Verify(t.Context(), hash, "x")
@@ -93,7 +93,7 @@ func TestHashesThatAreNone(t *testing.T) {
 }
 
 func FuzzStoredHash(f *testing.F) {
-	cheap := &Hasher{params: argonParams{memory: 8, time: 1, threads: 1}, slots: make(chan struct{}, 1)}
+	cheap := &Hasher{params: argonParams{memory: 8, time: 1, threads: 1}, turns: newTurns(1)}
 	cheap.dummy = cheap.encode("nobody", make([]byte, saltLen))
 	f.Add(cheap.dummy)
 	f.Add("$2a$04$abcdefghijklmnopqrstuuPSOTq0y0MYhRqQ3tE0LVdZ4jYbYwFvC")
@@ -113,7 +113,7 @@ func TestHashesTakeTurns(t *testing.T) {
 	h := NewHasher(1)
 	inside, goOn := make(chan struct{}), make(chan struct{})
 	first := make(chan error, 1)
-	go func() { first <- h.inSlot(context.Background(), func() { close(inside); <-goOn }) }()
+	go func() { first <- h.inTurn(context.Background(), func() { close(inside); <-goOn }) }()
 	<-inside
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -11,7 +11,7 @@ import (
 	"github.com/confab-chat/confab/pkg/picture"
 )
 
-// Hasher hashes passwords.
+// Hasher hashes passwords. Its errors are *Error; Unavailable if it has too much to do.
 type Hasher interface {
 	Hash(ctx context.Context, password string) (string, error)
 }

@@ -122,7 +122,7 @@ func (s *Service) SignUp(ctx context.Context, t Tenant, n NewUser) (UserView, er
 	}
 	hash, err := s.hasher.Hash(ctx, *n.Password)
 	if err != nil {
-		return UserView{}, ErrUnavailable(err)
+		return UserView{}, err
 	}
 	u := User{
 		Person: Person{Login: *n.Login, FirstName: *n.FirstName, LastName: *n.LastName},

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -49,7 +50,7 @@ func (m *mount) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err
 	}
-	u, err := m.chat.SignUp(r.Context(), chat.DefaultTenant,
+	u, err := m.chat.SignUp(auth.WithAddress(r.Context(), api.ClientAddress(r, m.proxied)), chat.DefaultTenant,
 		chat.NewUser{Login: b.Login, Password: b.Password, Profile: b.profile()})
 	if err != nil {
 		return err
