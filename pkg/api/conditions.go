@@ -42,7 +42,7 @@ func WriteTagged(w http.ResponseWriter, r *http.Request, status int, contentType
 
 // Conditional reports whether a request that changes something depends on what is there now.
 func Conditional(r *http.Request) bool {
-	return r.Header.Get("If-Match") != "" || r.Header.Get("If-None-Match") != ""
+	return len(r.Header.Values("If-Match")) > 0 || len(r.Header.Values("If-None-Match")) > 0
 }
 
 // CheckConditions returns the error 412 unless the conditions of a request that changes something hold
@@ -52,10 +52,10 @@ func CheckConditions(r *http.Request, now []byte) error {
 	if now != nil {
 		tag = ETag(now)
 	}
-	if vs := r.Header.Values("If-Match"); strings.Join(vs, "") != "" && !listed(vs, tag, false) {
+	if vs := r.Header.Values("If-Match"); len(vs) > 0 && !listed(vs, tag, false) { // an empty one names nothing
 		return ErrPrecondition()
 	}
-	if vs := r.Header.Values("If-None-Match"); strings.Join(vs, "") != "" && listed(vs, tag, true) {
+	if vs := r.Header.Values("If-None-Match"); listed(vs, tag, true) {
 		return ErrPrecondition()
 	}
 	return nil

@@ -34,8 +34,8 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // counts. 415 for another content type; 400 for anything that is not well-formed, a wrong
 // type or broken UTF-8 in it included; 413 when it is too long.
 func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
-	if !isJSON(r.Header.Get("Content-Type")) {
-		return &HTTPError{Status: http.StatusUnsupportedMediaType, Message: "send the body as application/json"}
+	if err := checkJSON(r); err != nil {
+		return err
 	}
 	body, err := ReadBody(w, r)
 	if err != nil {
@@ -72,8 +72,30 @@ func where(err error) string {
 	return ""
 }
 
-func isJSON(contentType string) bool {
-	kind, _, err := mime.ParseMediaType(contentType)
+// checkJSON returns the error 415 for a body that is not JSON, or coded in a way that is not read.
+func checkJSON(r *http.Request) error {
+	wanted := "application/json"
+	if r.Method == http.MethodPatch {
+		wanted = "application/merge-patch+json or application/json"
+	}
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset, coding := params["charset"], r.Header.Get("Content-Encoding")
+	switch {
+	case !isJSON(kind, err):
+		return unsupported("send the body as " + wanted)
+	case charset != "" && !strings.EqualFold(charset, "utf-8"):
+		return unsupported("send the body in UTF-8")
+	case coding != "" && !strings.EqualFold(coding, "identity"):
+		return unsupported("send the body without a Content-Encoding")
+	}
+	return nil
+}
+
+func unsupported(message string) error {
+	return &HTTPError{Status: http.StatusUnsupportedMediaType, Message: message}
+}
+
+func isJSON(kind string, err error) bool {
 	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json") && kind != "application/json-patch+json")
 }
 

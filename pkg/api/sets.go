@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -29,18 +30,15 @@ func setOf(values []string) (Set, error) {
 	if comma && semicolon {
 		return Set{}, Malformed("separate names by , or by ;, not by both")
 	}
-	names := strings.Split(strings.ReplaceAll(all, ";", ","), ",")
-	for _, n := range names {
-		if n == "" && (comma || semicolon || len(values) > 0) {
-			return Set{}, Malformed("a name is empty")
-		}
-	}
-	s := Set{Names: names, One: !comma && !semicolon}
+	s := Set{Names: strings.Split(strings.ReplaceAll(all, ";", ","), ","), One: !comma && !semicolon}
 	return s, s.Check()
 }
 
-// Check returns the error 400 if the set is too large.
+// Check returns the error 400 if the set is too large or a name in it is empty.
 func (s Set) Check() error {
+	if slices.Contains(s.Names, "") {
+		return Malformed("a name is empty")
+	}
 	if len(s.Names) > MaxSet {
 		return Malformed("one request may name at most %d", MaxSet)
 	}

@@ -21,10 +21,16 @@ type AdminStore interface {
 	CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error
 	GrantRole(ctx context.Context, t chat.Tenant, login, role string) error
 	PutToken(ctx context.Context, a APIToken) error
+	TokensOf(ctx context.Context, t chat.Tenant, login string, limit int) ([]APIToken, error)
+	DeleteToken(ctx context.Context, h Hash) error
 }
 
+// adminTokens bounds how many earlier tokens of the administrator are looked for.
+const adminTokens = 1000
+
 // EnsureAdmin makes sure that the administrator in the settings exists in the default tenant, with their password, the
-// roles SiteAdmin and IntegrationAdmin, and their API token, which never expires. Repeating it changes nothing. It does
+// roles SiteAdmin and IntegrationAdmin, and their API token, which lasts until the settings have another one: the tokens of
+// earlier settings are deleted. Repeating it changes nothing. It does
 // nothing if the settings name none. Several nodes may call it at the same time.
 func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore) error {
 	t, admin := chat.DefaultTenant, a.admin
@@ -75,7 +81,19 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore) error {
 	if admin.Token == "" {
 		return nil
 	}
-	return store.PutToken(ctx, APIToken{Hash: HashOf(admin.Token), Tenant: t, Login: admin.Login})
+	now := APIToken{Hash: HashOf(admin.Token), Tenant: t, Login: admin.Login}
+	earlier, err := store.TokensOf(ctx, t, admin.Login, adminTokens)
+	if err != nil {
+		return err
+	}
+	for _, e := range earlier {
+		if e.Hash != now.Hash && e.ExpiresAt.IsZero() { // only those of settings never expire
+			if err := store.DeleteToken(ctx, e.Hash); err != nil {
+				return err
+			}
+		}
+	}
+	return store.PutToken(ctx, now)
 }
 
 // mayEnd returns Conflict for the administrator in the settings. A deleted login is never free again, so a server that

@@ -340,8 +340,12 @@ func TestEnsureAdmin(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "administrator", l.Login)
 
-	admin.Password = "another"
+	admin.Password, admin.Token = "another", "another token"
 	require.NoError(t, w.ensure(t, admin))
+	_, err = NewTokens(w, nil, w.clock.Now).Find(t.Context(), "another token")
+	require.NoError(t, err)
+	_, err = NewTokens(w, nil, w.clock.Now).Find(t.Context(), "token")
+	requireKind(t, chat.Unauthenticated, err)
 	_, err = w.accounts.LogIn(t.Context(), chat.DefaultTenant, "administrator", "another", "")
 	require.NoError(t, err)
 	_, err = w.sessions.Find(t.Context(), h)

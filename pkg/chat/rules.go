@@ -35,6 +35,8 @@ const (
 	noNUL      = "may not contain the character U+0000"
 	sizeSecret = "size must be between 0 and 1024 bytes"
 	reserved   = "is a reserved name"
+	noControls = "must not contain control characters"
+	visible    = "must contain something visible"
 	badZone    = "must be the name of a time zone, like Europe/Zurich"
 )
 
@@ -108,9 +110,28 @@ func (f *faults) person(field string, v *string) {
 		f.add(field, notEmpty, v)
 	case outside(*v, 1, MaxPerson):
 		f.add(field, sizePerson, v)
-	default:
-		f.noNUL(field, v)
+	case strings.ContainsRune(*v, 0):
+		f.add(field, noNUL, v)
+	case strings.ContainsFunc(*v, turnsOrControls):
+		f.add(field, noControls, v)
+	case !strings.ContainsFunc(*v, isVisible):
+		f.add(field, visible, v)
 	}
+}
+
+// turnsOrControls reports whether a character of a name would change the text around the name: a control character, or
+// one that changes the direction of what follows.
+func turnsOrControls(c rune) bool {
+	return unicode.Is(unicode.Cc, c) || c >= 0x202a && c <= 0x202e || c >= 0x2066 && c <= 0x2069
+}
+
+// isVisible reports whether a character shows something by itself.
+func isVisible(c rune) bool {
+	switch c {
+	case 0x115f, 0x1160, 0x3164, 0xffa0, 0x2800: // fillers, and the Braille pattern without dots
+		return false
+	}
+	return !unicode.IsSpace(c) && !unicode.In(c, unicode.Cc, unicode.Cf, unicode.Cs, unicode.Z, unicode.Variation_Selector)
 }
 
 func (f *faults) text(field string, v *string) {
@@ -159,6 +180,9 @@ func (f *faults) content(field string, v *string) {
 	if v == nil || strings.TrimFunc(*v, unicode.IsSpace) == "" {
 		f.add(field, notEmpty, v)
 		return
+	}
+	if !strings.ContainsFunc(*v, isVisible) && !strings.ContainsRune(*v, 0) {
+		f.add(field, visible, v)
 	}
 	f.noNUL(field, v)
 }

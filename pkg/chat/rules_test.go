@@ -27,6 +27,7 @@ type rule struct {
 
 const (
 	empty = "may not be empty"
+	seen  = "must contain something visible"
 	zero  = "may not contain the character U+0000"
 )
 
@@ -60,7 +61,14 @@ const badName = `must match "[a-zA-Z0-9][a-zA-Z0-9_.-]{2,30}"`
 var personRules = []rule{
 	{"absent", nil, empty},
 	{"empty", new(""), empty},
-	{"blank", new(" "), ""},
+	{"blank", new(" "), seen},
+	{"zero-width", new("\u200b\u2060"), seen},
+	{"line feed", new("A\nB"), "must not contain control characters"},
+	{"escape", new("A\x1b[31m"), "must not contain control characters"},
+	{"turned around", new("\u202eevil"), "must not contain control characters"},
+	{"isolated", new("\u2067x\u2069"), "must not contain control characters"},
+	{"Arabic", new("\u0627\u0644"), ""},
+	{"family of emoji", new("👩\u200d👩\u200d👧"), ""},
 	{"one", new("x"), ""},
 	{"100", new(strings.Repeat("x", 100)), ""},
 	{"101", new(strings.Repeat("x", 101)), "size must be between 0 and 100"},
@@ -118,7 +126,9 @@ var contentRules = []rule{
 	{"empty", new(""), empty},
 	{"blanks", new(" \t\r\n\v\f"), empty},
 	{"blanks of Unicode", new("\u00a0\u0085\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000"), empty},
-	{"a zero-width space is no blank", new("\u200b"), ""},
+	{"a zero-width space", new("\u200b"), seen},
+	{"fillers and marks of direction", new("\u3164\u2800\u202e\ufe0f \u00ad"), seen},
+	{"a mark of direction in a text", new("a\u202eb"), ""},
 	{"text between blanks", new(" x "), ""},
 	{"NUL", nul("x"), zero},
 	{"longer than the limit is another error", new(strings.Repeat("x", chat.MaxContent+1)), ""},

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -62,6 +63,11 @@ func (c ProfileChange) Validate() []Fault {
 		}
 	}
 	return f
+}
+
+// whole reports whether the change sets every member.
+func (c ProfileChange) whole() bool {
+	return c.FirstName.Set && c.LastName.Set && c.Email.Set && c.Bio.Set && c.Timezone.Set
 }
 
 // apply returns u after the change.
@@ -205,6 +211,28 @@ func (s *Service) UpdateProfile(ctx context.Context, who Identity, login string,
 	if err := Faulty(UserEntity, c.Validate()); err != nil {
 		return UserView{}, err
 	}
+	if c.Was == nil && !c.whole() {
+		// What another change has set meanwhile stays: the store has the profile as a whole.
+		for range profileTries {
+			c.Was = &was
+			v, err := s.updateProfile(ctx, who, login, was, c)
+			if !IsKind(err, Stale) {
+				return v, err
+			}
+			if was, err = s.ownUser(ctx, who, login); err != nil {
+				return UserView{}, err
+			}
+		}
+		return UserView{}, ErrUnavailable(errors.New("too many changes of one profile at once"))
+	}
+	return s.updateProfile(ctx, who, login, was, c)
+}
+
+// profileTries is how often a change of a part of a profile is tried while others change it too.
+const profileTries = 20
+
+// updateProfile makes the change of a user who was read as was.
+func (s *Service) updateProfile(ctx context.Context, who Identity, login string, was User, c ProfileChange) (UserView, error) {
 	u := c.apply(was)
 	renamed := u.Person != was.Person
 	ctx, cancel := changing(ctx)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/chat/chattest"
@@ -37,7 +38,7 @@ func together(n int, f func(i int) error) []error {
 func TestSignUpKeepsTextAsItIs(t *testing.T) {
 	w := newWorld(t)
 	n := chattest.NewUser("jdoe")
-	n.FirstName, n.LastName = new(" <b>John</b> "), new("e\u0301\u2028\u0085"+astral)
+	n.FirstName, n.LastName = new(" <b>John</b> "), new("e\u0301\u2028"+astral)
 	n.Email, n.Bio = new(""), new("\u200f bio\n")
 	v, err := w.SignUp(t.Context(), tenant, n)
 	require.NoError(t, err)
@@ -279,4 +280,25 @@ func TestTimeZones(t *testing.T) {
 		require.Equal(t, good, len(faults) == 0, zone)
 	}
 	require.Empty(t, chat.ProfileChange{Timezone: chat.Set(nil)}.Validate(), "null means UTC")
+}
+
+// Changes of different members at once are all kept.
+func TestPartsOfAProfileAreChangedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	jdoe := w.user("jdoe")
+	for n := range 20 {
+		v := fmt.Sprint("new ", n)
+		changes := []chat.ProfileChange{{FirstName: chat.Set(&v)}, {LastName: chat.Set(&v)}, {Bio: chat.Set(&v)}, {Email: chat.Set(new("a@b.example"))}}
+		var g errgroup.Group
+		for _, c := range changes {
+			g.Go(func() error {
+				_, err := w.UpdateProfile(t.Context(), jdoe, "jdoe", c)
+				return err
+			})
+		}
+		require.NoError(t, g.Wait())
+		u, err := w.User(t.Context(), tenant, "jdoe")
+		require.NoError(t, err)
+		require.Equal(t, []string{v, v, v}, []string{u.FirstName, u.LastName, *u.Bio})
+	}
 }

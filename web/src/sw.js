@@ -36,9 +36,9 @@ self.addEventListener('fetch', (event) => {
   } else if (url.pathname.startsWith(BASE + 'assets/')) {
     event.respondWith(keptOrFresh(request))
   } else if (request.mode === 'navigate' && url.pathname.startsWith(BASE)) {
-    event.respondWith(fetch(request).catch(() => caches.match(BASE).then((shell) => shell ?? Response.error())))
+    event.respondWith(fetch(request).catch(() => caches.match(BASE, { ignoreVary: true }).then((shell) => shell ?? Response.error())))
   } else if (url.pathname.startsWith(BASE)) {
-    event.respondWith(fetch(request).catch(() => caches.match(request).then((file) => file ?? Response.error())))
+    event.respondWith(fetch(request).catch(() => caches.match(request, { ignoreVary: true }).then((file) => file ?? Response.error())))
   }
 })
 
@@ -71,7 +71,9 @@ async function freshOrKept(request) {
 }
 
 async function keptOrFresh(request) {
-  const kept = await caches.match(request)
+  // A file's name holds its hash, so no header makes it another file. The server varies answers by Origin, which a page
+  // sends for scripts and this worker did not.
+  const kept = await caches.match(request, { ignoreVary: true })
   if (kept) return kept
   const answer = await fetch(request)
   if (answer.ok) {

@@ -246,8 +246,11 @@ func rangeOf(q url.Values) (chat.Range, error) {
 	if rg.Limit, err = api.Int(q, size, defaultList); err != nil {
 		return rg, err
 	}
-	if rg.Start < 0 || rg.Limit <= 0 {
-		return rg, api.Malformed("start has to be 0 or more, %s more than 0", size)
+	if rg.Start < 0 {
+		return rg, api.Malformed("start has to be 0 or more")
+	}
+	if rg.Limit <= 0 {
+		return rg, api.Malformed("%s has to be 1 or more", size)
 	}
 	rg.Limit = min(rg.Limit, chat.MaxList)
 	return rg, nil

@@ -21,10 +21,10 @@ func TestSignUp(t *testing.T) {
 			c := anonymous(t, mount)
 			c.login = unique("jdoe.json")
 			body := map[string]any{"login": c.login, "password": "pw of " + c.login, "passwordConfirm": "x", "nickname": "x",
-				"firstname": " <b>", "lastname": "e\u0301\u2028\u0085😀", "email": "john.doe@dallas.com", "bio": nil,
+				"firstname": " <b>", "lastname": "e\u0301\u2028😀", "email": "john.doe@dallas.com", "bio": nil,
 				"chatRooms": []string{"x"}, "nested": map[string]any{"login": 1}}
 			a := c.do("POST", "/users", body).is(creates(mount))
-			want := map[string]any{"login": c.login, "firstname": " <b>", "lastname": "e\u0301\u2028\u0085😀",
+			want := map[string]any{"login": c.login, "firstname": " <b>", "lastname": "e\u0301\u2028😀",
 				"email": "john.doe@dallas.com", "bio": nil, "chatRooms": []any{}}
 			onV := maps.Clone(want)
 			onV["timezone"] = nil

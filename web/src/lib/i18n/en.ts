@@ -40,6 +40,8 @@ export const en = {
   'fault.may not be empty': 'Please fill this in.',
   'fault.may not be null': 'Please fill this in.',
   'fault.not a well-formed email address': 'This is no e-mail address.',
+  'fault.must contain something visible': 'Write something that can be seen.',
+  'fault.must not contain control characters': 'Characters that cannot be seen are not allowed here.',
   'fault.size': 'Between {min} and {max} characters, please.',
   'fault.pattern': 'Only letters, digits, dots, dashes and underscores, starting with a letter or digit.',
   'fault.login.taken': 'This login is already in use.',

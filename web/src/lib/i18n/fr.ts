@@ -38,6 +38,8 @@ export const fr: Catalogue = {
   'fault.may not be empty': 'Veuillez remplir ce champ.',
   'fault.may not be null': 'Veuillez remplir ce champ.',
   'fault.not a well-formed email address': 'Ce n’est pas une adresse e-mail.',
+  'fault.must contain something visible': 'Écrivez quelque chose de visible.',
+  'fault.must not contain control characters': 'Les caractères invisibles ne sont pas admis ici.',
   'fault.size': 'Entre {min} et {max} caractères, s’il vous plaît.',
   'fault.pattern': 'Seulement des lettres, chiffres, points, tirets et soulignés, en commençant par une lettre ou un chiffre.',
   'fault.login.taken': 'Cet identifiant est déjà utilisé.',

@@ -12,6 +12,8 @@ export function faultText(fault: FieldFault): string {
     'may not be empty': 'fault.may not be empty',
     'may not be null': 'fault.may not be null',
     'not a well-formed email address': 'fault.not a well-formed email address',
+    'must contain something visible': 'fault.must contain something visible',
+    'must not contain control characters': 'fault.must not contain control characters',
   }
   const key = known[fault.message]
   return key ? t(key) : fault.message
