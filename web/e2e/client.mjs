@@ -36,6 +36,20 @@ const admin = { CONFAB_ADMIN_LOGIN: 'operator', CONFAB_ADMIN_PASSWORD: 'secret',
 
 export const flows = [
   {
+    name: 'the page opens offline after its first visit, also where answers vary by origin',
+    async run(given) {
+      needsProgram()
+      const server = await startNode(undefined, ['--allow-origin', 'https://other.example'])
+      given.finally(server.stop)
+      const a = given.keep(await device(given.browser, server.base, { serviceWorkers: 'allow' }))
+      await a.goto()
+      await a.page.waitForFunction(() => navigator.serviceWorker.ready.then((r) => r.active?.state === 'activated'))
+      await a.context.setOffline(true)
+      await a.page.reload()
+      await a.page.locator('#app *').first().waitFor()
+    },
+  },
+  {
     name: 'the example bot answers, over restarts of the server',
     async run(given) {
       needsProgram()
