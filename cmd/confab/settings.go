@@ -262,7 +262,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 	admin, _ := s.admin()
 	return server.Config{
 		Secure: strings.HasPrefix(s.PublicURL, "https://"), Origins: origins, Proxied: s.BehindProxy,
-		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, Hashes: s.PasswordHashes,
+		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, NoLimits: s.Limits == "off", Hashes: s.PasswordHashes,
 		Cluster:   server.Cluster{Listen: s.ClusterListen, Routes: s.ClusterRoutes, NATS: s.Nats, Store: s.where()},
 		HeartBeat: heartBeat,
 		Admin:     admin,

@@ -21,7 +21,9 @@ func TestLimitsOffLeavesGivenLimits(t *testing.T) {
 		"off": {nil, "off", -1}, "given and off": {&three, "off", 3},
 	} {
 		s := settings{LoginFailures: c.given, Limits: c.limits, Retention: "0"}
-		require.Equal(t, c.want, s.node(slog.New(slog.DiscardHandler)).LoginFailures, name)
+		node := s.node(slog.New(slog.DiscardHandler))
+		require.Equal(t, c.want, node.LoginFailures, name)
+		require.Equal(t, c.limits == "off", node.NoLimits, name)
 	}
 }
 

@@ -20,6 +20,15 @@ import (
 // every character escaped.
 const MaxBody = 1 << 20
 
+// LimitBody makes reading the body fail after max bytes, which is less than MaxBody. 413 if it is known to be longer.
+func LimitBody(w http.ResponseWriter, r *http.Request, max int64) error {
+	if r.ContentLength > max {
+		return &http.MaxBytesError{Limit: max}
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, max)
+	return nil
+}
+
 // ReadBody returns the whole body: 413 when it is longer than MaxBody.
 func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))

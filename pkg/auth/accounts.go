@@ -47,18 +47,28 @@ type RetryAfter struct{ time.Duration }
 func (r RetryAfter) Error() string { return "retry after " + r.String() }
 
 // LogIn checks a password. It returns the same Unauthenticated after the same work whether the login or the password is
-// wrong. It returns RateLimited (with RetryAfter) if login and address together have failed too often, and Unavailable
-// (with RetryAfter) if too many passwords are being checked.
-func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password, address string) (Login, error) {
-	ctx = WithAddress(ctx, address)
-	key := string(t) + "\x00" + login + "\x00" + address
-	if wait := a.throttle.Wait(key); wait > 0 {
+// wrong. It returns RateLimited (with RetryAfter) if the login, the address or both together have failed too often, and
+// Unavailable (with RetryAfter) if too many passwords are being checked.
+func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password string, from From) (Login, error) {
+	if !chat.ValidName(login) {
+		login = "" // nobody has it
+	}
+	refund, wait := a.throttle.reserve(t, login, from)
+	if wait > 0 {
 		return Login{}, &chat.Error{Kind: chat.RateLimited, Cause: RetryAfter{wait},
 			Message: "too many failed logins; wait a little"}
 	}
-	refused := &chat.Error{Kind: chat.Unauthenticated, Message: "Invalid login/password"}
+	l, err := a.check(WithAddress(ctx, from.Address), t, login, password)
+	if !chat.IsKind(err, chat.Unauthenticated) {
+		refund()
+	}
+	return l, err
+}
+
+// check checks a password.
+func (a *Accounts) check(ctx context.Context, t chat.Tenant, login, password string) (Login, error) {
 	u, err := chat.User{}, error(nil)
-	if chat.ValidName(login) {
+	if login != "" {
 		u, err = a.store.User(ctx, t, login)
 	}
 	if err != nil && !chat.IsKind(err, chat.NotFound) {
@@ -70,8 +80,7 @@ func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password, ad
 		return Login{}, err
 	}
 	if !ok || u.Deleted {
-		a.throttle.Failed(key)
-		return Login{}, refused
+		return Login{}, &chat.Error{Kind: chat.Unauthenticated, Message: "Invalid login/password"}
 	}
 	if rehash {
 		a.rehash(ctx, t, u, password)
@@ -138,7 +147,7 @@ func (a *Accounts) Delete(ctx context.Context, users Deleter, who chat.Identity,
 // ChangePassword replaces the password of who if current is the current one; otherwise it returns Forbidden. It ends
 // all their sessions and remembered logins.
 func (a *Accounts) ChangePassword(ctx context.Context, who chat.Identity, current, next, address string) error {
-	if _, err := a.LogIn(ctx, who.Tenant, who.Login, current, address); err != nil {
+	if _, err := a.LogIn(ctx, who.Tenant, who.Login, current, From{Address: address, Known: true}); err != nil {
 		if chat.IsKind(err, chat.Unauthenticated) {
 			return chat.ErrForbidden("the current password is wrong")
 		}

@@ -19,7 +19,7 @@ func (w *world) start(t *testing.T, series Hash) Hash {
 }
 
 func TestSessionsEndWhenIdle(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	h := w.start(t, Hash{})
 	s, err := w.sessions.Find(t.Context(), h)
 	require.NoError(t, err)
@@ -38,7 +38,7 @@ func TestSessionsEndWhenIdle(t *testing.T) {
 }
 
 func TestUseDoesNotMeanAWrite(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	h := w.start(t, Hash{})
 	for range 20 {
 		_, err := w.sessions.Find(t.Context(), h)
@@ -56,7 +56,7 @@ func TestUseDoesNotMeanAWrite(t *testing.T) {
 }
 
 func TestEndedSessionsStayDead(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	h, other := w.start(t, Hash{}), w.start(t, Hash{})
 	for _, x := range []Hash{h, other} {
 		_, err := w.sessions.Find(t.Context(), x)
@@ -78,7 +78,7 @@ func TestEndedSessionsStayDead(t *testing.T) {
 }
 
 func TestAStoreThatIsDownIsNoLogout(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	h := w.start(t, Hash{})
 	cookie, _, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
 	require.NoError(t, err)
@@ -89,12 +89,12 @@ func TestAStoreThatIsDownIsNoLogout(t *testing.T) {
 	requireKind(t, chat.Unavailable, err)
 	_, err = NewTokens(w, nil, w.clock.Now).Find(t.Context(), "x")
 	requireKind(t, chat.Unavailable, err)
-	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "x", "")
+	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "x", From{})
 	requireKind(t, chat.Unavailable, err)
 }
 
 func TestRememberedLoginsRotate(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	cookie, series, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
 	require.NoError(t, err)
 	for range 3 {
@@ -111,7 +111,7 @@ func TestRememberedLoginsRotate(t *testing.T) {
 }
 
 func TestOneTokenUsedInParallel(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	cookie, _, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
 	require.NoError(t, err)
 	const n = 16
@@ -152,7 +152,7 @@ func TestTheftEndsTheSeriesAndItsSessionsOnly(t *testing.T) {
 		"invented token of a known series": func(_ *world, _ func(string) string, cookie string) string { return cookie + "x" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(0)
+			w := newWorld()
 			cookie, series, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
 			require.NoError(t, err)
 			otherCookie, otherSeries, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
@@ -180,7 +180,7 @@ func TestTheftEndsTheSeriesAndItsSessionsOnly(t *testing.T) {
 }
 
 func TestCookiesThatAreNone(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	long := make([]byte, 300)
 	for _, c := range []string{"", ":", "a", "a:", ":b", "a:b", string(long) + ":x"} {
 		_, _, err := w.remember.Resume(t.Context(), c)
@@ -189,43 +189,21 @@ func TestCookiesThatAreNone(t *testing.T) {
 	}
 }
 
-func TestThrottle(t *testing.T) {
-	w := newWorld(3)
-	w.signUp(t, "jdoe", "secret")
-	for range 3 {
-		_, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "wrong", "10.0.0.1")
-		requireKind(t, chat.Unauthenticated, err)
-	}
-	_, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "10.0.0.1")
-	requireKind(t, chat.RateLimited, err)
-	var wait RetryAfter
-	require.ErrorAs(t, err, &wait)
-	require.Positive(t, wait.Duration)
-	require.LessOrEqual(t, wait.Duration, 20*time.Second)
-	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "10.0.0.2")
-	require.NoError(t, err, "another address is another matter")
-	off := NewThrottle(0)
-	for range 100 {
-		off.Failed("x")
-	}
-	require.Zero(t, off.Wait("x"))
-}
-
 func TestWhateverIsWrongTheAnswerIsTheSame(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	w.signUp(t, "jdoe", "secret")
 	w.users["gone"] = chat.User{Person: chat.Person{Login: "gone"}, Deleted: true}
 	for _, c := range [][2]string{{"jdoe", "wrong"}, {"jdoe", ""}, {"nobody", "secret"}, {"gone", ""}, {"", ""}, {"a/b", "x"}, {"JDOE", "secret"}} {
-		_, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, c[0], c[1], "")
+		_, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, c[0], c[1], From{})
 		require.EqualError(t, err, "unauthenticated: Invalid login/password")
 	}
-	who, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "")
+	who, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", From{})
 	require.NoError(t, err)
 	require.Equal(t, Login{Identity: jdoe}, who)
 }
 
 func TestAPasswordChangeEndsEverything(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	w.signUp(t, "jdoe", "secret")
 	cookie, series, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
 	require.NoError(t, err)
@@ -239,17 +217,17 @@ func TestAPasswordChangeEndsEverything(t *testing.T) {
 	requireKind(t, chat.NotFound, err)
 	_, _, err = w.remember.Resume(t.Context(), cookie)
 	requireKind(t, chat.Unauthenticated, err)
-	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "")
+	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", From{})
 	requireKind(t, chat.Unauthenticated, err)
-	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "new", "")
+	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "new", From{})
 	require.NoError(t, err)
 }
 
 // All logins end, however many there are, and also one that begins meanwhile.
 func TestAPasswordChangeEndsAllInOneWrite(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	w.signUp(t, "jdoe", "secret")
-	late, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "")
+	late, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", From{})
 	require.NoError(t, err)
 	var hs []Hash
 	for range 3 * perUser {
@@ -272,7 +250,7 @@ func TestAPasswordChangeEndsAllInOneWrite(t *testing.T) {
 	_, _, err = w.remember.Resume(t.Context(), cookie)
 	requireKind(t, chat.Unauthenticated, err)
 
-	fresh, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "new", "")
+	fresh, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "new", From{})
 	require.NoError(t, err)
 	_, s, err = w.sessions.Start(t.Context(), fresh)
 	require.NoError(t, err)
@@ -289,7 +267,7 @@ func TestAPasswordChangeEndsAllInOneWrite(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	tokens := NewTokens(w, nil, w.clock.Now)
 	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("forever"), Tenant: jdoe.Tenant, Login: "jdoe"}))
 	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("hour"), Tenant: jdoe.Tenant, Login: "jdoe",
@@ -315,7 +293,7 @@ func (w *world) ensure(t *testing.T, admin Admin) error {
 }
 
 func TestEnsureAdmin(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	admin := Admin{Login: "administrator", Password: "secret", Token: "token"}
 	for _, bad := range []Admin{{Login: "a b"}, {Login: chat.SystemLogin, Password: "x"}, {Login: "administrator"},
 		{Login: "administrator", Password: string(make([]byte, MaxPassword+1))}} {
@@ -346,7 +324,7 @@ func TestEnsureAdmin(t *testing.T) {
 	require.NoError(t, err)
 	_, err = NewTokens(w, nil, w.clock.Now).Find(t.Context(), "token")
 	requireKind(t, chat.Unauthenticated, err)
-	_, err = w.accounts.LogIn(t.Context(), chat.DefaultTenant, "administrator", "another", "")
+	_, err = w.accounts.LogIn(t.Context(), chat.DefaultTenant, "administrator", "another", From{})
 	require.NoError(t, err)
 	_, err = w.sessions.Find(t.Context(), h)
 	requireKind(t, chat.NotFound, err)
@@ -356,7 +334,7 @@ func TestEnsureAdmin(t *testing.T) {
 
 // A login that began while the clock was a year ahead does not last for a year once the clock is right.
 func TestSessionsOfAClockThatWasAhead(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	year := 365 * 24 * time.Hour
 	w.clock.Add(year)
 	h := w.start(t, Hash{})

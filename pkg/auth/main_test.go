@@ -215,7 +215,7 @@ const (
 	grace = 10 * time.Second
 )
 
-func newWorld(failuresAMinute int) *world {
+func newWorld() *world {
 	w := &world{clock: clocktest.New(time.Date(2015, 3, 15, 13, 3, 35, 0, time.UTC))}
 	w.memory = newMemory(w.clock.Now)
 	w.hasher = NewHasher(2)
@@ -224,7 +224,7 @@ func newWorld(failuresAMinute int) *world {
 		Account:  func(_ context.Context, who chat.Identity) { w.over = append(w.over, who) },
 	})
 	w.remember = NewRemember(w.memory, w.sessions, grace, w.clock.Now, quiet)
-	w.accounts = NewAccounts(w.memory, w.hasher, NewThrottle(failuresAMinute), w.sessions, w.remember, Admin{}, quiet)
+	w.accounts = NewAccounts(w.memory, w.hasher, NewThrottle(0, 0, w.clock.Now), w.sessions, w.remember, Admin{}, quiet)
 	return w
 }
 

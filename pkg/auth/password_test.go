@@ -54,16 +54,16 @@ func TestBcryptIsAcceptedAndHashedAnew(t *testing.T) {
 }
 
 func TestABcryptUserLogsInAndGetsANewHash(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	raw, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
 	require.NoError(t, err)
 	w.signUp(t, "jdoe", "to be replaced")
 	require.NoError(t, w.SetPasswordHash(t.Context(), jdoe.Tenant, "jdoe", string(raw), ""))
-	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "wrong", "")
+	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "wrong", From{})
 	require.Error(t, err)
 	require.Equal(t, string(raw), w.users["jdoe"].PasswordHash, "a failed login changes nothing")
 	for range 2 {
-		_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "")
+		_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", From{})
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(w.users["jdoe"].PasswordHash, "$argon2id$"))
 	}

@@ -1,51 +1,110 @@
 package auth
 
 import (
+	"crypto/sha256"
+	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
-	"golang.org/x/time/rate"
+
+	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// throttled bounds the number of keys (pairs of login and address) that are watched.
+// throttled bounds the number of keys that are watched. A key takes some 200 bytes.
 const throttled = 100_000
 
-// Throttle slows failed logins for each key (a login and an address). It may be used concurrently.
+// WideFailures is the default of how many failed logins a minute are allowed for one address over all logins, and for
+// one login over all addresses.
+const WideFailures = 300
+
+// Throttle slows failed logins: of a login from an address, of an address over all logins, and of a login over all
+// addresses. It keeps hashes only, so what it holds does not depend on what clients send. It may be used concurrently.
 type Throttle struct {
-	perMinute int
-	limiters  *otter.Cache[string, *rate.Limiter]
+	each, wide int
+	now        func() time.Time
+
+	mu      sync.Mutex // guards what all buckets hold
+	buckets *otter.Cache[Hash, *bucket]
 }
 
-// NewThrottle allows perMinute failures a minute for each key, in a burst or spread; 0 turns it off.
-func NewThrottle(perMinute int) *Throttle {
-	return &Throttle{perMinute: perMinute, limiters: otter.Must(&otter.Options[string, *rate.Limiter]{
+// From says where a login comes from.
+type From struct {
+	// Address is the client's, in one spelling (see api.ClientAddress).
+	Address string
+	// Known says that the client has a session of the account already. Others' failures do not slow it.
+	Known bool
+}
+
+// NewThrottle allows each failures a minute for a login from an address, and wide for an address and for a login; in a
+// burst or spread. 0 means any number.
+func NewThrottle(each, wide int, now func() time.Time) *Throttle {
+	return &Throttle{each: each, wide: wide, now: now, buckets: otter.Must(&otter.Options[Hash, *bucket]{
 		MaximumSize:      throttled,
-		ExpiryCalculator: otter.ExpiryAccessing[string, *rate.Limiter](5 * time.Minute),
+		ExpiryCalculator: otter.ExpiryAccessing[Hash, *bucket](5 * time.Minute),
 	})}
 }
 
-// Wait returns how long key has to wait before its next try; 0 if it may try now.
-func (t *Throttle) Wait(key string) time.Duration {
-	if t.perMinute <= 0 {
-		return 0
-	}
-	l, ok := t.limiters.GetIfPresent(key)
-	if !ok || l.Tokens() >= 1 {
-		return 0
-	}
-	return time.Duration((1 - l.Tokens()) / float64(l.Limit()) * float64(time.Second))
+// bucket holds the failures that are still allowed to a key.
+type bucket struct {
+	perMinute float64 // also the most that it holds
+	left      float64
+	at        time.Time // of left
 }
 
-// Failed counts a failure of key.
-func (t *Throttle) Failed(key string) {
-	if t.perMinute <= 0 {
-		return
+// wait returns how long the key has to wait for its next try.
+func (b *bucket) wait(now time.Time) time.Duration {
+	if since := now.Sub(b.at); since > 0 {
+		b.left = min(b.perMinute, b.left+since.Minutes()*b.perMinute)
 	}
-	l, _ := t.limiters.ComputeIfAbsent(key, func() (*rate.Limiter, bool) {
-		return rate.NewLimiter(rate.Limit(float64(t.perMinute)/60), t.perMinute), false
+	b.at = now
+	if b.left >= 1 {
+		return 0
+	}
+	return max(time.Duration((1-b.left)/b.perMinute*float64(time.Minute)), 1)
+}
+
+// reserve counts a try as failed before its password is checked: tries that are checked at the same time cannot
+// be more than may fail. refund takes that back. If the try has to wait, reserve counts nothing and returns how long.
+// An empty login stands for all that cannot exist.
+func (t *Throttle) reserve(tenant chat.Tenant, login string, from From) (refund func(), wait time.Duration) {
+	var used []*bucket
+	add := func(perMinute int, kind, login, address string) {
+		if perMinute > 0 {
+			used = append(used, t.bucket(perMinute, kind+"\x00"+string(tenant)+"\x00"+login+"\x00"+address))
+		}
+	}
+	add(t.each, "each", login, from.Address)
+	add(t.wide, "address", "", from.Address)
+	if login != "" && !from.Known {
+		add(t.wide, "login", login, "")
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	for _, b := range used {
+		wait = max(wait, b.wait(now))
+	}
+	if wait > 0 {
+		return nil, wait
+	}
+	for _, b := range used {
+		b.left--
+	}
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		for _, b := range used {
+			b.left = min(b.perMinute, b.left+1)
+		}
+	}, 0
+}
+
+func (t *Throttle) bucket(perMinute int, key string) *bucket {
+	b, _ := t.buckets.ComputeIfAbsent(sha256.Sum256([]byte(key)), func() (*bucket, bool) {
+		return &bucket{perMinute: float64(perMinute), left: float64(perMinute), at: t.now()}, false
 	})
-	l.Allow()
+	return b
 }
 
 // Close stops the background work.
-func (t *Throttle) Close() { t.limiters.StopAllGoroutines() }
+func (t *Throttle) Close() { t.buckets.StopAllGoroutines() }

@@ -126,7 +126,7 @@ func TestAClientThatLeftLosesNoTurn(t *testing.T) {
 }
 
 func TestLoginsAndPasswordChangesWaitByAddress(t *testing.T) {
-	w := newWorld(0)
+	w := newWorld()
 	w.signUp(t, "jdoe", "secret")
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(t)
@@ -134,9 +134,9 @@ func TestLoginsAndPasswordChangesWaitByAddress(t *testing.T) {
 		for i := range maxWaitingOfOne {
 			l.wait(t, "10.0.0.1", fmt.Sprint(i))
 		}
-		_, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", "10.0.0.1")
+		_, err := w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "secret", From{Address: "10.0.0.1"})
 		requireBusy(t, err)
-		_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "nobody", "secret", "10.0.0.1")
+		_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "nobody", "secret", From{Address: "10.0.0.1"})
 		requireBusy(t, err)
 		requireBusy(t, w.accounts.ChangePassword(t.Context(), jdoe, "secret", "new", "10.0.0.1"))
 		_, err = w.hasher.Hash(WithAddress(t.Context(), "10.0.0.1"), "of a sign-up")
@@ -146,7 +146,7 @@ func TestLoginsAndPasswordChangesWaitByAddress(t *testing.T) {
 		defer cancel()
 		out := make(chan error, 1)
 		go func() {
-			_, err := w.accounts.LogIn(ctx, jdoe.Tenant, "jdoe", "secret", "10.0.0.2")
+			_, err := w.accounts.LogIn(ctx, jdoe.Tenant, "jdoe", "secret", From{Address: "10.0.0.2"})
 			out <- err
 		}()
 		synctest.Wait()

@@ -42,6 +42,9 @@ type Config struct {
 	RememberGrace time.Duration
 	// LoginFailures is how many failed logins a minute are allowed for a login from an address; negative: any number.
 	LoginFailures int
+	// NoLimits switches off the limits that have no setting of their own: of failed logins of an address over all logins, and
+	// of a login over all addresses.
+	NoLimits bool
 	// Hashes is how many passwords are hashed at once.
 	Hashes int
 	// Cluster says how this node talks to others.
@@ -76,6 +79,15 @@ func (c Config) withDefaults() Config {
 		c.Log = slog.Default()
 	}
 	return c
+}
+
+// wideFailures is how many failed logins a minute are allowed for an address over all logins, and for a login over all
+// addresses; 0 for any number. It is no less than what is allowed for a login from an address.
+func (c Config) wideFailures() int {
+	if c.NoLimits || c.LoginFailures < 0 {
+		return 0
+	}
+	return max(auth.WideFailures, c.LoginFailures)
 }
 
 // Node is a running server without its listener.
@@ -136,7 +148,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(sessions.Close)
 	remember := auth.NewRemember(st, sessions, c.RememberGrace, c.Now, c.Log)
 	hasher := auth.NewHasher(c.Hashes)
-	throttle := auth.NewThrottle(max(c.LoginFailures, 0))
+	throttle := auth.NewThrottle(max(c.LoginFailures, 0), c.wideFailures(), c.Now)
 	onEnd(throttle.Close)
 	tokens := auth.NewTokens(st, watcher, c.Now)
 	onEnd(tokens.Close)

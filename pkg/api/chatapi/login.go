@@ -15,6 +15,9 @@ import (
 // authenticate logs in. Existing front ends send the credentials in the query string of a POST whose
 // body is "{}"; forms and, on v1, JSON bodies are taken as well.
 func (m *mount) authenticate(w http.ResponseWriter, r *http.Request) error {
+	if err := api.LimitBody(w, r, maxCredentials); err != nil {
+		return err
+	}
 	var login, password string
 	var remember bool
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); m.v1 && kind == "application/json" && r.URL.RawQuery == "" {
@@ -28,13 +31,16 @@ func (m *mount) authenticate(w http.ResponseWriter, r *http.Request) error {
 		}
 		login, password, remember = b.Login, b.Password, b.RememberMe
 	} else {
-		r.Body = http.MaxBytesReader(w, r.Body, api.MaxBody)
 		// A body that is no form holds no credentials; those of the query string are read all the same.
-		_ = r.ParseForm()
+		var tooLong *http.MaxBytesError
+		if err := r.ParseForm(); errors.As(err, &tooLong) {
+			return err
+		}
 		login, password = r.Form.Get("j_username"), r.Form.Get("j_password")
 		remember = isTrue(r.Form.Get("_spring_security_remember_me"))
 	}
-	id, err := m.accounts.LogIn(r.Context(), chat.DefaultTenant, login, password, api.ClientAddress(r, m.proxied))
+	id, err := m.accounts.LogIn(r.Context(), chat.DefaultTenant, login, password,
+		auth.From{Address: api.ClientAddress(r, m.proxied), Known: m.sessions.Knows(r, chat.Identity{Tenant: chat.DefaultTenant, Login: login})})
 	if err != nil {
 		return err
 	}
@@ -43,6 +49,13 @@ func (m *mount) authenticate(w http.ResponseWriter, r *http.Request) error {
 	}
 	return noContent(w)
 }
+
+// The greatest bodies of requests that anybody may send, in bytes. The longest password is 1024 bytes, each of which
+// JSON may write as six.
+const (
+	maxCredentials = 8 << 10
+	maxSignUp      = 64 << 10
+)
 
 func isTrue(s string) bool {
 	switch strings.ToLower(s) {

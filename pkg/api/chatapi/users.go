@@ -46,6 +46,9 @@ func (b profileBody) change() chat.ProfileChange {
 }
 
 func (m *mount) signUp(w http.ResponseWriter, r *http.Request) error {
+	if err := api.LimitBody(w, r, maxSignUp); err != nil {
+		return err
+	}
 	var b signUpBody
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err
@@ -130,6 +133,9 @@ func (m *mount) putPassword(w http.ResponseWriter, r *http.Request) error {
 	var b struct {
 		Current  string `json:"currentPassword"`
 		Password string `json:"password"`
+	}
+	if err := api.LimitBody(w, r, maxSignUp); err != nil {
+		return err
 	}
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err

@@ -189,6 +189,16 @@ func accessDenied() error {
 	return &chat.Error{Kind: chat.Unauthenticated, Message: "Access Denied"}
 }
 
+// Knows reports whether a request comes with a session of that account.
+func (m *Manager) Knows(r *http.Request, who chat.Identity) bool {
+	s, err := m.cookies.Get(r, Cookie)
+	if err != nil {
+		return false
+	}
+	login, ok := s.Values[loginKey].(auth.Login)
+	return ok && login.Identity == who
+}
+
 type contextKey struct{}
 
 // Guard is the Guard of an api.Resource: it lets requests through that Authenticate knows, with the login for
