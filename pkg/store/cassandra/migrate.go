@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -77,10 +78,20 @@ func (m *migrator) check(ctx context.Context) (SchemaStatus, error) {
 	var version int
 	var checksum string
 	err = m.keyed.rows(ctx, 1000, func() { applied[version] = checksum }, selectVersions, []any{component}, &version, &checksum)
+	if isInvalid(err) {
+		// Another server is creating the table: a node lists it a moment before it can be read.
+		return SchemaStatus{Known: len(m.known)}, nil
+	}
 	if err != nil {
 		return SchemaStatus{}, err
 	}
 	return verify(m.config.Keyspace, m.known, applied)
+}
+
+// isInvalid reports whether Cassandra takes a statement for wrong, as it does when a table does not exist.
+func isInvalid(err error) bool {
+	var refused gocql.RequestError
+	return errors.As(err, &refused) && refused.Code() == gocql.ErrCodeInvalid
 }
 
 func (m *migrator) use(ctx context.Context) error {

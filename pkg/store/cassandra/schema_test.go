@@ -71,6 +71,29 @@ func TestApplyTwiceAndAtOnce(t *testing.T) {
 	require.NoError(t, m.keyed.exec(ctx, "INSERT INTO a (k, v) VALUES (?, ?)", 1, 2))
 }
 
+// A node lists a new table a moment before it can be read. A server that starts in this moment goes on.
+func TestApplyWhileTheTableIsBeingCreated(t *testing.T) {
+	t.Parallel()
+	c, ctx := testConfig(t), withTimeout(t)
+	_, err := newSmall(t, c).apply(ctx)
+	require.NoError(t, err)
+
+	m := newSmall(t, c)
+	require.NoError(t, m.use(ctx))
+	tooEarly := true
+	m.keyed.around.set(func(statement string, run func() error) error {
+		if statement == selectVersions && tooEarly {
+			tooEarly = false
+			return m.keyed.session.Query("SELECT k FROM no_such_table").WithContext(ctx).Exec()
+		}
+		return run()
+	})
+	status, err := m.apply(ctx)
+	require.NoError(t, err)
+	require.False(t, tooEarly)
+	require.True(t, status.Current())
+}
+
 func TestApplyUpgrades(t *testing.T) {
 	t.Parallel()
 	c, ctx := testConfig(t), withTimeout(t)
