@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/logtest"
 )
 
 // binary builds the command once for all tests.
@@ -76,26 +78,8 @@ type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	url  string
-	out  *lines
+	out  *logtest.Buffer
 	done chan error
-}
-
-// lines keeps what a process writes, for several readers.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 var address = regexp.MustCompile(`confab is at (http://[^/]+)/`)
@@ -104,7 +88,7 @@ var address = regexp.MustCompile(`confab is at (http://[^/]+)/`)
 func serve(t *testing.T, data string, more ...string) *process {
 	t.Helper()
 	c := command(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--store", "embedded:" + data}, more...)...)
-	s := &process{t: t, cmd: c, out: &lines{}, done: make(chan error, 1)}
+	s := &process{t: t, cmd: c, out: &logtest.Buffer{}, done: make(chan error, 1)}
 	c.Stdout, c.Stderr = s.out, s.out
 	require.NoError(t, c.Start())
 	go func() { s.done <- c.Wait() }()

@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -9,13 +8,13 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/live/livetest"
+	"github.com/confab-chat/confab/pkg/logtest"
 	"github.com/confab-chat/confab/pkg/server"
 	"github.com/confab-chat/confab/pkg/store/embedded"
 )
@@ -36,23 +35,9 @@ func (s sharedStore) Beats(ctx context.Context) (map[string]int64, error) {
 	return s.Registry.Beats(ctx)
 }
 
-// logged is a log that can be read while it is written.
-type logged struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
 // warnings returns what was said of servers that are not on the bus.
-func (l *logged) warnings(t *testing.T) (out []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, line := range strings.Split(strings.TrimSpace(l.b.String()), "\n") {
+func warnings(t *testing.T, l *logtest.Buffer) (out []string) {
+	for _, line := range l.Lines("") {
 		var e struct{ Level, Msg, Servers, Do string }
 		require.NoError(t, json.Unmarshal([]byte(line), &e), line)
 		if strings.Contains(e.Msg, "servers of this store") {
@@ -101,9 +86,9 @@ func TestAMisconfiguredBusIsNotSilent(t *testing.T) {
 			st := sharedStore{open(t), &livetest.Registry{}}
 			a, b, heal := c.configs(t)
 			var handlers []http.Handler
-			var logs []*logged
+			var logs []*logtest.Buffer
 			for _, cluster := range []server.Cluster{a, b} {
-				log := &logged{}
+				log := &logtest.Buffer{}
 				logs = append(logs, log)
 				handlers = append(handlers, start(t, st, server.Config{Cluster: cluster, Log: slog.New(slog.NewJSONHandler(log, nil))}))
 			}
@@ -118,8 +103,8 @@ func TestAMisconfiguredBusIsNotSilent(t *testing.T) {
 			}
 			for i, h := range handlers {
 				require.Eventually(t, func() bool { return strings.Contains(ready(h), "not on the bus") }, time.Minute, 50*time.Millisecond)
-				require.Eventually(t, func() bool { return len(logs[i].warnings(t)) == 1 }, time.Minute, time.Millisecond)
-				said := logs[i].warnings(t)[0]
+				require.Eventually(t, func() bool { return len(warnings(t, logs[i])) == 1 }, time.Minute, time.Millisecond)
+				said := warnings(t, logs[i])[0]
 				require.Contains(t, said, "WARN")
 				require.Contains(t, said, c.says)
 				require.NotContains(t, said, "hunter2")
@@ -130,8 +115,8 @@ func TestAMisconfiguredBusIsNotSilent(t *testing.T) {
 			heal()
 			for i, h := range handlers {
 				require.Eventually(t, func() bool { return !strings.Contains(ready(h), "not on the bus") }, time.Minute, 50*time.Millisecond)
-				require.Eventually(t, func() bool { return len(logs[i].warnings(t)) == 2 }, time.Minute, time.Millisecond)
-				require.Contains(t, logs[i].warnings(t)[1], "INFO")
+				require.Eventually(t, func() bool { return len(warnings(t, logs[i])) == 2 }, time.Minute, time.Millisecond)
+				require.Contains(t, warnings(t, logs[i])[1], "INFO")
 			}
 		})
 	}

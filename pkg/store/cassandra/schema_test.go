@@ -3,7 +3,6 @@ package cassandra
 import (
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/clocktest"
+	"github.com/confab-chat/confab/pkg/logtest"
 )
 
 func withTimeout(t testing.TB) context.Context {
@@ -201,7 +201,7 @@ func TestPrint(t *testing.T) {
 func TestWarnsOfFewCopies(t *testing.T) {
 	t.Parallel()
 	shared(t)
-	var log lockedBuffer
+	var log logtest.Buffer
 	_, err := Apply(withTimeout(t), sharedConfig, slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	require.Contains(t, log.String(), "fewer than 3 copies")
@@ -210,7 +210,7 @@ func TestWarnsOfFewCopies(t *testing.T) {
 // The log has a line when a schema begins to be applied and one every ten seconds, not one for each version.
 func TestProgressOfASchemaIsSaidNowAndThen(t *testing.T) {
 	t.Parallel()
-	var log lockedBuffer
+	var log logtest.Buffer
 	m := newSmall(t, testConfig(t))
 	clock := clocktest.New(time.Now())
 	m.log, m.now = slog.New(slog.NewTextHandler(&log, nil)), clock.Now
@@ -224,26 +224,6 @@ func TestProgressOfASchemaIsSaidNowAndThen(t *testing.T) {
 	}
 	require.Equal(t, 2, strings.Count(log.String(), "waiting"), log.String())
 }
-
-// lockedBuffer is a log that several goroutines write to.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-var _ io.Writer = (*lockedBuffer)(nil)
 
 func TestStatements(t *testing.T) {
 	require.Equal(t, []string{"CREATE TABLE a (\n  b int)", "CREATE TABLE c (d int)"},

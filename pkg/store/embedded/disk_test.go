@@ -19,6 +19,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/logtest"
 )
 
 // badFS fails what it is told to, as a disk does that is full or has no descriptors left.
@@ -75,35 +76,12 @@ var (
 )
 
 // logged is Options for a store on fs whose log can be read.
-func logged(fs vfs.FS) (Options, *lockedBuffer) {
-	log := &lockedBuffer{}
+func logged(fs vfs.FS) (Options, *logtest.Buffer) {
+	log := &logtest.Buffer{}
 	o := on(fs)
 	o.Logger = slog.New(slog.NewTextHandler(log, nil))
 	o.tryEvery = time.Millisecond
 	return o, log
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) errors() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var lines []string
-	for _, line := range strings.Split(l.b.String(), "\n") {
-		if strings.Contains(line, "level=ERROR") {
-			lines = append(lines, line)
-		}
-	}
-	return lines
 }
 
 func requireWrites(t *testing.T, s *Store) {
@@ -133,7 +111,7 @@ func TestAFullDiskIsWaitedFor(t *testing.T) {
 		require.True(t, chat.Reported(err), "requests need not log it")
 	}
 	require.False(t, s.Fault().Restart, "it goes on by itself")
-	require.Len(t, log.errors(), 1, "one line for one fault")
+	require.Len(t, log.Lines("level=ERROR"), 1, "one line for one fault")
 
 	// Reading, logging in and logging out go on.
 	got, err := s.Message(ctx, aLog, m.ID)
@@ -213,7 +191,7 @@ func TestDescriptorsThatAreUsedUpAreWaitedFor(t *testing.T) {
 	}
 	wg.Wait() // nobody waits for ever
 	require.False(t, s.Fault().Restart)
-	require.Len(t, log.errors(), 1)
+	require.Len(t, log.Lines("level=ERROR"), 1)
 	ms, err := s.Older(ctx, aLog, id.Max, 1)
 	require.NoError(t, err)
 	require.Len(t, ms, 1, "it can be read")
@@ -257,7 +235,7 @@ func TestOpeningWaitsForAFullDisk(t *testing.T) {
 			s, err = OpenPatiently(ctx, "data", o)
 			opened <- err
 		}()
-		require.Eventually(t, func() bool { return len(log.errors()) > 0 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(log.Lines("level=ERROR")) > 0 }, 10*time.Second, time.Millisecond)
 		if end {
 			cancel()
 			require.ErrorIs(t, <-opened, context.Canceled)
@@ -268,7 +246,7 @@ func TestOpeningWaitsForAFullDisk(t *testing.T) {
 		defer s.Close()
 		cancel()
 	}
-	require.LessOrEqual(t, len(log.errors()), 2, "one line for each opening")
+	require.LessOrEqual(t, len(log.Lines("level=ERROR")), 2, "one line for each opening")
 	_, err := s.Message(t.Context(), aLog, m.ID)
 	require.NoError(t, err)
 	require.NoError(t, s.Append(t.Context(), aLog, message("after")))
@@ -286,7 +264,7 @@ func TestAFolderThatIsRemoved(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond, "what goes into a removed file is not acknowledged")
 	require.True(t, s.Fault().Restart)
 	require.Contains(t, s.Fault().What, "not there any more")
-	require.Len(t, log.errors(), 1)
+	require.Len(t, log.Lines("level=ERROR"), 1)
 	require.Error(t, s.Close())
 }
 
@@ -334,6 +312,6 @@ func TestADamagedBlockIsAnErrorOfWhatIsInIt(t *testing.T) {
 	}
 	require.NotZero(t, failed)
 	require.NoError(t, s.Append(ctx, aLog, message("others go on")))
-	require.Contains(t, strings.Join(log.errors(), "\n"), "confab store check")
+	require.Contains(t, strings.Join(log.Lines("level=ERROR"), "\n"), "confab store check")
 	require.NoError(t, s.Close())
 }
