@@ -64,8 +64,8 @@ type settings struct {
 	logSettings
 }
 
-// check returns the first setting that is wrong, with what to do about it.
-func (s settings) check() error {
+// check reads the files with secrets, and returns the first setting that is wrong, with what to do about it.
+func (s *settings) check() error {
 	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
 		return badSetting("--listen %q has to be HOST:PORT or :PORT", s.Listen)
 	}
@@ -96,42 +96,40 @@ func (s settings) check() error {
 	if err := s.checkCluster(); err != nil {
 		return err
 	}
-	if flag := masked(reflect.ValueOf(s)); flag != "" {
+	if flag := masked(reflect.ValueOf(*s)); flag != "" {
 		return badSetting("%s holds %s, which stands for a secret that was left out: put the secret in its place", flag, mask)
 	}
-	admin, err := s.admin()
-	if err != nil {
+	if err := s.readSecrets(); err != nil {
 		return err
 	}
-	s.AdminPassword, s.AdminToken = admin.Password, admin.Token
 	if s.AdminLogin == "" && (s.AdminPassword != "" || s.AdminToken != "" && !s.tokenOfCommands()) {
 		return badSetting("--admin-password and --admin-token need --admin-login (CONFAB_ADMIN_LOGIN): whose they are")
 	}
 	return nil
 }
 
-// admin returns the administrator to make sure of, with what the files hold.
-func (s settings) admin() (auth.Admin, error) {
-	a := auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken}
+// readSecrets sets the secrets that are in files. It reads each file once: it may be a pipe.
+func (s *settings) readSecrets() error {
 	for _, secret := range []struct {
-		flag, file string
-		to         *string
-	}{{"--admin-password", s.AdminPasswordFile, &a.Password}, {"--admin-token", s.AdminTokenFile, &a.Token}} {
-		if secret.file == "" {
+		flag     string
+		file, to *string
+	}{{"--admin-password", &s.AdminPasswordFile, &s.AdminPassword}, {"--admin-token", &s.AdminTokenFile, &s.AdminToken}} {
+		if *secret.file == "" {
 			continue
 		}
 		if *secret.to != "" {
-			return a, badSetting("give %s or %s-file, not both", secret.flag, secret.flag)
+			return badSetting("give %s or %s-file, not both", secret.flag, secret.flag)
 		}
-		b, err := os.ReadFile(secret.file)
+		b, err := os.ReadFile(*secret.file)
 		if err != nil {
-			return a, badSetting("%s-file cannot be read: %v", secret.flag, err)
+			return badSetting("%s-file cannot be read: %v", secret.flag, err)
 		}
 		if *secret.to = strings.TrimRight(string(b), "\r\n"); *secret.to == "" {
-			return a, badSetting("%s-file %s is empty", secret.flag, secret.file)
+			return badSetting("%s-file %s is empty", secret.flag, *secret.file)
 		}
+		*secret.file = ""
 	}
-	return a, nil
+	return nil
 }
 
 // tokenOfCommands reports whether the token comes from the environment and without a login. There it is the token that
@@ -258,14 +256,13 @@ func (s settings) node(log *slog.Logger) server.Config {
 		u, _ := url.Parse(s.PublicURL)
 		origins = append([]string{u.Scheme + "://" + u.Host}, origins...)
 	}
-	keep, _ := s.keep() // check has seen both
-	admin, _ := s.admin()
+	keep, _ := s.keep() // check has seen it
 	return server.Config{
 		Secure: strings.HasPrefix(s.PublicURL, "https://"), Origins: origins, Proxied: s.BehindProxy,
 		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, NoLimits: s.Limits == "off", Hashes: s.PasswordHashes,
 		Cluster:   server.Cluster{Listen: s.ClusterListen, Routes: s.ClusterRoutes, NATS: s.Nats, Store: s.where()},
 		HeartBeat: heartBeat,
-		Admin:     admin,
+		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},
 		BackupDir: s.backupDir(),
 		Retention: keep,
 		Log:       log,
