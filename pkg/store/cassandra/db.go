@@ -169,6 +169,40 @@ func (d *db) decide(ctx context.Context, verify func(ctx context.Context) (outco
 	}
 }
 
+// seen is what a value is when it is read again.
+type seen int
+
+const (
+	isOther seen = iota
+	isOld        // as the caller read it before
+	isNew        // as the caller writes it
+	isGone       // what has the value is not there
+)
+
+// swap runs a lightweight transaction that replaces a value only while it is what the caller read before. look rereads
+// the value with decided. swap returns nil if the transaction was applied, gone if there is nothing to change any more,
+// and otherwise stale.
+func (d *db) swap(ctx context.Context, look func(ctx context.Context) (seen, error), gone, stale error, statement string, args ...any) error {
+	done, err := d.decide(ctx, func(ctx context.Context) (outcome, error) {
+		s, err := look(ctx)
+		if err != nil {
+			return undecided, err
+		}
+		return map[seen]outcome{isOther: rejected, isGone: rejected, isOld: undecided, isNew: applied}[s], nil
+	}, statement, args...)
+	if err != nil || done {
+		return err
+	}
+	switch s, err := look(ctx); {
+	case err != nil:
+		return err
+	case s == isGone:
+		return gone
+	default:
+		return stale
+	}
+}
+
 // apply runs a lightweight transaction that may be applied more than once. Its condition must not depend on what it
 // writes, unless the caller needs no more than that the condition does not hold afterwards. apply repeats the
 // transaction while the answer is lost, and returns the first answer it receives.

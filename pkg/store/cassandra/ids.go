@@ -42,7 +42,7 @@ func (s *Store) NewestID(ctx context.Context, l chat.Log) (id.ID, error) {
 	if err != nil {
 		return id.ID{}, err
 	}
-	if newest[0].IsZero() || !newest[1].IsZero() && newest[1].Compare(newest[0]) > 0 {
+	if newest[1].Compare(newest[0]) > 0 {
 		return newest[1], nil
 	}
 	return newest[0], nil

@@ -168,32 +168,23 @@ func (s *Store) SetBanner(ctx context.Context, t chat.Tenant, r chat.RoomRef, ba
 		return err
 	}
 	defer end()
-	there := true
-	verify := func(ctx context.Context) (outcome, error) {
+	look := func(ctx context.Context) (seen, error) {
 		now, found, err := s.roomDecided(ctx, t, r.Name)
-		there = found && now.ID == r.ID
 		switch {
 		case err != nil:
-			return undecided, err
-		case there && chat.SameBanner(now, chat.Room{Banner: banner}):
-			return applied, nil
-		case there && chat.SameBanner(now, *was):
-			return undecided, nil
+			return isOther, err
+		case !found || now.ID != r.ID:
+			return isGone, nil
+		case chat.SameBanner(now, chat.Room{Banner: banner}):
+			return isNew, nil
+		case chat.SameBanner(now, *was):
+			return isOld, nil
 		}
-		return rejected, nil
+		return isOther, nil
 	}
 	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
-		done, err := s.db.decide(ctx, verify, swapBanner, replacing(banner), string(t), r.Name, uuid(r.ID), replacing(was.Banner))
-		if err != nil || done {
-			return err
-		}
-		if _, err := verify(ctx); err != nil {
-			return err
-		}
-		if !there {
-			return chat.ErrNotFound(chat.RoomEntity, r.Name)
-		}
-		return chat.ErrStale(chat.RoomEntity, r.Name)
+		return s.db.swap(ctx, look, chat.ErrNotFound(chat.RoomEntity, r.Name), chat.ErrStale(chat.RoomEntity, r.Name),
+			swapBanner, replacing(banner), string(t), r.Name, uuid(r.ID), replacing(was.Banner))
 	})
 }
 

@@ -133,34 +133,22 @@ func (s *Store) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User, w
 		return err
 	}
 	defer end()
-	var now chat.User
-	var found bool
-	verify := func(ctx context.Context) (outcome, error) {
-		var err error
-		now, found, err = s.userDecided(ctx, t, u.Login)
+	look := func(ctx context.Context) (seen, error) {
+		now, found, err := s.userDecided(ctx, t, u.Login)
 		switch {
 		case err != nil:
-			return undecided, err
+			return isOther, err
 		case !found || now.Deleted:
-			return rejected, nil
+			return isGone, nil
 		case chat.SameProfile(now, u):
-			return applied, nil
+			return isNew, nil
 		case chat.SameProfile(now, *was):
-			return undecided, nil
+			return isOld, nil
 		}
-		return rejected, nil
+		return isOther, nil
 	}
-	done, err := s.db.decide(ctx, verify, replaceProfile, append(args, profileOf(*was)...)...)
-	if err != nil || done {
-		return err
-	}
-	if _, err := verify(ctx); err != nil {
-		return err
-	}
-	if !found || now.Deleted {
-		return chat.ErrNotFound(chat.UserEntity, u.Login)
-	}
-	return chat.ErrStale(chat.UserEntity, u.Login)
+	return s.db.swap(ctx, look, chat.ErrNotFound(chat.UserEntity, u.Login), chat.ErrStale(chat.UserEntity, u.Login),
+		replaceProfile, append(args, profileOf(*was)...)...)
 }
 
 // profileOf binds the columns of a profile in the order of updateProfile.
