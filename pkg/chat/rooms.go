@@ -85,6 +85,10 @@ func (s *Service) roomView(ctx context.Context, t Tenant, name string) (RoomView
 	if err != nil {
 		return RoomView{}, err
 	}
+	return s.viewOf(ctx, t, r)
+}
+
+func (s *Service) viewOf(ctx context.Context, t Tenant, r Room) (RoomView, error) {
 	ps, err := s.store.Participants(ctx, t, r.ID, "", MaxParticipants)
 	return RoomView{Room: r, Participants: ps, Keep: s.keep(r)}, err
 }
@@ -145,10 +149,11 @@ func (s *Service) views(ctx context.Context, t Tenant, rs []Room) ([]RoomView, e
 
 // OwnRoom returns a room as it is now to its creator, otherwise Forbidden.
 func (s *Service) OwnRoom(ctx context.Context, who Identity, name string) (RoomView, error) {
-	if _, err := s.ownRoom(ctx, who, name); err != nil {
+	r, err := s.ownRoom(ctx, who, name)
+	if err != nil {
 		return RoomView{}, err
 	}
-	return s.roomView(ctx, who.Tenant, name)
+	return s.viewOf(ctx, who.Tenant, r)
 }
 
 // SetBanner replaces a room's banner; only its creator may do so. If was is not nil and the banner is no longer that of

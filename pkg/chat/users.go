@@ -149,7 +149,11 @@ func (s *Service) User(ctx context.Context, t Tenant, login string) (UserView, e
 	if err != nil {
 		return UserView{}, err
 	}
-	rooms, err := s.chatRooms(ctx, t, login)
+	return s.userView(ctx, t, u)
+}
+
+func (s *Service) userView(ctx context.Context, t Tenant, u User) (UserView, error) {
+	rooms, err := s.chatRooms(ctx, t, u.Login)
 	return UserView{User: u, ChatRooms: rooms}, err
 }
 
@@ -249,8 +253,7 @@ func (s *Service) updateProfile(ctx context.Context, who Identity, login string,
 	if renamed {
 		s.carryNames(ctx, rename)
 	}
-	rooms, err := s.chatRooms(ctx, who.Tenant, login)
-	return UserView{User: u, ChatRooms: rooms}, err
+	return s.userView(ctx, who.Tenant, u)
 }
 
 // DeleteUser deletes the account of who and removes them from all rooms. The login is never free again. Rooms they
@@ -264,10 +267,11 @@ func (s *Service) DeleteUser(ctx context.Context, who Identity, login string) er
 
 // OwnUser returns the account login if it is that of who, otherwise Forbidden.
 func (s *Service) OwnUser(ctx context.Context, who Identity, login string) (UserView, error) {
-	if _, err := s.ownUser(ctx, who, login); err != nil {
+	u, err := s.ownUser(ctx, who, login)
+	if err != nil {
 		return UserView{}, err
 	}
-	return s.User(ctx, who.Tenant, login)
+	return s.userView(ctx, who.Tenant, u)
 }
 
 // ownUser returns the account login if it is that of who, otherwise Forbidden.
