@@ -106,7 +106,7 @@ func (f *floor) fresh(now time.Time) bool {
 }
 
 func (f *floor) raise(to id.ID) {
-	if f.newest.IsZero() || to.Compare(f.newest) > 0 {
+	if to.Compare(f.newest) > 0 {
 		f.newest = to
 	}
 }

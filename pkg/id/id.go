@@ -89,7 +89,8 @@ func (u ID) UnixMilli() int64 {
 	return t / ticksPerMilli
 }
 
-// Compare returns -1, 0 or 1 as u is older than, the same as or newer than v.
+// Compare returns -1, 0 or 1 as u is older than, the same as or newer than v. The zero ID is older
+// than every id that is made.
 func (u ID) Compare(v ID) int {
 	a, b := u.Key(), v.Key()
 	return bytes.Compare(a[:], b[:])

@@ -31,6 +31,7 @@ func TestOrderIsTimeThenSignedBytes(t *testing.T) {
 	older := compose(100, 0x7f7f7f7f7f7f7f7f)
 	newer := compose(101, 0x8080808080808080)
 	require.Negative(t, older.Compare(newer))
+	require.Negative(t, ID{}.Compare(older), "none is older than each")
 
 	// 0x80 is -128: it comes before 0x7f, whatever their unsigned values say.
 	negative := compose(100, 0x8000000000000000)

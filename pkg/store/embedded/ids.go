@@ -20,7 +20,7 @@ func (s *Store) NewestID(ctx context.Context, l chat.Log) (newest id.ID, err err
 		if err != nil {
 			return id.ID{}, err
 		}
-		if newest.IsZero() || !u.IsZero() && u.Compare(newest) > 0 {
+		if u.Compare(newest) > 0 {
 			newest = u
 		}
 	}
