@@ -48,11 +48,13 @@ type file struct {
 
 type handler map[string]file
 
-// Handler serves the page at /docs and the documents below it, to GET and HEAD; the caller refuses other methods. It
-// panics if the documents cannot be shown: they are a part of the program.
-func Handler() http.Handler { return files() }
+// Handler serves the page at /docs and the documents below it, to GET and HEAD; the caller refuses other methods. The
+// first request makes the page, and panics if the documents cannot be shown: they are a part of the program.
+func Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { files().ServeHTTP(w, r) })
+}
 
-// files is made once for all servers of the process.
+// files is made once for all servers of the process, not when they start.
 var files = sync.OnceValue(func() handler {
 	lib, err := load()
 	if err != nil {
