@@ -212,20 +212,26 @@ type readCloser struct{ *strings.Reader }
 
 func (readCloser) Close() error { return nil }
 
-func TestAPostWhoseAnswerWasLostIsOneMessage(t *testing.T) {
-	w, ann, _ := begin(t)
-	var lost atomic.Int32
-	c := w.client(t, client.WithPassword("ann", password), client.WithHTTPClient(&http.Client{Transport: tripper(
+// losing returns ann's client, which loses the answers of the first requests of a kind, and how many of it were sent.
+func losing(t *testing.T, w *world, first int32, kind func(*http.Request) bool) (*client.Client, *atomic.Int32) {
+	t.Helper()
+	var sent atomic.Int32
+	return w.client(t, client.WithPassword("ann", password), client.WithHTTPClient(&http.Client{Transport: tripper(
 		func(r *http.Request) (*http.Response, error) {
 			resp, err := http.DefaultTransport.RoundTrip(r)
-			if err == nil && r.Method == "POST" && strings.Contains(r.URL.Path, "/messages/") && lost.Add(1) <= 2 {
+			if err == nil && kind(r) && sent.Add(1) <= first {
 				discard(resp)
 				return nil, errors.New("the cable was pulled")
 			}
 			return resp, err
-		})}))
+		})})), &sent
+}
+
+func TestAPostWhoseAnswerWasLostIsOneMessage(t *testing.T) {
+	w, ann, _ := begin(t)
+	c, sent := losing(t, w, 2, func(r *http.Request) bool { return r.Method == "POST" && strings.Contains(r.URL.Path, "/messages/") })
 	m := post(t, c, "only once")
-	require.EqualValues(t, 3, lost.Load())
+	require.EqualValues(t, 3, sent.Load())
 	var there []client.ID
 	for m, err := range ann.MessagesAfter(t.Context(), room, client.ID{}) {
 		require.NoError(t, err)
@@ -247,18 +253,9 @@ func TestAKeyIsGoodInSeveralPrograms(t *testing.T) {
 
 func TestADeletionWhoseAnswerWasLostIsDone(t *testing.T) {
 	w, ann, _ := begin(t)
-	var tries atomic.Int32
-	c := w.client(t, client.WithPassword("ann", password), client.WithHTTPClient(&http.Client{Transport: tripper(
-		func(r *http.Request) (*http.Response, error) {
-			resp, err := http.DefaultTransport.RoundTrip(r)
-			if err == nil && r.Method == "DELETE" && tries.Add(1) == 1 {
-				discard(resp)
-				return nil, errors.New("the cable was pulled")
-			}
-			return resp, err
-		})}))
+	c, sent := losing(t, w, 1, func(r *http.Request) bool { return r.Method == "DELETE" })
 	require.NoError(t, c.DeleteRoom(t.Context(), room))
-	require.EqualValues(t, 2, tries.Load())
+	require.EqualValues(t, 2, sent.Load())
 	require.True(t, client.IsNotFound(ann.DeleteRoom(t.Context(), room)), "the first try tells the truth")
 }
 

@@ -60,14 +60,20 @@ func TestChangesAreDelivered(t *testing.T) {
 	require.True(t, e.Message.Deleted)
 }
 
-// Everything is delivered once and in order, though the connection is cut again and again.
-func TestCutConnections(t *testing.T) {
-	w, ann, _ := begin(t)
+// throughProxy subscribes bob by a connection that the test can cut.
+func throughProxy(t *testing.T, w *world) (*livetest.Proxy, *client.Subscription, *client.Notices) {
+	t.Helper()
 	proxy := livetest.NewProxy(t, w.addr)
 	c, err := client.New("http://"+proxy.Addr(), client.WithPassword("bob", password))
 	require.NoError(t, err)
 	live, s := subscribed(t, c)
-	n := live.Notices()
+	return proxy, s, live.Notices()
+}
+
+// Everything is delivered once and in order, though the connection is cut again and again.
+func TestCutConnections(t *testing.T) {
+	w, ann, _ := begin(t)
+	proxy, s, n := throughProxy(t, w)
 	const each = 40
 	var posting sync.WaitGroup
 	for cut := range 4 {
@@ -106,18 +112,14 @@ func TestRestart(t *testing.T) {
 // After more than a server replays, what was missed is read in pages.
 func TestALongGap(t *testing.T) {
 	w, ann, _ := begin(t)
-	proxy := livetest.NewProxy(t, w.addr)
-	c, err := client.New("http://"+proxy.Addr(), client.WithPassword("bob", password))
-	require.NoError(t, err)
-	live, s := subscribed(t, c)
-	n := live.Notices()
+	proxy, s, n := throughProxy(t, w)
 	connected(t, n)
 	m := post(t, ann, "before")
 	require.Equal(t, "before", next(t, s).Message.Content)
 	proxy.Cut()
 	const missed = 1100
 	postAll(t, ann, numbers(0, missed))
-	_, err = ann.Edit(t.Context(), room, m.ID, "mended")
+	_, err := ann.Edit(t.Context(), room, m.ID, "mended")
 	require.NoError(t, err)
 	proxy.Heal()
 	connected(t, n)
