@@ -57,31 +57,37 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, rest string, enc 
 		s.opts.Refuse(w, r, http.StatusNotFound, "not found")
 		return
 	}
-	session := parts[2]
-	switch parts[3] {
-	case "websocket":
-		if s.allow(w, r, http.MethodGet, http.MethodHead) {
-			s.upgrade(w, r, enc, false, true)
-		}
-	case "xhr":
-		if s.allow(w, r, http.MethodPost) {
-			s.poll(w, r, session, enc, xhr)
-		}
-	case "xhr_streaming":
-		if s.allow(w, r, http.MethodPost) {
-			s.poll(w, r, session, enc, xhrStreaming)
-		}
-	case "eventsource":
-		if s.allow(w, r, http.MethodGet) {
-			s.poll(w, r, session, enc, eventSource)
-		}
-	case "xhr_send":
-		if s.allow(w, r, http.MethodPost) {
-			s.xhrSend(w, r, session)
-		}
-	default:
+	session, transport := parts[2], parts[3]
+	method, known := Transports[transport]
+	if !known {
 		s.opts.Refuse(w, r, http.StatusNotFound, "not found")
+		return
 	}
+	methods := []string{method}
+	if transport == "websocket" {
+		methods = append(methods, http.MethodHead) // which upgrades nothing
+	}
+	if !s.allow(w, r, methods...) {
+		return
+	}
+	switch transport {
+	case "websocket":
+		s.upgrade(w, r, enc, false, true)
+	case "xhr":
+		s.poll(w, r, session, enc, xhr)
+	case "xhr_streaming":
+		s.poll(w, r, session, enc, xhrStreaming)
+	case "eventsource":
+		s.poll(w, r, session, enc, eventSource)
+	case "xhr_send":
+		s.xhrSend(w, r, session)
+	}
+}
+
+// Transports are the last segments of the paths of SockJS sessions, with the method of each.
+var Transports = map[string]string{
+	"websocket": http.MethodGet, "eventsource": http.MethodGet,
+	"xhr": http.MethodPost, "xhr_streaming": http.MethodPost, "xhr_send": http.MethodPost,
 }
 
 func (s *Server) allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
