@@ -12,11 +12,6 @@ func CheckGuide(r *http.Request, op Operation) error {
 	if err := CheckMatrix(r); err != nil || op.AnyType {
 		return err
 	}
-	return CheckAccept(r)
-}
-
-// CheckAccept refuses requests that do not take application/json as an answer.
-func CheckAccept(r *http.Request) error {
 	if !AcceptsJSON(r) {
 		return &HTTPError{Status: http.StatusNotAcceptable, Message: "answers come as application/json only"}
 	}

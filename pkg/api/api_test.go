@@ -29,7 +29,7 @@ func resource(ran *[]string) *Resource {
 		}
 	}
 	return &Resource{
-		Route: Route{Operations: map[string]Operation{"GET": {Serve: handler("get")}, "POST": {Serve: handler("post"), Who: Anybody},
+		Route: Route{Operations: Operations{"GET": {Serve: handler("get")}, "POST": {Serve: handler("post"), Who: Anybody},
 			"PATCH": {Serve: func(w http.ResponseWriter, r *http.Request) error {
 				*ran = append(*ran, "patch")
 				return ReadOptionalJSON(w, r, &struct{}{})
@@ -108,7 +108,7 @@ func TestResource(t *testing.T) {
 	require.Equal(t, acceptPatch, w.Header().Get("Accept-Patch"), "a patch of another type is told which types there are")
 
 	acted := false
-	acting := &Resource{Route: Route{Operations: map[string]Operation{"GET": {Who: Anybody, Acts: true,
+	acting := &Resource{Route: Route{Operations: Operations{"GET": {Who: Anybody, Acts: true,
 		Serve: func(http.ResponseWriter, *http.Request) error { acted = true; return nil }}}}}
 	w = httptest.NewRecorder()
 	acting.ServeHTTP(w, httptest.NewRequest("HEAD", "/x", nil))
@@ -117,7 +117,7 @@ func TestResource(t *testing.T) {
 	acting.ServeHTTP(w, httptest.NewRequest("GET", "/x", nil))
 	require.True(t, acted)
 
-	open := &Resource{Route: Route{Operations: map[string]Operation{"GET": {Who: Anybody}}}, Fail: resource(new([]string)).Fail}
+	open := &Resource{Route: Route{Operations: Operations{"GET": {Who: Anybody}}}, Fail: resource(new([]string)).Fail}
 	w = httptest.NewRecorder()
 	open.ServeHTTP(w, httptest.NewRequest("PUT", "/x", nil))
 	require.Equal(t, 405, w.Code, "where all is open nobody is asked who they are")

@@ -60,7 +60,7 @@ func (rt Route) Allow() string {
 
 func (res *Resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := res.serve(w, r); err != nil {
-		if _, patches := res.Operations[http.MethodPatch]; patches && isUnsupportedPatch(r, err) {
+		if isUnsupportedPatch(r, err) {
 			w.Header().Set("Accept-Patch", acceptPatch)
 		}
 		res.Fail(w, r, err)

@@ -13,10 +13,15 @@ type Handler func(w http.ResponseWriter, r *http.Request) error
 // tests of who may do what go through all of them.
 type Route struct {
 	// Path may hold variables: "/rooms/{room}".
-	Path string
-	// Operations is keyed by method. HEAD follows from GET, and OPTIONS from what there is.
-	Operations map[string]Operation
+	Path       string
+	Operations Operations
 }
+
+// Operations is keyed by method. HEAD follows from GET, and OPTIONS from what there is.
+type Operations map[string]Operation
+
+// Is lists statuses for Operation.Answers.
+func Is(statuses ...int) []int { return statuses }
 
 // Who says who may call an operation. The domain decides; here it is said for the guard, which lets nobody without a
 // login through unless Anybody may call, for the description, and for tests.

@@ -17,25 +17,25 @@ type Set struct {
 	One bool
 }
 
-// PathSet reads a decoded path segment: "a" is one thing, "a,b" several in that order, "a;b" several in any. 400 for an
-// empty name, for both separators, and for more than MaxSet names.
-func PathSet(segment string) (Set, error) { return setOf([]string{segment}) }
-
-// QuerySet reads the values of the parameter id. Each says what a path segment says; several values are an ordered set.
-func QuerySet(values []string) (Set, error) { return setOf(values) }
-
-func setOf(values []string) (Set, error) {
+// ParseSet reads a decoded path segment, or the values of the parameter id: "a" is one thing, "a,b" several in that
+// order, "a;b" several in any; several values are an ordered set. 400 for both separators, and as ListSet.
+func ParseSet(values ...string) (Set, error) {
 	all := strings.Join(values, ",")
 	comma, semicolon := strings.Contains(all, ","), strings.Contains(all, ";")
 	if comma && semicolon {
 		return Set{}, Malformed("separate names by , or by ;, not by both")
 	}
 	s := Set{Names: strings.Split(strings.ReplaceAll(all, ";", ","), ","), One: !comma && !semicolon}
-	return s, s.Check()
+	return s, s.check()
 }
 
-// Check returns the error 400 if the set is too large or a name in it is empty.
-func (s Set) Check() error {
+// ListSet returns the ordered set of names. 400 if one is empty, or if there are more than MaxSet.
+func ListSet(names []string) (Set, error) {
+	s := Set{Names: names}
+	return s, s.check()
+}
+
+func (s Set) check() error {
 	if slices.Contains(s.Names, "") {
 		return Malformed("a name is empty")
 	}

@@ -13,18 +13,18 @@ func TestSets(t *testing.T) {
 	for segment, want := range map[string]Set{
 		"a": {[]string{"a"}, true}, "a,b": {[]string{"a", "b"}, false}, "b;a": {[]string{"b", "a"}, false}, "a,a": {[]string{"a", "a"}, false},
 	} {
-		got, err := PathSet(segment)
+		got, err := ParseSet(segment)
 		require.NoError(t, err, segment)
 		require.Equal(t, want, got, segment)
 	}
-	got, err := QuerySet([]string{"b", "a"})
+	got, err := ParseSet("b", "a")
 	require.NoError(t, err)
 	require.Equal(t, Set{[]string{"b", "a"}, false}, got)
 	full := strings.Repeat("x,", MaxSet-1) + "x"
-	_, err = PathSet(full)
+	_, err = ParseSet(full)
 	require.NoError(t, err)
 	for _, bad := range [][]string{{""}, {"a,"}, {",a"}, {"a;;b"}, {";"}, {"a,b;c"}, {"a;b", "c"}, {"a", ""}, {full + ",x"}} {
-		_, err := QuerySet(bad)
+		_, err := ParseSet(bad...)
 		status, _ := StatusOf(err)
 		require.Equal(t, http.StatusBadRequest, status, "%.20q", bad)
 	}

@@ -20,13 +20,8 @@ type AdminStore interface {
 	Credentials
 	CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error
 	GrantRole(ctx context.Context, t chat.Tenant, login, role string) error
-	PutToken(ctx context.Context, a APIToken) error
-	TokensOf(ctx context.Context, t chat.Tenant, login string, limit int) ([]APIToken, error)
-	DeleteToken(ctx context.Context, h Hash) error
+	TokenStore
 }
-
-// adminTokens bounds how many earlier tokens of the administrator are looked for.
-const adminTokens = 1000
 
 // EnsureAdmin makes sure that the administrator in the settings exists in the default tenant, with their password, the
 // roles SiteAdmin and IntegrationAdmin, and their API token, which lasts until the settings have another one: the tokens of
@@ -82,7 +77,7 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore) error {
 		return nil
 	}
 	now := APIToken{Hash: HashOf(admin.Token), Tenant: t, Login: admin.Login}
-	earlier, err := store.TokensOf(ctx, t, admin.Login, adminTokens)
+	earlier, err := store.TokensOf(ctx, t, admin.Login, perUser)
 	if err != nil {
 		return err
 	}

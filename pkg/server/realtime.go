@@ -42,28 +42,28 @@ func registerRealtime(r *mux.Router, sockets *stomp.Server, a *chatapi.API, m *s
 	own := func(r *http.Request, _ api.Operation) error { return o.CheckSocket(r) }
 	open := func(r *http.Request, _ api.Operation) error { return o.Check(r) }
 	socket := stompRoute
-	socket.Operations = map[string]api.Operation{"GET": serving(socket.Operations["GET"], sockets.WebSocket(chatapi.ISO))}
+	socket.Operations = api.Operations{"GET": serving(socket.Operations["GET"], sockets.WebSocket(chatapi.ISO))}
 	r.Handle(chatapi.V1+socket.Path, &api.Resource{Route: socket, Guard: m.Guard, Check: own, Fail: a.FailV1})
 	for _, prefix := range []string{chatapi.Killrchat + "/chat", "/chat"} {
 		sockJS := sockets.SockJS(prefix, chatapi.Plain)
 		handle := func(path, method string, op api.Operation, check func(*http.Request, api.Operation) error) {
-			route := api.Route{Path: prefix + path, Operations: map[string]api.Operation{method: serving(op, sockJS)}}
+			route := api.Route{Path: prefix + path, Operations: api.Operations{method: serving(op, sockJS)}}
 			r.Handle(route.Path, &api.Resource{Route: route, Guard: m.Guard, Check: check, Fail: a.Fail})
 		}
 		for _, greeting := range []string{"", "/", "/info"} {
 			handle(greeting, "GET", api.Operation{Cache: api.AsServed}, open)
 		}
-		for transport, method := range map[string]string{"websocket": "GET", "eventsource": "GET", "xhr": "POST", "xhr_streaming": "POST", "xhr_send": "POST"} {
+		for transport, method := range stomp.Transports {
 			handle("/{server}/{session}/"+transport, method, api.Operation{Cache: api.AsServed, Acts: transport == "eventsource"}, own)
 		}
-		r.PathPrefix(prefix + "/").Handler(&api.Resource{Route: api.Route{Operations: map[string]api.Operation{"GET": serving(api.Operation{}, sockJS)}},
+		r.PathPrefix(prefix + "/").Handler(&api.Resource{Route: api.Route{Operations: api.Operations{"GET": serving(api.Operation{}, sockJS)}},
 			Guard: m.Guard, Check: own, Fail: a.Fail})
 	}
 }
 
 // stompRoute is the address of STOMP over WebSocket, below chatapi.V1.
-var stompRoute = api.Route{Path: "/stomp", Operations: map[string]api.Operation{
-	"GET": {ID: "stomp", AnyType: true, Cache: api.AsServed, Answers: []int{http.StatusSwitchingProtocols, http.StatusForbidden, http.StatusUpgradeRequired}},
+var stompRoute = api.Route{Path: "/stomp", Operations: api.Operations{
+	"GET": {ID: "stomp", AnyType: true, Cache: api.AsServed, Answers: api.Is(101, 403, 426)},
 }}
 
 // serving returns an operation that is served by h. HEAD opens no socket: it is answered as a request without Upgrade.

@@ -27,5 +27,5 @@ func Routes() []api.Route {
 
 // reading returns a route that anybody may read and that h serves, with headers of its own.
 func reading(path string, h http.Handler) api.Route {
-	return api.Route{Path: path, Operations: map[string]api.Operation{"GET": serving(api.Operation{Who: api.Anybody, Cache: api.AsServed}, h)}}
+	return api.Route{Path: path, Operations: api.Operations{"GET": serving(api.Operation{Who: api.Anybody, Cache: api.AsServed}, h)}}
 }

@@ -66,27 +66,27 @@ func Routes() []api.Route { return (&admin{}).routes() }
 
 func (a *admin) routes() []api.Route {
 	routes := []api.Route{
-		{Path: "/backups", Operations: ops{
-			"POST": {ID: "makeBackup", Serve: a.makeBackup, Body: api.OptionalJSON, Answers: is(201, 409)},
+		{Path: "/backups", Operations: api.Operations{
+			"POST": {ID: "makeBackup", Serve: a.makeBackup, Body: api.OptionalJSON, Answers: api.Is(201, 409)},
 		}},
-		{Path: "/rooms", Operations: ops{
-			"GET": {ID: "adminListRooms", Serve: a.listRooms, Query: []string{"after", "limit"}, Answers: is(200)},
+		{Path: "/rooms", Operations: api.Operations{
+			"GET": {ID: "adminListRooms", Serve: a.listRooms, Query: []string{"after", "limit"}, Answers: api.Is(200)},
 		}},
-		{Path: "/rooms/{room}", Operations: ops{
-			"GET":    {ID: "adminGetRoom", Serve: a.getRoom, Answers: is(200, 404)},
-			"DELETE": {ID: "adminDeleteRoom", Serve: a.deleteRoom, Answers: is(204, 404)},
+		{Path: "/rooms/{room}", Operations: api.Operations{
+			"GET":    {ID: "adminGetRoom", Serve: a.getRoom, Answers: api.Is(200, 404)},
+			"DELETE": {ID: "adminDeleteRoom", Serve: a.deleteRoom, Answers: api.Is(204, 404)},
 		}},
-		{Path: "/rooms/{room}/retention", Operations: ops{
-			"PUT": {ID: "adminSetRetention", Serve: a.putRetention, Body: api.JSON, Answers: is(200, 404, 422)},
+		{Path: "/rooms/{room}/retention", Operations: api.Operations{
+			"PUT": {ID: "adminSetRetention", Serve: a.putRetention, Body: api.JSON, Answers: api.Is(200, 404, 422)},
 		}},
-		{Path: "/sweeps", Operations: ops{
-			"GET": {ID: "listSweeps", Serve: a.listSweeps, Answers: is(200)},
+		{Path: "/sweeps", Operations: api.Operations{
+			"GET": {ID: "listSweeps", Serve: a.listSweeps, Answers: api.Is(200)},
 		}},
-		{Path: "/erasures", Operations: ops{
-			"POST": {ID: "eraseUser", Serve: a.erase, Body: api.JSON, Answers: is(202, 404, 409, 422)},
+		{Path: "/erasures", Operations: api.Operations{
+			"POST": {ID: "eraseUser", Serve: a.erase, Body: api.JSON, Answers: api.Is(202, 404, 409, 422)},
 		}},
-		{Path: "/erasures/{login}", Operations: ops{
-			"GET": {ID: "getErasure", Serve: a.getErasure, Answers: is(200, 404)},
+		{Path: "/erasures/{login}", Operations: api.Operations{
+			"GET": {ID: "getErasure", Serve: a.getErasure, Answers: api.Is(200, 404)},
 		}},
 	}
 	for _, rt := range routes {
@@ -97,10 +97,6 @@ func (a *admin) routes() []api.Route {
 	}
 	return routes
 }
-
-type ops = map[string]api.Operation
-
-func is(statuses ...int) []int { return statuses }
 
 type admin struct{ Parts }
 

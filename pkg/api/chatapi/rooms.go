@@ -68,7 +68,7 @@ func (m *mount) getRoom(w http.ResponseWriter, r *http.Request) error {
 	if !m.v1 {
 		return m.writeRoom(w, r, name)
 	}
-	names, err := api.PathSet(name)
+	names, err := api.ParseSet(name)
 	if err != nil {
 		return err
 	}
@@ -143,11 +143,17 @@ func (m *mount) roomIf(r *http.Request) (*chat.Room, error) {
 	if !m.v1 || !api.Conditional(r) {
 		return nil, nil
 	}
+	v, err := m.ownRoom(r)
+	return &v.Room, err
+}
+
+// ownRoom returns the room that the path names to its creator, if the conditions of the request hold.
+func (m *mount) ownRoom(r *http.Request) (chat.RoomView, error) {
 	v, err := m.chat.OwnRoom(r.Context(), who(r), api.Variable(r, "room"))
-	if err != nil {
-		return nil, err
+	if err == nil && api.Conditional(r) {
+		err = api.CheckConditions(r, encode(m.form.room(v)))
 	}
-	return &v.Room, api.CheckConditions(r, encode(m.form.room(v)))
+	return v, err
 }
 
 // patchRoom deletes the room if the body names participants, whoever they are: so KillrChat spells it. On v1 it
@@ -166,12 +172,8 @@ func (m *mount) patchRoom(w http.ResponseWriter, r *http.Request) error {
 		return m.setBanner(w, r, b.Banner.Value)
 	}
 	// A patch that names nothing changes nothing, and is refused all the same to who may not patch.
-	v, err := m.chat.OwnRoom(r.Context(), who(r), api.Variable(r, "room"))
+	v, err := m.ownRoom(r)
 	if err != nil {
-		return err
-	}
-	body := encode(m.form.room(v))
-	if err := api.CheckConditions(r, body); err != nil {
 		return err
 	}
 	return m.entity(w, r, m.form.room(v))
@@ -223,21 +225,10 @@ func (m *mount) listRooms(w http.ResponseWriter, r *http.Request) error {
 	return m.rooms(w, r, q)
 }
 
-func (m *mount) queryRooms(w http.ResponseWriter, r *http.Request) error {
-	var b listBody
-	if err := api.ReadJSON(w, r, &b); err != nil {
-		return err
-	}
-	if b.ID != nil {
-		return m.roomsOf(w, r, api.Set{Names: *b.ID})
-	}
-	return m.rooms(w, r, b.query())
-}
-
 // rooms answers with what a query asks for: rooms by their names, or a range of all.
 func (m *mount) rooms(w http.ResponseWriter, r *http.Request, q url.Values) error {
 	if m.v1 && q.Has("id") {
-		names, err := api.QuerySet(q["id"])
+		names, err := api.ParseSet(q["id"]...)
 		if err != nil {
 			return err
 		}
@@ -272,9 +263,6 @@ func (m *mount) roomRange(q url.Values) (chat.Range, error) {
 func (m *mount) roomsOf(w http.ResponseWriter, r *http.Request, names api.Set) error {
 	if names.One {
 		return m.writeRoom(w, r, names.Names[0])
-	}
-	if err := names.Check(); err != nil {
-		return err
 	}
 	vs, err := m.chat.RoomsByName(r.Context(), who(r).Tenant, names.Names)
 	if err != nil {

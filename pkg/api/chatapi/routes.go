@@ -35,9 +35,7 @@ type route struct {
 	op op // what it is about, where KillrChat's words depend on it
 }
 
-type ops = map[string]api.Operation
-
-func at(path string, operations ops) route {
+func at(path string, operations api.Operations) route {
 	return route{Route: api.Route{Path: path, Operations: operations}}
 }
 
@@ -53,17 +51,17 @@ func open(h api.Handler) api.Operation { return api.Operation{Serve: h, Who: api
 
 func (m *mount) plainRoutes() []route {
 	return []route{
-		about(opRead, at("/messages/{room}", ops{"GET": does(m.listMessages), "POST": does(m.post)})),
-		about(opRead, at("/messages", ops{"GET": does(m.listMessages), "POST": does(m.post)})),
-		at("/users", ops{"POST": open(m.signUp)}),
-		at("/users/{login}", ops{"GET": does(m.getUser)}),
-		at("/authenticate", ops{"POST": open(m.authenticate)}),
-		at("/logout", ops{"GET": {Serve: m.logOut, Who: api.Anybody, Acts: true}, "POST": open(m.logOut)}),
-		at("/remember-me", ops{"GET": does(m.rememberMe)}),
-		at("/rooms", ops{"GET": does(m.listRooms)}),
-		about(opJoin, at("/rooms/participant", ops{"PUT": does(m.join), "PATCH": does(m.leave), "POST": does(m.createReserved)})),
-		about(opJoin, at("/rooms/participant/{room}", ops{"PUT": does(m.join), "PATCH": does(m.leave)})),
-		about(opRead, at("/rooms/{room}", ops{"GET": does(m.getRoom), "POST": does(m.createRoom), "PATCH": does(m.patchRoom)})),
+		about(opRead, at("/messages/{room}", api.Operations{"GET": does(m.listMessages), "POST": does(m.post)})),
+		about(opRead, at("/messages", api.Operations{"GET": does(m.listMessages), "POST": does(m.post)})),
+		at("/users", api.Operations{"POST": open(m.signUp)}),
+		at("/users/{login}", api.Operations{"GET": does(m.getUser)}),
+		at("/authenticate", api.Operations{"POST": open(m.authenticate)}),
+		at("/logout", api.Operations{"GET": {Serve: m.logOut, Who: api.Anybody, Acts: true}, "POST": open(m.logOut)}),
+		at("/remember-me", api.Operations{"GET": does(m.rememberMe)}),
+		at("/rooms", api.Operations{"GET": does(m.listRooms)}),
+		about(opJoin, at("/rooms/participant", api.Operations{"PUT": does(m.join), "PATCH": does(m.leave), "POST": does(m.createReserved)})),
+		about(opJoin, at("/rooms/participant/{room}", api.Operations{"PUT": does(m.join), "PATCH": does(m.leave)})),
+		about(opRead, at("/rooms/{room}", api.Operations{"GET": does(m.getRoom), "POST": does(m.createRoom), "PATCH": does(m.patchRoom)})),
 	}
 }
 
@@ -78,99 +76,97 @@ var (
 
 func (m *mount) v1Routes() []route {
 	return []route{
-		at("/messages/{room}", ops{
-			"GET":  {ID: "listMessages", Serve: m.listMessages, Who: api.Member, Query: pageParams, Answers: is(200, 404)},
-			"POST": {ID: "postMessage", Serve: m.post, Who: api.Member, Body: api.JSON, Answers: is(201, 404, 409, 422)},
+		at("/messages/{room}", api.Operations{
+			"GET":  {ID: "listMessages", Serve: m.listMessages, Who: api.Member, Query: pageParams, Answers: api.Is(200, 404)},
+			"POST": {ID: "postMessage", Serve: m.post, Who: api.Member, Body: api.JSON, Answers: api.Is(201, 404, 409, 422)},
 		}),
-		at("/users", ops{
-			"GET":  {ID: "listUsers", Serve: m.listUsers, Query: listParams, Cache: api.Revalidate, Answers: is(200, 404, 410)},
-			"POST": {ID: "signUp", Serve: m.signUp, Who: api.Anybody, Body: api.JSON, Answers: is(201, 409, 422)},
+		at("/users", api.Operations{
+			"GET":  {ID: "listUsers", Serve: m.listUsers, Query: listParams, Cache: api.Revalidate, Answers: api.Is(200, 404, 410)},
+			"POST": {ID: "signUp", Serve: m.signUp, Who: api.Anybody, Body: api.JSON, Answers: api.Is(201, 409, 422)},
 		}),
-		at("/users/queries", ops{
-			"POST": {ID: "queryUsers", Serve: m.queryUsers, Body: api.JSON, Answers: is(200)},
+		at("/users/queries", api.Operations{
+			"POST": {ID: "queryUsers", Serve: queries(m.usersOf, m.users), Body: api.JSON, Answers: api.Is(200)},
 		}),
-		at("/users/{login}", ops{
-			"GET":    {ID: "getUser", Serve: m.getUser, Cache: api.Revalidate, Answers: is(200, 404, 410)},
-			"PUT":    {ID: "replaceUser", Serve: m.putUser, Who: api.Self, Body: api.JSON, Conditional: true, Answers: is(200, 404, 410, 422)},
-			"PATCH":  {ID: "updateUser", Serve: m.patchUser, Who: api.Self, Body: api.MergePatch, Conditional: true, Answers: is(200, 404, 410, 422)},
-			"DELETE": {ID: "deleteUser", Serve: m.deleteUser, Who: api.Self, Conditional: true, Answers: is(204, 404, 409, 410)},
+		at("/users/{login}", api.Operations{
+			"GET":    {ID: "getUser", Serve: m.getUser, Cache: api.Revalidate, Answers: api.Is(200, 404, 410)},
+			"PUT":    {ID: "replaceUser", Serve: m.putUser, Who: api.Self, Body: api.JSON, Conditional: true, Answers: api.Is(200, 404, 410, 422)},
+			"PATCH":  {ID: "updateUser", Serve: m.patchUser, Who: api.Self, Body: api.MergePatch, Conditional: true, Answers: api.Is(200, 404, 410, 422)},
+			"DELETE": {ID: "deleteUser", Serve: m.deleteUser, Who: api.Self, Conditional: true, Answers: api.Is(204, 404, 409, 410)},
 		}),
-		at("/users/{login}/password", ops{
-			"PUT": {ID: "changePassword", Serve: m.putPassword, Who: api.Self, Body: api.JSON, Answers: is(204, 422, 429)},
+		at("/users/{login}/password", api.Operations{
+			"PUT": {ID: "changePassword", Serve: m.putPassword, Who: api.Self, Body: api.JSON, Answers: api.Is(204, 422, 429)},
 		}),
-		at("/users/{login}/rooms", ops{
-			"GET": {ID: "listRoomStates", Serve: m.listStates, Who: api.Self, Query: nextParams, Answers: is(200)},
+		at("/users/{login}/rooms", api.Operations{
+			"GET": {ID: "listRoomStates", Serve: m.listStates, Who: api.Self, Query: nextParams, Answers: api.Is(200)},
 		}),
-		at("/users/{login}/avatar", ops{
-			"GET":    {ID: "getAvatar", Serve: m.getAvatar, Cache: api.ForAMinute, AnyType: true, Answers: is(200, 404)},
-			"PUT":    {ID: "putAvatar", Serve: m.putAvatar, Who: api.Self, Body: api.Picture, AnyType: true, Answers: is(204, 404, 410, 422)},
-			"DELETE": {ID: "deleteAvatar", Serve: m.deleteAvatar, Who: api.Self, AnyType: true, Answers: is(204, 404, 410)},
+		at("/users/{login}/avatar", api.Operations{
+			"GET":    {ID: "getAvatar", Serve: m.getAvatar, Cache: api.ForAMinute, AnyType: true, Answers: api.Is(200, 404)},
+			"PUT":    {ID: "putAvatar", Serve: m.putAvatar, Who: api.Self, Body: api.Picture, AnyType: true, Answers: api.Is(204, 404, 410, 422)},
+			"DELETE": {ID: "deleteAvatar", Serve: m.deleteAvatar, Who: api.Self, AnyType: true, Answers: api.Is(204, 404, 410)},
 		}),
-		at("/authenticate", ops{
-			"POST": {ID: "logIn", Serve: m.authenticate, Who: api.Anybody, Query: loginParams, Body: api.Credentials, Answers: is(204, 401, 429)},
+		at("/authenticate", api.Operations{
+			"POST": {ID: "logIn", Serve: m.authenticate, Who: api.Anybody, Query: loginParams, Body: api.Credentials, Answers: api.Is(204, 401, 429)},
 		}),
-		at("/logout", ops{
-			"POST": {ID: "logOut", Serve: m.logOut, Who: api.Anybody, Answers: is(200)},
+		at("/logout", api.Operations{
+			"POST": {ID: "logOut", Serve: m.logOut, Who: api.Anybody, Answers: api.Is(200)},
 		}),
-		at("/remember-me", ops{
-			"GET": {ID: "rememberMe", Serve: m.rememberMe, Answers: is(200, 404, 410)},
+		at("/remember-me", api.Operations{
+			"GET": {ID: "rememberMe", Serve: m.rememberMe, Answers: api.Is(200, 404, 410)},
 		}),
-		at("/rooms", ops{
-			"GET":  {ID: "listRooms", Serve: m.listRooms, Query: listParams, Cache: api.Revalidate, Answers: is(200, 404)},
-			"POST": {ID: "createRoom", Serve: m.createRoom, Body: api.JSON, Answers: is(201, 409, 422)},
+		at("/rooms", api.Operations{
+			"GET":  {ID: "listRooms", Serve: m.listRooms, Query: listParams, Cache: api.Revalidate, Answers: api.Is(200, 404)},
+			"POST": {ID: "createRoom", Serve: m.createRoom, Body: api.JSON, Answers: api.Is(201, 409, 422)},
 		}),
-		at("/rooms/queries", ops{
-			"POST": {ID: "queryRooms", Serve: m.queryRooms, Body: api.JSON, Answers: is(200)},
+		at("/rooms/queries", api.Operations{
+			"POST": {ID: "queryRooms", Serve: queries(m.roomsOf, m.rooms), Body: api.JSON, Answers: api.Is(200)},
 		}),
-		at("/rooms/participant/{room}", ops{
-			"PUT":    {ID: "join", Serve: m.join, Body: api.OptionalJSON, Answers: is(204, 404)},
-			"PATCH":  {ID: "leaveOrRemove", Serve: m.leave, Body: api.OptionalJSON, Answers: is(204, 404)},
-			"DELETE": {ID: "leave", Serve: m.leaveSelf, Answers: is(204, 404)},
+		at("/rooms/participant/{room}", api.Operations{
+			"PUT":    {ID: "join", Serve: m.join, Body: api.OptionalJSON, Answers: api.Is(204, 404)},
+			"PATCH":  {ID: "leaveOrRemove", Serve: m.leave, Body: api.OptionalJSON, Answers: api.Is(204, 404)},
+			"DELETE": {ID: "leave", Serve: m.leaveSelf, Answers: api.Is(204, 404)},
 		}),
-		at("/rooms/{room}", ops{
-			"GET":    {ID: "getRoom", Serve: m.getRoom, Cache: api.Revalidate, Answers: is(200, 404)},
-			"POST":   {ID: "createNamedRoom", Serve: m.createRoom, Body: api.JSON, Answers: is(201, 409, 422)},
-			"PUT":    {ID: "putRoom", Serve: m.putRoom, Who: api.Creator, Body: api.JSON, Conditional: true, Answers: is(200, 201, 409, 422)},
-			"PATCH":  {ID: "patchRoom", Serve: m.patchRoom, Who: api.Creator, Body: api.MergePatch, Conditional: true, Answers: is(200, 204, 404, 422)},
-			"DELETE": {ID: "deleteRoom", Serve: m.deleteRoom, Who: api.Creator, Conditional: true, Answers: is(204, 404)},
+		at("/rooms/{room}", api.Operations{
+			"GET":    {ID: "getRoom", Serve: m.getRoom, Cache: api.Revalidate, Answers: api.Is(200, 404)},
+			"POST":   {ID: "createNamedRoom", Serve: m.createRoom, Body: api.JSON, Answers: api.Is(201, 409, 422)},
+			"PUT":    {ID: "putRoom", Serve: m.putRoom, Who: api.Creator, Body: api.JSON, Conditional: true, Answers: api.Is(200, 201, 409, 422)},
+			"PATCH":  {ID: "patchRoom", Serve: m.patchRoom, Who: api.Creator, Body: api.MergePatch, Conditional: true, Answers: api.Is(200, 204, 404, 422)},
+			"DELETE": {ID: "deleteRoom", Serve: m.deleteRoom, Who: api.Creator, Conditional: true, Answers: api.Is(204, 404)},
 		}),
-		at("/rooms/{room}/retention", ops{
-			"PUT": {ID: "setRetention", Serve: m.putRetention, Who: api.Creator, Body: api.JSON, Answers: is(200, 404, 422)},
+		at("/rooms/{room}/retention", api.Operations{
+			"PUT": {ID: "setRetention", Serve: m.putRetention, Who: api.Creator, Body: api.JSON, Answers: api.Is(200, 404, 422)},
 		}),
-		at("/rooms/{room}/participants", ops{
-			"GET": {ID: "listParticipants", Serve: m.listParticipants, Query: rangeParams, Answers: is(200, 404)},
+		at("/rooms/{room}/participants", api.Operations{
+			"GET": {ID: "listParticipants", Serve: m.listParticipants, Query: rangeParams, Answers: api.Is(200, 404)},
 		}),
-		at("/rooms/{room}/presence", ops{
-			"GET": {ID: "getPresence", Serve: m.getPresence, Who: api.Member, Answers: is(200, 404)},
+		at("/rooms/{room}/presence", api.Operations{
+			"GET": {ID: "getPresence", Serve: m.getPresence, Who: api.Member, Answers: api.Is(200, 404)},
 		}),
-		at("/rooms/{room}/typing", ops{
-			"PUT": {ID: "setTyping", Serve: m.putTyping, Who: api.Member, Body: api.JSON, Answers: is(204, 404, 422)},
+		at("/rooms/{room}/typing", api.Operations{
+			"PUT": {ID: "setTyping", Serve: m.putTyping, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422)},
 		}),
-		at("/rooms/{room}/read", ops{
-			"PUT": {ID: "markRead", Serve: m.putRead, Who: api.Member, Body: api.JSON, Answers: is(204, 404, 422)},
+		at("/rooms/{room}/read", api.Operations{
+			"PUT": {ID: "markRead", Serve: m.putRead, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422)},
 		}),
-		at("/rooms/{room}/mute", ops{
-			"PUT": {ID: "mute", Serve: m.putMute, Who: api.Member, Body: api.JSON, Answers: is(204, 404, 422)},
+		at("/rooms/{room}/mute", api.Operations{
+			"PUT": {ID: "mute", Serve: m.putMute, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422)},
 		}),
-		at("/messages/{room}/queries", ops{
-			"POST": {ID: "queryMessages", Serve: m.queryMessages, Who: api.Member, Body: api.JSON, Answers: is(200, 404)},
+		at("/messages/{room}/queries", api.Operations{
+			"POST": {ID: "queryMessages", Serve: m.queryMessages, Who: api.Member, Body: api.JSON, Answers: api.Is(200, 404)},
 		}),
-		at("/messages/{room}/changes", ops{
-			"GET": {ID: "listChanges", Serve: m.listChanges, Who: api.Member, Query: nextParams, Answers: is(200, 404)},
+		at("/messages/{room}/changes", api.Operations{
+			"GET": {ID: "listChanges", Serve: m.listChanges, Who: api.Member, Query: nextParams, Answers: api.Is(200, 404)},
 		}),
-		at("/messages/{room}/{message}", ops{
-			"GET":    {ID: "getMessage", Serve: m.getMessage, Who: api.Member, Answers: is(200, 404)},
-			"PATCH":  {ID: "editMessage", Serve: m.editMessage, Who: api.Author, Body: api.MergePatch, Answers: is(200, 404, 409, 422)},
-			"DELETE": {ID: "deleteMessage", Serve: m.deleteMessage, Who: api.Author, Answers: is(204, 404)},
+		at("/messages/{room}/{message}", api.Operations{
+			"GET":    {ID: "getMessage", Serve: m.getMessage, Who: api.Member, Answers: api.Is(200, 404)},
+			"PATCH":  {ID: "editMessage", Serve: m.editMessage, Who: api.Author, Body: api.MergePatch, Answers: api.Is(200, 404, 409, 422)},
+			"DELETE": {ID: "deleteMessage", Serve: m.deleteMessage, Who: api.Author, Answers: api.Is(204, 404)},
 		}),
-		at("/messages/{room}/{message}/reactions/{emoji}", ops{
-			"PUT":    {ID: "react", Serve: m.react, Who: api.Member, Answers: is(200, 404, 409)},
-			"DELETE": {ID: "takeReactionBack", Serve: m.unreact, Who: api.Member, Answers: is(200, 404, 409)},
+		at("/messages/{room}/{message}/reactions/{emoji}", api.Operations{
+			"PUT":    {ID: "react", Serve: m.react, Who: api.Member, Answers: api.Is(200, 404, 409)},
+			"DELETE": {ID: "takeReactionBack", Serve: m.unreact, Who: api.Member, Answers: api.Is(200, 404, 409)},
 		}),
 	}
 }
-
-func is(statuses ...int) []int { return statuses }
 
 func (m *mount) register(r *mux.Router, routes []route) {
 	for _, rt := range routes {

@@ -66,7 +66,7 @@ func (m *mount) getUser(w http.ResponseWriter, r *http.Request) error {
 	if !m.v1 {
 		return m.writeUser(w, r, login)
 	}
-	logins, err := api.PathSet(login)
+	logins, err := api.ParseSet(login)
 	if err != nil {
 		return err
 	}
@@ -163,21 +163,10 @@ func (m *mount) listUsers(w http.ResponseWriter, r *http.Request) error {
 	return m.users(w, r, q)
 }
 
-func (m *mount) queryUsers(w http.ResponseWriter, r *http.Request) error {
-	var b listBody
-	if err := api.ReadJSON(w, r, &b); err != nil {
-		return err
-	}
-	if b.ID != nil {
-		return m.usersOf(w, r, api.Set{Names: *b.ID})
-	}
-	return m.users(w, r, b.query())
-}
-
 // users answers with what a query asks for: users by their logins, or a range of all.
 func (m *mount) users(w http.ResponseWriter, r *http.Request, q url.Values) error {
 	if q.Has("id") {
-		logins, err := api.QuerySet(q["id"])
+		logins, err := api.ParseSet(q["id"]...)
 		if err != nil {
 			return err
 		}
@@ -198,14 +187,30 @@ func (m *mount) usersOf(w http.ResponseWriter, r *http.Request, logins api.Set) 
 	if logins.One {
 		return m.writeUser(w, r, logins.Names[0])
 	}
-	if err := logins.Check(); err != nil {
-		return err
-	}
 	ps, err := m.chat.People(r.Context(), who(r).Tenant, logins.Names)
 	if err != nil {
 		return err
 	}
 	return m.ok(w, userList{Users: peopleOf(ps)})
+}
+
+// queries returns the handler of a POST that stands in for the GET of a list: named answers with things by their names,
+// list with what a query asks for.
+func queries(named func(http.ResponseWriter, *http.Request, api.Set) error, list func(http.ResponseWriter, *http.Request, url.Values) error) api.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		var b listBody
+		if err := api.ReadJSON(w, r, &b); err != nil {
+			return err
+		}
+		if b.ID == nil {
+			return list(w, r, b.query())
+		}
+		names, err := api.ListSet(*b.ID)
+		if err != nil {
+			return err
+		}
+		return named(w, r, names)
+	}
 }
 
 // listBody is the parameters of a list as members of an object.

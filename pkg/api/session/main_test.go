@@ -110,7 +110,7 @@ func (w *world) node(o nodeOptions) *node {
 		http.Error(rw, message, status)
 	}
 	post := func(h api.Handler) http.Handler {
-		return &api.Resource{Route: api.Route{Operations: map[string]api.Operation{"POST": {Serve: h, Who: api.Anybody}}}, Fail: fail}
+		return &api.Resource{Route: api.Route{Operations: api.Operations{"POST": {Serve: h, Who: api.Anybody}}}, Fail: fail}
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/login", post(func(rw http.ResponseWriter, r *http.Request) error {
@@ -118,7 +118,7 @@ func (w *world) node(o nodeOptions) *node {
 		return m.LogIn(rw, r, auth.Login{Identity: chat.Identity{Tenant: chat.DefaultTenant, Login: q.Get("as")}}, q.Has("remember"))
 	}))
 	mux.Handle("/logout", post(m.LogOut))
-	mux.Handle("/me", &api.Resource{Guard: m.Guard, Fail: fail, Route: api.Route{Operations: map[string]api.Operation{
+	mux.Handle("/me", &api.Resource{Guard: m.Guard, Fail: fail, Route: api.Route{Operations: api.Operations{
 		"GET": {Serve: func(rw http.ResponseWriter, r *http.Request) error {
 			n.guarded.Add(1)
 			login, ok := session.Of(r)
