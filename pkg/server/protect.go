@@ -12,7 +12,7 @@ import (
 const bodyWithin = 30 * time.Second
 
 // protect keeps one request's trouble from being everybody's: a panic becomes a logged 500, and
-// a client that sends its body in drops is cut off.
+// a client that sends its body in drops, or does not take its answer, is cut off.
 func protect(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -32,6 +32,9 @@ func protect(log *slog.Logger, next http.Handler) http.Handler {
 			// An unsupported deadline (a test's recorder) is no reason to refuse.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin))
 		}
-		next.ServeHTTP(w, r)
+		out := &writer{ResponseWriter: w}
+		out.extend()
+		defer out.extend() // net/http writes the rest of the answer
+		next.ServeHTTP(out, r)
 	})
 }
