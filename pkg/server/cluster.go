@@ -79,7 +79,7 @@ func registryOf(st store.Store) live.Registry {
 const clusterSecret = "cluster"
 
 // startBus returns the bus to the other nodes; nil for a node that is alone.
-func startBus(ctx context.Context, c Config, secrets auth.SecretStore) (live.Bus, error) {
+func startBus(ctx context.Context, c Config, secrets auth.SecretStore) (*natsbus.Bus, error) {
 	if c.Cluster.NATS == "" && c.Cluster.Listen == "" {
 		return nil, nil
 	}
@@ -89,10 +89,6 @@ func startBus(ctx context.Context, c Config, secrets auth.SecretStore) (live.Bus
 	if err != nil {
 		return nil, err
 	}
-	bus, err := natsbus.Start(natsbus.Options{URL: c.Cluster.NATS, ClusterListen: c.Cluster.Listen,
+	return natsbus.Start(natsbus.Options{URL: c.Cluster.NATS, ClusterListen: c.Cluster.Listen,
 		ClusterRoutes: c.Cluster.Routes, Secret: hex.EncodeToString(secret), Store: c.Cluster.Store, Log: c.Log})
-	if err != nil {
-		return nil, err // not a nil *Bus in an interface
-	}
-	return bus, nil
 }

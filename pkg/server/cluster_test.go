@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/live/livetest"
@@ -119,5 +121,45 @@ func TestAMisconfiguredBusIsNotSilent(t *testing.T) {
 				require.Contains(t, warnings(t, logs[i])[1], "INFO")
 			}
 		})
+	}
+}
+
+// Two deployments share a NATS. Neither receives packets of the other, and /readyz says when somebody publishes to its subject.
+func TestDeploymentsThatShareANATS(t *testing.T) {
+	shared, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, NoLog: true, NoSigs: true})
+	require.NoError(t, err)
+	shared.Start()
+	t.Cleanup(func() { shared.Shutdown(); shared.WaitForShutdown() })
+	require.True(t, shared.ReadyForConnections(time.Minute))
+	stranger, err := nats.Connect(shared.ClientURL())
+	require.NoError(t, err)
+	t.Cleanup(stranger.Close)
+	all, err := stranger.SubscribeSync(">")
+	require.NoError(t, err)
+	require.NoError(t, stranger.Flush())
+
+	ready := func(h http.Handler) string {
+		body, err := io.ReadAll(ask(h, "GET", "/readyz", "").Body)
+		require.NoError(t, err)
+		return string(body)
+	}
+	subjects := map[string]http.Handler{}
+	for range 2 {
+		h := start(t, sharedStore{open(t), &livetest.Registry{}}, server.Config{Cluster: server.Cluster{NATS: shared.ClientURL()}})
+		for subject := ""; subject == ""; { // its beats have it
+			m, err := all.NextMsg(time.Minute)
+			require.NoError(t, err)
+			if subjects[m.Subject] == nil {
+				subject = m.Subject
+				subjects[subject] = h
+			}
+		}
+	}
+	require.Len(t, subjects, 2)
+	for subject, h := range subjects {
+		require.Equal(t, "ok\n", ready(h))
+		require.NoError(t, stranger.Publish(subject, []byte(`{"node":"x","seq":1,"kind":"hello"}`)))
+		require.NoError(t, stranger.Flush())
+		require.Eventually(t, func() bool { return strings.Contains(ready(h), "not of this cluster, and were dropped: 1\n") }, time.Minute, time.Millisecond)
 	}
 }

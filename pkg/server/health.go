@@ -14,11 +14,11 @@ import (
 	"github.com/confab-chat/confab/pkg/store"
 )
 
-// probes returns what monitoring asks.
-func probes(st store.Store, hub *live.Hub) []api.Route {
+// probes returns /healthz and /readyz. strangers returns how many packets on the bus were not of this cluster.
+func probes(st store.Store, hub *live.Hub, strangers func() uint64) []api.Route {
 	health := reading("/healthz", liveness{st})
 	health.Operations["GET"] = described(health.Operations["GET"], "healthz", http.StatusOK)
-	ready := reading("/readyz", readiness{st, hub})
+	ready := reading("/readyz", readiness{st, hub, strangers})
 	ready.Operations["GET"] = described(ready.Operations["GET"], "readyz", http.StatusOK)
 	return []api.Route{health, ready}
 }
@@ -63,8 +63,9 @@ func faultOf(st store.Store) *store.Fault {
 // Servers that are not on the bus are a warning in the body and no reason for 503: each of those that share the store
 // has it, so a load balancer would take all of them out, although every one serves everything, if some of it later.
 type readiness struct {
-	store store.Store
-	hub   *live.Hub
+	store     store.Store
+	hub       *live.Hub
+	strangers func() uint64
 }
 
 func (h readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -85,6 +86,9 @@ func (h readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if off := h.hub.Unreachable(); len(off) > 0 {
 		_, _ = io.WriteString(w, "warning: servers of this store that are not on the bus, so that what happens there comes some seconds late: "+
 			strings.Join(off, "; ")+"\n")
+	}
+	if n := h.strangers(); n > 0 {
+		_, _ = fmt.Fprintf(w, "warning: packets on the NATS given with --nats that are not of this cluster, and were dropped: %d\n", n)
 	}
 }
 

@@ -21,7 +21,7 @@ func Routes() []api.Route {
 	add(chatapi.V1, chatapi.Routes()...)
 	add(chatapi.V1, stompRoute)
 	add(adminapi.Prefix, adminapi.Routes()...)
-	add("", probes(nil, nil)...)
+	add("", probes(nil, nil, nil)...)
 	return out
 }
 

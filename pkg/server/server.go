@@ -118,12 +118,15 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	}()
 	onEnd := func(end func()) { ends = append(ends, end) }
 
-	bus, err := startBus(ctx, c, st)
+	var bus live.Bus // nil for a node that is alone
+	strangers := func() uint64 { return 0 }
+	nats, err := startBus(ctx, c, st)
 	if err != nil {
 		return nil, err
 	}
-	if bus != nil {
-		onEnd(func() { _ = bus.Close() })
+	if nats != nil {
+		bus, strangers = nats, nats.Rejected
+		onEnd(func() { _ = nats.Close() })
 	}
 	watcher := cache.New(st, c.Now, c.Log)
 	watcher.Start()
@@ -180,7 +183,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	r.NotFoundHandler = http.HandlerFunc(chatAPI.Unknown)
 	chatAPI.Register(r) // first, because routes are looked through in order
-	for _, rt := range probes(st, hub) {
+	for _, rt := range probes(st, hub, strangers) {
 		r.Handle(rt.Path, &api.Resource{Route: rt, Fail: chatAPI.Fail})
 	}
 	page := &api.Resource{Route: reading("/ui/chat/", web.Handler()), Fail: chatAPI.Fail}

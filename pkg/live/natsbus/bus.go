@@ -10,7 +10,7 @@
 //		ClusterRoutes: []string{"nats://10.0.0.2:7222", "nats://10.0.0.3:7222"},
 //		Secret:        secret, // the same on all nodes, e.g. of auth.SecretStore
 //	})
-//	// or natsbus.Options{URL: "nats://…"} for an external server
+//	// or natsbus.Options{URL: "nats://…", Secret: secret} for an external server
 //	defer bus.Close() // after hub.Close
 package natsbus
 
@@ -38,11 +38,10 @@ type Options struct {
 	// ClusterRoutes are the nats:// URLs of other nodes' ClusterListen. One reachable node is enough: the server learns
 	// the others from it. The node's own URL may be among them.
 	ClusterRoutes []string
-	// Secret authenticates embedded servers to each other. If it is empty, anyone who can connect to ClusterListen can
-	// join. An empty one is for tests and closed networks only.
+	// Secret authenticates embedded servers to each other. On external servers it chooses the subject and signs the
+	// packets: clusters with different secrets can share the servers. If it is empty, anyone who can connect can join.
+	// An empty one is for tests and closed networks only.
 	Secret string
-	// Subject is the prefix of the NATS subject; default "confab". Clusters that share servers need different ones.
-	Subject string
 	// Store is what the log calls the store whose servers know Secret. It holds no secrets.
 	Store string
 	Log   *slog.Logger
@@ -53,12 +52,15 @@ type Bus struct {
 	conn   *nats.Conn
 	server *server.Server // nil for an external one
 	topic  string
+	seal   seal
+	log    *slog.Logger
 	sub    *nats.Subscription
 }
 
 var _ live.Bus = (*Bus)(nil)
 
 const (
+	subject      = "confab" // prefix of the NATS subject
 	startTimeout = 10 * time.Second
 	flushTimeout = 5 * time.Second
 	// The pending limits bound the received data that waits for the hub. Beyond them NATS drops data, and the hub
@@ -72,10 +74,11 @@ func Start(o Options) (*Bus, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.Subject == "" {
-		o.Subject = "confab"
+	b := &Bus{topic: subject + ".events", log: o.Log}
+	if o.URL != "" && o.Secret != "" {
+		b.topic = subjectOf(subject, o.Secret)
+		b.seal.key = derive(o.Secret, "packets")
 	}
-	b := &Bus{topic: o.Subject + ".events"}
 	options := []nats.Option{
 		nats.Name("confab"),
 		nats.NoEcho(),
@@ -151,9 +154,16 @@ func (b *Bus) Routes() int {
 	return len(nodes)
 }
 
+// Rejected returns the number of packets that were dropped because they do not carry the signature of this cluster.
+func (b *Bus) Rejected() uint64 { return b.seal.rejected.Load() }
+
 // Join implements live.Bus.
 func (b *Bus) Join(receive func(data []byte)) error {
-	sub, err := b.conn.Subscribe(b.topic, func(m *nats.Msg) { receive(m.Data) })
+	sub, err := b.conn.Subscribe(b.topic, func(m *nats.Msg) {
+		if data, ok := b.seal.open(m.Data, b.log); ok {
+			receive(data)
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -166,7 +176,7 @@ func (b *Bus) Broadcast(data []byte) error {
 	if len(data) > live.MaxBroadcast {
 		return live.ErrTooLarge
 	}
-	err := b.conn.Publish(b.topic, data)
+	err := b.conn.Publish(b.topic, b.seal.close(data))
 	if errors.Is(err, nats.ErrMaxPayload) { // the limit of the external server is smaller
 		return live.ErrTooLarge
 	}

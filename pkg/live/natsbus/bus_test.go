@@ -2,6 +2,7 @@ package natsbus
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"io"
 	"log/slog"
 	"testing"
@@ -42,15 +43,21 @@ func TestEmbeddedCluster(t *testing.T) {
 	})
 }
 
-func TestOutsideServer(t *testing.T) {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, MaxPayload: 2 << 20})
+// outside starts a NATS server that is nobody's, and returns its URL.
+func outside(t *testing.T, maxPayload int32) string {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, MaxPayload: maxPayload})
 	require.NoError(t, err)
 	s.Start()
 	require.True(t, s.ReadyForConnections(startTimeout))
 	t.Cleanup(func() { stop(s) })
+	return s.ClientURL()
+}
+
+func TestOutsideServer(t *testing.T) {
+	url := outside(t, 2<<20)
 	bustest.Run(t, func(t *testing.T, n int) (out []live.Bus) {
 		for range n {
-			b, err := Start(Options{URL: s.ClientURL(), Log: quiet})
+			b, err := Start(Options{URL: url, Secret: "secret", Log: quiet})
 			require.NoError(t, err)
 			out = append(out, b)
 		}
@@ -60,12 +67,7 @@ func TestOutsideServer(t *testing.T) {
 
 // If a server accepts less data than others, Broadcast returns ErrTooLarge, so that senders make smaller packets.
 func TestOutsideServerWithASmallerLimit(t *testing.T) {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, MaxPayload: 1000})
-	require.NoError(t, err)
-	s.Start()
-	require.True(t, s.ReadyForConnections(startTimeout))
-	t.Cleanup(func() { stop(s) })
-	b, err := Start(Options{URL: s.ClientURL(), Log: quiet})
+	b, err := Start(Options{URL: outside(t, 1000+sha256.Size), Secret: "secret", Log: quiet})
 	require.NoError(t, err)
 	require.NoError(t, b.Broadcast(make([]byte, 1000)))
 	require.ErrorIs(t, b.Broadcast(make([]byte, 1001)), live.ErrTooLarge)
