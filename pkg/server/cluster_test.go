@@ -157,7 +157,7 @@ func TestDeploymentsThatShareANATS(t *testing.T) {
 	}
 	require.Len(t, subjects, 2)
 	for subject, h := range subjects {
-		require.Equal(t, "ok\n", ready(h))
+		require.NotContains(t, ready(h), "dropped")
 		require.NoError(t, stranger.Publish(subject, []byte(`{"node":"x","seq":1,"kind":"hello"}`)))
 		require.NoError(t, stranger.Flush())
 		require.Eventually(t, func() bool { return strings.Contains(ready(h), "not of this cluster, and were dropped: 1\n") }, time.Minute, time.Millisecond)
