@@ -64,6 +64,9 @@ type Room struct {
 	Retention Retention
 }
 
+// Ref identifies the room.
+func (r Room) Ref() RoomRef { return RoomRef{ID: r.ID, Name: r.Name} }
+
 // Log is the append-only log that holds a room's messages.
 func (r Room) Log(t Tenant) Log { return Log{Tenant: t, ID: r.ID} }
 

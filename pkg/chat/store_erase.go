@@ -48,6 +48,9 @@ type FootprintStore interface {
 	Footprints(ctx context.Context, t Tenant, login string, after id.ID, limit int) ([]RoomRef, error)
 	// ForgetFootprints removes all footprints of a user.
 	ForgetFootprints(ctx context.Context, t Tenant, login string) error
+	// FootprintsSince returns the time since which footprints are kept. Users may have been in rooms that were created
+	// earlier without a footprint there. Zero: they were always kept.
+	FootprintsSince(ctx context.Context) (time.Time, error)
 }
 
 // EraseStore replaces users in messages and keeps the erasures that are running. RoomStore.DisownRoom replaces the

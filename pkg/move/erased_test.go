@@ -2,6 +2,7 @@ package move_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -166,4 +167,33 @@ func TestParticipantsSinceTheExport(t *testing.T) {
 	readings, err := to.Readings(ctx, chat.DefaultTenant, "eve", []id.ID{hers.ID})
 	require.NoError(t, err)
 	require.False(t, readings[hers.ID].Muted)
+}
+
+// A file from before there were footprints says who was in a room by the messages alone.
+func TestFootprintsOfAuthors(t *testing.T) {
+	from, to := openEmbedded(t), openEmbedded(t)
+	ctx := t.Context()
+	fillWithNeedle(t, from)
+	for _, name := range []string{"hers", "his"} {
+		r, err := from.Room(ctx, chat.DefaultTenant, name)
+		require.NoError(t, err)
+		for _, login := range []string{"ann", "bob"} {
+			_, err := from.Leave(ctx, chat.DefaultTenant, r, login)
+			require.NoError(t, err)
+		}
+	}
+	lines := bytes.SplitAfter(export(t, from, move.ExportOptions{}), []byte("\n"))
+	file := slices.Concat(slices.DeleteFunc(lines, func(l []byte) bool {
+		return bytes.HasPrefix(l, []byte(`{"footprint"`)) || bytes.HasPrefix(l, []byte(`{"end"`))
+	})...)
+	_, err := move.Import(ctx, to, bytes.NewReader(file), move.ImportOptions{})
+	require.ErrorIs(t, err, move.ErrIncomplete)
+	for _, login := range []string{"ann", "bob"} {
+		want, err := from.Footprints(ctx, chat.DefaultTenant, login, id.ID{}, 10)
+		require.NoError(t, err)
+		require.NotEmpty(t, want)
+		got, err := to.Footprints(ctx, chat.DefaultTenant, login, id.ID{}, 10)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
 }

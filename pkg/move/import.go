@@ -72,7 +72,7 @@ const (
 
 // Import writes the data of a file to a store, under the same ids. It does not change rows that exist already. A
 // repeated import adds nothing, and completes an import that an error or a crash interrupted. Nothing is published to
-// connected clients. Memory grows with the number of users who were erased here, but not with the file.
+// connected clients. Memory grows with the number of users who were erased here, and of those of one room, but not with the file.
 //
 // It does not undo what people have done here since the export:
 //

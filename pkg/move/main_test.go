@@ -120,11 +120,22 @@ func fill(t *testing.T, s store.Store) {
 			}
 			ms := history(n, odd)
 			require.NoError(t, s.AppendBatch(ctx, r.Log(tenant), ms))
+			require.NoError(t, s.AddFootprints(ctx, tenant, r.Ref(), authors(ms)))
 			if n > 0 {
 				happen(t, s, ids, tenant, r, ms)
 			}
 		}
 	}
+}
+
+// authors returns the logins of people who wrote some of ms.
+func authors(ms []chat.Message) (logins []string) {
+	for _, m := range ms {
+		if !m.System {
+			logins = append(logins, m.Author.Login)
+		}
+	}
+	return logins
 }
 
 // happen changes messages of a room, and what people keep about it.

@@ -59,6 +59,45 @@ func (im *importer) entries(ctx context.Context, r *roomImport, ms []chat.Messag
 	return nil
 }
 
+// footprints records that the users who wrote messages, changed them or are named in them were in the room. Files of
+// stores that are older than footprints do not say so.
+func (im *importer) footprints(ctx context.Context, r *roomImport, ms []chat.Message) error {
+	logins := r.newcomers(ms)
+	if len(logins) == 0 {
+		return nil
+	}
+	if err := im.to.AddFootprints(ctx, r.tenant, r.Ref(), logins); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, login := range logins {
+		r.users[login] = true
+	}
+	return nil
+}
+
+// newcomers returns the users of messages whose footprints are not recorded yet.
+func (r *roomImport) newcomers(ms []chat.Message) (logins []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	add := func(login string) {
+		if login != "" && login != chat.SystemLogin && login != chat.ErasedLogin && !r.users[login] && !slices.Contains(logins, login) {
+			logins = append(logins, login)
+		}
+	}
+	for _, m := range ms {
+		add(m.Author.Login)
+		add(m.Subject)
+		for _, reaction := range m.Reactions {
+			for _, login := range reaction.Logins {
+				add(login)
+			}
+		}
+	}
+	return logins
+}
+
 // write appends to a log the messages of ms that it lacks. It returns the others as the log has them, by id.
 func (im *importer) write(ctx context.Context, r *roomImport, l chat.Log, ms []chat.Message) (kept map[id.ID]chat.Message, err error) {
 	if !r.isNew {
@@ -74,6 +113,9 @@ func (im *importer) write(ctx context.Context, r *roomImport, l chat.Log, ms []c
 	}
 	if len(missing) == 0 {
 		return kept, nil
+	}
+	if err := im.footprints(ctx, r, ms); err != nil {
+		return kept, err
 	}
 	return kept, im.to.AppendBatch(ctx, l, missing)
 }

@@ -154,6 +154,9 @@ func (s *Service) erase(ctx context.Context, e chat.Erasure) (wait time.Duration
 		if err := s.endAccount(ctx, e.Tenant, e.Login); err != nil && !chat.IsKind(err, chat.NotFound) {
 			return 0, err
 		}
+		if err := s.completeFootprints(ctx, e); err != nil {
+			return 0, err
+		}
 		if e.OfRooms, err = s.countFootprints(ctx, e); err != nil {
 			return 0, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -148,6 +149,58 @@ func TestErasingWhoWasDeleted(t *testing.T) {
 		require.NotContains(t, w.everything(room), "secret")
 		require.NotContains(t, w.everything(room), "First-ann")
 	}
+}
+
+// withoutFootprints is a store that keeps footprints since a time only.
+type withoutFootprints struct {
+	store.Store
+	since time.Time
+}
+
+func (s withoutFootprints) FootprintsSince(context.Context) (time.Time, error) { return s.since, nil }
+
+// Rooms that are older than the footprints of a store are all looked through.
+func TestErasingWhoLeftBeforeThereWereFootprints(t *testing.T) {
+	old := newWorld(t)
+	ctx := t.Context()
+	_, bob, _ := old.populate()
+	require.NoError(t, old.store.ForgetFootprints(ctx, tenant, "ann"))
+	rooms, err := old.store.Rooms(ctx, tenant, "", 10)
+	require.NoError(t, err)
+	latest := slices.MaxFunc(rooms, func(a, b chat.Room) int { return a.CreatedAt.Compare(b.CreatedAt) }).CreatedAt
+	since := latest
+	for i := 0; !since.After(latest); i++ { // some may be made in the same millisecond
+		name := fmt.Sprint("new", i)
+		old.room(name, bob)
+		r, err := old.store.Room(ctx, tenant, name)
+		require.NoError(t, err)
+		since = r.CreatedAt
+	}
+	older := 0
+	rooms, err = old.store.Rooms(ctx, tenant, "", 1000)
+	require.NoError(t, err)
+	for _, r := range rooms {
+		if r.CreatedAt.Before(since) {
+			older++
+		}
+	}
+	old.stop()
+	w := newWorldOn(t, withoutFootprints{old.store, since}, old.clock, 0)
+	_, err = w.upkeep.EraseUser(ctx, tenant, "ann", false)
+	require.NoError(t, err)
+	w.finish("ann")
+	for _, room := range []string{"lounge", "games", "left"} {
+		all := strings.ReplaceAll(w.everything(room), "hello Last-ann", "what others wrote")
+		for _, trace := range []string{"Login:ann", "-ann", " ann]", "Other", "secret"} {
+			require.NotContains(t, all, trace, room)
+		}
+	}
+	e, err := w.upkeep.Erasing(ctx, tenant, "ann")
+	require.NoError(t, err)
+	require.Equal(t, older, e.Rooms, "not those that are newer")
+	left, err := w.store.Footprints(ctx, tenant, "ann", id.ID{}, 10)
+	require.NoError(t, err)
+	require.Empty(t, left)
 }
 
 // eraseToLate begins to erase a user and waits until only what was being written meanwhile is left to erase.

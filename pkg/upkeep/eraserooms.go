@@ -24,6 +24,33 @@ func (s *Service) countFootprints(ctx context.Context, e chat.Erasure) (n int, e
 	return n, err
 }
 
+// completeFootprints adds the rooms in which the user of e may have been before the store kept footprints.
+func (s *Service) completeFootprints(ctx context.Context, e chat.Erasure) error {
+	since, err := s.store.FootprintsSince(ctx)
+	if err != nil || since.IsZero() {
+		return err
+	}
+	for after := ""; ; {
+		rooms, err := s.store.Rooms(ctx, e.Tenant, after, erasePage)
+		if err != nil {
+			return err
+		}
+		g, gctx := guard.WithContext(ctx)
+		g.SetLimit(eraseAtOnce)
+		for _, r := range rooms {
+			if after = r.Name; r.CreatedAt.Before(since) {
+				g.Go(func() error { return s.store.AddFootprints(gctx, e.Tenant, r.Ref(), []string{e.Login}) })
+			}
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+		if len(rooms) < erasePage {
+			return nil
+		}
+	}
+}
+
 func (s *Service) eachFootprint(ctx context.Context, e chat.Erasure, after id.ID, visit func(chat.RoomRef) error) error {
 	for {
 		refs, err := s.store.Footprints(ctx, e.Tenant, e.Login, after, erasePage)

@@ -32,6 +32,7 @@ type Store interface {
 type Reader interface {
 	User(ctx context.Context, t chat.Tenant, login string) (chat.User, error)
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
+	Rooms(ctx context.Context, t chat.Tenant, after string, limit int) ([]chat.Room, error)
 	Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
 	MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error)

@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"context"
+	"time"
 
 	"github.com/gocql/gocql"
 
@@ -14,6 +15,7 @@ const (
 	listFootprints   = `SELECT room_id, room_name FROM footprints_by_user WHERE tenant = ? AND login = ? AND room_id > ? LIMIT ?`
 	deleteFootprints = `DELETE FROM footprints_by_user WHERE tenant = ? AND login = ?`
 	allFootprints    = `SELECT tenant, login, room_id, room_name FROM footprints_by_user`
+	footprintsSince  = `SELECT applied_at FROM schema_versions WHERE component = ? AND version = ?`
 
 	// The timestamp is ahead of time, as that of deletions: the message may be written once more with its author.
 	disownMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?
@@ -70,6 +72,27 @@ func (s *Store) ForgetFootprints(ctx context.Context, t chat.Tenant, login strin
 	}
 	defer end()
 	return s.db.exec(ctx, deleteFootprints, string(t), login)
+}
+
+const (
+	// footprintsVersion is the version of the schema that brought footprints.
+	footprintsVersion = 5
+	// upgradeTime is how long servers of an earlier version may run beside those that brought a version of the schema.
+	upgradeTime = 24 * time.Hour
+)
+
+// FootprintsSince implements chat.FootprintStore.
+func (s *Store) FootprintsSince(ctx context.Context) (since time.Time, err error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return since, err
+	}
+	defer end()
+	found, err := s.db.row(ctx, footprintsSince, []any{component, footprintsVersion}, &since)
+	if err != nil || !found {
+		return time.Time{}, err
+	}
+	return since.Add(upgradeTime), nil
 }
 
 // EachFootprint implements chat.Inventory.

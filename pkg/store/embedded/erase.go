@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"context"
+	"encoding/binary"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -15,6 +17,37 @@ func footprintsOf(t chat.Tenant, login string) key {
 }
 
 func erasureKey(t chat.Tenant, login string) key { return table(tableErasure).tenant(t).last(login) }
+
+// footprintsSinceKey is the key of FootprintsSince, in milliseconds; empty for never without footprints.
+func footprintsSinceKey() key { return table(tableMeta).last("footprints") }
+
+// noteFootprints records the present time in a database that does not say since when it has footprints: earlier
+// versions of the program did not keep any.
+func (s *Store) noteFootprints() error {
+	_, found, err := s.find(footprintsSinceKey())
+	if err != nil || found {
+		return err
+	}
+	return s.db.Set(footprintsSinceKey(), binary.BigEndian.AppendUint64(nil, uint64(s.now().UnixMilli())), pebble.Sync)
+}
+
+// FootprintsSince implements chat.FootprintStore.
+func (s *Store) FootprintsSince(ctx context.Context) (time.Time, error) {
+	if err := s.begin(ctx); err != nil {
+		return time.Time{}, err
+	}
+	defer s.calls.Done()
+	v, found, err := s.find(footprintsSinceKey())
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case !found: // opened for reading only
+		return s.now(), nil
+	case len(v) != 8:
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(v))).UTC(), nil
+}
 
 func addFootprint(b *pebble.Batch, t chat.Tenant, r chat.RoomRef, login string) {
 	set(b, footprintsOf(t, login).lastID(r.ID), newRecord().text(1, r.Name))

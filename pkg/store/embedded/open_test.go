@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -48,6 +49,36 @@ func TestOneProcessAtATime(t *testing.T) {
 
 	require.NoError(t, s.Close())
 	require.NoError(t, open(t, dir, quiet()).Close())
+}
+
+func TestSinceWhenThereAreFootprints(t *testing.T) {
+	data, other := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "repaired")
+	s := open(t, data, quiet())
+	since := func() time.Time {
+		at, err := s.FootprintsSince(t.Context())
+		require.NoError(t, err)
+		return at
+	}
+	for range 2 {
+		require.Zero(t, since(), "always")
+		require.NoError(t, s.Close())
+		s = open(t, data, quiet())
+	}
+	// As an earlier version leaves it.
+	require.NoError(t, s.db.Delete(footprintsSinceKey(), pebble.Sync))
+	require.NoError(t, s.Close())
+	repaired, err := Repair(t.Context(), data, other, quiet())
+	require.NoError(t, err)
+	require.Empty(t, repaired.Lost)
+	for _, dir := range []string{data, other} {
+		s = open(t, dir, quiet())
+		first := since()
+		require.NoError(t, s.Close())
+		s = open(t, dir, quiet())
+		require.Equal(t, first, since(), "the time of the first opening")
+		require.WithinRange(t, first, time.Now().Add(-time.Hour), time.Now(), dir)
+		require.NoError(t, s.Close())
+	}
 }
 
 func TestDataOfAnotherFormatIsRefused(t *testing.T) {

@@ -286,7 +286,12 @@ func Repair(ctx context.Context, dir, into string, opts Options) (report Report,
 		}
 		return apply()
 	})
-	return report, errors.Join(err, apply(), to.db.Flush())
+	err = errors.Join(err, apply())
+	if _, found, missing := from.find(footprintsSinceKey()); missing != nil || !found {
+		// The new folder says that there always were footprints.
+		err = errors.Join(err, to.db.Delete(footprintsSinceKey(), pebble.Sync), to.noteFootprints())
+	}
+	return report, errors.Join(err, to.db.Flush())
 }
 
 func openDamaged(ctx context.Context, dir string, opts Options) (*Store, error) {

@@ -243,6 +243,9 @@ func (s *Store) openNow(d *disk, o Options) (err error) {
 	if err == nil {
 		err = s.loadTimes()
 	}
+	if err == nil && !o.ReadOnly {
+		err = s.noteFootprints()
+	}
 	if err != nil {
 		_ = s.closeDB()
 		return err
@@ -283,7 +286,10 @@ func (s *Store) checkFormat(readOnly bool) error {
 	if readOnly {
 		return nil
 	}
-	if err := s.db.Set(k, []byte(formatVersion), pebble.Sync); err != nil {
+	b := s.db.NewBatch()
+	set(b, k, []byte(formatVersion))
+	set(b, footprintsSinceKey(), nil)
+	if err := b.Commit(pebble.Sync); err != nil {
 		return err
 	}
 	// The database begins its first log in an old format, in which damage looks like a torn write. A flush begins

@@ -162,6 +162,7 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		},
 		"AddFootprints":    func(c ctx) error { return s.AddFootprints(c, t, chat.RoomRef{ID: r.ID, Name: r.Name}, []string{"u"}) },
 		"Footprints":       func(c ctx) error { return second(s.Footprints(c, t, "u", id.ID{}, 1)) },
+		"FootprintsSince":  func(c ctx) error { return second(s.FootprintsSince(c)) },
 		"MarkErased":       func(c ctx) error { return s.MarkErased(c, t, "u") },
 		"ForgetFootprints": func(c ctx) error { return s.ForgetFootprints(c, t, "u") },
 		"ForgetTraces":     func(c ctx) error { return s.ForgetTraces(c, t, ref(r), "u") },
