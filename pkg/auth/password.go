@@ -9,9 +9,14 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/turns"
 )
 
 // MaxPassword is the greatest length of a password in bytes. All of it counts.
@@ -24,6 +29,9 @@ type argonParams struct {
 	threads uint8
 }
 
+// bytes is the memory that computing a hash takes.
+func (p argonParams) bytes() int64 { return int64(p.memory) << 10 }
+
 // The second choice of the OWASP password storage cheat sheet: 19 MiB, two passes.
 var defaultParams = argonParams{memory: 19 * 1024, time: 2, threads: 1}
 
@@ -34,24 +42,46 @@ const (
 	maxMemory, maxTime = 256 * 1024, 16
 )
 
+const (
+	// maxWaiting bounds the calls that wait for a Hasher, maxWaitingOfOne those of one address.
+	maxWaiting      = 256
+	maxWaitingOfOne = 64
+	// busyFor is the Retry-After of a call that found no place: in that time even one processor gets through most of
+	// the queue of one address.
+	busyFor = 2 * time.Second
+	// defaultHashMemory is the memory for hashing if it is not given.
+	defaultHashMemory = 1 << 30
+)
+
 var errHash = errors.New("auth: password hash of an unknown form")
 
 // Hasher hashes passwords with argon2id and verifies them. It computes at most a fixed number of hashes concurrently,
-// so that a flood of logins cannot take all memory or all processors. Other calls wait for their turn, in a bounded
-// queue that is fair to the addresses of clients (WithAddress). All errors are Unavailable: the queue is full (with
-// RetryAfter), or the context ended while the call waited. A Hasher may be used concurrently.
+// within a fixed amount of memory, so that a flood of logins cannot take all memory or all processors. Other calls wait
+// for their turn, in a bounded queue that is fair to the addresses of clients (WithAddress). All errors are Unavailable:
+// the queue is full (with RetryAfter), or the context ended while the call waited. A Hasher may be used concurrently.
 type Hasher struct {
 	params argonParams
-	turns  *turns
+	turns  *turns.Turns
 	dummy  string
+
+	memory int64
+	inUse  *semaphore.Weighted // of memory
 }
 
-// NewHasher returns a hasher that computes at most parallel hashes concurrently; 0 means one per processor.
-func NewHasher(parallel int) *Hasher {
+// NewHasher returns a hasher that computes at most parallel hashes concurrently (0 means one per processor), with that
+// many bytes of memory (0 means 1 GiB). A hash of another program that needs more memory than this is computed alone.
+func NewHasher(parallel int, memory int64) *Hasher { return newHasher(defaultParams, parallel, memory) }
+
+func newHasher(params argonParams, parallel int, memory int64) *Hasher {
 	if parallel <= 0 {
 		parallel = runtime.GOMAXPROCS(0)
 	}
-	h := &Hasher{params: defaultParams, turns: newTurns(parallel)}
+	if memory <= 0 {
+		memory = defaultHashMemory
+	}
+	h := &Hasher{params: params, memory: memory, inUse: semaphore.NewWeighted(memory)}
+	parallel = max(1, min(parallel, int(memory/params.bytes())))
+	h.turns = turns.New(turns.Limits{Parallel: parallel, Waiting: maxWaiting, OfOne: maxWaitingOfOne})
 	h.dummy = h.encode("nobody has this password", make([]byte, saltLen))
 	return h
 }
@@ -61,24 +91,52 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltLen)
 	_, _ = rand.Read(salt) // never fails
 	var out string
-	err := h.inTurn(ctx, func() { out = h.encode(password, salt) })
+	err := h.inTurn(ctx, h.params.bytes(), func() { out = h.encode(password, salt) })
 	return out, err
 }
 
 // Verify reports whether password belongs to the encoded hash, and whether the password should be hashed again because
 // the hash is of an older kind or cost. An empty hash never verifies, but takes the same work as a wrong password.
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, rehash bool, err error) {
-	err = h.inTurn(ctx, func() { ok, rehash = h.verify(encoded, password) })
+	cost := h.params
+	if p, _, _, err := decodeArgon(encoded); err == nil {
+		cost = p
+	}
+	err = h.inTurn(ctx, cost.bytes(), func() { ok, rehash = h.verify(encoded, password) })
 	return ok, rehash, err
 }
 
-func (h *Hasher) inTurn(ctx context.Context, f func()) error {
-	if err := h.turns.take(ctx); err != nil {
-		return err
+// inTurn calls f when it is the caller's turn and that many bytes are free.
+func (h *Hasher) inTurn(ctx context.Context, bytes int64, f func()) error {
+	err := h.turns.Take(ctx, addressOf(ctx))
+	if errors.Is(err, turns.ErrFull) {
+		return &chat.Error{Kind: chat.Unavailable, Cause: RetryAfter{busyFor},
+			Message: "too many passwords are being checked now; try again in a moment"}
 	}
-	defer h.turns.pass()
+	if err != nil {
+		return chat.ErrUnavailable(err)
+	}
+	defer h.turns.Pass()
+	bytes = min(bytes, h.memory)
+	if err := h.inUse.Acquire(ctx, bytes); err != nil {
+		return chat.ErrUnavailable(err)
+	}
+	defer h.inUse.Release(bytes)
 	f()
 	return nil
+}
+
+type addressKey struct{}
+
+// WithAddress returns a context of a request from a client's address. Hashing is shared fairly among addresses; calls
+// without one count as one address.
+func WithAddress(ctx context.Context, address string) context.Context {
+	return context.WithValue(ctx, addressKey{}, address)
+}
+
+func addressOf(ctx context.Context) string {
+	address, _ := ctx.Value(addressKey{}).(string)
+	return address
 }
 
 func (h *Hasher) verify(encoded, password string) (ok, rehash bool) {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestHashesVerifyTheirPasswordOnly(t *testing.T) {
-	h := NewHasher(0)
+	h := NewHasher(0, 0)
 	for _, password := range []string{"x", " ", "pässwörd😀", strings.Repeat("x", MaxPassword)} {
 		hash, err := h.Hash(t.Context(), password)
 		require.NoError(t, err)
@@ -29,7 +29,7 @@ func TestHashesVerifyTheirPasswordOnly(t *testing.T) {
 }
 
 func TestLongPasswordsCountWhole(t *testing.T) {
-	h := NewHasher(1)
+	h := NewHasher(1, 0)
 	long := strings.Repeat("x", 100)
 	hash, err := h.Hash(t.Context(), long+"a")
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestLongPasswordsCountWhole(t *testing.T) {
 }
 
 func TestBcryptIsAcceptedAndHashedAnew(t *testing.T) {
-	h := NewHasher(1)
+	h := NewHasher(1, 0)
 	for _, password := range []string{"secret", strings.Repeat("y", 72)} {
 		raw, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 		require.NoError(t, err)
@@ -70,7 +70,7 @@ func TestABcryptUserLogsInAndGetsANewHash(t *testing.T) {
 }
 
 func TestHashesThatAreNone(t *testing.T) {
-	h := NewHasher(1)
+	h := NewHasher(1, 0)
 	good, err := h.Hash(t.Context(), "x")
 	require.NoError(t, err)
 	for _, bad := range []string{"", "x", "$", "$2", "$2a$10$short", "$argon2id$", "$argon2i" + good[9:],
@@ -83,7 +83,7 @@ func TestHashesThatAreNone(t *testing.T) {
 			require.False(t, ok, "%q", bad)
 		}
 	}
-	cheap := &Hasher{params: argonParams{memory: 64, time: 1, threads: 1}, turns: newTurns(1)}
+	cheap := newHasher(argonParams{memory: 64, time: 1, threads: 1}, 1, 0)
 	hash, err := cheap.Hash(t.Context(), "x")
 	require.NoError(t, err)
 	ok, rehash, err := h.Verify(t.Context(), hash, "x")
@@ -93,7 +93,7 @@ func TestHashesThatAreNone(t *testing.T) {
 }
 
 func FuzzStoredHash(f *testing.F) {
-	cheap := &Hasher{params: argonParams{memory: 8, time: 1, threads: 1}, turns: newTurns(1)}
+	cheap := newHasher(argonParams{memory: 8, time: 1, threads: 1}, 1, 0)
 	cheap.dummy = cheap.encode("nobody", make([]byte, saltLen))
 	f.Add(cheap.dummy)
 	f.Add("$2a$04$abcdefghijklmnopqrstuuPSOTq0y0MYhRqQ3tE0LVdZ4jYbYwFvC")
@@ -110,10 +110,10 @@ func FuzzStoredHash(f *testing.F) {
 }
 
 func TestHashesTakeTurns(t *testing.T) {
-	h := NewHasher(1)
+	h := NewHasher(1, 0)
 	inside, goOn := make(chan struct{}), make(chan struct{})
 	first := make(chan error, 1)
-	go func() { first <- h.inTurn(context.Background(), func() { close(inside); <-goOn }) }()
+	go func() { first <- h.inTurn(context.Background(), 1, func() { close(inside); <-goOn }) }()
 	<-inside
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

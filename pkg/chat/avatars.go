@@ -19,7 +19,7 @@ func (s *Service) SetAvatar(ctx context.Context, who Identity, login string, fil
 	if len(file) > MaxAvatar {
 		return &Error{Kind: TooLarge, Entity: AvatarEntity, Message: "a picture is at most 1 MiB"}
 	}
-	mediaType, data, err := s.pictures.Square(ctx, file)
+	mediaType, data, err := s.pictures.Square(ctx, string(who.Tenant)+"/"+who.Login, file)
 	if err != nil {
 		return errPicture(err)
 	}
@@ -38,8 +38,10 @@ func (s *Service) SetAvatar(ctx context.Context, who Identity, login string, fil
 func errPicture(err error) error {
 	var fault string
 	switch {
-	case errors.Is(err, picture.ErrPixels):
-		fault = "the picture has too many pixels"
+	case errors.Is(err, picture.ErrBusy):
+		return &Error{Kind: Unavailable, Entity: AvatarEntity, Message: "too many pictures are being read now; try again in a moment", Cause: err}
+	case errors.Is(err, picture.ErrTooMuch):
+		fault = "the picture takes too much to read: send one with fewer pixels, stored in a simpler way"
 	case errors.Is(err, picture.ErrUnreadable):
 		fault = "the picture cannot be read: send a PNG, JPEG, WebP or GIF"
 	default:

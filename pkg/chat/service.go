@@ -70,8 +70,10 @@ type Options struct {
 	// RoomChanged and MemberChanged are called with the keys of the rooms and participants that other nodes must
 	// invalidate, with ForgetRoom and ForgetMember.
 	RoomChanged, MemberChanged func(key string)
-	IDs                        *id.Generator
-	Log                        *slog.Logger
+	// PictureMemory is about how many bytes are used for decoding uploaded pictures; 0 means the default of picture.NewCropper.
+	PictureMemory int64
+	IDs           *id.Generator
+	Log           *slog.Logger
 }
 
 // NewService returns a running service. Close ends it.
@@ -95,7 +97,7 @@ func NewService(o Options) *Service {
 	s := &Service{
 		Reader: o.Reader, hasher: o.Hasher, pub: o.Publisher, ids: o.IDs, log: o.Log,
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
-		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: picture.NewCropper(),
+		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: picture.NewCropper(o.PictureMemory),
 		roomDeleted: make(chan struct{}, 1),
 		stop:        stop,
 	}

@@ -7,19 +7,10 @@ import (
 
 // orientation returns the orientation of a JPEG (EXIF tag 0x0112, 1 to 8); 1, upright, if the file has none.
 func orientation(jpeg []byte) int {
-	b := jpeg
-	if len(b) < 4 || b[0] != 0xff || b[1] != 0xd8 {
-		return 1
-	}
-	for b = b[2:]; len(b) >= 4 && b[0] == 0xff; {
-		marker, size := b[1], int(binary.BigEndian.Uint16(b[2:]))
-		if size < 2 || 2+size > len(b) || marker == 0xda {
-			return 1
-		}
-		if body := b[4 : 2+size]; marker == 0xe1 && len(body) > 6 && string(body[:6]) == "Exif\x00\x00" {
+	for marker, body := range segments(jpeg) {
+		if marker == 0xe1 && len(body) > 6 && string(body[:6]) == "Exif\x00\x00" {
 			return exifOrientation(body[6:])
 		}
-		b = b[2+size:]
 	}
 	return 1
 }

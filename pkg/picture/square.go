@@ -1,15 +1,11 @@
-// Package picture crops the pictures that users upload to small squares.
-//
-// Cropper is its only type. It guarantees a bound on memory and processors, whatever the file is. The result contains
-// only pixels, no metadata of the file.
 package picture
 
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	_ "image/gif" // decoders
 	"image/jpeg"
 	"image/png"
@@ -18,52 +14,19 @@ import (
 	_ "golang.org/x/image/webp"
 )
 
-const (
-	// Size is width and height of a square, in pixels.
-	Size = 256
-	// maxPixels bounds what a small file can make the server decode to 64 MiB.
-	maxPixels = 16 << 20
-	// atOnce is how many pictures are decoded concurrently.
-	atOnce = 2
-)
-
-// Errors about a file.
-var (
-	ErrUnreadable = errors.New("not a PNG, JPEG, WebP or GIF that can be read")
-	ErrPixels     = errors.New("too many pixels")
-)
-
-// Cropper crops pictures to squares, a few at a time. It may be used concurrently.
-type Cropper struct{ turns chan struct{} }
-
-// NewCropper returns a cropper.
-func NewCropper() *Cropper { return &Cropper{turns: make(chan struct{}, atOnce)} }
-
-// Square returns the middle of a picture as an upright square of Size, and its media type. The file is a PNG, JPEG,
-// WebP or GIF; of a GIF it uses the first picture. The error wraps ErrUnreadable or ErrPixels, or is that of ctx if ctx
-// ends while other pictures are decoded.
-func (c *Cropper) Square(ctx context.Context, file []byte) (mediaType string, data []byte, err error) {
-	select {
-	case c.turns <- struct{}{}:
-		defer func() { <-c.turns }()
-	case <-ctx.Done():
-		return "", nil, ctx.Err()
-	}
-	return square(file)
-}
-
-func square(file []byte) (mediaType string, data []byte, err error) {
+// square crops a file with at most that many bytes of memory.
+func square(ctx context.Context, file []byte, memory int64) (mediaType string, data []byte, err error) {
 	c, format, err := image.DecodeConfig(bytes.NewReader(file))
 	if err != nil {
 		return "", nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	if c.Width <= 0 || c.Height <= 0 {
-		return "", nil, ErrUnreadable
+	if err := affordable(file, format, c, memory); err != nil {
+		return "", nil, err
 	}
-	if c.Width > maxPixels/c.Height {
-		return "", nil, ErrPixels
+	img, _, err := image.Decode(&interruptible{ctx, bytes.NewReader(file)})
+	if ctx.Err() != nil {
+		return "", nil, ctx.Err()
 	}
-	img, _, err := image.Decode(bytes.NewReader(file))
 	if err != nil {
 		return "", nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
@@ -73,6 +36,9 @@ func square(file []byte) (mediaType string, data []byte, err error) {
 		return "", nil, ErrUnreadable
 	}
 	from := image.Rect(0, 0, side, side).Add(b.Min).Add(image.Pt((b.Dx()-side)/2, (b.Dy()-side)/2))
+	if img, from, err = coarse(ctx, img, from); err != nil {
+		return "", nil, err
+	}
 	small := image.NewNRGBA(image.Rect(0, 0, Size, Size))
 	draw.CatmullRom.Scale(small, small.Bounds(), img, from, draw.Src, nil)
 	if format == "jpeg" {
@@ -87,4 +53,38 @@ func square(file []byte) (mediaType string, data []byte, err error) {
 		err = png.Encode(&out, small)
 	}
 	return mediaType, out.Bytes(), err
+}
+
+// coarse returns a smaller picture of a square that is much larger than Size: each pixel is the average of some. It has at
+// least twice as many as are needed. Scaling a large picture well would take seconds, and could not be stopped.
+func coarse(ctx context.Context, img image.Image, from image.Rectangle) (image.Image, image.Rectangle, error) {
+	each := from.Dx() / (2 * Size)
+	quick, ok := img.(image.RGBA64Image)
+	if each < 2 || !ok {
+		return img, from, nil
+	}
+	side := from.Dx() / each
+	out := image.NewRGBA64(image.Rect(0, 0, side, side))
+	from.Min = from.Min.Add(image.Pt(from.Dx()%each/2, from.Dy()%each/2))
+	for y := range side {
+		if err := ctx.Err(); err != nil {
+			return nil, from, err
+		}
+		for x := range side {
+			out.SetRGBA64(x, y, average(quick, image.Rect(x*each, y*each, (x+1)*each, (y+1)*each).Add(from.Min)))
+		}
+	}
+	return out, out.Bounds(), nil
+}
+
+func average(img image.RGBA64Image, of image.Rectangle) color.RGBA64 {
+	var r, g, b, a uint64
+	for y := of.Min.Y; y < of.Max.Y; y++ {
+		for x := of.Min.X; x < of.Max.X; x++ {
+			c := img.RGBA64At(x, y)
+			r, g, b, a = r+uint64(c.R), g+uint64(c.G), b+uint64(c.B), a+uint64(c.A)
+		}
+	}
+	n := uint64(of.Dx() * of.Dy())
+	return color.RGBA64{R: uint16(r / n), G: uint16(g / n), B: uint16(b / n), A: uint16(a / n)}
 }

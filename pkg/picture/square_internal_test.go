@@ -72,25 +72,29 @@ func withExif(data []byte, order binary.AppendByteOrder, mark string, o uint16) 
 }
 
 func TestSquare(t *testing.T) {
-	var asJPEG, asPNG, clear bytes.Buffer
+	var asJPEG, asPNG, large, clear bytes.Buffer
+	require.NoError(t, png.Encode(&large, quarters(2301, 1999)))
 	require.NoError(t, jpeg.Encode(&asJPEG, quarters(300, 200), &jpeg.Options{Quality: 95}))
 	require.NoError(t, png.Encode(&asPNG, quarters(64, 64)))
 	require.NoError(t, png.Encode(&clear, image.NewNRGBA(image.Rect(0, 0, 3, 5))))
-	_, data, err := square(asJPEG.Bytes())
+	_, data, err := square(t.Context(), asJPEG.Bytes(), defaultMemory)
 	require.NoError(t, err)
 	require.Equal(t, "rgbw", corners(t, data))
-	mediaType, data, err := square(asPNG.Bytes())
+	_, data, err = square(t.Context(), large.Bytes(), defaultMemory)
+	require.NoError(t, err)
+	require.Equal(t, "rgbw", corners(t, data), "a large one, whose pixels are averaged first")
+	mediaType, data, err := square(t.Context(), asPNG.Bytes(), defaultMemory)
 	require.NoError(t, err)
 	require.Equal(t, "rgbw", corners(t, data))
 	require.Equal(t, "image/jpeg", mediaType)
-	mediaType, _, err = square(clear.Bytes())
+	mediaType, _, err = square(t.Context(), clear.Bytes(), defaultMemory)
 	require.NoError(t, err)
 	require.Equal(t, "image/png", mediaType, "what one can see through stays so")
 
 	// As cameras turn them: what the picture shows when the tag is followed.
 	for o, want := range map[uint16]string{0: "rgbw", 1: "rgbw", 2: "grwb", 3: "wbgr", 4: "bwrg", 5: "rbgw", 6: "brwg", 7: "wgbr", 8: "gwrb", 9: "rgbw"} {
 		for mark, order := range map[string]binary.AppendByteOrder{"II": binary.LittleEndian, "MM": binary.BigEndian} {
-			_, data, err := square(withExif(asJPEG.Bytes(), order, mark, o))
+			_, data, err := square(t.Context(), withExif(asJPEG.Bytes(), order, mark, o), defaultMemory)
 			require.NoError(t, err)
 			require.Equal(t, want, corners(t, data), "orientation %d %s", o, mark)
 			require.NotContains(t, string(data), "Exif")
@@ -113,9 +117,9 @@ func FuzzSquare(f *testing.F) {
 		if c, _, err := image.DecodeConfig(bytes.NewReader(data)); err == nil && c.Width*c.Height > 1<<16 {
 			return // only slow
 		}
-		_, small, err := square(data)
+		_, small, err := square(t.Context(), data, defaultMemory)
 		if err != nil {
-			require.True(t, errors.Is(err, ErrUnreadable) || errors.Is(err, ErrPixels), "%v", err)
+			require.True(t, errors.Is(err, ErrUnreadable) || errors.Is(err, ErrTooMuch), "%v", err)
 			return
 		}
 		_, _, err = image.Decode(bytes.NewReader(small))

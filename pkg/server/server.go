@@ -150,7 +150,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	})
 	onEnd(sessions.Close)
 	remember := auth.NewRemember(st, sessions, c.RememberGrace, c.Now, c.Log)
-	hasher := auth.NewHasher(c.Hashes)
+	hasher := auth.NewHasher(c.Hashes, 0)
 	throttle := auth.NewThrottle(max(c.LoginFailures, 0), c.wideFailures(), c.Now)
 	onEnd(throttle.Close)
 	tokens := auth.NewTokens(st, watcher, c.Now)
