@@ -94,13 +94,13 @@ export class LeftOut extends Error {
   }
 }
 
-export function launch() {
+export function launch(args = []) {
   mkdirSync(shots, { recursive: true })
   return chromium.launch({
     executablePath: process.env.CONFAB_CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync', ...args,
     ],
   })
 }
@@ -164,8 +164,8 @@ export async function device(browser, base, options = {}) {
   page.on('pageerror', (error) => faults.push(`error: ${error.stack ?? error.message}`))
   page.on('console', (message) => {
     const text = message.text()
-    // The browser itself logs refused and lost requests.
-    if (message.type() !== 'error' || /Failed to load resource|WebSocket connection|net::ERR/.test(text)) return
+    // The browser itself logs refused and lost requests, and what it ignores over plain http.
+    if (message.type() !== 'error' || /Failed to load resource|WebSocket connection|net::ERR|Cross-Origin-Opener-Policy header has been ignored/.test(text)) return
     faults.push(`console: ${text}`)
   })
   const d = {

@@ -53,6 +53,7 @@ export const en = {
   'error.gone': 'This is not there any more.',
   'error.busy': 'Too many tries. Please wait a moment.',
   'error.server': 'Something went wrong on the server. Please try again.',
+  'error.clipboard': 'The browser does not let this page copy. Select the text and copy it yourself.',
 
   'rooms.title': 'Rooms',
   'rooms.find': 'Find a room',
@@ -128,6 +129,8 @@ export const en = {
   'log.notFound': 'This message is not there any more.',
   'log.announce': '{name}: {text}',
   'log.copyCode': 'Copy code',
+  'log.unfold': 'Show all ({n} characters)',
+  'log.fold': 'Show less',
 
   'message.actions': 'Actions for the message of {name}',
   'message.reply': 'Reply',
@@ -188,6 +191,7 @@ export const en = {
   'profile.language.auto': 'As the browser',
   'profile.notify.on': 'Notify me about new messages',
   'profile.notify.blocked': 'The browser blocks notifications of this site.',
+  'profile.notify.insecure': 'Notifications, and reading without a connection, need an encrypted one (https).',
 
   'notify.title': '{name} in {room}',
 

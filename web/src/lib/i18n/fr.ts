@@ -51,6 +51,7 @@ export const fr: Catalogue = {
   'error.gone': 'Cela n’existe plus.',
   'error.busy': 'Trop d’essais. Veuillez patienter un instant.',
   'error.server': 'Une erreur s’est produite sur le serveur. Veuillez réessayer.',
+  'error.clipboard': 'Le navigateur ne laisse pas cette page copier. Sélectionnez le texte et copiez-le vous-même.',
 
   'rooms.title': 'Salons',
   'rooms.find': 'Chercher un salon',
@@ -126,6 +127,8 @@ export const fr: Catalogue = {
   'log.notFound': 'Ce message n’existe plus.',
   'log.announce': '{name} : {text}',
   'log.copyCode': 'Copier le code',
+  'log.unfold': 'Tout afficher ({n} caractères)',
+  'log.fold': 'Réduire',
 
   'message.actions': 'Actions sur le message de {name}',
   'message.reply': 'Répondre',
@@ -186,6 +189,7 @@ export const fr: Catalogue = {
   'profile.language.auto': 'Celle du navigateur',
   'profile.notify.on': 'Me prévenir des nouveaux messages',
   'profile.notify.blocked': 'Le navigateur bloque les notifications de ce site.',
+  'profile.notify.insecure': 'Les notifications et la lecture hors connexion demandent une connexion chiffrée (https).',
 
   'notify.title': '{name} dans {room}',
 

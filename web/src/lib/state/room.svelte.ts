@@ -19,6 +19,8 @@ export class RoomEntry {
   mentioned = $state(false)
   muted = $state(false)
   readonly online = new SvelteSet<string>()
+  /** The rows of very long messages that are shown whole. */
+  readonly unfolded = new SvelteSet<string>()
   /** Who is writing, with the time at which that is no longer believed. */
   readonly typing = new SvelteMap<string, number>()
 

@@ -29,3 +29,10 @@ export function isTextField(target: EventTarget | null): boolean {
   if (typeof HTMLElement === 'undefined' || !(target instanceof HTMLElement)) return false
   return target.isContentEditable || target.matches('textarea, select, input:not([type=checkbox], [type=radio], [type=button])')
 }
+
+/** Reports whether a key writes something and nothing on the page waits for it: it was meant for the message. */
+export function isStray(e: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'target' | 'defaultPrevented' | 'isComposing'>): boolean {
+  if (e.defaultPrevented || e.isComposing || e.ctrlKey || e.metaKey || e.altKey || [...e.key].length !== 1 || e.key === ' ') return false
+  if (typeof HTMLElement === 'undefined' || !(e.target instanceof HTMLElement)) return false
+  return !isTextField(e.target) && e.target.closest('dialog, [role=dialog], [role=menu]') === null
+}

@@ -10,7 +10,8 @@ export interface Asked {
 
 /** What is being typed before the caret: an @login, an :emoji:, or nothing to complete. */
 export function askedAt(text: string, caret: number): Asked | null {
-  const m = /(?:^|[\s([{"'>])([@:])([a-zA-Z0-9_.+-]{0,31})$/.exec(text.slice(0, caret))
+  // No word is longer: a long text before it is not looked at.
+  const m = /(?:^|[\s([{"'>])([@:])([a-zA-Z0-9_.+-]{0,31})$/.exec(text.slice(Math.max(0, caret - 40), caret))
   if (!m) return null
   const word = m[2] ?? ''
   const kind = m[1] === '@' ? 'login' : 'emoji'

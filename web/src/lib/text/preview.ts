@@ -17,5 +17,6 @@ export function systemText(content: string): string {
 export function preview(message: Message): string {
   if (message.deleted) return t('log.deleted')
   if (message.systemMessage) return systemText(message.content)
-  return message.content.replace(/```(?:[a-z0-9+#-]*\n)?|`/g, '').replace(/\s+/g, ' ').trim().slice(0, 200)
+  // Of a long text the beginning is enough.
+  return message.content.slice(0, 1000).replace(/```(?:[a-zA-Z0-9+#.-]*\n)?|`/g, '').replace(/\s+/g, ' ').trim().slice(0, 200)
 }

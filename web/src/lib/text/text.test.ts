@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { Person } from '@confab/client'
+import type { Message, Person } from '@confab/client'
 import { askedAt, completed, peopleFor } from './complete'
 import { findEmoji, type Emoji } from './emoji'
 import { preview, systemText } from './preview'
 import { dayName } from './time'
-import { isEmojiOnly, mentions, tokenize } from './tokens'
+import { folded, isEmojiOnly, mentions, shownLines, tokenize } from './tokens'
 
 const known = (login: string): boolean => ['ann', 'bob.b'].includes(login)
 const short = (text: string): string[] => tokenize(text, known).map((x) => `${x.kind}:${x.text}`)
@@ -49,14 +49,59 @@ describe('the parts of a text', () => {
     for (const text of texts) expect(tokenize(text, known).map((x) => x.text).join('')).toBe(text)
   })
 
+  it('pairs backticks by runs', () => {
+    expect(short('`a``b`')).toEqual(['code:a``b'])
+    expect(short('a``` b')).toEqual(['text:a``` b'])
+    expect(short('`a\nb`')).toEqual(['text:`a\nb`'])
+    expect(short('```Python\nprint()\n```')).toEqual(['block:print()'])
+    expect(short('```go\n```')).toEqual(['block:go'])
+  })
+
+  it('ends an address before what closes a quotation and before full-width punctuation', () => {
+    expect(short('请看https://a.example/文。谢谢')).toEqual(['text:请看', 'link:https://a.example/文', 'text:。谢谢'])
+    expect(short('“https://a.example” «Https://b.example»')).toEqual(['text:“', 'link:https://a.example', 'text:” «', 'link:Https://b.example', 'text:»'])
+  })
+
   it('stays quick on nasty texts', () => {
     const began = performance.now()
-    for (const text of ['`'.repeat(60_000), '@'.repeat(60_000), 'https://' + '('.repeat(60_000), '```' + 'a'.repeat(60_000), '`a'.repeat(30_000)]) {
-      tokenize(text, known)
+    const half = 32_000
+    const nasty = [
+      '`'.repeat(2 * half), '@'.repeat(2 * half), 'https://' + '('.repeat(2 * half), 'https://a.b/' + ')'.repeat(2 * half), 'https://a.b/' + '('.repeat(half) + ')'.repeat(half),
+      '```' + 'a'.repeat(2 * half), '`a'.repeat(half), '```a'.repeat(half / 2), 'https://a.b/`'.repeat(half / 8), 'https:// '.repeat(half / 4), '@ann'.repeat(half / 2), '@bob.b....... '.repeat(half / 8),
+      Array.from({ length: 360 }, (_, i) => '`'.repeat(i + 1) + 'a').join(''), '\n'.repeat(2 * half), ' :a'.repeat(half / 2), '`a`'.repeat(half / 2),
+    ]
+    for (const text of nasty) {
+      folded(tokenize(text, known))
       isEmojiOnly(text)
+      mentions(text, 'ann')
+      shownLines(text, 80)
+      askedAt(text, text.length)
+      preview({ content: text } as Message)
     }
-    // Far above what it takes, far below what a quadratic search would.
+    // Far above what it takes, far below what a quadratic search would: that took minutes.
     expect(performance.now() - began).toBeLessThan(5000)
+  })
+
+  it('makes no more parts than a page can show', () => {
+    const tokens = tokenize('`a` '.repeat(10_000), known)
+    expect(tokens.length).toBeLessThanOrEqual(2002)
+    expect(tokens.at(-1)?.text).toContain('`a` `a`')
+  })
+
+  it('folds only what is very long', () => {
+    const short = tokenize('a `b` @ann\n'.repeat(30), known)
+    expect(folded(short)).toBe(short)
+    const high = folded(tokenize('line\n'.repeat(500), known))
+    expect(high[0]?.text.split('\n').length).toBeLessThanOrEqual(22)
+    const wide = folded(tokenize('x'.repeat(60_000), known))
+    expect(wide[0]?.text.length).toBeLessThan(2100)
+    // Inside of code, and beside a character of two parts.
+    expect(folded(tokenize('```\n' + '😀'.repeat(9000) + '\n```', known))[0]?.kind).toBe('block')
+    expect(folded(tokenize('x' + '😀'.repeat(9000), known))[0]?.text).toMatch(/^x(?:😀)+…$/u)
+    // A part of an address leads nowhere.
+    expect(folded(tokenize('see https://a.example/' + 'a'.repeat(9000), known)).some((x) => x.kind === 'link')).toBe(false)
+    expect(shownLines('line\n'.repeat(500), 80)).toBe(20)
+    expect(shownLines('a\nb', 80)).toBe(2)
   })
 
   it('knows a text of emoji alone', () => {

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest'
+import type { Message, User } from '@confab/client'
+import type { RoomEntry } from '../state/room.svelte'
+import { noFeatures } from '../state/features'
+import { actionsOn } from './actions'
+
+const all = Object.fromEntries(Object.keys(noFeatures).map((f) => [f, true])) as unknown as typeof noFeatures
+const user = { login: 'ann' } as User
+const entry = (creator: string): Pick<RoomEntry, 'room'> => ({ room: { creator: { login: creator } } }) as unknown as RoomEntry
+const message = (login: string, more: Partial<Message> = {}): Message => ({ author: { login }, content: 'x', ...more }) as Message
+const acts = (m: Message, creator = 'eve', features = all): string => actionsOn(m, entry(creator), { user, features }).map((a) => a.act).join()
+
+describe('the actions on a message', () => {
+  it('are those that its reader may do', () => {
+    expect(acts(message('ann'))).toBe('react,reply,edit,copy,link,delete')
+    expect(acts(message('bob'))).toBe('react,reply,copy,link')
+    expect(acts(message('bob'), 'ann')).toBe('react,reply,copy,link,delete')
+  })
+
+  it('are those of the server', () => {
+    expect(acts(message('ann'), 'ann', noFeatures)).toBe('copy,link')
+  })
+
+  it('are none on what nobody wrote, and on what is deleted', () => {
+    expect(acts(message('ann', { systemMessage: true }))).toBe('')
+    expect(acts(message('ann', { deleted: true }))).toBe('')
+  })
+})

@@ -1,0 +1,27 @@
+import type { Message } from '@confab/client'
+import type { Key } from '../i18n'
+import type { Chat } from '../state/chat.svelte'
+import type { RoomEntry } from '../state/room.svelte'
+
+export type Act = 'reply' | 'edit' | 'delete' | 'react' | 'link' | 'copy'
+
+export interface Action {
+  act: Act
+  icon: 'reply' | 'edit' | 'trash' | 'smile' | 'link' | 'copy'
+  key: Key
+}
+
+/** What the user can do about a message, for the toolbar, the sheet and the keys alike. */
+export function actionsOn(message: Message, entry: Pick<RoomEntry, 'room'>, { user, features }: Pick<Chat, 'user' | 'features'>): Action[] {
+  if (message.systemMessage || message.deleted) return []
+  const mine = message.author.login === user.login
+  const actions: Action[] = []
+  if (features.reactions) actions.push({ act: 'react', icon: 'smile', key: 'message.react' })
+  if (features.edit) actions.push({ act: 'reply', icon: 'reply', key: 'message.reply' })
+  if (features.edit && mine) actions.push({ act: 'edit', icon: 'edit', key: 'message.edit' })
+  actions.push({ act: 'copy', icon: 'copy', key: 'message.copyText' }, { act: 'link', icon: 'link', key: 'message.copyLink' })
+  if (features.remove && (mine || entry.room?.creator.login === user.login)) {
+    actions.push({ act: 'delete', icon: 'trash', key: 'message.delete' })
+  }
+  return actions
+}
