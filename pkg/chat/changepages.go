@@ -2,6 +2,8 @@ package chat
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/confab-chat/confab/pkg/id"
 )
@@ -13,18 +15,25 @@ type MessageChange struct {
 	Message Message
 }
 
-// ChangePage is a part of a room's changes, oldest first.
+// ChangePage is a part of a room's changes, oldest first. Of several changes of one kind of a message that a page covers
+// it has only the newest, so its size does not depend on how often something was changed.
 type ChangePage struct {
 	Changes []MessageChange
-	// HasMore says that there may be changes after Next. Reading stops after maxEntries entries even if few of them are
-	// shown, so a page with HasMore may hold fewer changes than its limit, or none.
+	// HasMore says that there may be changes after Next. Reading stops after some maxEntries entries even if few of them are
+	// on the page, so a page with HasMore may hold fewer changes than its limit, or none.
 	HasMore bool
-	// Next is the position to continue from. All changes up to it are on this page or an earlier one, or not shown.
+	// Next is the position to continue from. Each change up to it is on this page or an earlier one, or one of the same kind
+	// and message that is newer, or its message is not shown.
 	Next id.ID
 }
 
-// maxEntries bounds the entries that are read for one page. An entry is skipped if its message is gone.
-const maxEntries = 2000
+const (
+	// maxEntries bounds the entries that are read for one page. An entry adds nothing to the page if its message is gone, or
+	// if the page has the message already.
+	maxEntries = 2000
+	// entriesPage is the least number of entries read in one step.
+	entriesPage = 100
+)
 
 // Changes returns the changes of messages of a room that are newer than after; who has to be a participant. A limit
 // above MaxPage counts as MaxPage.
@@ -44,63 +53,126 @@ type ChangeReader interface {
 	MessagesByID(ctx context.Context, l Log, ids []id.ID) (map[id.ID]Message, error)
 }
 
-// ReadChanges returns the first limit changes of messages of l that are newer than after. It skips entries whose
-// message store does not show, and fills the page with later ones.
+// ReadChanges returns the first limit changes of messages of l that are newer than after; see ChangePage. It leaves out
+// changes whose message store does not show.
 func ReadChanges(ctx context.Context, store ChangeReader, l Log, after id.ID, limit int) (ChangePage, error) {
-	page := ChangePage{Next: after, HasMore: true}
-	for read := 0; page.HasMore && read < maxEntries; {
-		// One entry more than fits shows whether there are more.
-		entries, err := store.Newer(ctx, ChangesOf(l), page.Next, false, limit+1)
+	b := changePage{store: store, log: l, limit: limit, page: ChangePage{Next: after, HasMore: true},
+		at: map[changeKey]int{}, messages: map[id.ID]*Message{}}
+	step := max(limit+1, entriesPage)
+	for read := 0; b.page.HasMore && read < maxEntries; read += step {
+		entries, err := store.Newer(ctx, ChangesOf(l), b.page.Next, false, step)
 		if err != nil {
 			return ChangePage{}, err
 		}
-		if len(entries) > 0 {
-			page.Next = entries[len(entries)-1].ID
-		}
-		read += len(entries)
-		page.HasMore = len(entries) > limit
-		changes, err := changesOf(ctx, store, l, entries)
+		b.page.HasMore = len(entries) == step
+		full, err := b.addAll(ctx, entries)
 		if err != nil {
 			return ChangePage{}, err
 		}
-		if page.Changes = append(page.Changes, changes...); len(page.Changes) > limit {
-			page.Changes = page.Changes[:limit]
-			page.Next, page.HasMore = page.Changes[limit-1].ID, true
+		if full {
+			b.page.HasMore = true
 			break
 		}
 	}
-	return page, nil
+	slices.SortFunc(b.page.Changes, func(x, y MessageChange) int { return x.ID.Compare(y.ID) })
+	return b.page, nil
 }
 
-// changesOf reads the messages of entries and leaves out entries whose message does not exist.
-func changesOf(ctx context.Context, store ChangeReader, l Log, entries []Message) ([]MessageChange, error) {
-	changes := make([]MessageChange, 0, len(entries))
-	var ids []id.ID
-	seen := map[id.ID]bool{}
-	for _, e := range entries {
+// changeKey is what the changes have in common of which a page has only the newest.
+type changeKey struct {
+	kind    ChangeKind
+	message id.ID
+}
+
+// changePage is a page under construction.
+type changePage struct {
+	store    ChangeReader
+	log      Log
+	limit    int
+	page     ChangePage
+	at       map[changeKey]int  // positions in page.Changes
+	messages map[id.ID]*Message // that were read; nil: not shown
+}
+
+// addAll adds entries until one does not fit (full). It sets page.Next to the last entry that is covered.
+func (b *changePage) addAll(ctx context.Context, entries []Message) (full bool, err error) {
+	for i, e := range entries {
 		kind, m, ok := ParseEntry(e)
 		if !ok {
-			continue // an entry of a later version
+			b.page.Next = e.ID // an entry of a later version
+			continue
 		}
-		changes = append(changes, MessageChange{ID: e.ID, Kind: kind, Message: Message{ID: m}})
-		if !seen[m] {
-			seen[m] = true
+		if _, read := b.messages[m]; !read {
+			if err := b.readMessages(ctx, entries[i:]); err != nil {
+				return false, err
+			}
+		}
+		key := changeKey{kind, m}
+		at, there := b.at[key]
+		switch {
+		case there:
+			b.page.Changes[at].ID = e.ID
+		case b.messages[m] == nil:
+		case len(b.page.Changes) == b.limit:
+			return true, nil
+		default:
+			b.at[key] = len(b.page.Changes)
+			b.page.Changes = append(b.page.Changes, MessageChange{ID: e.ID, Kind: kind, Message: *b.messages[m]})
+		}
+		b.page.Next = e.ID
+	}
+	return false, nil
+}
+
+// readMessages reads the messages of the next entries: as many as may fit, and one more, which shows that the page is
+// full.
+func (b *changePage) readMessages(ctx context.Context, entries []Message) error {
+	var ids []id.ID
+	for _, e := range entries {
+		if len(ids) > b.limit-len(b.page.Changes) {
+			break
+		}
+		_, m, ok := ParseEntry(e)
+		if _, read := b.messages[m]; ok && !read {
+			b.messages[m] = nil
 			ids = append(ids, m)
 		}
 	}
-	if len(ids) == 0 {
-		return nil, nil
+	found, err := b.store.MessagesByID(ctx, b.log, ids)
+	for m, message := range found {
+		b.messages[m] = &message
 	}
-	found, err := store.MessagesByID(ctx, l, ids)
+	return err
+}
+
+// ChangesByID returns those changes of messages of l that have these IDs, unordered. It leaves out changes whose message
+// store does not show.
+func ChangesByID(ctx context.Context, store ChangeReader, l Log, ids []id.ID) ([]MessageChange, error) {
+	entries, err := store.MessagesByID(ctx, ChangesOf(l), ids)
 	if err != nil {
 		return nil, err
 	}
-	there := changes[:0]
+	var changes []MessageChange
+	messages := map[id.ID]bool{}
+	for _, e := range entries {
+		if kind, m, ok := ParseEntry(e); ok {
+			changes = append(changes, MessageChange{ID: e.ID, Kind: kind, Message: Message{ID: m}})
+			messages[m] = true
+		}
+	}
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	found, err := store.MessagesByID(ctx, l, slices.Collect(maps.Keys(messages)))
+	if err != nil {
+		return nil, err
+	}
+	shown := changes[:0]
 	for _, c := range changes {
 		if m, ok := found[c.Message.ID]; ok {
 			c.Message = m
-			there = append(there, c)
+			shown = append(shown, c)
 		}
 	}
-	return there, nil
+	return shown, nil
 }

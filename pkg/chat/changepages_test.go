@@ -3,6 +3,7 @@ package chat_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -99,4 +100,60 @@ func TestAPageOfChangesThatIsJustFull(t *testing.T) {
 	require.Len(t, page.Changes, 2)
 	require.True(t, page.HasMore)
 	require.Equal(t, page.Changes[1].ID, page.Next)
+}
+
+// toggle adds n changes of one message.
+func (l *changesLog) toggle(m id.ID, kind chat.ChangeKind, n int) (last id.ID) {
+	l.there[m] = chat.Message{ID: m}
+	for range n {
+		last = l.ids.New()
+		l.entries = append(l.entries, chat.Change{Kind: kind, ID: last}.Entry(m))
+	}
+	return last
+}
+
+// A message that was changed often has one entry of each kind on a page, the newest.
+func TestAPageOfChangesHasTheNewestOfAMessage(t *testing.T) {
+	l := newChangesLog()
+	busy, calm := l.ids.New(), l.ids.New()
+	l.toggle(busy, chat.React, 600)
+	edited := l.toggle(calm, chat.Edit, 1)
+	rewritten := l.toggle(busy, chat.Edit, 7)
+	reacted := l.toggle(busy, chat.React, 600)
+	page, err := chat.ReadChanges(t.Context(), l, l.log, id.Min, 3)
+	require.NoError(t, err)
+	require.False(t, page.HasMore)
+	var got []id.ID
+	for _, c := range page.Changes {
+		got = append(got, c.ID)
+	}
+	require.Equal(t, []id.ID{edited, rewritten, reacted}, got)
+}
+
+// Whatever the pages are, who reads them all has the newest change of each kind of each message, and has it last.
+func TestPagesOfRepeatedChangesLoseNone(t *testing.T) {
+	l := newChangesLog()
+	messages := []id.ID{l.ids.New(), l.ids.New(), l.ids.New(), l.ids.New()}
+	want := map[id.ID]id.ID{}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 700 {
+		m := messages[r.IntN(len(messages))]
+		want[m] = l.toggle(m, chat.React, 1+r.IntN(9))
+	}
+	for _, limit := range []int{1, 2, 3, 4, 200} {
+		got := map[id.ID]id.ID{}
+		page := chat.ChangePage{Next: id.Min, HasMore: true}
+		for last := id.Min; page.HasMore; {
+			var err error
+			page, err = chat.ReadChanges(t.Context(), l, l.log, page.Next, limit)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(page.Changes), limit)
+			for _, c := range page.Changes {
+				require.Positive(t, c.ID.Compare(last), "ascending")
+				last, got[c.Message.ID] = c.ID, c.ID
+			}
+			require.LessOrEqual(t, last.Compare(page.Next), 0)
+		}
+		require.Equal(t, want, got, limit)
+	}
 }

@@ -49,6 +49,15 @@ func (h History) Changes(ctx context.Context, p Place, after id.ID, limit int) (
 	return ReadChanges(ctx, v, p.log(), after, limit)
 }
 
+// ChangesByID is ChangesByID of this package.
+func (h History) ChangesByID(ctx context.Context, p Place, ids []id.ID) ([]MessageChange, error) {
+	v, there, err := h.of(ctx, p)
+	if err != nil || !there {
+		return nil, err
+	}
+	return ChangesByID(ctx, v, p.log(), ids)
+}
+
 func (p Place) log() Log { return Log{Tenant: p.Tenant, ID: p.Room.ID} }
 
 func (h History) of(ctx context.Context, p Place) (v shown, there bool, err error) {

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -124,49 +125,46 @@ func (h *Hub) changeDelivery(r *room, c chat.MessageChange) *Delivery {
 	}}
 }
 
-// changesSince returns the changes newer than after. Of several changes of the same kind of one message it returns only
-// the last. complete is false if there are more than MaxReplay changes, or too many entries to look at.
+// maxChangePages bounds the reads for one replay; each has chat.ReadChanges look at two or three thousand changes.
+const maxChangePages = 10
+
+// changesSince returns the changes newer than after, unordered. Of several changes of the same kind of one message it
+// returns only the last. complete is false if there are more than MaxReplay of these, or too many changes to look at.
 func (h *Hub) changesSince(ctx context.Context, r *room, after id.ID) (out []*Delivery, complete bool, err error) {
-	page, err := h.opts.History.Changes(ctx, r.at(), after, MaxReplay)
-	if err != nil || page.HasMore {
-		return nil, false, err
-	}
 	type change struct {
 		message id.ID
 		kind    chat.ChangeKind
 	}
-	last := map[change]id.ID{}
-	for _, c := range page.Changes {
-		last[change{c.Message.ID, c.Kind}] = c.ID
-	}
-	for _, c := range page.Changes {
-		if last[change{c.Message.ID, c.Kind}] == c.ID {
-			out = append(out, h.changeDelivery(r, c))
+	last := map[change]chat.MessageChange{}
+	page := chat.ChangePage{Next: after, HasMore: true}
+	for pages := 0; page.HasMore; pages++ {
+		if pages == maxChangePages || len(last) > MaxReplay {
+			return nil, false, nil
 		}
+		if page, err = h.opts.History.Changes(ctx, r.at(), page.Next, MaxReplay); err != nil {
+			return nil, false, err
+		}
+		for _, c := range page.Changes {
+			last[change{c.Message.ID, c.Kind}] = c
+		}
+	}
+	for _, c := range last {
+		out = append(out, h.changeDelivery(r, c))
 	}
 	return out, true, nil
 }
 
-// lateChanges reads the changes in wanted: they are older than after, but this node delivered them after it.
-func (h *Hub) lateChanges(ctx context.Context, log chat.Place, r *room, after id.ID, wanted map[id.ID]bool) (out []*Delivery) {
+// lateChanges reads the changes in wanted: they are older than the position, but this node delivered them after it.
+func (h *Hub) lateChanges(ctx context.Context, log chat.Place, r *room, wanted map[id.ID]bool) (out []*Delivery) {
 	if len(wanted) == 0 {
 		return nil
 	}
-	var late []id.ID
-	for c := range wanted {
-		late = append(late, c)
+	changes, err := h.opts.History.ChangesByID(ctx, log, slices.Collect(maps.Keys(wanted)))
+	if err != nil {
+		return nil
 	}
-	page := chat.ChangePage{Next: slices.MinFunc(late, id.ID.Compare).Before(), HasMore: true}
-	for page.HasMore && page.Next.Compare(after) < 0 {
-		var err error
-		if page, err = h.opts.History.Changes(ctx, log, page.Next, repairPage); err != nil {
-			return out
-		}
-		for _, c := range page.Changes {
-			if wanted[c.ID] {
-				out = append(out, h.changeDelivery(r, c))
-			}
-		}
+	for _, c := range changes {
+		out = append(out, h.changeDelivery(r, c))
 	}
 	return out
 }

@@ -117,11 +117,28 @@ func TestReplayOfChanges(t *testing.T) {
 	h.Publish(t.Context(), last)
 	d.await(t, "three", "edit: second edit", "four", "edit: second edit")
 
-	for range live.MaxReplay {
+}
+
+// However often a message was changed, its newest change is replayed. More changed messages than MaxReplay are not.
+func TestReplayOfManyChangesOfOneMessage(t *testing.T) {
+	w := livetest.NewWorld()
+	h := hub(t, w, nil)
+	room := w.Room("games", "ann")
+	one := w.Post(h, room, "ann", "one")
+	for range 3 * live.MaxReplay {
 		w.Edit(room, one.ID, "x")
 	}
-	require.False(t, replay(t, h, &diary{}, before.Change))
-	require.True(t, replay(t, h, &diary{}, last.Change))
+	w.Edit(room, one.ID, "the last")
+	d := &diary{}
+	require.True(t, replay(t, h, d, one.ID))
+	d.await(t, "edit: the last")
+
+	for range live.MaxReplay {
+		w.Edit(room, w.Post(h, room, "ann", "another").ID, "y")
+	}
+	d = &diary{}
+	require.False(t, replay(t, h, d, one.ID))
+	require.Empty(t, d.all())
 }
 
 // changeGone stores entries of changes whose messages are gone.
@@ -143,7 +160,7 @@ func TestReplayPastChangesOfMessagesThatAreGone(t *testing.T) {
 	d := &diary{}
 	require.True(t, replay(t, h, d, m.ID))
 	d.await(t, "edit: edited")
-	changeGone(w, room, 10*live.MaxReplay)
+	changeGone(w, room, 21*live.MaxReplay)
 	w.Edit(room, m.ID, "edited more")
 	d = &diary{}
 	require.False(t, replay(t, h, d, m.ID))
@@ -178,6 +195,11 @@ func TestReplayOfAnOvertakenChange(t *testing.T) {
 	again := &diary{}
 	require.True(t, replay(t, h, again, two.ID))
 	again.await(t, "edit: edited")
+	// Also if a newer change of the message was delivered before, at a moment when the late one was not stored yet.
+	w.Edit(room, one.ID, "edited more")
+	again = &diary{}
+	require.True(t, replay(t, h, again, two.ID))
+	again.await(t, "edit: edited more", "edit: edited more")
 }
 
 func TestChangesAreRepaired(t *testing.T) {

@@ -23,6 +23,8 @@ type History interface {
 	MessagesByID(ctx context.Context, p chat.Place, ids []id.ID) (map[id.ID]chat.Message, error)
 	// Changes is chat.ReadChanges.
 	Changes(ctx context.Context, p chat.Place, after id.ID, limit int) (chat.ChangePage, error)
+	// ChangesByID is chat.ChangesByID.
+	ChangesByID(ctx context.Context, p chat.Place, ids []id.ID) ([]chat.MessageChange, error)
 }
 
 // Options configure a hub. Access and History are required. The other fields have defaults.

@@ -88,7 +88,7 @@ func (h *Hub) lateOnes(ctx context.Context, log chat.Place, r *room, after id.ID
 			break
 		}
 	}
-	return append(out, h.lateChanges(ctx, log, r, after, wanted)...)
+	return append(out, h.lateChanges(ctx, log, r, wanted)...)
 }
 
 // Replayed ends the holding of deliveries. Deliveries held since Subscribe that are not among ds are delivered now.

@@ -29,6 +29,11 @@ func (w *World) Changes(ctx context.Context, p chat.Place, after id.ID, limit in
 	return chat.ReadChanges(ctx, logs{w}, chat.Log{Tenant: p.Tenant, ID: p.Room.ID}, after, limit)
 }
 
+// ChangesByID implements live.History.
+func (w *World) ChangesByID(ctx context.Context, p chat.Place, ids []id.ID) ([]chat.MessageChange, error) {
+	return chat.ChangesByID(ctx, logs{w}, chat.Log{Tenant: p.Tenant, ID: p.Room.ID}, ids)
+}
+
 // logs reads the world's logs by their ids.
 type logs struct{ w *World }
 

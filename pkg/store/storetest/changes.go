@@ -243,6 +243,29 @@ var changeTests = map[string]func(*env){
 		require.Equal(e, "3", page.Changes[0].Message.Content)
 		require.True(e, page.Changes[1].Message.Deleted)
 	},
+	"a message changed often": func(e *env) {
+		l := e.newLog()
+		a, b := e.message("a"), e.message("b")
+		e.append(l, a, b)
+		var reacted, edited chat.Change
+		for i := range 300 {
+			reacted = e.change(l, a.ID, chat.Change{Kind: chat.React, Emoji: "x", On: i%2 == 0})
+			if i == 150 {
+				edited = e.change(l, b.ID, chat.Change{Kind: chat.Edit, Content: "y"})
+			}
+		}
+		page, err := chat.ReadChanges(e.ctx, e.s, l, b.ID, 2)
+		require.NoError(e, err)
+		require.False(e, page.HasMore)
+		require.Len(e, page.Changes, 2)
+		require.Equal(e, edited.ID, page.Changes[0].ID)
+		require.Equal(e, reacted.ID, page.Changes[1].ID)
+		byID, err := chat.ChangesByID(e.ctx, e.s, l, []id.ID{edited.ID, e.ids.New()})
+		require.NoError(e, err)
+		require.Len(e, byID, 1)
+		require.Equal(e, "y", byID[0].Message.Content)
+		require.Equal(e, edited.ID, byID[0].ID)
+	},
 	"by id": func(e *env) {
 		l := e.newLog()
 		a, b := e.message("a"), e.message("b")
