@@ -142,7 +142,7 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(content) // the client may be gone
 }
 
-// notBuilt tells whoever runs a server without the front end what is missing.
+// notBuilt tells the operator of a server without the front end what is missing.
 func notBuilt(w http.ResponseWriter, r *http.Request) {
 	const page = `<!doctype html>
 <html lang="en">

@@ -69,7 +69,7 @@ func TestSecretsAreMasked(t *testing.T) {
 	require.Contains(t, stdout, "nats: nats://me:********@one.example:4222,nats://you:********@two.example:4222")
 	require.Contains(t, stdout, "- nats://me:********@host.example:6222")
 
-	// What was printed is no secret: nobody is let in by asterisks.
+	// What was printed is no secret: asterisks are not accepted as a password.
 	code, _, stderr = outcome(t, command(t, "config", "check", "--store", "cassandra://me:********@host.example/chat"))
 	require.Equal(t, 2, code)
 	require.Contains(t, stderr, "--store holds ********")
@@ -106,7 +106,7 @@ func TestPrintedSettingsCanBeRead(t *testing.T) {
 	require.Equal(t, stdout, again)
 }
 
-// The environment of confab admin is not in the way of serve; a token for nobody that serve is given is.
+// Variables for confab admin do not stop serve. A token for serve without a login does.
 func TestATokenForTheAdminCommandsIsNotServes(t *testing.T) {
 	check := func(want int, env []string, args ...string) string {
 		t.Helper()

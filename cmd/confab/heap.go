@@ -42,7 +42,7 @@ func liveHeap() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)
 	if sample[0].Value.Kind() != metrics.KindUint64 {
-		return leastGarbage // a Go that does not tell any more
+		return leastGarbage // this version of Go does not report it
 	}
 	return sample[0].Value.Uint64()
 }

@@ -273,7 +273,7 @@ func TestAStopWaitsForRequestsUnderWay(t *testing.T) {
 	require.Zero(t, s.stop(syscall.SIGTERM))
 }
 
-// What a client was told is stored is there after the process was killed, exactly once.
+// What was acknowledged to a client is there after the process was killed, exactly once.
 func TestKilledUnderLoad(t *testing.T) {
 	data := t.TempDir()
 	s := serve(t, data)

@@ -30,7 +30,7 @@ type logSettings struct {
 	LogFormat string `help:"Form of the log: ${enum}." enum:"text,json" default:"text"`
 }
 
-// settings are all that serve can be told.
+// settings are all settings of serve.
 type settings struct {
 	Listen string `help:"Address to listen at; ${default} if not given." default:"127.0.0.1:8080" placeholder:"ADDR"`
 	storeSettings

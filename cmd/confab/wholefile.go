@@ -87,7 +87,7 @@ func kindOf(m fs.FileMode) string {
 	return "device"
 }
 
-// removePartials removes what killed runs have left in dir: files that nobody has locked.
+// removePartials removes what killed runs have left in dir: files that no process has locked.
 func removePartials(dir string) error {
 	found, err := filepath.Glob(filepath.Join(dir, ".*"+partialSuffix))
 	if err != nil {

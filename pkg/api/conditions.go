@@ -22,7 +22,7 @@ func Write(w http.ResponseWriter, status int, contentType string, body []byte) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client may be gone; there is nobody to tell
+	_, _ = w.Write(body) // an error means that the client is gone
 }
 
 // WriteTagged is Write with the ETag of the body. To GET and HEAD it says how long the answer may be kept, and answers

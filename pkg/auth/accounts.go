@@ -51,7 +51,7 @@ func (r RetryAfter) Error() string { return "retry after " + r.String() }
 // Unavailable (with RetryAfter) if too many passwords are being checked.
 func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password string, from From) (Login, error) {
 	if !chat.ValidName(login) {
-		login = "" // nobody has it
+		login = "" // no account has it
 	}
 	refund, wait := a.throttle.reserve(t, login, from)
 	if wait > 0 {

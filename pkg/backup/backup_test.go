@@ -155,7 +155,7 @@ func (b breaking) Checkpoint(dir string) error {
 	return errors.Join(b.err, os.Mkdir(dir, 0o700))
 }
 
-// What fails leaves nothing behind, and what an interruption has left is in nobody's way.
+// A failed backup leaves nothing behind, and the remains of an interrupted one do not prevent the next.
 func TestInterrupted(t *testing.T) {
 	root := t.TempDir()
 	broken := errors.New("broken")

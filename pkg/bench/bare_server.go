@@ -33,7 +33,7 @@ func ServeBare(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		_, _ = io.Copy(io.Discard, in) // ends when whoever started us does
+		_, _ = io.Copy(io.Discard, in) // ends when the parent process does
 		cancel()
 	}()
 	h := &hub{conns: map[net.Conn]bool{}}

@@ -28,7 +28,7 @@ const (
 const bareTenant = "default"
 
 // BareInsert measures gocql inserting the rows that Posts makes the server insert, as
-// many at once, with the server's table, consistency and compression.
+// many concurrently, with the server's table, consistency and compression.
 func BareInsert(ctx context.Context, o Options) (Result, error) {
 	return bareCassandra(ctx, o, func(ctx context.Context, o Options, c *bareTable) (Result, error) {
 		r, err := closedLoop(ctx, o, "bare-insert", c.insert)

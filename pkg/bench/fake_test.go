@@ -20,7 +20,7 @@ import (
 )
 
 // fake is a server that speaks as much of the chat API as a load needs, and can
-// be told to do it badly.
+// be made to fail.
 type fake struct {
 	*httptest.Server
 	mu       sync.Mutex

@@ -36,13 +36,13 @@ type FillOptions struct {
 
 const (
 	fillBatch   = 1000
-	fillBatches = 4 // at once
+	fillBatches = 4 // concurrently
 	fillJoins   = 32
 	filler      = "bench-fill"
 )
 
 // Fill writes messages and participants straight into a store: a long history in a short time. It returns how
-// long that took. The store may be in use by servers, but they tell nobody of these messages.
+// long that took. The store may be in use by servers, but they publish none of these messages.
 func Fill(ctx context.Context, st Fillable, o FillOptions) (time.Duration, error) {
 	if o.Messages < 0 || o.Participants < 0 || o.Messages+o.Participants < 1 || o.Bytes < minMessage || o.Rate < 0 || o.Span < 0 {
 		return 0, fmt.Errorf("too small a number: there have to be messages, of at least %d bytes, or participants", minMessage)

@@ -102,9 +102,9 @@ func (s *stage) live(ctx context.Context, name string) (Result, error) {
 	if err != nil {
 		closeListeners(listeners)
 	}
-	heard := receiving.Wait()
-	if heard != nil && (err == nil || errors.Is(err, context.Canceled)) {
-		err = heard
+	received := receiving.Wait()
+	if received != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = received
 	}
 	r.Latency = f.each.Latency()
 	missing := int64(0)

@@ -19,7 +19,7 @@ type Options struct {
 	// PID is the server's process, to read CPU and memory of; 0: not read.
 	PID int
 
-	Clients      int           // at once; 64
+	Clients      int           // concurrent; 64
 	Rooms        int           // that clients are spread over; 1
 	Users        int           // that are signed up; as many as Clients, at most 64
 	Count        int64         // operations; 0: as many as fit into Duration
@@ -44,7 +44,7 @@ type Options struct {
 	// Dir is the folder whose disk is measured.
 	Dir string
 
-	// Progress is told now and then, from any goroutine, what has been done; a total
+	// Progress receives now and then, from any goroutine, what has been done; a total
 	// of 0 is unknown. May be nil.
 	Progress func(done, total int64, note string)
 }

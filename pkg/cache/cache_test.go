@@ -212,7 +212,7 @@ func TestWithoutPollsNothingIsBelievedForLong(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		w.fail(nil)
 		time.Sleep(pollEvery)
-		require.Equal(t, 10, w.uses("a", 10*time.Second), "what was announced meanwhile is heard")
+		require.Equal(t, 10, w.uses("a", 10*time.Second), "what was announced meanwhile is received")
 		require.Equal(t, 1, w.uses("b", 10*time.Second))
 	})
 }

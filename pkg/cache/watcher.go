@@ -117,15 +117,15 @@ func (w *Watcher) Poll(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	heard := w.now()
-	if w.turned.IsZero() || heard.Sub(w.turned) >= doubtFor {
-		w.older, w.doubts, w.turned = w.doubts, map[string]struct{}{}, heard
+	received := w.now()
+	if w.turned.IsZero() || received.Sub(w.turned) >= doubtFor {
+		w.older, w.doubts, w.turned = w.doubts, map[string]struct{}{}, received
 	}
 	for _, k := range keys {
 		w.doubts[k] = struct{}{}
 	}
 	if len(keys) >= maxHeard || len(w.doubts) > maxDoubts {
-		w.allUntil = heard.Add(doubtFor)
+		w.allUntil = received.Add(doubtFor)
 		w.doubts = map[string]struct{}{}
 	}
 	if gap {

@@ -14,13 +14,13 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// heard is a Publisher that records the contents of messages.
-type heard struct {
+// recorder is a Publisher that records the contents of messages.
+type recorder struct {
 	mu   sync.Mutex
 	said []string
 }
 
-func (h *heard) Publish(_ context.Context, events ...Event) {
+func (h *recorder) Publish(_ context.Context, events ...Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, e := range events {
@@ -28,10 +28,10 @@ func (h *heard) Publish(_ context.Context, events ...Event) {
 	}
 }
 
-func (h *heard) Alone() bool           { return true }
-func (h *heard) Flush(context.Context) {}
+func (h *recorder) Alone() bool           { return true }
+func (h *recorder) Flush(context.Context) {}
 
-func (h *heard) all() string {
+func (h *recorder) all() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return strings.Join(h.said, " ")
@@ -41,15 +41,15 @@ func saying(s string) Event { return MessagePosted{Message: Message{Content: s}}
 
 type queueTest struct {
 	*order
-	heard *heard
-	ids   *id.Generator
-	room  id.ID
+	published *recorder
+	ids       *id.Generator
+	room      id.ID
 }
 
 func newQueueTest() *queueTest {
-	h := &heard{}
+	h := &recorder{}
 	ids := id.NewGenerator(nil)
-	return &queueTest{order: newOrder(h), heard: h, ids: ids, room: ids.New()}
+	return &queueTest{order: newOrder(h), published: h, ids: ids, room: ids.New()}
 }
 
 func (l *queueTest) start() *ticket { return l.begin(l.room, l.ids) }
@@ -61,12 +61,12 @@ func TestEventsLeaveInTheOrderOfIDs(t *testing.T) {
 		require.Negative(t, a.id.Compare(b.id))
 		c.finish(t.Context(), saying("c"))
 		b.finish(t.Context(), saying("b"))
-		require.Empty(t, l.heard.all())
+		require.Empty(t, l.published.all())
 		a.finish(t.Context(), saying("a"))
-		require.Equal(t, "a b c", l.heard.all())
+		require.Equal(t, "a b c", l.published.all())
 		require.Empty(t, l.queues, "the queue of a room that nobody waits in is dropped")
 		time.Sleep(2 * holdFor) // the alarm that was set finds nothing to do
-		require.Equal(t, "a b c", l.heard.all())
+		require.Equal(t, "a b c", l.published.all())
 	})
 }
 
@@ -75,7 +75,7 @@ func TestAFailedChangeHoldsNobody(t *testing.T) {
 	a, b := l.start(), l.start()
 	b.finish(t.Context(), saying("b"))
 	a.finish(t.Context())
-	require.Equal(t, "b", l.heard.all())
+	require.Equal(t, "b", l.published.all())
 	require.Empty(t, l.queues)
 }
 
@@ -84,7 +84,7 @@ func TestRoomsDoNotWaitForEachOther(t *testing.T) {
 	stuck := l.start()
 	other := l.begin(l.ids.New(), l.ids)
 	other.finish(t.Context(), saying("other"))
-	require.Equal(t, "other", l.heard.all())
+	require.Equal(t, "other", l.published.all())
 	stuck.finish(t.Context())
 	require.Empty(t, l.queues)
 }
@@ -96,15 +96,15 @@ func TestAStuckChangeHoldsOthersForALittleOnly(t *testing.T) {
 		a.finish(t.Context(), saying("a"))
 		time.Sleep(holdFor - time.Millisecond)
 		synctest.Wait()
-		require.Empty(t, l.heard.all())
+		require.Empty(t, l.published.all())
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		require.Equal(t, "a", l.heard.all())
+		require.Equal(t, "a", l.published.all())
 		b := l.start()
 		b.finish(t.Context(), saying("b"))
-		require.Equal(t, "a b", l.heard.all(), "who is overdue holds nobody any more")
+		require.Equal(t, "a b", l.published.all(), "an overdue ticket holds no other")
 		stuck.finish(t.Context(), saying("late"))
-		require.Equal(t, "a b late", l.heard.all())
+		require.Equal(t, "a b late", l.published.all())
 		require.Empty(t, l.queues)
 	})
 }
@@ -121,10 +121,10 @@ func TestSeveralStuckChanges(t *testing.T) {
 		b.finish(t.Context(), saying("b"))
 		time.Sleep(holdFor / 4)
 		synctest.Wait()
-		require.Equal(t, "a", l.heard.all())
+		require.Equal(t, "a", l.published.all())
 		time.Sleep(holdFor / 2)
 		synctest.Wait()
-		require.Equal(t, "a b", l.heard.all())
+		require.Equal(t, "a b", l.published.all())
 		first.finish(t.Context())
 		second.finish(t.Context())
 		require.Empty(t, l.queues)
@@ -141,7 +141,7 @@ func TestWaitEndsWhenTheEventsAreTold(t *testing.T) {
 		b.wait()
 		a.wait()
 		require.LessOrEqual(t, time.Since(began), holdFor)
-		require.Equal(t, "a b", l.heard.all())
+		require.Equal(t, "a b", l.published.all())
 		stuck.finish(t.Context())
 	})
 }
@@ -163,7 +163,7 @@ func TestAnyOrderOfEndsGivesOneOrderOfEvents(t *testing.T) {
 			})
 		}
 		all.Wait()
-		require.Equal(t, strings.Join(want, " "), l.heard.all())
+		require.Equal(t, strings.Join(want, " "), l.published.all())
 		require.Empty(t, l.queues)
 		time.Sleep(2 * holdFor)
 	})

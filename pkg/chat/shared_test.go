@@ -62,7 +62,7 @@ func TestASharedReadThatFailsIsUnavailable(t *testing.T) {
 	w.store.on(func(ctx context.Context, call string) error {
 		if call == "Older" {
 			cancel()
-			<-ctx.Done() // nobody waits any longer
+			<-ctx.Done() // the last caller stopped waiting
 			return ctx.Err()
 		}
 		return nil

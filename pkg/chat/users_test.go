@@ -282,7 +282,7 @@ func TestTimeZones(t *testing.T) {
 	require.Empty(t, chat.ProfileChange{Timezone: chat.Set(nil)}.Validate(), "null means UTC")
 }
 
-// Changes of different members at once are all kept.
+// Concurrent changes of different members are all kept.
 func TestPartsOfAProfileAreChangedAtOnce(t *testing.T) {
 	w := newWorld(t)
 	jdoe := w.user("jdoe")

@@ -1,4 +1,4 @@
-// Package clocktest is the clock of tests, which moves only when it is told to.
+// Package clocktest is a clock for tests, which moves only when a test moves it.
 package clocktest
 
 import (

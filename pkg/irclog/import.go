@@ -446,7 +446,7 @@ func (im *importer) footprints(ctx context.Context, nicks map[string]bool) error
 	return nil
 }
 
-// attribute sets the author of a message, or whom a system message is about.
+// attribute sets the author of a message, or the subject of a system message.
 func (im *importer) attribute(m *chat.Message, e Event) {
 	p := im.people.byNick[e.Nick]
 	switch {

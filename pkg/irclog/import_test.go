@@ -210,7 +210,7 @@ func TestParticipants(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"anna2", "edna", "owner"}, members())
 
-	// An older day, and one older than a message of today: nobody comes or goes.
+	// An older day, and one older than a message of today: no participant changes.
 	older := write(t, dir, "2020-04-30.txt", "[10:00] <fay> x\n")
 	report, err := Import(t.Context(), s, o, older)
 	require.NoError(t, err)

@@ -42,7 +42,7 @@ func (d *diary) Deliver(v *live.Delivery) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.heard = append(d.heard, text)
+	d.received = append(d.received, text)
 }
 
 func follow(t testing.TB, h *live.Hub, login, room string) *diary {

@@ -155,7 +155,7 @@ func New(o Options) (*Hub, error) {
 // Node returns the name of this process among the nodes.
 func (h *Hub) Node() string { return h.node }
 
-// Close tells the other nodes that this one leaves, and stops the hub. The caller should end the subscriptions before.
+// Close announces to the other nodes that this one leaves, and stops the hub. The caller should end the subscriptions before.
 func (h *Hub) Close() error {
 	h.peers.close()
 	h.spawning.Lock()

@@ -24,9 +24,9 @@ const patience = 10 * time.Second
 
 // recorder is a Subscriber that records what it receives.
 type recorder struct {
-	mu    sync.Mutex
-	heard []string
-	ids   map[id.ID]int
+	mu       sync.Mutex
+	received []string
+	ids      map[id.ID]int
 	// changes are the contents of messages after changes.
 	changes []string
 	ended   bool
@@ -58,7 +58,7 @@ func (e *recorder) Deliver(d *live.Delivery) {
 	case live.TypingChanged:
 		text = fmt.Sprint(v.Login, " ", v.Typing)
 	}
-	e.heard = append(e.heard, text)
+	e.received = append(e.received, text)
 }
 
 func (e *recorder) Ended() {
@@ -83,7 +83,7 @@ func (e *recorder) hasEnded() bool {
 func (e *recorder) all() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return append([]string{}, e.heard...)
+	return append([]string{}, e.received...)
 }
 
 func (e *recorder) changed() []string {
@@ -200,16 +200,16 @@ func TestRetried(t *testing.T) {
 		e.Retried = true
 		h.Publish(t.Context(), e)
 	}
-	heard := w.Post(a, room, "ann", "heard")
-	onB.await(t, "heard")
+	received := w.Post(a, room, "ann", "received")
+	onB.await(t, "received")
 	untold := w.Message("ann", "stored and not told")
-	retry(b, heard)
+	retry(b, received)
 	retry(b, old)
 	retry(b, untold)
 	retry(b, untold)
 	w.Post(b, room, "ann", "end")
 	for _, e := range []*recorder{onA, onB} {
-		e.await(t, "heard", "stored and not told", "end")
+		e.await(t, "received", "stored and not told", "end")
 	}
 }
 

@@ -27,7 +27,7 @@ type peers struct {
 
 type peer struct {
 	seq      uint64    // of the newest packet received
-	heard    time.Time // when that packet was received, by this node's clock
+	received time.Time // when that packet was received, by this node's clock
 	clock    time.Time // when that packet was sent, by the sender's clock
 	lost     bool
 	presence []PresenceChanged // the parts received so far, until the last one arrives
@@ -182,7 +182,7 @@ func (ps *peers) number(p packet) bool {
 			defer ps.helloTo(p.Node)
 		}
 	}
-	k.seq, k.heard, k.clock, k.lost = p.Seq, now, time.UnixMilli(p.At), false
+	k.seq, k.received, k.clock, k.lost = p.Seq, now, time.UnixMilli(p.At), false
 	return p.Kind != packetBeat
 }
 
@@ -262,7 +262,7 @@ func (ps *peers) tick(now time.Time) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	for node, k := range ps.known {
-		silent := now.Sub(k.heard)
+		silent := now.Sub(k.received)
 		switch {
 		case k.lost && silent > forgetPeer:
 			delete(ps.known, node)
@@ -282,7 +282,7 @@ func (ps *peers) received(node string) time.Time {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	if k := ps.known[node]; k != nil {
-		return k.heard
+		return k.received
 	}
 	return time.Time{}
 }

@@ -17,14 +17,14 @@ const (
 // recent holds the ids of a room's recent deliveries, in the order of delivery.
 type recent struct {
 	order map[id.ID]uint64 // number of the delivery
-	queue []heard          // oldest first
+	queue []received       // oldest first
 	next  uint64
 	// floor is the newest id of which it is not known whether it was delivered, as it was dropped or is from before;
 	// zero if there is none.
 	floor id.ID
 }
 
-type heard struct {
+type received struct {
 	id id.ID
 	at time.Time
 }
@@ -39,7 +39,7 @@ func (r *recent) add(m id.ID, now time.Time) bool {
 	}
 	r.order[m] = r.next
 	r.next++
-	r.queue = append(r.queue, heard{m, now})
+	r.queue = append(r.queue, received{m, now})
 	drop := 0
 	for n := len(r.queue); n-drop > recentMost ||
 		n-drop > recentLeast && now.Sub(r.queue[drop].at) > recentFor; drop++ {

@@ -140,10 +140,10 @@ func TestRepairWithoutStore(t *testing.T) {
 	w.Post(a, room, "ann", "missed")
 	w.Fail(chat.ErrUnavailable(nil))
 	x.Heal(busA, busB)
-	w.Post(a, room, "ann", "heard")
-	onB.await(t, "heard")
+	w.Post(a, room, "ann", "received")
+	onB.await(t, "received")
 	w.Fail(nil)
-	onB.await(t, "heard", "missed")
+	onB.await(t, "received", "missed")
 }
 
 // Subscribers that came after a message do not receive it from a repair of the time before.

@@ -15,7 +15,7 @@ import (
 	"github.com/confab-chat/confab/pkg/store"
 )
 
-// Whoever resumes after the move from a change heard before it hears of every later one, in their order.
+// A client that resumes after the move, from a change received before it, receives every later change in order.
 func TestResumingAfterAMove(t *testing.T) {
 	from := openEmbedded(t)
 	fill(t, from)
@@ -28,10 +28,10 @@ func TestResumingAfterAMove(t *testing.T) {
 				for _, room := range []string{"empty", "lounge", "left"} {
 					all := changesIn(t, from, tenant, room, id.Min)
 					require.Len(t, all, map[string]int{"empty": 0, "lounge": 16, "left": 16}[room])
-					for i, heard := range all {
+					for i, received := range all {
 						want := all[i+1:]
-						// What the import itself has done to the messages may be among them: to hear it twice is no harm.
-						got := slices.DeleteFunc(changesIn(t, to, tenant, room, heard.ID), func(c chat.MessageChange) bool {
+						// Changes made by the import itself may be among them: receiving a change twice does no harm.
+						got := slices.DeleteFunc(changesIn(t, to, tenant, room, received.ID), func(c chat.MessageChange) bool {
 							return !slices.ContainsFunc(want, func(w chat.MessageChange) bool { return w.ID == c.ID })
 						})
 						require.Len(t, got, len(want))

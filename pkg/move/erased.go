@@ -12,7 +12,7 @@ import (
 )
 
 // erased holds the full names that a file has of users who were erased here. They are replaced in system messages that
-// do not say whom they are about.
+// have no subject.
 type erased struct {
 	mu    sync.Mutex
 	names map[chat.Tenant][]string
@@ -36,7 +36,7 @@ func (x *erased) of(t chat.Tenant) []string {
 }
 
 // withoutErased returns messages without the users who were erased here, and those that were theirs. Entries of the log of
-// changes keep their texts, which name nobody.
+// changes keep their texts, which contain no names.
 func (im *importer) withoutErased(ctx context.Context, t chat.Tenant, ms []chat.Message, entries bool) (out []chat.Message, theirs map[id.ID]bool, err error) {
 	gone, err := im.erasedOf(ctx, t, ms)
 	if err != nil {

@@ -111,7 +111,7 @@ func requireErased(t *testing.T, s store.Store) {
 	require.NotContains(t, all, `footprint":{"tenant":"default","login":"ann"`)
 }
 
-// Messages that were kept when their author was erased stay when they are imported once more.
+// Messages that an erasure kept stay when they are imported again.
 func TestMessagesKeptByAnErasure(t *testing.T) {
 	s := openEmbedded(t)
 	ctx := t.Context()

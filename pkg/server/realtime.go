@@ -17,7 +17,7 @@ import (
 	"github.com/confab-chat/confab/pkg/stomp"
 )
 
-// Kinds of the signals by which nodes tell each other that something they may remember is over.
+// Kinds of the signals by which nodes invalidate what other nodes may have cached.
 const (
 	roomChanged   = "room"
 	memberChanged = "member"
@@ -38,7 +38,7 @@ func listenForChanges(hub *live.Hub, rooms *chat.Reader, sessions *auth.Sessions
 
 // registerRealtime adds the sockets: STOMP over WebSocket, and over SockJS.
 func registerRealtime(r *mux.Router, sockets *stomp.Server, a *chatapi.API, m *session.Manager, o api.Origins) {
-	// What a page that opened a socket or stream hears, it can read: none of it is for foreign pages.
+	// A page can read what arrives on a socket or stream that it opened. So foreign pages may open none.
 	own := func(r *http.Request, _ api.Operation) error { return o.CheckSocket(r) }
 	open := func(r *http.Request, _ api.Operation) error { return o.Check(r) }
 	socket := stompRoute

@@ -28,7 +28,7 @@ import (
 	"github.com/confab-chat/confab/web"
 )
 
-// Config is what a node can be told. The zero value of each setting but Log means its default.
+// Config are the settings of a node. The zero value of each setting but Log means its default.
 type Config struct {
 	// Secure says that browsers reach the server over TLS; cookies are then marked so.
 	Secure bool
@@ -45,7 +45,7 @@ type Config struct {
 	// NoLimits switches off the limits that have no setting of their own: of failed logins of an address over all logins, and
 	// of a login over all addresses.
 	NoLimits bool
-	// Hashes is how many passwords are hashed at once.
+	// Hashes is how many passwords are hashed concurrently.
 	Hashes int
 	// Cluster says how this node talks to others.
 	Cluster Cluster

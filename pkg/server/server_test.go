@@ -148,7 +148,7 @@ func TestLoginsSurviveARestart(t *testing.T) {
 // records is what is logged.
 type records = strings.Builder
 
-// broken is a store with a fault that nobody thought of.
+// broken is a store whose calls panic.
 type broken struct{ store.Store }
 
 func (broken) User(context.Context, chat.Tenant, string) (chat.User, error) { panic("a fault") }

@@ -82,5 +82,5 @@ type Faulty interface {
 	Fault() *Fault
 }
 
-// Reported tells chat.Reported that the store has logged the fault already.
+// Reported makes chat.Reported true: the store has logged the fault already.
 func (f *Fault) Reported() bool { return true }

@@ -27,7 +27,7 @@ type Limits struct {
 type Turns struct {
 	limits  Limits
 	mu      sync.Mutex
-	free    int                        // calls that may start now; while it is not 0, nobody waits
+	free    int                        // calls that may start now; while it is not 0, no call waits
 	waiting int                        // the calls that wait
 	of      map[string][]chan struct{} // those of a name, in the order in which they came; never empty
 	order   []string                   // the names in of, the next first

@@ -123,7 +123,7 @@ func TestErasing(t *testing.T) {
 			require.Equal(t, 3, e.Rooms)
 			require.Empty(t, e.Names)
 
-			// Once more, and nobody.
+			// Repeated, and of users that do not exist.
 			_, err = w.upkeep.EraseUser(ctx, tenant, "ann", keep)
 			require.NoError(t, err)
 			w.finish("ann")
@@ -366,7 +366,7 @@ func (w *world) rename(who chat.Identity, first, last string) {
 	require.NoError(w.t, err)
 }
 
-// System messages under a name that the user had before name nobody either, and those about others of the same name stay.
+// System messages lose former names of the user too. Those about other users of the same name stay.
 func TestErasingFormerNames(t *testing.T) {
 	w := newWorld(t)
 	ann, bob := w.user("ann"), w.user("bob")
@@ -381,7 +381,7 @@ func TestErasingFormerNames(t *testing.T) {
 	require.NotContains(t, w.everything("games"), "Login:ann")
 }
 
-// System messages of earlier versions do not say whom they are about.
+// System messages of earlier versions have no subject.
 func TestErasingNamesOfEarlierVersions(t *testing.T) {
 	w := newWorld(t)
 	ann, bob := w.user("ann"), w.user("bob")

@@ -148,7 +148,7 @@ func (w *world) eraseOne() {
 	require.True(t, u.Erased, "for imports")
 }
 
-// When an erasure is done nothing of the user is on disk: no name, no text, also none that came once more; the login only
+// When an erasure is done nothing of the user is on disk: no name, no text, none that was imported again; the login only
 // where it is kept as taken.
 func TestErasedUsersAreNowhereOnDisk(t *testing.T) {
 	w := newWorld(t)

@@ -16,17 +16,17 @@ import (
 // become visible out of order. What comes twice by it is dropped by id.
 const overlap = 10 * time.Second
 
-// subscriber keeps what one user hears in a room, coming back on another node when a connection ends.
+// subscriber records what one user receives in a room. It reconnects to another node when a connection ends.
 type subscriber struct {
 	user  *user
 	nodes []*node
 	at    int // index of the node
 
-	mu     sync.Mutex
-	heard  []message
-	known  map[string]bool
-	faults []string
-	resets int
+	mu       sync.Mutex
+	received []message
+	known    map[string]bool
+	faults   []string
+	resets   int
 
 	ready chan struct{}
 	stop  chan struct{}
@@ -87,8 +87,8 @@ func (s *subscriber) position(connected bool) string {
 	}
 	s.resets++
 	from := time.Now()
-	if len(s.heard) > 0 {
-		last, err := id.Parse(s.heard[len(s.heard)-1].ID)
+	if len(s.received) > 0 {
+		last, err := id.Parse(s.received[len(s.received)-1].ID)
 		if err != nil {
 			s.faults = append(s.faults, err.Error())
 		}
@@ -128,7 +128,7 @@ func (s *subscriber) listen(st *stream) {
 		s.mu.Lock()
 		if !s.known[m.ID] {
 			s.known[m.ID] = true
-			s.heard = append(s.heard, m)
+			s.received = append(s.received, m)
 		}
 		s.mu.Unlock()
 	}
@@ -143,7 +143,7 @@ func (s *subscriber) fault(text string) {
 func (s *subscriber) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.heard)
+	return len(s.received)
 }
 
 // poster posts one message after the other and remembers what was acknowledged. What is not is
@@ -184,7 +184,7 @@ func (p *poster) run(t *testing.T, room string, pause time.Duration, stop <-chan
 	}
 }
 
-// check waits until every subscriber has heard everything acknowledged, and checks that this is what is
+// check waits until every subscriber has received everything acknowledged, and checks that this is what is
 // stored, that it came once, and in order for each sender.
 func check(t *testing.T, n *node, room string, posters []*poster, subscribers []*subscriber) {
 	t.Helper()
@@ -197,7 +197,7 @@ func check(t *testing.T, n *node, room string, posters []*poster, subscribers []
 	}
 	for i, s := range subscribers {
 		require.Eventually(t, func() bool { return s.count() >= len(want) }, patience, 50*time.Millisecond,
-			"subscriber %d heard %d of %d", i, s.count(), len(want))
+			"subscriber %d received %d of %d", i, s.count(), len(want))
 	}
 	stored := map[string]string{}
 	for before := ""; ; {
@@ -220,10 +220,10 @@ func check(t *testing.T, n *node, room string, posters []*poster, subscribers []
 	for i, s := range subscribers {
 		s.end()
 		require.Empty(t, s.faults, "subscriber %d", i)
-		heard := map[string]string{}
+		received := map[string]string{}
 		last := map[string]int{}
-		for _, m := range s.heard {
-			heard[m.ID] = m.Content
+		for _, m := range s.received {
+			received[m.ID] = m.Content
 			var from string
 			var number int
 			_, err := fmt.Sscanf(m.Content, "%s %d", &from, &number)
@@ -231,6 +231,6 @@ func check(t *testing.T, n *node, room string, posters []*poster, subscribers []
 			require.Equal(t, last[from]+1, number, "order of %s at subscriber %d, which came back %d times; %s", from, i, s.resets, m.ID)
 			last[from] = number
 		}
-		require.Equal(t, want, heard, "subscriber %d", i)
+		require.Equal(t, want, received, "subscriber %d", i)
 	}
 }

@@ -49,7 +49,7 @@ func keyspace(t *testing.T) string {
 	return "cassandra://" + address + "/" + name + "?timeout=10s"
 }
 
-// free returns an address nobody listens at now.
+// free returns an address at which no process listens now.
 func free(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -59,20 +59,20 @@ func TestKilledNodes(t *testing.T) {
 		work.Go(func() { p.run(t, room, 15*time.Millisecond, stop) })
 	}
 	for _, victim := range []int{2, 0} {
-		heardMore(t, subscribers, 100)
+		receivedMore(t, subscribers, 100)
 		nodes[victim].kill()
-		heardMore(t, subscribers, 300)
+		receivedMore(t, subscribers, 300)
 		nodes[victim].start()
 	}
-	heardMore(t, subscribers, 100)
+	receivedMore(t, subscribers, 100)
 	close(stop)
 	work.Wait()
 	check(t, nodes[1], room, posters, subscribers)
 	require.NotZero(t, subscribers[0].resets, "it was on a node that was killed")
 }
 
-// heardMore waits until each subscriber has heard n messages more.
-func heardMore(t *testing.T, subscribers []*subscriber, n int) {
+// receivedMore waits until each subscriber has received n messages more.
+func receivedMore(t *testing.T, subscribers []*subscriber, n int) {
 	t.Helper()
 	before := make([]int, len(subscribers))
 	for i, s := range subscribers {
@@ -103,9 +103,9 @@ func TestCutOffNodes(t *testing.T) {
 		work.Go(func() { p.run(t, room, 15*time.Millisecond, stop) })
 	}
 	for range 2 {
-		heardMore(t, subscribers, 100)
+		receivedMore(t, subscribers, 100)
 		p.Cut()
-		heardMore(t, subscribers, 100)
+		receivedMore(t, subscribers, 100)
 		// Long enough for each to think that the other is dead.
 		require.Eventually(t, func() bool { return len(online(t, first, room, us[0])) == 2 }, patience, 50*time.Millisecond)
 		p.Heal()

@@ -53,7 +53,7 @@ func TestNodesThatAreNotOnTheBus(t *testing.T) {
 			for _, n := range nodes {
 				require.Eventually(t, func() bool { return saysOff(n) }, patience, 50*time.Millisecond)
 			}
-			heardMore(t, subscribers, 300)
+			receivedMore(t, subscribers, 300)
 			for _, n := range nodes {
 				require.Equal(t, 1, n.logged("servers of this store are not on the bus"))
 			}
@@ -62,7 +62,7 @@ func TestNodesThatAreNotOnTheBus(t *testing.T) {
 				for _, n := range nodes {
 					require.Eventually(t, func() bool { return !saysOff(n) }, patience, 50*time.Millisecond)
 				}
-				heardMore(t, subscribers, 100)
+				receivedMore(t, subscribers, 100)
 				for _, n := range nodes {
 					require.Equal(t, 1, n.logged("all servers of this store that run are on the bus"))
 				}

@@ -106,7 +106,7 @@ func TestForAdministratorsOnly(t *testing.T) {
 		w.ask(otherAdmin, e.method, e.path, e.body, http.StatusForbidden)
 	}
 	require.NoDirExists(t, w.backups)
-	// Who loses the role, loses the right at once.
+	// A user who loses the role loses the right immediately.
 	require.NoError(t, w.store.RevokeRole(t.Context(), chat.DefaultTenant, "root", auth.SiteAdmin))
 	w.ask(adminToken, "POST", "/backups", nil, http.StatusForbidden)
 }

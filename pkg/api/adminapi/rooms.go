@@ -78,7 +78,7 @@ func optional(t time.Time) *string {
 	return &s
 }
 
-// deleteRoom answers when nobody sees the room any more; its rows go in the background.
+// deleteRoom answers when no user sees the room any more. Its rows are removed in the background.
 func (a *admin) deleteRoom(w http.ResponseWriter, r *http.Request) error {
 	login, _ := session.Of(r)
 	if err := a.Chat.RemoveRoom(r.Context(), login.Identity, chat.DefaultTenant, api.Variable(r, "room")); err != nil {

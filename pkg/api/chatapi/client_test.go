@@ -94,7 +94,7 @@ func anonymous(t *testing.T, mount string) *client {
 
 var names atomic.Int64
 
-// unique returns a name that nobody has yet.
+// unique returns a name that is not in use.
 func unique(prefix string) string { return fmt.Sprintf("%s-%d", prefix, names.Add(1)) }
 
 // fresh signs up a new user and logs them in.

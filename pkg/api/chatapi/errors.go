@@ -43,7 +43,7 @@ type field struct {
 	Message string `json:"message"`
 }
 
-// logFailure tells the log the cause of an error that is ours. Query strings stay out of it: they may hold
+// logFailure logs the cause of an error of the server. Query strings stay out of it: they may hold
 // credentials.
 func logFailure(log *slog.Logger, r *http.Request, status int, err error) {
 	switch {

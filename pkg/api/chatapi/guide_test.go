@@ -86,7 +86,7 @@ func TestConditionalChanges(t *testing.T) {
 	c.do("PATCH", me, map[string]any{"bio": "y"}, header("If-Match", tag)).refused(412)
 }
 
-// Of several at once exactly one creates a room, or makes the change that all of them decided on.
+// Of several concurrent requests exactly one creates a room, or makes the change that all of them decided on.
 func TestOneOfSeveralConditionalChangesWins(t *testing.T) {
 	c := fresh(t, V)
 	c.do("GET", "/rooms", nil).is(200) // so that the session is known

@@ -7,7 +7,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Live is what real time knows of rooms and is told.
+// Live is the part of the hub that the API uses.
 type Live interface {
 	// Online returns who is online in a room, over all nodes, ascending.
 	Online(t chat.Tenant, r chat.RoomRef) []string

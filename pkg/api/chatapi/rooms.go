@@ -22,7 +22,7 @@ type roomBody struct {
 	Participants *[]any      `json:"participants"`
 }
 
-// loginOf returns whom a body names; nil for nobody.
+// loginOf returns the login that a body names; nil if it names none.
 func loginOf(p *personBody) *string {
 	if p == nil {
 		return nil

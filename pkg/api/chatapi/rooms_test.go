@@ -22,7 +22,7 @@ func TestParticipantsInPages(t *testing.T) {
 		want = append(want, other.login)
 	}
 	slices.SortFunc(want, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
-	stranger := fresh(t, V) // whoever is logged in sees who is in a room
+	stranger := fresh(t, V) // every user sees the participants of a room
 	page := func(query string) (logins []any, more bool) {
 		o := stranger.do("GET", "/rooms/"+room+"/participants"+query, nil).is(200).object()
 		for _, p := range o["participants"].([]any) {

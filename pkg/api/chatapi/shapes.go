@@ -85,7 +85,7 @@ type reaction struct {
 // shownLogins bounds the logins shown of one reaction.
 const shownLogins = 50
 
-// deletedText is what a deleted message says where there is no member to tell.
+// deletedText is the content of a deleted message where the format has no member for the deletion.
 const deletedText = "(deleted)"
 
 func personOf(p chat.Person) person { return person(p) }

@@ -107,7 +107,7 @@ func (m *mount) updateUser(w http.ResponseWriter, r *http.Request, change func(p
 	return m.entity(w, r, m.form.user(u))
 }
 
-// userIf returns the user whom a conditional request may change, if its conditions hold; nil for another request.
+// userIf returns the user that a conditional request may change, if its conditions hold; nil for an unconditional request.
 func (m *mount) userIf(r *http.Request) (*chat.User, error) {
 	if !api.Conditional(r) {
 		return nil, nil

@@ -222,7 +222,7 @@ func (b *browser) isIn(login string) answer {
 	return a
 }
 
-// isOut requires that the browser is nobody, and that no session starts.
+// isOut requires that the browser is logged out, and that no session starts.
 func (b *browser) isOut() answer {
 	b.t.Helper()
 	before := b.node.guarded.Load()

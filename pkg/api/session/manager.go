@@ -25,7 +25,7 @@ const (
 // secretName is the name under which the key that signs session cookies is kept.
 const secretName = "session-cookies"
 
-// Manager tells who sends a request, and starts and ends sessions. It may be used concurrently.
+// Manager identifies the user of a request, and starts and ends sessions. It may be used concurrently.
 type Manager struct {
 	cookies  *cookieStore
 	sessions *auth.Sessions

@@ -97,7 +97,7 @@ func TestTheft(t *testing.T) {
 			}
 			w.clock.Add(c.wait)
 			require.Negative(t, thief.isOut().set[session.RememberCookie].MaxAge)
-			b.isOut() // the session that came from the series is over at once
+			b.isOut() // the session that came from the series ends immediately
 			b.isOut()
 			require.Empty(t, b.cookies[session.RememberCookie], "and so is the series")
 			phone.isIn("ann")
@@ -131,7 +131,7 @@ func TestBrokenRememberedLogins(t *testing.T) {
 	ann.isIn("ann")
 }
 
-// The token is rotated before the session starts: if that fails, the browser has to hear of the new token, or its
+// The token is rotated before the session starts: if that fails, the browser has to receive the new token, or its
 // next try would look like theft.
 func TestARotatedTokenIsNotLost(t *testing.T) {
 	w := newWorld(t)
@@ -145,7 +145,7 @@ func TestARotatedTokenIsNotLost(t *testing.T) {
 	b.isIn("ann")
 }
 
-// Whoever logs in takes the device over: nobody becomes again who was remembered there before.
+// A login replaces the remembered login of the device, so the user from before is not logged in there any more.
 func TestALoginEndsTheRememberedLoginOfItsDevice(t *testing.T) {
 	for name, lost := range map[string]string{"both cookies": "", "no session": session.Cookie, "no remembered login": session.RememberCookie} {
 		for _, remember := range []bool{false, true} {

@@ -119,7 +119,7 @@ func TestLogOut(t *testing.T) {
 	require.Equal(t, http.StatusOK, desk.do("POST", "/logout").status)
 	require.Empty(t, desk.cookies)
 	desk.isOut()
-	stolen.isOut() // at once, although the session was in use a moment ago
+	stolen.isOut() // immediately, although the session was in use a moment ago
 	stolen.without(session.Cookie).isOut()
 	phone.isIn("ann")
 	phone.without(session.Cookie).isIn("ann")
@@ -197,7 +197,7 @@ func TestBrokenSessionCookies(t *testing.T) {
 			b := n.browser(t)
 			b.cookies[session.Cookie] = value
 			b.isOut()
-			// It is in nobody's way either.
+			// It does not prevent a login either.
 			b.logIn("bob", false)
 			require.NotEqual(t, value, b.cookies[session.Cookie])
 			b.isIn("bob")

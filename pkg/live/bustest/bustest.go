@@ -29,7 +29,7 @@ func Run(t *testing.T, connected func(t *testing.T, n int) []live.Bus) {
 		ms[2].await(t, "hello")
 		require.NoError(t, ms[1].bus.Broadcast([]byte("end")))
 		ms[0].await(t, "end")
-		require.NotContains(t, ms[0].all(), "hello", "a node heard itself")
+		require.NotContains(t, ms[0].all(), "hello", "a node received itself")
 	})
 	t.Run("order of each sender, nothing twice", func(t *testing.T) {
 		ms := join(t, connected(t, 3))
@@ -82,7 +82,7 @@ func Run(t *testing.T, connected func(t *testing.T, n int) []live.Bus) {
 		buses := connected(t, 3)
 		ms := join(t, buses[1:])
 		var busy atomic.Bool
-		var heard atomic.Int32
+		var received atomic.Int32
 		first, done := make(chan struct{}), make(chan struct{})
 		require.NoError(t, buses[0].Join(func(data []byte) {
 			if !busy.CompareAndSwap(false, true) {
@@ -92,7 +92,7 @@ func Run(t *testing.T, connected func(t *testing.T, n int) []live.Bus) {
 			if bytes.HasPrefix(data, []byte("settle")) {
 				return
 			}
-			switch heard.Add(1) {
+			switch received.Add(1) {
 			case 1:
 				close(first)
 			case 200:
@@ -118,7 +118,7 @@ func Run(t *testing.T, connected func(t *testing.T, n int) []live.Bus) {
 		select {
 		case <-done:
 		case <-time.After(patience):
-			require.Fail(t, "not all was heard")
+			require.Fail(t, "not all was received")
 		}
 	})
 	t.Run("nothing after Close", func(t *testing.T) {
@@ -139,9 +139,9 @@ func Run(t *testing.T, connected func(t *testing.T, n int) []live.Bus) {
 type member struct {
 	bus live.Bus
 
-	mu    sync.Mutex
-	heard []string
-	more  chan struct{}
+	mu       sync.Mutex
+	received []string
+	more     chan struct{}
 }
 
 func join(t *testing.T, buses []live.Bus) (out []*member) {
@@ -150,7 +150,7 @@ func join(t *testing.T, buses []live.Bus) (out []*member) {
 		require.NoError(t, b.Join(func(data []byte) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			m.heard = append(m.heard, string(data))
+			m.received = append(m.received, string(data))
 			close(m.more)
 			m.more = make(chan struct{})
 		}))
@@ -181,7 +181,7 @@ func settle(t *testing.T, ms []*member) {
 func (m *member) all() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return append([]string(nil), m.heard...)
+	return append([]string(nil), m.received...)
 }
 
 func (m *member) await(t *testing.T, text string) {
@@ -194,8 +194,8 @@ func (m *member) receivedWithin(text string, d time.Duration) bool {
 	seen := 0
 	for {
 		m.mu.Lock()
-		for ; seen < len(m.heard); seen++ {
-			if m.heard[seen] == text {
+		for ; seen < len(m.received); seen++ {
+			if m.received[seen] == text {
 				m.mu.Unlock()
 				return true
 			}

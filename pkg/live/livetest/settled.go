@@ -22,13 +22,13 @@ func Settled(t testing.TB, nodes ...*live.Hub) {
 	t.Helper()
 	type way struct{ from, to string }
 	var mu sync.Mutex
-	heard := make(map[way]bool)
+	received := make(map[way]bool)
 	for _, n := range nodes {
 		defer n.OnSignal(settled, func(from string) {
 			mu.Lock()
 			defer mu.Unlock()
 			if from != "" {
-				heard[way{from, n.Node()}] = true
+				received[way{from, n.Node()}] = true
 			}
 		})()
 	}
@@ -38,6 +38,6 @@ func Settled(t testing.TB, nodes ...*live.Hub) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		return len(heard) == len(nodes)*len(nodes) // a node receives its own signals, too
+		return len(received) == len(nodes)*len(nodes) // a node receives its own signals, too
 	}, settledWithin, 10*time.Millisecond)
 }

@@ -43,7 +43,7 @@ func TestEmbeddedCluster(t *testing.T) {
 	})
 }
 
-// outside starts a NATS server that is nobody's, and returns its URL.
+// outside starts a NATS server that no node owns, and returns its URL.
 func outside(t *testing.T, maxPayload int32) string {
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, MaxPayload: maxPayload})
 	require.NoError(t, err)

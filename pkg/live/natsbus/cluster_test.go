@@ -18,15 +18,15 @@ const patience = 30 * time.Second
 
 // recorder counts the messages delivered to it and keeps their order.
 type recorder struct {
-	mu    sync.Mutex
-	heard []string
-	lost  bool
+	mu       sync.Mutex
+	received []string
+	lost     bool
 }
 
 func (e *recorder) Deliver(d *live.Delivery) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.heard = append(e.heard, d.Event.(chat.MessagePosted).Message.Content)
+	e.received = append(e.received, d.Event.(chat.MessagePosted).Message.Content)
 }
 
 func (e *recorder) Ended() {}
@@ -40,7 +40,7 @@ func (e *recorder) Lost() {
 func (e *recorder) all() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return append([]string{}, e.heard...)
+	return append([]string{}, e.received...)
 }
 
 func newHub(t *testing.T, w *livetest.World, b *Bus) *live.Hub {
@@ -54,7 +54,7 @@ func newHub(t *testing.T, w *livetest.World, b *Bus) *live.Hub {
 func check(t *testing.T, recorders []*recorder, want []string) {
 	t.Helper()
 	for i, e := range recorders {
-		require.Eventually(t, func() bool { return len(e.all()) >= len(want) }, patience, 10*time.Millisecond, "recorder %d heard %d of %d", i, len(e.all()), len(want))
+		require.Eventually(t, func() bool { return len(e.all()) >= len(want) }, patience, 10*time.Millisecond, "recorder %d received %d of %d", i, len(e.all()), len(want))
 		require.ElementsMatch(t, want, e.all())
 		require.False(t, e.lost)
 		last := map[string]int{}

@@ -18,7 +18,7 @@ const clusterUser = "confab"
 const localUser = "local"
 
 // startServer starts the embedded server. This process connects to it in memory, with the password. A clustered server
-// needs a port for clients. The port is open on 127.0.0.1 only, and nobody else knows the password.
+// needs a port for clients. The port is open on 127.0.0.1 only, and no other process knows the password.
 func startServer(o Options, password string) (*server.Server, error) {
 	host, portText, err := net.SplitHostPort(o.ClusterListen)
 	if err != nil {

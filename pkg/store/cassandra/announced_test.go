@@ -105,7 +105,7 @@ func TestAPostNowAndThenIsOneStatement(t *testing.T) {
 	}
 }
 
-// A node that dies at any moment of a change has told of it, if it has changed anything.
+// A node that dies at any moment of a change has announced it, if it has changed anything.
 func TestWhoDiesInAChangeHasAnnouncedIt(t *testing.T) {
 	t.Parallel()
 	other, ctx := own(t), withTimeout(t)

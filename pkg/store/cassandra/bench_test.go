@@ -60,7 +60,7 @@ func BenchmarkRatio(b *testing.B) {
 	})
 }
 
-// BenchmarkHotRoom opens one room by a thousand clients at once, and tells how many reads of messages that is for Cassandra.
+// BenchmarkHotRoom opens one room from a thousand concurrent clients, and reports how many reads of messages Cassandra gets.
 //
 //	go test -bench HotRoom -benchtime 20x ./pkg/store/cassandra
 func BenchmarkHotRoom(b *testing.B) {

@@ -147,7 +147,7 @@ func (s *Store) change(l chat.Log, b id.Bucket, u id.ID, c chat.Change) write {
 	switch {
 	case c.Kind == chat.Delete:
 		// Changes before it may be dated by a clock that was ahead. This one's id is newer than theirs.
-		return write{deleteMessage, append([]any{max(s.forGood(), at)}, row...)}
+		return write{deleteMessage, append([]any{max(s.finalTime(), at)}, row...)}
 	case c.Kind == chat.Edit:
 		return write{editMessage, append([]any{at, uuid(c.ID), c.Content}, row...)}
 	case c.On:

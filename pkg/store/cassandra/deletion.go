@@ -92,7 +92,7 @@ func (s *Store) hideRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) err
 		if i == 0 {
 			return s.db.exec(ctx, hideParticipants, string(t), uuid(r.ID))
 		}
-		return s.db.exec(ctx, deleteRoomIndex, s.forGood(), string(t), shardOf(r.Name), r.Name, uuid(r.ID))
+		return s.db.exec(ctx, deleteRoomIndex, s.finalTime(), string(t), shardOf(r.Name), r.Name, uuid(r.ID))
 	})
 	if err != nil {
 		return err
@@ -172,7 +172,7 @@ func (s *Store) SweepRoom(ctx context.Context, sweep chat.Sweep, progress func(r
 		return err
 	}
 	// Changes are dated by their ids, which may have been made by a clock that was ahead.
-	at := s.forGood()
+	at := s.finalTime()
 	newest, found, err := s.newestID(ctx, chat.ChangesOf(log))
 	if err != nil {
 		return err
@@ -183,7 +183,7 @@ func (s *Store) SweepRoom(ctx context.Context, sweep chat.Sweep, progress func(r
 	if err := s.sweepMessages(ctx, log, at, count); err != nil {
 		return err
 	}
-	return s.sweepMessages(ctx, chat.ChangesOf(log), s.forGood(), count)
+	return s.sweepMessages(ctx, chat.ChangesOf(log), s.finalTime(), count)
 }
 
 func (s *Store) sweepMessages(ctx context.Context, log chat.Log, at int64, count func(int)) error {
@@ -219,10 +219,10 @@ func (s *Store) sweepParticipants(ctx context.Context, sweep chat.Sweep, count f
 			if _, err := s.db.apply(ctx, forgetMembership, string(t), uuid(room.ID), login); err != nil {
 				return err
 			}
-			if err := s.db.exec(ctx, deleteReading, ticks(s.forGood()), string(t), login, uuid(room.ID)); err != nil {
+			if err := s.db.exec(ctx, deleteReading, ticks(s.finalTime()), string(t), login, uuid(room.ID)); err != nil {
 				return err
 			}
-			gone := membership{person: people[i], version: s.forGood()}
+			gone := membership{person: people[i], version: s.finalTime()}
 			return s.db.together(ctx, gone.views(t, room.ID, room.Name)...)
 		})
 		if err != nil {
@@ -253,16 +253,16 @@ func (s *Store) EndSweep(ctx context.Context, sweep chat.Sweep) error {
 		case 4:
 			return s.deleteWidths(ctx, chat.ChangesOf(log))
 		case 0:
-			return s.db.exec(ctx, deleteBuckets, s.forGood(), t, room)
+			return s.db.exec(ctx, deleteBuckets, s.finalTime(), t, room)
 		case 1:
-			return s.db.exec(ctx, deleteBuckets, s.forGood(), t, changes)
+			return s.db.exec(ctx, deleteBuckets, s.finalTime(), t, changes)
 		}
-		return s.db.exec(ctx, deleteParticipants, s.forGood(), t, room)
+		return s.db.exec(ctx, deleteParticipants, s.finalTime(), t, room)
 	})
 	if err != nil {
 		return err
 	}
 	return s.db.together(ctx,
-		write{deleteDeletion, []any{s.forGood(), t, room}},
-		write{deleteSweep, []any{s.forGood(), sweepShard(sweep.Room.ID), t, room}})
+		write{deleteDeletion, []any{s.finalTime(), t, room}},
+		write{deleteSweep, []any{s.finalTime(), sweepShard(sweep.Room.ID), t, room}})
 }

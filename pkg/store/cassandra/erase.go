@@ -138,7 +138,7 @@ func (s *Store) disown(ctx context.Context, l chat.Log, d chat.Disowned) error {
 	if err != nil {
 		return err
 	}
-	args := []any{s.forGood(), d.Author.Login, d.Author.FirstName, d.Author.LastName}
+	args := []any{s.finalTime(), d.Author.Login, d.Author.FirstName, d.Author.LastName}
 	row := []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(d.ID)}
 	if d.Content == nil {
 		return s.db.exec(ctx, disownMessage, append(args, row...)...)

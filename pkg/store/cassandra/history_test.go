@@ -14,7 +14,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// counting tells how often each statement ran.
+// counting counts how often each statement ran.
 type counting struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -117,7 +117,7 @@ func TestSparseHistory(t *testing.T) {
 	require.LessOrEqual(t, ran[olderBuckets]+ran[newerBuckets], 3)
 }
 
-// A message in a bucket that is new to this server is seen at once.
+// A message in a bucket that is new to this server is seen immediately.
 func TestANewBucketIsSeenAtOnce(t *testing.T) {
 	t.Parallel()
 	start := time.UnixMilli(int64(id.DefaultWidths.Of(id.FirstAt(time.Now())))).Add(7 * 24 * time.Hour)

@@ -146,7 +146,7 @@ func (s *Store) sweepKeyWindow(ctx context.Context, l chat.Log, window int64, co
 		}
 		count(len(names))
 		if len(names) < pageRows {
-			return s.db.exec(ctx, deleteKeysOfLog, s.forGood(), string(l.Tenant), uuid(l.ID), window)
+			return s.db.exec(ctx, deleteKeysOfLog, s.finalTime(), string(l.Tenant), uuid(l.ID), window)
 		}
 		after = names[len(names)-1]
 	}
@@ -190,5 +190,5 @@ func (s *Store) forgetKeysIn(ctx context.Context, l chat.Log, login string, wind
 	if !some {
 		return nil
 	}
-	return s.db.exec(ctx, deleteKeysOfUser, s.forGood(), string(l.Tenant), uuid(l.ID), window, login)
+	return s.db.exec(ctx, deleteKeysOfUser, s.finalTime(), string(l.Tenant), uuid(l.ID), window, login)
 }

@@ -137,7 +137,7 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 }
 
 // lookAfter is the age from which on a message is written only if the log lacks it. Writing the original message again
-// must not undo Disown or a deletion. These happen later than the message's id, and are dated an hour ahead (forGood),
+// must not undo Disown or a deletion. These happen later than the message's id, and are dated an hour ahead (finalTime),
 // so they win over all writes within an hour of the id. lookAfter is less than an hour, to allow for clocks that differ
 // and for slow writes. How old a message is whose id is ahead of time is not known.
 const lookAfter = 30 * time.Minute

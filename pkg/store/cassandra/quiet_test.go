@@ -174,7 +174,7 @@ func TestLooksAtThePastAreBounded(t *testing.T) {
 	require.Equal(t, len(logs), widened(), "each in its time")
 }
 
-// Three servers write to one log at once, together more than a bucket takes: one of them is hit hardest,
+// Three servers write to one log concurrently, together more than a bucket takes: one of them is hit hardest,
 // one is started again meanwhile. The log had the widest buckets until then.
 func TestManyServersWriteAtOnce(t *testing.T) {
 	t.Parallel()

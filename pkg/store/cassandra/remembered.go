@@ -118,7 +118,7 @@ func (s *Store) DeleteRemembered(ctx context.Context, series auth.Hash) error {
 	if _, err := s.db.apply(ctx, deleteRemembered, series[:]); err != nil || !found {
 		return err
 	}
-	return s.db.exec(ctx, deleteRememberedOfUser, s.forGood(), string(r.Tenant), r.Login, series[:])
+	return s.db.exec(ctx, deleteRememberedOfUser, s.finalTime(), string(r.Tenant), r.Login, series[:])
 }
 
 // RememberedOf implements auth.RememberStore.

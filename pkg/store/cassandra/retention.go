@@ -102,7 +102,7 @@ func (s *Store) Between(ctx context.Context, l chat.Log, before, after id.ID, li
 }
 
 // trimAgain is how long after its end a bucket stays in the index although its messages are deleted. Writes that are
-// dated an hour ahead (see forGood) survive the first deletions, but not the last one.
+// dated an hour ahead (see finalTime) survive the first deletions, but not the last one.
 const trimAgain = 65 * time.Minute
 
 // Trim implements chat.RetentionStore. It deletes older buckets as a whole. In the bucket that the position is in, it

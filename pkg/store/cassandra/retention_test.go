@@ -114,7 +114,7 @@ func changeAll(t *testing.T, s *Store, l chat.Log, ids *id.Generator, ms []chat.
 }
 
 // Earlier versions wrote messages with a TTL. They expire at that time. What happened to them since then has none and stays on disk until Trim:
-// nobody sees it, and it does not end a page too early.
+// no reader sees it, and it does not end a page too early.
 func TestRowsThatEarlierVersionsWroteWithATTL(t *testing.T) {
 	t.Parallel()
 	s, ids, ctx := shared(t), id.NewGenerator(nil), t.Context()
@@ -154,7 +154,7 @@ func TestRowsThatEarlierVersionsWroteWithATTL(t *testing.T) {
 	require.Equal(t, len(left), n[l.ID])
 }
 
-// Of trimmed buckets not even their names are left, once nobody can be writing to them.
+// Trimmed buckets leave the index too, once no server can be writing to them.
 func TestTrimForgetsBuckets(t *testing.T) {
 	t.Parallel()
 	s, ctx := shared(t), t.Context()

@@ -119,10 +119,10 @@ func (s *Store) DeleteSession(ctx context.Context, h auth.Hash) error {
 
 func (s *Store) deleteSession(ctx context.Context, session auth.Session) error {
 	return s.announcing(ctx, auth.SessionKey(session.Hash), func() error {
-		if err := s.db.exec(ctx, deleteSession, s.forGood(), session.Hash[:]); err != nil {
+		if err := s.db.exec(ctx, deleteSession, s.finalTime(), session.Hash[:]); err != nil {
 			return err
 		}
-		return s.db.exec(ctx, deleteSessionOfUser, s.forGood(), string(session.Tenant), session.Login, session.Hash[:])
+		return s.db.exec(ctx, deleteSessionOfUser, s.finalTime(), string(session.Tenant), session.Login, session.Hash[:])
 	})
 }
 

@@ -90,10 +90,10 @@ func (s *Store) DeleteToken(ctx context.Context, h auth.Hash) error {
 
 func (s *Store) deleteToken(ctx context.Context, a auth.APIToken) error {
 	return s.announcing(ctx, auth.TokenKey(a.Hash), func() error {
-		if err := s.db.exec(ctx, deleteToken, s.forGood(), a.Hash[:]); err != nil {
+		if err := s.db.exec(ctx, deleteToken, s.finalTime(), a.Hash[:]); err != nil {
 			return err
 		}
-		return s.db.exec(ctx, deleteTokenOfUser, s.forGood(), string(a.Tenant), a.Login, a.Hash[:])
+		return s.db.exec(ctx, deleteTokenOfUser, s.finalTime(), string(a.Tenant), a.Login, a.Hash[:])
 	})
 }
 

@@ -20,7 +20,7 @@ import (
 const deadRows = 120_000
 
 // bury writes deletions of deadRows rows of one partition: a few at a time, as a Cassandra that is busy with other tests
-// answers too late otherwise, and then once more.
+// answers too late otherwise; then it is written again.
 func bury(t *testing.T, s *Store, deletion func(i int) write) {
 	t.Helper()
 	const size, atOnce = 1000, 3
@@ -90,7 +90,7 @@ func TestRoomsOfAUserAmongMoreThatAreGone(t *testing.T) {
 		"tombstones-name":  func(int) string { return "mia" }, // a room of one name after the other
 	} {
 		ids, me := id.NewGenerator(nil), chat.Person{Login: "creator"}
-		deleted := s.forGood()
+		deleted := s.finalTime()
 		bury(t, s, func(i int) write {
 			made := id.FirstAt(time.Now().Add(time.Duration(i-deadRows) * time.Second))
 			return write{deleteRoomOfUser, []any{deleted, string(of), me.Login, name(i), uuid(made)}}
@@ -117,9 +117,9 @@ func TestListsOfATenantAmongMoreThatIsGone(t *testing.T) {
 	of, ids := chat.Tenant("tombstones-lists"), id.NewGenerator(nil)
 	shard := shardOf("mia")
 	bury(t, s, func(i int) write {
-		return write{deleteUserIndex, []any{s.forGood(), string(of), shard, deadName(i)}}
+		return write{deleteUserIndex, []any{s.finalTime(), string(of), shard, deadName(i)}}
 	})
-	deleted := s.forGood()
+	deleted := s.finalTime()
 	bury(t, s, func(i int) write {
 		return write{deleteRoomIndex, []any{deleted, string(of), shard, deadName(i), uuid(ids.New())}}
 	})
@@ -230,13 +230,13 @@ func TestReactionsThatWereTakenBackAreNoTombstones(t *testing.T) {
 	read(m)
 }
 
-// Sessions and remembered logins that have ended are in nobody's way: of the user who changes the password, is erased, or
+// Sessions and remembered logins that have ended delay no call: of the user who changes the password, is erased, or
 // whose cookie was stolen.
 func TestLoginsAmongMoreThatEnded(t *testing.T) {
 	t.Parallel()
 	s, ctx := shared(t), t.Context()
 	of, login := chat.Tenant("tombstones-logins"), "ann"
-	ended := s.forGood()
+	ended := s.finalTime()
 	for _, deletion := range []string{deleteSessionOfUser, deleteRememberedOfUser} {
 		bury(t, s, func(i int) write {
 			h := auth.HashOf(fmt.Sprint(i))

@@ -218,10 +218,10 @@ func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) err
 			_, err := s.db.apply(ctx, forgetRename, shardOf(login), string(t), login)
 			return err
 		case 0:
-			return s.db.exec(ctx, deleteAvatar, s.forGood(), string(t), login)
+			return s.db.exec(ctx, deleteAvatar, s.finalTime(), string(t), login)
 		case 1:
-			return s.db.exec(ctx, deleteReadings, ticks(s.forGood()), string(t), login)
+			return s.db.exec(ctx, deleteReadings, ticks(s.finalTime()), string(t), login)
 		}
-		return s.db.exec(ctx, deleteUserIndex, s.forGood(), string(t), shardOf(login), login)
+		return s.db.exec(ctx, deleteUserIndex, s.finalTime(), string(t), shardOf(login), login)
 	})
 }

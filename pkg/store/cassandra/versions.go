@@ -16,7 +16,7 @@ import (
 //
 //   - no timestamp is sent (see newCluster): the coordinator's clock;
 //   - version: rises with every change of a thing, and is decided by a lightweight transaction on another row;
-//   - forGood: a permanent deletion of a row that is never written anew, dated after all writes that may still be
+//   - finalTime: a permanent deletion of a row that is never written anew, dated after all writes that may still be
 //     running;
 //   - the data themselves: the id of a message or change, or the version of a membership.
 const (
@@ -73,9 +73,9 @@ func (s *Store) present() time.Time {
 	return time.UnixMilli(b.asOf).Add(s.now().Sub(b.polled))
 }
 
-// forGood is the timestamp of the permanent deletion of a row whose key has an id that is never reused. It is an hour
+// finalTime is the timestamp of the permanent deletion of a row whose key has an id that is never reused. It is an hour
 // ahead, so that writes that are still running do not restore the row.
-func (s *Store) forGood() int64 { return micros(s.present().Add(time.Hour)) }
+func (s *Store) finalTime() int64 { return micros(s.present().Add(time.Hour)) }
 
 // ticks is a version as the timestamp of a write to readings_by_user.
 func ticks(micros int64) int64 { return id.FirstAt(time.UnixMicro(micros)).Ticks() }

@@ -76,7 +76,7 @@ func TestTheSlowerServerIsNotOverruled(t *testing.T) {
 	type thing struct {
 		put, remove func(ctx context.Context, s *Store) error
 		there       func(ctx context.Context, s *Store) (bool, error)
-		final       bool // it is never put once more
+		final       bool // it is never written again
 	}
 	found := func(err error) (bool, error) {
 		if chat.IsKind(err, chat.NotFound) {

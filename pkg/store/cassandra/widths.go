@@ -384,7 +384,7 @@ func (s *Store) settle(ctx context.Context, l chat.Log, ms []chat.Message, at []
 			if err := s.db.exec(ctx, w.statement, w.args...); err != nil {
 				return err
 			}
-			if err := s.db.exec(ctx, deleteMoved, s.forGood(), string(l.Tenant), uuid(l.ID), int64(at[i]), uuid(m.ID)); err != nil {
+			if err := s.db.exec(ctx, deleteMoved, s.finalTime(), string(l.Tenant), uuid(l.ID), int64(at[i]), uuid(m.ID)); err != nil {
 				return err
 			}
 			moved, to = append(moved, m), append(to, b)

@@ -36,7 +36,7 @@ func ownAt(t *testing.T, c *clocktest.Clock) *Store {
 }
 
 // Two servers, and a third whose clock is 40 s ahead, write, read and change the width of one log in any
-// order. Every message is found by everyone at once, alone and on its page.
+// order. Every server finds every message immediately, by its id and on its page.
 func TestServersAgreeOnBuckets(t *testing.T) {
 	t.Parallel()
 	ctx := withTimeout(t)
@@ -221,7 +221,7 @@ func TestMessagesAheadOfTimeStayReachable(t *testing.T) {
 	require.Greater(t, w[len(w)-1].From, late.ID.UnixMilli())
 }
 
-// A server narrows a busy log by itself, and tells the others.
+// A server narrows a busy log by itself, and announces it to the others.
 func TestABusyLogGetsNarrowBuckets(t *testing.T) {
 	t.Parallel()
 	ctx := withTimeout(t)

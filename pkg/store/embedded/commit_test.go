@@ -201,7 +201,7 @@ func TestCloseWaitsForTheDisk(t *testing.T) {
 		return err == nil && len(ms) == 1
 	}, 10*time.Second, time.Millisecond)
 	go func() { closed <- s.Close() }()
-	// New calls are refused at once, but the one under way is waited for.
+	// New calls are refused immediately; Close waits for the one under way.
 	require.Eventually(t, func() bool {
 		return chat.IsKind(s.Ping(context.Background()), chat.Unavailable)
 	}, 10*time.Second, time.Millisecond)

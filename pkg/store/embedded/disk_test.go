@@ -22,7 +22,7 @@ import (
 	"github.com/confab-chat/confab/pkg/logtest"
 )
 
-// badFS fails what it is told to, as a disk does that is full or has no descriptors left.
+// badFS fails chosen operations, as a disk does that is full or has no descriptors left.
 type badFS struct {
 	vfs.FS
 	create, write atomic.Pointer[syscall.Errno]
@@ -189,7 +189,7 @@ func TestDescriptorsThatAreUsedUpAreWaitedFor(t *testing.T) {
 			}
 		})
 	}
-	wg.Wait() // nobody waits for ever
+	wg.Wait() // every caller returns
 	require.False(t, s.Fault().Restart)
 	require.Len(t, log.Lines("level=ERROR"), 1)
 	ms, err := s.Older(ctx, aLog, id.Max, 1)

@@ -13,7 +13,7 @@ import (
 )
 
 // A room is deleted in one batch, however many are in it: the batch is larger than what
-// the database keeps in memory at once.
+// the database keeps in memory.
 func TestDeletingALargeRoom(t *testing.T) {
 	const people = 20_000
 	s := open(t, t.TempDir(), quiet())

@@ -171,7 +171,7 @@ func lockFolder(dir string, o Options) (io.Closer, error) {
 	case err == nil:
 		return folder, nil
 	case o.ReadOnly && errors.Is(err, syscall.EROFS):
-		return io.NopCloser(nil), nil // nobody writes here: systems mount a disk with errors so
+		return io.NopCloser(nil), nil // nothing writes here: systems mount a disk with errors read-only
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS), passing(err):
 		return nil, fmt.Errorf("cannot write to the data folder %s: %w", dir, err)
 	default:
