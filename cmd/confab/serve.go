@@ -23,6 +23,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	collectLater(debug.SetGCPercent)
+	limitMemory(c.shares())
 	log := c.logger()
 	if c.tokenOfCommands() {
 		log.Info("CONFAB_ADMIN_TOKEN is not used: without CONFAB_ADMIN_LOGIN this server makes sure of no administrator")
@@ -44,7 +45,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	go func() { served <- web.Serve(capConnections(listener, log)) }()
 	defer web.Close()
 
-	st, err := c.openPatiently(ctx, c.AutoSchema, log)
+	st, err := c.openPatiently(ctx, c.AutoSchema, c.shares(), log)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil // stopped while it waited
 	}

@@ -45,6 +45,7 @@ type settings struct {
 	LoginFailures   *int          `help:"Failed logins a minute allowed for one login from one address; 0 for any number. 60 if not given."`
 	Limits          string        `help:"Whether limits that are not given have their defaults (on) or are none (off): ${enum}. Off is for tests and load generators." enum:"on,off" default:"on"`
 	PasswordHashes  int           `help:"Passwords hashed at once; 0 for one a processor." default:"0"`
+	Memory          string        `help:"Memory that the server may use, as in 512MiB or 2GiB; if not given, nine tenths of what its container or cgroup may have, otherwise half of the machine's." placeholder:"SIZE"`
 	ShutdownTimeout time.Duration `help:"How long a stop waits for requests under way." default:"15s"`
 
 	Retention string `help:"How long messages are kept, as in 90d or 36h; 0 for ever. Rooms may say otherwise." default:"0" placeholder:"TIME"`
@@ -91,6 +92,9 @@ func (s *settings) check() error {
 		return badSetting("--remember-grace, --login-failures and --password-hashes may not be negative")
 	}
 	if _, err := s.keep(); err != nil {
+		return err
+	}
+	if _, err := s.memory(os.DirFS("/")); err != nil {
 		return err
 	}
 	if err := s.checkCluster(); err != nil {
@@ -259,7 +263,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 	keep, _ := s.keep() // check has seen it
 	return server.Config{
 		Secure: strings.HasPrefix(s.PublicURL, "https://"), Origins: origins, Proxied: s.BehindProxy,
-		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, NoLimits: s.Limits == "off", Hashes: s.PasswordHashes,
+		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, NoLimits: s.Limits == "off", Hashes: s.PasswordHashes, Memory: s.shares(),
 		Cluster:   server.Cluster{Listen: s.ClusterListen, Routes: s.ClusterRoutes, NATS: s.Nats, Store: s.where()},
 		HeartBeat: heartBeat,
 		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},

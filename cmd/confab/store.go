@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/budget"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/store/cassandra"
@@ -25,10 +26,16 @@ func (s storeSettings) where() string {
 	return maskURL(s.Store)
 }
 
-// open opens the store once. An embedded one on a full disk waits for space until ctx ends.
+// open opens the store once, for a tool. An embedded one on a full disk waits for space until ctx ends.
 func (s storeSettings) open(ctx context.Context, applySchema bool, log *slog.Logger) (store.Store, error) {
+	return s.openWithin(ctx, applySchema, budget.Shares{}, log)
+}
+
+// openWithin is open with the store's shares of the memory; of those that are 0 the store has defaults.
+func (s storeSettings) openWithin(ctx context.Context, applySchema bool, memory budget.Shares, log *slog.Logger) (store.Store, error) {
 	if dir, ok := strings.CutPrefix(s.Store, "embedded:"); ok {
-		return embedded.OpenPatiently(ctx, dir, embedded.Options{Logger: log, OpenFiles: openFiles(descriptors())})
+		return embedded.OpenPatiently(ctx, dir, embedded.Options{Logger: log, OpenFiles: openFiles(descriptors()),
+			CacheBytes: memory.Cache, MemTableBytes: memory.MemTable})
 	}
 	cfg, err := cassandra.ParseURL(s.Store)
 	if err != nil {
@@ -38,9 +45,9 @@ func (s storeSettings) open(ctx context.Context, applySchema bool, log *slog.Log
 }
 
 // openPatiently opens the store, and while it cannot be reached tries again with growing pauses.
-func (s storeSettings) openPatiently(ctx context.Context, applySchema bool, log *slog.Logger) (st store.Store, err error) {
+func (s storeSettings) openPatiently(ctx context.Context, applySchema bool, memory budget.Shares, log *slog.Logger) (st store.Store, err error) {
 	err = patiently(ctx, log, s.where(), func() error {
-		st, err = s.open(ctx, applySchema, log)
+		st, err = s.openWithin(ctx, applySchema, memory, log)
 		return err
 	})
 	return st, err

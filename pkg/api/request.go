@@ -14,6 +14,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gorilla/mux"
+
+	"github.com/confab-chat/confab/pkg/chat"
 )
 
 // MaxBody is the greatest request body that is read, in bytes. It leaves room for the largest message with
@@ -29,11 +31,12 @@ func LimitBody(w http.ResponseWriter, r *http.Request, max int64) error {
 	return nil
 }
 
-// ReadBody returns the whole body: 413 when it is longer than MaxBody.
+// ReadBody returns the whole body: 413 when it is longer than MaxBody, and the errors of the domain that reading returns.
 func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	var tooLong *http.MaxBytesError
-	if err != nil && !errors.As(err, &tooLong) {
+	var busy *chat.Error // from whoever bounds the bodies of all requests
+	if err != nil && !errors.As(err, &tooLong) && !errors.As(err, &busy) {
 		return nil, &HTTPError{Status: http.StatusBadRequest, Message: "the body could not be read to its end", Cause: err}
 	}
 	return body, err

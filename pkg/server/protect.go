@@ -5,15 +5,32 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/budget"
 	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // bodyWithin bounds how long a client may take to send a request's body.
 const bodyWithin = 30 * time.Second
 
+// pools are what requests share: the memory for bodies that are received, and for answers that are sent.
+type pools struct{ receiving, sending *budget.Pool }
+
+func newPools(s budget.Shares) pools {
+	return pools{receiving: budget.NewPool(s.Receiving), sending: budget.NewPool(s.Sending)}
+}
+
+// client is who sent a request, as far as pools are concerned.
+type client struct {
+	r       *http.Request
+	proxied bool
+}
+
+func (c client) address() string { return api.ClientAddress(c.r, c.proxied) }
+
 // protect keeps one request's trouble from being everybody's: a panic becomes a logged 500, and
-// a client that sends its body in drops, or does not take its answer, is cut off.
-func protect(log *slog.Logger, next http.Handler) http.Handler {
+// a client that sends its body in drops, or does not take its answer, is cut off. Bodies and answers keep to the pools.
+func protect(log *slog.Logger, p pools, proxied bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			what := recover()
@@ -28,11 +45,15 @@ func protect(log *slog.Logger, next http.Handler) http.Handler {
 			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = w.Write([]byte(`{"status":500,"error":"Internal Server Error","message":"something went wrong on the server; it has been logged"}`))
 		}()
+		by := client{r, proxied}
 		if r.ContentLength != 0 && r.Body != http.NoBody {
 			// An unsupported deadline (a test's recorder) is no reason to refuse.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin))
+			in := &body{ReadCloser: r.Body, pool: p.receiving, client: by}
+			defer in.end()
+			r.Body = in
 		}
-		out := &writer{ResponseWriter: w}
+		out := &writer{ResponseWriter: w, pool: p.sending, client: by}
 		out.extend()
 		defer out.extend() // net/http writes the rest of the answer
 		next.ServeHTTP(out, r)

@@ -17,6 +17,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/backup"
+	"github.com/confab-chat/confab/pkg/budget"
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/docs"
@@ -47,6 +48,8 @@ type Config struct {
 	NoLimits bool
 	// Hashes is how many passwords are hashed concurrently.
 	Hashes int
+	// Memory says who may use how much of it; as if there were 1 GiB if it is not given.
+	Memory budget.Shares
 	// Cluster says how this node talks to others.
 	Cluster Cluster
 	// HeartBeat is what STOMP clients are offered, both ways; negative: none.
@@ -72,6 +75,9 @@ func (c Config) withDefaults() Config {
 	if c.LoginFailures == 0 {
 		c.LoginFailures = 60
 	}
+	if c.Memory == (budget.Shares{}) {
+		c.Memory = budget.Divide(1 << 30)
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -89,6 +95,9 @@ func (c Config) wideFailures() int {
 	}
 	return max(auth.WideFailures, c.LoginFailures)
 }
+
+// queueBytes is how much may wait for one socket. The queues of sockets in the same room share what waits.
+func queueBytes(s budget.Shares) int { return int(min(4<<20, s.Sending/32)) }
 
 // Node is a running server without its listener.
 type Node struct {
@@ -150,7 +159,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	})
 	onEnd(sessions.Close)
 	remember := auth.NewRemember(st, sessions, c.RememberGrace, c.Now, c.Log)
-	hasher := auth.NewHasher(c.Hashes, 0)
+	hasher := auth.NewHasher(c.Hashes, c.Memory.Hashing)
 	throttle := auth.NewThrottle(max(c.LoginFailures, 0), c.wideFailures(), c.Now)
 	onEnd(throttle.Close)
 	tokens := auth.NewTokens(st, watcher, c.Now)
@@ -165,6 +174,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		return nil, err
 	}
 	service := chat.NewService(chat.Options{Reader: rooms, Hasher: hasher, Publisher: hub, IDs: id.NewGenerator(c.Now), Log: c.Log,
+		PictureMemory: c.Memory.Pictures,
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)
@@ -177,7 +187,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Live: hub, Accounts: accounts, Sessions: manager, Officers: officers, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
 	sockets := stomp.NewServer(stomp.Options{Hub: hub, Login: session.Of, KeepAlive: keepAlive(sessions),
-		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log})
+		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log,
+		QueueBytes: queueBytes(c.Memory)})
 	onEnd(sockets.Close)
 
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
@@ -197,7 +208,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
 		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts, tokens, st), Upkeep: keeping,
 		Chat: service, Fail: chatAPI.FailV1})
-	return &Node{Handler: protect(c.Log, api.Semicolons(origins.CORS(r))), Chat: service, Accounts: accounts,
+	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, api.Semicolons(origins.CORS(r))), Chat: service, Accounts: accounts,
 		hub: hub, sockets: sockets, ends: ends}, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/confab-chat/confab/pkg/budget"
 )
 
 const (
@@ -13,6 +15,8 @@ const (
 	takenWithin = 30 * time.Second
 	// piece is how many bytes of an answer a client has to receive in that time.
 	piece = 64 << 10
+	// takenHurriedly is takenWithin while others wait for much already. Clients that do read are fast enough for it.
+	takenHurriedly = 2 * time.Second
 	// extendEvery is the age from which on a deadline is replaced by a new one. Most requests end earlier.
 	extendEvery = time.Second
 )
@@ -24,6 +28,9 @@ type writer struct {
 	http.ResponseWriter
 	extended time.Time // when the deadline was set
 	hijacked bool
+	client   client
+	pool     *budget.Pool // what answers larger than a piece take their size from
+	hurried  bool         // the pool had not enough
 }
 
 // extend sets the deadline of what is written next. That includes net/http's own buffer and its "100 Continue".
@@ -33,12 +40,23 @@ func (w *writer) extend() {
 		return
 	}
 	w.extended = now
+	within := takenWithin
+	if w.hurried {
+		within = takenHurriedly
+	}
 	// An unsupported deadline (a test's recorder) is no reason to refuse.
-	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(now.Add(takenWithin))
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(now.Add(within))
 }
 
 // Write implements http.ResponseWriter.
 func (w *writer) Write(b []byte) (written int, err error) {
+	if size := int64(len(b)); size > piece {
+		if address := w.client.address(); w.pool.Take(address, size) {
+			defer w.pool.Give(address, size)
+		} else if !w.hurried {
+			w.hurried, w.extended = true, time.Time{}
+		}
+	}
 	for {
 		w.extend()
 		n, err := w.ResponseWriter.Write(b[:min(len(b), piece)])

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/budget"
 )
 
 // one is a listener with one connection.
@@ -30,10 +32,15 @@ func (o one) Addr() net.Addr { return &net.TCPAddr{} }
 // served returns a client's connection to a server whose answers are written by h.
 func served(t *testing.T, h http.HandlerFunc) net.Conn {
 	t.Helper()
+	return servedFrom(t, newPools(budget.Divide(1<<30)), h)
+}
+
+func servedFrom(t *testing.T, pools pools, h http.HandlerFunc) net.Conn {
+	t.Helper()
 	client, ours := net.Pipe()
 	l := one{make(chan net.Conn, 1)}
 	l.conns <- ours
-	s := &http.Server{Handler: protect(slog.New(slog.DiscardHandler), h), ReadHeaderTimeout: time.Hour}
+	s := &http.Server{Handler: protect(slog.New(slog.DiscardHandler), pools, false, h), ReadHeaderTimeout: time.Hour}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = s.Serve(l) }()
 	t.Cleanup(func() {
@@ -60,6 +67,30 @@ func TestAClientThatDoesNotTakeItsAnswerIsCutOff(t *testing.T) {
 		})
 		get(t, c)
 		require.Error(t, <-wrote)
+	})
+}
+
+// While much waits for clients that do not read, further answers have to be read quickly. So they cannot pile up.
+func TestClientsHaveLessTimeWhileMuchIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPools(budget.Divide(budget.Least))
+		p.sending = budget.NewPool(4 * 2 * piece)
+		write := func() <-chan time.Duration {
+			took := make(chan time.Duration, 1)
+			get(t, servedFrom(t, p, func(w http.ResponseWriter, _ *http.Request) {
+				start := time.Now()
+				_, err := w.Write(make([]byte, 2*piece))
+				require.Error(t, err)
+				took <- time.Since(start)
+			}))
+			return took
+		}
+		first := write()
+		synctest.Wait()
+		second := write()
+		require.Equal(t, takenHurriedly, <-second)
+		require.Equal(t, takenWithin, <-first)
+		require.Equal(t, takenWithin, <-write(), "what it took is given back")
 	})
 }
 

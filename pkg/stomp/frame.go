@@ -9,6 +9,7 @@ const (
 	maxBody    = 64 << 10 // bytes of a body
 	maxHeaders = 64       // header lines of a frame
 	maxLine    = 8 << 10  // bytes of a line
+	maxHeader  = 32 << 10 // bytes of all lines of a frame
 )
 
 // header is a header line as it was sent, not unescaped.

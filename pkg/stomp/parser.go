@@ -15,8 +15,12 @@ type parser struct {
 	state  parseState
 	line   []byte // the part of the current line that has arrived
 	frame  *frame
+	header int // bytes of the frame's lines so far
 	length int // of the body; -1: it ends with a NUL
 }
+
+// idle reports whether no part of a frame has arrived.
+func (p *parser) idle() bool { return p.state == betweenFrames }
 
 type parseState uint8
 
@@ -47,6 +51,9 @@ func (p *parser) next(data []byte) (*frame, []byte, error) {
 			}
 			if len(p.line)+len(piece) > maxLine {
 				return nil, nil, protocolError("line too long")
+			}
+			if p.header += len(piece); p.header > maxHeader {
+				return nil, nil, protocolError("headers too long")
 			}
 			p.line = append(p.line, piece...)
 			if i < 0 {

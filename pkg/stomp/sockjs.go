@@ -190,7 +190,9 @@ func (s *Server) sentTexts(w http.ResponseWriter, r *http.Request) (texts []stri
 	switch {
 	case errors.As(err, &tooLarge):
 		s.opts.Refuse(w, r, http.StatusRequestEntityTooLarge, "message too large")
-	case err != nil: // the client is gone
+	case err != nil: // the client is gone, or the server has no memory for it now
+		w.Header().Set("Retry-After", "2")
+		s.opts.Refuse(w, r, http.StatusServiceUnavailable, "the message could not be received; try again")
 	case len(body) == 0 || json.Unmarshal(body, &texts) != nil:
 		s.opts.Refuse(w, r, http.StatusBadRequest, "a JSON array of strings is expected")
 	default:

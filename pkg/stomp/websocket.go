@@ -35,6 +35,7 @@ type wsTransport struct {
 	state   ws.State
 	message []byte // SockJS: the pieces of the current message
 	work    sync.WaitGroup
+	hurried bool // there is a deadline for reading
 
 	writer bool         // it is queued for a writer, or a goroutine writes to it; guarded by conn.mu
 	closed bool         // the closing handshake has begun or the connection is dead; guarded by conn.mu
@@ -50,6 +51,9 @@ const (
 	maxPiece = 16 << 10
 	// lingering is how long a closed connection is still read, so that the client receives the last frames.
 	lingering = 2 * time.Second
+	// frameWithin is how long a client may take to send a STOMP frame or a SockJS message once it has begun: until it is
+	// complete it is kept in memory.
+	frameWithin = 30 * time.Second
 )
 
 // subprotocols are the names of STOMP's versions as WebSocket subprotocols, highest first.
@@ -168,6 +172,10 @@ func (t *wsTransport) frame(h ws.Header) bool {
 		t.c.finish("", ending{1009, "message too big", endGoAway.sockjs})
 		return t.linger()
 	}
+	if h.Length > readBuffer {
+		t.hurry()
+	}
+	defer t.calm()
 	buf := getBuffer()
 	defer putBuffer(buf)
 	offset := 0
@@ -198,6 +206,24 @@ func (t *wsTransport) frame(h ws.Header) bool {
 		return t.linger()
 	}
 	return true
+}
+
+// hurry sets the deadline for what has begun to arrive.
+func (t *wsTransport) hurry() {
+	if !t.hurried {
+		t.hurried = true
+		_ = t.net.SetReadDeadline(time.Now().Add(frameWithin))
+	}
+}
+
+// calm removes the deadline when nothing incomplete is kept, and sets it otherwise.
+func (t *wsTransport) calm() {
+	if len(t.message) > 0 || !t.c.parser.idle() {
+		t.hurry()
+	} else if t.hurried {
+		t.hurried = false
+		_ = t.net.SetReadDeadline(time.Time{})
+	}
 }
 
 // feedSockJS processes a message of a SockJS client, which is a JSON array of strings. It returns false if it is not.

@@ -27,6 +27,9 @@ type Options struct {
 	Now func() time.Time
 	// CacheBytes is the memory kept for blocks read from disk; 64 MiB when zero.
 	CacheBytes int64
+	// MemTableBytes is the memory for one table of changes that are not in a file yet, of which there are four at most; also
+	// how much of the log a start has to replay; 32 MiB when zero.
+	MemTableBytes int64
 	// ExpireEvery is the time between removals of what has expired; one minute when zero.
 	ExpireEvery time.Duration
 
@@ -49,9 +52,6 @@ type Options struct {
 // folderMode is for data folders: they hold password hashes.
 const folderMode = 0o700
 
-// memTableBytes bounds how much of the log a start has to replay.
-const memTableBytes = 32 << 20
-
 func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -61,6 +61,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 64 << 20
+	}
+	if o.MemTableBytes == 0 {
+		o.MemTableBytes = 32 << 20
 	}
 	if o.ExpireEvery == 0 {
 		o.ExpireEvery = time.Minute
@@ -215,7 +218,7 @@ func (s *Store) openNow(d *disk, o Options) (err error) {
 		CacheSize:     o.CacheBytes,
 		// Fixed, so that a new library does not change data that an older confab must read.
 		FormatMajorVersion:          pebble.FormatValueSeparation,
-		MemTableSize:                memTableBytes,
+		MemTableSize:                uint64(o.MemTableBytes),
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       2,
 		L0StopWritesThreshold:       1000,
