@@ -185,10 +185,11 @@ export async function device(browser, base, options = {}) {
       await page.getByRole('button', { name: 'Sign up' }).click()
       await page.getByRole('link', { name: 'Your profile' }).waitFor()
     },
-    async logIn(login, password = 'secret') {
+    async logIn(login, password = 'secret', remember = false) {
       await d.goto('#/login')
       await page.locator('[name=login]').fill(login)
       await page.locator('[name=password]').fill(password)
+      if (remember) await page.getByLabel('Remember me').check()
       await page.locator('form .button.primary').click()
       await page.locator('.sidebar').waitFor({ state: 'attached' })
     },

@@ -252,7 +252,11 @@ export const flows = [
     async run({ browser, base, keep, server }) {
       if (!server.own) throw new LeftOut('CONFAB_BIN')
       const lively = await livelyRoom(base)
-      const d = await inRoom(base, browser, keep, lively, { serviceWorkers: 'allow' })
+      // Only a user who wants to be remembered leaves something in the browser.
+      const d = keep(await device(browser, base, { serviceWorkers: 'allow' }))
+      await d.logIn(lively.ann.login, 'secret', true)
+      await d.goto(`#/rooms/${lively.room}`)
+      await d.row('Save me a slice').waitFor()
       await d.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
       await d.page.reload()
       await d.row('Save me a slice').waitFor()

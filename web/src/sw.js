@@ -3,7 +3,8 @@
 
 const VERSION = '__VERSION__'
 const SHELL = `confab-shell-${VERSION}`
-// Answers of the API to this browser's user. The page deletes it at logout.
+// Answers of the API to this browser's user. The page makes it for a user who wants to be remembered and deletes it at
+// logout; while it is not there, no answer is kept.
 const DATA = 'confab-data'
 const FILES = ['__SHELL__']
 const BASE = '/ui/chat/'
@@ -54,7 +55,7 @@ async function freshOrKept(request) {
   try {
     answer = await fetch(request)
   } catch (failure) {
-    const kept = await caches.open(DATA).then((cache) => cache.match(request))
+    const kept = (await caches.has(DATA)) && (await caches.open(DATA).then((cache) => cache.match(request)))
     if (!kept) throw failure
     // The page has to know that this is the past.
     const headers = new Headers(kept.headers)
@@ -63,7 +64,10 @@ async function freshOrKept(request) {
   }
   if (answer.ok) {
     const copy = answer.clone()
-    caches.open(DATA).then((cache) => cache.put(request, copy)).catch(() => {})
+    caches
+      .has(DATA)
+      .then((wanted) => wanted && caches.open(DATA).then((cache) => cache.put(request, copy)))
+      .catch(() => {})
   } else if (answer.status === 401) {
     await caches.delete(DATA)
   }

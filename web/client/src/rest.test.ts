@@ -39,6 +39,26 @@ describe('the REST client', () => {
     expect(asked.map((x) => x.url)).toEqual(['/api/chat/v1/messages/a%2Fb%3Fc?before=x&fetchSize=5', '/api/chat/v1/rooms?fetchSize=10'])
   })
 
+  it('waits no longer for an answer than it was told', async () => {
+    vi.useFakeTimers()
+    const silent: typeof fetch = (_, init) =>
+      new Promise((_resolve, reject) => init?.signal?.addEventListener('abort', () => reject(new DOMException('', 'AbortError'))))
+    const a = new ChatApi({ fetch: silent, timeout: 5000 })
+    const failed = expect(a.room('Dallas')).rejects.toMatchObject({ status: 0, temporary: true })
+    await vi.advanceTimersByTimeAsync(5000)
+    await failed
+    // Who gives up before hears of that, and nothing goes on.
+    const abort = new AbortController()
+    const given = expect(a.messages('Dallas', {}, abort.signal)).rejects.toThrow(DOMException)
+    abort.abort()
+    await given
+    expect(vi.getTimerCount()).toBe(0)
+    vi.useRealTimers()
+    const quick = new ChatApi({ fetch: () => Promise.resolve(json({ roomName: 'Dallas' }, 200, { ETag: '"x"' })), timeout: 5000 })
+    const room = await quick.room('Dallas')
+    expect([room.roomName, quick.etag(room)]).toEqual(['Dallas', '"x"'])
+  })
+
   it('sends each message with its key', async () => {
     const { api: a, asked } = api(() => json({ messageId: 'm' }, 201))
     await a.post('Dallas', 'hi', 'key-1')

@@ -21,6 +21,11 @@ export interface ChatApiOptions {
   /** An API token. Then it alone says who asks, and no cookie is sent. */
   token?: string | undefined
   fetch?: typeof fetch
+  /**
+   * How long an answer may take, in ms, beside the time that sending the request takes at 8 kB/s. Then the method
+   * rejects as if the server could not be reached: whether the request took effect is unknown. Default: no limit.
+   */
+  timeout?: number | undefined
   /** Called for each 401 outside of login: the session is over. */
   onUnauthenticated?: () => void
 }
@@ -47,6 +52,7 @@ export class ChatApi {
   readonly base: string
   private readonly fetch: typeof fetch
   private readonly token: string | undefined
+  private readonly timeout: number | undefined
   private readonly etags = new WeakMap<object, string>()
   onUnauthenticated: () => void
   /** The server's clock in its last answer, in ms since 1970, cut to the second; null before the first. */
@@ -55,6 +61,7 @@ export class ChatApi {
   constructor(options: ChatApiOptions = {}) {
     this.base = (options.server ?? '').replace(/\/$/, '') + '/api/chat/v1'
     this.token = options.token
+    this.timeout = options.timeout
     this.fetch = options.fetch ?? ((...args) => globalThis.fetch(...args))
     this.onUnauthenticated = options.onUnauthenticated ?? (() => {})
   }
@@ -292,19 +299,24 @@ export class ChatApi {
       credentials: this.token === undefined ? 'include' : 'omit',
       cache: 'no-store',
     }
-    if (sending.signal) init.signal = sending.signal
     if (sending.body instanceof Blob) init.body = sending.body
     else if (sending.body !== undefined) {
       headers['Content-Type'] = 'application/json'
       init.body = JSON.stringify(sending.body)
     }
     const text = query.toString()
+    const deadline = this.deadline(sending.signal, init.body instanceof Blob ? init.body.size : String(init.body ?? '').length)
+    if (deadline.signal) init.signal = deadline.signal
     let answer: Response
     try {
       answer = await this.fetch(`${this.base}/${path}${text ? '?' + text : ''}`, init)
+      // The rest of the answer has the same deadline.
+      if (this.timeout !== undefined && answer.status !== 204) answer = new Response(await answer.blob(), answer)
     } catch (error) {
-      if (isAbort(error)) throw error
-      throw new ApiError(0, 'The server cannot be reached')
+      if (isAbort(error) && !deadline.over()) throw error
+      throw new ApiError(0, deadline.over() ? 'The server has not answered in time' : 'The server cannot be reached')
+    } finally {
+      deadline.end()
     }
     const date = Date.parse(answer.headers.get('Date') ?? '')
     if (!Number.isNaN(date)) this.serverTime = date
@@ -312,5 +324,24 @@ export class ChatApi {
     const error = await errorOf(answer)
     if (error.status === 401 && path !== 'authenticate' && path !== 'remember-me') this.onUnauthenticated()
     throw error
+  }
+
+  /** A signal that aborts when the other one does, or when it takes too long. */
+  private deadline(other: AbortSignal | undefined, bytes: number): { signal: AbortSignal | undefined; over: () => boolean; end: () => void } {
+    if (this.timeout === undefined) return { signal: other, over: () => false, end: () => {} }
+    const abort = new AbortController()
+    let over = false
+    const follow = (): void => abort.abort(other?.reason)
+    const timer = setTimeout(() => {
+      over = true
+      abort.abort()
+    }, this.timeout + bytes / 8)
+    if (other?.aborted) follow()
+    else other?.addEventListener('abort', follow, { once: true })
+    const end = (): void => {
+      clearTimeout(timer)
+      other?.removeEventListener('abort', follow)
+    }
+    return { signal: abort.signal, over: () => over, end }
   }
 }

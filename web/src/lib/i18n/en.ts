@@ -21,7 +21,9 @@ export const en = {
   'auth.remember': 'Remember me on this device',
   'auth.failed': 'Invalid login or password.',
   'auth.over': 'Your session has ended. Please log in again.',
+  'auth.over.kept': 'What you have not sent is kept for you.',
   'auth.logout': 'Log out',
+  'auth.logout.pending': 'You are logged out here. The server cannot be reached; it is told as soon as it can be.',
   'auth.password.changed': 'Your password has been changed. Please log in with the new one.',
 
   'field.login': 'Login',
@@ -123,6 +125,7 @@ export const en = {
   'log.deleted': 'This message was deleted.',
   'log.sending': 'Sending…',
   'log.queued': 'Waiting for the connection',
+  'log.late': 'Not sent yet – trying again',
   'log.notSent': 'Not sent',
   'log.retry': 'Retry',
   'log.discard': 'Discard',

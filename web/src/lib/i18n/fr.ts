@@ -19,7 +19,9 @@ export const fr: Catalogue = {
   'auth.remember': 'Se souvenir de moi sur cet appareil',
   'auth.failed': 'Identifiant ou mot de passe incorrect.',
   'auth.over': 'Votre session est terminée. Veuillez vous reconnecter.',
+  'auth.over.kept': 'Ce que vous n’avez pas envoyé est conservé pour vous.',
   'auth.logout': 'Se déconnecter',
+  'auth.logout.pending': 'Vous êtes déconnecté ici. Le serveur est injoignable ; il l’apprendra dès que possible.',
   'auth.password.changed': 'Votre mot de passe a été changé. Connectez-vous avec le nouveau.',
 
   'field.login': 'Identifiant',
@@ -121,6 +123,7 @@ export const fr: Catalogue = {
   'log.deleted': 'Ce message a été supprimé.',
   'log.sending': 'Envoi…',
   'log.queued': 'En attente de la connexion',
+  'log.late': 'Pas encore envoyé – nouvel essai',
   'log.notSent': 'Non envoyé',
   'log.retry': 'Réessayer',
   'log.discard': 'Abandonner',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { idBefore, type Message } from '@confab/client'
+import { ApiError, idBefore, type Message } from '@confab/client'
 import type { Outgoing } from '../state/outbox.svelte'
 import { Heights, rowAt } from './heights'
 import { buildRows, stillUnderWay, type RowsOf } from './rows'
@@ -39,7 +39,7 @@ const msg = (minutes: number, login = 'ann', more: Partial<Message> = {}): Messa
   ...more,
 })
 const out = (content: string, minutes: number, state: Outgoing['state'] = 'sending'): Outgoing => ({
-  key: `k-${content}`, room: 'r', content, replyTo: null, at: noon + minutes * 60_000, state, reason: null,
+  key: `k-${content}`, room: 'r', content, replyTo: null, at: noon + minutes * 60_000, state, reason: null, slow: false,
 })
 const rowsOf = (of: Partial<RowsOf>): ReturnType<typeof buildRows> =>
   buildRows({ messages: [], hasOlder: false, outgoing: [], self: 'me', readBefore: null, keys: new Map(), ...of })
@@ -85,10 +85,21 @@ describe('rows', () => {
 
   it('hides what is under way and was heard already', () => {
     const heard = [msg(1, 'me', { content: 'x' })]
-    expect(stillUnderWay([out('x', 1), out('y', 1)], heard, 'me').map((o) => o.content)).toEqual(['y'])
+    expect(stillUnderWay([out('x', 1), out('y', 1)], heard, 'me', new Map()).map((o) => o.content)).toEqual(['y'])
     // The same words of earlier, or of others, are another message.
-    expect(stillUnderWay([out('x', 5)], heard, 'me')).toHaveLength(1)
-    expect(stillUnderWay([out('x', 1)], [msg(1, 'bob', { content: 'x' })], 'me')).toHaveLength(1)
-    expect(stillUnderWay([out('x', 1, 'failed')], heard, 'me')).toHaveLength(1)
+    expect(stillUnderWay([out('x', 5)], heard, 'me', new Map())).toHaveLength(1)
+    expect(stillUnderWay([out('x', 1)], [msg(1, 'bob', { content: 'x' })], 'me', new Map())).toHaveLength(1)
+    expect(stillUnderWay([out('x', 1, 'failed')], heard, 'me', new Map())).toHaveLength(1)
+  })
+
+  it('hides what was tried in vain and arrived all the same, and no other message of the same words', () => {
+    const heard = [msg(1, 'me', { content: 'x' })]
+    const late = { ...out('x', 1, 'queued'), reason: new ApiError(0, 'late') }
+    expect(stillUnderWay([late], heard, 'me', new Map())).toEqual([])
+    // Not tried yet: another one.
+    expect(stillUnderWay([out('x', 1, 'queued')], heard, 'me', new Map())).toHaveLength(1)
+    // The message is known to be another one that was under way.
+    expect(stillUnderWay([late], heard, 'me', new Map([[heard[0]!.messageId, 'other']]))).toHaveLength(1)
+    expect(stillUnderWay([late], heard, 'me', new Map([[heard[0]!.messageId, late.key]]))).toEqual([])
   })
 })

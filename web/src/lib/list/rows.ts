@@ -90,17 +90,21 @@ function belongs(before: Message, m: Message, gap: number): boolean {
 }
 
 /**
- * Leaves out what is under way and has been heard already: the answer to sending
- * may come after the message itself.
+ * Leaves out what is under way and has been received already: the answer to sending may come after the message itself,
+ * or never. `keys` has the names of rows by message.
  */
-export function stillUnderWay(outgoing: readonly Outgoing[], messages: readonly Message[], self: string): Outgoing[] {
-  const sending = outgoing.some((o) => o.state === 'sending')
-  if (!sending) return [...outgoing]
-  const recent = messages.slice(-30)
-  return outgoing.filter((o) => !recent.some((m) => m.author.login === self && isHeard(o, m)))
+export function stillUnderWay(outgoing: readonly Outgoing[], messages: readonly Message[], self: string, keys: ReadonlyMap<string, string>): Outgoing[] {
+  if (!outgoing.some(tried)) return [...outgoing]
+  const recent = messages.slice(-30).filter((m) => m.author.login === self)
+  return outgoing.filter((o) => !recent.some((m) => (keys.has(m.messageId) ? keys.get(m.messageId) === o.key : isHeard(o, m))))
 }
 
 /** Reports whether a message of the user is what is under way. */
 export function isHeard(o: Outgoing, m: Message): boolean {
-  return o.state === 'sending' && m.content === o.content && timesOf(m).at >= o.at - 2000
+  return tried(o) && m.content === o.content && timesOf(m).at >= o.at - 2000
+}
+
+/** It may have arrived. */
+function tried(o: Outgoing): boolean {
+  return o.state === 'sending' || (o.state === 'queued' && o.reason !== null)
 }

@@ -1,21 +1,41 @@
-import { ChatApi, type User } from '@confab/client'
-import { choose, useLanguage } from '../i18n'
-import { Chat, storage } from './chat.svelte'
+import { ApiError, ChatApi, type User } from '@confab/client'
+import { choose, t, useLanguage } from '../i18n'
+import { Chat } from './chat.svelte'
 import { notices } from './notices.svelte'
 import { router } from './router.svelte'
-import { t } from '../i18n'
+import { clearDesktop, forget, forgetOthers, isRemembered, keepAnswers, privateStorage, remember, storage } from './shelf'
+import { Tabs } from './tabs'
 
-/** Where the page stands: starting, without a user, or with one. */
+// Set while the user is logged out here and the server does not know it yet.
+const pendingName = 'confab:logout'
+const logOutEvery = 5000
+
+/** Where the page stands: starting, without a user, with one, or with one whose session has ended. */
 class App {
-  phase = $state<'starting' | 'unreachable' | 'anonymous' | 'chatting'>('starting')
+  phase = $state<'starting' | 'unreachable' | 'anonymous' | 'over' | 'chatting'>('starting')
   chat = $state.raw<Chat | null>(null)
-  readonly api = new ChatApi({ onUnauthenticated: () => this.over() })
+  /** The login whose session has ended, for the form. */
+  lastLogin = $state('')
+  readonly tabs = new Tabs()
+  // A deadline for each request: a line may die without a word.
+  readonly api = new ChatApi({ timeout: 20_000, onUnauthenticated: () => this.over() })
+  // Where a link led before its reader had logged in or signed up.
+  private wanted: string | null = null
+  private pending = false
 
   async start(): Promise<void> {
     await useLanguage(storage()?.getItem('confab:language') || choose(navigator.languages))
     document.documentElement.lang = storage()?.getItem('confab:language') || choose(navigator.languages)
     router.start()
-    await this.resume()
+    this.tabs.listen((event) => {
+      if (event.kind === 'user' && event.login !== (this.chat?.user.login ?? null)) this.another()
+    })
+    window.addEventListener('online', () => void this.finishLogOut())
+    this.pending = storage()?.getItem(pendingName) === '1'
+    if (this.pending) {
+      this.phase = 'anonymous'
+      void this.finishLogOut()
+    } else await this.resume()
   }
 
   /** Goes on with the session of this browser, if there is one. */
@@ -23,24 +43,61 @@ class App {
     this.phase = 'starting'
     try {
       const user = await this.api.currentUser()
-      if (user) this.enter(user)
-      else this.phase = 'anonymous'
+      if (user) await this.enter(user)
+      else this.anonymous()
     } catch {
       this.phase = 'unreachable'
     }
   }
 
-  async logIn(login: string, password: string, remember: boolean): Promise<void> {
-    await this.api.logIn(login, password, remember)
-    this.enter(await this.api.user(login))
+  async logIn(login: string, password: string, remembered: boolean): Promise<void> {
+    // The session before must end first, or its remember-me cookie would outlive this one.
+    if (this.pending) await this.api.logOut().catch((error: unknown) => { if (error instanceof ApiError && error.unreachable) throw error })
+    await this.api.logIn(login, password, remembered)
+    this.setPending(false)
+    remember(remembered ? login : null)
+    await this.enter(await this.api.user(login))
+    this.tabs.send({ kind: 'user', login })
   }
 
+  /** The user is out, whether or not the server can be told now. */
   async logOut(): Promise<void> {
+    const login = this.chat?.user.login
+    this.setPending(true)
+    remember(null)
     this.leave()
+    if (login !== undefined) forget(login)
+    this.lastLogin = ''
+    this.tabs.send({ kind: 'user', login: null })
+    this.phase = 'anonymous'
+    this.wanted = null
+    router.go('#/login')
+    if (!(await this.finishLogOut())) notices.show(t('auth.logout.pending'), 'error')
+  }
+
+  /** Ends the session on the server, now or later. */
+  private async finishLogOut(): Promise<boolean> {
+    if (!this.pending || storage()?.getItem(pendingName) === null) return true
     try {
       await this.api.logOut()
-    } finally {
-      router.go('#/login')
+    } catch (error) {
+      // 401: there is no session to end.
+      if (!(error instanceof ApiError && error.status === 401)) {
+        setTimeout(() => void this.finishLogOut(), logOutEvery)
+        return false
+      }
+    }
+    this.setPending(false)
+    return true
+  }
+
+  private setPending(on: boolean): void {
+    this.pending = on
+    try {
+      if (on) storage()?.setItem(pendingName, '1')
+      else storage()?.removeItem(pendingName)
+    } catch {
+      // Then it counts as long as this page lives.
     }
   }
 
@@ -50,32 +107,68 @@ class App {
     if (!chat) return
     await this.api.changePassword(chat.user.login, current, password)
     this.leave()
+    this.phase = 'anonymous'
     notices.show(t('auth.password.changed'))
     router.go('#/login')
   }
 
-  private enter(user: User): void {
-    const { chat, route } = { chat: this.chat, route: router.route }
-    chat?.stop()
-    this.chat = new Chat(this.api, user, () => this.over())
-    this.phase = 'chatting'
-    if (route.at === 'login' || route.at === 'signup') router.go('#/', true)
-    void this.chat.start()
+  /** The user whose session has ended wants to go on. */
+  goOn(): void {
+    this.anonymous()
   }
 
+  private anonymous(): void {
+    if (router.route.at !== 'login' && router.route.at !== 'signup' && router.route.at !== 'home') this.wanted = location.hash
+    this.phase = 'anonymous'
+  }
+
+  private async enter(user: User): Promise<void> {
+    this.chat?.stop()
+    forgetOthers(user.login)
+    await keepAnswers(isRemembered(user.login) ? user.login : null)
+    const chat = new Chat(this.api, user, {
+      shelf: privateStorage(user.login),
+      tabs: this.tabs,
+      onOver: () => this.over(),
+      onAnother: () => this.another(),
+    })
+    this.chat = chat
+    this.lastLogin = user.login
+    this.phase = 'chatting'
+    if (router.route.at === 'login' || router.route.at === 'signup') router.go(this.wanted ?? '#/', true)
+    this.wanted = null
+    void chat.start()
+  }
+
+  /** The session has ended. Nothing that is typed now may end in a form, so the page asks before it shows one. */
   private over(): void {
     if (this.phase !== 'chatting') return
     this.leave()
-    notices.show(t('auth.over'), 'error')
+    this.phase = 'over'
+  }
+
+  /** Another tab has logged in as somebody else, or out. Nothing of this user stays, and nothing is sent as the other. */
+  private another(): void {
+    if (this.phase === 'anonymous' || this.phase === 'starting') return
+    if (this.phase === 'chatting') {
+      this.leave()
+      forgetOthers('')
+      router.go('#/', true)
+    }
+    if (storage()?.getItem(pendingName) === '1') {
+      this.pending = true
+      this.phase = 'anonymous'
+      router.go('#/login')
+    } else void this.resume()
   }
 
   private leave(): void {
     this.chat?.stop()
     this.chat = null
-    this.phase = 'anonymous'
     document.title = 'confab'
     // Nothing that was read stays behind for the next user of this browser.
-    if ('caches' in window) void caches.delete('confab-data')
+    void keepAnswers(null)
+    clearDesktop()
   }
 }
 

@@ -17,6 +17,7 @@ import { isHeard } from '../list/rows'
 import { mentions } from '../text/tokens'
 import { openChannel, watchChannel } from './channel'
 import { Drafts } from './drafts'
+import type { TabEvent, Tabs } from './tabs'
 import { findFeatures, noFeatures, type Features } from './features'
 import { notices } from './notices.svelte'
 import { notify } from './notify'
@@ -26,6 +27,16 @@ import { roomHash, router } from './router.svelte'
 
 // Without a topic of the user's own, this many rooms are listened to.
 const mostWatched = 200
+
+export interface Surroundings {
+  /** Where the user's own things are kept. */
+  shelf: Storage | null
+  tabs: Tabs
+  /** The session has ended. */
+  onOver: () => void
+  /** The browser's session is another user's now. */
+  onAnother: () => void
+}
 
 /** Everything of one logged-in user: rooms, what is under way, the connection. */
 export class Chat {
@@ -49,48 +60,65 @@ export class Chat {
   private asking: ReturnType<typeof setTimeout> | undefined
   private personal = false
   private learned = false
+  private stopped = false
+  private readonly stopListening: () => void
+  // The room that another tab shows to somebody who is looking.
+  private elsewhere: string | null = null
   /** When this page began, by the server's clock: what is older was there before. */
   private readonly since: number
 
   constructor(
     readonly api: ChatApi,
     user: User,
-    onOver: () => void,
+    private readonly around: Surroundings,
   ) {
     this.user = user
+    const { shelf } = around
     this.since = api.serverTime ?? Date.now()
-    this.drafts = new Drafts(user.login, storage())
+    this.drafts = new Drafts(user.login, shelf, (room, draft) => around.tabs.send({ kind: 'draft', login: user.login, room, draft }))
     this.outbox = new Outbox(
       user.login,
       {
-        post: (item) => api.post(item.room, item.content, item.key, item.replyTo ?? undefined),
+        post: (item, signal) => api.post(item.room, item.content, item.key, item.replyTo ?? undefined, signal),
         sent: (item, message) => {
           this.name(message, item)
           this.hear(this.entry(item.room), message, false)
         },
+        done: (key) => around.tabs.send({ kind: 'done', login: user.login, key }),
       },
-      storage(),
+      shelf,
     )
     this.realtime = new Realtime({
       onState: (state, retryAt) => {
         const back = state === 'open' && this.connection !== 'open'
         this.connection = state
         this.retryAt = retryAt
-        if (back) {
+        if (!back) return
+        // Who is logged in may have changed while nobody was there to say so: nothing of this user goes out as another.
+        void this.verify().then((same) => {
+          if (!same) return
           this.outbox.flush(true)
           if (!this.learned) void this.learn()
-        }
+        })
       },
-      onLost: async () => {
-        try {
-          if (await api.currentUser()) return true
-          onOver()
-          return false
-        } catch {
-          return true
-        }
-      },
+      onLost: () => this.verify(),
     })
+    this.stopListening = around.tabs.listen((event) => this.tabEvent(event))
+  }
+
+  /** Asks whose session this is. False if it is not this user's any more; without an answer it is taken for theirs. */
+  async verify(): Promise<boolean> {
+    let user: User | null
+    try {
+      user = await this.api.currentUser()
+    } catch {
+      return true
+    }
+    if (this.stopped) return false
+    if (user?.login === this.user.login) return true
+    if (user) this.around.onAnother()
+    else this.around.onOver()
+    return false
   }
 
   async start(): Promise<void> {
@@ -120,6 +148,9 @@ export class Chat {
   }
 
   stop(): void {
+    this.stopped = true
+    this.stopListening()
+    this.showing(null)
     this.closeCurrent()
     this.realtime.close()
     this.outbox.stop()
@@ -131,7 +162,7 @@ export class Chat {
     let entry = this.rooms.get(name)
     if (!entry) {
       entry = new RoomEntry(name, this.api)
-      entry.lastRead = storage()?.getItem(this.readName(name)) ?? null
+      entry.lastRead = this.around.shelf?.getItem(this.readName(name)) ?? null
       this.rooms.set(name, entry)
     }
     return entry
@@ -250,8 +281,27 @@ export class Chat {
   private alert(entry: RoomEntry, message: Message): void {
     const called = mentions(message.content, this.user.login)
     if (called) entry.mentioned = true
-    const seen = this.current === entry && document.visibilityState === 'visible' && document.hasFocus()
+    const seen = (this.current === entry && looking()) || this.elsewhere === entry.name
     if (!seen && (!entry.muted || called)) notify(entry.name, message)
+  }
+
+  /** Gives up a message that is not sent. Its text goes back to where it was written, if nothing else is there. */
+  giveUp(key: string): void {
+    const item = this.outbox.discard(key)
+    if (item) this.drafts.restore(item.room, { text: item.content, replyTo: item.replyTo })
+  }
+
+  private tabEvent(event: TabEvent): void {
+    if (event.kind === 'user' || event.login !== this.user.login) return
+    if (event.kind === 'front') this.elsewhere = event.room
+    else if (event.kind === 'draft') this.drafts.take(event.room, event.draft)
+    else this.outbox.forget(event.key)
+  }
+
+  /** Says which room is shown to somebody who is looking at this tab. */
+  showing(room: string | null): void {
+    if (room !== null) this.elsewhere = null
+    this.around.tabs.send({ kind: 'front', login: this.user.login, room })
   }
 
   /** A message that was unread, and is deleted, does not count any more. */
@@ -301,7 +351,7 @@ export class Chat {
     if (entry.lastRead === null || compareIds(messageId, entry.lastRead) > 0) {
       entry.lastRead = messageId
       try {
-        storage()?.setItem(this.readName(entry.name), messageId)
+        this.around.shelf?.setItem(this.readName(entry.name), messageId)
       } catch {
         // Kept on the server, or as long as the page lives.
       }
@@ -312,7 +362,7 @@ export class Chat {
 
   async mute(entry: RoomEntry, muted: boolean): Promise<void> {
     if (this.features.mute) await this.api.mute(entry.name, muted)
-    else storage()?.setItem(`confab:muted:${this.user.login}:${entry.name}`, muted ? '1' : '')
+    else this.around.shelf?.setItem(`confab:muted:${this.user.login}:${entry.name}`, muted ? '1' : '')
     entry.muted = muted
   }
 
@@ -335,7 +385,7 @@ export class Chat {
     const names = this.mine.map((e) => e.name)
     for (const name of names) {
       const entry = this.entry(name)
-      entry.muted = storage()?.getItem(`confab:muted:${this.user.login}:${name}`) === '1'
+      entry.muted = this.around.shelf?.getItem(`confab:muted:${this.user.login}:${name}`) === '1'
     }
     // A few at a time: there may be hundreds of rooms.
     const next = async (): Promise<void> => {
@@ -464,11 +514,7 @@ export class Chat {
   }
 }
 
-/** The browser's storage, unless it is switched off. */
-export function storage(): Storage | null {
-  try {
-    return window.localStorage
-  } catch {
-    return null
-  }
+/** Reports whether somebody can be looking at this page. */
+export function looking(): boolean {
+  return document.visibilityState === 'visible' && document.hasFocus()
 }

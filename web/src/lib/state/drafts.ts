@@ -2,7 +2,11 @@
 export interface Draft {
   text: string
   replyTo: string | null
+  /** A message that is being changed: how it was, and how it shall be. */
+  edit?: { messageId: string; content: string; text: string } | undefined
 }
+
+const none: Draft = { text: '', replyTo: null }
 
 export class Drafts {
   private readonly memory = new Map<string, Draft>()
@@ -10,7 +14,24 @@ export class Drafts {
   constructor(
     private readonly login: string,
     private readonly shelf: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | null,
+    /** Tells the other tabs. */
+    private readonly changed: (room: string, draft: Draft) => void = () => {},
   ) {}
+
+  // The composers that are shown, by room.
+  private readonly shown = new Map<string, (draft: Draft) => void>()
+
+  /** Calls f when another tab has changed the draft of a room, until the returned function is called. */
+  watch(room: string, f: (draft: Draft) => void): () => void {
+    this.shown.set(room, f)
+    return () => this.shown.delete(room)
+  }
+
+  /** Takes a draft from another tab, which has kept it already if that is shared. */
+  take(room: string, draft: Draft): void {
+    this.keep(room, draft)
+    this.shown.get(room)?.(draft)
+  }
 
   get(room: string): Draft {
     const known = this.memory.get(room)
@@ -21,13 +42,28 @@ export class Drafts {
     } catch {
       // What cannot be read is no draft.
     }
-    return { text: '', replyTo: null }
+    return none
   }
 
   set(room: string, draft: Draft): void {
+    const { text, replyTo, edit } = this.get(room)
+    if (text === draft.text && replyTo === draft.replyTo && edit?.text === draft.edit?.text && edit?.messageId === draft.edit?.messageId) return
+    this.keep(room, draft)
+    this.changed(room, draft)
+  }
+
+  /** Puts a text into the composer of a room, unless there is one. */
+  restore(room: string, draft: Draft): void {
+    const now = this.get(room)
+    if (now.text !== '' || now.edit) return
+    this.set(room, draft)
+    this.shown.get(room)?.(draft)
+  }
+
+  private keep(room: string, draft: Draft): void {
     this.memory.set(room, draft)
     try {
-      if (draft.text === '' && draft.replyTo === null) this.shelf?.removeItem(this.name(room))
+      if (draft.text === '' && draft.replyTo === null && !draft.edit) this.shelf?.removeItem(this.name(room))
       else this.shelf?.setItem(this.name(room), JSON.stringify(draft))
     } catch {
       // A full shelf: the draft lives as long as the page.

@@ -29,7 +29,7 @@ const messageOf = (o: Outgoing): Message => ({
   creationDate: '',
 })
 
-type Answer = ApiError | 'ok'
+type Answer = ApiError | 'ok' | 'silence'
 
 function make(answers: Answer[], shelf: Shelf | null = new MemoryShelf()): { box: Outbox; posted: string[]; sent: string[]; shelf: Shelf | null } {
   const posted: string[] = []
@@ -38,9 +38,10 @@ function make(answers: Answer[], shelf: Shelf | null = new MemoryShelf()): { box
   const box = new Outbox(
     'ann',
     {
-      post: (o) => {
+      post: (o, signal) => {
         posted.push(`${o.key} ${o.content}`)
         const answer = answers.shift() ?? 'ok'
+        if (answer === 'silence') return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new DOMException('', 'AbortError'))))
         return answer === 'ok' ? Promise.resolve(messageOf(o)) : Promise.reject(answer)
       },
       sent: (o) => sent.push(o.content),
@@ -160,5 +161,44 @@ describe('what is on its way out', () => {
     box.add('r', 'one', null)
     await settle()
     expect(sent).toEqual(['one'])
+  })
+
+  it('does not wait for ever on a line that is silent, and says soon that it takes long', async () => {
+    const { box, posted, sent } = make(['silence', 'silence'])
+    box.add('r', 'one', null)
+    box.add('r', 'two', null)
+    await vi.advanceTimersByTimeAsync(4100)
+    expect(box.items).toMatchObject([{ state: 'sending', slow: true }, { state: 'queued', slow: true }])
+    await vi.advanceTimersByTimeAsync(4000)
+    expect(box.items).toMatchObject([{ state: 'queued' }, { state: 'queued' }])
+    // The next try may take twice as long.
+    await vi.advanceTimersByTimeAsync(1000 + 15_000)
+    expect(posted).toEqual(['k1 one', 'k1 one'])
+    expect(box.items).toMatchObject([{ state: 'sending' }, { state: 'queued' }])
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(posted).toEqual(['k1 one', 'k1 one', 'k1 one', 'k2 two'])
+    expect(sent).toEqual(['one', 'two'])
+  })
+
+  it('does not wait for an answer from before the line came back', async () => {
+    const { box, posted, sent } = make(['silence'])
+    box.add('r', 'one', null)
+    await vi.advanceTimersByTimeAsync(3000)
+    box.flush(true)
+    await settle()
+    expect(posted).toEqual(['k1 one', 'k1 one'])
+    expect(sent).toEqual(['one'])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('can be given up while it is under way, and the next one goes', async () => {
+    const { box, sent } = make(['silence'])
+    box.add('r', 'one', null)
+    box.add('r', 'two', null)
+    expect(box.discard('k1')?.content).toBe('one')
+    await settle()
+    expect(sent).toEqual(['two'])
+    expect(box.items).toEqual([])
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

@@ -7,7 +7,11 @@ import { findFeatures } from './features'
 import { counts, RoomEntry } from './room.svelte'
 import { parseRoute, roomHash } from './router.svelte'
 import { shortcut } from './shortcuts'
+import { notify } from './notify'
+import type { TabEvent, Tabs } from './tabs'
 import { Typist } from './typist'
+
+vi.mock('./notify', () => ({ notify: vi.fn() }))
 
 describe('addresses of places', () => {
   it('can be read back', () => {
@@ -21,6 +25,9 @@ describe('addresses of places', () => {
     expect(parseRoute('#/rooms/%zz')).toEqual({ at: 'room', room: '%zz', message: null })
   })
 })
+
+/** No storage, no other tabs. */
+const alone = { shelf: null, tabs: { send: () => {}, listen: () => () => {} } as never, onOver: () => {}, onAnother: () => {} }
 
 describe('drafts', () => {
   const shelf = (): Storage => {
@@ -37,6 +44,35 @@ describe('drafts', () => {
     expect(new Drafts('ann', s).get('b').text).toBe('')
     drafts.set('a', { text: '', replyTo: null })
     expect(s.length).toBe(0)
+  })
+
+  it('hold a change of a message beside what was begun', () => {
+    const s = shelf()
+    const edit = { messageId: 'm1', content: 'was', text: 'shall be' }
+    new Drafts('ann', s).set('a', { text: '', replyTo: null, edit })
+    expect(new Drafts('ann', s).get('a').edit).toEqual(edit)
+  })
+
+  it('are one draft in all tabs', () => {
+    const told: string[] = []
+    const [one, two] = [new Drafts('ann', shelf(), (room, d) => { told.push(d.text); two.take(room, d) }), new Drafts('ann', shelf(), () => { throw new Error('an echo') })]
+    let shown = ''
+    const stop = two.watch('a', (d) => { shown = d.text; two.set('a', d) })
+    one.set('a', { text: 'half', replyTo: null })
+    one.set('a', { text: 'half', replyTo: null })
+    expect([told, shown, two.get('a').text]).toEqual([['half'], 'half', 'half'])
+    one.set('a', { text: '', replyTo: null })
+    expect(shown).toBe('')
+    stop()
+    one.set('a', { text: 'x', replyTo: null })
+    expect(shown).toBe('')
+  })
+
+  it('take back a message that is given up, unless something else is written', () => {
+    const drafts = new Drafts('ann', null)
+    drafts.restore('a', { text: 'not sent', replyTo: null })
+    drafts.restore('a', { text: 'another', replyTo: null })
+    expect(drafts.get('a').text).toBe('not sent')
   })
 
   it('live in memory when storage is full or off', () => {
@@ -148,6 +184,36 @@ describe('telling that one writes', () => {
   })
 })
 
+describe('two tabs', () => {
+  it('announce nothing that somebody is looking at in the other one', () => {
+    vi.stubGlobal('document', { visibilityState: 'hidden', hasFocus: () => false })
+    vi.mocked(notify).mockClear()
+    let other: (event: TabEvent) => void = () => {}
+    const sent: TabEvent[] = []
+    const tabs = { send: (e: TabEvent) => void sent.push(e), listen: (f: typeof other) => ((other = f), () => {}) } as unknown as Tabs
+    const chat = new Chat({} as never, { login: 'ann', chatRooms: [] } as never, { ...alone, tabs })
+    const says = (n: number): void =>
+      chat.hear(chat.entry('a'), { messageId: idBefore(1_700_000_000_000 + n * 1000), author: { login: 'bob', firstname: 'B', lastname: 'B' }, content: 'x', systemMessage: false, creationDate: '' }, false)
+    const told = (): number => vi.mocked(notify).mock.calls.length
+    says(1)
+    expect(told()).toBe(1)
+    other({ kind: 'front', login: 'ann', room: 'a' })
+    says(2)
+    expect(told()).toBe(1)
+    // Another room, another user, and nobody looking.
+    other({ kind: 'front', login: 'ann', room: 'b' })
+    says(3)
+    other({ kind: 'front', login: 'bob', room: 'a' })
+    says(4)
+    other({ kind: 'front', login: 'ann', room: null })
+    says(5)
+    expect(told()).toBe(4)
+    chat.showing('a')
+    expect(sent.at(-1)).toEqual({ kind: 'front', login: 'ann', room: 'a' })
+    vi.unstubAllGlobals()
+  })
+})
+
 describe('the count of unread messages', () => {
   const said = (n: number): Message => ({
     messageId: idBefore(1_700_000_000_000 + n * 1000),
@@ -184,7 +250,7 @@ describe('the count of unread messages', () => {
     vi.stubGlobal('window', {})
     const asked: string[] = []
     const api = { roomStates: (login: string) => (asked.push(login), Promise.resolve({ rooms: [], hasMore: false })) }
-    const chat = new Chat(api as never, { login: 'ann', chatRooms: ['a'] } as never, () => {})
+    const chat = new Chat(api as never, { login: 'ann', chatRooms: ['a'] } as never, alone)
     chat.features = { ...chat.features, readPositions: true }
     const entry = chat.entry('a')
     const heard = (event: string, message: Message): void => chat.heardPersonally(event, JSON.stringify({ roomName: 'a', message }))
@@ -208,7 +274,7 @@ describe('the count of unread messages', () => {
 
   it('is left as it is by a new name, which reaches rooms and the page’s own user', () => {
     vi.stubGlobal('window', {})
-    const chat = new Chat({} as never, { login: 'ann', firstname: 'Ann', lastname: 'S', chatRooms: ['a'] } as never, () => {})
+    const chat = new Chat({} as never, { login: 'ann', firstname: 'Ann', lastname: 'S', chatRooms: ['a'] } as never, alone)
     const entry = chat.entry('a')
     const person = (login: string, firstname: string) => ({ login, firstname, lastname: 'S' })
     entry.room = { roomName: 'a', creator: person('bob', 'Bob'), banner: null, participants: [person('ann', 'Ann'), person('bob', 'Bob')], creationDate: '', retention: { setting: 'default', seconds: null } }

@@ -1,0 +1,215 @@
+// Whose page it is: several accounts and tabs in one browser, logging out, and sessions that end.
+import assert from 'node:assert/strict'
+import { ApiUser, device, eventually, unique } from './harness.mjs'
+
+/** Ann's device in a room with Bob, who only has the API. */
+async function one({ browser, base, keep }, options = {}) {
+  const [ann, bob] = [
+    await new ApiUser(base, unique('ann'), 'Ann', 'Archer').signUp(),
+    await new ApiUser(base, unique('bob'), 'Bob', 'Briggs').signUp(),
+  ]
+  const room = unique('Whose')
+  await ann.createRoom(room)
+  await bob.join(room)
+  const d = keep(await device(browser, base, options))
+  await d.logIn(ann.login)
+  await d.goto(`#/rooms/${room}`)
+  await d.composer.waitFor()
+  return { ann, bob, room, d }
+}
+
+/** Another tab of the same browser. */
+async function tab(d, base) {
+  const page = await d.context.newPage()
+  page.on('pageerror', (error) => d.faults.push(`error: ${error.stack ?? error.message}`))
+  const other = { page, composer: page.getByTestId('composer'), goto: (hash) => page.goto(`${base}/ui/chat/${hash}`) }
+  return other
+}
+
+const privateNames = (page) =>
+  page.evaluate(() => [...Object.keys(localStorage), ...Object.keys(sessionStorage)].filter((k) => /^confab:(draft|out|read|muted|remembered):?/.test(k)))
+
+export const flows = [
+  {
+    name: 'a tab whose session is another user’s shows and sends nothing of the first',
+    async run(given) {
+      const { ann, bob, room, d } = await one(given)
+      await d.composer.fill('a secret of Ann')
+      // Elsewhere in this browser Bob logs in, while the tab has no connection and something to send.
+      await d.context.setOffline(true)
+      await d.say('written as Ann')
+      await d.composer.fill('a secret of Ann')
+      await d.page.getByTestId('offline').waitFor({ timeout: 30_000 })
+      const login = await fetch(`${given.base}/api/chat/v1/authenticate`, {
+        method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ login: bob.login, password: 'secret' }),
+      })
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(login.headers.getSetCookie()[0])
+      await d.context.addCookies([{ name, value, url: given.base }])
+      await d.context.setOffline(false)
+      await d.page.getByRole('link', { name: 'Your profile' }).getByText(`@${bob.login}`).waitFor({ timeout: 40_000 })
+      await d.goto(`#/rooms/${room}`)
+      await d.composer.waitFor()
+      assert.equal(await d.composer.inputValue(), '')
+      await bob.post(room, 'is anything there?')
+      await d.row('is anything there?').waitFor()
+      const { messages } = await ann.call('GET', `messages/${room}?fetchSize=20`)
+      assert.equal(messages.filter((m) => m.content === 'written as Ann').length, 0, 'nothing of Ann is sent as Bob')
+    },
+  },
+  {
+    name: 'two tabs have one draft, and are logged out together',
+    async run(given) {
+      const { bob, room, d } = await one(given)
+      const other = await tab(d, given.base)
+      await other.goto(`#/rooms/${room}`)
+      await other.composer.waitFor()
+      // What is typed in one is there in the other; sent in one, it is gone in the other.
+      await d.composer.fill('half a thought')
+      await eventually('the draft is in the other tab', async () => (await other.composer.inputValue()) === 'half a thought')
+      await other.composer.press('Enter')
+      await d.row('half a thought').waitFor()
+      await eventually('the draft is gone', async () => (await d.composer.inputValue()) === '')
+      // Logged out in one, both are out.
+      await other.goto('#/profile')
+      await other.page.getByRole('button', { name: 'Log out' }).click()
+      await other.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      assert.deepEqual(await privateNames(d.page), [])
+      assert.deepEqual(await privateNames(other.page), [])
+      // In again as somebody else in one: the other one follows when it is used.
+      await other.page.locator('[name=login]').fill(bob.login)
+      await other.page.locator('[name=password]').fill('secret')
+      await other.page.getByRole('button', { name: 'Log in' }).click()
+      await other.page.getByRole('link', { name: 'Your profile' }).getByText(`@${bob.login}`).waitFor()
+    },
+  },
+  {
+    name: 'logged out means logged out, also while the server cannot be reached',
+    async run(given) {
+      const { ann, d } = await one(given)
+      await d.composer.fill('private')
+      await d.context.route('**/api/chat/v1/logout', (route) => route.abort())
+      await d.goto('#/profile')
+      await d.page.getByRole('button', { name: 'Log out' }).click()
+      await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      await d.page.getByText('You are logged out here.').waitFor()
+      await d.accessible('logged out without a connection')
+      // The cookie still works, but not here.
+      await d.page.reload()
+      await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      assert.deepEqual(await privateNames(d.page), [])
+      const session = (await d.context.cookies()).map((c) => `${c.name}=${c.value}`).join('; ')
+      const status = () => fetch(`${given.base}/api/chat/v1/remember-me`, { headers: { Cookie: session } }).then((r) => r.status)
+      assert.equal(await status(), 200)
+      await d.context.unroute('**/api/chat/v1/logout')
+      await eventually('the server knows it', async () => (await status()) === 401, 20_000)
+      await d.logIn(ann.login)
+      await d.page.reload()
+      await d.page.getByRole('link', { name: 'Your profile' }).waitFor()
+    },
+  },
+  {
+    name: 'a session that is not remembered leaves nothing in the browser',
+    async run(given) {
+      const { bob, room, d } = await one(given, { serviceWorkers: 'allow' })
+      await d.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+      await d.page.reload()
+      await eventually('the worker serves the page', () => d.page.evaluate(() => navigator.serviceWorker.controller !== null))
+      await d.page.reload()
+      await bob.post(room, 'for Ann only')
+      await d.row('for Ann only').waitFor()
+      await d.composer.fill('half a thought')
+      await eventually('the draft is kept for this tab', async () => (await privateNames(d.page)).some((n) => n.includes(':draft:')))
+      const left = () => d.page.evaluate(async () => [
+        ...Object.keys(localStorage).filter((k) => /^confab:(draft|out|read|muted|remembered)/.test(k)),
+        ...(await caches.keys()).filter((c) => c === 'confab-data'),
+      ])
+      assert.deepEqual(await left(), [])
+      await d.page.reload()
+      await d.composer.waitFor()
+      assert.equal(await d.composer.inputValue(), 'half a thought')
+    },
+  },
+  {
+    name: 'a session that ends while one types keeps the text, and no key goes into a form',
+    async run(given) {
+      const { ann, room, d } = await one(given)
+      await d.composer.click()
+      await d.page.keyboard.type('half a tho')
+      await ann.call('PUT', `users/${ann.login}/password`, { currentPassword: 'secret', password: 'better' })
+      await d.page.getByText('Your session has ended. Please log in again.').waitFor({ timeout: 20_000 })
+      await d.page.keyboard.type('ught')
+      await d.page.keyboard.press('Enter')
+      await d.accessible('a session that has ended')
+      await d.shot('session-over')
+      assert.equal(await d.page.locator('input').count(), 0)
+      await d.page.getByRole('button', { name: 'Log in' }).click()
+      assert.equal(await d.page.locator('[name=login]').inputValue(), ann.login)
+      assert.equal(await d.page.locator('[name=password]').inputValue(), '')
+      await d.page.locator('[name=password]').fill('better')
+      await d.page.getByRole('button', { name: 'Log in' }).click()
+      await d.composer.waitFor()
+      assert.ok(d.page.url().endsWith(`#/rooms/${room}`))
+      assert.equal(await d.composer.inputValue(), 'half a tho')
+    },
+  },
+  {
+    name: 'a link to a room survives signing up',
+    async run({ browser, base, keep }) {
+      const owner = await new ApiUser(base, unique('own')).signUp()
+      const room = unique('Linked')
+      await owner.createRoom(room)
+      const d = keep(await device(browser, base))
+      await d.goto(`#/rooms/${room}`)
+      await d.page.getByRole('link', { name: 'Sign up' }).click()
+      await d.page.getByLabel('Login').fill(unique('new') + ' ')
+      await d.page.getByLabel('First name').fill('Nora')
+      await d.page.getByLabel('Last name').fill('New')
+      await d.page.getByLabel('Password', { exact: true }).fill('secret')
+      await d.page.getByRole('button', { name: 'Sign up' }).click()
+      await d.page.getByText(`You are not in ${room} yet.`).waitFor()
+    },
+  },
+  {
+    name: 'a line that dies silently: said soon, given up or sent once',
+    async run(given) {
+      const { ann, room, d } = await one(given)
+      const posts = []
+      let dead = false
+      // Requests arrive, answers do not.
+      await d.page.route(/\/messages\//, async (route) => {
+        if (route.request().method() !== 'POST') return route.continue()
+        posts.push(await route.request().headerValue('idempotency-key'))
+        if (!dead) return route.continue()
+        await route.fetch().catch(() => {})
+      })
+      // The socket is as silent as the rest: what arrived is not seen.
+      await d.page.routeWebSocket('**/stomp', (socket) => {
+        socket.connectToServer().onMessage((message) => {
+          if (!dead) socket.send(message)
+        })
+      })
+      await d.page.reload()
+      await d.composer.waitFor()
+      dead = true
+      await d.say('first')
+      await d.say('second')
+      await d.page.getByText('Not sent yet – trying again').first().waitFor({ timeout: 8000 })
+      await d.accessible('a message that takes long')
+      await d.shot('not-sent-yet')
+      await d.row('second').getByRole('button', { name: 'Cancel' }).waitFor()
+      await eventually('it is tried anew', () => posts.length > 1, 30_000)
+      assert.equal(new Set(posts).size, 1, 'with the same key')
+      dead = false
+      await eventually('all is sent', async () => (await d.page.locator('[data-test^=state-]').count()) === 0, 40_000)
+      const { messages } = await ann.call('GET', `messages/${room}?fetchSize=20`)
+      assert.deepEqual(messages.filter((m) => !m.systemMessage).map((m) => m.content).sort(), ['first', 'second'])
+      // What is given up goes back to where it was written.
+      dead = true
+      await d.say('better not')
+      await d.row('better not').getByRole('button', { name: 'Cancel' }).click()
+      assert.equal(await d.composer.inputValue(), 'better not')
+      assert.equal(await d.page.locator('[data-test^=state-]').count(), 0)
+    },
+  },
+]
