@@ -75,7 +75,8 @@ func TestEraseAUser(t *testing.T) {
 	ann.must(201, "POST", "/rooms/lounge", map[string]any{}, "")
 	bob.must(204, "PUT", "/rooms/participant/lounge", map[string]any{}, "")
 	ann.must(201, "POST", "/messages/lounge", map[string]any{"content": "a secret"}, "")
-	out, _ := admin(t, s, 0, "users", "erase", "ann")
+	out, says := admin(t, s, 0, "users", "erase", "ann")
+	require.Contains(t, says, "The account of 'ann' has ended. The server waits 15 seconds")
 	// What she said, and that she left. That bob came, who has the same name, is no message about her.
 	require.Contains(t, out, "'ann' is erased: 2 messages in 1 rooms")
 	ann.must(401, "GET", "/users/ann", nil, "")
@@ -85,6 +86,12 @@ func TestEraseAUser(t *testing.T) {
 	}
 	_, errs := admin(t, s, 1, "users", "erase", "nobody")
 	require.Contains(t, errs, "404")
+
+	// Erasing oneself needs a second word. The server refuses it here, as it is started with that login.
+	_, errs = admin(t, s, 2, "users", "erase", "operator")
+	require.Contains(t, errs, "you would erase yourself. It cannot be undone: add --yes")
+	_, errs = admin(t, s, 1, "users", "erase", "--yes", "operator")
+	require.Contains(t, errs, "409")
 }
 
 func TestRoomsOfAServer(t *testing.T) {
@@ -99,12 +106,34 @@ func TestRoomsOfAServer(t *testing.T) {
 	require.Regexp(t, `participants +1\n`, out)
 	out, _ = admin(t, s, 0, "sweeps")
 	require.Contains(t, out, "Nothing")
-	admin(t, s, 0, "rooms", "delete", "lounge")
+	_, errs := admin(t, s, 2, "rooms", "delete", "lounge")
+	require.Contains(t, errs, "add --yes")
+	ann.must(200, "GET", "/rooms/lounge", nil, "")
+	admin(t, s, 0, "rooms", "delete", "--yes", "lounge")
 	ann.must(404, "GET", "/rooms/lounge", nil, "")
 	out, _ = admin(t, s, 0, "sweeps")
 	require.Contains(t, out, "lounge")
-	admin(t, s, 1, "rooms", "delete", "lounge")
+	admin(t, s, 1, "rooms", "delete", "--yes", "lounge")
 	admin(t, s, 1, "rooms", "show", "lounge")
+}
+
+func TestTheTokenOfAnAdministratorFromAFile(t *testing.T) {
+	s := serveWithAdmin(t, t.TempDir())
+	secret := file(t, operatorsToken+"\n")
+	for _, given := range []struct{ env, flag string }{{"CONFAB_ADMIN_TOKEN_FILE=" + secret, ""}, {"", "--token-file=" + secret}} {
+		c := command(t, "admin", "rooms", "list", "--url", s.url)
+		if given.flag != "" {
+			c.Args = append(c.Args, given.flag)
+		}
+		c.Env = append(c.Env, given.env)
+		status, _, errs := outcome(t, c)
+		require.Zero(t, status, errs)
+	}
+	// In the environment of serve it is the commands' too, without a login.
+	c := command(t, "config", "check")
+	c.Env = append(c.Env, "CONFAB_ADMIN_TOKEN_FILE="+secret)
+	status, _, errs := outcome(t, c)
+	require.Zero(t, status, errs)
 }
 
 // An error comes alone: no heading of a list that there is not.

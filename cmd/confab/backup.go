@@ -48,7 +48,7 @@ func (c *adminBackupCmd) offline(ctx context.Context) error {
 		return err
 	}
 	if !strings.HasPrefix(c.Store, "embedded:") {
-		return badSetting("--store %q cannot be copied into a folder: use the backups of the database, or confab export", c.Store)
+		return badSetting("--store %q cannot be copied into a folder: use the backups of the database, or confab export", maskURL(c.Store))
 	}
 	if c.Dir == "" {
 		return badSetting("name the folder to make")

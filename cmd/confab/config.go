@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,7 +45,7 @@ func addSettings(doc *yaml.Node, v reflect.Value) {
 			continue
 		}
 		name := flagName(field.Name)
-		if name == "admin-password" || name == "admin-token" {
+		if slices.Contains([]string{"admin-password", "admin-token", "store-password", "nats-password"}, name) {
 			continue
 		}
 		var node yaml.Node
@@ -81,48 +82,4 @@ func flagName(field string) string {
 		b.WriteRune(c)
 	}
 	return strings.ToLower(b.String())
-}
-
-func maskURLs(urls []string) []string {
-	out := make([]string, len(urls))
-	for i, u := range urls {
-		out[i] = maskURL(u)
-	}
-	return out
-}
-
-// mask is in the place of a secret. As a setting it is refused: it comes from what was printed.
-const mask = "********"
-
-// masked returns the flag of the first setting that holds a mask, if one does.
-func masked(v reflect.Value) (flag string) {
-	for i := range v.NumField() {
-		field, value := v.Type().Field(i), v.Field(i)
-		if field.Anonymous {
-			flag = masked(value)
-		} else if strings.Contains(fmt.Sprint(value.Interface()), mask) {
-			flag = "--" + flagName(field.Name)
-		}
-		if flag != "" {
-			return flag
-		}
-	}
-	return ""
-}
-
-// maskURL hides the password in a URL.
-func maskURL(s string) string {
-	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok {
-		return s
-	}
-	userinfo, host, ok := strings.Cut(rest, "@")
-	if !ok {
-		return s
-	}
-	user, _, hasPassword := strings.Cut(userinfo, ":")
-	if !hasPassword {
-		return s
-	}
-	return scheme + "://" + user + ":" + mask + "@" + host
 }

@@ -90,11 +90,11 @@ func TestSecretsFromFiles(t *testing.T) {
 	check(2, "not both", "--admin-password-file", secret, "--admin-password", "x")
 	check(2, "cannot be read", "--admin-token-file", secret+".none")
 	check(2, "is empty", "--admin-token-file", file(t, "\n"))
-	s := settings{AdminLogin: "root", AdminPasswordFile: secret}
-	require.NoError(t, s.readSecrets())
+	password, name := "", secret
+	require.NoError(t, readSecret("--admin-password", &password, &name))
 	require.NoError(t, os.Remove(secret), "a file is read once: it may be a pipe")
-	require.NoError(t, s.readSecrets())
-	require.Equal(t, "hunter2", s.node(nil).Admin.Password, "the line's end is none of it")
+	require.NoError(t, readSecret("--admin-password", &password, &name))
+	require.Equal(t, "hunter2", password, "the line's end is none of it")
 }
 
 // What config print writes is taken by --config.
@@ -122,17 +122,130 @@ func TestATokenForTheAdminCommandsIsNotServes(t *testing.T) {
 	require.Contains(t, says, "CONFAB_ADMIN_LOGIN")
 }
 
-func TestMisspeltNamesInTheEnvironmentAreSaid(t *testing.T) {
+func TestUnknownNamesInTheEnvironmentAreSaid(t *testing.T) {
 	c := command(t, "config", "check")
-	c.Env = append(c.Env, "CONFAB_LISTN=:1", "CONFAB_ADMINLOGIN=ann", "CONFAB_RETENTION=30d", "CONFAB_ZZZZZZ=1", "CONFAB_CACHE=/tmp", "CONFAB_TEST_X=1",
-		"CONFAB_PORT=tcp://10.0.0.1:80", "CONFAB_SERVICE_HOST=10.0.0.1")
+	c.Env = append(c.Env, "CONFAB_ADMINS_LOGINS_OF=ann", "CONFAB_RETENTION=30d", "CONFAB_ZZZZZZ=1", "CONFAB_CACHE=/tmp", "CONFAB_TEST_X=1",
+		"CONFAB_PORT=tcp://10.0.0.1:80", "CONFAB_SERVICE_HOST=10.0.0.1", "CONFAB_HOST=10.0.0.1", "CONFAB_REPLICAS=3")
 	code, _, stderr := outcome(t, c)
 	require.Zero(t, code, stderr)
 	require.Equal(t, []string{
-		"confab: CONFAB_ADMINLOGIN in the environment is no setting of confab and is ignored; the nearest name is CONFAB_ADMIN_LOGIN",
-		"confab: CONFAB_LISTN in the environment is no setting of confab and is ignored; the nearest name is CONFAB_LISTEN",
+		"confab: CONFAB_ADMINS_LOGINS_OF in the environment is no setting of confab and is ignored; the nearest name is CONFAB_ADMIN_LOGIN",
+		"confab: CONFAB_HOST in the environment is no setting of confab and is ignored; the nearest name is CONFAB_MOST",
+		"confab: CONFAB_REPLICAS in the environment is no setting of confab and is ignored",
 		"confab: CONFAB_ZZZZZZ in the environment is no setting of confab and is ignored",
 	}, strings.Split(strings.TrimSpace(stderr), "\n"))
+}
+
+// A setting that is misspelt would silently not be set.
+func TestMisspeltNamesInTheEnvironmentAreErrors(t *testing.T) {
+	for name, meant := range map[string]string{"CONFAB_LISTN": "LISTEN", "CONFAB_ADMINLOGIN": "ADMIN_LOGIN", "CONFAB_RETENTIONS": "RETENTION",
+		"CONFAB_ADMIN_PASSWORDFILE": "ADMIN_PASSWORD_FILE", "CONFAB_PUBLIC_URI": "PUBLIC_URL"} {
+		c := command(t, "config", "check")
+		c.Env = append(c.Env, name+"=x")
+		code, stdout, stderr := outcome(t, c)
+		require.Equal(t, 2, code, name)
+		require.Equal(t, "confab: "+name+" in the environment is no setting of confab: is CONFAB_"+meant+" meant?\n", stderr)
+		require.Empty(t, stdout, "nothing else is done")
+	}
+	// It is none of this command.
+	c := command(t, "version")
+	c.Env = append(c.Env, "CONFAB_LISTN=:1")
+	code, _, stderr := outcome(t, c)
+	require.Zero(t, code)
+	require.Contains(t, stderr, "the nearest name is CONFAB_LISTEN")
+}
+
+// A key of another command has no effect, and so does a misspelt one. What serve reads may be in the file of any command.
+func TestKeysOfAnotherCommandAreErrors(t *testing.T) {
+	for content, says := range map[string]string{"keep-messages: true\n": "a flag of another command", "listn: x\n": "there is no setting"} {
+		code, _, stderr := outcome(t, command(t, "--config", file(t, content), "config", "check"))
+		require.Equal(t, 2, code)
+		require.Contains(t, stderr, says)
+	}
+	code, _, stderr := outcome(t, command(t, "--config", file(t, "listen: 127.0.0.1:1\nroom: lounge\nstore: embedded:nowhere\n"), "export", "file"))
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, "no such data folder", "room is a flag of export, listen a setting of serve")
+}
+
+// The mask stands for a secret that was left out, wherever it comes from.
+func TestTheMaskIsNoSecret(t *testing.T) {
+	url := "cassandra://me:********@h/k"
+	for _, args := range [][]string{{"config", "check", "--store", url}, {"schema", "check", "--store", url}, {"export", "--store", url, "-"},
+		{"import", "--store", url, "-"}, {"import", "irc", "--room", "x", "--store", url, "config_test.go"}, {"admin", "rooms", "buckets", "--store", url, "x"},
+		{"admin", "rooms", "list", "--token", "********"}, {"bench", "bare-insert", "--cassandra", url}, {"config", "print", "--nats-password", "********"},
+		{"config", "check", "--admin-login", "root", "--admin-password-file", file(t, "********\n")}, {"--config", file(t, "admin-token: '********'\n"), "config", "check"}} {
+		c := command(t, args...)
+		require.NoError(t, os.WriteFile(filepath.Join(c.Dir, "config_test.go"), nil, 0o600))
+		code, _, stderr := outcome(t, c)
+		require.Equal(t, 2, code, "%s: %s", args, stderr)
+		require.Contains(t, stderr, "holds ********", args)
+	}
+}
+
+// What serve would refuse, whatever the store holds, config check refuses too.
+func TestConfigCheckRefusesWhatServeRefuses(t *testing.T) {
+	for says, args := range map[string][]string{
+		"with a port from 0 to 65535": {"--listen", "127.0.0.1:70000"},
+		"3 to 31 letters":             {"--admin-login", "an administrator", "--admin-password", "secret"},
+		"author of system messages":   {"--admin-login", "killrchat", "--admin-password", "secret"},
+		"more than":                   {"--admin-login", "root", "--admin-password", strings.Repeat("x", 10_000)},
+		"like nats://HOST:PORT":       {"--store", "cassandra://h/k", "--nats", "nats://host:70000"},
+		"cannot be read":              {"--store", "cassandra://h/k?tls_ca=/nowhere.pem"},
+	} {
+		for _, command1 := range [][]string{{"config", "check"}, {"serve"}} {
+			code, _, stderr := outcome(t, command(t, append(command1, args...)...))
+			require.Equal(t, 2, code, "%s %s", command1, stderr)
+			require.Contains(t, stderr, says)
+		}
+	}
+}
+
+func TestThePasswordOfTheStore(t *testing.T) {
+	check := func(want int, says string, args ...string) {
+		t.Helper()
+		code, _, stderr := outcome(t, command(t, append([]string{"config", "check"}, args...)...))
+		require.Equal(t, want, code, stderr)
+		require.Contains(t, stderr, says)
+		require.NotContains(t, stderr, "hunter2")
+	}
+	secret := file(t, "hunter2\n")
+	check(0, "", "--store", "cassandra://me@h/k", "--store-password-file", secret)
+	check(0, "", "--store", "cassandra://me@h/k", "--store-password", "hunter2")
+	check(2, "needs a password", "--store", "cassandra://me@h/k")
+	check(2, "needs a user", "--store", "cassandra://h/k", "--store-password", "hunter2")
+	check(2, "not both", "--store", "cassandra://me:hunter2@h/k", "--store-password", "hunter2")
+	check(2, "not both", "--store", "cassandra://me@h/k", "--store-password", "hunter2", "--store-password-file", secret)
+	check(2, "for a Cassandra", "--store-password", "hunter2")
+	check(2, "--store \"casandra://me:********@h/k\"", "--store", "casandra://me:hunter2@h/k")
+	check(0, "", "--store", "cassandra://h/k", "--nats", "nats://me@a,nats://me@b", "--nats-password-file", secret)
+	check(2, "needs a user", "--store", "cassandra://h/k", "--nats", "nats://a", "--nats-password-file", secret)
+
+	s := storeSettings{Store: "cassandra://me@h/k", StorePasswordFile: secret}
+	for range 2 { // of a pipe, only the first time would find it
+		c, err := s.cassandra()
+		require.NoError(t, err)
+		require.Equal(t, "me", c.User)
+		require.Equal(t, "hunter2", c.Password)
+		require.NoError(t, os.WriteFile(secret, nil, 0o600))
+	}
+	require.NotContains(t, s.where(), "hunter2")
+	urls, ok := withPassword("nats://me@a:1, tls://you@b", "p@ss/:w")
+	require.True(t, ok)
+	require.Equal(t, "nats://me:p%40ss%2F%3Aw@a:1,tls://you:p%40ss%2F%3Aw@b", urls)
+}
+
+func TestMaskURL(t *testing.T) {
+	for given, want := range map[string]string{
+		"cassandra://h/k":                  "cassandra://h/k",
+		"cassandra://me@h/k":               "cassandra://me@h/k",
+		"cassandra://me:hunter2@h/k":       "cassandra://me:********@h/k",
+		"cassandra://me:hun@ter/2?@h/k":    "cassandra://me:********@h/k",
+		"nats://hunter2@h:4222":            "nats://********@h:4222",
+		"tls://me:hunter2@h":               "tls://me:********@h",
+		"embedded:/data/someone@somewhere": "embedded:/data/someone@somewhere",
+	} {
+		require.Equal(t, want, maskURL(given))
+	}
 }
 
 // shared checks settings of a server that shares its store.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ func (f configFile) BeforeResolve(app *kong.Kong, ctx *kong.Context, trace *kong
 	if err := yaml.Unmarshal(raw, &settings); err != nil {
 		return fmt.Errorf("%s is not valid YAML: %w", path, err)
 	}
-	if err := knownSettings(app, path, settings); err != nil {
+	if err := knownSettings(app, ctx, path, settings); err != nil {
 		return err
 	}
 	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
@@ -43,14 +44,30 @@ func isSet(env string) bool {
 	return ok
 }
 
-// knownSettings refuses keys that are the name of no flag: a misspelt setting is not to be ignored.
-func knownSettings(app *kong.Kong, path string, settings map[string]any) error {
-	var names []string
-	for f := range flagsOf(app.Model.Node) {
-		names = append(names, f.Name)
+// knownSettings refuses keys that are no flag of serve, nor of the command that runs: a setting that has no effect is not
+// to be ignored silently. All commands may share the file of a server.
+func knownSettings(app *kong.Kong, ctx *kong.Context, path string, settings map[string]any) error {
+	known := map[string]bool{}
+	for _, f := range ctx.Flags() {
+		known[f.Name] = true
 	}
-	for key := range settings {
-		if !slices.Contains(names, key) {
+	for _, child := range app.Model.Children {
+		if child.Name == "serve" {
+			for f := range flagsOf(child) {
+				known[f.Name] = true
+			}
+		}
+	}
+	elsewhere := map[string]bool{}
+	for f := range flagsOf(app.Model.Node) {
+		elsewhere[f.Name] = true
+	}
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		switch {
+		case known[key]:
+		case elsewhere[key]:
+			return fmt.Errorf("%s: %q is a flag of another command and no setting of this one; confab serve --help lists the settings", path, key)
+		default:
 			return fmt.Errorf("%s: there is no setting %q; confab serve --help lists them", path, key)
 		}
 	}

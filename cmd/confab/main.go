@@ -70,14 +70,18 @@ func run(ctx context.Context, args []string) int {
 	if kctx == nil {
 		return status
 	}
-	for _, line := range unknownSettings(parser, os.Environ()) {
+	unknown, misspelt := unknownSettings(parser, kctx.Flags(), os.Environ())
+	for _, line := range unknown {
 		if kctx.Command() == "serve" {
 			c.Serve.logger().Warn(line)
 		} else {
 			fmt.Fprintln(os.Stderr, "confab:", line)
 		}
 	}
-	if err := kctx.Run(&c); err != nil {
+	if err = errors.Join(misspelt, refuseMask(kctx)); err == nil {
+		err = kctx.Run(&c)
+	}
+	if err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 			err = errInterrupted
 		}

@@ -18,8 +18,9 @@ import (
 type exportCmd struct {
 	storeSettings
 	logSettings
-	Room string `help:"Export this room alone, with the accounts of who is in it." placeholder:"NAME"`
-	File string `arg:"" help:"File to write, for its owner alone; - for standard output." placeholder:"FILE"`
+	Room  string `help:"Export this room alone, with the accounts of who is in it." placeholder:"NAME"`
+	Force bool   `help:"Replace the file if it exists."`
+	File  string `arg:"" help:"File to write, for its owner alone; - for standard output." placeholder:"FILE"`
 }
 
 // Help is shown by confab export --help.
@@ -38,6 +39,11 @@ func (c *exportCmd) Run(ctx context.Context) error {
 	if err := c.exists(); err != nil {
 		return err
 	}
+	if c.File != "-" { // rather than after a long export
+		if err := replaceable(c.File, c.Force); err != nil {
+			return err
+		}
+	}
 	st, lost, err := c.openDamaged(ctx, c.logger())
 	if err != nil {
 		return err
@@ -45,7 +51,7 @@ func (c *exportCmd) Run(ctx context.Context) error {
 	defer st.Close()
 	bar := progress.New(os.Stderr, "exporting")
 	var counts move.Counts
-	err = writeTo(c.File, func(w io.Writer) (err error) {
+	err = writeTo(c.File, c.Force, func(w io.Writer) (err error) {
 		counts, err = move.Export(ctx, w, st, move.ExportOptions{Room: c.Room, Progress: func(n move.Counts) {
 			bar.Set(n.Messages, 0, fmt.Sprintf("messages of %d rooms, %d users", n.Rooms, n.Users))
 		}})
@@ -65,7 +71,7 @@ func (c *exportCmd) Run(ctx context.Context) error {
 
 // openDamaged opens a store to be read whole. An embedded one is left as it is, even if it is damaged: what could not
 // be read so far is lost.
-func (s storeSettings) openDamaged(ctx context.Context, log *slog.Logger) (st store.Store, lost func() []string, err error) {
+func (s *storeSettings) openDamaged(ctx context.Context, log *slog.Logger) (st store.Store, lost func() []string, err error) {
 	dir, ok := strings.CutPrefix(s.Store, "embedded:")
 	if !ok {
 		st, err = s.open(ctx, false, log)

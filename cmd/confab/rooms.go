@@ -86,11 +86,15 @@ func orNone(s *string) string {
 
 type adminRoomsDeleteCmd struct {
 	remote
+	sure
 	Name string `arg:"" help:"Name of the room."`
 }
 
 // Run deletes a room.
 func (c *adminRoomsDeleteCmd) Run(ctx context.Context) error {
+	if err := c.sure.check(ctx, fmt.Sprintf("The room '%s' would be deleted at %s, with all its messages", c.Name, c.URL), c.Name); err != nil {
+		return err
+	}
 	if err := c.call(ctx, "DELETE", "/rooms/"+url.PathEscape(c.Name), nil, nil); err != nil {
 		return err
 	}

@@ -15,18 +15,6 @@ type schemaCmd struct {
 	Print schemaPrintCmd `cmd:"" help:"Print the schema as CQL."`
 }
 
-// cassandra returns the Cassandra that the settings name.
-func (s storeSettings) cassandra() (cassandra.Config, error) {
-	if !strings.HasPrefix(s.Store, "cassandra:") {
-		return cassandra.Config{}, badSetting("only a Cassandra has a schema: use --store cassandra://HOST/KEYSPACE")
-	}
-	cfg, err := cassandra.ParseURL(s.Store)
-	if err != nil {
-		return cfg, settingError{fmt.Errorf("--store: %w", err)}
-	}
-	return cfg, nil
-}
-
 type schemaApplyCmd struct {
 	storeSettings
 	logSettings
@@ -72,9 +60,9 @@ func (c *schemaPrintCmd) Run() error {
 	if !strings.HasPrefix(c.Store, "cassandra:") {
 		c.Store = "cassandra://127.0.0.1/confab" // any keyspace has the same tables
 	}
-	cfg, err := c.cassandra()
+	cfg, err := cassandra.ParseURL(c.Store)
 	if err != nil {
-		return err
+		return settingError{fmt.Errorf("--store: %w", err)}
 	}
 	return cassandra.Print(os.Stdout, cfg)
 }

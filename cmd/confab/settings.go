@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +21,9 @@ import (
 
 // storeSettings say where the data is.
 type storeSettings struct {
-	Store string `help:"Where the data is: embedded:PATH, or cassandra://HOST[:PORT],HOST…/KEYSPACE?dc=…&rf=…; ${default} if not given." default:"embedded:./data" placeholder:"URL"`
+	Store             string `help:"Where the data is: embedded:PATH, or cassandra://[USER@]HOST[:PORT],HOST…/KEYSPACE?dc=…&rf=…; ${default} if not given." default:"embedded:./data" placeholder:"URL"`
+	StorePassword     string `help:"Password of the user in --store." placeholder:"PASSWORD"`
+	StorePasswordFile string `help:"File that holds that password instead." placeholder:"PATH"`
 }
 
 // logSettings say what is logged and how; the log goes to standard error.
@@ -50,10 +52,14 @@ type settings struct {
 
 	Retention string `help:"How long messages are kept, as in 90d or 36h; 0 for ever. Rooms may say otherwise." default:"0" placeholder:"TIME"`
 
-	ClusterListen string        `help:"Address where the embedded bus waits for other nodes, HOST:PORT; without it and --nats this node is alone." placeholder:"ADDR"`
-	ClusterRoutes []string      `help:"Where other nodes' buses wait, nats://HOST:PORT; one that is reachable is enough." placeholder:"URL"`
-	Nats          string        `help:"An outside NATS instead of the embedded bus." placeholder:"URL"`
-	Heartbeat     time.Duration `help:"Heart-beat offered to STOMP clients; 0 for none." default:"10s"`
+	ClusterListen string   `help:"Address where the embedded bus waits for other nodes, HOST:PORT; without it and --nats this node is alone." placeholder:"ADDR"`
+	ClusterRoutes []string `help:"Where other nodes' buses wait, nats://HOST:PORT; one that is reachable is enough." placeholder:"URL"`
+	Nats          string   `help:"An outside NATS instead of the embedded bus." placeholder:"URL"`
+
+	NatsPassword     string `help:"Password of the user in --nats." placeholder:"PASSWORD"`
+	NatsPasswordFile string `help:"File that holds that password instead." placeholder:"PATH"`
+
+	Heartbeat time.Duration `help:"Heart-beat offered to STOMP clients; 0 for none." default:"10s"`
 
 	AdminLogin        string `help:"Login of an administrator to make sure of on start." placeholder:"LOGIN"`
 	AdminPassword     string `help:"Password of that administrator." placeholder:"PASSWORD"`
@@ -67,8 +73,8 @@ type settings struct {
 
 // check reads the files with secrets, and returns the first setting that is wrong, with what to do about it.
 func (s *settings) check() error {
-	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
-		return badSetting("--listen %q has to be HOST:PORT or :PORT", s.Listen)
+	if !isAddress(s.Listen) {
+		return badSetting("--listen %q has to be HOST:PORT or :PORT, with a port from 0 to 65535", s.Listen)
 	}
 	if err := s.storeSettings.check(); err != nil {
 		return err
@@ -100,38 +106,27 @@ func (s *settings) check() error {
 	if err := s.checkCluster(); err != nil {
 		return err
 	}
-	if flag := masked(reflect.ValueOf(*s)); flag != "" {
-		return badSetting("%s holds %s, which stands for a secret that was left out: put the secret in its place", flag, mask)
+	for _, err := range []error{
+		readSecret("--admin-password", &s.AdminPassword, &s.AdminPasswordFile),
+		readSecret("--admin-token", &s.AdminToken, &s.AdminTokenFile),
+		readSecret("--nats-password", &s.NatsPassword, &s.NatsPasswordFile),
+	} {
+		if err != nil {
+			return err
+		}
 	}
-	if err := s.readSecrets(); err != nil {
-		return err
+	if s.NatsPassword != "" {
+		urls, ok := withPassword(s.Nats, s.NatsPassword)
+		if !ok {
+			return badSetting("--nats-password needs a user in each URL of --nats, and no password there: nats://USER@HOST:PORT")
+		}
+		s.Nats, s.NatsPassword = urls, ""
 	}
 	if s.AdminLogin == "" && (s.AdminPassword != "" || s.AdminToken != "" && !s.tokenOfCommands()) {
 		return badSetting("--admin-password and --admin-token need --admin-login (CONFAB_ADMIN_LOGIN): whose they are")
 	}
-	return nil
-}
-
-// readSecrets sets the secrets that are in files. It reads each file once: it may be a pipe.
-func (s *settings) readSecrets() error {
-	for _, secret := range []struct {
-		flag     string
-		file, to *string
-	}{{"--admin-password", &s.AdminPasswordFile, &s.AdminPassword}, {"--admin-token", &s.AdminTokenFile, &s.AdminToken}} {
-		if *secret.file == "" {
-			continue
-		}
-		if *secret.to != "" {
-			return badSetting("give %s or %s-file, not both", secret.flag, secret.flag)
-		}
-		b, err := os.ReadFile(*secret.file)
-		if err != nil {
-			return badSetting("%s-file cannot be read: %v", secret.flag, err)
-		}
-		if *secret.to = strings.TrimRight(string(b), "\r\n"); *secret.to == "" {
-			return badSetting("%s-file %s is empty", secret.flag, *secret.file)
-		}
-		*secret.file = ""
+	if err := (auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword}).Check(); err != nil {
+		return settingError{fmt.Errorf("--admin-login: %w", err)}
 	}
 	return nil
 }
@@ -139,7 +134,7 @@ func (s *settings) readSecrets() error {
 // tokenOfCommands reports whether the token comes from the environment and without a login. There it is the token that
 // confab admin sends, so serve in the same shell does not use it.
 func (s settings) tokenOfCommands() bool {
-	return s.AdminLogin == "" && s.AdminToken != "" && s.AdminToken == os.Getenv("CONFAB_ADMIN_TOKEN")
+	return s.AdminLogin == "" && s.AdminToken != "" && (s.AdminToken == os.Getenv("CONFAB_ADMIN_TOKEN") || os.Getenv("CONFAB_ADMIN_TOKEN_FILE") != "")
 }
 
 // checkCluster returns what is wrong with the settings of the bus.
@@ -154,12 +149,17 @@ func (s settings) checkCluster() error {
 		if s.ClusterListen != "" || len(s.ClusterRoutes) > 0 {
 			return badSetting("--nats replaces the embedded bus: give either it or --cluster-listen and --cluster-routes")
 		}
+		for _, u := range strings.Split(s.Nats, ",") {
+			if !isNATS(u) {
+				return badSetting("each URL of --nats has to be like nats://HOST:PORT or tls://HOST:PORT")
+			}
+		}
 		return nil
 	}
 	if s.ClusterListen == "" {
 		return badSetting("--cluster-routes needs --cluster-listen: other servers connect to this one, too")
 	}
-	if _, port, err := net.SplitHostPort(s.ClusterListen); err != nil || !isPort(port) {
+	if !isAddress(s.ClusterListen) {
 		return badSetting("--cluster-listen %q has to be HOST:PORT or :PORT", s.ClusterListen)
 	}
 	if s.ClusterListen == s.Listen {
@@ -178,23 +178,63 @@ func isRoute(text string) bool {
 	return err == nil && u.Scheme == "nats" && u.Hostname() != "" && isPort(u.Port()) && strings.Trim(u.Path, "/") == ""
 }
 
+func isNATS(text string) bool {
+	u, err := url.Parse(strings.TrimSpace(text))
+	return err == nil && slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) && u.Hostname() != "" && (u.Port() == "" || isPort(u.Port()))
+}
+
+func isAddress(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	return err == nil && isPort(port)
+}
+
 func isPort(text string) bool {
 	_, err := strconv.ParseUint(text, 10, 16)
 	return err == nil
 }
 
-func (s storeSettings) check() error {
+// check reads the file with the password, and returns what is wrong with the settings of the store.
+func (s *storeSettings) check() error {
 	kind, rest, _ := strings.Cut(s.Store, ":")
 	switch {
 	case kind == "embedded" && rest != "":
-		return nil
-	case kind == "cassandra":
-		if _, err := cassandra.ParseURL(s.Store); err != nil {
-			return settingError{fmt.Errorf("--store: %w", err)}
+		if s.StorePassword != "" || s.StorePasswordFile != "" {
+			return badSetting("--store-password is for a Cassandra, and --store is %s", s.Store)
 		}
 		return nil
+	case kind == "cassandra":
+		_, err := s.cassandra()
+		return err
 	}
-	return badSetting("--store %q has to be embedded:PATH or cassandra://HOST/KEYSPACE", s.Store)
+	return badSetting("--store %q has to be embedded:PATH or cassandra://HOST/KEYSPACE", maskURL(s.Store))
+}
+
+// cassandra returns the Cassandra that the settings name. It reads the files with secrets and certificates.
+func (s *storeSettings) cassandra() (cassandra.Config, error) {
+	if !strings.HasPrefix(s.Store, "cassandra:") {
+		return cassandra.Config{}, badSetting("only a Cassandra has a schema: use --store cassandra://HOST/KEYSPACE")
+	}
+	c, err := cassandra.ParseURL(s.Store)
+	if err == nil {
+		err = c.Check()
+	}
+	if err != nil {
+		return c, settingError{fmt.Errorf("--store: %w", err)}
+	}
+	if err := readSecret("--store-password", &s.StorePassword, &s.StorePasswordFile); err != nil {
+		return c, err
+	}
+	switch {
+	case s.StorePassword == "" && c.User != "" && c.Password == "":
+		return c, badSetting("the user in --store needs a password: give --store-password-file, or CONFAB_STORE_PASSWORD in the environment")
+	case s.StorePassword != "" && c.User == "":
+		return c, badSetting("--store-password needs a user in --store: cassandra://USER@HOST/KEYSPACE")
+	case s.StorePassword != "" && c.Password != "":
+		return c, badSetting("give --store-password or a password in --store, not both")
+	case s.StorePassword != "":
+		c.Password = s.StorePassword
+	}
+	return c, nil
 }
 
 func (s logSettings) logger() *slog.Logger { return s.loggerTo(os.Stderr) }
@@ -204,9 +244,9 @@ func (s logSettings) loggerTo(w io.Writer) *slog.Logger {
 	_ = level.UnmarshalText([]byte(s.LogLevel)) // kong has checked it
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: plainError}
 	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
+		return slog.New(newOutages(slog.NewJSONHandler(w, o)))
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	return slog.New(newOutages(slog.NewTextHandler(w, o)))
 }
 
 // plainError writes an error as its sentence. The text form of slog would ask an error for all it has, which for those of

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -27,25 +26,25 @@ func (s storeSettings) where() string {
 }
 
 // open opens the store once, for a tool. An embedded one on a full disk waits for space until ctx ends.
-func (s storeSettings) open(ctx context.Context, applySchema bool, log *slog.Logger) (store.Store, error) {
+func (s *storeSettings) open(ctx context.Context, applySchema bool, log *slog.Logger) (store.Store, error) {
 	return s.openWithin(ctx, applySchema, budget.Shares{}, log)
 }
 
 // openWithin is open with the store's shares of the memory; of those that are 0 the store has defaults.
-func (s storeSettings) openWithin(ctx context.Context, applySchema bool, memory budget.Shares, log *slog.Logger) (store.Store, error) {
+func (s *storeSettings) openWithin(ctx context.Context, applySchema bool, memory budget.Shares, log *slog.Logger) (store.Store, error) {
 	if dir, ok := strings.CutPrefix(s.Store, "embedded:"); ok {
 		return embedded.OpenPatiently(ctx, dir, embedded.Options{Logger: log, OpenFiles: openFiles(descriptors()),
 			CacheBytes: memory.Cache, MemTableBytes: memory.MemTable})
 	}
-	cfg, err := cassandra.ParseURL(s.Store)
+	cfg, err := s.cassandra()
 	if err != nil {
-		return nil, settingError{fmt.Errorf("--store: %w", err)}
+		return nil, err
 	}
 	return cassandra.Open(ctx, cfg, cassandra.Options{Log: log, KeepSchema: !applySchema})
 }
 
 // openPatiently opens the store, and while it cannot be reached tries again with growing pauses.
-func (s storeSettings) openPatiently(ctx context.Context, applySchema bool, memory budget.Shares, log *slog.Logger) (st store.Store, err error) {
+func (s *storeSettings) openPatiently(ctx context.Context, applySchema bool, memory budget.Shares, log *slog.Logger) (st store.Store, err error) {
 	err = patiently(ctx, log, s.where(), func() error {
 		st, err = s.openWithin(ctx, applySchema, memory, log)
 		return err

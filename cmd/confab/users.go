@@ -16,6 +16,7 @@ type adminUsersCmd struct {
 
 type adminEraseCmd struct {
 	remote
+	sure
 	KeepMessages bool   `help:"Keep what they wrote, without its author."`
 	Wait         bool   `help:"Wait until all is done, and show how far it is." default:"true" negatable:""`
 	Login        string `arg:"" help:"The user's login. It is never free again."`
@@ -38,6 +39,17 @@ type erasure struct {
 
 // Run has the user erased.
 func (c *adminEraseCmd) Run(ctx context.Context) error {
+	var me struct {
+		Login string `json:"login"`
+	}
+	if err := c.ask(ctx, "GET", "/remember-me", nil, &me); err != nil {
+		return err
+	}
+	if me.Login == c.Login {
+		if err := c.sure.check(ctx, fmt.Sprintf("The token is that of '%s': you would erase yourself", c.Login), c.Login); err != nil {
+			return err
+		}
+	}
 	var e erasure
 	body := map[string]any{"login": c.Login, "keepMessages": c.KeepMessages}
 	if err := c.call(ctx, "POST", "/erasures", body, &e); err != nil {
@@ -46,6 +58,10 @@ func (c *adminEraseCmd) Run(ctx context.Context) error {
 	if !c.Wait {
 		fmt.Println("The account has ended; the rest goes on in the background.")
 		return nil
+	}
+	if !e.Finished {
+		fmt.Fprintf(os.Stderr, "The account of '%s' has ended. The server waits 15 seconds, as long as writes that began before may take, and then erases what "+
+			"it finds in rooms. Ctrl-C leaves the rest to the server.\n", c.Login)
 	}
 	bar := progress.New(os.Stderr, "erasing")
 	for !e.Finished {

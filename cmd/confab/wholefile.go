@@ -13,14 +13,14 @@ import (
 // partialSuffix marks files that are being written. They are hidden, and locked while that goes on.
 const partialSuffix = ".confab-partial"
 
-// writeTo has a file written whole or not at all; only its owner can read it. It takes the place of a file of that name, and
-// of nothing else: a device, a link or a folder is refused. What a killed run has left in the folder is removed. The
-// name - is standard output.
-func writeTo(name string, write func(io.Writer) error) (err error) {
+// writeTo has a file written whole or not at all; only its owner can read it. With replace it takes the place of a file of
+// that name, and of nothing else: a device, a link or a folder is refused. What a killed run has left in the folder is
+// removed. The name - is standard output.
+func writeTo(name string, replace bool, write func(io.Writer) error) (err error) {
 	if name == "-" {
 		return write(os.Stdout)
 	}
-	if err := replaceable(name); err != nil {
+	if err := replaceable(name, replace); err != nil {
 		return err
 	}
 	dir := filepath.Dir(name)
@@ -50,7 +50,7 @@ func writeTo(name string, write func(io.Writer) error) (err error) {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if err := replaceable(name); err != nil {
+	if err := replaceable(name, replace); err != nil {
 		return err
 	}
 	if err := os.Rename(partial, name); err != nil {
@@ -59,14 +59,16 @@ func writeTo(name string, write func(io.Writer) error) (err error) {
 	return syncFolder(dir)
 }
 
-// replaceable refuses what a file may not take the place of.
-func replaceable(name string) error {
+// replaceable refuses what a file may not take the place of: without replace, anything.
+func replaceable(name string, replace bool) error {
 	info, err := os.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
+	case info.Mode().IsRegular() && !replace:
+		return badSetting("%s exists already: name another file, or add --force to replace it", name)
 	case info.Mode().IsRegular():
 		return nil
 	}

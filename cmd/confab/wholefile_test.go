@@ -19,9 +19,13 @@ func writing(text string) func(io.Writer) error {
 func TestAFileTakesThePlaceOfAFileOnly(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
-	require.NoError(t, writeTo(file, writing("one")))
+	require.NoError(t, writeTo(file, false, writing("one")))
 	require.NoError(t, os.Chmod(file, 0o644))
-	require.NoError(t, writeTo(file, writing("two")))
+	require.ErrorContains(t, writeTo(file, false, writing("not")), "add --force")
+	kept, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "one", string(kept))
+	require.NoError(t, writeTo(file, true, writing("two")))
 	info, err := os.Stat(file)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode())
@@ -33,14 +37,14 @@ func TestAFileTakesThePlaceOfAFileOnly(t *testing.T) {
 	for name, kind := range map[string]string{link: "link", folder: "folder", pipe: "pipe", "/dev/null": "device"} {
 		before, err := os.Lstat(name)
 		require.NoError(t, err)
-		err = writeTo(name, writing("three"))
+		err = writeTo(name, true, writing("three"))
 		require.ErrorContains(t, err, kind)
 		require.ErrorAs(t, err, new(settingError))
 		after, err := os.Lstat(name)
 		require.NoError(t, err)
 		require.Equal(t, before.Mode(), after.Mode())
 	}
-	kept, err := os.ReadFile(file)
+	kept, err = os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, "two", string(kept))
 }
@@ -57,7 +61,7 @@ func TestAFileIsWrittenWholeOrNotAtAll(t *testing.T) {
 		return names
 	}
 	broken := errors.New("interrupted")
-	require.ErrorIs(t, writeTo(file, func(w io.Writer) error {
+	require.ErrorIs(t, writeTo(file, false, func(w io.Writer) error {
 		_, _ = io.WriteString(w, "a password hash")
 		return broken
 	}), broken)
@@ -66,9 +70,9 @@ func TestAFileIsWrittenWholeOrNotAtAll(t *testing.T) {
 	// What a killed run has left goes with the next one, whatever it writes; what another one is writing stays.
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".other.confab-partial"), []byte("a password hash"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".file.confab-partial"), []byte("a password hash"), 0o600))
-	require.NoError(t, writeTo(file, func(io.Writer) error {
-		require.ErrorContains(t, writeTo(file, writing("second")), "another confab")
-		return writeTo(file+"2", writing("other"))
+	require.NoError(t, writeTo(file, false, func(io.Writer) error {
+		require.ErrorContains(t, writeTo(file, false, writing("second")), "another confab")
+		return writeTo(file+"2", false, writing("other"))
 	}))
 	require.Equal(t, []string{"file", "file2"}, names())
 }

@@ -15,6 +15,21 @@ type Admin struct {
 	Token    string // empty: none
 }
 
+// Check returns what is wrong with the settings of the administrator, whatever accounts there are.
+func (admin Admin) Check() error {
+	switch {
+	case admin.Login == "":
+		return nil
+	case !chat.ValidName(admin.Login):
+		return fmt.Errorf("the administrator's login %q has to be 3 to 31 letters, digits, dots, dashes or underscores", admin.Login)
+	case admin.Login == chat.SystemLogin:
+		return fmt.Errorf("the administrator's login %q is the author of system messages: choose another", admin.Login)
+	case len(admin.Password) > MaxPassword:
+		return fmt.Errorf("the administrator's password has more than %d bytes", MaxPassword)
+	}
+	return nil
+}
+
 // AdminStore is the storage that EnsureAdmin needs.
 type AdminStore interface {
 	Credentials
@@ -32,11 +47,8 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore) error {
 	if admin.Login == "" {
 		return nil
 	}
-	if !chat.ValidName(admin.Login) || admin.Login == chat.SystemLogin {
-		return fmt.Errorf("the administrator's login %q has to be 3 to 31 letters, digits, dots, dashes or underscores", admin.Login)
-	}
-	if len(admin.Password) > MaxPassword {
-		return fmt.Errorf("the administrator's password has more than %d bytes", MaxPassword)
+	if err := admin.Check(); err != nil {
+		return err
 	}
 	u, err := store.User(ctx, t, admin.Login)
 	switch {
