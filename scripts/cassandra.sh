@@ -40,6 +40,8 @@ Options: --port P   the CQL port (9042); the other ports are the nine that follo
          --dir D    where data, logs and pids are ($cache/cassandra-data)
          --dcs N    spread the nodes over N data centres (1 to $max_nodes), dc1 to dcN, in turn: node 1 is in dc1,
                     node 2 in dc2. As it was last time if not said; all in datacenter1 at first
+         --auth     want a user and password, and obey what roles may; the first one is cassandra, cassandra.
+                    As it was last time if not said
 Environment: CONFAB_CACHE           where jars and data are kept ($cache)
              CONFAB_CASSANDRA_HEAP  the heap of each node ($heap)
 EOF
@@ -92,7 +94,7 @@ fetch() {
 }
 
 configure() { # I
-	local home snitch=SimpleSnitch
+	local home snitch=SimpleSnitch authenticator=AllowAllAuthenticator authorizer=AllowAllAuthorizer
 	home=$(node_dir "$1")
 	mkdir -p "$home/conf" "$home/logs"
 	if ((dcs > 0)); then
@@ -100,7 +102,13 @@ configure() { # I
 		snitch=GossipingPropertyFileSnitch
 		printf 'dc=dc%d\nrack=rack1\n' $((($1 - 1) % dcs + 1)) >"$home/conf/cassandra-rackdc.properties"
 	fi
+	if [[ -n $auth ]]; then
+		touch "$dir/auth"
+		authenticator=PasswordAuthenticator authorizer=CassandraAuthorizer
+	fi
 	cat >"$home/conf/cassandra.yaml" <<EOF
+authenticator: $authenticator
+authorizer: $authorizer
 cluster_name: confab-$port
 num_tokens: 16
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
@@ -156,6 +164,7 @@ start_node() { # I
 			-XX:HeapDumpPath="$home/logs" \
 			-Dconfab.node="$home" \
 			-Dcassandra.ring_delay_ms=$delay \
+			-Dcassandra.superuser_setup_delay_ms=0 \
 			-Dcassandra.jmx.local.port="$(jmx_port "$1")" \
 			-Dcassandra.storagedir="$home" \
 			-Dcassandra-rackdc.properties="file://$home/conf/cassandra-rackdc.properties" \
@@ -222,7 +231,7 @@ number() { # text, highest, what
 
 command=${1:-help}
 (($# == 0)) || shift
-node= nodes=1 port=9042 dir=$cache/cassandra-data dcs=
+node= nodes=1 port=9042 dir=$cache/cassandra-data dcs= auth=
 while (($#)); do
 	case $1 in
 	--nodes | --port | --dir | --dcs)
@@ -235,10 +244,12 @@ while (($#)); do
 		esac
 		shift 2
 		;;
+	--auth) auth=yes && shift ;;
 	[0-9]*) number "$1" $max_nodes "the node" && node=$1 && shift ;;
 	*) fail "unknown argument '$1'; see scripts/cassandra.sh help" ;;
 	esac
 done
+[[ ! -e $dir/auth ]] || auth=yes
 ((port > 1024)) || fail "--port must be above 1024"
 # What a node's data say about its data centre stays true.
 if [[ -z $dcs ]]; then
@@ -262,7 +273,7 @@ stop | clean)
 		end_node "$i" TERM
 		[[ $command == stop ]] || rm -rf "$(node_dir "$i")"
 	done
-	[[ $command == stop ]] || rm -f "$dir/dcs"
+	[[ $command == stop ]] || rm -f "$dir/dcs" "$dir/auth"
 	[[ $command == stop ]] || say "the data in $dir are deleted"
 	;;
 status)

@@ -34,6 +34,9 @@ CONFAB_TEST_CASSANDRA="127.0.0.1:$port" go test -race -shuffle=on -timeout 12m .
 step "two data centres of Cassandra, one killed"
 scripts/datacentres.sh
 
+step "Cassandra with roles and rights"
+scripts/roles.sh
+
 step "real time: the field's own clients"
 packages test/realtime
 go build -o bin/confab ./cmd/confab

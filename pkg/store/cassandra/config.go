@@ -20,7 +20,8 @@ type Config struct {
 	Keyspace string
 	// DC is the local data centre; empty: that of the first host that answers.
 	DC string
-	// RF is the number of copies in DC, used when the keyspace is created; 0 is 1.
+	// RF is the number of copies in DC. A keyspace that is created has that many, one that exists has to have them. 0: 1
+	// for a new keyspace, and any number.
 	RF int
 	// Consistency is that of all reads and writes that are no lightweight transactions.
 	Consistency gocql.Consistency
@@ -30,6 +31,8 @@ type Config struct {
 	// Timeout is that of a whole request whose context has no deadline. One attempt may take two fifths of it, so that
 	// another node can be tried if one does not answer.
 	Timeout time.Duration
+	// TLS encrypts the connections; nil: they are not encrypted.
+	TLS *TLS
 }
 
 const (
@@ -43,9 +46,9 @@ var (
 	dcPattern       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 )
 
-// ParseURL reads cassandra://[user:password@]HOST[:PORT][,HOST[:PORT]…]/KEYSPACE
-// with the optional parameters dc, rf, consistency, serial_consistency and timeout. Its errors say what
-// is wrong and never hold the password.
+// ParseURL reads cassandra://[user[:password]@]HOST[:PORT][,HOST[:PORT]…]/KEYSPACE
+// with the optional parameters dc, rf, consistency, serial_consistency, timeout, tls and those that begin with tls_. Its
+// errors say what is wrong and never hold the password. It reads no files; see Check.
 func ParseURL(s string) (Config, error) {
 	c := Config{Consistency: gocql.LocalQuorum, Serial: gocql.Serial, Timeout: defaultTimeout}
 	rest, ok := strings.CutPrefix(s, scheme)
@@ -84,10 +87,10 @@ func ParseURL(s string) (Config, error) {
 }
 
 func (c *Config) parseUser(s string) error {
-	user, password, ok := strings.Cut(s, ":")
+	user, password, _ := strings.Cut(s, ":")
 	var err error
-	if c.User, err = url.PathUnescape(user); err != nil || c.User == "" || !ok {
-		return fmt.Errorf("the user in the Cassandra URL must be USER:PASSWORD, percent-encoded")
+	if c.User, err = url.PathUnescape(user); err != nil || c.User == "" {
+		return fmt.Errorf("the user in the Cassandra URL must be USER or USER:PASSWORD, percent-encoded")
 	}
 	if c.Password, err = url.PathUnescape(password); err != nil {
 		return fmt.Errorf("the password in the Cassandra URL is not percent-encoded properly")
@@ -163,7 +166,13 @@ func (c *Config) parseQuery(s string) error {
 				return fmt.Errorf("timeout in the Cassandra URL must be a time from 10ms to 10m, such as 5s, not %q", v)
 			}
 		default:
-			return fmt.Errorf("the Cassandra URL has an unknown parameter %q: there are dc, rf, consistency, serial_consistency and timeout", name)
+			if !isTLSParameter(name) {
+				return fmt.Errorf("the Cassandra URL has an unknown parameter %q: there are dc, rf, consistency, serial_consistency, timeout, tls, "+
+					"tls_ca, tls_cert, tls_key, tls_server_name and tls_verify", name)
+			}
+			if err := c.parseTLS(name, v); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

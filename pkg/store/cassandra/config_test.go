@@ -23,6 +23,14 @@ func TestParseURL(t *testing.T) {
 		User:  "me", Password: "p@ss/:w", Keyspace: "chat_1", DC: "dc-1", RF: 3,
 		Consistency: gocql.Quorum, Serial: gocql.LocalSerial, Timeout: 750 * time.Millisecond,
 	}, c)
+	withUser, err := ParseURL("cassandra://me@h/k?tls=true")
+	require.NoError(t, err)
+	require.Equal(t, "me", withUser.User)
+	require.Empty(t, withUser.Password)
+	require.Equal(t, &TLS{}, withUser.TLS)
+	withUser, err = ParseURL("cassandra://me@h/k?tls_ca=/etc/ca.pem&tls_cert=c.pem&tls_key=k.pem&tls_server_name=db.example&tls_verify=false")
+	require.NoError(t, err)
+	require.Equal(t, &TLS{CA: "/etc/ca.pem", Cert: "c.pem", Key: "k.pem", ServerName: "db.example", SkipVerify: true}, withUser.TLS)
 	for _, s := range []string{c.String(), fmt.Sprint(c), fmt.Sprintf("%v %+v %#v", c, c, c)} {
 		require.NotContains(t, s, "p@ss")
 		require.NotContains(t, s, "p%40ss")
@@ -44,7 +52,12 @@ func TestParseURLRefuses(t *testing.T) {
 		"cassandra://a:x/confab":                          "bad port",
 		"cassandra://a:0/confab":                          "bad port",
 		"cassandra://::1/confab":                          "bad host",
-		"cassandra://secret@h/k":                          "USER:PASSWORD",
+		"cassandra://:secret@h/k":                         "USER:PASSWORD",
+		"cassandra://h/k?tls=maybe":                       "must be true, not",
+		"cassandra://h/k?tls=false":                       "must be true, not",
+		"cassandra://h/k?tls_verify=maybe":                "must be true or false",
+		"cassandra://h/k?tls_ca=":                         "is empty",
+		"cassandra://h/k?tls_cacert=x":                    "unknown parameter",
 		"cassandra://u:secret%@/k":                        "percent-encoded",
 		"cassandra://h/k?rf=0":                            "rf",
 		"cassandra://h/k?rf=x":                            "rf",

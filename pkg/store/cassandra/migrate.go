@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -13,7 +14,8 @@ import (
 
 // migrator applies migrations to one keyspace.
 type migrator struct {
-	config Config
+	config Config // DC is known
+	asked  string // dc of the URL
 	log    *slog.Logger
 	known  []migration
 	// admin is a session without a keyspace, because the keyspace may not exist yet.
@@ -38,6 +40,7 @@ func newMigrator(ctx context.Context, c Config, log *slog.Logger) (*migrator, er
 	if err != nil {
 		return nil, err
 	}
+	asked := c.DC
 	c.DC = dc
 	c.Timeout = max(c.Timeout, schemaTimeout)
 	admin, err := connect(ctx, c, "", dc, log)
@@ -49,7 +52,7 @@ func newMigrator(ctx context.Context, c Config, log *slog.Logger) (*migrator, er
 		admin.Close()
 		return nil, err
 	}
-	return &migrator{config: c, log: log, known: known, admin: admin, owner: owner, lease: lockSeconds, now: time.Now}, nil
+	return &migrator{config: c, asked: asked, log: log, known: known, admin: admin, owner: owner, lease: lockSeconds, now: time.Now}, nil
 }
 
 func (m *migrator) close() {
@@ -59,33 +62,50 @@ func (m *migrator) close() {
 	m.admin.Close()
 }
 
-// check reads the versions of the keyspace.
+// system reads system tables. They are local to each node, so LOCAL_ONE suffices.
+func (m *migrator) system() *db {
+	return &db{session: m.admin, consistency: gocql.LocalOne, timeout: m.config.Timeout}
+}
+
+// check reads the versions of the keyspace. It fails if its replication is not what the URL says.
 func (m *migrator) check(ctx context.Context) (SchemaStatus, error) {
-	admin := &db{session: m.admin, consistency: gocql.LocalQuorum, timeout: m.config.Timeout}
-	var table string
-	// System tables are local to each node, so LOCAL_ONE suffices.
-	found, err := admin.rowAt(ctx, gocql.LocalOne, selectTable, []any{m.config.Keyspace}, &table)
+	r, err := m.replication(ctx)
+	if err == nil && r != nil {
+		err = m.config.fits(m.asked, r)
+	}
 	if err != nil {
 		return SchemaStatus{}, err
 	}
-	if !found {
+	var columns []string
+	var column string
+	err = m.system().rows(ctx, 100, func() { columns = append(columns, column) }, selectColumns, []any{m.config.Keyspace}, &column)
+	if err != nil {
+		return SchemaStatus{}, err
+	}
+	if len(columns) == 0 {
 		return SchemaStatus{Known: len(m.known)}, nil
 	}
 	if err := m.use(ctx); err != nil {
 		return SchemaStatus{}, err
 	}
-	applied := map[int]string{}
+	rows := map[int]recorded{}
 	var version int
-	var checksum string
-	err = m.keyed.rows(ctx, 1000, func() { applied[version] = checksum }, selectVersions, []any{component}, &version, &checksum)
+	var row recorded
+	each := func() { rows[version] = row }
+	if slices.Contains(columns, "reader") {
+		err = m.keyed.rows(ctx, 1000, each, selectReaders, []any{component}, &version, &row.checksum, &row.reader)
+	}
+	if !slices.Contains(columns, "reader") || isInvalid(err) {
+		err = m.keyed.rows(ctx, 1000, each, selectVersions, []any{component}, &version, &row.checksum)
+	}
 	if isInvalid(err) {
-		// Another server is creating the table: a node lists it a moment before it can be read.
+		// Another server is creating the table: a node lists it a moment before it can be read. That goes for its columns too.
 		return SchemaStatus{Known: len(m.known)}, nil
 	}
 	if err != nil {
 		return SchemaStatus{}, err
 	}
-	return verify(m.config.Keyspace, m.known, applied)
+	return verify(m.config.Keyspace, m.known, rows)
 }
 
 // isInvalid reports whether Cassandra takes a statement for wrong, as it does when a table does not exist.
@@ -124,6 +144,12 @@ func (m *migrator) apply(ctx context.Context) (SchemaStatus, error) {
 	if err != nil {
 		return s, err
 	}
+	if s.Current() {
+		return s, nil
+	}
+	if err := m.change(ctx, m.keyed.session, addReader); err != nil {
+		return s, err
+	}
 	for _, next := range m.known[s.Applied:] {
 		if err := m.run(ctx, next); err != nil {
 			return s, fmt.Errorf("schema version %d: %w", next.Version, err)
@@ -133,11 +159,21 @@ func (m *migrator) apply(ctx context.Context) (SchemaStatus, error) {
 	return s, nil
 }
 
-// bootstrap creates the keyspace and the migrations' own tables.
+// bootstrap creates the keyspace, unless it exists, and the migrations' own tables. A keyspace that exists needs no right
+// but those on itself.
 func (m *migrator) bootstrap(ctx context.Context) error {
 	k := m.config.Keyspace
-	if err := m.change(ctx, m.admin, fmt.Sprintf(createKeyspace, k, m.config.DC, max(m.config.RF, 1))); err != nil {
-		return fmt.Errorf("cannot create the keyspace %s: %w", k, err)
+	r, err := m.replication(ctx)
+	if err == nil && r == nil {
+		if err = m.enough(ctx); err == nil {
+			err = m.change(ctx, m.admin, fmt.Sprintf(createKeyspace, k, m.config.DC, max(m.config.RF, 1)))
+		}
+		if err != nil {
+			err = fmt.Errorf("cannot create the keyspace %s: %w", k, err)
+		}
+	}
+	if err != nil {
+		return err
 	}
 	if err := m.use(ctx); err != nil {
 		return err
@@ -158,7 +194,7 @@ func (m *migrator) change(ctx context.Context, s *gocql.Session, statement strin
 	ctx, cancel := context.WithTimeout(ctx, schemaTimeout)
 	defer cancel()
 	if err := s.Query(statement).WithContext(ctx).RetryPolicy(nil).Exec(); err != nil {
-		return err
+		return m.config.withHint(err)
 	}
 	return s.AwaitSchemaAgreement(ctx)
 }
@@ -173,7 +209,7 @@ func (m *migrator) run(ctx context.Context, next migration) error {
 			return err
 		}
 	}
-	return m.keyed.exec(ctx, insertVersion, component, next.Version, next.checksum, next.Description, time.Now().UTC())
+	return m.keyed.exec(ctx, insertVersion, component, next.Version, next.checksum, next.Description, time.Now().UTC(), next.Reader)
 }
 
 // lock waits until only this migrator may change the schema. The lock of a migrator that crashed expires.
@@ -237,13 +273,15 @@ func (m *migrator) unlock(ctx context.Context) {
 
 // warn logs a warning if the data would not survive the loss of a node.
 func (m *migrator) warn(ctx context.Context) {
-	admin := &db{session: m.admin, consistency: gocql.LocalQuorum, timeout: m.config.Timeout}
-	var replication map[string]string
-	found, err := admin.rowAt(ctx, gocql.LocalOne, selectKeyspace, []any{m.config.Keyspace}, &replication)
-	if err != nil || !found {
+	r, err := m.replication(ctx)
+	if err != nil || r == nil {
 		return
 	}
-	if n, err := strconv.Atoi(replication[m.config.DC]); err == nil && n < 3 {
+	if !strings.HasSuffix(r["class"], networkTopology) {
+		m.log.Warn("the Cassandra keyspace does not have NetworkTopologyStrategy", "keyspace", m.config.Keyspace, "replication", r["class"],
+			"do", alter(m.config.Keyspace, r, m.config.DC, max(copiesOf(r["replication_factor"]), 1)))
+	}
+	if n := copiesOf(r[m.config.DC]); n > 0 && n < 3 {
 		m.log.Warn("the Cassandra keyspace keeps fewer than 3 copies: it is not available, or loses data, when a node fails",
 			"keyspace", m.config.Keyspace, "dc", m.config.DC, "copies", n)
 	}

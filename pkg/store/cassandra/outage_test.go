@@ -28,6 +28,10 @@ type link struct {
 func newLink(t *testing.T, target string) *link {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	return newLinkAt(t, l, target)
+}
+
+func newLinkAt(t *testing.T, l net.Listener, target string) *link {
 	k := &link{target: target, listener: l, conns: map[net.Conn]bool{}}
 	k.wg.Go(k.accept)
 	t.Cleanup(func() {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -34,11 +35,15 @@ const (
 	createLock = `CREATE TABLE IF NOT EXISTS schema_lock (
   component text, owner uuid, PRIMARY KEY ((component))) WITH id = %s`
 
-	selectKeyspace   = `SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?`
-	selectTable      = `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'schema_versions'`
+	selectKeyspace = `SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?`
+	// Keyspaces made by earlier versions lack the column until the next migration.
+	addReader = `ALTER TABLE schema_versions ADD IF NOT EXISTS reader int`
+
+	selectColumns    = `SELECT column_name FROM system_schema.columns WHERE keyspace_name = ? AND table_name = 'schema_versions'`
 	selectVersions   = `SELECT version, checksum FROM schema_versions WHERE component = ?`
+	selectReaders    = `SELECT version, checksum, reader FROM schema_versions WHERE component = ?`
 	selectOneVersion = `SELECT version FROM schema_versions WHERE component = ? LIMIT 1`
-	insertVersion    = `INSERT INTO schema_versions (component, version, checksum, description, applied_at) VALUES (?, ?, ?, ?, ?)`
+	insertVersion    = `INSERT INTO schema_versions (component, version, checksum, description, applied_at, reader) VALUES (?, ?, ?, ?, ?, ?)`
 
 	insertLock = `INSERT INTO schema_lock (component, owner) VALUES (?, ?) IF NOT EXISTS USING TTL ?`
 	renewLock  = `UPDATE schema_lock USING TTL ? SET owner = ? WHERE component = ? IF owner = ?`
@@ -51,6 +56,9 @@ type migration struct {
 	Version     int    `json:"version"`
 	File        string `json:"file"`
 	Description string `json:"description"`
+	// Reader is the oldest version of the schema whose programs may use a keyspace that has this one. It is recorded in the
+	// keyspace, where older programs read it. 0: only programs that have this version may.
+	Reader int `json:"reader"`
 
 	text     string
 	checksum string // SHA-256 of text
@@ -80,6 +88,9 @@ func readMigrations(dir fs.FS) ([]migration, error) {
 		m := &manifest.Versions[i]
 		if m.Version != i+1 {
 			return nil, fmt.Errorf("manifest.json: version %d stands where %d should", m.Version, i+1)
+		}
+		if m.Reader < 0 || m.Reader > m.Version {
+			return nil, fmt.Errorf("manifest.json: the reader of version %d has to be from 1 to %d", m.Version, m.Version)
 		}
 		b, err := fs.ReadFile(dir, path.Clean(m.File))
 		if err != nil {
@@ -116,11 +127,13 @@ type SchemaStatus struct {
 	Applied int // the newest version of the keyspace; 0 if it is missing or empty
 }
 
-// Current reports whether the keyspace has exactly the migrations of this program.
-func (s SchemaStatus) Current() bool { return s.Known == s.Applied }
+// Current reports whether the keyspace has all migrations of this program. It may have newer ones that leave this program
+// right: Applied is greater than Known then.
+func (s SchemaStatus) Current() bool { return s.Applied >= s.Known }
 
 // Check reads the state of the keyspace and changes nothing. It fails if the cluster does not answer, or if this
-// program must not use the keyspace: because its schema is newer, or has other texts of the same versions.
+// program must not use the keyspace: because its schema is newer and needs newer programs, or has other texts of the same
+// versions.
 func Check(ctx context.Context, c Config, log *slog.Logger) (SchemaStatus, error) {
 	m, err := newMigrator(ctx, c, log)
 	if err != nil {
@@ -153,10 +166,10 @@ func Print(w io.Writer, c Config) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, createKeyspace+";\nUSE %s;\n\n", c.Keyspace, dc, max(c.RF, 1), c.Keyspace)
-	fmt.Fprintf(&b, createVersions+";\n"+createLock+";\n\n", tableID(c.Keyspace, "schema_versions"), tableID(c.Keyspace, "schema_lock"))
+	fmt.Fprintf(&b, createVersions+";\n"+createLock+";\n"+addReader+";\n\n", tableID(c.Keyspace, "schema_versions"), tableID(c.Keyspace, "schema_lock"))
 	for _, m := range all {
-		fmt.Fprintf(&b, "-- Version %d: %s.\n\n%s\nINSERT INTO schema_versions (component, version, checksum, description, applied_at)\n"+
-			"VALUES ('%s', %d, '%s', '%s', toTimestamp(now()));\n\n", m.Version, m.Description, m.text, component, m.Version, m.checksum, m.Description)
+		fmt.Fprintf(&b, "-- Version %d: %s.\n\n%s\nINSERT INTO schema_versions (component, version, checksum, description, applied_at, reader)\n"+
+			"VALUES ('%s', %d, '%s', '%s', toTimestamp(now()), %d);\n\n", m.Version, m.Description, m.text, component, m.Version, m.checksum, m.Description, m.Reader)
 	}
 	_, err = io.WriteString(w, b.String())
 	return err
@@ -184,25 +197,30 @@ func prepareSchema(ctx context.Context, c Config, o Options) error {
 	return err
 }
 
+// recorded is a row of schema_versions.
+type recorded struct {
+	checksum string
+	reader   int // 0 if no older program may use the keyspace
+}
+
 // verify compares the versions of a keyspace with those of this program.
-func verify(keyspace string, known []migration, applied map[int]string) (SchemaStatus, error) {
+func verify(keyspace string, known []migration, rows map[int]recorded) (SchemaStatus, error) {
 	s := SchemaStatus{Known: len(known)}
-	versions := make([]int, 0, len(applied))
-	for v := range applied {
-		versions = append(versions, v)
+	newest := 0
+	if len(rows) > 0 {
+		newest = slices.Max(slices.Collect(maps.Keys(rows)))
 	}
-	slices.Sort(versions)
-	for _, v := range versions {
-		if v > len(known) {
+	for v := 1; v <= newest; v++ {
+		row, there := rows[v]
+		switch {
+		case v > len(known) && (row.reader == 0 || row.reader > len(known)):
 			return s, fmt.Errorf("the Cassandra keyspace %s has schema version %d, newer than version %d of this program: use a newer program",
-				keyspace, versions[len(versions)-1], len(known))
-		}
-		if v != s.Applied+1 {
-			return s, fmt.Errorf("the Cassandra keyspace %s has schema version %d without version %d", keyspace, v, s.Applied+1)
-		}
-		if applied[v] != known[v-1].checksum {
+				keyspace, newest, len(known))
+		case !there:
+			return s, fmt.Errorf("the Cassandra keyspace %s has schema version %d without version %d", keyspace, newest, v)
+		case v <= len(known) && row.checksum != known[v-1].checksum:
 			return s, fmt.Errorf("schema version %d of the Cassandra keyspace %s is not the one of this program (checksum %.12s, not %.12s)",
-				v, keyspace, applied[v], known[v-1].checksum)
+				v, keyspace, row.checksum, known[v-1].checksum)
 		}
 		s.Applied = v
 	}

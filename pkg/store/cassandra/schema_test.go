@@ -3,6 +3,7 @@ package cassandra
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/logtest"
 )
@@ -22,14 +24,18 @@ func withTimeout(t testing.TB) context.Context {
 	return ctx
 }
 
-// small is a schema that is quick to create.
-var small = readSmall()
+// small is a schema that is quick to create. later has one version more, which programs of small may read.
+var (
+	later = readSmall()
+	small = later[:2]
+)
 
 func readSmall() []migration {
 	all, err := readMigrations(fstest.MapFS{
-		"manifest.json": {Data: []byte(`{"versions":[{"version":1,"file":"1"},{"version":2,"file":"2"}]}`)},
+		"manifest.json": {Data: []byte(`{"versions":[{"version":1,"file":"1"},{"version":2,"file":"2"},{"version":3,"file":"3","reader":2}]}`)},
 		"1":             {Data: []byte("CREATE TABLE IF NOT EXISTS a (k int PRIMARY KEY);\nCREATE TABLE IF NOT EXISTS b (k int PRIMARY KEY);\n")},
 		"2":             {Data: []byte("ALTER TABLE a ADD IF NOT EXISTS v int;\n")},
+		"3":             {Data: []byte("ALTER TABLE a ADD IF NOT EXISTS w int;\n")},
 	})
 	if err != nil {
 		panic(err)
@@ -82,8 +88,8 @@ func TestApplyWhileTheTableIsBeingCreated(t *testing.T) {
 	require.NoError(t, m.use(ctx))
 	tooEarly := true
 	m.keyed.around.set(func(statement string, run func() error) error {
-		if statement == selectVersions && tooEarly {
-			tooEarly = false
+		if tooEarly && (statement == selectReaders || statement == selectVersions) {
+			tooEarly = statement == selectReaders // the next statement is the other one
 			return m.keyed.session.Query("SELECT k FROM no_such_table").WithContext(ctx).Exec()
 		}
 		return run()
@@ -111,10 +117,113 @@ func TestApplyUpgrades(t *testing.T) {
 	found, err := m.keyed.row(ctx, "SELECT k FROM a WHERE k = ?", []any{1}, &k)
 	require.NoError(t, err)
 	require.True(t, found)
+	// Version 2 is not for programs of version 1; version 3 is for those of version 2.
 	m = newSmall(t, c)
 	m.known = small[:1]
 	_, err = m.apply(ctx)
 	require.ErrorContains(t, err, "schema version 2, newer than version 1 of this program")
+	m = newSmall(t, c)
+	m.known = later
+	_, err = m.apply(ctx)
+	require.NoError(t, err)
+	status, err = newSmall(t, c).apply(ctx)
+	require.NoError(t, err)
+	require.True(t, status.Current())
+	require.Equal(t, SchemaStatus{Known: 2, Applied: 3}, status)
+	m = newSmall(t, c)
+	m.known = small[:1]
+	_, err = m.apply(ctx)
+	require.ErrorContains(t, err, "schema version 3, newer than version 1 of this program")
+}
+
+// A keyspace made before readers were recorded gets the column with its next version. One server waits for the lock
+// while another applies more than the first one knows.
+func TestKeyspacesWithoutReadersAreUpgraded(t *testing.T) {
+	t.Parallel()
+	c, ctx := testConfig(t), withTimeout(t)
+	m := newSmall(t, c)
+	require.NoError(t, m.bootstrap(ctx))
+	require.NoError(t, m.lock(ctx))
+	for _, s := range statements(small[0].text) {
+		require.NoError(t, m.change(ctx, m.keyed.session, s))
+	}
+	require.NoError(t, m.keyed.exec(ctx, "INSERT INTO schema_versions (component, version, checksum) VALUES (?, 1, ?)", component, small[0].checksum))
+	status, err := m.check(ctx)
+	require.NoError(t, err)
+	require.Equal(t, SchemaStatus{Known: 2, Applied: 1}, status)
+
+	waiting := newSmall(t, c)
+	upgraded := make(chan error, 1)
+	seen := false
+	require.NoError(t, waiting.use(ctx))
+	waiting.keyed.around.set(func(statement string, run func() error) error {
+		if statement == insertLock && !seen { // it has found the schema behind
+			seen = true
+			m.unlock(ctx)
+			newer := newSmall(t, c)
+			newer.known = later
+			_, err := newer.apply(ctx)
+			upgraded <- err
+		}
+		return run()
+	})
+	status, err = waiting.apply(ctx)
+	require.NoError(t, <-upgraded)
+	require.NoError(t, err)
+	require.Equal(t, SchemaStatus{Known: 2, Applied: 3}, status)
+}
+
+// In the middle of a rolling upgrade a server of the older version goes on, and starts anew, on the newer schema, beside
+// one of the newer version.
+func TestTwoVersionsSideBySide(t *testing.T) {
+	t.Parallel()
+	before, ctx := shared(t), withTimeout(t)
+	m, err := newMigrator(ctx, sharedConfig, nil)
+	require.NoError(t, err)
+	t.Cleanup(m.close)
+	n := len(m.known) + 1
+	m.known = append(m.known, migration{Version: n, Reader: n - 1, checksum: "later", text: "ALTER TABLE rooms ADD IF NOT EXISTS later text;\n"})
+	_, err = m.apply(ctx)
+	require.NoError(t, err)
+
+	for _, keep := range []bool{false, true} {
+		restarted := openStore(t, sharedConfig, Options{KeepSchema: keep})
+		t.Cleanup(func() { require.NoError(t, restarted.Close()) })
+		for i, pair := range [][2]*Store{{before, restarted}, {restarted, before}} {
+			name, of := fmt.Sprintf("%t-%d", keep, i), tenant()
+			r := newRoom(name)
+			require.NoError(t, pair[0].CreateRoom(ctx, of, r))
+			said := chat.Message{ID: ids.New(), Author: person("ann"), Content: "said by ann"}
+			require.NoError(t, pair[0].Append(ctx, r.Log(of), said))
+			// What the newer version adds to rows is no concern of the older one.
+			written, err := m.keyed.apply(ctx, "UPDATE rooms SET later = 'x' WHERE tenant = ? AND name = ? IF EXISTS", of, name)
+			require.NoError(t, err)
+			require.True(t, written)
+			got, err := pair[1].Room(ctx, of, name)
+			require.NoError(t, err)
+			require.Equal(t, r.ID, got.ID)
+			page, err := pair[1].Newer(ctx, r.Log(of), r.ID, false, 10)
+			require.NoError(t, err)
+			require.Len(t, page, 1)
+			require.Equal(t, said.ID, page[0].ID)
+		}
+	}
+	status, err := Check(ctx, sharedConfig, nil)
+	require.NoError(t, err)
+	require.Equal(t, SchemaStatus{Known: n - 1, Applied: n}, status)
+	require.NoError(t, m.keyed.exec(ctx, "DELETE FROM schema_versions WHERE component = ? AND version = ?", component, n))
+}
+
+// Who adds a version says which older programs may run on a keyspace that has it.
+func TestEachNewVersionNamesItsReader(t *testing.T) {
+	known, err := migrations()
+	require.NoError(t, err)
+	for _, m := range known {
+		if m.Version > 18 { // earlier programs refuse whatever is newer
+			require.NotZero(t, m.Reader, "version %d of the manifest: give \"reader\", the oldest version whose programs may run beside those that have this one: %d if "+
+				"it only adds what they need not write", m.Version, m.Version-1)
+		}
+	}
 }
 
 func TestApplyGoesOnAfterACrash(t *testing.T) {

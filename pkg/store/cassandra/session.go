@@ -21,7 +21,10 @@ import (
 // and LOCAL_SERIAL would mean the data centre of the node that receives the statement. If all nodes of the data centre
 // are away, the store is unavailable.
 func connect(ctx context.Context, c Config, keyspace, dc string, log *slog.Logger) (*gocql.Session, error) {
-	cluster := newCluster(c, log)
+	cluster, err := newCluster(c, log)
+	if err != nil {
+		return nil, err
+	}
 	cluster.Keyspace = keyspace
 	cluster.HostFilter = gocql.DataCentreHostFilter(dc)
 	cluster.PoolConfig.HostSelectionPolicy = newAvoiding(gocql.TokenAwareHostPolicy(
@@ -29,7 +32,11 @@ func connect(ctx context.Context, c Config, keyspace, dc string, log *slog.Logge
 	return createSession(ctx, cluster)
 }
 
-func newCluster(c Config, log *slog.Logger) *gocql.ClusterConfig {
+func newCluster(c Config, log *slog.Logger) (*gocql.ClusterConfig, error) {
+	encrypted, err := c.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
 	cluster := gocql.NewCluster(c.Hosts...)
 	// For peers that announce no port of their own: that of the first host.
 	if _, port, err := net.SplitHostPort(c.Hosts[0]); err == nil {
@@ -50,11 +57,15 @@ func newCluster(c Config, log *slog.Logger) *gocql.ClusterConfig {
 	cluster.ReconnectInterval = time.Second
 	cluster.ReconnectionPolicy = &gocql.ConstantReconnectionPolicy{MaxRetries: 1, Interval: 100 * time.Millisecond}
 	cluster.Logger = driverLog{log}
-	return cluster
+	cluster.ConnectObserver = &refusal{config: c}
+	if encrypted != nil {
+		cluster.SslOpts = &gocql.SslOptions{Config: encrypted, EnableHostVerification: !encrypted.InsecureSkipVerify}
+	}
+	return cluster, nil
 }
 
 // createSession honours ctx, which the driver does not: it closes a session that is created too late. If ctx has ended,
-// its error is returned, regardless of the driver's.
+// its error is returned, regardless of the driver's. An error is temporary unless a node refuses the connection.
 func createSession(ctx context.Context, cluster *gocql.ClusterConfig) (*gocql.Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, notConnected(cluster, err)
@@ -74,6 +85,9 @@ func createSession(ctx context.Context, cluster *gocql.ClusterConfig) (*gocql.Se
 	}()
 	select {
 	case r := <-done:
+		if refused, ok := cluster.ConnectObserver.(*refusal); r.err != nil && ok && refused.err() != nil {
+			return nil, refused.err()
+		}
 		if r.err != nil {
 			return nil, notConnected(cluster, r.err)
 		}
@@ -101,7 +115,10 @@ const (
 // localDC returns the data centre of c, or that of the first host that answers. It fails permanently if the cluster has
 // no data centre of that name: the driver would find no host and report a cluster that is away.
 func localDC(ctx context.Context, c Config, log *slog.Logger) (string, error) {
-	cluster := newCluster(c, log)
+	cluster, err := newCluster(c, log)
+	if err != nil {
+		return "", err
+	}
 	cluster.NumConns = 1
 	cluster.DisableInitialHostLookup = true
 	s, err := createSession(ctx, cluster)

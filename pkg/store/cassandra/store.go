@@ -110,7 +110,7 @@ func (s *Store) findDataCentres(ctx context.Context, c Config) error {
 	}
 	var replication map[string]string
 	_, err := s.db.rowAt(ctx, gocql.LocalOne, selectKeyspace, []any{c.Keyspace}, &replication)
-	if strings.HasSuffix(replication["class"], ".NetworkTopologyStrategy") { // others have no data centres
+	if strings.HasSuffix(replication["class"], networkTopology) { // others have no data centres
 		s.db.everywhere = gocql.EachQuorum
 	}
 	return err

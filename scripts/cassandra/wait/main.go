@@ -54,6 +54,7 @@ func query(host string, port int) error {
 	c.ConnectTimeout = 2 * time.Second
 	c.DisableInitialHostLookup = true
 	c.Consistency = gocql.One
+	c.Authenticator = gocql.PasswordAuthenticator{Username: "cassandra", Password: "cassandra"} // of a cluster with --auth
 	c.Logger = log.New(io.Discard, "", 0)
 	s, err := c.CreateSession()
 	if err != nil {
