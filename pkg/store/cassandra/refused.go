@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync/atomic"
 
@@ -37,7 +38,7 @@ func (r *refusal) err() error {
 func (c Config) refused(err error) error {
 	var answer gocql.RequestError
 	var certificate *tls.CertificateVerificationError
-	var alert tls.AlertError
+	var alert *net.OpError
 	var noTLS tls.RecordHeaderError
 	where := strings.Join(c.Hosts, ", ")
 	switch {
@@ -49,8 +50,8 @@ func (c Config) refused(err error) error {
 		return fmt.Errorf("Cassandra at %s wants a user and a password, and the settings of the store have none", where)
 	case errors.As(err, &certificate):
 		return fmt.Errorf("Cassandra at %s shows a certificate that is not accepted (%v): see tls_ca and tls_server_name in its URL", where, certificate)
-	case errors.As(err, &alert):
-		return fmt.Errorf("Cassandra at %s refuses the TLS connection (%v): see tls_cert and tls_key in its URL", where, alert)
+	case errors.As(err, &alert) && alert.Op == "remote error": // so crypto/tls reports an alert of the other side
+		return fmt.Errorf("Cassandra at %s refuses the TLS connection (%v): see tls_cert and tls_key in its URL", where, alert.Err)
 	case errors.As(err, &noTLS):
 		return fmt.Errorf("Cassandra at %s does not speak TLS, and its URL says that it does", where)
 	}
