@@ -22,8 +22,10 @@ finish() {
 }
 trap finish EXIT
 
-serve() { # STORE
-	bin/confab serve --listen "127.0.0.1:$port" --store "$1" --log-level warn >"$work/server.log" 2>&1 &
+serve() { # STORE [FLAGS]
+	local store=$1
+	shift
+	bin/confab serve --listen "127.0.0.1:$port" --store "$store" --log-level warn "$@" >"$work/server.log" 2>&1 &
 	server=$!
 	for _ in $(seq 300); do
 		curl -fs "http://127.0.0.1:$port/readyz" >/dev/null && return
@@ -84,6 +86,12 @@ one() {
 	measure live.json connections --connections "${CONNECTIONS:-10000}"
 	stop
 
+	step "attacks"
+	# With the limits that operators have by default, and little memory: 5,000 idle sockets, and honest users whose posts go on.
+	serve "embedded:$work/attacked" --memory 512MiB
+	measure attacks.json attacks --connections 5000
+	stop
+
 	step "Cassandra"
 	scripts/cassandra.sh start --port "$cql" --dir "$work/cassandra"
 	serve "cassandra://127.0.0.1:$cql/confab"
@@ -111,6 +119,6 @@ for ((run = 1; run <= runs; run++)); do
 	rm -rf "${work:?}"/*
 done
 
-for file in embedded live cassandra; do
+for file in embedded live attacks cassandra; do
 	bin/confab bench table "$out"/*/$file.json
 done | tee "$out/table.txt"

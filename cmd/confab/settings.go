@@ -46,7 +46,7 @@ type settings struct {
 	RememberGrace   time.Duration `help:"How long the previous token of a remembered login stays good." default:"10s"`
 	LoginFailures   *int          `help:"Failed logins a minute allowed for one login from one address; 0 for any number. 60 if not given."`
 	Limits          string        `help:"Whether limits that are not given have their defaults (on) or are none (off): ${enum}. Off is for tests and load generators." enum:"on,off" default:"on"`
-	PasswordHashes  int           `help:"Passwords hashed at once; 0 for one a processor." default:"0"`
+	PasswordHashes  int           `help:"Passwords hashed at once; 0 for half as many as there are processors." default:"0"`
 	Memory          string        `help:"Memory that the server may use, as in 512MiB or 2GiB; if not given, nine tenths of what its container or cgroup may have, otherwise half of the machine's." placeholder:"SIZE"`
 	ShutdownTimeout time.Duration `help:"How long a stop waits for requests under way." default:"15s"`
 

@@ -268,3 +268,21 @@ func TestWriteResults(t *testing.T) {
 	require.NoError(t, json.NewDecoder(&b).Decode(&back))
 	require.Equal(t, rs[0], back)
 }
+
+// Each attack comes to its end, and honest users are measured meanwhile.
+func TestAttacks(t *testing.T) {
+	f := newFake(t)
+	o := small(f)
+	o.Connections, o.Duration = 50, 50*time.Millisecond
+	r, err := Run(t.Context(), "attacks", o)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, r.Operations, int64(honest*len(attacks)))
+	require.Zero(t, r.Errors, r.FirstError)
+	require.Positive(t, r.Latency.P99)
+	require.Positive(t, r.ServerRSS)
+	for _, a := range attacks {
+		require.Contains(t, r.More, a.name+"_p99_ms")
+		require.Contains(t, r.More, a.name+"_peak_MiB")
+	}
+	require.Zero(t, r.More["idle_sockets_ended"])
+}

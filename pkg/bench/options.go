@@ -34,6 +34,7 @@ type Options struct {
 	InFlight     int           // publishes not yet delivered to all; 1
 	DeliveryTime time.Duration // after which a delivery is missing; 10 s
 	Connections  int           // idle ones; 1000
+	Attacks      []string      // names of attacks; all
 	Settle       time.Duration // from the last connection to reading the memory; 3 s
 	Keep         bool          // leave the rooms that were made
 
@@ -97,6 +98,7 @@ var Benchmarks = map[string]Benchmark{
 	"pages":       Pages,
 	"live":        Live,
 	"connections": Connections,
+	"attacks":     Attacks,
 	"bare-http":   BareHTTP,
 	"bare-live":   BareLive,
 	"bare-insert": BareInsert,

@@ -23,11 +23,25 @@ func dial(ctx context.Context, u *url.URL) (net.Conn, error) {
 	if u.Port() == "" {
 		host = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 	}
-	var d net.Dialer
+	d := dialer(ctx)
 	if u.Scheme == "https" {
 		return (&tls.Dialer{NetDialer: &d, Config: &tls.Config{NextProtos: []string{"http/1.1"}}}).DialContext(ctx, "tcp", host)
 	}
 	return d.DialContext(ctx, "tcp", host)
+}
+
+type addressKey struct{}
+
+// withAddress makes connections come from that address of this machine.
+func withAddress(ctx context.Context, address string) context.Context {
+	return context.WithValue(ctx, addressKey{}, &net.TCPAddr{IP: net.ParseIP(address)})
+}
+
+func dialer(ctx context.Context) (d net.Dialer) {
+	if a, ok := ctx.Value(addressKey{}).(*net.TCPAddr); ok {
+		d.LocalAddr = a
+	}
+	return d
 }
 
 // wire is a persistent HTTP/1.1 connection for requests that are encoded
@@ -180,6 +194,12 @@ func request(method string, u *url.URL, path, cookie string, body []byte) []byte
 
 // setUpClient is for what is not measured.
 var setUpClient = &http.Client{
-	Timeout:   answerTime,
-	Transport: &http.Transport{DisableKeepAlives: true}, // so that no connection of it is left when the clock starts
+	Timeout: answerTime,
+	Transport: &http.Transport{
+		DisableKeepAlives: true, // so that no connection of it is left when the clock starts
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			d := dialer(ctx)
+			return d.DialContext(ctx, network, address)
+		},
+	},
 }

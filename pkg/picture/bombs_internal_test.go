@@ -2,10 +2,7 @@ package picture
 
 import (
 	"bytes"
-	"compress/zlib"
 	"context"
-	"encoding/binary"
-	"hash/crc32"
 	"image"
 	"image/color"
 	"image/color/palette"
@@ -18,188 +15,30 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/picture/bombs"
 )
-
-// progressive is a progressive JPEG whose components have nothing but runs of empty blocks, in that many scans each.
-func progressive(t *testing.T, side, components, scans int) []byte {
-	t.Helper()
-	segment := func(marker byte, data ...byte) []byte {
-		return append(binary.BigEndian.AppendUint16([]byte{0xff, marker}, uint16(len(data)+2)), data...)
-	}
-	out := append([]byte{0xff, 0xd8}, segment(0xdb, append([]byte{0}, bytes.Repeat([]byte{1}, 64)...)...)...)
-	header := []byte{8, byte(side >> 8), byte(side), byte(side >> 8), byte(side), byte(components)}
-	for c := range components {
-		header = append(header, byte(c+1), 0x11, 0)
-	}
-	out = append(out, segment(0xc2, header...)...)
-	// One code of one bit: the end of a band, for 16384 blocks and as many more as the next 14 bits say.
-	out = append(out, segment(0xc4, append(append([]byte{0x10, 1}, make([]byte, 15)...), 0xe0)...)...)
-	out = append(out, segment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00")...)...)
-	for range scans {
-		for c := range components {
-			out = append(out, segment(0xda, 1, byte(c+1), 0, 1, 63, 0)...)
-			out = append(out, runs((side+7)/8*((side+7)/8))...)
-		}
-	}
-	return append(out, 0xff, 0xd9)
-}
-
-// runs are the codes for that many empty blocks. The last run may be longer than what there is.
-func runs(blocks int) (out []byte) {
-	var bits, n uint64
-	for blocks > 0 {
-		run := max(16384, min(blocks, 32767))
-		blocks -= run
-		bits, n = bits<<15|uint64(run-16384), n+15
-		for ; n >= 8; n -= 8 {
-			b := byte(bits >> (n - 8))
-			if out = append(out, b); b == 0xff {
-				out = append(out, 0)
-			}
-		}
-	}
-	if n > 0 {
-		out = append(out, byte(bits<<(8-n)|(1<<(8-n)-1)))
-	}
-	return out
-}
-
-// deep is a PNG of 16 bits a channel, of one colour.
-func deep(t *testing.T, w, h int, interlaced bool) []byte {
-	t.Helper()
-	var data bytes.Buffer
-	z := zlib.NewWriter(&data)
-	passes := [][4]int{{0, 0, 1, 1}}
-	if interlaced {
-		passes = [][4]int{{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}}
-	}
-	for _, p := range passes {
-		if across, down := (w-p[0]+p[2]-1)/p[2], (h-p[1]+p[3]-1)/p[3]; across > 0 && down > 0 {
-			for range down {
-				_, err := z.Write(make([]byte, 1+8*across))
-				require.NoError(t, err)
-			}
-		}
-	}
-	require.NoError(t, z.Close())
-	header := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(w)), uint32(h))
-	header = append(header, 16, 6, 0, 0, 0)
-	if interlaced {
-		header[12] = 1
-	}
-	out := []byte("\x89PNG\r\n\x1a\n")
-	for _, c := range []struct {
-		name string
-		data []byte
-	}{{"IHDR", header}, {"IDAT", data.Bytes()}, {"IEND", nil}} {
-		out = binary.BigEndian.AppendUint32(out, uint32(len(c.data)))
-		named := append([]byte(c.name), c.data...)
-		out = binary.BigEndian.AppendUint32(append(out, named...), crc32.ChecksumIEEE(named))
-	}
-	return out
-}
-
-// bitWriter writes bits, the least significant first.
-type bitWriter struct {
-	out []byte
-	n   int
-}
-
-func (w *bitWriter) put(v uint32, bits int) {
-	for i := range bits {
-		if w.n%8 == 0 {
-			w.out = append(w.out, 0)
-		}
-		w.out[w.n/8] |= byte(v>>i&1) << (w.n % 8)
-		w.n++
-	}
-}
-
-// one writes a set of codes of which each has only one symbol, 0 but for green's.
-func (w *bitWriter) one(green uint32) {
-	for i := range 5 {
-		w.put(1, 1)
-		w.put(0, 1)
-		if i == 0 {
-			w.put(1, 1)
-			w.put(green, 8)
-		} else {
-			w.put(0, 2)
-		}
-	}
-}
-
-// full writes a set of codes of which four have 256 symbols. It takes 17 bytes.
-func (w *bitWriter) full() {
-	for i := range 5 {
-		if i == 4 {
-			w.put(1, 1)
-			w.put(0, 3)
-			continue
-		}
-		w.put(0, 1)
-		w.put(8, 4) // the lengths of twelve codes for lengths follow: only that of the length 8 is there
-		for j := range 12 {
-			w.put(uint32(j/11), 3)
-		}
-		w.put(1, 1) // there are 2 + 254 symbols; each takes no bits
-		w.put(3, 3)
-		w.put(254, 8)
-	}
-}
-
-// lossless is a WebP of one colour with that many sets of codes, which costs nothing for each pixel.
-func lossless(side, sets int) []byte {
-	w := &bitWriter{}
-	w.put(0x2f, 8)
-	w.put(uint32(side-1), 14)
-	w.put(uint32(side-1), 14)
-	w.put(0, 4)
-	w.put(0, 2) // neither transformations nor a cache of colours
-	if sets < 2 {
-		w.put(0, 1)
-		w.one(0)
-	} else {
-		w.put(1, 1)
-		w.put(0, 3) // tiles of 4 by 4
-		w.put(0, 1)
-		// The set of every tile is the last one, whose codes take no bits. It is green of the picture of tiles.
-		w.one(uint32(sets - 1))
-		for range sets - 1 {
-			w.full()
-		}
-		w.one(0)
-	}
-	for range 64 {
-		w.put(0, 8)
-	}
-	body := append([]byte("WEBPVP8L"), binary.LittleEndian.AppendUint32(nil, uint32(len(w.out)))...)
-	if body = append(body, w.out...); len(body)%2 == 1 {
-		body = append(body, 0)
-	}
-	return append(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body))), body...)
-}
 
 // Small files that take much to decode, and such that do not.
 func TestWhatTakesTooMuchIsRefused(t *testing.T) {
 	const memory = 192 << 20
 	for name, file := range map[string][]byte{
-		"a thousand scans":              progressive(t, 1024, 3, 1000),
-		"CMYK, progressive, of 4096²":   progressive(t, 4096, 4, 1),
-		"16 bits, interlaced, of 4096²": deep(t, 4096, 4096, true),
-		"lossless of 16384²":            lossless(16384, 1),
-		"a row of 16 million pixels":    deep(t, 16<<20, 1, false),
+		"a thousand scans":              bombs.JPEG(1024, 3, 1000),
+		"CMYK, progressive, of 4096²":   bombs.JPEG(4096, 4, 1),
+		"16 bits, interlaced, of 4096²": bombs.PNG(4096, 4096, true),
+		"lossless of 16384²":            bombs.WebP(16384, 1),
+		"a row of 16 million pixels":    bombs.PNG(16<<20, 1, false),
 	} {
 		require.Less(t, len(file), 200<<10, name)
 		_, _, err := square(t.Context(), file, memory)
 		require.ErrorIs(t, err, ErrTooMuch, name)
 	}
 	for name, file := range map[string][]byte{
-		"the usual number of scans":    progressive(t, 1024, 3, 5),
-		"many scans of a few blocks":   progressive(t, 64, 3, 300),
-		"16 bits, interlaced":          deep(t, 1500, 1000, true),
-		"lossless":                     lossless(1024, 1),
-		"lossless, many sets of codes": lossless(256, 200),
+		"the usual number of scans":    bombs.JPEG(1024, 3, 5),
+		"many scans of a few blocks":   bombs.JPEG(64, 3, 300),
+		"16 bits, interlaced":          bombs.PNG(1500, 1000, true),
+		"lossless":                     bombs.WebP(1024, 1),
+		"lossless, many sets of codes": bombs.WebP(256, 200),
 	} {
 		_, _, err := square(t.Context(), file, memory)
 		require.NoError(t, err, name)
@@ -216,10 +55,10 @@ func TestNeedCoversTheDecoder(t *testing.T) {
 	picture.Set(1, 1, color.NRGBA{R: 3, A: 4})
 	require.NoError(t, png.Encode(&opaque, picture))
 	for name, file := range map[string][]byte{
-		"baseline JPEG": baseline.Bytes(), "progressive JPEG": progressive(t, 1000, 3, 2), "gray": progressive(t, 1000, 1, 2), "CMYK": progressive(t, 1000, 4, 2),
-		"GIF": animated.Bytes(), "PNG": opaque.Bytes(), "16 bits": deep(t, 801, 603, false), "interlaced": deep(t, 801, 603, true),
-		"a row": deep(t, 1<<20, 1, false), "a column": deep(t, 1, 1<<18, false),
-		"lossless": lossless(1024, 1), "sets of codes": lossless(256, 250),
+		"baseline JPEG": baseline.Bytes(), "progressive JPEG": bombs.JPEG(1000, 3, 2), "gray": bombs.JPEG(1000, 1, 2), "CMYK": bombs.JPEG(1000, 4, 2),
+		"GIF": animated.Bytes(), "PNG": opaque.Bytes(), "16 bits": bombs.PNG(801, 603, false), "interlaced": bombs.PNG(801, 603, true),
+		"a row": bombs.PNG(1<<20, 1, false), "a column": bombs.PNG(1, 1<<18, false),
+		"lossless": bombs.WebP(1024, 1), "sets of codes": bombs.WebP(256, 250),
 	} {
 		c, format, err := image.DecodeConfig(bytes.NewReader(file))
 		require.NoError(t, err, name)
@@ -257,7 +96,7 @@ func (c *leaving) Err() error {
 // When the client has gone, decoding stops at the next step, not at the end of the file.
 func TestDecodingStopsWhenTheClientGoes(t *testing.T) {
 	for name, file := range map[string][]byte{
-		"JPEG": progressive(t, 64, 3, 100), "PNG": deep(t, 300, 300, false), "WebP": lossless(256, 100),
+		"JPEG": bombs.JPEG(64, 3, 100), "PNG": bombs.PNG(300, 300, false), "WebP": bombs.WebP(256, 100),
 	} {
 		ctx := &leaving{Context: t.Context(), left: 5}
 		_, _, err := square(ctx, file, defaultMemory)
@@ -267,7 +106,7 @@ func TestDecodingStopsWhenTheClientGoes(t *testing.T) {
 }
 
 func TestUsersTakeTurns(t *testing.T) {
-	file := deep(t, 3, 3, false)
+	file := bombs.PNG(3, 3, false)
 	synctest.Test(t, func(t *testing.T) {
 		c := NewCropper(memoryOfOne)
 		require.NoError(t, c.turns.Take(t.Context(), "mallory"), "the only turn")

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -48,6 +49,7 @@ type field struct {
 func logFailure(log *slog.Logger, r *http.Request, status int, err error) {
 	switch {
 	case chat.Reported(err):
+	case errors.Is(err, context.Canceled) && r.Context().Err() != nil: // the client has gone
 	case errors.As(err, new(auth.RetryAfter)): // nothing is wrong here, and strangers must not fill the log
 	case status == http.StatusServiceUnavailable:
 		log.Warn("the store could not answer", "method", r.Method, "path", r.URL.Path, "error", err)
