@@ -114,6 +114,8 @@ export const en = {
   'log.new': 'New messages',
   'log.toNewest': 'Jump to the newest message',
   'log.newBelow': { one: '{n} new message', other: '{n} new messages' },
+  'log.toUnread': { one: 'Jump to {n} unread message', other: 'Jump to the first of {n} unread' },
+  'log.markRead': 'Mark as read',
   'log.failed': 'The messages could not be loaded.',
   'log.kept': 'No connection: this is what you read last.',
   'log.today': 'Today',

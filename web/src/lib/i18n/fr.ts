@@ -112,6 +112,8 @@ export const fr: Catalogue = {
   'log.new': 'Nouveaux messages',
   'log.toNewest': 'Aller au dernier message',
   'log.newBelow': { one: '{n} nouveau message', other: '{n} nouveaux messages' },
+  'log.toUnread': { one: 'Aller au message non lu', other: 'Aller au premier des {n} non lus' },
+  'log.markRead': 'Marquer comme lu',
   'log.failed': 'Les messages n’ont pas pu être chargés.',
   'log.kept': 'Pas de connexion : voici ce que vous avez lu en dernier.',
   'log.today': 'Aujourd’hui',

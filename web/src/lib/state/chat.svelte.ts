@@ -73,6 +73,9 @@ export class Chat {
     private readonly around: Surroundings,
   ) {
     this.user = user
+    let counted = (): void => {}
+    this.counted = new Promise((resolve) => (counted = resolve))
+    this.setCounted = counted
     const { shelf } = around
     this.since = api.serverTime ?? Date.now()
     this.drafts = new Drafts(user.login, shelf, (room, draft) => around.tabs.send({ kind: 'draft', login: user.login, room, draft }))
@@ -125,8 +128,17 @@ export class Chat {
     for (const name of this.user.chatRooms) this.entry(name).mine = true
     this.realtime.open()
     this.outbox.flush()
-    await this.learn()
+    setTimeout(this.setCounted, 4000)
+    try {
+      await this.learn()
+    } finally {
+      this.setCounted()
+    }
   }
+
+  /** Settles when it is known what is unread, or cannot be known now. */
+  readonly counted: Promise<void>
+  private readonly setCounted: () => void
 
   /** Finds out what the server can do and what there is to read; without a connection, at the next one. */
   private async learn(): Promise<void> {
@@ -331,7 +343,7 @@ export class Chat {
   /** The reader has seen everything up to a message. */
   read(entry: RoomEntry, messageId: string): void {
     if (entry.lastRead !== null && compareIds(messageId, entry.lastRead) <= 0) {
-      if (entry.log.newest?.messageId === entry.lastRead) entry.unread = 0
+      if (!entry.log.hasNewer && entry.log.newest?.messageId === entry.lastRead) entry.unread = 0
       return
     }
     this.setRead(entry, messageId)

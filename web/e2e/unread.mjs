@@ -1,0 +1,98 @@
+// Where one goes on reading, and what counts as read.
+import assert from 'node:assert/strict'
+import { ApiUser, device, eventually, unique } from './harness.mjs'
+
+async function one({ browser, base, keep }, options = {}) {
+  const [ann, bob] = [
+    await new ApiUser(base, unique('ann'), 'Ann', 'Archer').signUp(),
+    await new ApiUser(base, unique('bob'), 'Bob', 'Briggs').signUp(),
+  ]
+  const room = unique('Unread')
+  await ann.createRoom(room)
+  await bob.join(room)
+  const d = keep(await device(browser, base, options))
+  const unread = async () => (await ann.call('GET', `users/${ann.login}/rooms`)).rooms.find((r) => r.roomName === room).unread
+  return { ann, bob, room, d, unread }
+}
+
+export const flows = [
+  {
+    name: 'a room opens at the first unread message, and only what was on the screen is read',
+    async run(given) {
+      const { ann, bob, room, d, unread } = await one(given, { viewport: { width: 1280, height: 480 } })
+      for (let i = 0; i < 5; i++) await bob.post(room, `old ${i}`)
+      const last = await bob.post(room, 'read last')
+      await ann.call('PUT', `rooms/${room}/read`, { messageId: last.messageId })
+      await bob.post(room, 'the first unread one')
+      for (let i = 2; i <= 99; i++) await bob.post(room, `unread ${i}.`)
+      await d.logIn(ann.login)
+      await d.page.locator('.sidebar .count', { hasText: '99' }).waitFor()
+      await d.page.locator('.sidebar').getByRole('link', { name: room }).click()
+      const inView = (row) => row.evaluate((e) => {
+        const [box, view] = [e.getBoundingClientRect(), document.querySelector('[role=log]').getBoundingClientRect()]
+        return box.top >= view.top && box.bottom <= view.bottom
+      })
+      const first = d.log.getByText('the first unread one')
+      await first.waitFor()
+      await eventually('it opens there', () => inView(first))
+      await d.page.getByTestId('new-line').waitFor()
+      await d.shot('first-unread')
+      await d.accessible('a room with much that is unread')
+      await eventually('what is on the screen is read', async () => (await unread()) < 99)
+      assert.ok((await unread()) > 40, 'the rest is not')
+      // Read on by keys.
+      const before = await unread()
+      await d.log.focus()
+      await d.page.keyboard.press('PageDown')
+      await eventually('more is read', async () => (await unread()) < before)
+      // The jump to the end passes over what is unread, and does not read it.
+      await d.page.getByTestId('to-newest').click()
+      await d.row('unread 99.').waitFor()
+      const skipped = d.page.getByTestId('skipped')
+      await skipped.waitFor()
+      await d.shot('skipped')
+      await d.accessible('unread messages above')
+      await d.page.reload()
+      await eventually('it opens where one stopped', async () => (await d.page.getByTestId('new-line').count()) === 1)
+      assert.ok((await unread()) > 10)
+      await d.page.getByTestId('to-newest').click()
+      await d.row('unread 99.').waitFor()
+      await skipped.getByRole('button', { name: /^Jump to/ }).click()
+      await eventually('back at the line', () => inView(d.page.getByTestId('new-line')))
+      await d.page.getByTestId('to-newest').click()
+      await skipped.getByRole('button', { name: 'Mark as read' }).click()
+      await eventually('all is read', async () => (await unread()) === 0)
+      assert.equal(await skipped.count(), 0)
+      await eventually('nothing is counted', async () => (await d.page.locator('.sidebar .count').count()) === 0)
+    },
+  },
+  {
+    name: 'who comes back to an open room finds the line where they left',
+    async run(given) {
+      const { ann, bob, room, d, unread } = await one(given)
+      for (let i = 0; i < 5; i++) await bob.post(room, `before lunch ${i}.`)
+      await d.logIn(ann.login)
+      await d.goto(`#/rooms/${room}`)
+      await d.row('before lunch 4.').waitFor()
+      await eventually('all is read', async () => (await unread()) === 0)
+      await d.page.evaluate(() => {
+        globalThis.away = true
+        document.hasFocus = () => !globalThis.away
+        window.dispatchEvent(new Event('blur'))
+      })
+      for (let i = 0; i < 60; i++) await bob.post(room, `during lunch ${i}.`)
+      await d.page.locator('.sidebar .count', { hasText: '60' }).waitFor()
+      await d.page.getByTestId('new-line').waitFor()
+      await d.row('during lunch 0.').waitFor()
+      assert.equal(await unread(), 60)
+      await d.page.evaluate(() => {
+        globalThis.away = false
+        window.dispatchEvent(new Event('focus'))
+      })
+      await eventually('what is on the screen is read', async () => (await unread()) < 60)
+      assert.ok((await unread()) > 10)
+      await d.row('during lunch 0.').waitFor()
+      await d.shot('after-lunch')
+    },
+  },
+]
