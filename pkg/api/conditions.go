@@ -17,12 +17,17 @@ func ETag(representation []byte) string {
 
 // Write sends an answer with a body of known length, so that HEAD has a Content-Length as GET has it.
 func Write(w http.ResponseWriter, status int, contentType string, body []byte) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	WriteHead(w, status, contentType)
+	_, _ = w.Write(body) // the client may be gone; an error means that the client is gone
+}
+
+// WriteHead begins an answer whose body the caller writes.
+func WriteHead(w http.ResponseWriter, status int, contentType string) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // an error means that the client is gone
 }
 
 // WriteTagged is Write with the ETag of the body. To GET and HEAD it says how long the answer may be kept, and answers

@@ -116,7 +116,8 @@ type PageQuery struct {
 	Limit                 int
 }
 
-// Page is a part of a log, oldest first.
+// Page is a part of a log, oldest first. It has fewer messages than its limit only at the end of the log, or if more
+// would take MaxRead. It is empty only if there are none.
 type Page struct {
 	Messages []Message
 	// HasMoreBefore and HasMoreAfter say whether there are messages older or newer than the page. Only the direction of
@@ -142,12 +143,8 @@ func (v shown) page(ctx context.Context, l Log, q PageQuery) (Page, error) {
 	n := min(q.Limit, MaxPage)
 	switch {
 	case q.After != nil:
-		ms, err := v.Newer(ctx, l, *q.After, false, n+1)
-		if err != nil {
-			return Page{}, err
-		}
-		more := len(ms) > n
-		return Page{Messages: ms[:min(n, len(ms))], HasMoreAfter: more}, nil
+		ms, more, err := v.newerPart(ctx, l, *q.After, false, n)
+		return Page{Messages: ms, HasMoreAfter: more}, err
 	case q.Around != nil:
 		return v.around(ctx, l, *q.Around, n)
 	}
@@ -155,35 +152,64 @@ func (v shown) page(ctx context.Context, l Log, q PageQuery) (Page, error) {
 	if q.Before != nil {
 		before = *q.Before
 	}
-	ms, err := v.Older(ctx, l, before, n+1)
-	if err != nil {
-		return Page{}, err
-	}
-	more := len(ms) > n
-	ms = ms[:min(n, len(ms))]
+	ms, more, err := v.olderPart(ctx, l, before, n)
 	slices.Reverse(ms)
-	return Page{Messages: ms, HasMoreBefore: more}, nil
+	return Page{Messages: ms, HasMoreBefore: more}, err
+}
+
+// olderPart returns up to n messages older than the position, newest first, and whether there are more. They take less
+// than MaxRead.
+func (v shown) olderPart(ctx context.Context, l Log, than id.ID, n int) (ms []Message, more bool, err error) {
+	ms, err = v.Older(ctx, l, than, n+1)
+	ms, more = firstPart(ms, n)
+	return ms, more, err
+}
+
+// newerPart returns up to n messages newer than the position, or from it on if inclusive, oldest first, and whether there
+// are more. They take less than MaxRead.
+func (v shown) newerPart(ctx context.Context, l Log, than id.ID, inclusive bool, n int) (ms []Message, more bool, err error) {
+	ms, err = v.Newer(ctx, l, than, inclusive, n+1)
+	ms, more = firstPart(ms, n)
+	return ms, more, err
+}
+
+// firstPart returns a read of up to n+1 messages without its last one, if that is not the end: it shows that there are
+// more. As a message takes less than MaxRead, something is left.
+func firstPart(read []Message, n int) (ms []Message, more bool) {
+	if AtEnd(read, n+1) {
+		return read, false
+	}
+	return read[:len(read)-1], true
 }
 
 // around returns the page with (n-1)/2 messages before the position and the rest from the position on. Near an end of
-// the log it takes more messages from the other side.
+// the log it takes more messages from the other side. A page that would take MaxRead loses messages at its longer side.
 func (v shown) around(ctx context.Context, l Log, at id.ID, n int) (Page, error) {
-	older, err := v.Older(ctx, l, at, n+1)
+	older, olderMore, err := v.olderPart(ctx, l, at, n)
 	if err != nil {
 		return Page{}, err
 	}
-	newer, err := v.Newer(ctx, l, at, true, n+1)
+	newer, newerMore, err := v.newerPart(ctx, l, at, true, n)
 	if err != nil {
 		return Page{}, err
 	}
 	before := min((n-1)/2, len(older))
 	after := min(n-before, len(newer))
 	before = min(n-after, len(older))
+	for size := bytesOf(older[:before]) + bytesOf(newer[:after]); size >= MaxRead; {
+		if before >= after {
+			before--
+			size -= older[before].Bytes()
+		} else {
+			after--
+			size -= newer[after].Bytes()
+		}
+	}
 	ms := slices.Clone(older[:before])
 	slices.Reverse(ms)
 	return Page{
 		Messages:      append(ms, newer[:after]...),
-		HasMoreBefore: len(older) > before,
-		HasMoreAfter:  len(newer) > after,
+		HasMoreBefore: olderMore || len(older) > before,
+		HasMoreAfter:  newerMore || len(newer) > after,
 	}, nil
 }

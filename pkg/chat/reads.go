@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,7 +25,8 @@ type RoomState struct {
 	Reading
 }
 
-// RoomStates returns the rooms of who, ascending by name, after the given name, and whether there are more.
+// RoomStates returns the rooms of who, ascending by name, after the given name, and whether there are more. It may return
+// fewer than the limit if their newest messages are long.
 func (s *Service) RoomStates(ctx context.Context, who Identity, login, after string, limit int) ([]RoomState, bool, error) {
 	if login != who.Login {
 		return nil, false, ErrForbidden("only '%s' may see what they have read", login)
@@ -35,7 +37,35 @@ func (s *Service) RoomStates(ctx context.Context, who Identity, login, after str
 		return nil, false, err
 	}
 	more := len(refs) > limit
-	refs = refs[:min(limit, len(refs))]
+	states, err := s.statesOf(ctx, who, refs[:min(limit, len(refs))])
+	return states, more || len(states) < min(limit, len(refs)), err
+}
+
+// statesStep is how many rooms' newest messages are read at a time.
+const statesStep = 50
+
+// statesOf returns the states of the first of the rooms: as many as take less than MaxRead, one at least.
+func (s *Service) statesOf(ctx context.Context, who Identity, refs []RoomRef) (states []RoomState, err error) {
+	size := 0
+	for some := range slices.Chunk(refs, statesStep) {
+		part, err := s.roomStates(ctx, who, some)
+		if err != nil {
+			return nil, err
+		}
+		for _, st := range part {
+			if st.Last != nil {
+				size += st.Last.Bytes()
+			}
+			if size >= MaxRead {
+				return states, nil
+			}
+			states = append(states, st)
+		}
+	}
+	return states, nil
+}
+
+func (s *Service) roomStates(ctx context.Context, who Identity, refs []RoomRef) ([]RoomState, error) {
 	rooms, positions := make([]id.ID, len(refs)), make([]Position, len(refs))
 	for i, ref := range refs {
 		rooms[i], positions[i].Log = ref.ID, Log{Tenant: who.Tenant, ID: ref.ID}
@@ -59,7 +89,7 @@ func (s *Service) RoomStates(ctx context.Context, who Identity, login, after str
 		return err
 	})
 	if err := g.Wait(); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	states := make([]RoomState, len(refs))
 	var from []Position
@@ -72,14 +102,14 @@ func (s *Service) RoomStates(ctx context.Context, who Identity, login, after str
 			}
 		}
 	}
-	counts, err := s.store.CountNewer(ctx, from, login, MaxUnread)
+	counts, err := s.store.CountNewer(ctx, from, who.Login, MaxUnread)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	for i, ref := range refs {
 		states[i].Unread = counts[ref.ID]
 	}
-	return states, more, nil
+	return states, nil
 }
 
 // orAfter returns the later one of p and a position in the same log.

@@ -109,9 +109,11 @@ type MessageStore interface {
 	AppendOnce(ctx context.Context, l Log, key string, m Message, trimmed id.ID) (first Message, repeated bool, err error)
 	// Message returns one message, or NotFound.
 	Message(ctx context.Context, l Log, m id.ID) (Message, error)
-	// Older returns messages older than the position, newest first. The position need not exist.
+	// Older returns messages older than the position, newest first. The position need not exist. It stops early when it has
+	// read as much as one read may hold: see AtEnd.
 	Older(ctx context.Context, l Log, than id.ID, limit int) ([]Message, error)
-	// Newer returns messages newer than the position, and the one at it if inclusive, oldest first.
+	// Newer returns messages newer than the position, and the one at it if inclusive, oldest first. It stops early as Older
+	// does.
 	Newer(ctx context.Context, l Log, than id.ID, inclusive bool, limit int) ([]Message, error)
 }
 

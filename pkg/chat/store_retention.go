@@ -11,7 +11,8 @@ type RetentionStore interface {
 	// SetRetention replaces the retention of the room with this name and ID; NotFound if it is gone.
 	SetRetention(ctx context.Context, t Tenant, r RoomRef, to Retention) error
 	// Between returns messages older than before and newer than after, newest first. Neither position need exist. It does
-	// not read messages that are not newer than after, because any number of them may be removed.
+	// not read messages that are not newer than after, because any number of them may be removed. It stops early as Older
+	// does.
 	Between(ctx context.Context, l Log, before, after id.ID, limit int) ([]Message, error)
 }
 

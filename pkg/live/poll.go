@@ -149,7 +149,7 @@ func (h *Hub) readPolled(ctx context.Context, r *room, since time.Time) error {
 	if err != nil {
 		return err
 	}
-	if len(newest) == repairPage || !r.deliveredAll(newest) {
+	if !chat.AtEnd(newest, repairPage) || !r.deliveredAll(newest) {
 		if err := h.repairMessages(ctx, r, since); err != nil {
 			return err
 		}

@@ -287,7 +287,7 @@ func (h *Hub) missed(ctx context.Context, r *room, since time.Time) (out []chat.
 			}
 			out = append(out, m)
 		}
-		if len(ms) < repairPage {
+		if chat.AtEnd(ms, repairPage) {
 			return out, nil
 		}
 		if len(out) > recentMost {

@@ -37,9 +37,19 @@ func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (missed 
 	if missed = h.lateOnes(ctx, log, r, after, late); len(missed) < len(late) {
 		return nil, false
 	}
-	ms, err := h.opts.History.Newer(ctx, log, after, false, MaxReplay+1-len(missed))
-	for _, m := range ms {
-		missed = append(missed, h.delivery(r, m))
+	var err error
+	for at := after; len(missed) <= MaxReplay; {
+		most := MaxReplay + 1 - len(missed)
+		var ms []chat.Message
+		if ms, err = h.opts.History.Newer(ctx, log, at, false, most); err != nil {
+			break
+		}
+		for _, m := range ms {
+			missed, at = append(missed, h.delivery(r, m)), m.ID
+		}
+		if chat.AtEnd(ms, most) {
+			break
+		}
 	}
 	var changes []*Delivery
 	complete := len(missed) <= MaxReplay

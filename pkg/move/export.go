@@ -40,8 +40,7 @@ type ExportOptions struct {
 	Progress func(Counts)
 }
 
-// pageRows is how many rows are read at a time. Messages have 64 KiB at most, so a page
-// has 32 MiB at the very worst.
+// pageRows is how many rows are read at a time.
 const pageRows = 500
 
 // Export writes the data of a store, or of one room. Its memory does not grow with the data. A change that is made
@@ -315,7 +314,7 @@ func (x *exporter) eachOf(ctx context.Context, l chat.Log, visit func(chat.Messa
 			}
 		}
 		x.o.Progress(x.tally.Counts)
-		if len(ms) < pageRows {
+		if chat.AtEnd(ms, pageRows) {
 			return nil
 		}
 		at = ms[len(ms)-1].ID

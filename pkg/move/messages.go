@@ -148,7 +148,7 @@ func (im *importer) kept(ctx context.Context, l chat.Log, ms []chat.Message) (ma
 				kept[at] = m
 			}
 		}
-		if len(page) < pageRows || at.Compare(last) >= 0 {
+		if chat.AtEnd(page, pageRows) || at.Compare(last) >= 0 {
 			return kept, nil
 		}
 	}

@@ -109,7 +109,7 @@ func (s *Service) eraseRoom(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 		if err != nil {
 			return err
 		}
-		end := len(page) < erasePage
+		end := chat.AtEnd(page, erasePage)
 		for i, m := range page {
 			if m.ID.Compare(until) < 0 {
 				page, end = page[:i], true
@@ -234,7 +234,7 @@ func (s *Service) eraseChanges(ctx context.Context, e *chat.Erasure, ref chat.Ro
 			return err
 		}
 		// A withdrawn reaction has an entry too, so read on until a page has no entry of the user.
-		if len(page) < erasePage && len(disowned) == 0 {
+		if chat.AtEnd(page, erasePage) && len(disowned) == 0 {
 			return nil
 		}
 	}

@@ -202,13 +202,22 @@ func bucketLength(list id.Widths, b id.Bucket) float64 {
 	return float64(end) - float64(b)
 }
 
+// minFetched is the least number of rows that are requested at a time. Of several buckets that are read concurrently each
+// is expected to give few.
+const minFetched = 8
+
 // walk reads bucket first. If that does not fill the page, it reads the next buckets of the index. Their dates do not
 // matter, so a gap of years costs nothing. If buckets hold few messages, walk reads several concurrently, about as many
-// as the page needs.
+// as the page needs. It stops with the message that reaches chat.MaxRead. It holds about that much for each bucket that it
+// reads concurrently, and fetchedRows rows.
 func (s *Store) walk(ctx context.Context, w walk, first id.Bucket) ([]chat.Message, error) {
-	out, err := s.page(ctx, w, first, w.limit)
+	out, err := s.page(ctx, w, first, w.limit, chat.MaxRead, fetchedRows)
 	if err != nil || w.last {
 		return out, err
+	}
+	size := 0
+	for _, m := range out {
+		size += m.Bytes()
 	}
 	list, _, err := s.widthsAt(ctx, w.log, int64(minBucket)) // only for an estimate, so undecided changes do not matter
 	if err != nil {
@@ -216,14 +225,14 @@ func (s *Store) walk(ctx context.Context, w walk, first id.Bucket) ([]chat.Messa
 	}
 	at := first
 	var found, length float64 // of the buckets after the first one, in the middle of which we began
-	for len(out) < w.limit {
+	for len(out) < w.limit && size < chat.MaxRead {
 		// A page that is far from full will need many buckets, one that is nearly full few.
 		buckets, err := w.next(ctx, w.log, at, indexWindow)
 		if err != nil {
 			return nil, err
 		}
 		rest := buckets
-		for len(rest) > 0 && len(out) < w.limit {
+		for len(rest) > 0 && len(out) < w.limit && size < chat.MaxRead {
 			missing := w.limit - len(out)
 			n := 1
 			if length > 0 { // otherwise the next bucket has to give the estimate
@@ -235,7 +244,7 @@ func (s *Store) walk(ctx context.Context, w walk, first id.Bucket) ([]chat.Messa
 			some := rest[:n]
 			pages := make([][]chat.Message, len(some))
 			err := forEach(ctx, len(some), func(ctx context.Context, i int) (err error) {
-				pages[i], err = s.page(ctx, w, some[i], missing)
+				pages[i], err = s.page(ctx, w, some[i], missing, chat.MaxRead-size, max(fetchedRows/n, minFetched))
 				return err
 			})
 			if err != nil {
@@ -243,7 +252,9 @@ func (s *Store) walk(ctx context.Context, w walk, first id.Bucket) ([]chat.Messa
 			}
 			for i, p := range pages {
 				found, length = found+float64(len(p)), length+bucketLength(list, some[i])
-				out = append(out, p[:min(len(p), w.limit-len(out))]...)
+				for len(p) > 0 && len(out) < w.limit && size < chat.MaxRead {
+					out, size, p = append(out, p[0]), size+p[0].Bytes(), p[1:]
+				}
 			}
 			rest = rest[n:]
 		}

@@ -122,12 +122,16 @@ func (d *db) rowAt(ctx context.Context, c gocql.Consistency, statement string, a
 // rows reads rows into dest, one after the other, and calls each for every row. It asks for at most size rows at a
 // time. To read no more than that in all, give the statement a LIMIT.
 func (d *db) rows(ctx context.Context, size int, each func(), statement string, args []any, dest ...any) error {
+	return d.rowsWhile(ctx, size, func() bool { each(); return true }, statement, args, dest...)
+}
+
+// rowsWhile is rows until each returns false.
+func (d *db) rowsWhile(ctx context.Context, size int, each func() bool, statement string, args []any, dest ...any) error {
 	ctx, cancel := d.bounded(ctx)
 	defer cancel()
 	return asChat(d.do(ctx, statement, func() error {
 		iter := d.query(ctx, statement, args).PageSize(size).Iter()
-		for iter.Scan(dest...) {
-			each()
+		for iter.Scan(dest...) && each() {
 		}
 		return iter.Close()
 	}))

@@ -68,7 +68,7 @@ func (s *Store) count(ctx context.Context, p chat.Position, but string, bound in
 			}
 			at = m.ID
 		}
-		if read += len(ms); len(ms) < countPage {
+		if read += len(ms); chat.AtEnd(ms, countPage) {
 			break
 		}
 	}

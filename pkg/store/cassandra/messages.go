@@ -225,10 +225,15 @@ func (s *Store) messageRow(ctx context.Context, l chat.Log, b id.Bucket, of id.I
 	return row, found && err == nil && row.whole(), err
 }
 
-// page reads messages of one bucket. It returns fewer than limit only at the bucket's end. It skips the incomplete rows
-// that changes of removed messages left.
-func (s *Store) page(ctx context.Context, w walk, b id.Bucket, limit int) ([]chat.Message, error) {
+// fetchedRows bounds the rows of messages that Cassandra sends before they are looked at: they may be 64 KiB each.
+const fetchedRows = 64
+
+// page reads messages of one bucket until it has limit of them or their size reaches most bytes. It returns fewer only at
+// the bucket's end. fetch is how many rows are requested at a time. It skips the incomplete rows that changes of removed
+// messages left.
+func (s *Store) page(ctx context.Context, w walk, b id.Bucket, limit, most, fetch int) ([]chat.Message, error) {
 	ms := make([]chat.Message, 0, min(limit, 256))
+	size := 0
 	var row messageRow
 	dest := row.dest()
 	if w.statement == countMessages {
@@ -240,12 +245,14 @@ func (s *Store) page(ctx context.Context, w walk, b id.Bucket, limit int) ([]cha
 			args = append(args, uuid(w.after))
 		}
 		rows := 0
-		err := s.db.rows(ctx, limit, func() {
-			if rows++; row.whole() && len(ms) < limit {
-				ms = append(ms, row.message())
+		err := s.db.rowsWhile(ctx, min(limit, fetch), func() bool {
+			if rows++; row.whole() {
+				m := row.message()
+				ms, size = append(ms, m), size+m.Bytes()
 			}
+			return len(ms) < limit && size < most
 		}, w.statement, append(args, limit), dest...)
-		if err != nil || rows < limit || len(ms) == limit {
+		if err != nil || rows < limit || len(ms) == limit || size >= most {
 			return ms, err
 		}
 		if w.at = row.id; w.statement == newerMessagesAnd {

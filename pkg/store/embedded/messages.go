@@ -167,22 +167,40 @@ func (s *Store) page(ctx context.Context, l chat.Log, limit int, bounds func(log
 	}
 	defer func() { it.Close() }()
 	ms := make([]chat.Message, 0, min(limit, 100))
-	for ok := start(it); ok && len(ms) < limit; ok = step(it) {
-		v, err := it.ValueAndErr()
-		if err != nil {
-			return nil, s.unavailable("read", err)
+	size := 0
+	for ok := start(it); ok && len(ms) < limit && size < chat.MaxRead; {
+		// As many as fit by their rows. Their changes may make them shorter or longer.
+		part := len(ms)
+		for rows := size; ok && len(ms) < min(limit, part+changedPart) && rows < chat.MaxRead; ok = step(it) {
+			v, err := it.ValueAndErr()
+			if err != nil {
+				return nil, s.unavailable("read", err)
+			}
+			c := columns{rest: it.Key()[len(log):]}
+			m, err := decodeMessage(id.Key(c.id()).ID(), v)
+			if err != nil {
+				return nil, s.corrupt(err)
+			}
+			ms = append(ms, m)
+			rows += m.Bytes()
 		}
-		c := columns{rest: it.Key()[len(log):]}
-		m, err := decodeMessage(id.Key(c.id()).ID(), v)
-		if err != nil {
-			return nil, s.corrupt(err)
-		}
-		if ms = append(ms, m); len(ms)%256 == 0 && ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return nil, chat.ErrUnavailable(ctx.Err())
 		}
+		if err := s.applyChanges(ctx, l, ms[part:]); err != nil {
+			return nil, err
+		}
+		for ; part < len(ms) && size < chat.MaxRead; part++ {
+			size += ms[part].Bytes()
+		}
+		clear(ms[part:])
+		ms = ms[:part]
 	}
 	if err := it.Error(); err != nil {
 		return nil, s.unavailable("read", err)
 	}
-	return ms, s.applyChanges(ctx, l, ms)
+	return ms, nil
 }
+
+// changedPart is how many messages of a page are read before their changes, which may be long texts.
+const changedPart = 64

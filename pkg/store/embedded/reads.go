@@ -129,7 +129,7 @@ func (s *Store) CountNewer(ctx context.Context, from []chat.Position, but string
 				}
 				at = m.ID
 			}
-			if read += len(ms); len(ms) < countPage {
+			if read += len(ms); chat.AtEnd(ms, countPage) {
 				break
 			}
 		}

@@ -77,8 +77,7 @@ func TestRepairSavesWhatIsNotDamaged(t *testing.T) {
 	require.ErrorContains(t, err, "name a new folder")
 
 	s := open(t, into, quiet())
-	saved, err := s.Newer(ctx, r.Log("t"), id.Min, true, 10_000)
-	require.NoError(t, err)
+	saved := paged(t, s, r, 1000)
 	require.Greater(t, len(saved), len(ms)*9/10)
 	require.Less(t, len(saved), len(ms))
 	require.Equal(t, ms[0], saved[0])
@@ -95,18 +94,22 @@ func TestRepairSavesWhatIsNotDamaged(t *testing.T) {
 	o := quiet()
 	o.Salvage = true
 	s = open(t, dir, o)
-	var paged []chat.Message
+	require.Equal(t, saved, paged(t, s, r, 100))
+	require.NotEmpty(t, s.Lost())
+}
+
+// paged reads the messages of a room in pages.
+func paged(t *testing.T, s *Store, r chat.Room, limit int) (all []chat.Message) {
+	t.Helper()
 	for at, inclusive := id.Min, true; ; inclusive = false {
-		page, err := s.Newer(ctx, r.Log("t"), at, inclusive, 100)
+		page, err := s.Newer(t.Context(), r.Log("t"), at, inclusive, limit)
 		require.NoError(t, err)
 		if len(page) == 0 {
-			break
+			return all
 		}
-		paged = append(paged, page...)
+		all = append(all, page...)
 		at = page[len(page)-1].ID
 	}
-	require.Equal(t, saved, paged)
-	require.NotEmpty(t, s.Lost())
 }
 
 // manyTables makes a store with a user, two rooms and their messages in several tables.

@@ -190,7 +190,7 @@ func (e *env) allOlder(l chat.Log, limit int) []chat.Message {
 			at = m.ID
 		}
 		all = append(all, page...)
-		if len(page) < limit {
+		if chat.AtEnd(page, limit) {
 			slices.Reverse(all)
 			return all
 		}
@@ -213,7 +213,7 @@ func (e *env) allNewer(l chat.Log, limit int) []chat.Message {
 			at = m.ID
 		}
 		all = append(all, page...)
-		if len(page) < limit {
+		if chat.AtEnd(page, limit) {
 			return all
 		}
 		inclusive = false

@@ -3,6 +3,7 @@ package storetest
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -126,6 +127,48 @@ var pagingTests = map[string]func(*env){
 		e.append(l, oldest)
 		e.holds(l, oldest, first, late, last)
 	},
+	"a read stops when it holds MaxRead": func(e *env) {
+		l := e.newLog()
+		long, other := strings.Repeat("x", chat.MaxContent), strings.Repeat("\x01", chat.MaxContent)
+		start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		var ms []chat.Message
+		for i := range 60 {
+			at := start.Add(time.Duration(i) * 20 * time.Minute) // many in one bucket
+			if i >= 20 {
+				at = start.Add(time.Duration(i) * 10 * 24 * time.Hour) // few in each
+			}
+			m := chat.Message{ID: idAt(at, 0x4000), Content: long}
+			switch i % 10 {
+			case 3:
+				m.Content = other
+			case 5, 6, 7:
+				m.Content = "short"
+			}
+			ms = append(ms, m)
+		}
+		e.append(l, ms...)
+		for i, edited := range map[int]string{5: other, 6: long, 25: other, 8: "short", 9: "short", 48: "short"} {
+			m, err := e.s.ChangeMessage(e.ctx, l, ms[i].ID, func(chat.Message) (chat.Change, error) {
+				return chat.Change{Kind: chat.Edit, ID: e.ids.New(), Content: edited}, nil
+			})
+			require.NoError(e, err)
+			ms[i] = m
+		}
+		for _, i := range []int{10, 11, 12, 30} {
+			m, err := e.s.ChangeMessage(e.ctx, l, ms[i].ID, func(chat.Message) (chat.Change, error) {
+				return chat.Change{Kind: chat.Delete, ID: e.ids.New()}, nil
+			})
+			require.NoError(e, err)
+			ms[i] = m
+		}
+		for _, at := range []id.ID{id.Min, id.Max, ms[7].ID, ms[19].ID, ms[20].ID, ms[40].ID} {
+			e.page(l, ms, at, 1, 7, 200)
+			between, err := e.s.Between(e.ctx, l, at, ms[2].ID, 200)
+			require.NoError(e, err)
+			sameMessages(e, modelOlder(ms[3:], at, 200), between)
+		}
+		e.holds(l, ms...)
+	},
 }
 
 // idAt returns an id of that moment, to 100 ns, with that low half.
@@ -169,10 +212,11 @@ func (e *env) page(l chat.Log, ms []chat.Message, at id.ID, limits ...int) {
 	}
 }
 
-// modelOlder and modelNewer say what a page of ms, oldest first, is.
+// modelOlder and modelNewer say what a page of ms, oldest first, is: at most limit messages, the last one that reaches
+// MaxRead.
 func modelOlder(ms []chat.Message, than id.ID, limit int) (page []chat.Message) {
 	for _, m := range slices.Backward(ms) {
-		if m.ID.Compare(than) < 0 && len(page) < limit {
+		if m.ID.Compare(than) < 0 && !full(page, limit) {
 			page = append(page, m)
 		}
 	}
@@ -182,9 +226,11 @@ func modelOlder(ms []chat.Message, than id.ID, limit int) (page []chat.Message) 
 func modelNewer(ms []chat.Message, than id.ID, inclusive bool, limit int) (page []chat.Message) {
 	for _, m := range ms {
 		c := m.ID.Compare(than)
-		if (c > 0 || c == 0 && inclusive) && len(page) < limit {
+		if (c > 0 || c == 0 && inclusive) && !full(page, limit) {
 			page = append(page, m)
 		}
 	}
 	return page
 }
+
+func full(page []chat.Message, limit int) bool { return !chat.AtEnd(page, limit) }
