@@ -19,7 +19,7 @@ func ETag(representation []byte) string {
 func Write(w http.ResponseWriter, status int, contentType string, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	WriteHead(w, status, contentType)
-	_, _ = w.Write(body) // the client may be gone; an error means that the client is gone
+	_, _ = w.Write(body) // an error means that the client is gone
 }
 
 // WriteHead begins an answer whose body the caller writes.

@@ -20,7 +20,7 @@ type MessageChange struct {
 type ChangePage struct {
 	Changes []MessageChange
 	// HasMore says that there may be changes after Next. Reading stops after some maxEntries entries even if few of them are
-	// on the page, so a page with HasMore may hold fewer changes than its limit, or none.
+	// on the page, and when the messages take MaxRead, so a page with HasMore may hold fewer changes than its limit, or none.
 	HasMore bool
 	// Next is the position to continue from. Each change up to it is on this page or an earlier one, or one of the same kind
 	// and message that is newer, or its message is not shown.
@@ -33,6 +33,8 @@ const (
 	maxEntries = 2000
 	// entriesPage is the least number of entries read in one step.
 	entriesPage = 100
+	// changedStep is how many messages are read in one step.
+	changedStep = 16
 )
 
 // Changes returns the changes of messages of a room that are newer than after; who has to be a participant. A limit
@@ -92,6 +94,7 @@ type changePage struct {
 	page     ChangePage
 	at       map[changeKey]int  // positions in page.Changes
 	messages map[id.ID]*Message // that were read; nil: not shown
+	size     int                // of the messages in page.Changes
 }
 
 // addAll adds entries until one does not fit (full). It sets page.Next to the last entry that is covered.
@@ -113,9 +116,10 @@ func (b *changePage) addAll(ctx context.Context, entries []Message) (full bool, 
 		case there:
 			b.page.Changes[at].ID = e.ID
 		case b.messages[m] == nil:
-		case len(b.page.Changes) == b.limit:
+		case len(b.page.Changes) == b.limit || b.size >= MaxRead:
 			return true, nil
 		default:
+			b.size += b.messages[m].Bytes()
 			b.at[key] = len(b.page.Changes)
 			b.page.Changes = append(b.page.Changes, MessageChange{ID: e.ID, Kind: kind, Message: *b.messages[m]})
 		}
@@ -124,12 +128,12 @@ func (b *changePage) addAll(ctx context.Context, entries []Message) (full bool, 
 	return false, nil
 }
 
-// readMessages reads the messages of the next entries: as many as may fit, and one more, which shows that the page is
-// full.
+// readMessages reads the messages of the next entries: a few, and no more than may fit and one more, which shows that the
+// page is full.
 func (b *changePage) readMessages(ctx context.Context, entries []Message) error {
 	var ids []id.ID
 	for _, e := range entries {
-		if len(ids) > b.limit-len(b.page.Changes) {
+		if len(ids) > b.limit-len(b.page.Changes) || len(ids) == changedStep {
 			break
 		}
 		_, m, ok := ParseEntry(e)

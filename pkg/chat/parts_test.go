@@ -147,3 +147,31 @@ func TestListsOfRoomsWithLongMessagesAreBounded(t *testing.T) {
 	require.Equal(t, want, got)
 	require.Equal(t, 3, pages)
 }
+
+// Pages of changes end when their messages take MaxRead. Who follows them sees each change.
+func TestPagesOfChangesAreBoundedByBytes(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.room("games", ann)
+	var want, got []id.ID
+	for _, m := range w.fill(ann, "games", 24) {
+		_, err := w.React(t.Context(), ann, "games", m.ID, "👍", true)
+		require.NoError(t, err)
+		want = append(want, m.ID)
+	}
+	pages := 0
+	for after, more := id.Min, true; more; pages++ {
+		p, err := w.Changes(t.Context(), ann, "games", after, 200)
+		require.NoError(t, err)
+		size := 0
+		for _, c := range p.Changes {
+			size += c.Message.Bytes()
+			got = append(got, c.Message.ID)
+		}
+		require.Less(t, size, chat.MaxRead*3/2)
+		require.NotEmpty(t, p.Changes)
+		after, more = p.Next, p.HasMore
+	}
+	require.Equal(t, want, got)
+	require.Greater(t, pages, 2)
+}

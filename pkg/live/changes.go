@@ -89,7 +89,7 @@ func (r *room) deliverChange(e chat.MessageChanged, now time.Time) {
 	}
 }
 
-// waitingChanges takes the waiting changes of a room. If there are none, it sets delivering to false.
+// waitingChanges takes the first of the waiting changes of a room. If there are none, it sets delivering to false.
 func (h *Hub) waitingChanges(r *room) []chat.MessageChanged {
 	r.shard.mu.Lock()
 	defer r.shard.mu.Unlock()
@@ -97,8 +97,8 @@ func (h *Hub) waitingChanges(r *room) []chat.MessageChanged {
 		r.delivering = false
 		return nil
 	}
-	batch := r.changed
-	r.changed = nil
+	batch := r.changed[:min(len(r.changed), missedStep)]
+	r.changed = r.changed[len(batch):]
 	return batch
 }
 
@@ -125,48 +125,60 @@ func (h *Hub) changeDelivery(r *room, c chat.MessageChange) *Delivery {
 	}}
 }
 
-// maxChangePages bounds the reads for one replay; each has chat.ReadChanges look at two or three thousand changes.
-const maxChangePages = 10
+const (
+	// maxChangePages bounds the pages of changes that are read for one replay.
+	maxChangePages = 100
+	// longChangePage is what a page counts as for which chat.ReadChanges looks at two or three thousand changes. One that
+	// ends because of its texts counts as one.
+	longChangePage = 10
+)
 
-// changesSince returns the changes newer than after, unordered. Of several changes of the same kind of one message it
-// returns only the last. complete is false if there are more than MaxReplay of these, or too many changes to look at.
-func (h *Hub) changesSince(ctx context.Context, r *room, after id.ID) (out []*Delivery, complete bool, err error) {
+// changesSince adds the changes newer than after to m. Of several changes of the same kind of one message it adds only the
+// last. complete is false if there are more than MaxReplay of these, or too many changes to look at.
+func (h *Hub) changesSince(ctx context.Context, m *Missed, after id.ID) (complete bool, err error) {
 	type change struct {
 		message id.ID
 		kind    chat.ChangeKind
 	}
-	last := map[change]chat.MessageChange{}
+	at := map[change]int{} // positions in m.list
 	page := chat.ChangePage{Next: after, HasMore: true}
-	for pages := 0; page.HasMore; pages++ {
-		if pages == maxChangePages || len(last) > MaxReplay {
-			return nil, false, nil
+	for pages := 0; page.HasMore; {
+		if pages >= maxChangePages || len(at) > MaxReplay {
+			return false, nil
 		}
-		if page, err = h.opts.History.Changes(ctx, r.at(), page.Next, MaxReplay); err != nil {
-			return nil, false, err
+		if page, err = h.opts.History.Changes(ctx, m.room.at(), page.Next, MaxReplay); err != nil {
+			return false, err
 		}
+		size := 0
 		for _, c := range page.Changes {
-			last[change{c.Message.ID, c.Kind}] = c
+			size += c.Message.Bytes()
+			x, key := m.entry(c.ID, c.Kind, c.Message), change{c.Message.ID, c.Kind}
+			if i, there := at[key]; there {
+				m.list[i] = x
+				continue
+			}
+			at[key] = len(m.list)
+			m.list = append(m.list, x)
+		}
+		if pages++; size < chat.MaxRead/2 {
+			pages += longChangePage - 1
 		}
 	}
-	for _, c := range last {
-		out = append(out, h.changeDelivery(r, c))
-	}
-	return out, true, nil
+	return true, nil
 }
 
-// lateChanges reads the changes in wanted: they are older than the position, but this node delivered them after it.
-func (h *Hub) lateChanges(ctx context.Context, log chat.Place, r *room, wanted map[id.ID]bool) (out []*Delivery) {
-	if len(wanted) == 0 {
-		return nil
+// lateChanges adds the changes in wanted: they are older than the position, but this node delivered them after it.
+func (h *Hub) lateChanges(ctx context.Context, m *Missed, wanted map[id.ID]bool) error {
+	for ids := range slices.Chunk(slices.Collect(maps.Keys(wanted)), missedStep) {
+		changes, err := h.opts.History.ChangesByID(ctx, m.room.at(), ids)
+		if err != nil {
+			return err
+		}
+		for _, c := range changes {
+			m.list = append(m.list, m.entry(c.ID, c.Kind, c.Message))
+		}
 	}
-	changes, err := h.opts.History.ChangesByID(ctx, log, slices.Collect(maps.Keys(wanted)))
-	if err != nil {
-		return nil
-	}
-	for _, c := range changes {
-		out = append(out, h.changeDelivery(r, c))
-	}
-	return out
+	return nil
 }
 
 // repairChanges delivers the changes since the given time that this node has not delivered.

@@ -92,7 +92,8 @@ func replay(t testing.TB, h *live.Hub, d *diary, after id.ID) (recovered bool) {
 	s, err := h.Subscribe(t.Context(), livetest.Who("ann"), "games", live.Messages, d, true)
 	require.NoError(t, err)
 	missed, recovered := h.Replay(t.Context(), s, after)
-	for _, m := range missed {
+	for m, err := range missed.Each(t.Context()) {
+		require.NoError(t, err)
 		d.Deliver(m)
 	}
 	s.Replayed(missed)

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -21,6 +22,17 @@ type Delivery struct {
 	latest  atomic.Pointer[encodedBy] // the one of encoded that was used last: most calls of As want the same
 	mu      sync.Mutex
 	encoded []*encodedBy
+}
+
+// bytes returns about how many bytes the texts of d take.
+func (d *Delivery) bytes() int {
+	switch e := d.Event.(type) {
+	case chat.MessagePosted:
+		return e.Message.Bytes()
+	case chat.MessageChanged:
+		return e.Message.Bytes()
+	}
+	return 0
 }
 
 // Encoding encodes deliveries for a protocol variant. Encodings are compared by identity, so all subscribers of a

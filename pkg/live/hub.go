@@ -98,8 +98,8 @@ type Hub struct {
 	closed   bool
 }
 
-// maxReplays bounds the replays that read from the store concurrently.
-const maxReplays = 64
+// maxReplays bounds the replays that find out concurrently what was missed. Each reads up to chat.MaxRead at a time.
+const maxReplays = 16
 
 // New starts a hub. The hub joins the bus now and leaves it in Close. The caller closes the bus itself, after the hub.
 func New(o Options) (*Hub, error) {

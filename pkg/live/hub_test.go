@@ -364,7 +364,8 @@ func TestReplay(t *testing.T) {
 	require.True(t, recovered)
 	w.Post(h, room, "ann", "later")
 	require.Empty(t, e.all())
-	for _, d := range missed {
+	for d, err := range missed.Each(t.Context()) {
+		require.NoError(t, err)
 		e.Deliver(d)
 	}
 	s.Replayed(missed)
@@ -388,7 +389,7 @@ func TestReplayedMessageWhoseEventComesLater(t *testing.T) {
 	s, err := h.Subscribe(t.Context(), livetest.Who("ann"), "games", live.Messages, e, true)
 	require.NoError(t, err)
 	missed, _ := h.Replay(t.Context(), s, first.ID)
-	require.Len(t, missed, 1)
+	require.Equal(t, 1, missed.Len())
 	s.Replayed(missed)
 	other, _ := listen(t, h, "ann", "games", live.Messages)
 	h.Publish(t.Context(), livetest.Posted(room, m))

@@ -245,8 +245,11 @@ func (h *Hub) repairMessages(ctx context.Context, r *room, since time.Time) erro
 	if err != nil {
 		return err
 	}
-	for _, m := range slices.Backward(missed) {
-		h.applyMissed(r, m)
+	for d, err := range missed.Each(ctx) {
+		if err != nil {
+			return err
+		}
+		h.applyMissed(r, d.Event.(chat.MessagePosted).Message)
 	}
 	return nil
 }
@@ -256,14 +259,19 @@ func (h *Hub) tooFarBehind(r *room) {
 	h.lose(r.key)
 }
 
-// missed reads the undelivered messages since the given time, newest first. In this direction, a message is never found
-// without those that its author posted before it. In the other direction, a message could be stored late, on a page
+// repairKeeps bounds the texts that a repair of a room keeps; see Missed.
+const repairKeeps = 4 << 20
+
+// missed finds the undelivered messages since the given time. It reads backwards: in this direction, a message is never
+// found without those that its author posted before it. In the other direction, a message could be stored late, on a page
 // that has been read already, and one that follows it be found on the next page.
 //
 // If there are more than recentMost such messages, the room's subscribers have to resume instead. The same holds if a
 // message is ahead of time, because its id does not say when it was posted. That happens once: later ones are above the
 // floor then.
-func (h *Hub) missed(ctx context.Context, r *room, since time.Time) (out []chat.Message, err error) {
+func (h *Hub) missed(ctx context.Context, r *room, since time.Time) (*Missed, error) {
+	out := &Missed{hub: h, room: r, keeps: repairKeeps}
+	defer func() { slices.Reverse(out.list) }()
 	first, ahead := id.FirstAt(since), id.FirstAt(h.now().Add(h.opts.Overlap))
 	if first.Compare(ahead) > 0 {
 		ahead = id.Max // since is the time of a floor that is ahead of time
@@ -283,16 +291,16 @@ func (h *Hub) missed(ctx context.Context, r *room, since time.Time) (out []chat.
 			if m.ID.Compare(ahead) > 0 {
 				r.shard.locked(func() { r.recent.raise(m.ID) })
 				h.tooFarBehind(r)
-				return nil, nil
+				return &Missed{}, nil
 			}
-			out = append(out, m)
+			out.add(m)
 		}
 		if chat.AtEnd(ms, repairPage) {
 			return out, nil
 		}
-		if len(out) > recentMost {
+		if len(out.list) > recentMost {
 			h.tooFarBehind(r)
-			return nil, nil
+			return &Missed{}, nil
 		}
 		at = ms[len(ms)-1].ID
 	}

@@ -20,8 +20,11 @@ type Subscriber interface {
 	Lost()
 }
 
-// maxHeld bounds the deliveries that one subscription holds back while it resumes.
-const maxHeld = 4096
+// maxHeld and maxHeldBytes bound the deliveries that one subscription holds back while it resumes.
+const (
+	maxHeld      = 4096
+	maxHeldBytes = 2 << 20
+)
 
 // Subscription connects a subscriber to a topic. Its methods may be called concurrently.
 type Subscription struct {
@@ -39,8 +42,9 @@ type Subscription struct {
 
 // resuming is the state of a subscription while it resumes, and for a while after that.
 type resuming struct {
-	held    []*Delivery // while holding
-	holding bool
+	held      []*Delivery // while holding
+	heldBytes int
+	holding   bool
 	// after is the position it resumed from, once everything after that was read for the replay. A message newer than
 	// after that is not in replayed was therefore stored after that read, however old its id is.
 	after id.ID
@@ -70,11 +74,12 @@ func (s *Subscription) End() {
 func (s *Subscription) deliver(d *Delivery, now time.Time) {
 	if r := s.resuming; r != nil {
 		switch {
-		case r.holding && len(r.held) >= maxHeld:
+		case r.holding && (len(r.held) >= maxHeld || r.heldBytes >= maxHeldBytes):
 			s.to.Lost()
 			return
 		case r.holding:
 			r.held = append(r.held, d)
+			r.heldBytes += d.bytes()
 			return
 		case now.After(r.until):
 			s.resuming = nil
@@ -124,7 +129,7 @@ func (s *Subscription) release(replayed map[id.ID]struct{}) {
 			s.to.Deliver(d)
 		}
 	}
-	r.held, r.holding = nil, false
+	r.held, r.heldBytes, r.holding = nil, 0, false
 	// The event of a replayed message arrives only once: if it has arrived, its id is not needed any more.
 	for m := range replayed {
 		if s.room.recent.has(m) || now.Sub(m.Time()) > recentFor {

@@ -54,7 +54,8 @@ func TestReplaysObeyTheRetention(t *testing.T) {
 		missed, recovered := n.hub.Replay(ctx, s, id.Min)
 		s.Replayed(missed)
 		require.True(t, recovered)
-		for _, d := range missed {
+		for d, err := range missed.Each(ctx) {
+			require.NoError(t, err)
 			switch e := d.Event.(type) {
 			case chat.MessagePosted:
 				out = append(out, e.Message.ID)

@@ -180,7 +180,7 @@ func (c *conn) takeLocked(dst []entry) ([]entry, *ending) {
 			return e.sub != nil && !e.keep && e.sub.dropped.Load()
 		})
 	}
-	if c.queue.n <= c.srv.opts.QueueMessages/4 && c.queue.bytes <= c.srv.opts.QueueBytes/4 {
+	if c.queue.n <= c.srv.opts.QueueMessages/4 && c.queue.bytes <= min(c.srv.opts.QueueBytes/4, replayBytes/2) {
 		c.signalDrained()
 	}
 	if len(dst) == 0 {
@@ -195,6 +195,9 @@ func (c *conn) signalDrained() {
 		c.drained = nil
 	}
 }
+
+// replayBytes is about how many bytes of a replay are queued at a time.
+const replayBytes = 512 << 10
 
 // sendPatiently waits until the queue has room, then queues e. It returns false if the connection has ended. Replays
 // use it: they may be longer than the queue, and that does not mean that the client is slow.
@@ -217,7 +220,7 @@ func (c *conn) sendOrWait(e entry) (sent bool, wait chan struct{}) {
 		return false, nil
 	}
 	o := &c.srv.opts
-	if c.queue.n < o.QueueMessages/2 && (c.queue.n == 0 || c.queue.bytes+e.len() < o.QueueBytes/2) {
+	if c.queue.n < o.QueueMessages/2 && (c.queue.n == 0 || c.queue.bytes+e.len() < min(o.QueueBytes/2, replayBytes)) {
 		c.push(e)
 		return true, nil
 	}

@@ -62,7 +62,12 @@ func (c *conn) subscribe(f *frame, receipt string) error {
 	if receipt != "" {
 		c.send(recoveredReceipt(receipt, recovered))
 	}
-	for _, d := range missed {
+	for d, err := range missed.Each(c.srv.ctx) {
+		if err != nil {
+			c.srv.log.Warn("a replay was broken off", "login", c.login.Login, "error", err)
+			s.Lost()
+			break
+		}
 		if !s.wants(d) {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 func (w *World) MessagesByID(_ context.Context, p chat.Place, ids []id.ID) (map[id.ID]chat.Message, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.reads++
 	if w.fail != nil {
 		return nil, w.fail
 	}

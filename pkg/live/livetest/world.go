@@ -99,7 +99,7 @@ func (w *World) Older(_ context.Context, p chat.Place, than id.ID, limit int) ([
 	}
 	var out []chat.Message
 	for _, m := range slices.Backward(w.logs[p.Room.ID]) {
-		if m.ID.Compare(than) < 0 && len(out) < limit {
+		if m.ID.Compare(than) < 0 && chat.AtEnd(out, limit) {
 			out = append(out, m)
 		}
 	}
@@ -116,11 +116,11 @@ func (w *World) Newer(_ context.Context, p chat.Place, than id.ID, inclusive boo
 	}
 	var out []chat.Message
 	for _, m := range w.logs[p.Room.ID] {
-		if c := m.ID.Compare(than); c > 0 || inclusive && c == 0 {
+		if c := m.ID.Compare(than); (c > 0 || inclusive && c == 0) && chat.AtEnd(out, limit) {
 			out = append(out, m)
 		}
 	}
-	return out[:min(limit, len(out))], nil
+	return out, nil
 }
 
 // Message makes a message without storing it.
