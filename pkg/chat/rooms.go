@@ -10,10 +10,15 @@ import (
 
 // Bounds of one answer about rooms.
 const (
-	// maxShown bounds the total number of participants in one answer.
-	maxShown = 100_000
-	// MaxParticipants bounds the participants shown of one room; see Service.Participants for all.
+	// MaxParticipants bounds the participants shown of one room, and their count; see Service.Participants for all.
 	MaxParticipants = 10_000
+	// ListedParticipants bounds the participants that a list shows of each room.
+	ListedParticipants = 20
+	// roomsStep is how many rooms' participants are read at a time.
+	roomsStep = 50
+	// partParticipants is about how many participants a part of RoomsInParts has; fewRead is how many are read of each room
+	// to find those that have more.
+	partParticipants, fewRead = 10_000, 100
 )
 
 // NewRoom is a room to create. Creator, if given, has to be the user who creates it.
@@ -38,6 +43,7 @@ func (n NewRoom) Validate() []Fault {
 type RoomView struct {
 	Room
 	Participants []Person
+	Count        int           // of all participants; MaxParticipants means that many or more
 	Keep         time.Duration // how long messages are kept, by the room's retention or the server's default; 0 for ever
 }
 
@@ -72,7 +78,7 @@ func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (Room
 	s.forgetRoom(who.Tenant, r.Name)
 	s.entered(ctx, who.Tenant, r, who.Login, rid)
 	s.order.begin(r.ID, s.ids).finish(ctx, created)
-	return RoomView{Room: r, Participants: []Person{u.Person}, Keep: s.keep(r)}, nil
+	return RoomView{Room: r, Participants: []Person{u.Person}, Count: 1, Keep: s.keep(r)}, nil
 }
 
 // Room returns a room and its participants. The result may be shared, as that of Messages.
@@ -90,14 +96,13 @@ func (s *Service) roomView(ctx context.Context, t Tenant, name string) (RoomView
 
 func (s *Service) viewOf(ctx context.Context, t Tenant, r Room) (RoomView, error) {
 	ps, err := s.store.Participants(ctx, t, r.ID, "", MaxParticipants)
-	return RoomView{Room: r, Participants: ps, Keep: s.keep(r)}, err
+	return RoomView{Room: r, Participants: ps, Count: len(ps), Keep: s.keep(r)}, err
 }
 
-// Rooms returns a range of rooms, ascending by name, and whether there are more. It may return fewer than the limit if
-// they have very many participants.
+// Rooms returns a range of rooms, ascending by name, each with its first ListedParticipants, and whether there are more.
+// It may return fewer than the limit, as together they take less than MaxRead.
 func (s *Service) Rooms(ctx context.Context, t Tenant, rg Range) ([]RoomView, bool, error) {
-	list := func(after string, limit int) ([]Room, error) { return s.store.Rooms(ctx, t, after, limit) }
-	rs, more, err := rangeOf(rg, list, func(r Room) string { return r.Name })
+	rs, more, err := s.roomRange(ctx, t, rg)
 	if err != nil {
 		return nil, false, err
 	}
@@ -105,11 +110,17 @@ func (s *Service) Rooms(ctx context.Context, t Tenant, rg Range) ([]RoomView, bo
 	return views, more || len(views) < len(rs), err
 }
 
-// RoomsByName returns those of names that exist, in the order of names, each once.
-func (s *Service) RoomsByName(ctx context.Context, t Tenant, names []string) ([]RoomView, error) {
+func (s *Service) roomRange(ctx context.Context, t Tenant, rg Range) ([]Room, bool, error) {
+	list := func(after string, limit int) ([]Room, error) { return s.store.Rooms(ctx, t, after, limit) }
+	return rangeOf(rg, list, func(r Room) string { return r.Name })
+}
+
+// RoomsByName returns those of names that exist, in the order of names, each once, as Rooms does. more says that they took
+// too much, so that the last ones are missing.
+func (s *Service) RoomsByName(ctx context.Context, t Tenant, names []string) (_ []RoomView, more bool, err error) {
 	found, err := s.store.RoomsByName(ctx, t, slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !ValidName(n) }))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	rs := make([]Room, 0, len(found))
 	for _, n := range names {
@@ -118,33 +129,94 @@ func (s *Service) RoomsByName(ctx context.Context, t Tenant, names []string) ([]
 			delete(found, n)
 		}
 	}
-	return s.views(ctx, t, rs)
+	views, err := s.views(ctx, t, rs)
+	return views, len(views) < len(rs), err
 }
 
-// views adds the participants to rooms. It stops before the answer has more than maxShown participants, but returns at
-// least one room.
+// views returns the first rooms of rs as a list shows them: as many as take less than MaxRead, one at least.
 func (s *Service) views(ctx context.Context, t Tenant, rs []Room) ([]RoomView, error) {
-	const chunk = 50
 	views := make([]RoomView, 0, len(rs))
-	shown := 0
-	for part := range slices.Chunk(rs, chunk) {
-		ids := make([]id.ID, len(part))
-		for i, r := range part {
-			ids[i] = r.ID
+	size := 0
+	for part := range slices.Chunk(rs, roomsStep) {
+		people, err := s.store.ParticipantsOf(ctx, t, idsOf(part), ListedParticipants+1)
+		if err != nil {
+			return nil, err
 		}
-		people, err := s.store.ParticipantsOf(ctx, t, ids, MaxParticipants)
+		var large []id.ID
+		for _, r := range part {
+			if len(people[r.ID]) > ListedParticipants {
+				large = append(large, r.ID)
+			}
+		}
+		counts, err := s.store.CountParticipants(ctx, t, large, MaxParticipants)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range part {
 			ps := people[r.ID]
-			if shown += len(ps); shown > maxShown && len(views) > 0 {
+			v := RoomView{Room: r, Participants: ps[:min(len(ps), ListedParticipants)], Count: max(counts[r.ID], len(ps)), Keep: s.keep(r)}
+			if size += v.bytes(); size >= MaxRead && len(views) > 0 {
 				return views, nil
 			}
-			views = append(views, RoomView{Room: r, Participants: ps, Keep: s.keep(r)})
+			views = append(views, v)
 		}
 	}
 	return views, nil
+}
+
+func idsOf(rs []Room) []id.ID {
+	ids := make([]id.ID, len(rs))
+	for i, r := range rs {
+		ids[i] = r.ID
+	}
+	return ids
+}
+
+// bytes returns about how many bytes a room takes in an answer.
+func (v RoomView) bytes() int {
+	const room, person = 250, 50
+	n := room + len(v.Name)
+	if v.Banner != nil {
+		n += len(*v.Banner)
+	}
+	for _, p := range v.Participants {
+		n += person + len(p.Login) + len(p.FirstName) + len(p.LastName)
+	}
+	return n
+}
+
+// RoomsInParts visits a range of rooms, ascending by name, with up to MaxParticipants of each. They come in parts of about
+// partParticipants participants. last is true for the last part, which may be empty. An error of visit ends the reading
+// and is returned as it is.
+func (s *Service) RoomsInParts(ctx context.Context, t Tenant, rg Range, visit func(part []RoomView, last bool) error) error {
+	rs, _, err := s.roomRange(ctx, t, rg)
+	if err != nil {
+		return err
+	}
+	var part []RoomView
+	participants := 0
+	for step := range slices.Chunk(rs, roomsStep) {
+		people, err := s.store.ParticipantsOf(ctx, t, idsOf(step), fewRead)
+		if err != nil {
+			return err
+		}
+		for _, r := range step {
+			v := RoomView{Room: r, Participants: people[r.ID], Count: len(people[r.ID]), Keep: s.keep(r)}
+			if len(v.Participants) == fewRead {
+				if v, err = s.viewOf(ctx, t, r); err != nil {
+					return err
+				}
+			}
+			part = append(part, v)
+			if participants += len(v.Participants); participants >= partParticipants {
+				if err := visit(part, false); err != nil {
+					return err
+				}
+				part, participants = nil, 0
+			}
+		}
+	}
+	return visit(part, true)
 }
 
 // OwnRoom returns a room as it is now to its creator, otherwise Forbidden.

@@ -216,11 +216,83 @@ func TestListsOfRooms(t *testing.T) {
 	require.False(t, more)
 	require.Len(t, vs, 1)
 	require.Equal(t, "Houston", vs[0].Name)
-	vs, err = w.RoomsByName(t.Context(), tenant, []string{"Houston", "nowhere", "a/b", "Austin", "Houston"})
+	vs, more, err = w.RoomsByName(t.Context(), tenant, []string{"Houston", "nowhere", "a/b", "Austin", "Houston"})
 	require.NoError(t, err)
+	require.False(t, more)
 	require.Len(t, vs, 2)
 	require.Equal(t, "Houston", vs[0].Name)
 	require.Equal(t, "Austin", vs[1].Name)
+}
+
+// Lists show a few participants of each room and their count, and take less than MaxRead. RoomsInParts shows all.
+func TestListsOfLargeRooms(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	banner := strings.Repeat("b", 2000)
+	var names []string
+	for i := range 30 {
+		name := fmt.Sprintf("room%02d", i)
+		_, err := w.CreateRoom(t.Context(), ann, chat.NewRoom{Name: name, Banner: &banner})
+		require.NoError(t, err)
+		names = append(names, name)
+	}
+	long := strings.Repeat("n", 900)
+	counts := map[string]int{"room03": chat.ListedParticipants - 1, "room04": chat.ListedParticipants, "room05": chat.ListedParticipants + 1, "room06": 150}
+	for name, n := range counts {
+		r, err := w.store.Room(t.Context(), tenant, name)
+		require.NoError(t, err)
+		for i := range n - 1 {
+			_, err := w.store.Join(t.Context(), tenant, r, chat.Person{Login: fmt.Sprintf("user%03d", i), FirstName: long, LastName: long})
+			require.NoError(t, err)
+		}
+	}
+	check := func(v chat.RoomView, most int) {
+		t.Helper()
+		count := max(counts[v.Name], 1)
+		require.Equal(t, count, v.Count, v.Name)
+		require.Len(t, v.Participants, min(count, most), v.Name)
+	}
+	vs, more, err := w.Rooms(t.Context(), tenant, chat.Range{Limit: 1000})
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Len(t, vs, len(names))
+	for _, v := range vs {
+		check(v, chat.ListedParticipants)
+	}
+	var whole []string
+	err = w.RoomsInParts(t.Context(), tenant, chat.Range{Limit: 1000}, func(part []chat.RoomView, _ bool) error {
+		for _, v := range part {
+			check(v, chat.MaxParticipants)
+			whole = append(whole, v.Name)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, names, whole)
+
+	for i := range 30 { // each of them shows 40 kB of names
+		r, err := w.store.Room(t.Context(), tenant, names[i])
+		require.NoError(t, err)
+		for i := range chat.ListedParticipants {
+			_, err := w.store.Join(t.Context(), tenant, r, chat.Person{Login: fmt.Sprintf("abc%02d", i), FirstName: long, LastName: long})
+			require.NoError(t, err)
+		}
+	}
+	var got []string
+	pages := 0
+	for after, more := "", true; more; pages++ {
+		vs, more, err = w.Rooms(t.Context(), tenant, chat.Range{Limit: 1000, After: after})
+		require.NoError(t, err)
+		for _, v := range vs {
+			got, after = append(got, v.Name), v.Name
+		}
+	}
+	require.Equal(t, names, got)
+	require.Equal(t, 2, pages)
+	vs, more, err = w.RoomsByName(t.Context(), tenant, names)
+	require.NoError(t, err)
+	require.True(t, more)
+	require.Equal(t, names[len(vs)-1], vs[len(vs)-1].Name)
 }
 
 // A change continues when its client disconnects, and is applied completely.

@@ -87,6 +87,8 @@ type MembershipStore interface {
 	Participants(ctx context.Context, t Tenant, room id.ID, after string, limit int) ([]Person, error)
 	// ParticipantsOf returns the first limit participants of each room, keyed by room ID.
 	ParticipantsOf(ctx context.Context, t Tenant, rooms []id.ID, limit int) (map[id.ID][]Person, error)
+	// CountParticipants returns how many participants each room has, keyed by room ID. It counts up to most of each.
+	CountParticipants(ctx context.Context, t Tenant, rooms []id.ID, most int) (map[id.ID]int, error)
 	// RoomsOf returns the rooms a user is in, ascending by name, after the given name (empty: from the first).
 	RoomsOf(ctx context.Context, t Tenant, login, after string, limit int) ([]RoomRef, error)
 	// UpdateParticipant changes the names shown for a participant. It changes nothing if the user is not in the room.

@@ -36,12 +36,13 @@ type NewUser struct {
 	Bio      string `json:"bio,omitempty"`
 }
 
-// Room is a room. Of a large one Participants has the first 10,000; Client.Participants has all.
+// Room is a room. Of a large one Participants has the first 10,000, in lists the first 20; Client.Participants has all.
 type Room struct {
 	Name         string    `json:"roomName"`
 	Creator      Person    `json:"creator"`
 	Banner       string    `json:"banner"`
 	Participants []Person  `json:"participants"`
+	Count        int       `json:"participantCount"` // of participants; 10,000 means that many or more
 	CreatedAt    time.Time `json:"creationDate"`
 }
 

@@ -141,32 +141,12 @@ func (m *mount) messages(w http.ResponseWriter, r *http.Request, q url.Values) e
 }
 
 // plainPage answers with a page of the plain mounts. Their clients take a page that is not full for the beginning of the
-// room, so a large page is not cut: it is written in parts, each of which is read when the client has received those
-// before it.
+// room, so a large page is not cut, but written in parts.
 func (m *mount) plainPage(w http.ResponseWriter, r *http.Request, room string, pq chat.PageQuery) error {
-	parts := 0
-	err := m.chat.NewestInParts(r.Context(), who(r), room, pq, func(part []chat.Message, last bool) error {
-		parts++
-		if last && parts == 1 {
-			return m.ok(w, m.form.messages(part))
-		}
-		text := encode(m.form.messages(part))
-		if parts == 1 {
-			api.WriteHead(w, http.StatusOK, m.contentType())
-		} else if text[0] = ','; len(part) == 0 {
-			text = text[1:]
-		}
-		if !last {
-			text = text[:len(text)-1]
-		}
-		_, err := w.Write(text)
-		return err
-	})
-	if err != nil && parts > 0 {
-		logFailure(m.log, r, http.StatusServiceUnavailable, err)
-		panic(http.ErrAbortHandler) // the client has to see that the page is not whole
-	}
-	return err
+	a := arrayInParts{mount: m, w: w}
+	return a.end(r, m.chat.NewestInParts(r.Context(), who(r), room, pq, func(part []chat.Message, last bool) error {
+		return a.write(encode(m.form.messages(part)), last)
+	}))
 }
 
 // pageQuery reads which page is wanted. The plain mounts know only fromMessageId, and take a size that

@@ -238,12 +238,15 @@ func (m *mount) rooms(w http.ResponseWriter, r *http.Request, q url.Values) erro
 	if err != nil {
 		return err
 	}
+	if !m.v1 {
+		a := arrayInParts{mount: m, w: w}
+		return a.end(r, m.chat.RoomsInParts(r.Context(), who(r).Tenant, rg, func(part []chat.RoomView, last bool) error {
+			return a.write(encode(m.form.rooms(part)), last)
+		}))
+	}
 	vs, more, err := m.chat.Rooms(r.Context(), who(r).Tenant, rg)
 	if err != nil {
 		return err
-	}
-	if !m.v1 {
-		return m.ok(w, m.form.rooms(vs))
 	}
 	return m.ok(w, roomList{Rooms: m.form.rooms(vs), HasMore: more})
 }
@@ -264,9 +267,9 @@ func (m *mount) roomsOf(w http.ResponseWriter, r *http.Request, names api.Set) e
 	if names.One {
 		return m.writeRoom(w, r, names.Names[0])
 	}
-	vs, err := m.chat.RoomsByName(r.Context(), who(r).Tenant, names.Names)
+	vs, more, err := m.chat.RoomsByName(r.Context(), who(r).Tenant, names.Names)
 	if err != nil {
 		return err
 	}
-	return m.ok(w, roomList{Rooms: m.form.rooms(vs)})
+	return m.ok(w, roomList{Rooms: m.form.rooms(vs), HasMore: more})
 }

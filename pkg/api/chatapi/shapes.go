@@ -46,6 +46,7 @@ type room struct {
 	Participants []person `json:"participants"`
 	CreationDate string   `json:"creationDate"`
 
+	Count     *int       `json:"participantCount,omitzero"`
 	Retention *retention `json:"retention,omitzero"`
 }
 
@@ -111,7 +112,7 @@ func (f form) room(r chat.RoomView) room {
 	out := room{Name: r.Name, Creator: personOf(r.Creator), Banner: r.Banner,
 		Participants: peopleOf(r.Participants), CreationDate: f.time(r.CreatedAt)}
 	if f.full {
-		out.Retention = retentionOf(r)
+		out.Retention, out.Count = retentionOf(r), &r.Count
 	}
 	return out
 }

@@ -12,6 +12,8 @@ const (
 	selectParticipant = `SELECT first_name, last_name, room_deleted FROM participants_by_room WHERE tenant = ? AND room_id = ? AND login = ?`
 	listParticipants  = `SELECT login, first_name, last_name, room_deleted FROM participants_by_room
 WHERE tenant = ? AND room_id = ? AND login > ? AND login <= ? LIMIT ?`
+	countParticipants = `SELECT login, room_deleted FROM participants_by_room
+WHERE tenant = ? AND room_id = ? AND login > ? AND login <= ? LIMIT ?`
 	listRoomsOfUser = `SELECT room_name, room_id FROM rooms_by_user
 WHERE tenant = ? AND login = ? AND (room_name, room_id) > (?, ?) AND (room_name, room_id) <= (?, ?) LIMIT ?`
 	selectDeletions = `SELECT room_id, name, done FROM room_deletions WHERE tenant = ? AND room_id IN ?`
@@ -98,6 +100,42 @@ func (s *Store) ParticipantsOf(ctx context.Context, t chat.Tenant, rooms []id.ID
 	byRoom := make(map[id.ID][]chat.Person, len(rooms))
 	for i, r := range rooms {
 		byRoom[r] = lists[i]
+	}
+	return byRoom, nil
+}
+
+// CountParticipants implements chat.MembershipStore.
+func (s *Store) CountParticipants(ctx context.Context, t chat.Tenant, rooms []id.ID, most int) (map[id.ID]int, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	counts := make([]int, len(rooms))
+	err = forEach(ctx, len(rooms), func(ctx context.Context, i int) error {
+		var gone atomic.Bool // parts of a list may be read concurrently
+		rows, err := inSpan(ctx, span{afterName(""), listEnd}, most, func(ctx context.Context, sp span, limit int) (part []struct{}, err error) {
+			var login string
+			var deleted bool
+			err = s.db.rows(ctx, min(limit, pageRows), func() {
+				part = append(part, struct{}{})
+				if deleted {
+					gone.Store(true)
+				}
+			}, countParticipants, []any{string(t), uuid(rooms[i]), sp.after.name, sp.to.name, limit}, &login, &deleted)
+			return part, err
+		})
+		if !gone.Load() {
+			counts[i] = len(rows)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	byRoom := make(map[id.ID]int, len(rooms))
+	for i, r := range rooms {
+		byRoom[r] = counts[i]
 	}
 	return byRoom, nil
 }

@@ -109,6 +109,27 @@ func (s *Store) ParticipantsOf(ctx context.Context, t chat.Tenant, rooms []id.ID
 	return all, nil
 }
 
+// CountParticipants implements chat.MembershipStore.
+func (s *Store) CountParticipants(ctx context.Context, t chat.Tenant, rooms []id.ID, most int) (map[id.ID]int, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	counts := make(map[id.ID]int, len(rooms))
+	for _, room := range rooms {
+		prefix, n := participantsOf(t, room), 0
+		err := s.scan(ctx, prefix, prefix, func(_, _ []byte) (bool, error) {
+			n++
+			return n < most, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		counts[room] = n
+	}
+	return counts, nil
+}
+
 // RoomsOf implements chat.MembershipStore.
 func (s *Store) RoomsOf(ctx context.Context, t chat.Tenant, login, after string, limit int) ([]chat.RoomRef, error) {
 	if err := s.begin(ctx); err != nil {

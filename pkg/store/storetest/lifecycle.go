@@ -120,6 +120,7 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"Leave":               func(c ctx) error { return second(s.Leave(c, t, r, "creator")) },
 		"Participant":         func(c ctx) error { return second(s.Participant(c, t, r.ID, "creator")) },
 		"Participants":        func(c ctx) error { return second(s.Participants(c, t, r.ID, "", 1)) },
+		"CountParticipants":   func(c ctx) error { return second(s.CountParticipants(c, t, []id.ID{r.ID}, 1)) },
 		"ParticipantsOf":      func(c ctx) error { return second(s.ParticipantsOf(c, t, []id.ID{r.ID}, 1)) },
 		"RoomsOf":             func(c ctx) error { return second(s.RoomsOf(c, t, "creator", "", 1)) },
 		"UpdateParticipant":   func(c ctx) error { return s.UpdateParticipant(c, t, r.ID, person("creator")) },

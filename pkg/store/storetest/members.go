@@ -172,6 +172,15 @@ var memberTests = map[string]func(*env){
 		require.Equal(e, []chat.Person{person("creator"), person("x"), person("y")}, got[a.ID])
 		require.Equal(e, []chat.Person{person("creator")}, got[b.ID])
 		require.Empty(e, got[unknown])
+		for _, most := range []int{1, 2, 3, 100} {
+			counts, err := e.s.CountParticipants(e.ctx, e.tenant, []id.ID{a.ID, unknown, b.ID}, most)
+			require.NoError(e, err)
+			for _, r := range []id.ID{a.ID, unknown, b.ID} {
+				ps, err := e.s.Participants(e.ctx, e.tenant, r, "", most)
+				require.NoError(e, err)
+				require.Equal(e, len(ps), counts[r])
+			}
+		}
 		got, err = e.s.ParticipantsOf(e.ctx, e.tenant, nil, 3)
 		require.NoError(e, err)
 		require.Empty(e, got)

@@ -38,7 +38,10 @@ export interface Room {
   roomName: string
   creator: Person
   banner: string | null
+  /** By login, ascending: the first 10,000, in lists of rooms the first 20. `participants` of the API goes through all. */
   participants: Person[]
+  /** 10000 means that many or more. */
+  participantCount: number
   /** ISO 8601, UTC. */
   creationDate: string
   /** How long messages are kept: what the room says (`default`, `forever`, `30d`), and what comes of it; null: for ever. */

@@ -6,7 +6,7 @@ import { RoomEntry } from './room.svelte'
 
 const person = (login: string, firstname = login): Person => ({ login, firstname, lastname: 'X' })
 const room = (...logins: string[]): Room => ({
-  roomName: 'a', creator: person('ann'), banner: null, participants: logins.map((l) => person(l)), creationDate: '', retention: { setting: 'default', seconds: null },
+  roomName: 'a', creator: person('ann'), banner: null, participants: logins.map((l) => person(l)), participantCount: 0, creationDate: '', retention: { setting: 'default', seconds: null },
 })
 
 /** An open room whose answers and events come when the test says so. */

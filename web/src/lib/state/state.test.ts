@@ -277,7 +277,7 @@ describe('the count of unread messages', () => {
     const chat = new Chat({} as never, { login: 'ann', firstname: 'Ann', lastname: 'S', chatRooms: ['a'] } as never, alone)
     const entry = chat.entry('a')
     const person = (login: string, firstname: string) => ({ login, firstname, lastname: 'S' })
-    entry.room = { roomName: 'a', creator: person('bob', 'Bob'), banner: null, participants: [person('ann', 'Ann'), person('bob', 'Bob')], creationDate: '', retention: { setting: 'default', seconds: null } }
+    entry.room = { roomName: 'a', creator: person('bob', 'Bob'), banner: null, participants: [person('ann', 'Ann'), person('bob', 'Bob')], participantCount: 0, creationDate: '', retention: { setting: 'default', seconds: null } }
     chat.heardPersonally('renamed', JSON.stringify({ roomName: 'a', person: person('bob', 'Rob') }))
     expect(entry.person('bob')?.firstname).toBe('Rob')
     expect(entry.unread).toBe(0)
