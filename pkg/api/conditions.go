@@ -15,8 +15,17 @@ func ETag(representation []byte) string {
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:18]) + `"`
 }
 
-// Write sends an answer with a body of known length, so that HEAD has a Content-Length as GET has it.
+// Write sends an answer with a body of known length, so that HEAD has a Content-Length as GET has it. It compresses the
+// body where that is allowed and worth it.
 func Write(w http.ResponseWriter, status int, contentType string, body []byte) {
+	write(w, status, contentType, body, compresses(w, body))
+}
+
+func write(w http.ResponseWriter, status int, contentType string, body []byte, compress bool) {
+	if compress {
+		w.Header().Set("Content-Encoding", "gzip")
+		body = compressed(body)
+	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	WriteHead(w, status, contentType)
 	_, _ = w.Write(body) // an error means that the client is gone
@@ -34,7 +43,12 @@ func WriteHead(w http.ResponseWriter, status int, contentType string) {
 // 304 without a body where If-None-Match has the ETag.
 func WriteTagged(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte, c Cache) {
 	tag := ETag(body)
-	w.Header().Set("ETag", tag)
+	compress := compresses(w, body)
+	if compress {
+		w.Header().Set("ETag", tag[:len(tag)-1]+gzipTag)
+	} else {
+		w.Header().Set("ETag", tag)
+	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		w.Header().Set("Cache-Control", c.control())
 		if listed(r.Header.Values("If-None-Match"), tag, true) {
@@ -42,7 +56,7 @@ func WriteTagged(w http.ResponseWriter, r *http.Request, status int, contentType
 			return
 		}
 	}
-	Write(w, status, contentType, body)
+	write(w, status, contentType, body, compress)
 }
 
 // Conditional reports whether a request that changes something depends on what is there now.
@@ -73,7 +87,8 @@ func ErrPrecondition() error {
 }
 
 // listed reports whether a list of entity tags holds tag; "*" holds every tag there is. A weak comparison takes W/"x" for
-// "x"; a strong one never takes a weak tag. Lists that are malformed hold what comes before the fault.
+// "x"; a strong one never takes a weak tag. Each takes the tag of the compressed representation for that of the plain one,
+// as it is made of it. Lists that are malformed hold what comes before the fault.
 func listed(values []string, tag string, weak bool) bool {
 	if tag == "" {
 		return false
@@ -92,7 +107,7 @@ func listed(values []string, tag string, weak bool) bool {
 		if end < 0 {
 			return false
 		}
-		if is[:end+2] == tag && (weak || !ok) {
+		if plain, _ := strings.CutSuffix(is[:end+2], gzipTag); strings.TrimSuffix(plain, `"`)+`"` == tag && (weak || !ok) {
 			return true
 		}
 		rest = is[end+2:]

@@ -113,7 +113,7 @@ func (res *Resource) serve(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	return op.Serve(w, r)
+	return op.Serve(mayCompress(w, r, op), r)
 }
 
 // guarded says whether a request needs a login. One of a method that is not supported does, where any other does.

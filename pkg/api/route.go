@@ -107,6 +107,8 @@ type Operation struct {
 	Conditional bool
 	// Acts marks a GET that has an effect. HEAD does not call it.
 	Acts bool
+	// Secret says that an answer carries a secret or sets a cookie. It is never compressed.
+	Secret bool
 	// AnyType says that answers need not be JSON, so that Accept does not count.
 	AnyType bool
 }

@@ -55,9 +55,9 @@ func (m *mount) plainRoutes() []route {
 		about(opRead, at("/messages", api.Operations{"GET": does(m.listMessages), "POST": does(m.post)})),
 		at("/users", api.Operations{"POST": open(m.signUp)}),
 		at("/users/{login}", api.Operations{"GET": does(m.getUser)}),
-		at("/authenticate", api.Operations{"POST": open(m.authenticate)}),
+		at("/authenticate", api.Operations{"POST": {Serve: m.authenticate, Who: api.Anybody, Secret: true}}),
 		at("/logout", api.Operations{"GET": {Serve: m.logOut, Who: api.Anybody, Acts: true}, "POST": open(m.logOut)}),
-		at("/remember-me", api.Operations{"GET": does(m.rememberMe)}),
+		at("/remember-me", api.Operations{"GET": {Serve: m.rememberMe, Secret: true}}),
 		at("/rooms", api.Operations{"GET": does(m.listRooms)}),
 		about(opJoin, at("/rooms/participant", api.Operations{"PUT": does(m.join), "PATCH": does(m.leave), "POST": does(m.createReserved)})),
 		about(opJoin, at("/rooms/participant/{room}", api.Operations{"PUT": does(m.join), "PATCH": does(m.leave)})),
@@ -105,13 +105,13 @@ func (m *mount) v1Routes() []route {
 			"DELETE": {ID: "deleteAvatar", Serve: m.deleteAvatar, Who: api.Self, AnyType: true, Answers: api.Is(204, 404, 410)},
 		}),
 		at("/authenticate", api.Operations{
-			"POST": {ID: "logIn", Serve: m.authenticate, Who: api.Anybody, Query: loginParams, Body: api.Credentials, Answers: api.Is(204, 401, 429)},
+			"POST": {ID: "logIn", Serve: m.authenticate, Who: api.Anybody, Secret: true, Query: loginParams, Body: api.Credentials, Answers: api.Is(204, 401, 429)},
 		}),
 		at("/logout", api.Operations{
 			"POST": {ID: "logOut", Serve: m.logOut, Who: api.Anybody, Answers: api.Is(200)},
 		}),
 		at("/remember-me", api.Operations{
-			"GET": {ID: "rememberMe", Serve: m.rememberMe, Answers: api.Is(200, 404, 410)},
+			"GET": {ID: "rememberMe", Serve: m.rememberMe, Secret: true, Answers: api.Is(200, 404, 410)},
 		}),
 		at("/rooms", api.Operations{
 			"GET":  {ID: "listRooms", Serve: m.listRooms, Query: listParams, Cache: api.Revalidate, Answers: api.Is(200, 404)},
