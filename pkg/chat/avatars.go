@@ -39,7 +39,7 @@ func errPicture(err error) error {
 	var fault string
 	switch {
 	case errors.Is(err, picture.ErrBusy):
-		return &Error{Kind: Unavailable, Entity: AvatarEntity, Message: "too many pictures are being read now; try again in a moment", Cause: err}
+		return &Error{Kind: Unavailable, Entity: AvatarEntity, Message: "too many pictures are being read now; try again in a moment", Cause: busy{err}}
 	case errors.Is(err, picture.ErrTooMuch):
 		fault = "the picture takes too much to read: send one with fewer pixels, stored in a simpler way"
 	case errors.Is(err, picture.ErrUnreadable):
@@ -49,6 +49,14 @@ func errPicture(err error) error {
 	}
 	return &Error{Kind: Invalid, Entity: AvatarEntity, Message: fault, Faults: []Fault{{Field: "picture", Message: fault}}, Cause: err}
 }
+
+// busy is a cause that the log need not have: nothing is wrong with the store, and users must not fill the log.
+type busy struct{ error }
+
+func (b busy) Unwrap() error { return b.error }
+
+// Reported implements what the function Reported asks for.
+func (busy) Reported() bool { return true }
 
 // Avatar returns a user's picture: NotFound if there is none.
 func (s *Service) Avatar(ctx context.Context, t Tenant, login string) (Avatar, error) {
