@@ -95,4 +95,35 @@ export const flows = [
       await d.shot('after-lunch')
     },
   },
+  {
+    name: 'a missed mention is still marked after a reload, and who comes and goes moves no room',
+    async run(given) {
+      const { ann, bob, room, d } = await one(given)
+      const other = unique('Other')
+      await ann.createRoom(other)
+      await bob.join(other)
+      const last = await bob.post(other, 'older words')
+      await ann.call('PUT', `rooms/${other}/read`, { messageId: last.messageId })
+      await bob.post(room, `@${ann.login} look at this`)
+      await bob.post(room, 'and newer words')
+      // In the other room somebody comes and goes.
+      const eve = await new ApiUser(given.base, unique('eve'), 'Eve', 'Elder').signUp()
+      await eve.join(other)
+      await d.logIn(ann.login)
+      const rooms = d.page.locator('.sidebar .rooms a')
+      const called = d.page.locator('.sidebar .count.called')
+      for (let visit = 0; visit < 2; visit++) {
+        await called.waitFor()
+        await eventually('what was said is shown', async () => (await rooms.nth(1).innerText()).includes('Bob: older words'))
+        assert.ok((await rooms.nth(0).innerText()).includes('Bob: and newer words'))
+        await d.page.reload()
+      }
+      await eve.call('DELETE', `rooms/participant/${other}`)
+      await bob.post(room, 'newest words')
+      await rooms.nth(0).getByText('Bob: newest words').waitFor()
+      assert.ok((await rooms.nth(1).innerText()).includes('Bob: older words'))
+      await rooms.nth(0).click()
+      await eventually('it is read', async () => (await d.page.locator('.sidebar .count').count()) === 0)
+    },
+  },
 ]

@@ -19,6 +19,7 @@ import { openChannel, watchChannel } from './channel'
 import { Drafts } from './drafts'
 import type { TabEvent, Tabs } from './tabs'
 import { findFeatures, noFeatures, type Features } from './features'
+import { Lookups } from './lookups'
 import { notices } from './notices.svelte'
 import { notify } from './notify'
 import { Outbox, type Outgoing } from './outbox.svelte'
@@ -54,6 +55,7 @@ export class Chat {
   readonly keys = new Map<string, string>()
   /** Changes when a picture has: pictures are fetched anew. */
   pictures = $state(0)
+  private readonly lookups: Lookups
   private closeCurrent: () => void = () => {}
   private readonly watched = new Map<string, () => void>()
   private readonly reading = new Map<string, ReturnType<typeof setTimeout>>()
@@ -78,6 +80,7 @@ export class Chat {
     this.setCounted = counted
     const { shelf } = around
     this.since = api.serverTime ?? Date.now()
+    this.lookups = new Lookups(api, user.login)
     this.drafts = new Drafts(user.login, shelf, (room, draft) => around.tabs.send({ kind: 'draft', login: user.login, room, draft }))
     this.outbox = new Outbox(
       user.login,
@@ -180,12 +183,12 @@ export class Chat {
     return entry
   }
 
-  /** The user's rooms, the one with the newest message first. */
+  /** The user's rooms, the one with the newest message that somebody wrote first. */
   get mine(): RoomEntry[] {
     return [...this.rooms.values()]
       .filter((e) => e.mine)
       .sort((a, b) => {
-        const [x, y] = [a.lastMessage?.messageId, b.lastMessage?.messageId]
+        const [x, y] = [(a.lastSaid ?? a.lastMessage)?.messageId, (b.lastSaid ?? b.lastMessage)?.messageId]
         if (x && y) return compareIds(y, x)
         return x ? -1 : y ? 1 : a.name.localeCompare(b.name)
       })
@@ -417,6 +420,7 @@ export class Chat {
       const missed = await this.api.messages(entry.name, { after: entry.lastRead, fetchSize: 100 })
       const n = missed.messages.filter((m) => counts(m, this.user.login)).length
       entry.unread = missed.hasMore ? 100 : n
+      this.lookups.want(entry)
     } catch {
       // Left for the next start; the room itself still opens.
     }
@@ -435,6 +439,7 @@ export class Chat {
     entry.unread = Math.min(100, s.unread + entry.countedAfter(last))
     if (entry.unread === 0) entry.mentioned = false
     entry.muted = s.muted
+    this.lookups.want(entry)
     // It came while the page was connecting: the subscription did not deliver it.
     if (newer && entry.unread > 0 && timeOf(last.messageId) >= this.since && counts(last, this.user.login)) this.alert(entry, last)
   }

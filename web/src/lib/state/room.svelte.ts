@@ -12,6 +12,8 @@ export class RoomEntry {
   /** The user is a participant. */
   mine = $state(false)
   lastMessage = $state.raw<Message | null>(null)
+  /** The newest message that somebody wrote: who comes and goes does not move a room. */
+  lastSaid = $state.raw<Message | null>(null)
   lastRead = $state<string | null>(null)
   /** Bounded: 100 means 100 or more. */
   unread = $state(0)
@@ -98,9 +100,8 @@ export class RoomEntry {
 
   /** Takes note of the newest message; an older one, or a change of another, is not it. */
   note(message: Message, change: boolean): void {
-    const last = this.lastMessage
-    const order = last ? compareIds(message.messageId, last.messageId) : 1
-    if (order === 0 || (order > 0 && !change)) this.lastMessage = message
+    if (isNewer(message, this.lastMessage, change)) this.lastMessage = message
+    if (!message.systemMessage && isNewer(message, this.lastSaid, change)) this.lastSaid = message
   }
 
   // Unread ones that were heard live, the last hundred.
@@ -138,6 +139,12 @@ export class RoomEntry {
     if (hasOlder && (read === null || (first && compareIds(read, first.messageId) < 0))) return null
     return Math.min(100, messages.filter((m) => after(m.messageId, read) && counts(m, self)).length)
   }
+}
+
+/** Reports whether a message takes the place of another: it is newer, or another form of the same. */
+function isNewer(message: Message, known: Message | null, change: boolean): boolean {
+  const order = known ? compareIds(message.messageId, known.messageId) : 1
+  return order === 0 || (order > 0 && !change)
 }
 
 /** Reports whether an id is newer than another, or than none. */
