@@ -45,6 +45,10 @@ export const flows = [
       await d.log.focus()
       await d.page.keyboard.press('PageDown')
       await eventually('more is read', async () => (await unread()) < before)
+      // Coming back from elsewhere, one is where one stopped.
+      await d.goto('#/browse')
+      await d.page.locator('.sidebar').getByRole('link', { name: room }).click()
+      await eventually('it opens where one stopped', () => inView(d.page.getByTestId('new-line')))
       // The jump to the end passes over what is unread, and does not read it.
       await d.page.getByTestId('to-newest').click()
       await d.row('unread 99.').waitFor()
