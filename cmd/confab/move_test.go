@@ -62,3 +62,17 @@ func TestExportAndImport(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 }
+
+func TestLogsThatCannotBeImported(t *testing.T) {
+	data := t.TempDir()
+	name := filepath.Join(t.TempDir(), "2006-08-23.txt")
+	require.NoError(t, os.WriteFile(name, []byte("ann said hello\n"), 0o600))
+	for says, c := range map[string]struct {
+		status int
+		zone   string
+	}{"The forms that are read are": {1, "UTC"}, "has to be like Europe/Paris": {2, "Paris"}} {
+		status, _, errs := outcome(t, command(t, "import", "irc", "--store", "embedded:"+data, "--room", "tea", "--timezone", c.zone, name))
+		require.Equal(t, c.status, status, errs)
+		require.Contains(t, errs, says)
+	}
+}

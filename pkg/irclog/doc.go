@@ -1,8 +1,9 @@
 // Package irclog reads IRC channel logs and imports them into a room. Reader returns the events of one log; Import
 // writes the messages and accounts of many logs to Stores, and returns a Report.
 //
-// A log is one text file a day with the date in its name (2006-08-23.txt). Its
-// lines are
+// A log is a text file with a date in its name (2006-08-23.txt), which the logs of irssi, WeeChat and HexChat do not need:
+// their lines have dates, and a file may hold years. The form of a file is that of its first line with a time; see Forms.
+// That of Ubuntu's logs is
 //
 //	[HH:MM] <nick> text
 //	[HH:MM]  * nick does something
@@ -14,7 +15,7 @@
 //	=== mode/#channel [+o nick]  by nick
 //
 // Lines with === carry no time: they happen at the time of the line before, or,
-// at the top of a file, of the first line that has one. All times are UTC.
+// at the top of a file, of the first line that has one. Times are those of the zone that is given, or UTC.
 //
 // # Time never goes back
 //

@@ -31,6 +31,7 @@ const (
 	LineLength Reason = "line too long to read"
 	NUL        Reason = "NUL character"
 	Mode       Reason = "channel mode"
+	Note       Reason = "note of the program that wrote the log"
 	Blank      Reason = "no text"
 	TextLength Reason = "text longer than 65536 bytes"
 	Erased     Reason = "of a user who was erased here"
@@ -39,7 +40,7 @@ const (
 // Event is the content of one line.
 type Event struct {
 	Kind Kind
-	// Time is in UTC, to the minute, and never before that of the event before.
+	// Time is in UTC, to the minute or the second, and never before that of the event before.
 	Time time.Time
 	Line int // from 1
 	// Nick is the nick that did it or was affected. It has 1 to 100 characters and no spaces. It is empty for topics

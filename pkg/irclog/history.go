@@ -18,6 +18,7 @@ type logFile struct {
 	path string
 	name string // without folders: it is part of the seed of its ids
 	date time.Time
+	zone *time.Location
 	size int64
 }
 
@@ -50,7 +51,7 @@ func (f logFile) open(t chat.Tenant, room id.ID) (*history, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	return &history{
-		Reader: NewReader(file, f.date),
+		Reader: NewReader(file, f.date, f.zone),
 		file:   file,
 		seq:    id.NewSequence([8]byte(seed.Sum(nil))),
 	}, nil
@@ -104,6 +105,8 @@ type overview struct {
 	firstNick string
 	present   map[string]bool // nicks in the channel at the end
 	bins      []chat.Bin
+	readable  int       // lines that are no skipped ones
+	newest    time.Time // of a message; zero if there are none
 }
 
 // A bin has the messages of an hour at most, and no more than binMessages.
@@ -140,7 +143,10 @@ func (f logFile) overview(t chat.Tenant, room id.ID) (o overview, err error) {
 		}
 		if m != nil {
 			o.count(e.Time)
-			o.last = m
+			o.last, o.newest = m, e.Time
+		}
+		if e.Kind != Skipped {
+			o.readable++
 		}
 		if o.firstNick == "" {
 			o.firstNick = e.Nick

@@ -53,6 +53,10 @@ type Options struct {
 	// Creator is the login of the creator, if the room has to be created. The account must exist. Empty: the first nick
 	// of the first file is the creator.
 	Creator string
+	// Zone is the time zone of the files; nil: UTC. Doing an import again needs the same one.
+	Zone *time.Location
+	// Future lets messages be dated after tomorrow.
+	Future bool
 	// IDs makes the room's id.
 	IDs *id.Generator
 	// Now is the time that new accounts and the room are dated with; nil: time.Now.
@@ -86,6 +90,8 @@ const (
 // They are exactly those who were in the channel at the end of that file: they joined, spoke or took a new nick in it,
 // and the file does not show them leave. Participants who signed up stay. If the room has a newer message, no
 // participant is added or removed.
+//
+// Dates after tomorrow are refused, unless Options.Future is set, and so are files of which no line can be read.
 //
 // The error is a *chat.Error, or an error of the file system. The report counts what was done until then. Memory grows
 // with the number of different nicks. For a new room it also grows by some bytes for each hour that has messages, and
@@ -124,19 +130,23 @@ type importer struct {
 	room     chat.Room
 	report   Report
 	progress Progress
+	readable int // lines that are no skipped ones
 }
 
 func (im *importer) run(ctx context.Context, paths []string) error {
 	if err := chat.Faulty(chat.RoomEntity, chat.NewRoom{Name: im.o.Room}.Validate()); err != nil {
 		return err
 	}
-	files, err := inOrder(paths)
+	files, err := inOrder(paths, im.o.Zone)
 	if err != nil {
 		return err
 	}
 	im.progress.Of = len(files)
 	for _, f := range files {
 		im.progress.OfBytes += f.size
+		if err := im.plausible(f.name, f.date); err != nil {
+			return err
+		}
 	}
 	if err := im.openRoom(ctx, files); err != nil {
 		return err
@@ -151,17 +161,55 @@ func (im *importer) run(ctx context.Context, paths []string) error {
 		im.progress.Bytes += f.size
 		im.reportProgress()
 	}
-	return nil
+	return im.anyReadable(files)
+}
+
+// plausible refuses a date after tomorrow. A message that is ahead of its time stays its room's newest one.
+func (im *importer) plausible(file string, date time.Time) error {
+	zone := im.o.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	y, m, d := im.o.Now().In(zone).Date()
+	if im.o.Future || date.Before(time.Date(y, m, d+2, 0, 0, 0, 0, zone)) {
+		return nil
+	}
+	return chat.ErrInvalid("the file %q has the date %s, which is after tomorrow: mend its name or its lines, or ask for such dates", file, date.Format(time.DateOnly))
+}
+
+// anyReadable returns an error if the files have lines and none of them can be read.
+func (im *importer) anyReadable(files []logFile) error {
+	size := int64(0)
+	for _, f := range files {
+		size += f.size
+	}
+	if im.readable > 0 || size == 0 {
+		return nil
+	}
+	return chat.ErrInvalid("no line of the files can be read. The forms that are read are %s", Forms())
+}
+
+// overview reads a file quickly, and checks what it finds.
+func (im *importer) overview(f logFile, room id.ID) (overview, error) {
+	v, err := f.overview(im.o.Tenant, room)
+	im.readable += v.readable
+	if err == nil {
+		err = im.plausible(f.name, v.newest)
+	}
+	return v, err
 }
 
 // inOrder checks all files before anything is written, and orders them by date.
-func inOrder(paths []string) ([]logFile, error) {
+func inOrder(paths []string, zone *time.Location) ([]logFile, error) {
 	if len(paths) == 0 {
 		return nil, chat.ErrInvalid("no files to import")
 	}
 	var files []logFile
 	for _, p := range paths {
 		date, err := DateOf(p)
+		if err != nil {
+			date, err = dateInside(p, err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -172,7 +220,7 @@ func inOrder(paths []string) ([]logFile, error) {
 		if !info.Mode().IsRegular() {
 			return nil, chat.ErrInvalid("%s is no regular file", p)
 		}
-		files = append(files, logFile{path: p, name: filepath.Base(p), date: date, size: info.Size()})
+		files = append(files, logFile{path: p, name: filepath.Base(p), date: date, zone: zone, size: info.Size()})
 	}
 	slices.SortStableFunc(files, func(a, b logFile) int {
 		if c := a.date.Compare(b.date); c != 0 {
@@ -198,6 +246,9 @@ func (im *importer) openRoom(ctx context.Context, files []logFile) error {
 		}
 	}
 	firstNick, bins, err := im.survey(ctx, files)
+	if err == nil {
+		err = im.anyReadable(files)
+	}
 	if err != nil {
 		return err
 	}
@@ -240,7 +291,7 @@ func (im *importer) survey(ctx context.Context, files []logFile) (firstNick stri
 		}
 		im.progress.File = f.name
 		im.reportProgress()
-		v, err := f.overview(im.o.Tenant, id.ID{})
+		v, err := im.overview(f, id.ID{})
 		if err != nil {
 			return "", nil, err
 		}
@@ -270,7 +321,7 @@ func (im *importer) file(ctx context.Context, f logFile, newest bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	v, err := f.overview(im.o.Tenant, im.room.ID)
+	v, err := im.overview(f, im.room.ID)
 	if err != nil {
 		return err
 	}

@@ -11,14 +11,12 @@ import (
 // parsed is the content of a line, independent of its place in the file.
 type parsed struct {
 	kind    Kind
-	minute  int // of the day; noTime if the line carries none
+	at      stamp
 	nick    string
 	newNick string
 	text    string
 	reason  Reason
 }
-
-const noTime = -1
 
 var (
 	move  = regexp.MustCompile(`^(.+) +\[(.*@.*)\] +has (joined|left|quit)(?:$| )`)
@@ -28,9 +26,9 @@ var (
 	from  = regexp.MustCompile(`^\(([^ /()]+)/[#&][^ )]*\) (.*)$`)
 )
 
-// parseLine parses a decoded line. It checks the text. It does not apply the clock of the file.
-func parseLine(s string) parsed {
-	p := parseForm(s)
+// parseLine parses a decoded line of a file of that form. It checks the text. It does not apply the clock of the file.
+func parseLine(f *form, s string) parsed {
+	p := f.parse(s)
 	if p.kind == Skipped {
 		return p
 	}
@@ -46,40 +44,50 @@ func parseLine(s string) parsed {
 	return p
 }
 
-func parseForm(s string) parsed {
+func (f *form) parse(s string) parsed {
 	if strings.TrimSpace(s) == "" {
-		return skipped(noTime, Empty)
+		return skipped(noStamp, Empty)
 	}
+	if at, rest, ok := f.stamp(s); ok {
+		return f.line(at, rest)
+	}
+	if f.bare != nil {
+		return f.bare(s)
+	}
+	return skipped(noStamp, Unreadable)
+}
+
+func parseBare(s string) parsed {
 	if body, ok := strings.CutPrefix(s, "=== "); ok {
-		return parseNotice(noTime, body)
+		return parseNotice(noStamp, body)
 	}
-	minute, rest, ok := cutTime(s)
-	if !ok {
-		return skipped(noTime, Unreadable)
-	}
+	return skipped(noStamp, Unreadable)
+}
+
+func parseUbuntu(at stamp, rest string) parsed {
 	if body, ok := strings.CutPrefix(rest, " <"); ok {
 		nick, text, ok := strings.Cut(body, ">")
-		return said(Message, minute, nick, strings.TrimPrefix(text, " "), ok)
+		return said(Message, at, nick, strings.TrimPrefix(text, " "), ok)
 	}
 	if body, ok := strings.CutPrefix(rest, "  * "); ok {
-		return parseAction(minute, body)
+		return parseAction(at, body)
 	}
 	if body, ok := strings.CutPrefix(rest, " === "); ok {
-		return parseNotice(minute, body)
+		return parseNotice(at, body)
 	}
 	if m := from.FindStringSubmatch(strings.TrimPrefix(rest, " ")); m != nil {
-		return said(Message, minute, m[1], m[2], true)
+		return said(Message, at, m[1], m[2], true)
 	}
-	return skipped(minute, Unreadable)
+	return skipped(at, Unreadable)
 }
 
 // parseNotice parses the text after ===. If it is no notice of the server, it is an action.
-func parseNotice(minute int, s string) parsed {
+func parseNotice(at stamp, s string) parsed {
 	if strings.HasPrefix(s, "mode/") {
-		return skipped(minute, Mode)
+		return skipped(at, Mode)
 	}
 	if topic.MatchString(s) {
-		return parsed{kind: Topic, minute: minute, text: s}
+		return parsed{kind: Topic, at: at, text: s}
 	}
 	if m := move.FindStringSubmatch(s); m != nil {
 		if nick, ok := cleanNick(m[1]); ok {
@@ -87,43 +95,43 @@ func parseNotice(minute int, s string) parsed {
 			if m[3] == "joined" {
 				kind = Join
 			}
-			return parsed{kind: kind, minute: minute, nick: nick}
+			return parsed{kind: kind, at: at, nick: nick}
 		}
 	}
 	if m := named.FindStringSubmatch(s); m != nil {
 		nick, ok1 := cleanNick(m[1])
 		next, ok2 := cleanNick(m[2])
 		if ok1 && ok2 {
-			return parsed{kind: Rename, minute: minute, nick: nick, newNick: next}
+			return parsed{kind: Rename, at: at, nick: nick, newNick: next}
 		}
 	}
 	if m := kick.FindStringSubmatch(s); m != nil {
 		if nick, ok := cleanNick(m[1]); ok {
-			return parsed{kind: Leave, minute: minute, nick: nick}
+			return parsed{kind: Leave, at: at, nick: nick}
 		}
 	}
-	return parseAction(minute, s)
+	return parseAction(at, s)
 }
 
 // parseAction parses "nick does something". A nick with a bracket that the logger broke in two (see cleanNick) is read
 // up to the break, because the rest looks like the action.
-func parseAction(minute int, s string) parsed {
+func parseAction(at stamp, s string) parsed {
 	nick, text, _ := strings.Cut(s, " ")
 	if strings.HasSuffix(nick, "]") {
 		text = strings.TrimPrefix(text, " ")
 	}
-	return said(Action, minute, nick, text, true)
+	return said(Action, at, nick, text, true)
 }
 
-func said(kind Kind, minute int, nick, text string, ok bool) parsed {
+func said(kind Kind, at stamp, nick, text string, ok bool) parsed {
 	nick, clean := cleanNick(nick)
 	if !ok || !clean {
-		return skipped(minute, Unreadable)
+		return skipped(at, Unreadable)
 	}
-	return parsed{kind: kind, minute: minute, nick: nick, text: text}
+	return parsed{kind: kind, at: at, nick: nick, text: text}
 }
 
-func skipped(minute int, why Reason) parsed { return parsed{minute: minute, reason: why} }
+func skipped(at stamp, why Reason) parsed { return parsed{at: at, reason: why} }
 
 // cleanNick returns the nick as IRC had it: without the space that loggers put
 // behind a bracket ("bur[n] er", "[GuS] "). A nick has no other spaces, and fits a first name.
@@ -136,19 +144,10 @@ func cleanNick(s string) (string, bool) {
 }
 
 // cutTime takes "[HH:MM]" off s.
-func cutTime(s string) (minute int, rest string, ok bool) {
-	if len(s) < 7 || s[0] != '[' || s[3] != ':' || s[6] != ']' {
-		return noTime, s, false
+func cutTime(s string) (stamp, string, bool) {
+	if len(s) < 7 || s[0] != '[' || s[6] != ']' {
+		return noStamp, s, false
 	}
-	h, ok1 := twoDigits(s[1:3])
-	m, ok2 := twoDigits(s[4:6])
-	if !ok1 || !ok2 || h > 23 || m > 59 {
-		return noTime, s, false
-	}
-	return h*60 + m, s[7:], true
-}
-
-func twoDigits(s string) (int, bool) {
-	a, b := s[0]-'0', s[1]-'0'
-	return int(a)*10 + int(b), a <= 9 && b <= 9
+	second, _, ok := clockTime(s[1:6])
+	return stamp{second: second}, s[7:], ok
 }

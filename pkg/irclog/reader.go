@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"regexp"
 	"time"
@@ -25,6 +26,7 @@ const example = 120
 // Reader reads the events of one log. Its memory does not depend on what it reads.
 type Reader struct {
 	in    *bufio.Reader
+	form  *form
 	clock clock
 	line  int
 
@@ -32,21 +34,38 @@ type Reader struct {
 	formatted int
 }
 
-// NewReader returns a reader of the log of a day, whose time of day is ignored.
-func NewReader(in io.Reader, date time.Time) *Reader {
-	y, m, d := date.Date()
-	r := &Reader{
-		in:    bufio.NewReaderSize(in, maxLine),
-		clock: clock{date: time.Date(y, m, d, 0, 0, 0, 0, time.UTC)},
+// NewReader returns a reader of the log of a day, whose time of day is ignored, and of a time zone; nil: UTC. In logs
+// whose lines have dates the day matters only for years that are left out.
+func NewReader(in io.Reader, date time.Time, zone *time.Location) *Reader {
+	if zone == nil {
+		zone = time.UTC
 	}
+	r := &Reader{in: bufio.NewReaderSize(in, maxLine), form: ubuntu}
 	head, _ := r.in.Peek(peek) // an error is returned again with the first line
+	if f, first := sniff(head); f != nil {
+		r.form = f
+		if own, ok := first.dateAfter(date); ok {
+			date = own
+		}
+		r.clock = newClock(date, zone)
+		if first.second != noTime {
+			r.clock.first(first.second)
+		}
+		return r
+	}
+	r.clock = newClock(date, zone)
+	return r
+}
+
+// sniff returns the form of a file, by the first line of its head that has a time, and that time; nil if no line has one.
+func sniff(head []byte) (*form, stamp) {
+	head = bytes.TrimPrefix(head, []byte("\uFEFF"))
 	for l := range bytes.Lines(head) {
-		if minute, _, ok := cutTime(string(l[:min(len(l), 7)])); ok {
-			r.clock.first(minute)
-			break
+		if f, at := formOf(string(bytes.TrimRight(l[:min(len(l), example)], "\r\n"))); f != nil {
+			return f, at
 		}
 	}
-	return r
+	return nil, noStamp
 }
 
 // Next returns the event of the next line: every line gives exactly one. At the
@@ -76,19 +95,17 @@ func (r *Reader) Next() (Event, error) {
 	if formatted {
 		r.formatted++
 	}
-	p := parseLine(s)
-	if p.minute != noTime {
-		r.clock.read(p.minute)
-	}
+	p := parseLine(r.form, s)
+	r.clock.take(p.at)
 	if p.kind == Skipped {
 		return r.skipped(p.reason, []byte(s)), nil
 	}
-	return Event{Kind: p.kind, Time: r.clock.time(), Line: r.line, Nick: p.nick, NewNick: p.newNick, Text: p.text}, nil
+	return Event{Kind: p.kind, Time: r.clock.now, Line: r.line, Nick: p.nick, NewNick: p.newNick, Text: p.text}, nil
 }
 
 func (r *Reader) skipped(why Reason, raw []byte) Event {
 	s, _ := decode(bytes.ReplaceAll(raw[:min(len(raw), example)], []byte{0}, []byte("\uFFFD")))
-	return Event{Time: r.clock.time(), Line: r.line, Reason: why, Text: s}
+	return Event{Time: r.clock.now, Line: r.line, Reason: why, Text: s}
 }
 
 func (r *Reader) discardLine() error {
@@ -114,5 +131,23 @@ func DateOf(file string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, chat.ErrInvalid("the file name %q has no date in it (YYYY-MM-DD)", name)
+	return time.Time{}, chat.ErrInvalid("the file name %q has no date in it (YYYY-MM-DD), and its lines have none with a year", name)
+}
+
+// dateInside returns the date of the first line of a log that has a time, if it has a year; otherwise, and if the log cannot
+// be read, the error for a name that has none.
+func dateInside(path string, noDate error) (time.Time, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return time.Time{}, noDate
+	}
+	defer f.Close()
+	head, err := io.ReadAll(io.LimitReader(f, peek))
+	if err != nil {
+		return time.Time{}, noDate
+	}
+	if _, first := sniff(head); first.date.Year() > 1 {
+		return first.date, nil
+	}
+	return time.Time{}, noDate
 }

@@ -53,7 +53,7 @@ func golden(t *testing.T, name, got string) {
 
 func readAll(t *testing.T, raw []byte, date time.Time) []Event {
 	t.Helper()
-	r := NewReader(bytes.NewReader(raw), date)
+	r := NewReader(bytes.NewReader(raw), date, nil)
 	var es []Event
 	for {
 		e, err := r.Next()
@@ -122,7 +122,7 @@ func TestLongLines(t *testing.T) {
 
 func TestReaderPassesErrorsOn(t *testing.T) {
 	broken := errors.New("broken")
-	r := NewReader(io.MultiReader(strings.NewReader("[01:00] <anna> x\n[01:0"), failing{broken}), time.Time{})
+	r := NewReader(io.MultiReader(strings.NewReader("[01:00] <anna> x\n[01:0"), failing{broken}), time.Time{}, nil)
 	_, err := r.Next()
 	require.NoError(t, err)
 	_, err = r.Next()
