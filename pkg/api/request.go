@@ -70,18 +70,9 @@ func DecodeJSON(body []byte, v any) error {
 		return Malformed("the body has to be a JSON object")
 	}
 	if err := json.Unmarshal(body, v, jsontext.AllowDuplicateNames(true)); err != nil {
-		return &HTTPError{Status: http.StatusBadRequest, Message: "the body is not the JSON that is expected here" + where(err), Cause: err}
+		return &HTTPError{Status: http.StatusBadRequest, Message: "the body is not the JSON that is expected here" + decodeFault(err), Cause: err}
 	}
 	return nil
-}
-
-// where says which member of a body is wrong, if that is known.
-func where(err error) string {
-	var se *json.SemanticError
-	if errors.As(err, &se) && se.JSONPointer != "" {
-		return ": see " + string(se.JSONPointer)
-	}
-	return ""
 }
 
 // checkJSON returns the error 415 for a body that is not JSON, or coded in a way that is not read.

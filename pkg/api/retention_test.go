@@ -31,7 +31,7 @@ func TestReadRetention(t *testing.T) {
 		"empty":          {`{"retention":""}`, 0, 422, spelt},
 		"absent":         {`{}`, 0, 422, askFor},
 		"null":           {`{"retention":null}`, 0, 422, askFor},
-		"a number":       {`{"retention":30}`, 0, 400, "see /retention"},
+		"a number":       {`{"retention":30}`, 0, 400, "retention has to be a text, not a number"},
 		"no object":      {`"30d"`, 0, 400, "JSON object"},
 		"more than fit":  {`{"retention":"30d"}` + strings.Repeat(" ", MaxBody), 0, 413, ""},
 	} {

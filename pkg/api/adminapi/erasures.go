@@ -26,17 +26,20 @@ func erasureOf(e chat.Erasure, finished bool) erasureAnswer {
 // erase begins the erasure of a user of the default tenant.
 func (a *admin) erase(w http.ResponseWriter, r *http.Request) error {
 	var b struct {
-		Login        string `json:"login"`
-		KeepMessages bool   `json:"keepMessages"`
+		Login        *string `json:"login"`
+		KeepMessages bool    `json:"keepMessages"`
 	}
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err
 	}
-	e, err := a.Eraser.Erase(r.Context(), chat.DefaultTenant, b.Login, b.KeepMessages)
+	if b.Login == nil || *b.Login == "" {
+		return chat.Faulty(chat.UserEntity, []chat.Fault{chat.Blank("login", b.Login)})
+	}
+	e, err := a.Eraser.Erase(r.Context(), chat.DefaultTenant, *b.Login, b.KeepMessages)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Location", Prefix+"/erasures/"+url.PathEscape(b.Login))
+	w.Header().Set("Location", Prefix+"/erasures/"+url.PathEscape(*b.Login))
 	return write(w, http.StatusAccepted, erasureOf(e, false))
 }
 

@@ -46,7 +46,8 @@ func TestErase(t *testing.T) {
 
 	w.ask(adminToken, "POST", "/erasures", map[string]any{"login": "ann", "keepMessages": true}, http.StatusConflict)
 	w.ask(adminToken, "POST", "/erasures", map[string]any{"login": "nobody"}, http.StatusNotFound)
-	w.ask(adminToken, "POST", "/erasures", map[string]any{}, http.StatusNotFound)
+	w.ask(adminToken, "POST", "/erasures", map[string]any{}, http.StatusUnprocessableEntity)
+	w.ask(adminToken, "POST", "/erasures", map[string]any{"login": ""}, http.StatusUnprocessableEntity)
 	w.ask(adminToken, "POST", "/erasures", map[string]any{"login": chat.SystemLogin}, http.StatusBadRequest)
 	w.ask(adminToken, "POST", "/erasures", map[string]any{"login": 1}, http.StatusBadRequest)
 }

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/require"
+)
+
+// option is a member with a decoder of its own, as members of changes have.
+type option struct{ value *string }
+
+func (o *option) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &o.value) }
+
+func TestAWrongBodySaysWhatWasExpectedWhere(t *testing.T) {
+	const lead = "the body is not the JSON that is expected here"
+	for body, want := range map[string]string{
+		`{"content":7}`:             lead + ": content has to be a text, not a number",
+		`{"password":["hunter2"]}`:  lead + ": password has to be a text, not a list",
+		`{"author":"ann"}`:          lead + ": author has to be an object, not a text",
+		`{"author":{"login":true}}`: lead + ": author.login has to be a text, not true or false",
+		`{"muted":"yes"}`:           lead + ": muted has to be true or false, not a text",
+		`{"id":"a,b"}`:              lead + ": id has to be a list, not a text",
+		`{"id":["a",7]}`:            lead + ": id.1 has to be a text, not a number",
+		`{"size":1.5}`:              lead + ": size has to be a whole number, not a number",
+		`{"bio":7}`:                 lead + ": bio has to be a text, not a number",
+		`{"content":"a",}`:          lead + ": it is not well-formed at byte 15",
+		`{"content":`:               lead + ": it is not well-formed at byte 11, in content",
+		`["content"]`:               "the body has to be a JSON object",
+	} {
+		var v struct {
+			Content  *string `json:"content"`
+			Password *string `json:"password"`
+			Author   *struct {
+				Login *string `json:"login"`
+			} `json:"author"`
+			Muted *bool    `json:"muted"`
+			ID    []string `json:"id"`
+			Size  int      `json:"size"`
+			Bio   option   `json:"bio"`
+		}
+		err := DecodeJSON([]byte(body), &v)
+		require.Error(t, err, body)
+		status, message := StatusOf(err)
+		require.Equal(t, 400, status)
+		require.Equal(t, want, message, body)
+	}
+}
