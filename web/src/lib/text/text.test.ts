@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import en from 'virtual:emoji/en'
+import fr from 'virtual:emoji/fr'
+import table from '../../../../pkg/emoji/emoji.txt?raw'
 import type { Message, Person } from '@confab/client'
 import { askedAt, completed, peopleFor } from './complete'
-import { findEmoji, type Emoji } from './emoji'
+import { findEmoji, recentEmoji, type Emoji } from './emoji'
 import { preview, systemText } from './preview'
 import { dayName } from './time'
 import { folded, isEmojiOnly, mentions, shownLines, tokenize } from './tokens'
@@ -165,5 +168,17 @@ describe('words about messages', () => {
     expect(name(2026, 4, 19, 23)).toBe('Y')
     expect(name(2026, 4, 15)).toBe('Friday')
     expect(name(2025, 11, 31)).toContain('2025')
+  })
+})
+
+describe('the emoji that can be picked', () => {
+  it('are in the spelling of the server', () => {
+    const server = new Set(table.trimEnd().split('\n'))
+    for (const groups of [en, fr]) {
+      const picked = groups.flat().map(([character]) => character)
+      expect(picked.length).toBeGreaterThan(1500)
+      expect(picked.filter((character) => !server.has(character))).toEqual([])
+    }
+    expect(recentEmoji().filter((character) => !server.has(character))).toEqual([])
   })
 })
