@@ -62,19 +62,19 @@ histories() { # FILE
 
 one() {
 	step "embedded store"
-	serve "embedded:$work/data"
+	serve "embedded:$work/data" --limits off
 	measure embedded.json posts --rooms 16
 	measure embedded.json bare-http disk --dir "$work"
 	measure embedded.json posts --rooms 1
 	measure embedded.json pages --rooms 64 --fill 300
 	stop
 	fill "embedded:$work/data"
-	serve "embedded:$work/data"
+	serve "embedded:$work/data" --limits off
 	histories embedded.json
 	stop
 
 	step "delivery"
-	serve "embedded:$work/data"
+	serve "embedded:$work/data" --limits off
 	measure live.json live --subscribers 1000 --in-flight 1
 	measure live.json bare-live --subscribers 1000 --in-flight 1
 	measure live.json live --subscribers 1000 --in-flight 8
@@ -82,7 +82,7 @@ one() {
 	measure live.json live --subscribers 5000 --in-flight 8
 	stop
 	# Memory is read as a difference: garbage of before may not hide what is needed now.
-	GOGC=100 serve "embedded:$work/empty"
+	GOGC=100 serve "embedded:$work/empty" --limits off
 	measure live.json connections --connections "${CONNECTIONS:-10000}"
 	stop
 
@@ -94,7 +94,7 @@ one() {
 
 	step "Cassandra"
 	scripts/cassandra.sh start --port "$cql" --dir "$work/cassandra"
-	serve "cassandra://127.0.0.1:$cql/confab"
+	serve "cassandra://127.0.0.1:$cql/confab" --limits off
 	# A fresh Java is slow: whoever came first would lose.
 	bin/confab bench posts --rooms 64 --url "http://127.0.0.1:$port" --duration 30s >/dev/null
 	bin/confab bench bare-insert --rooms 64 --cassandra "cassandra://127.0.0.1:$cql/bare" --duration 15s >/dev/null

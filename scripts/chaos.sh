@@ -39,7 +39,7 @@ mkdir -p "$dir"
 (cd "$here/.." && go build -o "$dir/confab" ./cmd/confab)
 say "starting three nodes of Cassandra"
 node start --nodes 3
-"$dir/confab" serve --listen "$listen" \
+"$dir/confab" serve --listen "$listen" --limits off \
 	--store "cassandra://127.0.0.1:$port,127.0.0.2:$port,127.0.0.3:$port/chaos?rf=3&timeout=5s" >"$dir/server.log" 2>&1 &
 server=$!
 for ((i = 0; i < 600; i++)); do

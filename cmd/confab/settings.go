@@ -15,6 +15,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/server"
 	"github.com/confab-chat/confab/pkg/store/cassandra"
 )
@@ -46,6 +47,7 @@ type settings struct {
 	RememberGrace   time.Duration `help:"How long the previous token of a remembered login stays good." default:"10s"`
 	LoginFailures   *int          `help:"Failed logins a minute allowed for one login from one address; 0 for any number. 60 if not given."`
 	Limits          string        `help:"Whether limits that are not given have their defaults (on) or are none (off): ${enum}. Off is for tests and load generators." enum:"on,off" default:"on"`
+	Limit           []string      `help:"How much of something one user may do (sign-ups: one address), as in posts=600,sockets=0; 0 for any number. README.md has the names and what holds if they are not given." placeholder:"NAME=N"`
 	PasswordHashes  int           `help:"Passwords hashed at once; 0 for half as many as there are processors." default:"0"`
 	Memory          string        `help:"Memory that the server may use, as in 512MiB or 2GiB; if not given, nine tenths of what its container or cgroup may have, otherwise half of the machine's." placeholder:"SIZE"`
 	ShutdownTimeout time.Duration `help:"How long a stop waits for requests under way." default:"15s"`
@@ -96,6 +98,9 @@ func (s *settings) check() error {
 	}
 	if s.RememberGrace < 0 || s.LoginFailures != nil && *s.LoginFailures < 0 || s.PasswordHashes < 0 {
 		return badSetting("--remember-grace, --login-failures and --password-hashes may not be negative")
+	}
+	if _, err := s.limits(); err != nil {
+		return err
 	}
 	if _, err := s.keep(); err != nil {
 		return err
@@ -267,6 +272,32 @@ func (s settings) backupDir() string {
 	return filepath.Clean(dir) + "-backups"
 }
 
+// limits returns the limits that are given.
+func (s settings) limits() (limit.Set, error) {
+	set := limit.Set{}
+	for _, text := range s.Limit {
+		name, number, _ := strings.Cut(text, "=")
+		k := limit.Kind(strings.TrimSpace(name))
+		if !slices.Contains(limit.Kinds(), k) {
+			return nil, badSetting("--limit %q: there is no limit of that name; there are %s", text, kindNames(limit.Kinds()))
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(number))
+		if err != nil || n < 0 {
+			return nil, badSetting("--limit %q has to be like %s=600, or %s=0 for any number", text, k, k)
+		}
+		set[k] = n
+	}
+	return set, nil
+}
+
+func kindNames(kinds []limit.Kind) string {
+	out := make([]string, len(kinds))
+	for i, k := range kinds {
+		out[i] = string(k)
+	}
+	return strings.Join(out, ", ")
+}
+
 // keep returns how long messages are kept; 0 for ever.
 func (s settings) keep() (time.Duration, error) {
 	if s.Retention == "" || s.Retention == "0" {
@@ -301,9 +332,11 @@ func (s settings) node(log *slog.Logger) server.Config {
 		origins = append([]string{u.Scheme + "://" + u.Host}, origins...)
 	}
 	keep, _ := s.keep() // check has seen it
+	limits, _ := s.limits()
 	return server.Config{
 		Secure: strings.HasPrefix(s.PublicURL, "https://"), Origins: origins, Proxied: s.BehindProxy,
-		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, NoLimits: s.Limits == "off", Hashes: s.PasswordHashes, Memory: s.shares(),
+		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, NoLimits: s.Limits == "off", Limits: limits,
+		Hashes: s.PasswordHashes, Memory: s.shares(),
 		Cluster:   server.Cluster{Listen: s.ClusterListen, Routes: s.ClusterRoutes, NATS: s.Nats, Store: s.where()},
 		HeartBeat: heartBeat,
 		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -412,7 +411,7 @@ func TestStatusesOfErrors(t *testing.T) {
 	for want, err := range map[int]error{
 		400: chat.ErrInvalid("x"), 404: chat.ErrNotFound(chat.RoomEntity, "x"), 410: &chat.Error{Kind: chat.Gone, Message: "x"},
 		409: chat.ErrExists(chat.RoomEntity, "x"), 403: chat.ErrForbidden("x"), 401: &chat.Error{Kind: chat.Unauthenticated, Message: "x"},
-		413: &http.MaxBytesError{Limit: 1}, 429: &chat.Error{Kind: chat.RateLimited, Message: "x", Cause: auth.RetryAfter{Duration: 1500 * time.Millisecond}},
+		413: &http.MaxBytesError{Limit: 1}, 429: &chat.Error{Kind: chat.RateLimited, Message: "x", Cause: chat.RetryAfter{Duration: 1500 * time.Millisecond}},
 		503: chat.ErrUnavailable(secret), 500: secret, 501: ErrNotImplemented(), 405: ErrMethod(),
 	} {
 		status, message := StatusOf(fmt.Errorf("wrapped: %w", err))

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -96,7 +95,7 @@ const unavailableFor = 2
 
 // SetRetryAfter adds Retry-After to answers that ask to try again.
 func SetRetryAfter(h http.Header, status int, err error) {
-	var wait auth.RetryAfter
+	var wait chat.RetryAfter
 	switch {
 	case errors.As(err, &wait):
 		h.Set("Retry-After", strconv.Itoa(int((wait.Duration+time.Second-1)/time.Second)))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -41,21 +40,16 @@ func NewAccounts(store Credentials, h *Hasher, t *Throttle, s *Sessions, r *Reme
 	return &Accounts{store: store, hasher: h, throttle: t, sessions: s, remember: r, admin: admin, log: log}
 }
 
-// RetryAfter is the cause of an error that the client can avoid by waiting. It says how long to wait before the next try.
-type RetryAfter struct{ time.Duration }
-
-func (r RetryAfter) Error() string { return "retry after " + r.String() }
-
 // LogIn checks a password. It returns the same Unauthenticated after the same work whether the login or the password is
-// wrong. It returns RateLimited (with RetryAfter) if the login, the address or both together have failed too often, and
-// Unavailable (with RetryAfter) if too many passwords are being checked.
+// wrong. It returns RateLimited (with chat.RetryAfter) if the login, the address or both together have failed too often, and
+// Unavailable (with chat.RetryAfter) if too many passwords are being checked.
 func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password string, from From) (Login, error) {
 	if !chat.ValidName(login) {
 		login = "" // no account has it
 	}
 	refund, wait := a.throttle.reserve(t, login, from)
 	if wait > 0 {
-		return Login{}, &chat.Error{Kind: chat.RateLimited, Cause: RetryAfter{wait},
+		return Login{}, &chat.Error{Kind: chat.RateLimited, Cause: chat.RetryAfter{Duration: wait},
 			Message: "too many failed logins; wait a little"}
 	}
 	l, err := a.check(WithAddress(ctx, from.Address), t, login, password)

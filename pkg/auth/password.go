@@ -58,7 +58,7 @@ var errHash = errors.New("auth: password hash of an unknown form")
 // Hasher hashes passwords with argon2id and verifies them. It computes at most a fixed number of hashes concurrently,
 // within a fixed amount of memory, so that a flood of logins cannot take all memory or all processors. Other calls wait
 // for their turn, in a bounded queue that is fair to the addresses of clients (WithAddress). All errors are Unavailable:
-// the queue is full (with RetryAfter), or the context ended while the call waited. A Hasher may be used concurrently.
+// the queue is full (with chat.RetryAfter), or the context ended while the call waited. A Hasher may be used concurrently.
 type Hasher struct {
 	params argonParams
 	turns  *turns.Turns
@@ -110,7 +110,7 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, reha
 func (h *Hasher) inTurn(ctx context.Context, bytes int64, f func()) error {
 	err := h.turns.Take(ctx, addressOf(ctx))
 	if errors.Is(err, turns.ErrFull) {
-		return &chat.Error{Kind: chat.Unavailable, Cause: RetryAfter{busyFor},
+		return &chat.Error{Kind: chat.Unavailable, Cause: chat.RetryAfter{Duration: busyFor},
 			Message: "too many passwords are being checked now; try again in a moment"}
 	}
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 func requireBusy(t *testing.T, err error) {
 	t.Helper()
 	requireKind(t, chat.Unavailable, err)
-	var wait RetryAfter
+	var wait chat.RetryAfter
 	require.ErrorAs(t, err, &wait)
 	require.Positive(t, wait.Duration)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/picture"
 )
 
@@ -13,6 +14,9 @@ const MaxAvatar = 1 << 20
 // SetAvatar makes the middle of a picture, as picture.Cropper cuts it out, the avatar of who. Metadata of the file,
 // such as the place where the picture was taken, is not stored.
 func (s *Service) SetAvatar(ctx context.Context, who Identity, login string, file []byte) error {
+	if err := s.may(who.does(limit.Uploads)); err != nil {
+		return err
+	}
 	if _, err := s.ownUser(ctx, who, login); err != nil {
 		return err
 	}
@@ -68,6 +72,9 @@ func (s *Service) Avatar(ctx context.Context, t Tenant, login string) (Avatar, e
 
 // DeleteAvatar removes the avatar of who; repeating it changes nothing.
 func (s *Service) DeleteAvatar(ctx context.Context, who Identity, login string) error {
+	if err := s.may(who.does(limit.Changes)); err != nil {
+		return err
+	}
 	if _, err := s.ownUser(ctx, who, login); err != nil {
 		return err
 	}

@@ -6,15 +6,14 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/confab-chat/confab/pkg/emoji"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/limit"
 )
 
 // Limits of reactions. Users who react at the same moment on different nodes may exceed the last four by a few.
 const (
-	MaxEmoji     = 32  // bytes of one emoji
 	MaxEmojis    = 20  // different ones on a message
 	MaxReactions = 500 // on a message
 
@@ -31,6 +30,9 @@ const WithdrawnFor = 10 * 24 * time.Hour
 // content are those of Post. The same content again changes nothing. Conflict for a deleted message.
 func (s *Service) EditMessage(ctx context.Context, who Identity, room string, m id.ID, content *string) (Message, error) {
 	if err := Faulty(MessageEntity, NewMessage{Content: content}.Validate()); err != nil {
+		return Message{}, err
+	}
+	if err := s.may(who.does(limit.Edits)); err != nil {
 		return Message{}, err
 	}
 	r, p, err := s.Access(ctx, who, room)
@@ -56,6 +58,9 @@ func (s *Service) EditMessage(ctx context.Context, who Identity, room string, m 
 // DeleteMessage permanently empties a message. Its author and the room's creator may do so, as participants. Repeating
 // it changes nothing.
 func (s *Service) DeleteMessage(ctx context.Context, who Identity, room string, m id.ID) error {
+	if err := s.may(who.does(limit.Edits)); err != nil {
+		return err
+	}
 	r, p, err := s.Access(ctx, who, room)
 	if err != nil {
 		return err
@@ -74,10 +79,15 @@ func (s *Service) DeleteMessage(ctx context.Context, who Identity, room string, 
 	return err
 }
 
-// React sets or withdraws a reaction of who. Repeating it changes nothing. Conflict for a deleted message, and for one
-// that has reached a limit of reactions.
-func (s *Service) React(ctx context.Context, who Identity, room string, m id.ID, emoji string, on bool) (Message, error) {
-	if err := validEmoji(emoji); err != nil {
+// React sets or withdraws a reaction of who: Invalid unless it is one emoji of the Unicode standard. It is stored in the
+// one spelling of emoji.Normal. Repeating it changes nothing. Conflict for a deleted message, and for one that has reached
+// a limit of reactions. A reaction that earlier versions stored with other text can be withdrawn.
+func (s *Service) React(ctx context.Context, who Identity, room string, m id.ID, text string, on bool) (Message, error) {
+	normal, ok := emoji.Normal(text)
+	if !ok && (on || !couldBeStored(text)) {
+		return Message{}, errNoEmoji(text)
+	}
+	if err := s.may(who.does(limit.Reactions), who.does(limit.MessageReactions, m.String())); err != nil {
 		return Message{}, err
 	}
 	r, p, err := s.Access(ctx, who, room)
@@ -85,28 +95,35 @@ func (s *Service) React(ctx context.Context, who Identity, room string, m id.ID,
 		return Message{}, err
 	}
 	return s.changeMessage(ctx, who, r, p, m, func(now Message) (Change, error) {
+		as := normal
+		if !on && now.Reacted(who.Login, text) {
+			as = text // from an earlier version
+		}
 		switch {
 		case now.Deleted:
 			return Change{}, errDeleted(m)
-		case now.Reacted(who.Login, emoji) == on:
+		case as == "":
+			return Change{}, errNoEmoji(text)
+		case now.Reacted(who.Login, as) == on:
 			return Change{}, nil
 		case on:
-			if err := roomForReaction(now, who.Login, emoji); err != nil {
+			if err := roomForReaction(now, who.Login, as); err != nil {
 				return Change{}, err
 			}
 		}
-		return Change{Kind: React, Emoji: emoji, On: on}, nil
+		return Change{Kind: React, Emoji: as, On: on}, nil
 	})
 }
 
-func validEmoji(emoji string) error {
-	bad := emoji == "" || len(emoji) > MaxEmoji || !utf8.ValidString(emoji) || strings.ContainsFunc(emoji, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r)
-	})
-	if bad {
-		return ErrInvalid("an emoji has to be 1 to %d bytes of UTF-8 without spaces and control characters", MaxEmoji)
-	}
-	return nil
+// couldBeStored reports whether earlier versions may have stored a text as a reaction: 32 bytes without a space.
+func couldBeStored(text string) bool {
+	return text != "" && len(text) <= 32 && !strings.Contains(text, " ")
+}
+
+func errNoEmoji(text string) error {
+	var f faults
+	f.add("emoji", noEmoji, &text)
+	return f.err(MessageEntity)
 }
 
 // roomForReaction returns an error if a message cannot have another reaction.

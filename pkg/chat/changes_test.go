@@ -2,7 +2,6 @@ package chat_test
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -113,7 +112,7 @@ func TestReactionsAreBounded(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range chat.MaxEmojis + 5 {
 		wg.Go(func() {
-			_, err := w.React(t.Context(), ann, "games", m.ID, fmt.Sprint(i), true)
+			_, err := w.React(t.Context(), ann, "games", m.ID, string(rune('😀'+i)), true)
 			if err != nil && !chat.IsKind(err, chat.Conflict) {
 				t.Error(err)
 			}
@@ -212,4 +211,32 @@ func TestCreatorsHearOfTheirRooms(t *testing.T) {
 	told := w.events.takeAll()
 	require.Len(t, told, 1)
 	require.Equal(t, "ann", told[0].(chat.RoomCreated).Creator.Login)
+}
+
+// A reaction that an earlier version stored with any text is shown, and can be withdrawn.
+func TestReactionsOfEarlierVersions(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.room("games", ann)
+	m := w.post(ann, "games", "hello")
+	r, _, err := w.Access(t.Context(), ann, "games")
+	require.NoError(t, err)
+	for _, text := range []string{"+1", "❤"} {
+		_, err = w.store.ChangeMessage(t.Context(), r.Log(tenant), m.ID, func(chat.Message) (chat.Change, error) {
+			return chat.Change{Kind: chat.React, ID: id.NewGenerator(nil).New(), By: chat.Person{Login: "ann"}, Emoji: text, On: true}, nil
+		})
+		require.NoError(t, err)
+	}
+	got, err := w.Message(t.Context(), ann, "games", m.ID)
+	require.NoError(t, err)
+	require.Len(t, got.Reactions, 2)
+	_, err = w.React(t.Context(), ann, "games", m.ID, "+1", true)
+	require.True(t, chat.IsKind(err, chat.Invalid))
+	for _, text := range []string{"+1", "❤"} {
+		got, err = w.React(t.Context(), ann, "games", m.ID, text, false)
+		require.NoError(t, err)
+	}
+	require.Empty(t, got.Reactions)
+	_, err = w.React(t.Context(), ann, "games", m.ID, "+1", false)
+	require.True(t, chat.IsKind(err, chat.Invalid), "it is gone")
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/limit"
 )
 
 // MaxPage is the maximum number of messages in a page. A greater limit counts as MaxPage.
@@ -36,6 +37,9 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 		}
 	}
 	if err := Faulty(MessageEntity, n.Validate()); err != nil {
+		return Message{}, err
+	}
+	if err := s.may(who.does(limit.Posts)); err != nil {
 		return Message{}, err
 	}
 	r, author, err := s.Access(ctx, who, room)

@@ -1,10 +1,17 @@
 package chat
 
-import "context"
+import (
+	"context"
+
+	"github.com/confab-chat/confab/pkg/limit"
+)
 
 // Join makes who a participant. login, if given, has to be theirs: a user cannot join for another. Joining twice
 // changes nothing.
 func (s *Service) Join(ctx context.Context, who Identity, name string, login *string) error {
+	if err := s.may(who.does(limit.Joins)); err != nil {
+		return err
+	}
 	r, err := s.room(ctx, who.Tenant, name)
 	if err != nil {
 		return err
@@ -19,9 +26,21 @@ func (s *Service) Join(ctx context.Context, who Identity, name string, login *st
 	return s.change(ctx, who.Tenant, r, u.Person, true)
 }
 
+// Types is Access for a notice that who is typing in a room, or has stopped. RateLimited if there are too many.
+func (s *Service) Types(ctx context.Context, who Identity, room string) (Room, error) {
+	if err := s.may(who.does(limit.Typing)); err != nil {
+		return Room{}, err
+	}
+	r, _, err := s.Access(ctx, who, room)
+	return r, err
+}
+
 // Leave removes a participant: who, or login if who is the room's creator. It changes nothing if the user is not in the
 // room.
 func (s *Service) Leave(ctx context.Context, who Identity, name string, login *string) error {
+	if err := s.may(who.does(limit.Joins)); err != nil {
+		return err
+	}
 	r, err := s.room(ctx, who.Tenant, name)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/limit"
 )
 
 // MaxUnread bounds the count of unread messages. A count of MaxUnread means that many or more.
@@ -140,6 +141,9 @@ func (s *Service) readings(ctx context.Context, who Identity, rooms []id.ID) (ma
 // MarkRead moves the read position of who in a room they are in to one of its messages. A message older than the
 // position changes nothing.
 func (s *Service) MarkRead(ctx context.Context, who Identity, room string, m id.ID) error {
+	if err := s.may(who.does(limit.Reads)); err != nil {
+		return err
+	}
 	r, _, err := s.Access(ctx, who, room)
 	if err != nil {
 		return err
@@ -158,6 +162,9 @@ func (s *Service) MarkRead(ctx context.Context, who Identity, room string, m id.
 
 // Mute mutes or unmutes a room for who. It is a setting for front ends: the server delivers everything as before.
 func (s *Service) Mute(ctx context.Context, who Identity, room string, muted bool) error {
+	if err := s.may(who.does(limit.Changes)); err != nil {
+		return err
+	}
 	r, _, err := s.Access(ctx, who, room)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/limit"
 )
 
 // Retention is how long the messages of a room are kept: whole seconds from MinRetention to MaxRetention, or one of
@@ -222,6 +223,9 @@ func (rd *Reader) loadRooms(ctx context.Context, keys []roomKey) (map[roomKey]Ro
 // SetRetention sets how long the messages of a room are kept; only its creator may do so. Older messages are hidden
 // immediately and permanently removed within about an hour. Until then a longer retention shows them again.
 func (s *Service) SetRetention(ctx context.Context, who Identity, name string, to Retention) (RoomView, error) {
+	if err := s.may(who.does(limit.Changes)); err != nil {
+		return RoomView{}, err
+	}
 	r, err := s.ownRoom(ctx, who, name)
 	if err != nil {
 		return RoomView{}, err

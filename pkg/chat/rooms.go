@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/limit"
 )
 
 // Bounds of one answer about rooms.
@@ -53,6 +54,9 @@ func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (Room
 		return RoomView{}, err
 	}
 	if err := speaksFor(who, n.Creator); err != nil {
+		return RoomView{}, err
+	}
+	if err := s.may(who.does(limit.Rooms)); err != nil {
 		return RoomView{}, err
 	}
 	u, err := s.liveUser(ctx, who.Tenant, who.Login)
@@ -234,6 +238,9 @@ func (s *Service) SetBanner(ctx context.Context, who Identity, name string, bann
 	var f faults
 	f.text("banner", banner)
 	if err := f.err(RoomEntity); err != nil {
+		return RoomView{}, err
+	}
+	if err := s.may(who.does(limit.Changes)); err != nil {
 		return RoomView{}, err
 	}
 	r, err := s.ownRoom(ctx, who, name)

@@ -37,6 +37,7 @@ const (
 	reserved   = "is a reserved name"
 	noControls = "must not contain control characters"
 	visible    = "must contain something visible"
+	noEmoji    = "must be one emoji of the Unicode standard"
 	badZone    = "must be the name of a time zone, like Europe/Zurich"
 )
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/picture"
 )
 
@@ -43,6 +44,7 @@ const writeTimeout = 10 * time.Second
 type Service struct {
 	*Reader
 	hasher Hasher
+	limits *limit.Limits
 	pub    Publisher
 	ids    *id.Generator
 	log    *slog.Logger
@@ -64,8 +66,10 @@ type Service struct {
 // Options are the parts of a Service; only Reader is needed.
 type Options struct {
 	// Reader reads the store that the service writes to. The caller closes it.
-	Reader    *Reader
-	Hasher    Hasher
+	Reader *Reader
+	Hasher Hasher
+	// Limits, if set, bound how much a user may do. The caller closes them.
+	Limits    *limit.Limits
 	Publisher Publisher
 	// RoomChanged and MemberChanged are called with the keys of the rooms and participants that other nodes must
 	// invalidate, with ForgetRoom and ForgetMember.
@@ -95,7 +99,7 @@ func NewService(o Options) *Service {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Service{
-		Reader: o.Reader, hasher: o.Hasher, pub: o.Publisher, ids: o.IDs, log: o.Log,
+		Reader: o.Reader, hasher: o.Hasher, limits: o.Limits, pub: o.Publisher, ids: o.IDs, log: o.Log,
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
 		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: picture.NewCropper(o.PictureMemory),
 		roomDeleted: make(chan struct{}, 1),

@@ -66,7 +66,7 @@ func TestWhatIsStoredIsPublished(t *testing.T) {
 			return w.DeleteMessage(ctx, ann, "games", m)
 		}, "delete: 0"},
 		"a reaction": {"ChangeMessage", func(ctx context.Context, w *world, m id.ID) error {
-			_, err := w.React(ctx, bob, "games", m, "x", true)
+			_, err := w.React(ctx, bob, "games", m, "👍", true)
 			return err
 		}, "react: hello1"},
 		"a join": {"Join", func(ctx context.Context, w *world, _ id.ID) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/confab-chat/confab/pkg/limit"
 )
 
 // maxChatRooms bounds the rooms a user's entity lists.
@@ -92,6 +94,8 @@ type NewUser struct {
 	Login    *string
 	Password *string
 	Profile
+	// Address is the client's, for the limit of sign-ups; empty: not limited.
+	Address string
 }
 
 // Validate returns all faults of the sign-up.
@@ -115,6 +119,11 @@ type UserView struct {
 func (s *Service) SignUp(ctx context.Context, t Tenant, n NewUser) (UserView, error) {
 	if err := Faulty(UserEntity, n.Validate()); err != nil {
 		return UserView{}, err
+	}
+	if n.Address != "" {
+		if err := s.may(limit.Of(limit.SignUps, n.Address)); err != nil {
+			return UserView{}, err
+		}
 	}
 	if *n.Login == SystemLogin {
 		return UserView{}, ErrExists(UserEntity, SystemLogin)
@@ -208,6 +217,9 @@ func (s *Service) People(ctx context.Context, t Tenant, logins []string) ([]Pers
 // UpdateProfile changes the profile of who. Rooms show new names soon; if the user is in very many rooms, some of them
 // may do so only after UpdateProfile has returned. Stale if c.Was is set and the profile is no longer that.
 func (s *Service) UpdateProfile(ctx context.Context, who Identity, login string, c ProfileChange) (UserView, error) {
+	if err := s.may(who.does(limit.Changes)); err != nil {
+		return UserView{}, err
+	}
 	was, err := s.ownUser(ctx, who, login)
 	if err != nil {
 		return UserView{}, err

@@ -318,7 +318,7 @@ func TestWhatComesInRealTimeIsDescribed(t *testing.T) {
 	call("hsue", "PATCH", "/messages/Dallas/"+first, `{"content":"Who shot J.R.?"}`)
 	v1.wait("messages.changed")
 	v1.wait("me.change")
-	call("hsue", "PUT", "/messages/Dallas/"+first+"/reactions/x", "")
+	call("hsue", "PUT", "/messages/Dallas/"+first+"/reactions/%F0%9F%91%8D", "")
 	v1.wait("messages.changed")
 	call("hsue", "POST", "/messages/Dallas", `{"content":"Nobody knows.","replyTo":"`+first+`"}`)
 	both("messages.posted")

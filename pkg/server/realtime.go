@@ -63,7 +63,7 @@ func registerRealtime(r *mux.Router, sockets *stomp.Server, a *chatapi.API, m *s
 
 // stompRoute is the address of STOMP over WebSocket, below chatapi.V1.
 var stompRoute = api.Route{Path: "/stomp", Operations: api.Operations{
-	"GET": {ID: "stomp", AnyType: true, Cache: api.AsServed, Answers: api.Is(101, 403, 426)},
+	"GET": {ID: "stomp", AnyType: true, Cache: api.AsServed, Answers: api.Is(101, 403, 426, 429)},
 }}
 
 // serving returns an operation that is served by h. HEAD opens no socket: it is answered as a request without Upgrade.

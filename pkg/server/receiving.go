@@ -4,7 +4,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/budget"
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -32,7 +31,7 @@ func (b *body) Read(p []byte) (int, error) {
 	// A slice that grows while it is read is up to twice as large as what it holds.
 	for b.read += int64(n); 2*b.read > smallBody+b.taken; b.taken += bodyStep {
 		if !b.pool.Take(b.client.address(), bodyStep) {
-			return 0, &chat.Error{Kind: chat.Unavailable, Cause: auth.RetryAfter{Duration: 2 * time.Second},
+			return 0, &chat.Error{Kind: chat.Unavailable, Cause: chat.RetryAfter{Duration: 2 * time.Second},
 				Message: "too many large requests are under way; try again in a moment"}
 		}
 	}

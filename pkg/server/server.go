@@ -5,6 +5,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/docs"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/stomp"
 	"github.com/confab-chat/confab/pkg/store"
@@ -43,8 +45,10 @@ type Config struct {
 	RememberGrace time.Duration
 	// LoginFailures is how many failed logins a minute are allowed for a login from an address; negative: any number.
 	LoginFailures int
-	// NoLimits switches off the limits that have no setting of their own: of failed logins of an address over all logins, and
-	// of a login over all addresses.
+	// Limits say how much of each kind a user, or an address, may do; what is not named has its default.
+	Limits limit.Set
+	// NoLimits switches off what has a default: all kinds that Limits does not name, and the limits of failed logins of an
+	// address over all logins and of a login over all addresses.
 	NoLimits bool
 	// Hashes is how many passwords are hashed concurrently.
 	Hashes int
@@ -85,6 +89,16 @@ func (c Config) withDefaults() Config {
 		c.Log = slog.Default()
 	}
 	return c
+}
+
+// limits returns how much of each kind is allowed.
+func (c Config) limits() limit.Set {
+	set := limit.Set{}
+	if !c.NoLimits {
+		set = limit.Defaults()
+	}
+	maps.Copy(set, c.Limits)
+	return set
 }
 
 // wideFailures is how many failed logins a minute are allowed for an address over all logins, and for a login over all
@@ -173,7 +187,9 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	service := chat.NewService(chat.Options{Reader: rooms, Hasher: hasher, Publisher: hub, IDs: id.NewGenerator(c.Now), Log: c.Log,
+	limits := limit.New(c.limits(), c.Now)
+	onEnd(limits.Close)
+	service := chat.NewService(chat.Options{Reader: rooms, Hasher: hasher, Limits: limits, Publisher: hub, IDs: id.NewGenerator(c.Now), Log: c.Log,
 		PictureMemory: c.Memory.Pictures,
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
@@ -187,8 +203,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Live: hub, Accounts: accounts, Sessions: manager, Officers: officers, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
 	sockets := stomp.NewServer(stomp.Options{Hub: hub, Login: session.Of, KeepAlive: keepAlive(sessions),
-		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log,
-		QueueBytes: queueBytes(c.Memory)})
+		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log, QueueBytes: queueBytes(c.Memory),
+		Sockets: limits.Most(limit.Sockets), Subscriptions: limits.Most(limit.Subscriptions)})
 	onEnd(sockets.Close)
 
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)

@@ -58,8 +58,9 @@ type conn struct {
 	beatOut   atomic.Int64 // ns; 0: none
 	beatIn    atomic.Int64
 
-	index     int // in Server.conns
-	sessIndex int // in the session's list
+	account   *account // of the user; its own before Server.start
+	index     int      // in Server.conns
+	sessIndex int      // in the session's list
 
 	mu      sync.Mutex
 	queue   queue
@@ -155,6 +156,7 @@ func (c *conn) release() {
 	subs := c.subs
 	c.subs = nil
 	c.mu.Unlock()
+	c.account.subs.Add(-int64(len(subs)))
 	for _, s := range subs {
 		s.live.End()
 	}
@@ -286,6 +288,7 @@ func (c *conn) drop(s *subscription) {
 				c.skips--
 			}
 			c.subs = c.subs[:last]
+			c.account.subs.Add(-1)
 			return
 		}
 	}

@@ -51,9 +51,6 @@ var (
 	styles = map[string]*style{xhr.name: &xhr, xhrStreaming.name: &xhrStreaming, eventSource.name: &eventSource}
 )
 
-// maxPolls bounds the polling sessions of a login, so that nobody can fill the memory with abandoned sessions.
-const maxPolls = 200
-
 // poll serves a receiving request.
 func (s *Server) poll(w http.ResponseWriter, r *http.Request, session string, enc *encoding, st style) {
 	login, ok := s.admit(w, r)
@@ -73,10 +70,10 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, session string, en
 			s.relay(w, r, node, session, login, st)
 			return
 		}
-		if p = s.openPolling(session, login, enc); p == nil {
-			s.opts.Refuse(w, r, http.StatusTooManyRequests, "too many sessions")
+		if !s.hasRoom(w, r, login.Identity) {
 			return
 		}
+		p = s.openPolling(session, login, enc)
 	}
 	if p.owner != login.Identity {
 		s.opts.Refuse(w, r, http.StatusNotFound, "unknown session")
@@ -95,38 +92,26 @@ func setPollHeaders(w http.ResponseWriter, st style) {
 	h.Set("X-Accel-Buffering", "no")
 }
 
-// openPolling returns the session of that id, and makes it if there is none. It returns nil if the login has too many.
+// openPolling returns the session of that id, and makes it if there is none.
 func (s *Server) openPolling(session string, login auth.Login, enc *encoding) *polling {
-	p, isNew := s.addPolling(session, login, enc)
-	if isNew && !s.start(p.c, nil) {
+	p, ok := s.addPolling(session, login, enc)
+	if !ok {
 		p.c.abandon()
 	}
 	return p
 }
 
-func (s *Server) addPolling(session string, login auth.Login, enc *encoding) (p *polling, isNew bool) {
+// addPolling is openPolling. It returns false if a new session could not be started.
+func (s *Server) addPolling(session string, login auth.Login, enc *encoding) (p *polling, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p = s.polls[session]; p != nil {
-		return p, false
-	}
-	if s.pollsOf(login.Identity) >= maxPolls {
-		return nil, false
+		return p, true
 	}
 	p = &polling{name: session, owner: login.Identity, woken: make(chan struct{}, 1), seen: s.now()}
 	p.c = s.newConn(login, enc, false, p)
 	s.polls[session] = p
-	return p, true
-}
-
-// pollsOf counts a login's sessions. s.mu is held.
-func (s *Server) pollsOf(who chat.Identity) (n int) {
-	for _, p := range s.polls {
-		if p.owner == who {
-			n++
-		}
-	}
-	return n
+	return p, s.startLocked(p.c, nil)
 }
 
 // polling returns the session if it belongs to who. The session may have ended; its client learns that when it polls.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/live"
@@ -39,6 +40,9 @@ type Options struct {
 
 	QueueMessages int // frames that may wait for a client; default 1024
 	QueueBytes    int // bytes that may wait for a client, but one frame always may; default 4 MiB
+	// Sockets and Subscriptions are how many connections, SockJS sessions too, and subscriptions on all of them a user may
+	// have on this server; 0: any number. Users who make several at the same moment may exceed them by a few.
+	Sockets, Subscriptions int
 	// DrainOver is the time over which Drain spreads the endings of connections; default 5 s.
 	DrainOver time.Duration
 
@@ -65,6 +69,7 @@ type Server struct {
 	closed   bool
 	conns    []*conn
 	sessions map[auth.Hash]*sessionConns
+	accounts map[chat.Identity]*account
 	polls    map[string]*polling
 	relays   map[string]*relaying // receiving requests that other nodes serve
 	// lingering are sockets that are still read for a moment after their connection has ended. Close closes them.
@@ -107,7 +112,7 @@ func NewServer(o Options) *Server {
 		}
 	}
 	s := &Server{opts: o, now: o.Now, log: o.Log, ids: id.NewGenerator(o.Now),
-		sessions: make(map[auth.Hash]*sessionConns), polls: make(map[string]*polling), relays: make(map[string]*relaying),
+		sessions: make(map[auth.Hash]*sessionConns), accounts: make(map[chat.Identity]*account), polls: make(map[string]*polling), relays: make(map[string]*relaying),
 		lingering: make(map[*wsTransport]struct{}), encoders: make(map[encoding]*encoding)}
 	s.writers.srv, s.writers.most = s, runtime.GOMAXPROCS(0)
 	s.ctx, s.stop = context.WithCancel(context.Background())
@@ -154,20 +159,26 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (auth.Login, bool
 }
 
 func (s *Server) newConn(login auth.Login, enc *encoding, extra bool, via transport) *conn {
-	c := &conn{srv: s, login: login, enc: enc, extra: extra, via: via, opened: s.now(), index: -1}
+	c := &conn{srv: s, login: login, enc: enc, extra: extra, via: via, account: &account{}, opened: s.now(), index: -1}
 	c.lastRead.Store(c.opened.UnixNano())
 	c.lastWrite.Store(c.opened.UnixNano())
 	return c
 }
 
 // start adds a connection to the server's lists and runs its reader, if it has one. It returns false if the server is
-// closed or draining.
+// closed or draining, or the user has too many connections.
 func (s *Server) start(c *conn, read func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.draining {
+	return s.startLocked(c, read)
+}
+
+// startLocked is start with s.mu held.
+func (s *Server) startLocked(c *conn, read func()) bool {
+	if s.closed || s.draining || s.isFull(c.login.Identity) {
 		return false
 	}
+	s.enter(c)
 	c.index = len(s.conns)
 	s.conns = append(s.conns, c)
 	s.addToSession(c)
@@ -194,6 +205,7 @@ func (s *Server) forget(c *conn) {
 	s.conns[last] = nil
 	s.conns = s.conns[:last]
 	c.index = -1
+	s.leave(c)
 	s.removeFromSession(c)
 }
 

@@ -78,7 +78,7 @@ func TestASkippedMessageIsWrittenAlthoughTheClientUnsubscribes(t *testing.T) {
 	n, _ := newUserNode(t, livetest.NewWorld())
 	ids := id.NewGenerator(nil)
 	for _, skips := range []bool{true, false} {
-		c := &conn{srv: n.stomp, enc: &encoding{bodies: testBodies{"v"}}, extra: true, via: halted{}}
+		c := &conn{srv: n.stomp, enc: &encoding{bodies: testBodies{"v"}}, extra: true, account: &account{}, via: halted{}}
 		room, me := &subscription{conn: c, id: "m"}, &subscription{conn: c, id: "me", skip: skips}
 		require.True(t, c.add(room))
 		require.True(t, c.add(me))
@@ -99,7 +99,7 @@ func TestASkippedMessageIsWrittenAlthoughTheClientUnsubscribes(t *testing.T) {
 func TestAMessageThatWasNotQueuedForTheRoomIsNotSkipped(t *testing.T) {
 	n, _ := newUserNode(t, livetest.NewWorld())
 	ids := id.NewGenerator(nil)
-	c := &conn{srv: n.stomp, enc: &encoding{bodies: testBodies{"v"}}, extra: true, via: halted{}}
+	c := &conn{srv: n.stomp, enc: &encoding{bodies: testBodies{"v"}}, extra: true, account: &account{}, via: halted{}}
 	room, me := &subscription{conn: c, id: "m"}, &subscription{conn: c, id: "me", skip: true}
 	require.True(t, c.add(room))
 	require.True(t, c.add(me))

@@ -101,7 +101,7 @@ func parseAfter(f *frame, kind live.Kind) (after id.ID, resumes bool, err error)
 func (c *conn) mayAdd(name string, hasID bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.subs) >= maxSubscriptions {
+	if most := c.srv.opts.Subscriptions; len(c.subs) >= maxSubscriptions || most > 0 && c.account.subs.Load() >= int64(most) {
 		return protocolError("too many subscriptions")
 	}
 	for _, s := range c.subs {
@@ -121,6 +121,7 @@ func (c *conn) add(s *subscription) bool {
 	}
 	if !s.ended {
 		c.subs = append(c.subs, s)
+		c.account.subs.Add(1)
 		if s.skip {
 			c.skips++
 		}

@@ -71,6 +71,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, enc *encoding, 
 		s.opts.Refuse(w, r, http.StatusUpgradeRequired, "this is a WebSocket")
 		return
 	}
+	if !s.hasRoom(w, r, login.Identity) {
+		return
+	}
 	var u ws.HTTPUpgrader
 	if !sockjs {
 		// The library takes the first name in the client's order. We want the highest version.

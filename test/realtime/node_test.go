@@ -82,7 +82,7 @@ func startWith(t *testing.T, store string, bus ...string) *node {
 		}
 		_ = log.Close()
 	})
-	n.args = append([]string{"serve", "--listen", free(t), "--store", store, "--auto-schema", "--login-failures", "0"}, bus...)
+	n.args = append([]string{"serve", "--listen", free(t), "--store", store, "--auto-schema", "--limits", "off"}, bus...)
 	n.start()
 	t.Cleanup(n.kill)
 	return n

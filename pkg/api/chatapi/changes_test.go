@@ -60,7 +60,7 @@ func TestDeleteMessage(t *testing.T) {
 	room := ann.room(bob, eve)
 	m, other := bob.say(room, "secret"), eve.say(room, "another")
 	bob.do("PATCH", one(room, m), map[string]any{"content": "still secret"}).is(200)
-	bob.do("PUT", one(room, m)+"/reactions/x", nil).is(200)
+	bob.do("PUT", one(room, m)+"/reactions/%F0%9F%91%8D", nil).is(200)
 	eve.do("DELETE", one(room, m), nil).refused(403)
 	for range 2 {
 		bob.do("DELETE", one(room, m), nil).is(204)
@@ -71,7 +71,7 @@ func TestDeleteMessage(t *testing.T) {
 		require.NotContains(t, got, "reactions")
 	}
 	bob.do("PATCH", one(room, m), map[string]any{"content": "back"}).refused(409)
-	bob.do("PUT", one(room, m)+"/reactions/x", nil).refused(409)
+	bob.do("PUT", one(room, m)+"/reactions/%F0%9F%91%8D", nil).refused(409)
 	ann.do("DELETE", one(room, other), nil).is(204) // the room is ann's
 	bob.do("DELETE", one(room, "nothing"), nil).refused(404)
 	system := ann.do("GET", "/messages/"+room, nil).is(200).list("messages")[0].(map[string]any)
@@ -84,7 +84,7 @@ func TestChangesAtKillrchat(t *testing.T) {
 	room := ann.room()
 	gone, edited := ann.say(room, "gone"), ann.say(room, "first")
 	ann.do("PATCH", one(room, edited), map[string]any{"content": "second"}).is(200)
-	ann.do("PUT", one(room, edited)+"/reactions/x", nil).is(200)
+	ann.do("PUT", one(room, edited)+"/reactions/%F0%9F%91%8D", nil).is(200)
 	ann.do("DELETE", one(room, gone), nil).is(204)
 	for _, mount := range []string{K, root} {
 		page := ann.at(mount).do("GET", "/messages/"+room, nil).is(200).list("")
@@ -138,17 +138,38 @@ func TestReactions(t *testing.T) {
 	require.NotContains(t, bob.do("DELETE", at("👍"), nil).is(200).object(), "reactions")
 
 	eve.do("PUT", at("👍"), nil).refused(403)
-	for _, emoji := range []string{"a b", "\n", "\u2028", strings.Repeat("x", 33), "\xff"} {
-		ann.do("PUT", at(emoji), nil).refused(400)
+	for _, text := range []string{"a b", "\n", "x", "7", ":)", "👍👍", strings.Repeat("👍", 100), "\xff"} {
+		for _, method := range []string{"PUT", "DELETE"} {
+			fields := ann.do(method, at(text), nil).refused(422)["fields"].([]any)
+			require.Equal(t, "emoji", fields[0].(map[string]any)["field"])
+		}
 	}
-	ann.do("PUT", at(strings.Repeat("x", 32)), nil).is(200)
-	for i := range 19 {
-		ann.do("PUT", at(fmt.Sprint(i)), nil).is(200)
+	face := func(i int) string { return string(rune('😀' + i)) }
+	for i := range 20 {
+		ann.do("PUT", at(face(i)), nil).is(200)
 	}
-	ann.do("PUT", at("21st"), nil).refused(409)
-	bob.do("PUT", at("7"), nil).is(200)
-	ann.do("DELETE", at("3"), nil).is(200)
-	ann.do("PUT", at("now"), nil).is(200)
+	ann.do("PUT", at("👀"), nil).refused(409)
+	bob.do("PUT", at(face(7)), nil).is(200)
+	ann.do("DELETE", at(face(3)), nil).is(200)
+	ann.do("PUT", at("👀"), nil).is(200)
+}
+
+// However an emoji is spelled, there is one reaction.
+func TestReactionsHaveOneSpelling(t *testing.T) {
+	ann, bob := fresh(t, V), fresh(t, V)
+	room := ann.room(bob)
+	m := ann.say(room, "hello")
+	at := func(emoji string) string { return one(room, m) + "/reactions/" + url.PathEscape(emoji) }
+	const longest = "👩🏽‍❤️‍💋‍👨🏿" // 35 bytes
+	ann.do("PUT", at(longest), nil).is(200)
+	ann.do("PUT", at("❤"), nil).is(200)
+	got := bob.do("PUT", at("❤\ufe0f"), nil).is(200).object()["reactions"]
+	require.Equal(t, []any{
+		map[string]any{"emoji": longest, "logins": []any{ann.login}, "count": 1.0},
+		map[string]any{"emoji": "❤️", "logins": []any{ann.login, bob.login}, "count": 2.0},
+	}, got)
+	ann.do("DELETE", at("❤\ufe0e"), nil).is(200)
+	require.Len(t, bob.do("DELETE", at("❤"), nil).is(200).object()["reactions"], 1)
 }
 
 func TestChangesAreListed(t *testing.T) {
@@ -158,8 +179,8 @@ func TestChangesAreListed(t *testing.T) {
 	path := "/messages/" + room + "/changes"
 	require.Empty(t, ann.do("GET", path, nil).is(200).list("changes"))
 	ann.do("PATCH", one(room, b), map[string]any{"content": "edited"}).is(200)
-	ann.do("PUT", one(room, a)+"/reactions/x", nil).is(200)
-	ann.do("PUT", one(room, a)+"/reactions/x", nil).is(200)
+	ann.do("PUT", one(room, a)+"/reactions/%F0%9F%91%8D", nil).is(200)
+	ann.do("PUT", one(room, a)+"/reactions/%F0%9F%91%8D", nil).is(200)
 	ann.do("DELETE", one(room, b), nil).is(204)
 	all := ann.do("GET", path, nil).is(200).list("changes")
 	require.Len(t, all, 3)

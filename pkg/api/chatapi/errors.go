@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/api"
-	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -50,7 +49,7 @@ func logFailure(log *slog.Logger, r *http.Request, status int, err error) {
 	switch {
 	case chat.Reported(err):
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil: // the client has gone
-	case errors.As(err, new(auth.RetryAfter)): // nothing is wrong here, and strangers must not fill the log
+	case errors.As(err, new(chat.RetryAfter)): // nothing is wrong here, and strangers must not fill the log
 	case status == http.StatusServiceUnavailable:
 		log.Warn("the store could not answer", "method", r.Method, "path", r.URL.Path, "error", err)
 	case status >= http.StatusInternalServerError && status != http.StatusNotImplemented:

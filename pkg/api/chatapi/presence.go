@@ -38,7 +38,7 @@ func (m *mount) putTyping(w http.ResponseWriter, r *http.Request) error {
 	if b.Typing == nil {
 		return chat.Faulty(chat.RoomEntity, []chat.Fault{chat.Missing("typing")})
 	}
-	room, _, err := m.chat.Access(r.Context(), who(r), api.Variable(r, "room"))
+	room, err := m.chat.Types(r.Context(), who(r), api.Variable(r, "room"))
 	if err != nil {
 		return err
 	}

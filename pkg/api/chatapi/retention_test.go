@@ -69,7 +69,7 @@ func TestOldMessagesOverHTTP(t *testing.T) {
 	require.Contains(t, m.said(path), "fresh")
 	require.NotContains(t, m.at(K).do("GET", path, nil).is(200).body, "edited")
 	for _, a := range []*answer{m.do("GET", path+"/"+at, nil), c.do("PATCH", path+"/"+at, map[string]any{"content": "x"}),
-		c.do("DELETE", path+"/"+at, nil), m.do("PUT", path+"/"+at+"/reactions/x", nil),
+		c.do("DELETE", path+"/"+at, nil), m.do("PUT", path+"/"+at+"/reactions/%F0%9F%91%8D", nil),
 		m.do("PUT", "/rooms/"+room+"/read", map[string]any{"messageId": at}),
 		m.do("POST", path, map[string]any{"content": "re", "replyTo": at})} {
 		a.refused(404)

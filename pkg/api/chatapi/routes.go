@@ -78,19 +78,19 @@ func (m *mount) v1Routes() []route {
 	return []route{
 		at("/messages/{room}", api.Operations{
 			"GET":  {ID: "listMessages", Serve: m.listMessages, Who: api.Member, Query: pageParams, Answers: api.Is(200, 404)},
-			"POST": {ID: "postMessage", Serve: m.post, Who: api.Member, Body: api.JSON, Answers: api.Is(201, 404, 409, 422)},
+			"POST": {ID: "postMessage", Serve: m.post, Who: api.Member, Body: api.JSON, Answers: api.Is(201, 404, 409, 422, 429)},
 		}),
 		at("/users", api.Operations{
 			"GET":  {ID: "listUsers", Serve: m.listUsers, Query: listParams, Cache: api.Revalidate, Answers: api.Is(200, 404, 410)},
-			"POST": {ID: "signUp", Serve: m.signUp, Who: api.Anybody, Body: api.JSON, Answers: api.Is(201, 409, 422)},
+			"POST": {ID: "signUp", Serve: m.signUp, Who: api.Anybody, Body: api.JSON, Answers: api.Is(201, 409, 422, 429)},
 		}),
 		at("/users/queries", api.Operations{
 			"POST": {ID: "queryUsers", Serve: queries(m.usersOf, m.users), Body: api.JSON, Answers: api.Is(200)},
 		}),
 		at("/users/{login}", api.Operations{
 			"GET":    {ID: "getUser", Serve: m.getUser, Cache: api.Revalidate, Answers: api.Is(200, 404, 410)},
-			"PUT":    {ID: "replaceUser", Serve: m.putUser, Who: api.Self, Body: api.JSON, Conditional: true, Answers: api.Is(200, 404, 410, 422)},
-			"PATCH":  {ID: "updateUser", Serve: m.patchUser, Who: api.Self, Body: api.MergePatch, Conditional: true, Answers: api.Is(200, 404, 410, 422)},
+			"PUT":    {ID: "replaceUser", Serve: m.putUser, Who: api.Self, Body: api.JSON, Conditional: true, Answers: api.Is(200, 404, 410, 422, 429)},
+			"PATCH":  {ID: "updateUser", Serve: m.patchUser, Who: api.Self, Body: api.MergePatch, Conditional: true, Answers: api.Is(200, 404, 410, 422, 429)},
 			"DELETE": {ID: "deleteUser", Serve: m.deleteUser, Who: api.Self, Conditional: true, Answers: api.Is(204, 404, 409, 410)},
 		}),
 		at("/users/{login}/password", api.Operations{
@@ -101,8 +101,8 @@ func (m *mount) v1Routes() []route {
 		}),
 		at("/users/{login}/avatar", api.Operations{
 			"GET":    {ID: "getAvatar", Serve: m.getAvatar, Cache: api.ForAMinute, AnyType: true, Answers: api.Is(200, 404)},
-			"PUT":    {ID: "putAvatar", Serve: m.putAvatar, Who: api.Self, Body: api.Picture, AnyType: true, Answers: api.Is(204, 404, 410, 422)},
-			"DELETE": {ID: "deleteAvatar", Serve: m.deleteAvatar, Who: api.Self, AnyType: true, Answers: api.Is(204, 404, 410)},
+			"PUT":    {ID: "putAvatar", Serve: m.putAvatar, Who: api.Self, Body: api.Picture, AnyType: true, Answers: api.Is(204, 404, 410, 422, 429)},
+			"DELETE": {ID: "deleteAvatar", Serve: m.deleteAvatar, Who: api.Self, AnyType: true, Answers: api.Is(204, 404, 410, 429)},
 		}),
 		at("/authenticate", api.Operations{
 			"POST": {ID: "logIn", Serve: m.authenticate, Who: api.Anybody, Secret: true, Query: loginParams, Body: api.Credentials, Answers: api.Is(204, 401, 429)},
@@ -115,25 +115,25 @@ func (m *mount) v1Routes() []route {
 		}),
 		at("/rooms", api.Operations{
 			"GET":  {ID: "listRooms", Serve: m.listRooms, Query: listParams, Cache: api.Revalidate, Answers: api.Is(200, 404)},
-			"POST": {ID: "createRoom", Serve: m.createRoom, Body: api.JSON, Answers: api.Is(201, 409, 422)},
+			"POST": {ID: "createRoom", Serve: m.createRoom, Body: api.JSON, Answers: api.Is(201, 409, 422, 429)},
 		}),
 		at("/rooms/queries", api.Operations{
 			"POST": {ID: "queryRooms", Serve: queries(m.roomsOf, m.rooms), Body: api.JSON, Answers: api.Is(200)},
 		}),
 		at("/rooms/participant/{room}", api.Operations{
-			"PUT":    {ID: "join", Serve: m.join, Body: api.OptionalJSON, Answers: api.Is(204, 404)},
-			"PATCH":  {ID: "leaveOrRemove", Serve: m.leave, Body: api.OptionalJSON, Answers: api.Is(204, 404)},
-			"DELETE": {ID: "leave", Serve: m.leaveSelf, Answers: api.Is(204, 404)},
+			"PUT":    {ID: "join", Serve: m.join, Body: api.OptionalJSON, Answers: api.Is(204, 404, 429)},
+			"PATCH":  {ID: "leaveOrRemove", Serve: m.leave, Body: api.OptionalJSON, Answers: api.Is(204, 404, 429)},
+			"DELETE": {ID: "leave", Serve: m.leaveSelf, Answers: api.Is(204, 404, 429)},
 		}),
 		at("/rooms/{room}", api.Operations{
 			"GET":    {ID: "getRoom", Serve: m.getRoom, Cache: api.Revalidate, Answers: api.Is(200, 404)},
-			"POST":   {ID: "createNamedRoom", Serve: m.createRoom, Body: api.JSON, Answers: api.Is(201, 409, 422)},
-			"PUT":    {ID: "putRoom", Serve: m.putRoom, Who: api.Creator, Body: api.JSON, Conditional: true, Answers: api.Is(200, 201, 409, 422)},
-			"PATCH":  {ID: "patchRoom", Serve: m.patchRoom, Who: api.Creator, Body: api.MergePatch, Conditional: true, Answers: api.Is(200, 204, 404, 422)},
+			"POST":   {ID: "createNamedRoom", Serve: m.createRoom, Body: api.JSON, Answers: api.Is(201, 409, 422, 429)},
+			"PUT":    {ID: "putRoom", Serve: m.putRoom, Who: api.Creator, Body: api.JSON, Conditional: true, Answers: api.Is(200, 201, 409, 422, 429)},
+			"PATCH":  {ID: "patchRoom", Serve: m.patchRoom, Who: api.Creator, Body: api.MergePatch, Conditional: true, Answers: api.Is(200, 204, 404, 422, 429)},
 			"DELETE": {ID: "deleteRoom", Serve: m.deleteRoom, Who: api.Creator, Conditional: true, Answers: api.Is(204, 404)},
 		}),
 		at("/rooms/{room}/retention", api.Operations{
-			"PUT": {ID: "setRetention", Serve: m.putRetention, Who: api.Creator, Body: api.JSON, Answers: api.Is(200, 404, 422)},
+			"PUT": {ID: "setRetention", Serve: m.putRetention, Who: api.Creator, Body: api.JSON, Answers: api.Is(200, 404, 422, 429)},
 		}),
 		at("/rooms/{room}/participants", api.Operations{
 			"GET": {ID: "listParticipants", Serve: m.listParticipants, Query: rangeParams, Answers: api.Is(200, 404)},
@@ -142,13 +142,13 @@ func (m *mount) v1Routes() []route {
 			"GET": {ID: "getPresence", Serve: m.getPresence, Who: api.Member, Answers: api.Is(200, 404)},
 		}),
 		at("/rooms/{room}/typing", api.Operations{
-			"PUT": {ID: "setTyping", Serve: m.putTyping, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422)},
+			"PUT": {ID: "setTyping", Serve: m.putTyping, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
 		}),
 		at("/rooms/{room}/read", api.Operations{
-			"PUT": {ID: "markRead", Serve: m.putRead, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422)},
+			"PUT": {ID: "markRead", Serve: m.putRead, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
 		}),
 		at("/rooms/{room}/mute", api.Operations{
-			"PUT": {ID: "mute", Serve: m.putMute, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422)},
+			"PUT": {ID: "mute", Serve: m.putMute, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
 		}),
 		at("/messages/{room}/queries", api.Operations{
 			"POST": {ID: "queryMessages", Serve: m.queryMessages, Who: api.Member, Body: api.JSON, Answers: api.Is(200, 404)},
@@ -158,12 +158,12 @@ func (m *mount) v1Routes() []route {
 		}),
 		at("/messages/{room}/{message}", api.Operations{
 			"GET":    {ID: "getMessage", Serve: m.getMessage, Who: api.Member, Answers: api.Is(200, 404)},
-			"PATCH":  {ID: "editMessage", Serve: m.editMessage, Who: api.Author, Body: api.MergePatch, Answers: api.Is(200, 404, 409, 422)},
-			"DELETE": {ID: "deleteMessage", Serve: m.deleteMessage, Who: api.Author, Answers: api.Is(204, 404)},
+			"PATCH":  {ID: "editMessage", Serve: m.editMessage, Who: api.Author, Body: api.MergePatch, Answers: api.Is(200, 404, 409, 422, 429)},
+			"DELETE": {ID: "deleteMessage", Serve: m.deleteMessage, Who: api.Author, Answers: api.Is(204, 404, 429)},
 		}),
 		at("/messages/{room}/{message}/reactions/{emoji}", api.Operations{
-			"PUT":    {ID: "react", Serve: m.react, Who: api.Member, Answers: api.Is(200, 404, 409)},
-			"DELETE": {ID: "takeReactionBack", Serve: m.unreact, Who: api.Member, Answers: api.Is(200, 404, 409)},
+			"PUT":    {ID: "react", Serve: m.react, Who: api.Member, Answers: api.Is(200, 404, 409, 422, 429)},
+			"DELETE": {ID: "takeReactionBack", Serve: m.unreact, Who: api.Member, Answers: api.Is(200, 404, 409, 422, 429)},
 		}),
 	}
 }

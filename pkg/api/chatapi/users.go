@@ -53,8 +53,9 @@ func (m *mount) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err
 	}
-	u, err := m.chat.SignUp(auth.WithAddress(r.Context(), api.ClientAddress(r, m.proxied)), chat.DefaultTenant,
-		chat.NewUser{Login: b.Login, Password: b.Password, Profile: b.profile()})
+	address := api.ClientAddress(r, m.proxied)
+	u, err := m.chat.SignUp(auth.WithAddress(r.Context(), address), chat.DefaultTenant,
+		chat.NewUser{Login: b.Login, Password: b.Password, Profile: b.profile(), Address: address})
 	if err != nil {
 		return err
 	}

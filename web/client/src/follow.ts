@@ -1,7 +1,7 @@
 import { Backoff } from './backoff.js'
 import { ApiError } from './errors.js'
 import { allChanges } from './pages.js'
-import { pause } from './post.js'
+import { pause } from './pause.js'
 import type { Realtime } from './realtime.js'
 import type { ChatApi } from './rest.js'
 import { compareIds, idBefore, timeOf } from './timeuuid.js'

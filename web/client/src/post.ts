@@ -1,5 +1,6 @@
 import { Backoff } from './backoff.js'
 import { ApiError } from './errors.js'
+import { pause } from './pause.js'
 import type { ChatApi } from './rest.js'
 import type { Message } from './types.js'
 
@@ -36,20 +37,4 @@ export async function postSafely(api: ChatApi, room: string, content: string, op
       await pause(Math.max(backoff.next(), (error.retryAfter ?? 0) * 1000), signal)
     }
   }
-}
-
-/** Waits for `ms`; rejects as soon as the signal says so. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const end = (): void => {
-      clearTimeout(timer)
-      reject(signal?.reason instanceof Error ? signal.reason : new DOMException('Aborted', 'AbortError'))
-    }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', end)
-      resolve()
-    }, ms)
-    if (signal?.aborted) end()
-    else signal?.addEventListener('abort', end, { once: true })
-  })
 }

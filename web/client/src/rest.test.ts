@@ -97,6 +97,35 @@ describe('the REST client', () => {
     await expect(b.room('x')).rejects.toBeInstanceOf(ApiError)
   })
 
+  it('waits and repeats what was too much', async () => {
+    const waits: (number | undefined)[] = []
+    const timer = vi.spyOn(globalThis, 'setTimeout').mockImplementation((f: () => void, ms?: number) => {
+      waits.push(ms)
+      queueMicrotask(f)
+      return 0 as unknown as ReturnType<typeof setTimeout>
+    })
+    try {
+      const slow = (seconds: string): Response => json({ code: 'rate_limited', message: 'too often' }, 429, { 'Retry-After': seconds })
+      let answers = [slow('3'), slow('2'), json({ roomName: 'x' })]
+      const { api: a } = api(() => answers.shift() as Response)
+      await expect(a.room('x')).resolves.toMatchObject({ roomName: 'x' })
+      expect(waits).toEqual([3000, 2000])
+
+      answers = [slow('11'), slow('1'), slow('1'), slow('1')]
+      await expect(a.room('x')).rejects.toMatchObject({ status: 429, code: 'rate_limited', retryAfter: 11 })
+      await expect(a.post('x', 'y', 'key')).rejects.toMatchObject({ status: 429 })
+      await expect(a.logIn('ann', 'x')).rejects.toMatchObject({ status: 429 })
+      await expect(a.typing('x', true)).rejects.toMatchObject({ status: 429 })
+      expect(waits).toHaveLength(2)
+
+      answers = Array.from({ length: 20 }, () => slow('1'))
+      await expect(a.room('x')).rejects.toMatchObject({ status: 429 })
+      expect(answers).toHaveLength(9)
+    } finally {
+      timer.mockRestore()
+    }
+  })
+
   it('says when nobody answered', async () => {
     const a = new ChatApi({ fetch: () => Promise.reject(new TypeError('failed')) })
     await expect(a.room('x')).rejects.toMatchObject({ status: 0, unreachable: true, temporary: true })

@@ -1,4 +1,5 @@
 import { ApiError, errorOf } from './errors.js'
+import { pause } from './pause.js'
 import type {
   ChangeList,
   Condition,
@@ -22,10 +23,17 @@ export interface ChatApiOptions {
   token?: string | undefined
   fetch?: typeof fetch
   /**
+<<<<<<< HEAD
    * How long an answer may take, in ms, beside the time that sending the request takes at 8 kB/s. Then the method
    * rejects as if the server could not be reached: whether the request took effect is unknown. Default: no limit.
    */
   timeout?: number | undefined
+=======
+   * For how many seconds at most a request waits that was too much for the server (429): it is sent again after
+   * Retry-After, which is safe as it had no effect. Default: 10. `logIn`, `typing` and `post` never wait.
+   */
+  patience?: number
+>>>>>>> 42012e1 (chat, stomp: limits of what a user and an address may do; reactions are emoji of the standard)
   /** Called for each 401 outside of login: the session is over. */
   onUnauthenticated?: () => void
 }
@@ -37,6 +45,8 @@ interface Sending {
   query?: Record<string, string | number | undefined>
   signal?: AbortSignal | undefined
   ifMatch?: string | undefined
+  /** Reject for a 429 without waiting. */
+  hasty?: boolean
 }
 
 function isAbort(error: unknown): boolean {
@@ -45,8 +55,8 @@ function isAbort(error: unknown): boolean {
 
 /**
  * The chat API over REST. Who asks is said by `token`, or by the session's cookie: then one browser (or one
- * CookieJar) is one user. Every method rejects with an ApiError, or with the AbortError of its signal. No method
- * repeats a request; see postSafely for messages.
+ * CookieJar) is one user. Every method rejects with an ApiError, or with the AbortError of its signal. A request is
+ * repeated only after 429, see `patience`; see postSafely for messages.
  */
 export class ChatApi {
   readonly base: string
@@ -54,6 +64,7 @@ export class ChatApi {
   private readonly token: string | undefined
   private readonly timeout: number | undefined
   private readonly etags = new WeakMap<object, string>()
+  private readonly patience: number
   onUnauthenticated: () => void
   /** The server's clock in its last answer, in ms since 1970, cut to the second; null before the first. */
   serverTime: number | null = null
@@ -63,6 +74,7 @@ export class ChatApi {
     this.token = options.token
     this.timeout = options.timeout
     this.fetch = options.fetch ?? ((...args) => globalThis.fetch(...args))
+    this.patience = options.patience ?? 10
     this.onUnauthenticated = options.onUnauthenticated ?? (() => {})
   }
 
@@ -74,7 +86,7 @@ export class ChatApi {
 
   /** Wrong credentials are status 401. */
   async logIn(login: string, password: string, rememberMe = false): Promise<void> {
-    await this.send('authenticate', { method: 'POST', body: { login, password, rememberMe } })
+    await this.send('authenticate', { method: 'POST', body: { login, password, rememberMe }, hasty: true })
   }
 
   async logOut(): Promise<void> {
@@ -210,7 +222,7 @@ export class ChatApi {
   }
 
   async typing(room: string, typing: boolean): Promise<void> {
-    await this.send(`rooms/${encodeURIComponent(room)}/typing`, { method: 'PUT', body: { typing } })
+    await this.send(`rooms/${encodeURIComponent(room)}/typing`, { method: 'PUT', body: { typing }, hasty: true })
   }
 
   // Messages
@@ -237,6 +249,7 @@ export class ChatApi {
       body: replyTo === undefined ? { content } : { content, replyTo },
       headers: { 'Idempotency-Key': idempotencyKey },
       signal,
+      hasty: true,
     })
   }
 
@@ -286,6 +299,19 @@ export class ChatApi {
   }
 
   private async send(path: string, sending: Sending): Promise<Response> {
+    for (let left = this.patience; ; ) {
+      try {
+        return await this.sendOnce(path, sending)
+      } catch (error) {
+        const wait = error instanceof ApiError && error.status === 429 && !sending.hasty ? error.retryAfter : null
+        if (wait === null || wait > left) throw error
+        left -= Math.max(wait, 1)
+        await pause(wait * 1000, sending.signal)
+      }
+    }
+  }
+
+  private async sendOnce(path: string, sending: Sending): Promise<Response> {
     const query = new URLSearchParams()
     for (const [name, value] of Object.entries(sending.query ?? {})) {
       if (value !== undefined) query.set(name, String(value))

@@ -54,7 +54,7 @@ export const en = {
   'error.unreachable': 'The server cannot be reached. Please try again.',
   'error.forbidden': 'You are not allowed to do this.',
   'error.gone': 'This is not there any more.',
-  'error.busy': 'Too many tries. Please wait a moment.',
+  'error.busy': 'That was too much in a short time. Please wait a moment.',
   'error.server': 'Something went wrong on the server. Please try again.',
   'error.clipboard': 'The browser does not let this page copy. Select the text and copy it yourself.',
 
@@ -128,7 +128,11 @@ export const en = {
   'log.deleted': 'This message was deleted.',
   'log.sending': 'Sending…',
   'log.queued': 'Waiting for the connection',
+<<<<<<< HEAD
   'log.late': 'Not sent yet – trying again',
+=======
+  'log.slowed': 'Many messages in a short time: this one follows in a moment',
+>>>>>>> 42012e1 (chat, stomp: limits of what a user and an address may do; reactions are emoji of the standard)
   'log.notSent': 'Not sent',
   'log.retry': 'Retry',
   'log.discard': 'Discard',

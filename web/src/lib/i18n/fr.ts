@@ -52,7 +52,7 @@ export const fr: Catalogue = {
   'error.unreachable': 'Le serveur est injoignable. Veuillez réessayer.',
   'error.forbidden': 'Vous n’avez pas le droit de faire cela.',
   'error.gone': 'Cela n’existe plus.',
-  'error.busy': 'Trop d’essais. Veuillez patienter un instant.',
+  'error.busy': 'C’était trop en peu de temps. Veuillez patienter un instant.',
   'error.server': 'Une erreur s’est produite sur le serveur. Veuillez réessayer.',
   'error.clipboard': 'Le navigateur ne laisse pas cette page copier. Sélectionnez le texte et copiez-le vous-même.',
 
@@ -126,7 +126,11 @@ export const fr: Catalogue = {
   'log.deleted': 'Ce message a été supprimé.',
   'log.sending': 'Envoi…',
   'log.queued': 'En attente de la connexion',
+<<<<<<< HEAD
   'log.late': 'Pas encore envoyé – nouvel essai',
+=======
+  'log.slowed': 'Beaucoup de messages en peu de temps : celui-ci suit dans un instant',
+>>>>>>> 42012e1 (chat, stomp: limits of what a user and an address may do; reactions are emoji of the standard)
   'log.notSent': 'Non envoyé',
   'log.retry': 'Réessayer',
   'log.discard': 'Abandonner',
