@@ -51,7 +51,11 @@ func (l *cappedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if l.open.Add(1) <= l.most {
-			return &cappedConn{Conn: c, release: sync.OnceFunc(func() { l.open.Add(-1) })}, nil
+			release := sync.OnceFunc(func() { l.open.Add(-1) })
+			if tcp, ok := c.(*net.TCPConn); ok {
+				return &cappedTCP{tcp, release}, nil
+			}
+			return &cappedConn{c, release}, nil
 		}
 		l.open.Add(-1)
 		_ = c.Close()
@@ -71,4 +75,15 @@ type cappedConn struct {
 func (c *cappedConn) Close() error {
 	c.release()
 	return c.Conn.Close()
+}
+
+// cappedTCP keeps what only a TCP connection has: WebSockets write to it without waiting, and close one direction of it.
+type cappedTCP struct {
+	*net.TCPConn
+	release func()
+}
+
+func (c *cappedTCP) Close() error {
+	c.release()
+	return c.TCPConn.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,6 +42,8 @@ func TestMoreConnectionsAreClosed(t *testing.T) {
 	}
 	dial()
 	first := <-accepted
+	require.Implements(t, (*syscall.Conn)(nil), first)
+	require.Implements(t, (*interface{ CloseWrite() error })(nil), first)
 	_, err = dial().Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF, "the second is closed")
 	require.NoError(t, first.Close())

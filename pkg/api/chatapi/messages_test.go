@@ -265,7 +265,8 @@ func TestMethodRules(t *testing.T) {
 				require.NotContains(t, fmt.Sprint(trace.body, trace.header), "secret")
 			}
 			for _, path := range []string{"/users/" + c.login, "/rooms", "/rooms/" + room, "/messages/" + room, "/users/nobody-here"} {
-				get, head := c.do("GET", path, nil), headOf(t, c, path)
+				// Left to itself, net/http asks for gzip in a GET and not in a HEAD.
+				get, head := c.do("GET", path, nil, header("Accept-Encoding", "identity")), headOf(t, c, path)
 				require.Equal(t, get.status, head.StatusCode, path)
 				require.Equal(t, get.header.Get("Content-Type"), head.Header.Get("Content-Type"), path)
 				if get.status == 200 {
