@@ -45,15 +45,15 @@ func (c Config) refused(err error) error {
 	case err == nil:
 	// Cassandra has one code for a wrong password and for one that it cannot read now.
 	case errors.As(err, &answer) && answer.Code() == gocql.ErrCodeCredentials && !strings.Contains(answer.Message(), "Unable to perform authentication"):
-		return fmt.Errorf("Cassandra at %s does not accept the user %q with the password given: %s", where, c.User, answer.Message())
+		return fmt.Errorf("the Cassandra at %s does not accept the user %q with the password given: %s", where, c.User, answer.Message())
 	case strings.HasPrefix(err.Error(), "authentication required"): // the driver has no value for it
-		return fmt.Errorf("Cassandra at %s wants a user and a password, and the settings of the store have none", where)
+		return fmt.Errorf("the Cassandra at %s wants a user and a password, and the settings of the store have none", where)
 	case errors.As(err, &certificate):
-		return fmt.Errorf("Cassandra at %s shows a certificate that is not accepted (%v): see tls_ca and tls_server_name in its URL", where, certificate)
+		return fmt.Errorf("the Cassandra at %s shows a certificate that is not accepted (%s): see tls_ca and tls_server_name in its URL", where, certificate.Error())
 	case errors.As(err, &alert) && alert.Op == "remote error": // so crypto/tls reports an alert of the other side
-		return fmt.Errorf("Cassandra at %s refuses the TLS connection (%v): see tls_cert and tls_key in its URL", where, alert.Err)
+		return fmt.Errorf("the Cassandra at %s refuses the TLS connection (%s): see tls_cert and tls_key in its URL", where, alert.Err.Error())
 	case errors.As(err, &noTLS):
-		return fmt.Errorf("Cassandra at %s does not speak TLS, and its URL says that it does", where)
+		return fmt.Errorf("the Cassandra at %s does not speak TLS, and its URL says that it does", where)
 	}
 	return nil
 }
