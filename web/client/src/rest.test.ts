@@ -99,11 +99,11 @@ describe('the REST client', () => {
 
   it('waits and repeats what was too much', async () => {
     const waits: (number | undefined)[] = []
-    const timer = vi.spyOn(globalThis, 'setTimeout').mockImplementation((f: () => void, ms?: number) => {
+    const timer = vi.spyOn(globalThis, 'setTimeout').mockImplementation(((f: () => void, ms?: number) => {
       waits.push(ms)
       queueMicrotask(f)
-      return 0 as unknown as ReturnType<typeof setTimeout>
-    })
+      return 0
+    }) as unknown as typeof setTimeout)
     try {
       const slow = (seconds: string): Response => json({ code: 'rate_limited', message: 'too often' }, 429, { 'Retry-After': seconds })
       let answers = [slow('3'), slow('2'), json({ roomName: 'x' })]

@@ -23,17 +23,15 @@ export interface ChatApiOptions {
   token?: string | undefined
   fetch?: typeof fetch
   /**
-<<<<<<< HEAD
    * How long an answer may take, in ms, beside the time that sending the request takes at 8 kB/s. Then the method
    * rejects as if the server could not be reached: whether the request took effect is unknown. Default: no limit.
    */
   timeout?: number | undefined
-=======
+  /**
    * For how many seconds at most a request waits that was too much for the server (429): it is sent again after
    * Retry-After, which is safe as it had no effect. Default: 10. `logIn`, `typing` and `post` never wait.
    */
   patience?: number
->>>>>>> 42012e1 (chat, stomp: limits of what a user and an address may do; reactions are emoji of the standard)
   /** Called for each 401 outside of login: the session is over. */
   onUnauthenticated?: () => void
 }

@@ -128,11 +128,8 @@ export const en = {
   'log.deleted': 'This message was deleted.',
   'log.sending': 'Sending…',
   'log.queued': 'Waiting for the connection',
-<<<<<<< HEAD
   'log.late': 'Not sent yet – trying again',
-=======
   'log.slowed': 'Many messages in a short time: this one follows in a moment',
->>>>>>> 42012e1 (chat, stomp: limits of what a user and an address may do; reactions are emoji of the standard)
   'log.notSent': 'Not sent',
   'log.retry': 'Retry',
   'log.discard': 'Discard',

@@ -126,11 +126,8 @@ export const fr: Catalogue = {
   'log.deleted': 'Ce message a été supprimé.',
   'log.sending': 'Envoi…',
   'log.queued': 'En attente de la connexion',
-<<<<<<< HEAD
   'log.late': 'Pas encore envoyé – nouvel essai',
-=======
   'log.slowed': 'Beaucoup de messages en peu de temps : celui-ci suit dans un instant',
->>>>>>> 42012e1 (chat, stomp: limits of what a user and an address may do; reactions are emoji of the standard)
   'log.notSent': 'Non envoyé',
   'log.retry': 'Réessayer',
   'log.discard': 'Abandonner',
