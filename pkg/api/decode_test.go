@@ -24,7 +24,7 @@ func TestAWrongBodySaysWhatWasExpectedWhere(t *testing.T) {
 		`{"id":["a",7]}`:            lead + ": id.1 has to be a text, not a number",
 		`{"size":1.5}`:              lead + ": size has to be a whole number, not a number",
 		`{"bio":7}`:                 lead + ": bio has to be a text, not a number",
-		`{"content":"a",}`:          lead + ": it is not well-formed at byte 15",
+		`{"content":"a",}`:          lead + ": it is not well-formed at byte 14",
 		`{"content":`:               lead + ": it is not well-formed at byte 11, in content",
 		`["content"]`:               "the body has to be a JSON object",
 	} {
