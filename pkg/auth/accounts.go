@@ -24,20 +24,42 @@ type Credentials interface {
 	Rehash(ctx context.Context, t chat.Tenant, login, from, to string) error
 }
 
-// Accounts checks and changes passwords. It may be used concurrently.
+// AccountStore is the storage that accounts need.
+type AccountStore interface {
+	Credentials
+	RoleStore
+	TokenStore
+}
+
+// Accounts checks and changes passwords, and ends accounts. It may be used concurrently.
 type Accounts struct {
-	store    Credentials
+	store    AccountStore
 	hasher   *Hasher
 	throttle *Throttle
 	sessions *Sessions
 	remember *Remember
+	tokens   *Tokens
 	admin    Admin
 	log      *slog.Logger
 }
 
-// NewAccounts returns the accounts of a store. The account that admin names cannot be deleted through them.
-func NewAccounts(store Credentials, h *Hasher, t *Throttle, s *Sessions, r *Remember, admin Admin, log *slog.Logger) *Accounts {
-	return &Accounts{store: store, hasher: h, throttle: t, sessions: s, remember: r, admin: admin, log: log}
+// AccountParts are what Accounts are made of.
+type AccountParts struct {
+	Store    AccountStore
+	Hasher   *Hasher
+	Throttle *Throttle
+	Sessions *Sessions
+	Remember *Remember
+	Tokens   *Tokens
+	// Admin is the administrator in the settings, whose account cannot be deleted.
+	Admin Admin
+	Log   *slog.Logger
+}
+
+// NewAccounts returns the accounts of a store.
+func NewAccounts(p AccountParts) *Accounts {
+	return &Accounts{store: p.Store, hasher: p.Hasher, throttle: p.Throttle, sessions: p.Sessions, remember: p.Remember,
+		tokens: p.Tokens, admin: p.Admin, log: p.Log}
 }
 
 // LogIn checks a password. It returns the same Unauthenticated after the same work whether the login or the password is
@@ -125,8 +147,8 @@ type Deleter interface {
 	DeleteUser(ctx context.Context, who chat.Identity, login string) error
 }
 
-// Delete deletes the account login, which has to be that of who, and ends all its sessions and remembered logins.
-// Conflict if it is the administrator's in the operator's settings.
+// Delete deletes the account login, which has to be that of who, and ends all its sessions, remembered logins, API
+// tokens and roles. Conflict if it is the administrator's in the operator's settings.
 func (a *Accounts) Delete(ctx context.Context, users Deleter, who chat.Identity, login string) error {
 	if who.Login == login {
 		if err := a.mayEnd(who); err != nil {
@@ -135,7 +157,41 @@ func (a *Accounts) Delete(ctx context.Context, users Deleter, who chat.Identity,
 	}
 	err := users.DeleteUser(ctx, who, login)
 	a.sessions.EndAccount(ctx, who)
-	return err
+	if err != nil {
+		return err
+	}
+	// Nobody is let in by what is left after an error: see Tokens.Find.
+	if err := a.endRights(context.WithoutCancel(ctx), who); err != nil {
+		a.log.Warn("tokens and roles of a deleted account could not be removed", "tenant", who.Tenant, "login", login, "error", err)
+	}
+	return nil
+}
+
+// endRights removes the roles and API tokens of a user.
+func (a *Accounts) endRights(ctx context.Context, who chat.Identity) error {
+	roles, err := a.store.Roles(ctx, who.Tenant, who.Login)
+	if err != nil {
+		return err
+	}
+	for _, r := range roles {
+		if err := a.store.RevokeRole(ctx, who.Tenant, who.Login, r); err != nil {
+			return err
+		}
+	}
+	for {
+		tokens, err := a.store.TokensOf(ctx, who.Tenant, who.Login, perUser)
+		if err != nil {
+			return err
+		}
+		for _, t := range tokens {
+			if err := a.tokens.Delete(ctx, t.Hash); err != nil {
+				return err
+			}
+		}
+		if len(tokens) < perUser {
+			return nil
+		}
+	}
 }
 
 // ChangePassword replaces the password of who if current is the current one; otherwise it returns Forbidden. It ends

@@ -32,10 +32,8 @@ func (admin Admin) Check() error {
 
 // AdminStore is the storage that EnsureAdmin needs.
 type AdminStore interface {
-	Credentials
+	AccountStore
 	CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error
-	GrantRole(ctx context.Context, t chat.Tenant, login, role string) error
-	TokenStore
 }
 
 // EnsureAdmin makes sure that the administrator in the settings exists in the default tenant, with their password, the

@@ -16,7 +16,8 @@ import (
 func TestAnEndElsewhereIsNoticedWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
-		sessions, tokens := NewSessions(m, nil, idle, time.Now, Ended{}), NewTokens(m, nil, time.Now)
+		sessions := NewSessions(m, nil, idle, time.Now, Ended{})
+		tokens := NewTokens(m, sessions, nil, time.Now)
 		defer sessions.Close()
 		defer tokens.Close()
 		_, s, err := sessions.Start(t.Context(), Login{Identity: jdoe})
@@ -101,7 +102,8 @@ func TestASessionInUseIsHardlyRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
 		w := cache.New(alone{}, time.Now, quiet)
-		sessions, tokens := NewSessions(m, w, 30*time.Minute, time.Now, Ended{}), NewTokens(m, w, time.Now)
+		sessions := NewSessions(m, w, 30*time.Minute, time.Now, Ended{})
+		tokens := NewTokens(m, sessions, w, time.Now)
 		defer sessions.Close()
 		defer tokens.Close()
 		_, s, err := sessions.Start(t.Context(), Login{Identity: jdoe})

@@ -6,12 +6,6 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// EraseStore is the storage that erasing a user's logins needs.
-type EraseStore interface {
-	RoleStore
-	TokenStore
-}
-
 // Users erases the data of users except their logins; see upkeep.Service.
 type Users interface {
 	EraseUser(ctx context.Context, t chat.Tenant, login string, keepMessages bool) (chat.Erasure, error)
@@ -21,13 +15,11 @@ type Users interface {
 type Eraser struct {
 	users    Users
 	accounts *Accounts
-	tokens   *Tokens
-	store    EraseStore
 }
 
 // NewEraser returns an eraser.
-func NewEraser(users Users, accounts *Accounts, tokens *Tokens, store EraseStore) *Eraser {
-	return &Eraser{users: users, accounts: accounts, tokens: tokens, store: store}
+func NewEraser(users Users, accounts *Accounts) *Eraser {
+	return &Eraser{users: users, accounts: accounts}
 }
 
 // Erase removes all sessions, remembered logins, API tokens and roles of a user, and erases the rest through Users; see
@@ -47,28 +39,8 @@ func (x *Eraser) Erase(ctx context.Context, t chat.Tenant, login string, keepMes
 }
 
 func (x *Eraser) endLogins(ctx context.Context, who chat.Identity) error {
-	roles, err := x.store.Roles(ctx, who.Tenant, who.Login)
-	if err != nil {
+	if err := x.accounts.endRights(ctx, who); err != nil {
 		return err
-	}
-	for _, r := range roles {
-		if err := x.store.RevokeRole(ctx, who.Tenant, who.Login, r); err != nil {
-			return err
-		}
-	}
-	for {
-		tokens, err := x.store.TokensOf(ctx, who.Tenant, who.Login, perUser)
-		if err != nil {
-			return err
-		}
-		for _, a := range tokens {
-			if err := x.tokens.Delete(ctx, a.Hash); err != nil {
-				return err
-			}
-		}
-		if len(tokens) < perUser {
-			break
-		}
 	}
 	x.accounts.sessions.EndAccount(ctx, who)
 	return x.accounts.Clear(ctx, who)

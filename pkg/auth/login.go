@@ -13,10 +13,20 @@ type Login struct {
 	chat.Identity
 	// Session is the session it belongs to; zero for a login with an API token.
 	Session Hash
+	// Token is the hash of the API token it was made with; zero for a login with a session.
+	Token Hash
 	// Series is the remembered login the session came from; zero if none.
 	Series Hash
 	// Epoch is the epoch that the account had when the password was checked. A login of another epoch has ended.
 	Epoch string
+}
+
+// Credential is the hash of what the login hangs on: its session, or its API token.
+func (l Login) Credential() Hash {
+	if l.Session.IsZero() {
+		return l.Token
+	}
+	return l.Session
 }
 
 // secretBytes is the entropy of session ids, series and tokens.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
@@ -87,7 +88,7 @@ func TestAStoreThatIsDownIsNoLogout(t *testing.T) {
 	requireKind(t, chat.Unavailable, err)
 	_, _, err = w.remember.Resume(t.Context(), cookie)
 	requireKind(t, chat.Unavailable, err)
-	_, err = NewTokens(w, nil, w.clock.Now).Find(t.Context(), "x")
+	_, err = NewTokens(w, w.sessions, nil, w.clock.Now).Find(t.Context(), "x")
 	requireKind(t, chat.Unavailable, err)
 	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "x", From{})
 	requireKind(t, chat.Unavailable, err)
@@ -268,14 +269,14 @@ func TestAPasswordChangeEndsAllInOneWrite(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	w := newWorld()
-	tokens := NewTokens(w, nil, w.clock.Now)
+	tokens := NewTokens(w, w.sessions, nil, w.clock.Now)
 	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("forever"), Tenant: jdoe.Tenant, Login: "jdoe"}))
 	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("hour"), Tenant: jdoe.Tenant, Login: "jdoe",
 		ExpiresAt: w.clock.Now().Add(time.Hour)}))
 	for _, good := range []string{"forever", "hour"} {
 		l, err := tokens.Find(t.Context(), good)
 		require.NoError(t, err)
-		require.Equal(t, Login{Identity: jdoe}, l)
+		require.Equal(t, Login{Identity: jdoe, Token: HashOf(good)}, l)
 	}
 	w.clock.Add(time.Hour)
 	_, err := tokens.Find(t.Context(), "forever")
@@ -284,6 +285,38 @@ func TestTokens(t *testing.T) {
 		_, err := tokens.Find(t.Context(), bad)
 		requireKind(t, chat.Unauthenticated, err)
 	}
+}
+
+// A deleted account has no rights left: its tokens and roles are gone, and a token that an import or an error has left
+// lets nobody in.
+func TestADeletedAccountHasNoRights(t *testing.T) {
+	w := newWorld()
+	w.signUp(t, "jdoe", "secret")
+	tokens := w.accounts.tokens
+	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("token"), Tenant: jdoe.Tenant, Login: "jdoe"}))
+	require.NoError(t, w.GrantRole(t.Context(), jdoe.Tenant, "jdoe", SiteAdmin))
+	_, err := tokens.Find(t.Context(), "token")
+	require.NoError(t, err)
+	require.NoError(t, w.accounts.Delete(t.Context(), deletes{w}, jdoe, "jdoe"))
+	_, err = tokens.Find(t.Context(), "token")
+	requireKind(t, chat.Unauthenticated, err)
+	require.Empty(t, w.roles["jdoe"])
+	require.Empty(t, w.tokens)
+	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("left"), Tenant: jdoe.Tenant, Login: "jdoe"}))
+	_, err = tokens.Find(t.Context(), "left")
+	requireKind(t, chat.Unauthenticated, err)
+}
+
+// deletes is the domain that deletes accounts of a world.
+type deletes struct{ *world }
+
+func (d deletes) DeleteUser(_ context.Context, who chat.Identity, login string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	u := d.users[login]
+	u.Deleted = true
+	d.users[login] = u
+	return nil
 }
 
 // ensure is EnsureAdmin of a node with that administrator in its settings.
@@ -314,15 +347,15 @@ func TestEnsureAdmin(t *testing.T) {
 	_, err := w.sessions.Find(t.Context(), h)
 	require.NoError(t, err, "and ends no session")
 	require.Equal(t, map[string]bool{SiteAdmin: true, IntegrationAdmin: true}, w.roles["administrator"])
-	l, err := NewTokens(w, nil, w.clock.Now).Find(t.Context(), "token")
+	l, err := NewTokens(w, w.sessions, nil, w.clock.Now).Find(t.Context(), "token")
 	require.NoError(t, err)
 	require.Equal(t, "administrator", l.Login)
 
 	admin.Password, admin.Token = "another", "another token"
 	require.NoError(t, w.ensure(t, admin))
-	_, err = NewTokens(w, nil, w.clock.Now).Find(t.Context(), "another token")
+	_, err = NewTokens(w, w.sessions, nil, w.clock.Now).Find(t.Context(), "another token")
 	require.NoError(t, err)
-	_, err = NewTokens(w, nil, w.clock.Now).Find(t.Context(), "token")
+	_, err = NewTokens(w, w.sessions, nil, w.clock.Now).Find(t.Context(), "token")
 	requireKind(t, chat.Unauthenticated, err)
 	_, err = w.accounts.LogIn(t.Context(), chat.DefaultTenant, "administrator", "another", From{})
 	require.NoError(t, err)

@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -181,6 +183,19 @@ func (m *memory) SetPasswordHash(_ context.Context, _ chat.Tenant, login, hash, 
 	return m.down
 }
 
+func (m *memory) RevokeRole(_ context.Context, _ chat.Tenant, login, role string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.roles[login], role)
+	return m.down
+}
+
+func (m *memory) Roles(_ context.Context, _ chat.Tenant, login string) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.roles[login])), m.down
+}
+
 func (m *memory) GrantRole(_ context.Context, _ chat.Tenant, login, role string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -224,7 +239,8 @@ func newWorld() *world {
 		Account:  func(_ context.Context, who chat.Identity) { w.over = append(w.over, who) },
 	})
 	w.remember = NewRemember(w.memory, w.sessions, grace, w.clock.Now, quiet)
-	w.accounts = NewAccounts(w.memory, w.hasher, NewThrottle(0, 0, w.clock.Now), w.sessions, w.remember, Admin{}, quiet)
+	w.accounts = NewAccounts(AccountParts{Store: w.memory, Hasher: w.hasher, Throttle: NewThrottle(0, 0, w.clock.Now), Sessions: w.sessions,
+		Remember: w.remember, Tokens: NewTokens(w.memory, w.sessions, nil, w.clock.Now), Log: quiet})
 	return w
 }
 

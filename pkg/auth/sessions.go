@@ -94,6 +94,12 @@ func (s *Sessions) current(ctx context.Context, who chat.Identity, epoch string)
 	return err
 }
 
+// alive returns NotFound if the account was deleted.
+func (s *Sessions) alive(ctx context.Context, who chat.Identity) error {
+	_, err := s.epochs.Get(ctx, who)
+	return err
+}
+
 // loadEpoch reads the epoch of an account; NotFound for a deleted one. An account that does not exist has the empty
 // epoch: its password was never changed, because accounts are never removed from the store.
 func (s *Sessions) loadEpoch(ctx context.Context, who chat.Identity) (string, error) {

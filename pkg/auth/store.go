@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
@@ -49,6 +50,21 @@ type APIToken struct {
 
 // SessionKey is the key by which a store announces that a session ends.
 func SessionKey(h Hash) string { return "session\x00" + hex.EncodeToString(h[:]) }
+
+// ParseSessionKey returns what a SessionKey was made of; false for another key.
+func ParseSessionKey(key string) (Hash, bool) { return parseKey(key, "session") }
+
+// ParseTokenKey returns what a TokenKey was made of; false for another key.
+func ParseTokenKey(key string) (Hash, bool) { return parseKey(key, "token") }
+
+func parseKey(key, kind string) (h Hash, ok bool) {
+	got, text, _ := strings.Cut(key, "\x00")
+	if got != kind || len(text) != hex.EncodedLen(len(h)) {
+		return h, false
+	}
+	_, err := hex.Decode(h[:], []byte(text))
+	return h, err == nil
+}
 
 // TokenKey is the key by which a store announces that a token has changed.
 func TokenKey(h Hash) string { return "token\x00" + hex.EncodeToString(h[:]) }

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -31,8 +32,11 @@ type Watcher struct {
 	now    func() time.Time
 	log    *slog.Logger
 
+	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
+	// changed receives after each poll that leaves something to check; see Recheck.
+	changed chan struct{}
 
 	polling sync.Mutex // one poll at a time; taken before mu
 
@@ -45,11 +49,17 @@ type Watcher struct {
 	// allUntil is the time until which all keys are in doubt.
 	allUntil time.Time
 	failing  bool
+	// changing has the announced keys whose change may not have taken effect yet, with the time when each was last
+	// received. Until allChangingUntil, those are all keys; missed says that some may have been announced unseen.
+	changing         map[string]time.Time
+	allChangingUntil time.Time
+	missed           bool
 }
 
 // New returns a watcher of a store. It has not polled yet; see Start and Poll.
 func New(store Announcements, now func() time.Time, log *slog.Logger) *Watcher {
-	return &Watcher{store: store, shared: store.Shared(), now: now, log: log, doubts: map[string]struct{}{}}
+	return &Watcher{store: store, shared: store.Shared(), now: now, log: log, doubts: map[string]struct{}{},
+		changing: map[string]time.Time{}, changed: make(chan struct{}, 1)}
 }
 
 // Start polls from now on, until Close.
@@ -57,9 +67,69 @@ func (w *Watcher) Start() {
 	if !w.shared {
 		return
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	w.stop = stop
-	w.stopped.Go(func() { guard.Keep(ctx, w.log, "reading announcements", w.poll) })
+	w.ctx, w.stop = context.WithCancel(context.Background())
+	w.stopped.Go(func() { guard.Keep(w.ctx, w.log, "reading announcements", w.poll) })
+}
+
+// Recheck calls check after polls, for what is not read anew for each request: open connections. After each change that
+// is announced and answered it is called, within pollEvery and the time that the previous call takes, with the key of
+// the change. It may be called more often, and before the change takes effect. With all, any key may have changed.
+// It has to be called after Start, once; one goroutine makes all calls. The function that it returns ends that
+// goroutine and waits for it.
+func (w *Watcher) Recheck(check func(ctx context.Context, keys []string, all bool)) (stop func()) {
+	if w.stop == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(w.ctx)
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		guard.Keep(ctx, w.log, "checking what was announced", func(ctx context.Context) {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-w.changed:
+				}
+				if keys, all := w.takeChanging(); len(keys) > 0 || all {
+					check(ctx, keys, all)
+				}
+			}
+		})
+	})
+	return func() {
+		cancel()
+		ended.Wait()
+	}
+}
+
+// takeChanging returns what Recheck has to check now.
+func (w *Watcher) takeChanging() (keys []string, all bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all = w.missed || w.now().Before(w.allChangingUntil)
+	w.missed = false
+	for k := range w.changing {
+		keys = append(keys, k)
+	}
+	return keys, all
+}
+
+// noteChanging keeps what a poll received for Recheck. A change takes effect at most ChangeFor after its announcement
+// was acknowledged, or is announced again. w.mu is held.
+func (w *Watcher) noteChanging(keys []string, received time.Time, gap bool) {
+	maps.DeleteFunc(w.changing, func(_ string, last time.Time) bool { return received.Sub(last) > ChangeFor })
+	for _, k := range keys {
+		w.changing[k] = received
+	}
+	if len(keys) >= maxHeard || len(w.changing) > maxDoubts {
+		w.allChangingUntil = received.Add(ChangeFor)
+		clear(w.changing)
+	}
+	w.missed = w.missed || gap
+	select {
+	case w.changed <- struct{}{}:
+	default:
+	}
 }
 
 func (w *Watcher) poll(ctx context.Context) {
@@ -132,6 +202,7 @@ func (w *Watcher) Poll(ctx context.Context) error {
 		w.run = began
 	}
 	w.polled = began
+	w.noteChanging(keys, received, gap)
 	return nil
 }
 

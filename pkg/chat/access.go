@@ -58,6 +58,34 @@ func MemberKey(t Tenant, room id.ID, login string) string {
 	return "member\x00" + string(t) + "\x00" + room.String() + "\x00" + login
 }
 
+// ParseRoomKey returns what a RoomKey was made of; false for another key.
+func ParseRoomKey(key string) (t Tenant, name string, ok bool) {
+	parts := strings.Split(key, "\x00")
+	if len(parts) != 3 || parts[0] != "room" {
+		return "", "", false
+	}
+	return Tenant(parts[1]), parts[2], true
+}
+
+// ParseAccountKey returns what an AccountKey was made of; false for another key.
+func ParseAccountKey(key string) (who Identity, ok bool) {
+	parts := strings.Split(key, "\x00")
+	if len(parts) != 3 || parts[0] != "account" {
+		return Identity{}, false
+	}
+	return Identity{Tenant: Tenant(parts[1]), Login: parts[2]}, true
+}
+
+// ParseMemberKey returns what a MemberKey was made of; false for another key.
+func ParseMemberKey(key string) (t Tenant, room id.ID, login string, ok bool) {
+	parts := strings.Split(key, "\x00")
+	if len(parts) != 4 || parts[0] != "member" {
+		return "", id.ID{}, "", false
+	}
+	room, err := id.Parse(parts[2])
+	return Tenant(parts[1]), room, parts[3], err == nil
+}
+
 // NewReader returns a reader of a store. The caller closes it after everything that uses it.
 func NewReader(o ReaderOptions) *Reader {
 	if o.Now == nil {

@@ -336,7 +336,6 @@ func (h *Hub) deliverMissed(r *room, m chat.Message, slack time.Duration, now ti
 
 // recheck ends the subscriptions whose users are not in the room any more.
 func (h *Hub) recheck(ctx context.Context, r *room) error {
-	var creator string
 	seen := make(map[string]bool)
 	r.shard.locked(func() {
 		for kind := range r.subs[:User] { // followRooms checks the room feeds
@@ -344,22 +343,41 @@ func (h *Hub) recheck(ctx context.Context, r *room) error {
 				seen[s.who.Login] = true
 			}
 		}
-		creator = r.creator
 	})
-	logins := slices.Sorted(maps.Keys(seen))
-	for batch := range slices.Chunk(logins, membersBatch) {
-		deleted, out, err := h.outside(ctx, r, batch)
-		if err != nil {
+	for batch := range slices.Chunk(slices.Sorted(maps.Keys(seen)), membersBatch) {
+		if err := h.recheckAs(ctx, r, batch, 0); err != nil {
 			return err
 		}
-		if deleted {
-			// Only the creator can delete a room.
-			h.apply(chat.RoomDeleted{Place: r.at(), By: creator})
-			return nil
+	}
+	return nil
+}
+
+// recheckAs ends the subscriptions of those of the logins that are not in the room any more, or all subscriptions if
+// the room is deleted. The logins are ascending. Before it ends any it waits for grace: an event on the bus may do that.
+func (h *Hub) recheckAs(ctx context.Context, r *room, logins []string, grace time.Duration) error {
+	began := h.now()
+	deleted, out, err := h.outside(ctx, r, logins)
+	if err != nil || !deleted && len(out) == 0 {
+		return err
+	}
+	if grace > 0 {
+		select {
+		case <-time.After(grace):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		for _, login := range out {
-			h.dismiss(r, login)
+	}
+	if deleted {
+		var creator string
+		there := false
+		r.shard.locked(func() { creator, there = r.creator, r.shard.places[r.key] == r })
+		if there {
+			h.apply(chat.RoomDeleted{Place: r.at(), By: creator}) // only the creator can delete a room
 		}
+		return nil
+	}
+	for _, login := range out {
+		h.dismiss(r, login, began)
 	}
 	return nil
 }
@@ -395,13 +413,27 @@ func (h *Hub) outside(ctx context.Context, r *room, logins []string) (deleted bo
 	return false, out, nil
 }
 
-// dismiss ends a login's subscriptions to a room.
-func (h *Hub) dismiss(r *room, login string) {
+// dismiss ends the subscriptions to a room that a login, which was found not to be in it at that moment, had then. They
+// receive the event of it; others receive it from the node where it happened.
+func (h *Hub) dismiss(r *room, login string, at time.Time) {
 	var ended []*Subscription
 	r.shard.locked(func() {
 		h.departures.add(r.key, login)
-		ended = r.endAll(func(s *Subscription) bool { return s.who.Login == login })
-		r.emptySince = h.now()
+		now := h.now()
+		left := chat.ParticipantLeft{Place: r.at(), Person: chat.Person{Login: login}}
+		is := func(s *Subscription) bool { return s.who.Login == login && !s.since.After(at) }
+		for kind, topic := range map[Kind]Kind{Participants: Participants, feed: User} {
+			d := &Delivery{Kind: topic, Room: r.name, ID: h.ids.New(), Event: left}
+			each(h.log, r.subs[kind], func(s *Subscription) {
+				if is(s) {
+					s.deliver(d, now)
+				}
+			})
+		}
+		ended = r.endAll(is)
+		if len(ended) > 0 {
+			r.emptySince = now
+		}
 	})
 	for _, s := range ended {
 		h.presence.left(s)

@@ -55,8 +55,10 @@ type resuming struct {
 }
 
 // End ends the subscription. Deliver is not called after End has returned.
-func (s *Subscription) End() {
-	ended := false
+func (s *Subscription) End() { s.end() }
+
+// end is End. It returns false if the subscription had ended before.
+func (s *Subscription) end() (ended bool) {
 	s.room.shard.locked(func() {
 		if ended = s.room.remove(s); ended && s.room.empty() {
 			s.room.emptySince = s.room.hub.now()
@@ -68,6 +70,7 @@ func (s *Subscription) End() {
 	if s.feeds != nil {
 		s.feeds.end()
 	}
+	return ended
 }
 
 // deliver is called under the shard's lock.

@@ -118,7 +118,9 @@ func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error
 		if err != nil && !chat.IsKind(err, chat.NotFound) && !chat.IsKind(err, chat.Forbidden) {
 			return err
 		}
-		e.End()
+		if !e.end() {
+			continue // it has ended meanwhile, with its event
+		}
 		roomFeed{s, e.room.key}.Ended()
 		at := chat.Place{Tenant: s.who.Tenant, Room: e.room.ref()}
 		h.deliverTo(s, chat.ParticipantLeft{Place: at, Person: chat.Person{Login: s.who.Login}})

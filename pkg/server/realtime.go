@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"encoding/hex"
 	"net/http"
 	"strings"
@@ -88,17 +87,6 @@ func refuse(a *chatapi.API) func(http.ResponseWriter, *http.Request, int, string
 			return
 		}
 		a.Fail(w, r, err)
-	}
-}
-
-// keepAlive keeps the session of an open socket alive.
-func keepAlive(sessions *auth.Sessions) func(context.Context, auth.Hash) error {
-	return func(ctx context.Context, h auth.Hash) error {
-		if h.IsZero() {
-			return nil // a socket opened with an API token has no session
-		}
-		_, err := sessions.Find(ctx, h)
-		return err
 	}
 }
 

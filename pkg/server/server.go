@@ -176,9 +176,10 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	hasher := auth.NewHasher(c.Hashes, c.Memory.Hashing)
 	throttle := auth.NewThrottle(max(c.LoginFailures, 0), c.wideFailures(), c.Now)
 	onEnd(throttle.Close)
-	tokens := auth.NewTokens(st, watcher, c.Now)
+	tokens := auth.NewTokens(st, sessions, watcher, c.Now)
 	onEnd(tokens.Close)
-	accounts := auth.NewAccounts(st, hasher, throttle, sessions, remember, c.Admin, c.Log)
+	accounts := auth.NewAccounts(auth.AccountParts{Store: st, Hasher: hasher, Throttle: throttle, Sessions: sessions, Remember: remember,
+		Tokens: tokens, Admin: c.Admin, Log: c.Log})
 	if err := accounts.EnsureAdmin(ctx, st); err != nil {
 		return nil, err
 	}
@@ -202,10 +203,12 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	officers := auth.NewOfficers(st)
 	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Live: hub, Accounts: accounts, Sessions: manager, Officers: officers, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
-	sockets := stomp.NewServer(stomp.Options{Hub: hub, Login: session.Of, KeepAlive: keepAlive(sessions),
+	sockets := stomp.NewServer(stomp.Options{Hub: hub, Login: session.Of, KeepAlive: keepAlive(sessions, tokens),
 		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log, QueueBytes: queueBytes(c.Memory),
 		Sockets: limits.Most(limit.Sockets), Subscriptions: limits.Most(limit.Subscriptions)})
 	onEnd(sockets.Close)
+	again := &rechecker{hub: hub, sockets: sockets, sessions: sessions, tokens: tokens, log: c.Log}
+	onEnd(watcher.Recheck(again.check))
 
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	r.NotFoundHandler = http.HandlerFunc(chatAPI.Unknown)
@@ -222,7 +225,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	r.Handle("/", &api.Resource{Route: reading("/", http.RedirectHandler("/ui/chat/index.html", http.StatusFound)), Fail: chatAPI.Fail})
 	registerRealtime(r, sockets, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
-		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts, tokens, st), Upkeep: keeping,
+		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), Upkeep: keeping,
 		Chat: service, Fail: chatAPI.FailV1})
 	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, api.Semicolons(origins.CORS(r))), Chat: service, Accounts: accounts,
 		hub: hub, sockets: sockets, ends: ends}, nil

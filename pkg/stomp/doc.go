@@ -13,7 +13,7 @@
 //	rt := stomp.NewServer(stomp.Options{
 //		Hub:       hub,
 //		Login:     func(r *http.Request) (auth.Login, bool) { … }, // from the request's context
-//		KeepAlive: func(ctx context.Context, h auth.Hash) error { _, err := sessions.Find(ctx, h); return err },
+//		KeepAlive: func(ctx context.Context, l auth.Login) error { _, err := sessions.Find(ctx, l.Session); return err },
 //		Refuse:    …, // the dialect's error answers
 //	})
 //	mux.Handle("/api/chat/v1/stomp", rt.WebSocket(bodiesV))

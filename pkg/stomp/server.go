@@ -24,10 +24,11 @@ type Options struct {
 	// Login returns the login of a request. If it returns false, the request is answered with 401. Middleware has
 	// checked the Origin before.
 	Login func(*http.Request) (auth.Login, bool)
-	// KeepAlive keeps a session alive because it has an open socket. *chat.Error NotFound or Unauthenticated means that
-	// the session has ended: its sockets are closed. If KeepAlive is nil, sessions are neither kept alive nor checked.
-	KeepAlive func(context.Context, auth.Hash) error
-	// KeepAliveEvery is how often KeepAlive is called for each session that has sockets; default 1 minute.
+	// KeepAlive keeps the session of a login alive because it has an open socket, or checks its API token. *chat.Error
+	// NotFound or Unauthenticated means that the login has ended: its sockets are closed. If KeepAlive is nil, logins
+	// are neither kept alive nor checked.
+	KeepAlive func(context.Context, auth.Login) error
+	// KeepAliveEvery is how often KeepAlive is called for each login that has sockets; default 1 minute.
 	KeepAliveEvery time.Duration
 	// Refuse answers a request that cannot be served; default: plain text.
 	Refuse func(w http.ResponseWriter, r *http.Request, status int, message string)

@@ -489,12 +489,12 @@ func TestSessionEnds(t *testing.T) {
 }
 
 func TestKeepAlive(t *testing.T) {
-	calls := make(chan auth.Hash, 100)
+	calls := make(chan auth.Login, 100)
 	n := newNode(t, livetest.NewWorld(), nil, func(o *Options) {
 		o.KeepAliveEvery = 10 * time.Millisecond
-		o.KeepAlive = func(_ context.Context, h auth.Hash) error {
-			calls <- h
-			switch h {
+		o.KeepAlive = func(_ context.Context, l auth.Login) error {
+			calls <- l
+			switch l.Credential() {
 			case auth.HashOf("ann"):
 				return chat.ErrNotFound("session", "")
 			case auth.HashOf("bob"):

@@ -14,7 +14,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 )
 
-// sessionConns are the connections of one login session.
+// sessionConns are the connections of one login: of a session, or of an API token.
 type sessionConns struct {
 	conns []*conn
 	due   time.Time // of the next KeepAlive
@@ -29,7 +29,7 @@ const (
 
 // addToSession and removeFromSession are called with s.mu held.
 func (s *Server) addToSession(c *conn) {
-	h := c.login.Session
+	h := c.login.Credential()
 	if h.IsZero() {
 		return
 	}
@@ -44,7 +44,7 @@ func (s *Server) addToSession(c *conn) {
 }
 
 func (s *Server) removeFromSession(c *conn) {
-	sc := s.sessions[c.login.Session]
+	sc := s.sessions[c.login.Credential()]
 	if sc == nil {
 		return
 	}
@@ -54,7 +54,7 @@ func (s *Server) removeFromSession(c *conn) {
 	sc.conns[last] = nil
 	sc.conns = sc.conns[:last]
 	if last == 0 {
-		delete(s.sessions, c.login.Session)
+		delete(s.sessions, c.login.Credential())
 	}
 }
 
@@ -115,40 +115,61 @@ func (s *Server) keepSessions(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		var g errgroup.Group
-		g.SetLimit(keepParallel)
-		for _, h := range s.dueSessions(s.now()) {
-			g.Go(func() error {
-				guard.Run(s.log, "keeping a session alive", func() { s.keepSession(h) })
-				return nil
-			})
-		}
-		_ = g.Wait()
+		s.keepEach(ctx, s.dueSessions(s.now()))
 	}
 }
 
-func (s *Server) dueSessions(now time.Time) (out []auth.Hash) {
+// Recheck calls KeepAlive now for the logins for which match is true, and returns when all are checked. match must
+// not block.
+func (s *Server) Recheck(ctx context.Context, match func(auth.Login) bool) {
+	if s.opts.KeepAlive == nil {
+		return
+	}
+	var logins []auth.Login
+	s.mu.Lock()
+	for _, sc := range s.sessions {
+		if l := sc.conns[0].login; match(l) {
+			logins = append(logins, l)
+		}
+	}
+	s.mu.Unlock()
+	s.keepEach(ctx, logins)
+}
+
+func (s *Server) keepEach(ctx context.Context, logins []auth.Login) {
+	var g errgroup.Group
+	g.SetLimit(keepParallel)
+	for _, l := range logins {
+		g.Go(func() error {
+			guard.Run(s.log, "keeping a session alive", func() { s.keepSession(ctx, l) })
+			return nil
+		})
+	}
+	_ = g.Wait()
+}
+
+func (s *Server) dueSessions(now time.Time) (out []auth.Login) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for h, sc := range s.sessions {
+	for _, sc := range s.sessions {
 		if now.Before(sc.due) {
 			continue
 		}
 		// The next time is random, so that sessions that began together are not due together.
 		sc.due = now.Add(s.opts.KeepAliveEvery/2 + rand.N(s.opts.KeepAliveEvery/2+1))
-		out = append(out, h)
+		out = append(out, sc.conns[0].login)
 	}
 	return out
 }
 
-func (s *Server) keepSession(h auth.Hash) {
-	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
+func (s *Server) keepSession(ctx context.Context, l auth.Login) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	err := s.opts.KeepAlive(ctx, h)
+	err := s.opts.KeepAlive(ctx, l)
 	switch {
 	case err == nil || s.ctx.Err() != nil:
 	case chat.IsKind(err, chat.NotFound), chat.IsKind(err, chat.Unauthenticated), chat.IsKind(err, chat.Gone):
-		s.endSession(h)
+		s.endSession(l.Credential())
 	default:
 		s.log.Warn("cannot keep a session alive; trying again", "error", err)
 	}
