@@ -48,6 +48,7 @@ type settings struct {
 	LoginFailures   *int          `help:"Failed logins a minute allowed for one login from one address; 0 for any number. 60 if not given."`
 	Limits          string        `help:"Whether limits that are not given have their defaults (on) or are none (off): ${enum}. Off is for tests and load generators." enum:"on,off" default:"on"`
 	Limit           []string      `help:"How much of something one user may do (sign-ups: one address), as in posts=600,sockets=0; 0 for any number. README.md has the names and what holds if they are not given." placeholder:"NAME=N"`
+	PasswordMin     int           `help:"Least length of a new password, in characters; ${default} if not given." default:"8"`
 	PasswordHashes  int           `help:"Passwords hashed at once; 0 for half as many as there are processors." default:"0"`
 	Memory          string        `help:"Memory that the server may use, as in 512MiB or 2GiB; if not given, nine tenths of what its container or cgroup may have, otherwise half of the machine's." placeholder:"SIZE"`
 	ShutdownTimeout time.Duration `help:"How long a stop waits for requests under way." default:"15s"`
@@ -101,6 +102,9 @@ func (s *settings) check() error {
 	}
 	if _, err := s.limits(); err != nil {
 		return err
+	}
+	if s.PasswordMin < 1 || s.PasswordMin > chat.MaxPassword/4 {
+		return badSetting("--password-min has to be between 1 and %d", chat.MaxPassword/4)
 	}
 	if _, err := s.keep(); err != nil {
 		return err
@@ -336,7 +340,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 	return server.Config{
 		Secure: strings.HasPrefix(s.PublicURL, "https://"), Origins: origins, Proxied: s.BehindProxy,
 		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, NoLimits: s.Limits == "off", Limits: limits,
-		Hashes: s.PasswordHashes, Memory: s.shares(),
+		Hashes: s.PasswordHashes, PasswordMin: s.PasswordMin, Memory: s.shares(),
 		Cluster:   server.Cluster{Listen: s.ClusterListen, Routes: s.ClusterRoutes, NATS: s.Nats, Store: s.where()},
 		HeartBeat: heartBeat,
 		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},

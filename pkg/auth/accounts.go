@@ -40,7 +40,9 @@ type Accounts struct {
 	remember *Remember
 	tokens   *Tokens
 	admin    Admin
-	log      *slog.Logger
+	// passwordMin is the least length of a new password, in characters.
+	passwordMin int
+	log         *slog.Logger
 }
 
 // AccountParts are what Accounts are made of.
@@ -53,13 +55,15 @@ type AccountParts struct {
 	Tokens   *Tokens
 	// Admin is the administrator in the settings, whose account cannot be deleted.
 	Admin Admin
-	Log   *slog.Logger
+	// PasswordMin is the least length of a new password, in characters; 0 means 1.
+	PasswordMin int
+	Log         *slog.Logger
 }
 
 // NewAccounts returns the accounts of a store.
 func NewAccounts(p AccountParts) *Accounts {
 	return &Accounts{store: p.Store, hasher: p.Hasher, throttle: p.Throttle, sessions: p.Sessions, remember: p.Remember,
-		tokens: p.Tokens, admin: p.Admin, log: p.Log}
+		tokens: p.Tokens, admin: p.Admin, passwordMin: p.PasswordMin, log: p.Log}
 }
 
 // LogIn checks a password. It returns the same Unauthenticated after the same work whether the login or the password is
@@ -119,9 +123,13 @@ func (a *Accounts) rehash(ctx context.Context, t chat.Tenant, u chat.User, passw
 // and remembered logins of the account, however many, and also a running login that was checked against the old
 // password.
 func (a *Accounts) SetPassword(ctx context.Context, who chat.Identity, password string) error {
-	if err := chat.CheckPassword(password); err != nil {
+	if err := chat.CheckPassword(password, a.passwordMin); err != nil {
 		return err
 	}
+	return a.setPassword(ctx, who, password)
+}
+
+func (a *Accounts) setPassword(ctx context.Context, who chat.Identity, password string) error {
 	hash, err := a.hasher.Hash(ctx, password)
 	if err != nil {
 		return err

@@ -24,8 +24,8 @@ func (admin Admin) Check() error {
 		return fmt.Errorf("the administrator's login %q has to be 3 to 31 letters, digits, dots, dashes or underscores", admin.Login)
 	case admin.Login == chat.SystemLogin:
 		return fmt.Errorf("the administrator's login %q is the author of system messages: choose another", admin.Login)
-	case len(admin.Password) > MaxPassword:
-		return fmt.Errorf("the administrator's password has more than %d bytes", MaxPassword)
+	case len(admin.Password) > chat.MaxPassword:
+		return fmt.Errorf("the administrator's password has more than %d bytes", chat.MaxPassword)
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore) error {
 			return err
 		}
 		if !ok {
-			if err := a.SetPassword(ctx, chat.Identity{Tenant: t, Login: admin.Login}, admin.Password); err != nil {
+			if err := a.setPassword(ctx, chat.Identity{Tenant: t, Login: admin.Login}, admin.Password); err != nil {
 				return err
 			}
 		}

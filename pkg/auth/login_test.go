@@ -329,7 +329,7 @@ func TestEnsureAdmin(t *testing.T) {
 	w := newWorld()
 	admin := Admin{Login: "administrator", Password: "secret", Token: "token"}
 	for _, bad := range []Admin{{Login: "a b"}, {Login: chat.SystemLogin, Password: "x"}, {Login: "administrator"},
-		{Login: "administrator", Password: string(make([]byte, MaxPassword+1))}} {
+		{Login: "administrator", Password: string(make([]byte, chat.MaxPassword+1))}} {
 		require.Error(t, w.ensure(t, bad))
 	}
 	require.NoError(t, w.ensure(t, Admin{}), "none in the settings")

@@ -19,9 +19,6 @@ import (
 	"github.com/confab-chat/confab/pkg/turns"
 )
 
-// MaxPassword is the greatest length of a password in bytes. All of it counts.
-const MaxPassword = 1024
-
 // argonParams are the cost of a hash. Each hash contains them, so they can be raised without breaking existing hashes.
 type argonParams struct {
 	memory  uint32 // KiB
@@ -86,8 +83,9 @@ func newHasher(params argonParams, parallel int, memory int64) *Hasher {
 	return h
 }
 
-// Hash returns the encoded hash of a password.
+// Hash returns the encoded hash of a password, in the form of chat.NormalPassword.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	password = chat.NormalPassword(password)
 	salt := make([]byte, saltLen)
 	_, _ = rand.Read(salt) // never fails
 	var out string
@@ -96,13 +94,24 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 }
 
 // Verify reports whether password belongs to the encoded hash, and whether the password should be hashed again because
-// the hash is of an older kind or cost. An empty hash never verifies, but takes the same work as a wrong password.
+// the hash is of an older kind or cost, or of the password as it was sent: earlier versions did not normalise it. An empty
+// hash never verifies, but takes the same work as a wrong password.
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, rehash bool, err error) {
 	cost := h.params
 	if p, _, _, err := decodeArgon(encoded); err == nil {
 		cost = p
 	}
-	err = h.inTurn(ctx, cost.bytes(), func() { ok, rehash = h.verify(encoded, password) })
+	normal := password
+	if len(password) <= chat.MaxPassword {
+		normal = chat.NormalPassword(password)
+	}
+	err = h.inTurn(ctx, cost.bytes(), func() {
+		ok, rehash = h.verify(encoded, normal)
+		if !ok && normal != password {
+			ok, _ = h.verify(encoded, password)
+			rehash = true
+		}
+	})
 	return ok, rehash, err
 }
 
@@ -141,7 +150,7 @@ func addressOf(ctx context.Context) string {
 
 func (h *Hasher) verify(encoded, password string) (ok, rehash bool) {
 	switch {
-	case len(password) > MaxPassword:
+	case len(password) > chat.MaxPassword:
 		h.verifyArgon(h.dummy, "")
 		return false, false
 	case strings.HasPrefix(encoded, "$2"):

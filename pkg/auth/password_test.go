@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
 	"golang.org/x/crypto/bcrypt"
 )
 
 func TestHashesVerifyTheirPasswordOnly(t *testing.T) {
 	h := NewHasher(0, 0)
-	for _, password := range []string{"x", " ", "pässwörd😀", strings.Repeat("x", MaxPassword)} {
+	for _, password := range []string{"x", " ", "pässwörd😀", strings.Repeat("x", chat.MaxPassword)} {
 		hash, err := h.Hash(t.Context(), password)
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$"), hash)
@@ -77,7 +79,7 @@ func TestHashesThatAreNone(t *testing.T) {
 		strings.Replace(good, "v=19", "v=16", 1), strings.Replace(good, "m=19456", "m=999999999", 1),
 		strings.Replace(good, "t=2", "t=0", 1), strings.Replace(good, "t=2", "t=17", 1), strings.Replace(good, "p=1", "p=0", 1),
 		strings.Replace(good, "p=1", "p=x", 1), good[:len(good)-30], good + "!", strings.Repeat("$", 5)} {
-		for _, password := range []string{"x", "", "nobody has this password", strings.Repeat("x", MaxPassword+1)} {
+		for _, password := range []string{"x", "", "nobody has this password", strings.Repeat("x", chat.MaxPassword+1)} {
 			ok, _, err := h.Verify(t.Context(), bad, password)
 			require.NoError(t, err)
 			require.False(t, ok, "%q", bad)
@@ -139,3 +141,28 @@ func TestSecrets(t *testing.T) {
 }
 
 var errDown = errors.New("the store is down")
+
+// How a keyboard composes a letter does not matter. A hash that an earlier version made of a password as it was sent stays
+// good, and is replaced.
+func TestPasswordsAreNormalised(t *testing.T) {
+	const composed, apart = "caf\u00e9", "cafe\u0301"
+	h := NewHasher(1, 0)
+	for _, set := range []string{composed, apart} {
+		hash, err := h.Hash(t.Context(), set)
+		require.NoError(t, err)
+		for _, typed := range []string{composed, apart} {
+			ok, rehash, err := h.Verify(t.Context(), hash, typed)
+			require.NoError(t, err)
+			require.True(t, ok)
+			require.False(t, rehash)
+		}
+	}
+	before := h.encode(apart, make([]byte, saltLen))
+	ok, rehash, err := h.Verify(t.Context(), before, apart)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.True(t, rehash)
+	ok, _, err = h.Verify(t.Context(), before, "cafe")
+	require.NoError(t, err)
+	require.False(t, ok)
+}

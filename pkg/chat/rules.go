@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"fmt"
 	"net/mail"
 	"regexp"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	_ "time/tzdata" // see faults.timezone
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Limits of what users write. Sizes of names and texts count characters (code points); the size of a message's content
@@ -21,6 +24,9 @@ const (
 	maxEmail   = 320
 	maxZone    = 64
 	MaxKey     = 255 // Idempotency-Key
+	// MaxPassword is the greatest length of a password in bytes, in the form that counts and in that which is sent. All
+	// of it counts.
+	MaxPassword = 1024
 )
 
 // The texts of faults. Clients compare them; they are part of the API.
@@ -33,7 +39,7 @@ const (
 	badEmail   = "not a well-formed email address"
 	badName    = `must match "[a-zA-Z0-9][a-zA-Z0-9_.-]{2,30}"`
 	noNUL      = "may not contain the character U+0000"
-	sizeSecret = "size must be between 0 and 1024 bytes"
+	sizeSecret = "size must be between %d and 1024"
 	reserved   = "is a reserved name"
 	noControls = "must not contain control characters"
 	visible    = "must contain something visible"
@@ -87,12 +93,16 @@ func (f *faults) login(field string, v *string) {
 	f.name(field, v)
 }
 
-// CheckPassword returns Invalid for a text that cannot be a password.
-func CheckPassword(password string) error {
+// CheckPassword returns Invalid for a text that cannot be a new password. One has at least least characters.
+func CheckPassword(password string, least int) error {
 	var f faults
-	f.password("password", &password)
+	f.password("password", &password, least)
 	return f.err(UserEntity)
 }
+
+// NormalPassword returns the form of a password that counts: Unicode's NFC, so that it does not matter how a keyboard
+// composes a letter.
+func NormalPassword(password string) string { return norm.NFC.String(password) }
 
 func (f *faults) name(field string, v *string) {
 	switch {
@@ -166,13 +176,20 @@ func (f *faults) timezone(field string, v *string) {
 	}
 }
 
-func (f *faults) password(field string, v *string) {
+// password adds faults without the value: a password is never shown, not even a refused one.
+func (f *faults) password(field string, v *string, least int) {
+	if v == nil || *v == "" {
+		f.add(field, notEmpty, nil)
+		return
+	}
+	p := *v
+	if len(p) <= MaxPassword {
+		p = NormalPassword(p)
+	}
 	switch {
-	case v == nil || *v == "":
-		f.add(field, notEmpty, nil) // a password is never shown, not even a refused one
-	case len(*v) > 1024:
-		f.add(field, sizeSecret, nil)
-	case strings.ContainsRune(*v, 0):
+	case len(p) > MaxPassword || utf8.RuneCountInString(p) < least:
+		f.add(field, fmt.Sprintf(sizeSecret, max(least, 1)), nil)
+	case strings.ContainsRune(p, 0):
 		f.add(field, noNUL, nil)
 	}
 }

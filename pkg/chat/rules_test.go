@@ -116,8 +116,9 @@ var passwordRules = []rule{
 	{"one", new("x"), ""},
 	{"blanks", new("  "), ""},
 	{"1024 bytes", new(strings.Repeat("x", 1024)), ""},
-	{"1025 bytes", new(strings.Repeat("x", 1025)), "size must be between 0 and 1024 bytes"},
-	{"bytes count, not characters", new(strings.Repeat(astral, 257)), "size must be between 0 and 1024 bytes"},
+	{"1025 bytes", new(strings.Repeat("x", 1025)), "size must be between 1 and 1024"},
+	{"bytes count, not characters", new(strings.Repeat(astral, 257)), "size must be between 1 and 1024"},
+	{"more in NFC", new(strings.Repeat("\u0958", 200)), "size must be between 1 and 1024"},
 	{"NUL", nul("x"), zero},
 }
 
@@ -140,12 +141,12 @@ func TestRules(t *testing.T) {
 		rules    []rule
 		validate func(v *string) []chat.Fault
 	}{
-		{"login", nameRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.Login = v; return u.Validate() }},
-		{"password", passwordRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.Password = v; return u.Validate() }},
-		{"firstname", personRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.FirstName = v; return u.Validate() }},
-		{"lastname", personRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.LastName = v; return u.Validate() }},
-		{"email", emailRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.Email = v; return u.Validate() }},
-		{"bio", textRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.Bio = v; return u.Validate() }},
+		{"login", nameRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.Login = v; return u.Validate(1) }},
+		{"password", passwordRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.Password = v; return u.Validate(1) }},
+		{"firstname", personRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.FirstName = v; return u.Validate(1) }},
+		{"lastname", personRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.LastName = v; return u.Validate(1) }},
+		{"email", emailRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.Email = v; return u.Validate(1) }},
+		{"bio", textRules, func(v *string) []chat.Fault { u := chattest.NewUser("abc"); u.Bio = v; return u.Validate(1) }},
 		{"banner", textRules, func(v *string) []chat.Fault { return chat.NewRoom{Name: "abc", Banner: v}.Validate() }},
 		{"content", contentRules, func(v *string) []chat.Fault { return chat.NewMessage{Content: v}.Validate() }},
 	}

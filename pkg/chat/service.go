@@ -58,6 +58,10 @@ type Service struct {
 	settling *settling
 	pictures *picture.Cropper
 
+	claimed chan struct{} // closed when all accounts have a claim; see claimLogins
+	// passwordMin is the least length of a new password, in characters.
+	passwordMin int
+
 	roomDeleted chan struct{}
 	stop        context.CancelFunc
 	stopped     sync.WaitGroup
@@ -76,8 +80,10 @@ type Options struct {
 	RoomChanged, MemberChanged func(key string)
 	// PictureMemory is about how many bytes are used for decoding uploaded pictures; 0 means the default of picture.NewCropper.
 	PictureMemory int64
-	IDs           *id.Generator
-	Log           *slog.Logger
+	// PasswordMin is the least length of a new password, in characters; 0 means 1.
+	PasswordMin int
+	IDs         *id.Generator
+	Log         *slog.Logger
 }
 
 // NewService returns a running service. Close ends it.
@@ -102,11 +108,13 @@ func NewService(o Options) *Service {
 		Reader: o.Reader, hasher: o.Hasher, limits: o.Limits, pub: o.Publisher, ids: o.IDs, log: o.Log,
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
 		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: picture.NewCropper(o.PictureMemory),
+		claimed: make(chan struct{}), passwordMin: o.PasswordMin,
 		roomDeleted: make(chan struct{}, 1),
 		stop:        stop,
 	}
 	s.stopped.Go(func() { s.reads.keep(ctx) })
 	s.stopped.Go(func() { s.endRenames(ctx) })
+	s.stopped.Go(func() { guard.Keep(ctx, s.log, "claiming logins", s.claimLogins) })
 	s.stopped.Go(func() {
 		guard.Keep(ctx, s.log, "noting the newest id", func(ctx context.Context) { s.floors.noteIDs(ctx, s.log) })
 	})

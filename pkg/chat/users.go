@@ -98,11 +98,11 @@ type NewUser struct {
 	Address string
 }
 
-// Validate returns all faults of the sign-up.
-func (n NewUser) Validate() []Fault {
+// Validate returns all faults of the sign-up. A password has at least passwordMin characters.
+func (n NewUser) Validate(passwordMin int) []Fault {
 	var f faults
 	f.login("login", n.Login)
-	f.password("password", n.Password)
+	f.password("password", n.Password, passwordMin)
 	return append(f, n.Profile.Validate()...)
 }
 
@@ -115,9 +115,10 @@ type UserView struct {
 	ChatRooms []string
 }
 
-// SignUp creates an account; Invalid with all faults, or Conflict if the login is taken. SystemLogin is always taken.
+// SignUp creates an account; Invalid with all faults, or Conflict if the login is taken: by an account, by one whose login
+// differs only in case, or by a reserved word.
 func (s *Service) SignUp(ctx context.Context, t Tenant, n NewUser) (UserView, error) {
-	if err := Faulty(UserEntity, n.Validate()); err != nil {
+	if err := Faulty(UserEntity, n.Validate(s.passwordMin)); err != nil {
 		return UserView{}, err
 	}
 	if n.Address != "" {
@@ -125,10 +126,15 @@ func (s *Service) SignUp(ctx context.Context, t Tenant, n NewUser) (UserView, er
 			return UserView{}, err
 		}
 	}
-	if *n.Login == SystemLogin {
-		return UserView{}, ErrExists(UserEntity, SystemLogin)
+	if reservedLogins[LoginKey(*n.Login)] {
+		return UserView{}, ErrExists(UserEntity, *n.Login)
 	}
-	// Check before the costly hash; CreateUser decides.
+	// Check before the costly hash; ClaimLogin and CreateUser decide.
+	if holder, err := s.store.LoginClaimed(ctx, t, *n.Login); err != nil {
+		return UserView{}, err
+	} else if holder != "" && holder != *n.Login {
+		return UserView{}, ErrExists(UserEntity, *n.Login)
+	}
 	switch _, err := s.store.User(ctx, t, *n.Login); {
 	case err == nil:
 		return UserView{}, ErrExists(UserEntity, *n.Login)
@@ -146,6 +152,9 @@ func (s *Service) SignUp(ctx context.Context, t Tenant, n NewUser) (UserView, er
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	if err := s.claim(ctx, t, u.Login); err != nil {
+		return UserView{}, err
+	}
 	if err := s.store.CreateUser(ctx, t, u); err != nil {
 		return UserView{}, err
 	}

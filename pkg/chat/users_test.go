@@ -90,11 +90,109 @@ func TestTheSystemsLoginIsTaken(t *testing.T) {
 func TestLoginsAreCaseSensitiveAndPerTenant(t *testing.T) {
 	w := newWorld(t)
 	w.user("jdoe")
-	w.user("JDoe")
 	_, err := w.SignUp(t.Context(), "another", chattest.NewUser("jdoe"))
 	require.NoError(t, err)
 	_, err = w.SignUp(t.Context(), tenant, chattest.NewUser("jdoe"))
 	requireKind(t, chat.Conflict, err)
+	_, err = w.User(t.Context(), tenant, "JDoe")
+	requireKind(t, chat.NotFound, err)
+}
+
+// Nobody signs up with a login that another's could be taken for, or the operator's.
+func TestLoginsThatCouldBeTakenForOthers(t *testing.T) {
+	w := newWorld(t)
+	w.user("jdoe")
+	_, err := w.store.ClaimLogin(t.Context(), tenant, "Ann") // of a sign-up that was broken off
+	require.NoError(t, err)
+	for _, login := range []string{"JDoe", "JDOE", "jdoE", "admin", "Administrator", "ROOT", "System", "support", "KillrChat", "ann"} {
+		_, err := w.SignUp(t.Context(), tenant, chattest.NewUser(login))
+		requireKind(t, chat.Conflict, err)
+		require.ErrorContains(t, err, "the user '"+login+"' already exists")
+		_, err = w.store.User(t.Context(), tenant, login)
+		requireKind(t, chat.NotFound, err)
+	}
+	for _, login := range []string{"Ann", "administrator2", "rooted"} {
+		_, err := w.SignUp(t.Context(), tenant, chattest.NewUser(login))
+		require.NoError(t, err)
+	}
+	n := chattest.NewUser("queries")
+	_, err = w.SignUp(t.Context(), tenant, n)
+	requireKind(t, chat.Invalid, err)
+}
+
+func TestOfSignUpsThatDifferInCaseOneWins(t *testing.T) {
+	w := newWorld(t)
+	spellings := []string{"bob", "Bob", "BOB", "bOb", "boB", "BOb"}
+	won := 0
+	for _, err := range together(len(spellings), func(i int) error {
+		_, err := w.SignUp(t.Context(), tenant, chattest.NewUser(spellings[i]))
+		return err
+	}) {
+		if err == nil {
+			won++
+			continue
+		}
+		requireKind(t, chat.Conflict, err)
+	}
+	require.Equal(t, 1, won)
+}
+
+// Accounts from before there were claims get theirs, and those that differ only in case stay.
+func TestAccountsFromBeforeThereWereClaims(t *testing.T) {
+	const tenant = chat.DefaultTenant
+	w := newWorld(t)
+	for _, login := range []string{"Bob", "bob", "eve"} {
+		require.NoError(t, w.store.CreateUser(t.Context(), tenant, chat.User{Person: chat.Person{Login: login}}))
+	}
+	old := &unclaimed{Stores: w.store, claims: map[string]string{}}
+	rd := chat.NewReader(chat.ReaderOptions{Store: old})
+	defer rd.Close()
+	s := chat.NewService(chat.Options{Reader: rd, Hasher: chattest.PlainHasher{}})
+	defer s.Close()
+	for _, login := range []string{"BOB", "Eve", "bob"} {
+		_, err := s.SignUp(t.Context(), tenant, chattest.NewUser(login))
+		requireKind(t, chat.Conflict, err)
+	}
+	_, err := s.SignUp(t.Context(), tenant, chattest.NewUser("ann"))
+	require.NoError(t, err)
+	for _, login := range []string{"Bob", "bob"} {
+		_, err := s.User(t.Context(), tenant, login)
+		require.NoError(t, err)
+	}
+}
+
+// unclaimed is a store in which no account has a claim at first.
+type unclaimed struct {
+	chat.Stores
+	mu     sync.Mutex
+	claims map[string]string
+}
+
+func (u *unclaimed) ClaimLogin(_ context.Context, _ chat.Tenant, login string) (string, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.claims[chat.LoginKey(login)] == "" {
+		u.claims[chat.LoginKey(login)] = login
+	}
+	return u.claims[chat.LoginKey(login)], nil
+}
+
+func (u *unclaimed) LoginClaimed(_ context.Context, _ chat.Tenant, login string) (string, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.claims[chat.LoginKey(login)], nil
+}
+
+func TestTheLeastLengthOfAPassword(t *testing.T) {
+	const composed, apart = "caf\u00e9", "cafe\u0301"
+	require.NoError(t, chat.CheckPassword("eight ch", 8))
+	for _, short := range []string{"seven c", apart + "123"} {
+		err := chat.CheckPassword(short, 8)
+		requireKind(t, chat.Invalid, err)
+		require.ErrorContains(t, err, "password size must be between 8 and 1024")
+		require.NotContains(t, err.Error(), short)
+	}
+	require.Equal(t, composed, chat.NormalPassword(apart))
 }
 
 func TestUnknownUsers(t *testing.T) {

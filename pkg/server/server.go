@@ -50,6 +50,8 @@ type Config struct {
 	// NoLimits switches off what has a default: all kinds that Limits does not name, and the limits of failed logins of an
 	// address over all logins and of a login over all addresses.
 	NoLimits bool
+	// PasswordMin is the least length of a new password, in characters; 8 if not given. Passwords that exist stay good.
+	PasswordMin int
 	// Hashes is how many passwords are hashed concurrently.
 	Hashes int
 	// Memory says who may use how much of it; as if there were 1 GiB if it is not given.
@@ -81,6 +83,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Memory == (budget.Shares{}) {
 		c.Memory = budget.Divide(1 << 30)
+	}
+	if c.PasswordMin == 0 {
+		c.PasswordMin = 8
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -179,7 +184,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	tokens := auth.NewTokens(st, sessions, watcher, c.Now)
 	onEnd(tokens.Close)
 	accounts := auth.NewAccounts(auth.AccountParts{Store: st, Hasher: hasher, Throttle: throttle, Sessions: sessions, Remember: remember,
-		Tokens: tokens, Admin: c.Admin, Log: c.Log})
+		Tokens: tokens, Admin: c.Admin, PasswordMin: c.PasswordMin, Log: c.Log})
 	if err := accounts.EnsureAdmin(ctx, st); err != nil {
 		return nil, err
 	}
@@ -190,7 +195,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	}
 	limits := limit.New(c.limits(), c.Now)
 	onEnd(limits.Close)
-	service := chat.NewService(chat.Options{Reader: rooms, Hasher: hasher, Limits: limits, Publisher: hub, IDs: id.NewGenerator(c.Now), Log: c.Log,
+	service := chat.NewService(chat.Options{Reader: rooms, Hasher: hasher, Limits: limits, Publisher: hub, IDs: id.NewGenerator(c.Now), PasswordMin: c.PasswordMin, Log: c.Log,
 		PictureMemory: c.Memory.Pictures,
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})

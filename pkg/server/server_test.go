@@ -42,6 +42,9 @@ func start(t *testing.T, st store.Store, c server.Config) http.Handler {
 	if c.Log == nil {
 		c.Log = quiet
 	}
+	if c.PasswordMin == 0 {
+		c.PasswordMin = 1 // most tests are not about passwords
+	}
 	n, err := server.New(t.Context(), c, st)
 	require.NoError(t, err)
 	t.Cleanup(n.Close)

@@ -65,6 +65,11 @@ var claims = map[string]struct {
 	"insertUser": {nil, func(c *claimCase) {
 		c.NoError(c.s.CreateUser(c.ctx, c.of, chat.User{Person: person("ann"), PasswordHash: "x"}))
 	}},
+	"insertLogin": {nil, func(c *claimCase) {
+		holder, err := c.s.ClaimLogin(c.ctx, c.of, "Ann")
+		c.NoError(err)
+		c.Equal("Ann", holder)
+	}},
 	"updateProfile": {givenUser, func(c *claimCase) { c.NoError(c.s.UpdateProfile(c.ctx, c.of, chat.User{Person: person("ann")}, nil)) }},
 	"replaceProfile": {givenUser, func(c *claimCase) {
 		was, err := c.s.User(c.ctx, c.of, "ann")

@@ -24,8 +24,56 @@ created_at = null, password_hash = null, epoch = null WHERE tenant = ? AND login
 
 	insertUserIndex = `INSERT INTO users_by_tenant (tenant, shard, login) VALUES (?, ?, ?)`
 	deleteUserIndex = `DELETE FROM users_by_tenant USING TIMESTAMP ? WHERE tenant = ? AND shard = ? AND login = ?`
+	insertLogin     = `INSERT INTO logins (tenant, name, login) VALUES (?, ?, ?) IF NOT EXISTS`
+	selectLogin     = `SELECT login FROM logins WHERE tenant = ? AND name = ?`
 	listUsers       = `SELECT login FROM users_by_tenant WHERE tenant = ? AND shard = ? AND login > ? AND login <= ? LIMIT ?`
 )
+
+// ClaimLogin implements chat.UserStore.
+func (s *Store) ClaimLogin(ctx context.Context, t chat.Tenant, login string) (string, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer end()
+	return s.claimLogin(ctx, t, login)
+}
+
+func (s *Store) claimLogin(ctx context.Context, t chat.Tenant, login string) (string, error) {
+	key := []any{string(t), chat.LoginKey(login)}
+	var holder string
+	if found, err := s.db.row(ctx, selectLogin, key, &holder); err != nil || found {
+		return holder, err
+	}
+	verify := func(ctx context.Context) (outcome, error) {
+		found, err := s.db.decided(ctx, selectLogin, key, &holder)
+		switch {
+		case err != nil || !found:
+			return undecided, err
+		case holder == login:
+			return applied, nil // by whatever call
+		default:
+			return rejected, nil
+		}
+	}
+	claimed, err := s.db.decide(ctx, verify, insertLogin, string(t), chat.LoginKey(login), login)
+	if err != nil || claimed {
+		return login, err
+	}
+	_, err = s.db.decided(ctx, selectLogin, key, &holder)
+	return holder, err
+}
+
+// LoginClaimed implements chat.UserStore.
+func (s *Store) LoginClaimed(ctx context.Context, t chat.Tenant, login string) (holder string, err error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer end()
+	_, err = s.db.row(ctx, selectLogin, []any{string(t), chat.LoginKey(login)}, &holder)
+	return holder, err
+}
 
 // CreateUser implements chat.UserStore.
 func (s *Store) CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error {
@@ -34,6 +82,9 @@ func (s *Store) CreateUser(ctx context.Context, t chat.Tenant, u chat.User) erro
 		return err
 	}
 	defer end()
+	if _, err := s.claimLogin(ctx, t, u.Login); err != nil {
+		return err
+	}
 	// The index first: lists skip a login without a user, but a user without an index row would be hidden.
 	if err := s.db.exec(ctx, insertUserIndex, string(t), shardOf(u.Login), u.Login); err != nil {
 		return err

@@ -18,6 +18,7 @@ const (
 	tableMeta         byte = 0x00 // name
 	tableUser         byte = 'u'  // tenant, login
 	tableDeletedUser  byte = 'U'  // tenant, login
+	tableLogin        byte = 'l'  // tenant, chat.LoginKey
 	tableRole         byte = 'a'  // tenant, login, role
 	tableRoom         byte = 'r'  // tenant, name
 	tableParticipant  byte = 'p'  // tenant, room, login

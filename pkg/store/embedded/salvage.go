@@ -203,7 +203,7 @@ func (s *Store) Lost() []string {
 }
 
 var tableNames = map[byte]string{
-	tableMeta: "the format", tableUser: "accounts", tableDeletedUser: "deleted accounts", tableRole: "roles", tableRoom: "rooms",
+	tableMeta: "the format", tableUser: "accounts", tableDeletedUser: "deleted accounts", tableLogin: "claims of logins", tableRole: "roles", tableRoom: "rooms",
 	tableParticipant: "participants", tableRoomOf: "rooms of users", tableMessage: "messages", tableFate: "changes of messages",
 	tableReading: "read positions", tableAvatar: "pictures", tableFootprint: "footprints", tableErasure: "erasures", tableRename: "renames",
 	tableKey: "idempotency keys", tableSweep: "deleted rooms", tableSession: "sessions", tableSessionOf: "sessions of users",

@@ -10,6 +10,9 @@ import (
 
 // CreateUser implements chat.UserStore.
 func (s *Store) CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error {
+	if _, err := s.ClaimLogin(ctx, t, u.Login); err != nil {
+		return err
+	}
 	k := userKey(t, u.Login)
 	return s.change(ctx, &s.users, k, func(b *pebble.Batch) error {
 		for _, taken := range []key{k, deletedUserKey(t, u.Login)} {
@@ -24,6 +27,52 @@ func (s *Store) CreateUser(ctx context.Context, t chat.Tenant, u chat.User) erro
 		set(b, k, encodeUser(u))
 		return nil
 	})
+}
+
+// ClaimLogin implements chat.UserStore.
+func (s *Store) ClaimLogin(ctx context.Context, t chat.Tenant, login string) (holder string, err error) {
+	if holder, err = s.LoginClaimed(ctx, t, login); err != nil || holder != "" {
+		return holder, err
+	}
+	k := loginKey(t, login)
+	err = s.change(ctx, &s.users, k, func(b *pebble.Batch) error {
+		if holder, err = s.loginClaimed(k); err != nil || holder != "" {
+			return err
+		}
+		holder = login
+		set(b, k, newRecord().text(1, login))
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return holder, nil
+}
+
+// LoginClaimed implements chat.UserStore.
+func (s *Store) LoginClaimed(ctx context.Context, t chat.Tenant, login string) (string, error) {
+	if err := s.begin(ctx); err != nil {
+		return "", err
+	}
+	defer s.calls.Done()
+	return s.loginClaimed(loginKey(t, login))
+}
+
+func (s *Store) loginClaimed(k key) (holder string, err error) {
+	v, found, err := s.find(k)
+	if err != nil || !found {
+		return "", err
+	}
+	err = s.corrupt(decode(v, func(f *field) {
+		if f.number == 1 {
+			holder = f.text()
+		}
+	}))
+	return holder, err
+}
+
+func loginKey(t chat.Tenant, login string) key {
+	return table(tableLogin).tenant(t).last(chat.LoginKey(login))
 }
 
 // deletedUserKey is the key of a deleted user's login. It is in another table than users, so that lists do not have to

@@ -99,6 +99,8 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"Beat":                func(c ctx) error { return s.Beat(c, string(t), 1) },
 		"Beats":               func(c ctx) error { return second(s.Beats(c)) },
 		"CreateUser":          func(c ctx) error { return s.CreateUser(c, t, user("u")) },
+		"ClaimLogin":          func(c ctx) error { return second(s.ClaimLogin(c, t, "U")) },
+		"LoginClaimed":        func(c ctx) error { return second(s.LoginClaimed(c, t, "U")) },
 		"User":                func(c ctx) error { return second(s.User(c, t, "u")) },
 		"UsersByLogin":        func(c ctx) error { return second(s.UsersByLogin(c, t, []string{"u"})) },
 		"Users":               func(c ctx) error { return second(s.Users(c, t, "", 1)) },

@@ -60,6 +60,34 @@ var userTests = map[string]func(*env){
 		e.isKind(err, chat.NotFound)
 		require.NoError(e, e.s.CreateUser(e.ctx, other, user("jdoe")))
 	},
+	"of logins that differ only in case one has the claim": func(e *env) {
+		claimed := func(login string) string {
+			holder, err := e.s.LoginClaimed(e.ctx, e.tenant, login)
+			require.NoError(e, err)
+			return holder
+		}
+		require.Empty(e, claimed("jdoe"))
+		spellings := []string{"jdoe", "JDoe", "JDOE", "jdoE"}
+		holders, errs := make([]string, racers), make([]error, racers)
+		race(racers, func(i int) { holders[i], errs[i] = e.s.ClaimLogin(e.ctx, e.tenant, spellings[i%len(spellings)]) })
+		holder := holders[0]
+		require.Contains(e, spellings, holder)
+		for i := range racers {
+			require.NoError(e, errs[i])
+			require.Equal(e, holder, holders[i], spellings[i%len(spellings)])
+		}
+		for _, s := range spellings {
+			require.Equal(e, holder, claimed(s))
+			require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user(s)), "it is the caller who minds")
+		}
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("Ann")))
+		require.Equal(e, "Ann", claimed("aNN"), "creating an account claims")
+		require.NoError(e, e.s.DeleteUser(e.ctx, e.tenant, "Ann"))
+		require.Equal(e, "Ann", claimed("ann"), "for ever")
+		other, err := e.s.LoginClaimed(e.ctx, newTenant(), "Ann")
+		require.NoError(e, err)
+		require.Empty(e, other)
+	},
 	"text comes back byte for byte": func(e *env) {
 		for name, text := range texts {
 			u := user("login of " + name)
