@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/limit"
@@ -83,12 +84,12 @@ func (s *settings) check() error {
 		return err
 	}
 	if s.PublicURL != "" {
-		if u, err := url.Parse(s.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		if _, err := api.NormalOrigin(s.PublicURL); err != nil {
 			return badSetting("--public-url %q has to be like https://chat.example.org", s.PublicURL)
 		}
 	}
 	for _, o := range s.AllowOrigin {
-		if u, err := url.Parse(o); err != nil || u.Scheme+"://"+u.Host != o || u.Host == "" {
+		if _, err := api.NormalOrigin(o); err != nil || strings.Count(strings.TrimSuffix(o, "/"), "/") != 2 || strings.ContainsAny(o, "?#") {
 			return badSetting("--allow-origin %q has to be like https://app.example.org, without a path", o)
 		}
 	}
@@ -330,15 +331,20 @@ func (s settings) node(log *slog.Logger) server.Config {
 	if heartBeat == 0 {
 		heartBeat = -1
 	}
-	origins := s.AllowOrigin
+	// check has seen that they are origins.
+	public := ""
 	if s.PublicURL != "" {
-		u, _ := url.Parse(s.PublicURL)
-		origins = append([]string{u.Scheme + "://" + u.Host}, origins...)
+		public, _ = api.NormalOrigin(s.PublicURL)
+	}
+	var origins []string
+	for _, o := range s.AllowOrigin {
+		origin, _ := api.NormalOrigin(o)
+		origins = append(origins, origin)
 	}
 	keep, _ := s.keep() // check has seen it
 	limits, _ := s.limits()
 	return server.Config{
-		Secure: strings.HasPrefix(s.PublicURL, "https://"), Origins: origins, Proxied: s.BehindProxy,
+		Secure: strings.HasPrefix(public, "https://"), Public: public, Origins: origins, Proxied: s.BehindProxy,
 		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, NoLimits: s.Limits == "off", Limits: limits,
 		Hashes: s.PasswordHashes, PasswordMin: s.PasswordMin, Memory: s.shares(),
 		Cluster:   server.Cluster{Listen: s.ClusterListen, Routes: s.ClusterRoutes, NATS: s.Nats, Store: s.where()},

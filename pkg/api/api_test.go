@@ -187,6 +187,56 @@ func TestOrigins(t *testing.T) {
 	require.NoError(t, o.Check(httptest.NewRequest("POST", "/", nil)), "programs send none")
 }
 
+// With a public address, only its pages are the server's own, whatever Host says: a proxy may write another one there, and
+// a name that somebody points to the server makes it equal to Origin.
+func TestOriginsOfAPublicAddress(t *testing.T) {
+	o := Origins{Public: "https://chat.example", Allowed: []string{"https://listed.example"}}
+	for _, host := range []string{"chat.example", "10.0.0.1:8080", "evil.example"} {
+		for origin, own := range map[string]bool{
+			"https://chat.example": true, "https://listed.example": true,
+			"http://chat.example": false, "https://evil.example": false, "http://evil.example": false, "http://10.0.0.1:8080": false, "null": false,
+		} {
+			r := httptest.NewRequest("POST", "http://"+host+"/x", nil)
+			r.Header.Set("Origin", origin)
+			require.Equal(t, own, o.Own(r), "%q for %q", origin, host)
+		}
+	}
+}
+
+// Browsers leave out default ports.
+func TestAHostWithADefaultPortIsItsOrigin(t *testing.T) {
+	for host, origins := range map[string][]string{
+		"own.example:80": {"http://own.example"}, "own.example:443": {"https://own.example"}, "OWN.example": {"http://own.example", "https://own.example"},
+		"[::1]:80": {"http://[::1]"}, "127.0.0.1:8080": {"http://127.0.0.1:8080"},
+	} {
+		for _, origin := range origins {
+			r := httptest.NewRequest("POST", "/x", nil)
+			r.Host = host
+			r.Header.Set("Origin", origin)
+			require.True(t, Origins{}.Own(r), "%q for %q", origin, host)
+			r.Header.Set("Origin", origin+"1")
+			require.False(t, Origins{}.Own(r))
+		}
+	}
+}
+
+func TestNormalOrigin(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://chat.example": "https://chat.example", "HTTPS://Chat.Example:443/": "https://chat.example", "http://chat.example:80/ui": "http://chat.example",
+		"http://chat.example:8080": "http://chat.example:8080", "https://b\u00fccher.example": "https://xn--bcher-kva.example",
+		"https://B\u00dcCHER.example": "https://xn--bcher-kva.example", "http://[::1]:8080": "http://[::1]:8080", "http://[0:0:0:0:0:0:0:1]": "http://[::1]",
+		"chat.example": "", "ftp://chat.example": "", "https://": "", "https://user@chat.example": "", "https://a b": "", "https://chat.example:99999": "", "null": "",
+	} {
+		got, err := NormalOrigin(text)
+		if want == "" {
+			require.Error(t, err, text)
+			continue
+		}
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+}
+
 func TestCORS(t *testing.T) {
 	next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	send := func(h http.Handler, method, origin, preflight string) *httptest.ResponseRecorder {

@@ -1,17 +1,61 @@
 package api
 
 import (
+	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+
+	"golang.org/x/net/idna"
 )
 
-// Origins knows which web pages may act for a logged-in user: those of the server's own
-// host and those on a list. Requests without Origin come from programs and pass.
+// Origins knows which web pages may act for a logged-in user. Requests without Origin come from programs and pass.
 type Origins struct {
-	// Allowed holds origins as browsers send them: "https://chat.example.org".
+	// Public is the origin of the server's own pages, and Allowed holds those of others, as NormalOrigin writes them. If
+	// there is no Public, a page is the server's own if its origin has the host that the request is for.
+	Public  string
 	Allowed []string
+}
+
+// NormalOrigin returns an origin as browsers send it: scheme and host in small letters, an international name in
+// Punycode, without a default port. It takes a URL with a path too. An error if text has no http or https origin.
+func NormalOrigin(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", err
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+		return "", errors.New("it has no origin")
+	}
+	host, err := normalHost(u.Host, u.Scheme)
+	return u.Scheme + "://" + host, err
+}
+
+// normalHost returns a host with its port as browsers write it in an origin of that scheme.
+func normalHost(hostPort, scheme string) (string, error) {
+	u := url.URL{Host: hostPort}
+	host, port := u.Hostname(), u.Port()
+	if ip, err := netip.ParseAddr(host); err == nil {
+		host = ip.String()
+		if ip.Is6() {
+			host = "[" + host + "]"
+		}
+	} else {
+		if host, err = idna.Lookup.ToASCII(host); err != nil {
+			return "", err
+		}
+	}
+	if port != "" && port != map[string]string{"http": "80", "https": "443"}[scheme] {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			return "", err
+		}
+		host += ":" + strconv.FormatUint(n, 10)
+	}
+	return host, nil
 }
 
 // Own reports whether the request comes from an allowed page, or from none.
@@ -20,12 +64,24 @@ func (o Origins) Own(r *http.Request) bool {
 	if got == "" {
 		return len(r.Header.Values("Origin")) == 0
 	}
-	if slices.Contains(o.Allowed, got) {
+	if slices.Contains(o.Allowed, got) || o.Public != "" && strings.EqualFold(got, o.Public) {
 		return true
 	}
+	if o.Public != "" {
+		// Whatever Host says: a proxy may write its own there, and a name that an attacker points to this server makes
+		// it equal to Origin.
+		return false
+	}
 	u, err := url.Parse(got)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return false
+	}
+	host, err := normalHost(r.Host, u.Scheme)
+	return err == nil && strings.EqualFold(got, u.Scheme+"://"+host)
 }
+
+// CrossSite reports whether a browser says that another site's page made it send the request.
+func CrossSite(r *http.Request) bool { return r.Header.Get("Sec-Fetch-Site") == "cross-site" }
 
 // Check refuses requests that may change something and come from foreign pages.
 func (o Origins) Check(r *http.Request) error {

@@ -28,6 +28,21 @@ type client struct {
 
 func (c client) address() string { return api.ClientAddress(c.r, c.proxied) }
 
+// stsFor is for how long browsers use nothing but TLS for a host that has answered over it, in seconds: half a year.
+const stsFor = "max-age=15552000"
+
+// headers adds what every answer has: that browsers take its type as it is written, and, behind TLS, that they come over
+// TLS from now on.
+func headers(secure bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if secure || r.TLS != nil {
+			w.Header().Set("Strict-Transport-Security", stsFor)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // protect keeps one request's trouble from being everybody's: a panic becomes a logged 500, and
 // a client that sends its body in drops, or does not take its answer, is cut off. Bodies and answers keep to the pools.
 func protect(log *slog.Logger, p pools, proxied bool, next http.Handler) http.Handler {

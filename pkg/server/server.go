@@ -35,6 +35,8 @@ import (
 type Config struct {
 	// Secure says that browsers reach the server over TLS; cookies are then marked so.
 	Secure bool
+	// Public is the origin of the server's own pages, as browsers send it; empty: that of the Host of each request.
+	Public string
 	// Origins are the web origins, besides the server's own, whose pages may act for a logged-in user.
 	Origins []string
 	// Proxied says that a proxy in front writes X-Forwarded-For.
@@ -204,7 +206,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(keeping.Close)
 	listenForChanges(hub, rooms, sessions)
 
-	origins := api.Origins{Allowed: c.Origins}
+	origins := api.Origins{Public: c.Public, Allowed: c.Origins}
 	officers := auth.NewOfficers(st)
 	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Live: hub, Accounts: accounts, Sessions: manager, Officers: officers, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
@@ -232,7 +234,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
 		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), Upkeep: keeping,
 		Chat: service, Fail: chatAPI.FailV1})
-	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, api.Semicolons(origins.CORS(r))), Chat: service, Accounts: accounts,
+	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, headers(c.Secure, api.Semicolons(origins.CORS(r)))), Chat: service, Accounts: accounts,
 		hub: hub, sockets: sockets, ends: ends}, nil
 }
 

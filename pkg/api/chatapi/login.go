@@ -69,6 +69,11 @@ func (m *mount) logOut(w http.ResponseWriter, r *http.Request) error {
 	if !m.origins.Own(r) { // this GET changes something
 		return api.ErrOrigin()
 	}
+	if r.Method != http.MethodPost && api.CrossSite(r) {
+		// A link or picture of another site: it has no Origin, and its user does not want to be logged out.
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
 	err := m.sessions.LogOut(w, r)
 	if errors.Is(err, auth.ErrUnwritten) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -80,11 +80,18 @@ func (m *Manager) Authenticate(w http.ResponseWriter, r *http.Request) (auth.Log
 
 // resume tries the remembered login.
 func (m *Manager) resume(w http.ResponseWriter, r *http.Request, s *sessions.Session) (auth.Login, error) {
-	cookie, err := r.Cookie(RememberCookie)
-	if err != nil {
-		return auth.Login{}, accessDenied()
+	err := accessDenied()
+	cookies := r.CookiesNamed(RememberCookie)
+	var login auth.Login
+	var next string
+	for _, cookie := range cookies { // see cookieStore.New
+		if login, next, err = m.remember.Resume(r.Context(), cookie.Value); !chat.IsKind(err, chat.Unauthenticated) {
+			break
+		}
 	}
-	login, next, err := m.remember.Resume(r.Context(), cookie.Value)
+	if len(cookies) == 0 {
+		return auth.Login{}, err
+	}
 	if chat.IsKind(err, chat.Unauthenticated) {
 		m.setRemember(w, r, "", -1)
 		return auth.Login{}, accessDenied()
@@ -147,11 +154,16 @@ func (m *Manager) forgetDevice(r *http.Request, s *sessions.Session) (cookie boo
 			return false, forgotten
 		}
 	}
-	c, err := r.Cookie(RememberCookie)
-	if err != nil {
-		return false, forgotten
+	for _, c := range r.CookiesNamed(RememberCookie) {
+		cookie = true
+		if err := m.remember.Forget(r.Context(), c.Value); err != nil {
+			forgotten = err
+			if !errors.Is(err, auth.ErrUnwritten) {
+				return true, err
+			}
+		}
 	}
-	return true, cmp.Or(m.remember.Forget(r.Context(), c.Value), forgotten)
+	return cookie, forgotten
 }
 
 func (m *Manager) start(w http.ResponseWriter, r *http.Request, s *sessions.Session, login auth.Login) error {

@@ -58,21 +58,25 @@ func (c *cookieStore) New(r *http.Request, name string) (*sessions.Session, erro
 	opts.Secure = opts.Secure || r.TLS != nil
 	s.Options = &opts
 	s.IsNew = true
-	hash, ok := c.cookieHash(r, name)
-	if !ok {
-		return s, nil
-	}
-	found, err := c.sessions.Find(r.Context(), hash)
-	if chat.IsKind(err, chat.NotFound) {
-		return s, nil
-	}
-	if err != nil {
-		return s, err
-	}
-	s.IsNew = false
-	s.Values[loginKey] = auth.Login{
-		Identity: chat.Identity{Tenant: found.Tenant, Login: found.Login},
-		Session:  found.Hash, Series: found.Series, Epoch: found.Epoch,
+	// Another site of the domain can set a cookie of this name, and browsers send both.
+	for _, cookie := range r.CookiesNamed(name) {
+		hash, ok := c.cookieHash(name, cookie.Value)
+		if !ok {
+			continue
+		}
+		found, err := c.sessions.Find(r.Context(), hash)
+		if chat.IsKind(err, chat.NotFound) {
+			continue
+		}
+		if err != nil {
+			return s, err
+		}
+		s.IsNew = false
+		s.Values[loginKey] = auth.Login{
+			Identity: chat.Identity{Tenant: found.Tenant, Login: found.Login},
+			Session:  found.Hash, Series: found.Series, Epoch: found.Epoch,
+		}
+		break
 	}
 	return s, nil
 }
@@ -108,20 +112,16 @@ func (c *cookieStore) Save(r *http.Request, w http.ResponseWriter, s *sessions.S
 	return nil
 }
 
-// cookieHash returns the hash of the session id in the request's cookie, if the server signed it.
-func (c *cookieStore) cookieHash(r *http.Request, name string) (auth.Hash, bool) {
-	cookie, err := r.Cookie(name)
-	if err != nil {
-		return auth.Hash{}, false
-	}
-	if hash, ok := c.signed.GetIfPresent(cookie.Value); ok {
+// cookieHash returns the hash of the session id in the value of a cookie, if the server signed it.
+func (c *cookieStore) cookieHash(name, value string) (auth.Hash, bool) {
+	if hash, ok := c.signed.GetIfPresent(value); ok {
 		return hash, true
 	}
 	var id []byte
-	if err := c.codec.Decode(name, cookie.Value, &id); err != nil {
+	if err := c.codec.Decode(name, value, &id); err != nil {
 		return auth.Hash{}, false
 	}
 	hash := auth.HashOf(string(id))
-	c.signed.Set(cookie.Value, hash)
+	c.signed.Set(value, hash)
 	return hash, true
 }
