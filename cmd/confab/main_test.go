@@ -138,13 +138,13 @@ func newUser(t *testing.T, s *process, login string) *user {
 
 func (u *user) signUp() *user {
 	u.t.Helper()
-	u.must(201, "POST", "/users", map[string]any{"login": u.login, "password": "pw", "firstname": "F", "lastname": "L"}, "")
+	u.must(201, "POST", "/users", map[string]any{"login": u.login, "password": "pw of a user", "firstname": "F", "lastname": "L"}, "")
 	return u.logIn()
 }
 
 func (u *user) logIn() *user {
 	u.t.Helper()
-	u.must(204, "POST", "/authenticate", map[string]any{"login": u.login, "password": "pw"}, "")
+	u.must(204, "POST", "/authenticate", map[string]any{"login": u.login, "password": "pw of a user"}, "")
 	return u
 }
 

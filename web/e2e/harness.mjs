@@ -55,7 +55,7 @@ export async function startNode(store = someStore(), flags = [], env = {}) {
   let child
   let ended
   const start = async () => {
-    child = spawn(program, ['serve', '--listen', `127.0.0.1:${port}`, '--store', store, '--limits', 'off', ...flags], {
+    child = spawn(program, ['serve', '--listen', `127.0.0.1:${port}`, '--store', store, '--password-min', '1', '--limits', 'off', ...flags], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'ignore', process.env.CONFAB_LOG ? 'inherit' : 'ignore'],
     })

@@ -47,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	var err error
 	w.store, err = embedded.Open(t.TempDir(), embedded.Options{Logger: quiet, CacheBytes: 1 << 20})
 	require.NoError(t, err)
-	w.node, err = server.New(t.Context(), server.Config{Log: quiet, Hashes: 2, BackupDir: w.backups,
+	w.node, err = server.New(t.Context(), server.Config{Log: quiet, PasswordMin: 1, Hashes: 2, BackupDir: w.backups,
 		Admin: auth.Admin{Login: "root", Password: "x", Token: adminToken}}, w.store)
 	require.NoError(t, err)
 	t.Cleanup(func() {

@@ -34,7 +34,7 @@ func newPair(t *testing.T) *pair {
 		p.store = s
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		var err error
-		*n, err = server.New(withTimeout(t), server.Config{Log: slog.New(slog.DiscardHandler), Hashes: 2, LoginFailures: -1, NoLimits: true,
+		*n, err = server.New(withTimeout(t), server.Config{PasswordMin: 1, Log: slog.New(slog.DiscardHandler), Hashes: 2, LoginFailures: -1, NoLimits: true,
 			Admin: auth.Admin{Login: "root", Password: "x", Token: nodesAdmin}}, p.store)
 		require.NoError(t, err)
 		t.Cleanup((*n).Close)
