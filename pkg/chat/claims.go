@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // LoginKey is what a login has in common with those that differ from it only in case. Of those, one may sign up.
@@ -17,8 +19,10 @@ var reservedLogins = map[string]bool{"admin": true, "administrator": true, "root
 const claimsDone = "*"
 
 const (
-	claimsPage  = 500
-	claimsRetry = time.Second
+	claimsPage = 500
+	// claimsAtOnce is how many accounts are looked after concurrently: each claim is a transaction.
+	claimsAtOnce = 32
+	claimsRetry  = time.Second
 	// claimsWait is how long a sign-up waits until the accounts that are there already have their claims.
 	claimsWait = 3 * time.Second
 )
@@ -49,11 +53,17 @@ func (s *Service) claimAll(ctx context.Context, t Tenant) error {
 		if err != nil {
 			return err
 		}
+		g, gctx := guard.WithContext(ctx)
+		g.SetLimit(claimsAtOnce)
 		for _, u := range users {
-			if _, err := s.store.ClaimLogin(ctx, t, u.Login); err != nil {
+			g.Go(func() error {
+				_, err := s.store.ClaimLogin(gctx, t, u.Login)
 				return err
-			}
+			})
 			after = u.Login
+		}
+		if err := g.Wait(); err != nil {
+			return err
 		}
 		if len(users) < claimsPage {
 			_, err := s.store.ClaimLogin(ctx, t, claimsDone)
