@@ -61,6 +61,8 @@ type Service struct {
 	claimed chan struct{} // closed when all accounts have a claim; see claimLogins
 	// passwordMin is the least length of a new password, in characters.
 	passwordMin int
+	// seesEmail says who sees the e-mail addresses of others; nil: everybody. See Options.
+	seesEmail func(ctx context.Context, who Identity) (bool, error)
 
 	roomDeleted chan struct{}
 	stop        context.CancelFunc
@@ -82,8 +84,10 @@ type Options struct {
 	PictureMemory int64
 	// PasswordMin is the least length of a new password, in characters; 0 means 1.
 	PasswordMin int
-	IDs         *id.Generator
-	Log         *slog.Logger
+	// SeesEmail, if set, says who may see the e-mail addresses of other users: administrators. Without it everybody may.
+	SeesEmail func(ctx context.Context, who Identity) (bool, error)
+	IDs       *id.Generator
+	Log       *slog.Logger
 }
 
 // NewService returns a running service. Close ends it.
@@ -108,7 +112,7 @@ func NewService(o Options) *Service {
 		Reader: o.Reader, hasher: o.Hasher, limits: o.Limits, pub: o.Publisher, ids: o.IDs, log: o.Log,
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
 		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: picture.NewCropper(o.PictureMemory),
-		claimed: make(chan struct{}), passwordMin: o.PasswordMin,
+		claimed: make(chan struct{}), passwordMin: o.PasswordMin, seesEmail: o.SeesEmail,
 		roomDeleted: make(chan struct{}, 1),
 		stop:        stop,
 	}

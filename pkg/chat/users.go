@@ -170,6 +170,22 @@ func (s *Service) User(ctx context.Context, t Tenant, login string) (UserView, e
 	return s.userView(ctx, t, u)
 }
 
+// UserAs is User as who may see them: without their e-mail address, if who may not see those of others.
+func (s *Service) UserAs(ctx context.Context, who Identity, login string) (UserView, error) {
+	v, err := s.User(ctx, who.Tenant, login)
+	if err != nil || s.seesEmail == nil || login == who.Login || v.Email == nil {
+		return v, err
+	}
+	sees, err := s.seesEmail(ctx, who)
+	if err != nil {
+		return UserView{}, err
+	}
+	if !sees {
+		v.Email = nil
+	}
+	return v, nil
+}
+
 func (s *Service) userView(ctx context.Context, t Tenant, u User) (UserView, error) {
 	rooms, err := s.chatRooms(ctx, t, u.Login)
 	return UserView{User: u, ChatRooms: rooms}, err

@@ -54,6 +54,8 @@ type Config struct {
 	NoLimits bool
 	// PasswordMin is the least length of a new password, in characters; 8 if not given. Passwords that exist stay good.
 	PasswordMin int
+	// PrivateEmail hides a user's e-mail address from all others but site administrators.
+	PrivateEmail bool
 	// Hashes is how many passwords are hashed concurrently.
 	Hashes int
 	// Memory says who may use how much of it; as if there were 1 GiB if it is not given.
@@ -195,10 +197,15 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	officers := auth.NewOfficers(st)
+	var seesEmail func(context.Context, chat.Identity) (bool, error)
+	if c.PrivateEmail {
+		seesEmail = officers.Is
+	}
 	limits := limit.New(c.limits(), c.Now)
 	onEnd(limits.Close)
 	service := chat.NewService(chat.Options{Reader: rooms, Hasher: hasher, Limits: limits, Publisher: hub, IDs: id.NewGenerator(c.Now), PasswordMin: c.PasswordMin, Log: c.Log,
-		PictureMemory: c.Memory.Pictures,
+		PictureMemory: c.Memory.Pictures, SeesEmail: seesEmail,
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)
@@ -207,7 +214,6 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	listenForChanges(hub, rooms, sessions)
 
 	origins := api.Origins{Public: c.Public, Allowed: c.Origins}
-	officers := auth.NewOfficers(st)
 	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Live: hub, Accounts: accounts, Sessions: manager, Officers: officers, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
 	sockets := stomp.NewServer(stomp.Options{Hub: hub, Login: session.Of, KeepAlive: keepAlive(sessions, tokens),

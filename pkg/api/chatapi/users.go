@@ -75,7 +75,7 @@ func (m *mount) getUser(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (m *mount) writeUser(w http.ResponseWriter, r *http.Request, login string) error {
-	u, err := m.chat.User(r.Context(), who(r).Tenant, login)
+	u, err := m.chat.UserAs(r.Context(), who(r), login)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ export const en = {
   'auth.login.title': 'Welcome back',
   'auth.signup': 'Sign up',
   'auth.signup.title': 'Create your account',
-  'auth.signup.who': 'Everybody with an account here can see your login, your name and your e-mail address.',
+  'auth.signup.who': 'Everybody with an account here can see your login, your name and, unless this server hides it, your e-mail address.',
   'auth.toSignup': 'No account yet?',
   'auth.toLogin': 'Already have an account?',
   'auth.remember': 'Remember me on this device',

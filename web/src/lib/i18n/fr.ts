@@ -14,7 +14,7 @@ export const fr: Catalogue = {
   'auth.login.title': 'Content de vous revoir',
   'auth.signup': 'S’inscrire',
   'auth.signup.title': 'Créez votre compte',
-  'auth.signup.who': 'Toute personne qui a un compte ici peut voir votre identifiant, votre nom et votre adresse e-mail.',
+  'auth.signup.who': 'Toute personne qui a un compte ici peut voir votre identifiant, votre nom et, si ce serveur ne la cache pas, votre adresse e-mail.',
   'auth.toSignup': 'Pas encore de compte ?',
   'auth.toLogin': 'Vous avez déjà un compte ?',
   'auth.remember': 'Se souvenir de moi sur cet appareil',
