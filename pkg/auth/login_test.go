@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,6 +110,28 @@ func TestRememberedLoginsRotate(t *testing.T) {
 	w.clock.Add(RememberFor)
 	_, _, err = w.remember.Resume(t.Context(), cookie)
 	requireKind(t, chat.Unauthenticated, err)
+}
+
+func TestADeviceOfARememberedLoginIsKnown(t *testing.T) {
+	w := newWorld()
+	first, _, err := w.remember.Start(t.Context(), Login{Identity: jdoe})
+	require.NoError(t, err)
+	knows := func(cookie string, who chat.Identity) bool { return w.remember.Knows(t.Context(), cookie, who) }
+	require.True(t, knows(first, jdoe))
+	require.False(t, knows(first, chat.Identity{Tenant: jdoe.Tenant, Login: "other"}))
+	require.False(t, knows(first, chat.Identity{Tenant: "other", Login: jdoe.Login}))
+	for _, cookie := range []string{"", "garbage", first + "x", strings.Replace(first, ":", ":x", 1)} {
+		require.False(t, knows(cookie, jdoe), cookie)
+	}
+	_, next, err := w.remember.Resume(t.Context(), first)
+	require.NoError(t, err, "nothing was ended")
+	require.True(t, knows(next, jdoe))
+	require.True(t, knows(first, jdoe), "within the grace")
+	w.clock.Add(grace)
+	require.False(t, knows(first, jdoe))
+	require.True(t, knows(next, jdoe))
+	require.NoError(t, w.remember.Forget(t.Context(), next))
+	require.False(t, knows(next, jdoe))
 }
 
 func TestOneTokenUsedInParallel(t *testing.T) {

@@ -94,6 +94,20 @@ func (r *Remember) Resume(ctx context.Context, cookie string) (who Login, next s
 	}
 }
 
+// Knows reports whether a cookie is that of a remembered login of who. It does not renew it, nor does it end anything.
+func (r *Remember) Knows(ctx context.Context, cookie string, who chat.Identity) bool {
+	seriesSecret, token, ok := splitCookie(cookie)
+	if !ok {
+		return false
+	}
+	row, err := r.store.Remembered(ctx, HashOf(seriesSecret))
+	if err != nil || (chat.Identity{Tenant: row.Tenant, Login: row.Login}) != who || r.sessions.current(ctx, who, row.Epoch) != nil {
+		return false
+	}
+	tokenHash := HashOf(token)
+	return equal(row.Token, tokenHash) || equal(row.Previous, tokenHash) && r.inGrace(r.now().UTC().Sub(row.RotatedAt))
+}
+
 // inGrace reports whether the previous token is accepted that long after a rotation. It is not accepted if the rotation
 // is dated far in the future, by a wrong clock.
 func (r *Remember) inGrace(since time.Duration) bool { return since < r.grace && since > -clocksDiffer }

@@ -22,7 +22,7 @@ type Throttle struct {
 type From struct {
 	// Address is the client's, in one spelling (see api.ClientAddress).
 	Address string
-	// Known says that the client has a session of the account already. Others' failures do not slow it.
+	// Known says that the client has a session or a remembered login of the account. Others' failures do not slow it.
 	Known bool
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -89,7 +90,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// node is a server of logins: POST /login?as=LOGIN[&remember], POST /logout, and GET /me behind the guard.
+// node is a server of logins: POST /login?as=LOGIN[&remember], POST /logout, POST /knows?as=LOGIN, and GET /me behind the
+// guard.
 type node struct {
 	*httptest.Server
 	guarded atomic.Int64 // requests that the guard has let through
@@ -116,6 +118,10 @@ func (w *world) node(o nodeOptions) *node {
 	mux.Handle("/login", post(func(rw http.ResponseWriter, r *http.Request) error {
 		q := r.URL.Query()
 		return m.LogIn(rw, r, auth.Login{Identity: chat.Identity{Tenant: chat.DefaultTenant, Login: q.Get("as")}}, q.Has("remember"))
+	}))
+	mux.Handle("/knows", post(func(rw http.ResponseWriter, r *http.Request) error {
+		_, err := io.WriteString(rw, strconv.FormatBool(m.Knows(r, chat.Identity{Tenant: chat.DefaultTenant, Login: r.URL.Query().Get("as")})))
+		return err
 	}))
 	mux.Handle("/logout", post(m.LogOut))
 	mux.Handle("/me", &api.Resource{Guard: m.Guard, Fail: fail, Route: api.Route{Operations: api.Operations{

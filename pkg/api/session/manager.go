@@ -81,10 +81,10 @@ func (m *Manager) Authenticate(w http.ResponseWriter, r *http.Request) (auth.Log
 // resume tries the remembered login.
 func (m *Manager) resume(w http.ResponseWriter, r *http.Request, s *sessions.Session) (auth.Login, error) {
 	err := accessDenied()
-	cookies := r.CookiesNamed(RememberCookie)
+	cookies := cookiesNamed(r, RememberCookie)
 	var login auth.Login
 	var next string
-	for _, cookie := range cookies { // see cookieStore.New
+	for _, cookie := range cookies {
 		if login, next, err = m.remember.Resume(r.Context(), cookie.Value); !chat.IsKind(err, chat.Unauthenticated) {
 			break
 		}
@@ -154,7 +154,7 @@ func (m *Manager) forgetDevice(r *http.Request, s *sessions.Session) (cookie boo
 			return false, forgotten
 		}
 	}
-	for _, c := range r.CookiesNamed(RememberCookie) {
+	for _, c := range cookiesNamed(r, RememberCookie) {
 		cookie = true
 		if err := m.remember.Forget(r.Context(), c.Value); err != nil {
 			forgotten = err
@@ -201,14 +201,31 @@ func accessDenied() error {
 	return &chat.Error{Kind: chat.Unauthenticated, Message: "Access Denied"}
 }
 
-// Knows reports whether a request comes with a session of that account.
+// Knows reports whether a request comes with a session or a remembered login of that account.
 func (m *Manager) Knows(r *http.Request, who chat.Identity) bool {
 	s, err := m.cookies.Get(r, Cookie)
 	if err != nil {
 		return false
 	}
-	login, ok := s.Values[loginKey].(auth.Login)
-	return ok && login.Identity == who
+	if login, ok := s.Values[loginKey].(auth.Login); ok && login.Identity == who {
+		return true
+	}
+	for _, cookie := range cookiesNamed(r, RememberCookie) {
+		if m.remember.Knows(r.Context(), cookie.Value, who) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxCookies bounds how many cookies of one name are tried: each may take a read of the store.
+const maxCookies = 8
+
+// cookiesNamed returns the cookies of a request with that name. There may be several: another site of the domain can set
+// one too, and browsers send both.
+func cookiesNamed(r *http.Request, name string) []*http.Cookie {
+	found := r.CookiesNamed(name)
+	return found[:min(len(found), maxCookies)]
 }
 
 type contextKey struct{}

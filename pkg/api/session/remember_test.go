@@ -105,6 +105,24 @@ func TestTheft(t *testing.T) {
 	}
 }
 
+// A browser with a session or a remembered login is known as that user's, before its next login too.
+func TestKnownBrowsers(t *testing.T) {
+	n := newWorld(t).node(nodeOptions{})
+	requireKnown := func(b *browser, want string) {
+		t.Helper()
+		require.Equal(t, want, b.do("POST", "/knows?as=ann").body)
+		require.Equal(t, "false", b.do("POST", "/knows?as=bob").body)
+	}
+	b := n.browser(t)
+	b.logIn("ann", true)
+	requireKnown(b.copied().without(session.RememberCookie), "true")
+	requireKnown(b.copied().without(session.Cookie), "true")
+	requireKnown(n.browser(t), "false")
+	many := n.browser(t)
+	many.cookies[session.RememberCookie] = strings.Repeat("x; "+session.RememberCookie+"=", 8) + b.cookies[session.RememberCookie]
+	requireKnown(many, "false") // only some of many cookies are tried
+}
+
 func TestBrokenRememberedLogins(t *testing.T) {
 	n := newWorld(t).node(nodeOptions{})
 	ann := n.remembered(t)

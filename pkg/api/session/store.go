@@ -58,8 +58,7 @@ func (c *cookieStore) New(r *http.Request, name string) (*sessions.Session, erro
 	opts.Secure = opts.Secure || r.TLS != nil
 	s.Options = &opts
 	s.IsNew = true
-	// Another site of the domain can set a cookie of this name, and browsers send both.
-	for _, cookie := range r.CookiesNamed(name) {
+	for _, cookie := range cookiesNamed(r, name) {
 		hash, ok := c.cookieHash(name, cookie.Value)
 		if !ok {
 			continue
