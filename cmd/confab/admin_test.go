@@ -75,7 +75,11 @@ func TestEraseAUser(t *testing.T) {
 	ann.must(201, "POST", "/rooms/lounge", map[string]any{}, "")
 	bob.must(204, "PUT", "/rooms/participant/lounge", map[string]any{}, "")
 	ann.must(201, "POST", "/messages/lounge", map[string]any{"content": "a secret"}, "")
-	out, says := admin(t, s, 0, "users", "erase", "ann")
+	_, unsure := admin(t, s, 2, "users", "erase", "ann")
+	require.Contains(t, unsure, "The account of 'ann' would end, and what they wrote be deleted. It cannot be undone: add --yes")
+	_, unsure = admin(t, s, 2, "users", "erase", "--keep-messages", "ann")
+	require.Contains(t, unsure, "lose its author")
+	out, says := admin(t, s, 0, "users", "erase", "--yes", "ann")
 	require.Contains(t, says, "The account of 'ann' has ended. The server waits 15 seconds")
 	// What she said, and that she left. That bob came, who has the same name, is no message about her.
 	require.Contains(t, out, "'ann' is erased: 2 messages in 1 rooms")
@@ -84,7 +88,7 @@ func TestEraseAUser(t *testing.T) {
 	for _, m := range bob.history("lounge") {
 		require.NotContains(t, m.Content, "secret")
 	}
-	_, errs := admin(t, s, 1, "users", "erase", "nobody")
+	_, errs := admin(t, s, 1, "users", "erase", "--yes", "nobody")
 	require.Contains(t, errs, "404")
 
 	// Erasing oneself needs a second word. The server refuses it here, as it is started with that login.

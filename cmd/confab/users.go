@@ -45,10 +45,15 @@ func (c *adminEraseCmd) Run(ctx context.Context) error {
 	if err := c.ask(ctx, "GET", "/remember-me", nil, &me); err != nil {
 		return err
 	}
+	what := fmt.Sprintf("The account of '%s' would end, and what they wrote be deleted", c.Login)
+	if c.KeepMessages {
+		what = fmt.Sprintf("The account of '%s' would end, and what they wrote lose its author", c.Login)
+	}
 	if me.Login == c.Login {
-		if err := c.sure.check(ctx, fmt.Sprintf("The token is that of '%s': you would erase yourself", c.Login), c.Login); err != nil {
-			return err
-		}
+		what = fmt.Sprintf("The token is that of '%s': you would erase yourself", c.Login)
+	}
+	if err := c.sure.check(ctx, what, c.Login); err != nil {
+		return err
 	}
 	var e erasure
 	body := map[string]any{"login": c.Login, "keepMessages": c.KeepMessages}

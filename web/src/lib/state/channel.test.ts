@@ -2,12 +2,15 @@ import { describe, expect, it } from 'vitest'
 import type { Listener, Person, Room } from '@confab/client'
 import { openChannel } from './channel'
 import { noFeatures } from './features'
+import { notices } from './notices.svelte'
 import { RoomEntry } from './room.svelte'
 
 const person = (login: string, firstname = login): Person => ({ login, firstname, lastname: 'X' })
 const room = (...logins: string[]): Room => ({
   roomName: 'a', creator: person('ann'), banner: null, participants: logins.map((l) => person(l)), participantCount: 0, creationDate: '', retention: { setting: 'default', seconds: null },
 })
+
+const id = '4e831610-cb0b-11e4-8830-0800200c9a66'
 
 /** An open room whose answers and events come when the test says so. */
 function opened(features: object = {}) {
@@ -18,6 +21,7 @@ function opened(features: object = {}) {
   const entry = new RoomEntry('a', api as never)
   const chat = {
     api, user: { login: 'ann' }, features: { ...noFeatures, ...features }, rooms: new Map([['a', entry]]), current: entry,
+    hear: () => {},
     realtime: { subscribe: (topic: string, listener: Listener) => (listeners.set(topic, listener), () => {}) },
   }
   openChannel(chat as never, entry)
@@ -30,6 +34,7 @@ function opened(features: object = {}) {
     },
     asked: () => answers.length,
     ready: (topic: string, first: boolean) => at(topic).onReady?.(null, first),
+    message: (message: object) => at('messages').onMessage({ headers: { 'message-id': id }, body: JSON.stringify({ messageId: id, ...message }) }),
     participant: (status: string, login: string) =>
       at('participants').onMessage({ headers: { status }, body: JSON.stringify(person(login)) }),
     presence: (login: string, status: string) => at('presence').onMessage({ headers: {}, body: JSON.stringify({ login, status }) }),
@@ -100,5 +105,15 @@ describe('who is online', () => {
     r.presence('cid', 'offline')
     await r.answer(0, ['ann', 'cid'])
     expect([...r.entry.online].sort()).toEqual(['ann', 'bob'])
+  })
+})
+
+describe('what is said to screen readers', () => {
+  it('is a message with its author, and a system message as the log shows it', () => {
+    const r = opened()
+    r.message({ author: person('bob', 'Bob'), content: 'hello', systemMessage: false })
+    expect(notices.spoken).toBe('Bob: hello')
+    r.message({ author: person('killrchat'), content: 'Cid X joins the room', systemMessage: true })
+    expect(notices.spoken).toBe('Cid X joined')
   })
 })
