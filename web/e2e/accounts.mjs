@@ -87,10 +87,17 @@ export const flows = [
     name: 'logged out means logged out, also while the server cannot be reached',
     async run(given) {
       const { ann, d } = await one(given)
+      // What is not sent would be lost: that is asked about.
+      await d.page.route(/\/messages\//, (route) => (route.request().method() === 'POST' ? route.abort() : route.continue()))
+      await d.say('not sent')
       await d.composer.fill('private')
       await d.context.route('**/api/chat/v1/logout', (route) => route.abort())
       await d.goto('#/profile')
       await d.page.getByRole('button', { name: 'Log out' }).click()
+      await d.page.getByText('Messages that are not sent yet would be lost.').waitFor()
+      await d.accessible('a question before logging out')
+      await d.shot('log-out-unsent')
+      await d.page.getByRole('button', { name: 'Log out anyway' }).click()
       await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
       await d.page.getByText('You are logged out here.').waitFor()
       await d.accessible('logged out without a connection')

@@ -195,6 +195,8 @@ export const flows = [
       ]
       for (const text of nasty) await bob.post(room, text)
       await bob.post(room, 'the last one')
+      // A room that opens before the page knows of them opens at the end.
+      await d.page.getByText('5 unread').waitFor({ state: 'attached' })
       await open()
       await d.page.getByTestId('to-newest').click()
       await d.row('the last one').waitFor()

@@ -22,6 +22,8 @@ export const fr: Catalogue = {
   'auth.over': 'Votre session est terminée. Veuillez vous reconnecter.',
   'auth.over.kept': 'Ce que vous n’avez pas envoyé est conservé pour vous.',
   'auth.logout': 'Se déconnecter',
+  'auth.logout.unsent': 'Des messages qui ne sont pas encore envoyés seraient perdus.',
+  'auth.logout.anyway': 'Se déconnecter quand même',
   'auth.logout.pending': 'Vous êtes déconnecté ici. Le serveur est injoignable ; il l’apprendra dès que possible.',
   'auth.password.changed': 'Votre mot de passe a été changé. Connectez-vous avec le nouveau.',
 
