@@ -36,10 +36,10 @@ var attacks = []attack{
 // holdFor is how long attackers keep a connection that they do not use.
 const holdFor = 5 * time.Second
 
-// repeat has n attackers repeat f until ctx ends. Each attacker has a number.
-func repeat(ctx context.Context, n int, f func(ctx context.Context, i int)) {
+// repeat has n attackers, at most as many as there are idle sockets, repeat f until ctx ends. Each attacker has a number.
+func (s *siege) repeat(ctx context.Context, n int, f func(ctx context.Context, i int)) {
 	var wg sync.WaitGroup
-	for i := range n {
+	for i := range min(n, s.o.Connections) {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				f(ctx, i)
@@ -64,7 +64,7 @@ func (s *siege) connected(ctx context.Context, i int, f func(c net.Conn)) {
 // hugeLogins sends logins of a megabyte, each another one.
 func hugeLogins(ctx context.Context, s *siege) {
 	name := strings.Repeat("x", 1<<20-200)
-	repeat(ctx, 16, func(ctx context.Context, i int) {
+	s.repeat(ctx, 16, func(ctx context.Context, i int) {
 		s.connected(ctx, i, func(c net.Conn) {
 			body := fmt.Sprintf(`{"login":"%d-%d-%s","password":"x"}`, i, time.Now().UnixNano(), name)
 			_, _, _ = newWire(c).do(request("POST", s.url, api+"/authenticate", "", []byte(body)))
@@ -74,7 +74,7 @@ func hugeLogins(ctx context.Context, s *siege) {
 
 // parallelLogins guesses passwords on many connections.
 func parallelLogins(ctx context.Context, s *siege) {
-	repeat(ctx, 600, func(ctx context.Context, i int) {
+	s.repeat(ctx, 600, func(ctx context.Context, i int) {
 		s.connected(ctx, i, func(c net.Conn) {
 			body := fmt.Sprintf(`{"login":"bench-%d","password":"guessed"}`, i)
 			w, req := newWire(c), request("POST", s.url, api+"/authenticate", "", []byte(body))
@@ -89,7 +89,7 @@ func parallelLogins(ctx context.Context, s *siege) {
 
 // unreadPages asks for the longest pages, one after the other, and reads none.
 func unreadPages(ctx context.Context, s *siege) {
-	repeat(ctx, 200, func(ctx context.Context, i int) {
+	s.repeat(ctx, 200, func(ctx context.Context, i int) {
 		s.connected(ctx, i, func(c net.Conn) {
 			req := request("GET", s.url, messages+s.big+"?fetchSize=1000", s.cookies[i%attackers], nil)
 			if _, err := c.Write(bytes.Repeat(req, 30)); err == nil {
@@ -101,7 +101,7 @@ func unreadPages(ctx context.Context, s *siege) {
 
 // resumes has all of the big room replayed, several times on each socket, and reads nothing.
 func resumes(ctx context.Context, s *siege) {
-	repeat(ctx, 64, func(ctx context.Context, i int) {
+	s.repeat(ctx, 64, func(ctx context.Context, i int) {
 		s.socket(ctx, i, func(sock *socket) {
 			frames := "CONNECT\naccept-version:1.2\nhost:bench\nheart-beat:0,0\n\n\x00"
 			for n := range 5 {
@@ -126,7 +126,7 @@ func (s *siege) socket(ctx context.Context, i int, f func(*socket)) {
 
 // stalledBodies sends long messages without their last byte.
 func stalledBodies(ctx context.Context, s *siege) {
-	repeat(ctx, 300, func(ctx context.Context, i int) {
+	s.repeat(ctx, 300, func(ctx context.Context, i int) {
 		s.connected(ctx, i, func(c net.Conn) {
 			req := request("POST", s.url, messages+s.big, s.cookies[i%attackers], bytes.Repeat([]byte(" "), 1<<20-1))
 			if _, err := c.Write(req[:len(req)-1]); err == nil {
@@ -139,7 +139,7 @@ func stalledBodies(ctx context.Context, s *siege) {
 // stalledFrames sends long STOMP frames without their last byte.
 func stalledFrames(ctx context.Context, s *siege) {
 	frame := "CONNECT\naccept-version:1.2\nhost:bench\nheart-beat:0,0\n\n\x00SEND\ncontent-length:65000\n\n" + strings.Repeat("x", 64_000)
-	repeat(ctx, 300, func(ctx context.Context, i int) {
+	s.repeat(ctx, 300, func(ctx context.Context, i int) {
 		s.socket(ctx, i, func(sock *socket) {
 			if sock.send(ws.OpText, []byte(frame)) == nil {
 				wait(ctx, holdFor)
@@ -158,7 +158,7 @@ func pictureBombs(ctx context.Context, s *siege) {
 		{"image/jpeg", bombs.JPEG(3000, 3, 3)}, {"image/png", bombs.PNG(4096, 4096, true)}, {"image/png", bombs.PNG(2400, 2400, false)},
 		{"image/webp", bombs.WebP(4096, 1)}, {"image/webp", bombs.WebP(2048, 250)},
 	}
-	repeat(ctx, 24, func(ctx context.Context, i int) {
+	s.repeat(ctx, 24, func(ctx context.Context, i int) {
 		s.connected(ctx, i, func(c net.Conn) {
 			f := files[int(time.Now().UnixNano()/1000)%len(files)]
 			who := i % attackers

@@ -273,7 +273,7 @@ func TestWriteResults(t *testing.T) {
 func TestAttacks(t *testing.T) {
 	f := newFake(t)
 	o := small(f)
-	o.Connections, o.Duration = 50, 50*time.Millisecond
+	o.Connections, o.Duration = 10, 50*time.Millisecond
 	r, err := Run(t.Context(), "attacks", o)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, r.Operations, int64(honest*len(attacks)))
