@@ -280,7 +280,8 @@ func TestLostAnswers(t *testing.T) {
 						room: newRoom("games"), login: auth.Remembered{Series: randomHash(), Token: randomHash(), ExpiresAt: time.Now().Add(time.Hour)}}
 					c.login.Tenant, c.login.Login = c.of, "ann"
 					if strings.HasSuffix(name, "Lock") {
-						c.m = &migrator{config: sharedConfig, log: slog.New(slog.DiscardHandler), keyed: s.db, owner: gocql.MustRandomUUID(), lease: 60}
+						c.m = &migrator{config: sharedConfig, log: slog.New(slog.DiscardHandler), keyed: s.db, owner: gocql.MustRandomUUID(),
+							lease: 10, now: time.Now} // a lock that could not be released expires soon
 						defer c.m.unlock(c.ctx)
 					}
 					if claim.given != nil {
