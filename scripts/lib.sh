@@ -19,3 +19,15 @@ packages() {
 		cp "$1/package-lock.json" "$1/node_modules/.lock-installed"
 	fi
 }
+
+# own_cassandra PORT [OPTIONS] starts a Cassandra that ends with the script, in the new folder $dir; see cassandra.sh start.
+own_cassandra() {
+	local port=$1
+	shift
+	dir=$(mktemp -d)
+	export CONFAB_CASSANDRA_HEAP=${CONFAB_CASSANDRA_HEAP:-512M}
+	# shellcheck disable=SC2064 # as they are now
+	trap "scripts/cassandra.sh clean --port $port --dir '$dir' >/dev/null 2>&1; rm -rf '$dir'" EXIT
+	trap 'exit 130' INT TERM
+	scripts/cassandra.sh start "$@" --port "$port" --dir "$dir"
+}

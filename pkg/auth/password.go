@@ -66,7 +66,8 @@ type Hasher struct {
 }
 
 // NewHasher returns a hasher that computes at most parallel hashes concurrently (0 means half of the processors, so that
-// other requests go on during a flood of logins), with that many bytes of memory (0 means 1 GiB). A hash of another program that needs more memory than this is computed alone.
+// other requests go on during a flood of logins), with that many bytes of memory (0 means 1 GiB). A hash of another
+// program that needs more memory than this is computed alone.
 func NewHasher(parallel int, memory int64) *Hasher { return newHasher(defaultParams, parallel, memory) }
 
 func newHasher(params argonParams, parallel int, memory int64) *Hasher {

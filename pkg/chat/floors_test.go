@@ -60,7 +60,7 @@ func TestANodeLearnsOfAClockAhead(t *testing.T) {
 	require.Negative(t, post(right, "neither received nor read").ID.Compare(m.ID))
 	r, err := w.Room(t.Context(), tenant, "games")
 	require.NoError(t, err)
-	place := chat.Place{Tenant: tenant, Room: chat.RoomRef{ID: r.ID, Name: r.Name}}
+	place := chat.Place{Tenant: tenant, Room: r.Ref()}
 	rd.Observed(chat.MessagePosted{Place: place, Message: m})
 	last = post(right, "after the event")
 	require.Positive(t, last.ID.Compare(m.ID))

@@ -28,7 +28,7 @@ func TestMembers(t *testing.T) {
 		{[]string{"a", "ann", "user0000", "user0999", "user0999x", "user1000", "user2499", "user2500"},
 			[]string{"ann", "user0000", "user0999", "user1000", "user2499"}},
 	} {
-		got, err := w.Members(t.Context(), tenant, chat.RoomRef{ID: r.ID, Name: r.Name}, c.logins)
+		got, err := w.Members(t.Context(), tenant, r.Ref(), c.logins)
 		require.NoError(t, err)
 		for _, login := range c.logins {
 			require.Equal(t, slices.Contains(c.in, login), got[login], login)

@@ -239,7 +239,7 @@ func (s *Service) setRetention(ctx context.Context, t Tenant, r Room, to Retenti
 	}
 	wctx, cancel := changing(ctx)
 	defer cancel()
-	err := s.store.SetRetention(wctx, t, RoomRef{ID: r.ID, Name: r.Name}, to)
+	err := s.store.SetRetention(wctx, t, r.Ref(), to)
 	s.forgetRoom(t, r.Name)
 	if err != nil {
 		return RoomView{}, err

@@ -249,7 +249,7 @@ func (s *Service) SetBanner(ctx context.Context, who Identity, name string, bann
 	}
 	wctx, cancel := changing(ctx)
 	defer cancel()
-	err = s.store.SetBanner(wctx, who.Tenant, RoomRef{ID: r.ID, Name: r.Name}, banner, was)
+	err = s.store.SetBanner(wctx, who.Tenant, r.Ref(), banner, was)
 	s.forgetRoom(who.Tenant, name)
 	if err != nil {
 		return RoomView{}, err
@@ -310,5 +310,5 @@ func (s *Service) ownRoom(ctx context.Context, who Identity, name string) (Room,
 }
 
 func (r Room) place(t Tenant) Place {
-	return Place{Tenant: t, Room: RoomRef{ID: r.ID, Name: r.Name}}
+	return Place{Tenant: t, Room: r.Ref()}
 }

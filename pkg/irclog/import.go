@@ -104,7 +104,7 @@ func Import(ctx context.Context, stores Stores, o Options, files ...string) (Rep
 		o.Tenant = chat.DefaultTenant
 	}
 	start := time.Now()
-	im := &importer{seen: map[string]bool{}, store: stores, o: o, people: people{
+	im := &importer{store: stores, o: o, people: people{
 		store: stores, tenant: o.Tenant, now: o.Now().UTC().Truncate(time.Millisecond), byNick: map[string]chat.Person{},
 	}}
 	err := im.run(ctx, files)
@@ -123,7 +123,7 @@ func Import(ctx context.Context, stores Stores, o Options, files ...string) (Rep
 }
 
 type importer struct {
-	seen     map[string]bool // logins whose footprints are recorded
+	inRoom   *chat.Footprints // of everybody in the files
 	store    Stores
 	o        Options
 	people   people
@@ -476,25 +476,18 @@ func (im *importer) dropErased(b *batch) {
 	b.messages, b.events = messages, events
 }
 
-// footprints records the footprints of some nicks, once each, because most of them are no participants at the end.
+// footprints records the footprints of some nicks.
 func (im *importer) footprints(ctx context.Context, nicks map[string]bool) error {
-	var logins []string
+	logins := map[string]bool{}
 	for n := range nicks {
-		if login := im.people.byNick[n].Login; !im.seen[login] && !im.people.erased(n) {
-			logins = append(logins, login)
+		if !im.people.erased(n) {
+			logins[im.people.byNick[n].Login] = true
 		}
 	}
-	if len(logins) == 0 {
-		return nil
+	if im.inRoom == nil {
+		im.inRoom = chat.NewFootprints(im.store, im.o.Tenant, im.room.Ref())
 	}
-	err := im.store.AddFootprints(ctx, im.o.Tenant, chat.RoomRef{ID: im.room.ID, Name: im.room.Name}, logins)
-	if err != nil {
-		return err
-	}
-	for _, l := range logins {
-		im.seen[l] = true
-	}
-	return nil
+	return im.inRoom.Add(ctx, logins)
 }
 
 // attribute sets the author of a message, or the subject of a system message.

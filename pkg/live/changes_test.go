@@ -272,7 +272,7 @@ func TestAUserHearsOfTheirRooms(t *testing.T) {
 	hears("mine deleted")
 	w.Post(a, games, "ann", "last")
 	hears("games: last")
-	require.Empty(t, a.Online(livetest.Tenant, ref(games)), "to hear of a room is not to be in it")
+	require.Empty(t, a.Online(livetest.Tenant, games.Ref()), "to hear of a room is not to be in it")
 
 	s.End()
 	follower := follow(t, b, "ann", "games")

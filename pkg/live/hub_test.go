@@ -130,8 +130,6 @@ func listen(t testing.TB, h *live.Hub, login, room string, kind live.Kind) (*rec
 	return e, s
 }
 
-func ref(r chat.Room) chat.RoomRef { return chat.RoomRef{ID: r.ID, Name: r.Name} }
-
 // pair returns two connected hubs.
 func pair(t testing.TB, w *livetest.World) (x *live.Exchange, a, b *live.Hub, busA, busB live.Bus) {
 	x = live.NewExchange()
@@ -247,7 +245,7 @@ func TestSubscribingWhileLeaving(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, h.Close()) })
 	_, err = h.Subscribe(t.Context(), livetest.Who("bob"), "games", live.Messages, &recorder{}, false)
 	require.True(t, chat.IsKind(err, chat.Forbidden), err)
-	require.Empty(t, h.Online(livetest.Tenant, ref(room)))
+	require.Empty(t, h.Online(livetest.Tenant, room.Ref()))
 }
 
 func TestPresenceOverNodes(t *testing.T) {
@@ -259,7 +257,7 @@ func TestPresenceOverNodes(t *testing.T) {
 	_, two := listen(t, b, "bob", "games", live.Participants)
 	// bob subscribes on a only when a has received that he is on b.
 	eventually(t, func() bool {
-		return len(a.Online(livetest.Tenant, ref(room))) == 2 && len(b.Online(livetest.Tenant, ref(room))) == 2
+		return len(a.Online(livetest.Tenant, room.Ref())) == 2 && len(b.Online(livetest.Tenant, room.Ref())) == 2
 	})
 	_, here := listen(t, a, "bob", "games", live.Messages)
 	here.End()
@@ -267,15 +265,15 @@ func TestPresenceOverNodes(t *testing.T) {
 	one.End()
 	two.End()
 	e.await(t, "ann true", "bob true", "bob false")
-	eventually(t, func() bool { return len(b.Online(livetest.Tenant, ref(room))) == 1 })
+	eventually(t, func() bool { return len(b.Online(livetest.Tenant, room.Ref())) == 1 })
 
 	// A node that starts later receives who is online. When a node dies, its users go offline.
 	listen(t, b, "bob", "games", live.Messages)
 	c := hub(t, w, x.Bus())
-	eventually(t, func() bool { return len(c.Online(livetest.Tenant, ref(room))) == 2 })
+	eventually(t, func() bool { return len(c.Online(livetest.Tenant, room.Ref())) == 2 })
 	require.NoError(t, busB.Close())
 	e.await(t, "ann true", "bob true", "bob false", "bob true", "bob false")
-	eventually(t, func() bool { return len(c.Online(livetest.Tenant, ref(room))) == 1 })
+	eventually(t, func() bool { return len(c.Online(livetest.Tenant, room.Ref())) == 1 })
 }
 
 func TestTypingOverNodes(t *testing.T) {
@@ -283,14 +281,14 @@ func TestTypingOverNodes(t *testing.T) {
 	_, a, b, _, _ := pair(t, w)
 	room := w.Room("games", "ann", "bob")
 	e, _ := listen(t, a, "ann", "games", live.Typing)
-	b.SetTyping(livetest.Who("bob"), ref(room), true)
-	b.SetTyping(livetest.Who("bob"), ref(room), true)
+	b.SetTyping(livetest.Who("bob"), room.Ref(), true)
+	b.SetTyping(livetest.Who("bob"), room.Ref(), true)
 	e.await(t, "bob true", "bob false") // the notice expires
-	b.SetTyping(livetest.Who("bob"), ref(room), true)
+	b.SetTyping(livetest.Who("bob"), room.Ref(), true)
 	e.await(t, "bob true", "bob false", "bob true")
-	b.SetTyping(livetest.Who("bob"), ref(room), false)
+	b.SetTyping(livetest.Who("bob"), room.Ref(), false)
 	e.await(t, "bob true", "bob false", "bob true", "bob false")
-	a.SetTyping(livetest.Who("ann"), ref(room), true)
+	a.SetTyping(livetest.Who("ann"), room.Ref(), true)
 	w.Post(a, room, "ann", "written")
 	e.await(t, "bob true", "bob false", "bob true", "bob false", "ann true", "ann false")
 }

@@ -61,41 +61,20 @@ func (im *importer) entries(ctx context.Context, r *roomImport, ms []chat.Messag
 
 // footprints records that the users who wrote messages, changed them or are named in them were in the room. Files of
 // stores that are older than footprints do not say so.
-func (im *importer) footprints(ctx context.Context, r *roomImport, ms []chat.Message) error {
-	logins := r.newcomers(ms)
-	if len(logins) == 0 {
-		return nil
-	}
-	if err := im.to.AddFootprints(ctx, r.tenant, r.Ref(), logins); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, login := range logins {
-		r.users[login] = true
-	}
-	return nil
-}
-
-// newcomers returns the users of messages whose footprints are not recorded yet.
-func (r *roomImport) newcomers(ms []chat.Message) (logins []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	add := func(login string) {
-		if login != "" && login != chat.SystemLogin && login != chat.ErasedLogin && !r.users[login] && !slices.Contains(logins, login) {
-			logins = append(logins, login)
-		}
-	}
+func (r *roomImport) footprints(ctx context.Context, ms []chat.Message) error {
+	logins := map[string]bool{}
 	for _, m := range ms {
-		add(m.Author.Login)
-		add(m.Subject)
+		logins[m.Author.Login], logins[m.Subject] = true, true
 		for _, reaction := range m.Reactions {
 			for _, login := range reaction.Logins {
-				add(login)
+				logins[login] = true
 			}
 		}
 	}
-	return logins
+	for _, nobody := range []string{"", chat.SystemLogin, chat.ErasedLogin} {
+		delete(logins, nobody)
+	}
+	return r.users.Add(ctx, logins)
 }
 
 // write appends to a log the messages of ms that it lacks. It returns the others as the log has them, by id.
@@ -114,7 +93,7 @@ func (im *importer) write(ctx context.Context, r *roomImport, l chat.Log, ms []c
 	if len(missing) == 0 {
 		return kept, nil
 	}
-	if err := im.footprints(ctx, r, ms); err != nil {
+	if err := r.footprints(ctx, ms); err != nil {
 		return kept, err
 	}
 	return kept, im.to.AppendBatch(ctx, l, missing)

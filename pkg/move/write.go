@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/auth"
@@ -139,9 +138,7 @@ type roomImport struct {
 	chat.Room
 	tenant chat.Tenant
 	isNew  bool // created by this import, so it has no rows to compare with
-
-	mu    sync.Mutex
-	users map[string]bool // whose footprints are recorded
+	users  *chat.Footprints
 }
 
 // enter creates a room unless it exists. The following lines belong to it.
@@ -159,7 +156,7 @@ func (im *importer) enter(ctx context.Context, l *room) error {
 		r.Creator = chat.Erased
 	}
 	left = left || creator.Deleted
-	im.room = &roomImport{Room: r, tenant: t, users: map[string]bool{}}
+	im.room = &roomImport{Room: r, tenant: t, users: chat.NewFootprints(im.to, t, r.Ref())}
 	err = im.to.CreateRoom(ctx, t, r)
 	if err != nil && !chat.IsKind(err, chat.Conflict) {
 		return err

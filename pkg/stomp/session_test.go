@@ -544,7 +544,7 @@ func TestPresenceTypingAndMe(t *testing.T) {
 	c.follow("me", "/topic/me")
 	b := n.enter(t, "bob", sockjsPath, "games")
 	c.messages("p", 2) // of both
-	n.hub.SetTyping(livetest.Who("bob"), chat.RoomRef{ID: room.ID, Name: room.Name}, true)
+	n.hub.SetTyping(livetest.Who("bob"), room.Ref(), true)
 	c.messages("t", 1)
 	w.Post(n.hub, room, "bob", "written")
 	b.close()
@@ -552,7 +552,7 @@ func TestPresenceTypingAndMe(t *testing.T) {
 	require.JSONEq(t, `{"login":"bob","status":"online"}`, string(c.messages("p", 3)[1].body))
 	require.JSONEq(t, `{"login":"bob","typing":true}`, string(c.messages("t", 2)[0].body))
 	require.JSONEq(t, `{"login":"bob","typing":false}`, string(c.messages("t", 2)[1].body))
-	at := chat.Place{Tenant: livetest.Tenant, Room: chat.RoomRef{ID: room.ID, Name: room.Name}}
+	at := chat.Place{Tenant: livetest.Tenant, Room: room.Ref()}
 	for _, login := range []string{"bob", "ann"} {
 		n.hub.Publish(t.Context(), chat.MuteChanged{Place: at, Login: login, Muted: login == "ann"})
 	}

@@ -24,7 +24,7 @@ func (m *mount) getPresence(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	online := m.live.Online(who(r).Tenant, chat.RoomRef{ID: room.ID, Name: room.Name})
+	online := m.live.Online(who(r).Tenant, room.Ref())
 	return m.ok(w, presence{Online: append([]string{}, online...)})
 }
 
@@ -42,6 +42,6 @@ func (m *mount) putTyping(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m.live.SetTyping(who(r), chat.RoomRef{ID: room.ID, Name: room.Name}, *b.Typing)
+	m.live.SetTyping(who(r), room.Ref(), *b.Typing)
 	return noContent(w)
 }

@@ -191,7 +191,7 @@ func (w *World) system(r chat.Room, text string) chat.Message {
 
 // At returns the place of a room.
 func At(r chat.Room) chat.Place {
-	return chat.Place{Tenant: Tenant, Room: chat.RoomRef{ID: r.ID, Name: r.Name}}
+	return chat.Place{Tenant: Tenant, Room: r.Ref()}
 }
 
 // Posted returns the event of a message.

@@ -25,9 +25,9 @@ func TestWhatIsNotAnnouncedDoesNotHappen(t *testing.T) {
 	token := auth.APIToken{Hash: session.Hash, Tenant: of, Login: "creator"}
 	require.NoError(t, s.PutToken(ctx, token))
 	for name, change := range map[string]func() error{
-		"SetBanner":         func() error { return s.SetBanner(ctx, of, refOf(r), nil, nil) },
-		"RenameCreator":     func() error { return s.RenameCreator(ctx, of, refOf(r), r.Creator) },
-		"DisownRoom":        func() error { return s.DisownRoom(ctx, of, refOf(r), chat.Erased) },
+		"SetBanner":         func() error { return s.SetBanner(ctx, of, r.Ref(), nil, nil) },
+		"RenameCreator":     func() error { return s.RenameCreator(ctx, of, r.Ref(), r.Creator) },
+		"DisownRoom":        func() error { return s.DisownRoom(ctx, of, r.Ref(), chat.Erased) },
 		"DeleteRoom":        func() error { return s.DeleteRoom(ctx, of, r) },
 		"Leave":             func() error { _, err := s.Leave(ctx, of, r, "creator"); return err },
 		"UpdateParticipant": func() error { return s.UpdateParticipant(ctx, of, r.ID, person("creator")) },

@@ -113,12 +113,12 @@ var claims = map[string]struct {
 		agree(c.t, c.s, c.of, c.room, "creator", true)
 	}},
 	"readyRoom": {nil, func(c *claimCase) { c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room)) }},
-	"setBanner": {givenRoom, func(c *claimCase) { c.NoError(c.s.SetBanner(c.ctx, c.of, refOf(c.room), nil, nil)) }},
+	"setBanner": {givenRoom, func(c *claimCase) { c.NoError(c.s.SetBanner(c.ctx, c.of, c.room.Ref(), nil, nil)) }},
 	"swapBanner": {givenRoom, func(c *claimCase) {
-		c.NoError(c.s.SetBanner(c.ctx, c.of, refOf(c.room), new("new"), &c.room))
-		c.True(chat.IsKind(c.s.SetBanner(c.ctx, c.of, refOf(c.room), nil, &c.room), chat.Stale))
+		c.NoError(c.s.SetBanner(c.ctx, c.of, c.room.Ref(), new("new"), &c.room))
+		c.True(chat.IsKind(c.s.SetBanner(c.ctx, c.of, c.room.Ref(), nil, &c.room), chat.Stale))
 	}},
-	"setCreator": {givenRoom, func(c *claimCase) { c.NoError(c.s.RenameCreator(c.ctx, c.of, refOf(c.room), c.room.Creator)) }},
+	"setCreator": {givenRoom, func(c *claimCase) { c.NoError(c.s.RenameCreator(c.ctx, c.of, c.room.Ref(), c.room.Creator)) }},
 	"putRename": {nil, func(c *claimCase) {
 		c.NoError(c.s.PutRename(c.ctx, chat.Rename{Tenant: c.of, Login: "ann", ID: c.room.ID}))
 	}},
@@ -126,8 +126,8 @@ var claims = map[string]struct {
 		c.NoError(c.s.EndRename(c.ctx, chat.Rename{Tenant: c.of, Login: "ann", ID: c.room.ID}))
 	}},
 	"forgetRename": {givenUserAndRename, func(c *claimCase) { c.NoError(c.s.DeleteUser(c.ctx, c.of, "ann")) }},
-	"setRetention": {givenRoom, func(c *claimCase) { c.NoError(c.s.SetRetention(c.ctx, c.of, refOf(c.room), chat.Forever)) }},
-	"disownRoom":   {givenRoom, func(c *claimCase) { c.NoError(c.s.DisownRoom(c.ctx, c.of, refOf(c.room), chat.Erased)) }},
+	"setRetention": {givenRoom, func(c *claimCase) { c.NoError(c.s.SetRetention(c.ctx, c.of, c.room.Ref(), chat.Forever)) }},
+	"disownRoom":   {givenRoom, func(c *claimCase) { c.NoError(c.s.DisownRoom(c.ctx, c.of, c.room.Ref(), chat.Erased)) }},
 	"deleteRoom": {givenRoom, func(c *claimCase) {
 		c.NoError(c.s.DeleteRoom(c.ctx, c.of, c.room))
 		agree(c.t, c.s, c.of, c.room, "creator", false)
@@ -152,10 +152,10 @@ var claims = map[string]struct {
 	}},
 	"forgetMembership": {givenRoom, func(c *claimCase) {
 		c.NoError(c.s.DeleteRoom(c.ctx, c.of, c.room))
-		c.NoError(c.s.SweepRoom(c.ctx, chat.Sweep{Tenant: c.of, Room: refOf(c.room), DeletedAt: time.Now()}, nil))
+		c.NoError(c.s.SweepRoom(c.ctx, chat.Sweep{Tenant: c.of, Room: c.room.Ref(), DeletedAt: time.Now()}, nil))
 	}},
 	"forgetLeave": {givenLeft, func(c *claimCase) {
-		c.NoError(c.s.ForgetTraces(c.ctx, c.of, refOf(c.room), "creator"))
+		c.NoError(c.s.ForgetTraces(c.ctx, c.of, c.room.Ref(), "creator"))
 		m, err := c.s.membership(c.ctx, c.of, c.room.ID, "creator")
 		c.NoError(err)
 		c.Zero(m.version)

@@ -70,7 +70,7 @@ func listsAgree(t *testing.T, s *Store, of chat.Tenant, r chat.Room, login strin
 	rooms, err := s.RoomsOf(ctx, of, login, "", 100)
 	require.NoError(t, err)
 	if in {
-		require.Equal(t, []chat.RoomRef{refOf(r)}, rooms, "RoomsOf")
+		require.Equal(t, []chat.RoomRef{r.Ref()}, rooms, "RoomsOf")
 	} else {
 		require.Empty(t, rooms, "RoomsOf")
 	}
@@ -180,7 +180,7 @@ func TestCrashWhileDeletingARoom(t *testing.T) {
 				return
 			}
 			// The sweep waits for a deletion that may be at work, and ends one that is not.
-			sweep := chat.Sweep{Tenant: of, Room: refOf(r), DeletedAt: time.Now()}
+			sweep := chat.Sweep{Tenant: of, Room: r.Ref(), DeletedAt: time.Now()}
 			require.NoError(t, s.SweepRoom(ctx, sweep, nil))
 			agree(t, s, of, r, "creator", !decided)
 			s.now = func() time.Time { return time.Now().Add(2 * underWay) }

@@ -45,7 +45,7 @@ func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 		return err
 	}
 	defer end()
-	there, err := s.isRoom(ctx, t, refOf(r))
+	there, err := s.isRoom(ctx, t, r.Ref())
 	if err != nil || !there {
 		return notThere(err, r)
 	}
@@ -56,11 +56,11 @@ func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 	if err != nil {
 		return err
 	}
-	deleted, err := s.removeRoom(ctx, t, refOf(r))
+	deleted, err := s.removeRoom(ctx, t, r.Ref())
 	if err != nil {
 		return err
 	}
-	if err := s.hideRoom(ctx, t, refOf(r)); err != nil {
+	if err := s.hideRoom(ctx, t, r.Ref()); err != nil {
 		return err
 	}
 	if !deleted {

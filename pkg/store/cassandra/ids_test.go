@@ -71,7 +71,7 @@ func TestRemovingWhatIsAhead(t *testing.T) {
 	require.Empty(t, reactions)
 
 	require.NoError(t, s.DeleteRoom(ctx, of, room))
-	require.NoError(t, s.SweepRoom(ctx, chat.Sweep{Tenant: of, Room: refOf(room), DeletedAt: time.Now()}, nil))
+	require.NoError(t, s.SweepRoom(ctx, chat.Sweep{Tenant: of, Room: room.Ref(), DeletedAt: time.Now()}, nil))
 	for _, m := range []chat.Message{deleted, kept} {
 		found, _, _ := raw(m.ID)
 		require.False(t, found, "a row of a room that was cleared")

@@ -123,10 +123,10 @@ func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Per
 	}
 	defer end()
 	// Most callers that are too late find out here, and write nothing.
-	if there, err := s.isRoom(ctx, t, refOf(r)); err != nil || !there {
+	if there, err := s.isRoom(ctx, t, r.Ref()); err != nil || !there {
 		return false, notThere(err, r)
 	}
-	if err := s.addFootprint(ctx, t, refOf(r), p.Login); err != nil {
+	if err := s.addFootprint(ctx, t, r.Ref(), p.Login); err != nil {
 		return false, err
 	}
 	m := membership{}
@@ -152,7 +152,7 @@ func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Per
 	}
 	// A deletion removes the room before it lists the participants to remove. So either the deletion finds these rows,
 	// or this call finds the room gone.
-	there, err := s.isRoom(ctx, t, refOf(r))
+	there, err := s.isRoom(ctx, t, r.Ref())
 	if err == nil && there {
 		return changed, nil
 	}
@@ -177,7 +177,7 @@ func (s *Store) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login str
 	}
 	defer end()
 	// Rows that a deleted room leaves are no participations.
-	if there, err := s.isRoom(ctx, t, refOf(r)); err != nil || !there {
+	if there, err := s.isRoom(ctx, t, r.Ref()); err != nil || !there {
 		return false, notThere(err, r)
 	}
 	return s.leave(ctx, t, r, login)

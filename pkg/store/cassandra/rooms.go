@@ -37,7 +37,7 @@ func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 		return err
 	}
 	defer end()
-	if err := s.addFootprint(ctx, t, refOf(r), r.Creator.Login); err != nil {
+	if err := s.addFootprint(ctx, t, r.Ref(), r.Creator.Login); err != nil {
 		return err
 	}
 	claim := gocql.MustRandomUUID()
@@ -208,5 +208,3 @@ func (s *Store) changeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, s
 		return err
 	})
 }
-
-func refOf(r chat.Room) chat.RoomRef { return chat.RoomRef{ID: r.ID, Name: r.Name} }

@@ -76,7 +76,7 @@ func TestParticipantsAmongMoreWhoLeft(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, gone)
 	require.NoError(t, s.DeleteRoom(ctx, of, r))
-	require.NoError(t, s.SweepRoom(ctx, chat.Sweep{Tenant: of, Room: refOf(r), DeletedAt: s.now()}, nil))
+	require.NoError(t, s.SweepRoom(ctx, chat.Sweep{Tenant: of, Room: r.Ref(), DeletedAt: s.now()}, nil))
 	in, err := s.RoomsOf(ctx, of, "mia", "", 10)
 	require.NoError(t, err)
 	require.Empty(t, in)
@@ -99,7 +99,7 @@ func TestRoomsOfAUserAmongMoreThatAreGone(t *testing.T) {
 		for _, name := range []string{"ann", "mia", "zoe"} {
 			r := chat.Room{ID: ids.New(), Name: name, Creator: me}
 			require.NoError(t, s.CreateRoom(ctx, of, r))
-			want = append(want, refOf(r))
+			want = append(want, r.Ref())
 		}
 		in, err := s.RoomsOf(ctx, of, me.Login, "", 100)
 		require.NoError(t, err)

@@ -170,10 +170,10 @@ func TestTheSlowerServerIsNotOverruled(t *testing.T) {
 			}},
 		"retention": {
 			put: func(ctx context.Context, s *Store) error {
-				return s.SetRetention(ctx, of, refOf(room), chat.Forever)
+				return s.SetRetention(ctx, of, room.Ref(), chat.Forever)
 			},
 			remove: func(ctx context.Context, s *Store) error {
-				return s.SetRetention(ctx, of, refOf(room), chat.ServerRetention)
+				return s.SetRetention(ctx, of, room.Ref(), chat.ServerRetention)
 			},
 			there: func(ctx context.Context, s *Store) (bool, error) {
 				r, err := s.Room(ctx, of, room.Name)

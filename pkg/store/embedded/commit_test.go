@@ -292,7 +292,7 @@ func requireMembers(t *testing.T, s *Store, r chat.Room, logins ...string) {
 		var want []chat.RoomRef
 		for _, p := range people {
 			if p.Login == login {
-				want = append(want, chat.RoomRef{ID: r.ID, Name: r.Name})
+				want = append(want, r.Ref())
 			}
 		}
 		require.Equal(t, want, in, login)

@@ -13,7 +13,7 @@ import (
 func addParticipant(b *pebble.Batch, t chat.Tenant, r chat.Room, p chat.Person) {
 	set(b, participantsOf(t, r.ID).last(p.Login), encodePerson(p))
 	set(b, roomsOf(t, p.Login).last(r.Name), encodeRoomOf(r.ID))
-	addFootprint(b, t, chat.RoomRef{ID: r.ID, Name: r.Name}, p.Login)
+	addFootprint(b, t, r.Ref(), p.Login)
 }
 
 // Join implements chat.MembershipStore.

@@ -143,7 +143,7 @@ func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 			return err
 		}
 		remove(b, k)
-		w := chat.Sweep{Tenant: t, Room: chat.RoomRef{ID: r.ID, Name: r.Name}, DeletedAt: s.now()}
+		w := chat.Sweep{Tenant: t, Room: r.Ref(), DeletedAt: s.now()}
 		set(b, sweepKey(w), encodeSweep(w))
 		if err := s.removeMembers(ctx, b, t, r); err != nil {
 			return err

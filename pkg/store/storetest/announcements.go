@@ -34,10 +34,10 @@ func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken) map[string
 	account := chat.AccountKey(e.tenant, "bob")
 	room, bob := chat.RoomKey(e.tenant, r.Name), chat.MemberKey(e.tenant, r.ID, "bob")
 	return map[string]change{
-		"SetBanner":         {room, func() error { return e.s.SetBanner(e.ctx, e.tenant, ref(r), ptr("new"), nil) }},
-		"RenameCreator":     {room, func() error { return e.s.RenameCreator(e.ctx, e.tenant, ref(r), r.Creator) }},
-		"DisownRoom":        {room, func() error { return e.s.DisownRoom(e.ctx, e.tenant, ref(r), chat.Erased) }},
-		"SetRetention":      {room, func() error { return e.s.SetRetention(e.ctx, e.tenant, ref(r), chat.Forever) }},
+		"SetBanner":         {room, func() error { return e.s.SetBanner(e.ctx, e.tenant, r.Ref(), ptr("new"), nil) }},
+		"RenameCreator":     {room, func() error { return e.s.RenameCreator(e.ctx, e.tenant, r.Ref(), r.Creator) }},
+		"DisownRoom":        {room, func() error { return e.s.DisownRoom(e.ctx, e.tenant, r.Ref(), chat.Erased) }},
+		"SetRetention":      {room, func() error { return e.s.SetRetention(e.ctx, e.tenant, r.Ref(), chat.Forever) }},
 		"DeleteRoom":        {room, func() error { return e.s.DeleteRoom(e.ctx, e.tenant, r) }},
 		"Leave":             {bob, func() error { return second(e.s.Leave(e.ctx, e.tenant, r, "bob")) }},
 		"UpdateParticipant": {bob, func() error { return e.s.UpdateParticipant(e.ctx, e.tenant, r.ID, person("bob")) }},
@@ -50,7 +50,7 @@ func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken) map[string
 			return e.s.PutToken(e.ctx, a)
 		}},
 		"SweepRoom": {room, func() error {
-			return e.s.SweepRoom(e.ctx, chat.Sweep{Tenant: e.tenant, Room: ref(r), DeletedAt: time.Now().Add(-time.Hour)}, nil)
+			return e.s.SweepRoom(e.ctx, chat.Sweep{Tenant: e.tenant, Room: r.Ref(), DeletedAt: time.Now().Add(-time.Hour)}, nil)
 		}},
 	}
 }

@@ -10,14 +10,12 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-func ref(r chat.Room) chat.RoomRef { return chat.RoomRef{ID: r.ID, Name: r.Name} }
-
 var eraseTests = map[string]func(*env){
 	"footprints stay when their maker leaves": func(e *env) {
 		var want []chat.RoomRef
 		for i := range 5 {
 			r := e.newRoom(fmt.Sprint("room", i))
-			want = append(want, ref(r))
+			want = append(want, r.Ref())
 			e.join(r, "jdoe")
 			_, err := e.s.Leave(e.ctx, e.tenant, r, "jdoe")
 			require.NoError(e, err)
@@ -26,7 +24,7 @@ var eraseTests = map[string]func(*env){
 		for _, login := range []string{"jdoe", "creator"} {
 			rooms := want
 			if login == "creator" {
-				rooms = append(append([]chat.RoomRef{}, want...), ref(other))
+				rooms = append(append([]chat.RoomRef{}, want...), other.Ref())
 			}
 			for limit := 1; limit < 8; limit++ {
 				var got []chat.RoomRef
@@ -43,13 +41,13 @@ var eraseTests = map[string]func(*env){
 				require.Equal(e, rooms, got)
 			}
 		}
-		require.NoError(e, e.s.AddFootprints(e.ctx, e.tenant, ref(other), nil))
+		require.NoError(e, e.s.AddFootprints(e.ctx, e.tenant, other.Ref(), nil))
 		for range 2 {
-			require.NoError(e, e.s.AddFootprints(e.ctx, e.tenant, ref(other), []string{"jdoe", "nick"}))
+			require.NoError(e, e.s.AddFootprints(e.ctx, e.tenant, other.Ref(), []string{"jdoe", "nick"}))
 		}
 		got, err := e.s.Footprints(e.ctx, e.tenant, "jdoe", id.ID{}, 100)
 		require.NoError(e, err)
-		require.Equal(e, append(want, ref(other)), got)
+		require.Equal(e, append(want, other.Ref()), got)
 
 		all := map[string]int{}
 		require.NoError(e, e.s.EachFootprint(e.ctx, func(t chat.Tenant, login string, _ chat.RoomRef) error {
@@ -159,14 +157,14 @@ var eraseTests = map[string]func(*env){
 			require.False(e, post(r, "stays", key, "hello"))
 		}
 		// Who is a participant stays one.
-		require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, ref(r), "stays"))
+		require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, r.Ref(), "stays"))
 		e.agrees(r, "creator", "jdoe", "stays")
 		require.False(e, post(r, "stays", "k", "another"))
 
 		_, err := e.s.Leave(e.ctx, e.tenant, r, "jdoe")
 		require.NoError(e, err)
 		for range 2 {
-			require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, ref(r), "jdoe"))
+			require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, r.Ref(), "jdoe"))
 			e.agrees(r, "creator", "stays")
 		}
 		require.True(e, post(r, "stays", "k", "another"), "of others they stay")
@@ -178,12 +176,12 @@ var eraseTests = map[string]func(*env){
 
 		// In a deleted room, swept or not, and where the user never was.
 		require.NoError(e, e.s.DeleteRoom(e.ctx, e.tenant, other))
-		require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, ref(other), "jdoe"))
+		require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, other.Ref(), "jdoe"))
 		require.False(e, post(other, "jdoe", "k", "another"))
 		require.NoError(e, e.s.SweepRoom(e.ctx, e.sweepOf(other), nil))
-		require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, ref(other), "jdoe"))
+		require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, other.Ref(), "jdoe"))
 		e.showsNothing(other.ID)
-		require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, ref(r), "nobody"))
+		require.NoError(e, e.s.ForgetTraces(e.ctx, e.tenant, r.Ref(), "nobody"))
 		e.join(r, "jdoe")
 		e.agrees(r, "creator", "jdoe", "stays")
 	},
@@ -218,7 +216,7 @@ var eraseTests = map[string]func(*env){
 	},
 	"disowned rooms": func(e *env) {
 		r := e.newRoom("games")
-		require.NoError(e, e.s.DisownRoom(e.ctx, e.tenant, ref(r), chat.Erased))
+		require.NoError(e, e.s.DisownRoom(e.ctx, e.tenant, r.Ref(), chat.Erased))
 		r.Creator = chat.Erased
 		got, err := e.s.Room(e.ctx, e.tenant, "games")
 		require.NoError(e, err)

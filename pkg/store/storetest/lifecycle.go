@@ -91,7 +91,7 @@ var contextTests = map[string]func(*env){
 func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 	s, t, l := e.s, e.tenant, r.Log(e.tenant)
 	h := newHash()
-	sweep := chat.Sweep{Tenant: t, Room: chat.RoomRef{ID: r.ID, Name: r.Name}, DeletedAt: time.Now()}
+	sweep := chat.Sweep{Tenant: t, Room: r.Ref(), DeletedAt: time.Now()}
 	session, remembered, token := e.session("u", far), e.remembered("u", far), e.token("u", far)
 	m := e.message("x")
 	type ctx = context.Context
@@ -112,8 +112,8 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"Room":                func(c ctx) error { return second(s.Room(c, t, r.Name)) },
 		"RoomsByName":         func(c ctx) error { return second(s.RoomsByName(c, t, []string{r.Name})) },
 		"Rooms":               func(c ctx) error { return second(s.Rooms(c, t, "", 1)) },
-		"SetBanner":           func(c ctx) error { return s.SetBanner(c, t, ref(r), nil, nil) },
-		"RenameCreator":       func(c ctx) error { return s.RenameCreator(c, t, ref(r), r.Creator) },
+		"SetBanner":           func(c ctx) error { return s.SetBanner(c, t, r.Ref(), nil, nil) },
+		"RenameCreator":       func(c ctx) error { return s.RenameCreator(c, t, r.Ref(), r.Creator) },
 		"PutRename":           func(c ctx) error { return s.PutRename(c, chat.Rename{Tenant: t, Login: "u", ID: m.ID}) },
 		"Renames":             func(c ctx) error { return second(s.Renames(c, 1)) },
 		"EndRename":           func(c ctx) error { return s.EndRename(c, chat.Rename{Tenant: t, Login: "u", ID: m.ID}) },
@@ -163,14 +163,14 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"EachFootprint": func(c ctx) error {
 			return s.EachFootprint(c, func(chat.Tenant, string, chat.RoomRef) error { return nil })
 		},
-		"AddFootprints":    func(c ctx) error { return s.AddFootprints(c, t, chat.RoomRef{ID: r.ID, Name: r.Name}, []string{"u"}) },
+		"AddFootprints":    func(c ctx) error { return s.AddFootprints(c, t, r.Ref(), []string{"u"}) },
 		"Footprints":       func(c ctx) error { return second(s.Footprints(c, t, "u", id.ID{}, 1)) },
 		"FootprintsSince":  func(c ctx) error { return second(s.FootprintsSince(c)) },
 		"MarkErased":       func(c ctx) error { return s.MarkErased(c, t, "u") },
 		"ForgetFootprints": func(c ctx) error { return s.ForgetFootprints(c, t, "u") },
-		"ForgetTraces":     func(c ctx) error { return s.ForgetTraces(c, t, ref(r), "u") },
+		"ForgetTraces":     func(c ctx) error { return s.ForgetTraces(c, t, r.Ref(), "u") },
 		"Disown":           func(c ctx) error { return s.Disown(c, l, []chat.Disowned{{ID: m.ID, Author: chat.Erased}}) },
-		"DisownRoom":       func(c ctx) error { return s.DisownRoom(c, t, chat.RoomRef{ID: r.ID, Name: r.Name}, chat.Erased) },
+		"DisownRoom":       func(c ctx) error { return s.DisownRoom(c, t, r.Ref(), chat.Erased) },
 		"PutErasure":       func(c ctx) error { return s.PutErasure(c, chat.Erasure{Tenant: t, Login: "u"}) },
 		"Erasure":          func(c ctx) error { return second(s.Erasure(c, t, "u")) },
 		"Erasures":         func(c ctx) error { return second(s.Erasures(c, chat.Identity{}, 1)) },
@@ -189,7 +189,7 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"Between":      func(c ctx) error { return second(s.Between(c, l, id.Max, id.Min, 1)) },
 		"Trim":         func(c ctx) error { return s.Trim(c, l, m.ID) },
 		"RemovalTime":  func(c ctx) error { _, err := s.RemovalTime(c); return err },
-		"SetRetention": func(c ctx) error { return s.SetRetention(c, t, ref(r), chat.Forever) },
+		"SetRetention": func(c ctx) error { return s.SetRetention(c, t, r.Ref(), chat.Forever) },
 		"EachRetention": func(c ctx) error {
 			return s.EachRetention(c, func(chat.Tenant, id.ID, chat.Retention) error { return nil })
 		},

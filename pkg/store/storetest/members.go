@@ -248,7 +248,7 @@ func (e *env) agrees(r chat.Room, logins ...string) {
 		in, err := e.s.RoomsOf(e.ctx, e.tenant, login, "", 100)
 		require.NoError(e, err)
 		_, err = e.s.Participant(e.ctx, e.tenant, r.ID, login)
-		ref := chat.RoomRef{ID: r.ID, Name: r.Name}
+		ref := r.Ref()
 		if slices.Contains(logins, login) {
 			require.Contains(e, in, ref)
 			require.NoError(e, err)

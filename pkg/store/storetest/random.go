@@ -164,7 +164,7 @@ func (w *walk) setBanner(t *rapid.T) {
 	if now != nil {
 		now.Banner = banner
 	}
-	agree(t, now != nil, chat.NotFound, w.s.SetBanner(w.ctx, w.tenant, ref(r), banner, nil))
+	agree(t, now != nil, chat.NotFound, w.s.SetBanner(w.ctx, w.tenant, r.Ref(), banner, nil))
 }
 
 func (w *walk) renameCreator(t *rapid.T) {
@@ -174,7 +174,7 @@ func (w *walk) renameCreator(t *rapid.T) {
 	if is {
 		now.Creator = p
 	}
-	agree(t, is, chat.NotFound, w.s.RenameCreator(w.ctx, w.tenant, ref(r), p))
+	agree(t, is, chat.NotFound, w.s.RenameCreator(w.ctx, w.tenant, r.Ref(), p))
 }
 
 func (w *walk) deleteRoom(t *rapid.T) {
@@ -188,7 +188,7 @@ func (w *walk) deleteRoom(t *rapid.T) {
 
 func (w *walk) sweep(t *rapid.T) {
 	for _, r := range w.m.stale {
-		sweep := chat.Sweep{Tenant: w.tenant, Room: chat.RoomRef{ID: r.ID, Name: r.Name}, DeletedAt: time.Now().UTC()}
+		sweep := chat.Sweep{Tenant: w.tenant, Room: r.Ref(), DeletedAt: time.Now().UTC()}
 		require.NoError(t, w.s.SweepRoom(w.ctx, sweep, nil))
 		ms, err := w.s.Older(w.ctx, r.Log(w.tenant), id.Max, 1)
 		require.NoError(t, err)

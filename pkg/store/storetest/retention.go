@@ -24,7 +24,7 @@ var retentionTests = map[string]func(*env){
 
 		r := e.newRoom("games")
 		for _, to := range []chat.Retention{month, chat.Forever, chat.MaxRetention, chat.MinRetention + chat.Retention(time.Second), chat.ServerRetention, chat.Forever} {
-			require.NoError(e, e.s.SetRetention(e.ctx, e.tenant, chat.RoomRef{ID: r.ID, Name: r.Name}, to))
+			require.NoError(e, e.s.SetRetention(e.ctx, e.tenant, r.Ref(), to))
 			r.Retention = to
 			got, err := e.s.Room(e.ctx, e.tenant, "games")
 			require.NoError(e, err)
@@ -37,8 +37,8 @@ var retentionTests = map[string]func(*env){
 
 		// Other changes of a room do not affect its retention.
 		r.Banner = ptr("be kind")
-		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), r.Banner, nil))
-		require.NoError(e, e.s.DisownRoom(e.ctx, e.tenant, chat.RoomRef{ID: r.ID, Name: r.Name}, chat.Erased))
+		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, r.Ref(), r.Banner, nil))
+		require.NoError(e, e.s.DisownRoom(e.ctx, e.tenant, r.Ref(), chat.Erased))
 		r.Creator = chat.Erased
 		got, err = e.s.Room(e.ctx, e.tenant, "games")
 		require.NoError(e, err)
@@ -48,7 +48,7 @@ var retentionTests = map[string]func(*env){
 			e.isAbout(e.s.SetRetention(e.ctx, e.tenant, gone, month), chat.NotFound, chat.RoomEntity)
 		}
 		require.NoError(e, e.s.DeleteRoom(e.ctx, e.tenant, r))
-		e.isAbout(e.s.SetRetention(e.ctx, e.tenant, chat.RoomRef{ID: r.ID, Name: r.Name}, month), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.SetRetention(e.ctx, e.tenant, r.Ref(), month), chat.NotFound, chat.RoomEntity)
 		require.Equal(e, map[id.ID]chat.Retention{made.ID: month}, e.retentions())
 	},
 	"the walk over rooms ends with an error": func(e *env) {

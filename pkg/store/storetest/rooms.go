@@ -126,10 +126,10 @@ var roomTests = map[string]func(*env){
 		r.Creator.FirstName, r.Creator.LastName = "New", ""
 		// At the same moment, and neither undoes the other.
 		var g errgroup.Group
-		g.Go(func() error { return e.s.SetBanner(e.ctx, e.tenant, ref(r), r.Banner, nil) })
-		g.Go(func() error { return e.s.RenameCreator(e.ctx, e.tenant, ref(r), r.Creator) })
+		g.Go(func() error { return e.s.SetBanner(e.ctx, e.tenant, r.Ref(), r.Banner, nil) })
+		g.Go(func() error { return e.s.RenameCreator(e.ctx, e.tenant, r.Ref(), r.Creator) })
 		require.NoError(e, g.Wait())
-		e.isAbout(e.s.RenameCreator(e.ctx, e.tenant, ref(r), person("other")), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.RenameCreator(e.ctx, e.tenant, r.Ref(), person("other")), chat.NotFound, chat.RoomEntity)
 		got, err := e.s.Room(e.ctx, e.tenant, "games")
 		require.NoError(e, err)
 		require.Equal(e, r, got)
@@ -138,7 +138,7 @@ var roomTests = map[string]func(*env){
 		require.Equal(e, []chat.Room{r}, rooms)
 
 		r.Banner = nil
-		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), nil, nil))
+		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, r.Ref(), nil, nil))
 		got, err = e.s.Room(e.ctx, e.tenant, "games")
 		require.NoError(e, err)
 		require.Nil(e, got.Banner)
@@ -146,27 +146,27 @@ var roomTests = map[string]func(*env){
 	"a banner is replaced only while it is what it was": func(e *env) {
 		r := e.newRoom("games")
 		was := r
-		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), ptr("one"), &was))
-		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(r), ptr("two"), &was), chat.Stale, chat.RoomEntity)
+		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, r.Ref(), ptr("one"), &was))
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, r.Ref(), ptr("two"), &was), chat.Stale, chat.RoomEntity)
 		got, err := e.s.Room(e.ctx, e.tenant, "games")
 		require.NoError(e, err)
 		require.Equal(e, "one", *got.Banner, "a refused change changes nothing")
-		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, ref(r), nil, &got))
-		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(e.room("never")), nil, &was), chat.NotFound, chat.RoomEntity)
+		require.NoError(e, e.s.SetBanner(e.ctx, e.tenant, r.Ref(), nil, &got))
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, e.room("never").Ref(), nil, &was), chat.NotFound, chat.RoomEntity)
 		// Of concurrent calls that saw the same banner exactly one succeeds.
 		e.claim(8, chat.Stale, func(n int) error {
-			return e.s.SetBanner(e.ctx, e.tenant, ref(r), ptr(fmt.Sprint("from ", n)), &was)
+			return e.s.SetBanner(e.ctx, e.tenant, r.Ref(), ptr(fmt.Sprint("from ", n)), &was)
 		})
 	},
 	"only the room itself is updated or deleted, not one of its name": func(e *env) {
 		r := e.newRoom("games")
 		stale := r
 		stale.ID = e.ids.New()
-		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(stale), ptr("stale"), nil), chat.NotFound, chat.RoomEntity)
-		e.isAbout(e.s.RenameCreator(e.ctx, e.tenant, ref(stale), r.Creator), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, stale.Ref(), ptr("stale"), nil), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.RenameCreator(e.ctx, e.tenant, stale.Ref(), r.Creator), chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.DeleteRoom(e.ctx, e.tenant, stale), chat.NotFound, chat.RoomEntity)
-		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(e.room("never")), nil, nil), chat.NotFound, chat.RoomEntity)
-		e.isAbout(e.s.RenameCreator(e.ctx, e.tenant, ref(e.room("never")), r.Creator), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, e.room("never").Ref(), nil, nil), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.RenameCreator(e.ctx, e.tenant, e.room("never").Ref(), r.Creator), chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.DeleteRoom(e.ctx, e.tenant, e.room("never")), chat.NotFound, chat.RoomEntity)
 		got, err := e.s.Room(e.ctx, e.tenant, "games")
 		require.NoError(e, err)
@@ -189,7 +189,7 @@ var roomTests = map[string]func(*env){
 		}
 		_, err = e.s.Join(e.ctx, e.tenant, r, person("c"))
 		e.isAbout(err, chat.NotFound, chat.RoomEntity)
-		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, ref(r), nil, nil), chat.NotFound, chat.RoomEntity)
+		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, r.Ref(), nil, nil), chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.DeleteRoom(e.ctx, e.tenant, r), chat.NotFound, chat.RoomEntity)
 		e.showsNothing(r.ID)
 	},
@@ -286,7 +286,7 @@ func (e *env) showsRoom(r chat.Room) {
 	require.Contains(e, people, r.Creator)
 	in, err := e.s.RoomsOf(e.ctx, e.tenant, r.Creator.Login, "", 100)
 	require.NoError(e, err)
-	require.Contains(e, in, chat.RoomRef{ID: r.ID, Name: r.Name})
+	require.Contains(e, in, r.Ref())
 }
 
 // showsNothing requires that no list contains the room of that id any more.

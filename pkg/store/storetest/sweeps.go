@@ -29,7 +29,7 @@ var sweepTests = map[string]func(*env){
 		require.NoError(e, e.s.DeleteRoom(e.ctx, e.tenant, r))
 
 		w := e.sweepOf(r)
-		require.Equal(e, chat.RoomRef{ID: r.ID, Name: r.Name}, w.Room)
+		require.Equal(e, r.Ref(), w.Room)
 		require.True(e, w.DeletedAt.After(before) && w.DeletedAt.Before(before.Add(time.Hour)), w.DeletedAt)
 		require.Equal(e, time.UTC, w.DeletedAt.Location())
 
