@@ -108,6 +108,16 @@ func (r *Remember) Knows(ctx context.Context, cookie string, who chat.Identity) 
 	return equal(row.Token, tokenHash) || equal(row.Previous, tokenHash) && r.inGrace(r.now().UTC().Sub(row.RotatedAt))
 }
 
+// Has reports whether the store has the series that a cookie names, whatever its token.
+func (r *Remember) Has(ctx context.Context, cookie string) bool {
+	seriesSecret, _, ok := splitCookie(cookie)
+	if !ok {
+		return false
+	}
+	_, err := r.store.Remembered(ctx, HashOf(seriesSecret))
+	return err == nil
+}
+
 // inGrace reports whether the previous token is accepted that long after a rotation. It is not accepted if the rotation
 // is dated far in the future, by a wrong clock.
 func (r *Remember) inGrace(since time.Duration) bool { return since < r.grace && since > -clocksDiffer }

@@ -54,12 +54,12 @@ func TestEachOfSeveralCookiesIsTried(t *testing.T) {
 	require.Equal(t, 204, ask(h, "POST", "/users", jdoe).StatusCode)
 	in := ask(h, "POST", "/authenticate?j_username=jdoe&j_password=secret&_spring_security_remember_me=true", "{}")
 	session, remember := cookie(t, in, "confab-session"), cookie(t, in, "confab-remember")
-	bad := func(name string) *http.Cookie { return &http.Cookie{Name: name, Value: "planted"} }
-	require.Equal(t, 200, ask(h, "GET", "/users/jdoe", "", bad("confab-session"), session).StatusCode)
-	require.Equal(t, 200, ask(h, "GET", "/users/jdoe", "", session, bad("confab-session")).StatusCode)
-	again := ask(h, "GET", "/users/jdoe", "", bad("confab-remember"), remember)
+	bad := func(good *http.Cookie) *http.Cookie { return &http.Cookie{Name: good.Name, Value: "planted"} }
+	require.Equal(t, 200, ask(h, "GET", "/users/jdoe", "", bad(session), session).StatusCode)
+	require.Equal(t, 200, ask(h, "GET", "/users/jdoe", "", session, bad(session)).StatusCode)
+	again := ask(h, "GET", "/users/jdoe", "", bad(remember), remember)
 	require.Equal(t, 200, again.StatusCode)
 	rotated := cookie(t, again, "confab-remember")
-	require.Equal(t, 200, ask(h, "POST", "/logout", "", bad("confab-remember"), rotated).StatusCode)
+	require.Equal(t, 200, ask(h, "POST", "/logout", "", bad(remember), rotated).StatusCode)
 	require.Equal(t, 401, ask(h, "GET", "/users/jdoe", "", rotated).StatusCode, "a logout ends it too")
 }

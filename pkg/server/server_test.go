@@ -66,10 +66,11 @@ func ask(h http.Handler, method, target, body string, cookies ...*http.Cookie) *
 
 const jdoe = `{"login":"jdoe","password":"secret","firstname":"John","lastname":"Doe"}`
 
+// cookie returns the cookie that an answer sets whose name, without what is an installation's own, is name.
 func cookie(t *testing.T, r *http.Response, name string) *http.Cookie {
 	t.Helper()
 	for _, c := range r.Cookies() {
-		if c.Name == name {
+		if strings.HasPrefix(strings.TrimPrefix(c.Name, "__Host-"), name+"-") {
 			return c
 		}
 	}

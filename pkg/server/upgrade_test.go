@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,4 +76,46 @@ func TestAnUpgradeBringsTheCookiesOfARememberedLogin(t *testing.T) {
 			require.Equal(t, 200, ask(h, "GET", "/remember-me", "", remembered).StatusCode, "the series lives")
 		})
 	}
+}
+
+// Two installations at two ports of one host have one cookie jar: browsers keep cookies by host.
+func TestInstallationsOnOneHost(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	browser := &http.Client{Jar: jar}
+	var installations []*httptest.Server
+	for range 2 {
+		web := httptest.NewServer(start(t, open(t), server.Config{}))
+		t.Cleanup(web.Close)
+		installations = append(installations, web)
+	}
+	do := func(web *httptest.Server, method, path, body string) int {
+		r, err := http.NewRequestWithContext(t.Context(), method, web.URL+path, strings.NewReader(body))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/json")
+		res, err := browser.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		return res.StatusCode
+	}
+	isIn := func(web *httptest.Server) {
+		t.Helper()
+		require.Equal(t, 200, do(web, "GET", "/api/chat/v1/users/jdoe", ""))
+		u, err := url.Parse(web.URL)
+		require.NoError(t, err)
+		for _, path := range []string{"/api/chat/v1/stomp", "/killrchat/chat/000/abcdefgh/websocket"} {
+			res := upgrade(t, web, path, "dGhlIHNhbXBsZSBub25jZQ==", jar.Cookies(u)...)
+			require.Equal(t, http.StatusSwitchingProtocols, res.StatusCode, path)
+			require.Empty(t, res.Cookies())
+		}
+	}
+	for _, web := range installations {
+		require.Equal(t, 204, do(web, "POST", "/users", jdoe))
+		require.Equal(t, 204, do(web, "POST", "/authenticate?j_username=jdoe&j_password=secret&_spring_security_remember_me=true", "{}"))
+	}
+	isIn(installations[0])
+	isIn(installations[1])
+	require.Equal(t, 200, do(installations[1], "POST", "/logout", ""))
+	require.Equal(t, 401, do(installations[1], "GET", "/users/jdoe", ""))
+	isIn(installations[0])
 }

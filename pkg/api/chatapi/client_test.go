@@ -34,9 +34,11 @@ const (
 const adminToken = "a-token-of-the-administrator"
 
 var (
-	base     string // of the one server that all tests share
-	contract *apitest.Contract
-	store    *embedded.Store
+	base string // of the one server that all tests share
+	// The names of its cookies.
+	sessionCookie, rememberCookie string
+	contract                      *apitest.Contract
+	store                         *embedded.Store
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -56,6 +58,16 @@ func run(m *testing.M) int {
 	web.Config.DisableGeneralOptionsHandler = true // as the server's own listener does
 	web.Start()
 	base = web.URL
+	resp, err := http.Post(base+"/authenticate?j_username=administrator&j_password=x&_spring_security_remember_me=true", "", nil)
+	must(err)
+	for _, c := range resp.Cookies() {
+		if c.MaxAge == 0 {
+			sessionCookie = c.Name
+		} else {
+			rememberCookie = c.Name
+		}
+	}
+	must(resp.Body.Close())
 	contract, err = apitest.Load()
 	must(err)
 

@@ -9,11 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const (
-	sessionCookie  = "confab-session"
-	rememberCookie = "confab-remember"
-)
-
 func TestWhereCredentialsMayStand(t *testing.T) {
 	c := signedUp(t, K)
 	good := "j_username=" + c.login + "&j_password=pw+of%20" + c.login

@@ -201,7 +201,7 @@ func TestPasswordChange(t *testing.T) {
 	c.do("PUT", path, map[string]any{"currentPassword": "pw of " + c.login, "password": ""}).refused(422)
 	c.do("PUT", path, change).is(204)
 	c.do("GET", "/remember-me", nil).refused(401)
-	require.NotContains(t, c.cookies, "confab-remember")
+	require.NotContains(t, c.cookies, rememberCookie)
 	anonymous(t, V).do("POST", "/authenticate", map[string]any{"login": c.login, "password": "pw of " + c.login}).refused(401)
 	anonymous(t, V).do("POST", "/authenticate", map[string]any{"login": c.login, "password": "new"}).is(204)
 }

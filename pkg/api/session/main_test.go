@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -94,6 +95,7 @@ func newWorld(t *testing.T) *world {
 // guard.
 type node struct {
 	*httptest.Server
+	names   session.Names
 	guarded atomic.Int64 // requests that the guard has let through
 }
 
@@ -106,7 +108,11 @@ func (w *world) node(o nodeOptions) *node {
 	m, err := session.NewManager(w.t.Context(), session.Parts{Sessions: sessions, Tokens: tokens, Secrets: w.store, Secure: o.secure,
 		Remember: auth.NewRemember(w.store, sessions, grace, w.clock.Now, quiet)})
 	require.NoError(w.t, err)
-	n := &node{}
+	first := &http.Request{}
+	if o.overTLS {
+		first.TLS = &tls.ConnectionState{}
+	}
+	n := &node{names: m.Names(first)}
 	fail := func(rw http.ResponseWriter, _ *http.Request, err error) {
 		status, message := api.StatusOf(err)
 		http.Error(rw, message, status)
@@ -148,6 +154,23 @@ func (w *world) node(o nodeOptions) *node {
 	return n
 }
 
+// What a browser calls the cookies, whatever their names are.
+const (
+	sessionCookie  = "session"
+	rememberCookie = "remember"
+)
+
+// wire returns the name in requests of what a browser calls name.
+func (n *node) wire(name string) string {
+	switch name {
+	case sessionCookie:
+		return n.names.Session
+	case rememberCookie:
+		return n.names.Remember
+	}
+	return name
+}
+
 // browser keeps cookies, wherever they came from.
 type browser struct {
 	t       *testing.T
@@ -187,7 +210,7 @@ func (b *browser) do(method, path string, more ...string) answer {
 	require.NoError(b.t, err)
 	for name, value := range b.cookies {
 		// As it is: AddCookie would mend broken ones.
-		r.Header.Add("Cookie", name+"="+value)
+		r.Header.Add("Cookie", b.node.wire(name)+"="+value)
 	}
 	for i := 0; i < len(more); i += 2 {
 		r.Header.Add(more[i], more[i+1])
@@ -199,6 +222,11 @@ func (b *browser) do(method, path string, more ...string) answer {
 	require.NoError(b.t, err)
 	a := answer{status: res.StatusCode, body: string(body), header: res.Header, set: map[string]*http.Cookie{}}
 	for _, c := range res.Cookies() {
+		for _, known := range []string{sessionCookie, rememberCookie} {
+			if c.Name == b.node.wire(known) {
+				c.Name = known
+			}
+		}
 		require.NotContains(b.t, a.set, c.Name, "set once")
 		a.set[c.Name] = c
 		if b.cookies[c.Name] = c.Value; c.MaxAge < 0 {
@@ -235,6 +263,6 @@ func (b *browser) isOut() answer {
 	a := b.do("GET", "/me")
 	require.Equal(b.t, http.StatusUnauthorized, a.status, a.body)
 	require.Equal(b.t, before, b.node.guarded.Load(), "nothing was done")
-	require.NotContains(b.t, a.set, session.Cookie)
+	require.NotContains(b.t, a.set, sessionCookie)
 	return a
 }

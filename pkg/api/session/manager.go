@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gorilla/sessions"
@@ -16,22 +17,18 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Names of the cookies.
-const (
-	Cookie         = "confab-session"
-	RememberCookie = "confab-remember"
-)
-
-// secretName is the name under which the key that signs session cookies is kept.
+// secretName is the name under which the key that signs session cookies is kept. The cookies' names follow from it too.
 const secretName = "session-cookies"
 
 // Manager identifies the user of a request, and starts and ends sessions. It may be used concurrently.
 type Manager struct {
-	cookies  *cookieStore
-	sessions *auth.Sessions
-	remember *auth.Remember
-	tokens   *auth.Tokens
-	secure   bool
+	cookies   *cookieStore
+	sessions  *auth.Sessions
+	remember  *auth.Remember
+	tokens    *auth.Tokens
+	names     Names
+	hostNames Names // those over TLS
+	secure    bool
 }
 
 // Parts are what a Manager is made of.
@@ -52,8 +49,9 @@ func NewManager(ctx context.Context, p Parts) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{cookies: newCookieStore(p.Sessions, key, p.Secure), sessions: p.Sessions,
-		remember: p.Remember, tokens: p.Tokens, secure: p.Secure}, nil
+	names := newNames(key)
+	return &Manager{cookies: newCookieStore(p.Sessions, key), sessions: p.Sessions,
+		remember: p.Remember, tokens: p.Tokens, names: names, hostNames: names.forHost(), secure: p.Secure}, nil
 }
 
 // Authenticate returns who sends the request: by bearer token if there is one, else by session,
@@ -68,32 +66,43 @@ func (m *Manager) Authenticate(w http.ResponseWriter, r *http.Request) (auth.Log
 		}
 		return m.tokens.Find(r.Context(), strings.TrimSpace(token))
 	}
-	s, err := m.cookies.Get(r, Cookie)
+	s, err := m.session(r)
 	if err != nil {
 		return auth.Login{}, err
 	}
 	if login, ok := s.Values[loginKey].(auth.Login); ok {
+		if value, ok := s.Values[earlierKey].(string); ok {
+			// The cookie of the earlier name stays: servers of the version before, beside this one, know no other.
+			http.SetCookie(w, sessions.NewCookie(s.Name(), value, s.Options))
+		}
 		return login, nil
 	}
 	return m.resume(w, r, s)
 }
 
-// resume tries the remembered login.
+// session finds the session of a request, or makes a new one.
+func (m *Manager) session(r *http.Request) (*sessions.Session, error) {
+	return m.cookies.Get(r, m.Names(r).Session)
+}
+
+// resume tries the remembered login. The cookies of the earlier name come last: one that was replaced would be taken for a
+// stolen one.
 func (m *Manager) resume(w http.ResponseWriter, r *http.Request, s *sessions.Session) (auth.Login, error) {
 	err := accessDenied()
-	cookies := cookiesNamed(r, RememberCookie)
+	own := cookiesNamed(r, m.Names(r).Remember)
 	var login auth.Login
 	var next string
-	for _, cookie := range cookies {
+	var earlier bool
+	for i, cookie := range slices.Concat(own, cookiesNamed(r, earlierNames.Remember)) {
 		if login, next, err = m.remember.Resume(r.Context(), cookie.Value); !chat.IsKind(err, chat.Unauthenticated) {
+			earlier = i >= len(own)
 			break
 		}
 	}
-	if len(cookies) == 0 {
-		return auth.Login{}, err
-	}
 	if chat.IsKind(err, chat.Unauthenticated) {
-		m.setRemember(w, r, "", -1)
+		if len(own) > 0 {
+			m.expire(w, r, m.Names(r).Remember)
+		}
 		return auth.Login{}, accessDenied()
 	}
 	if err != nil {
@@ -101,7 +110,10 @@ func (m *Manager) resume(w http.ResponseWriter, r *http.Request, s *sessions.Ses
 	}
 	// Also if no session can be started: the token before counts as stolen soon.
 	if next != "" {
-		m.setRemember(w, r, next, int(auth.RememberFor.Seconds()))
+		m.setRemember(w, r, next)
+	}
+	if earlier {
+		m.expire(w, r, earlierNames.Remember)
 	}
 	if err := m.start(w, r, s, login); err != nil {
 		return auth.Login{}, err
@@ -113,10 +125,11 @@ func (m *Manager) resume(w http.ResponseWriter, r *http.Request, s *sessions.Ses
 // request came with: otherwise their user would be logged in again when the new session is over.
 // With remember it also starts a remembered login. Cookies are written only when all of it worked.
 func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, login auth.Login, remember bool) error {
-	s, err := m.cookies.Get(r, Cookie)
+	s, err := m.session(r)
 	if err != nil {
 		return err
 	}
+	earlier := m.earlierOf(r)
 	had, err := m.forgetDevice(r, s)
 	if err != nil && !errors.Is(err, auth.ErrUnwritten) {
 		return err
@@ -135,17 +148,18 @@ func (m *Manager) LogIn(w http.ResponseWriter, r *http.Request, login auth.Login
 	if err := m.start(w, r, s, login); err != nil {
 		return err
 	}
+	m.expire(w, r, earlier...)
 	switch {
 	case remember:
-		m.setRemember(w, r, cookie, int(auth.RememberFor.Seconds()))
+		m.setRemember(w, r, cookie)
 	case had:
-		m.setRemember(w, r, "", -1)
+		m.expire(w, r, m.Names(r).Remember)
 	}
 	return nil
 }
 
 // forgetDevice ends the remembered login that a request came with: that of its session and that of its cookie.
-// It reports whether there is such a cookie.
+// It reports whether there is such a cookie of this installation's name.
 func (m *Manager) forgetDevice(r *http.Request, s *sessions.Session) (cookie bool, err error) {
 	var forgotten error
 	if login, ok := s.Values[loginKey].(auth.Login); ok && !login.Series.IsZero() {
@@ -154,8 +168,8 @@ func (m *Manager) forgetDevice(r *http.Request, s *sessions.Session) (cookie boo
 			return false, forgotten
 		}
 	}
-	for _, c := range cookiesNamed(r, RememberCookie) {
-		cookie = true
+	own := cookiesNamed(r, m.Names(r).Remember)
+	for _, c := range slices.Concat(own, cookiesNamed(r, earlierNames.Remember)) {
 		if err := m.remember.Forget(r.Context(), c.Value); err != nil {
 			forgotten = err
 			if !errors.Is(err, auth.ErrUnwritten) {
@@ -163,7 +177,7 @@ func (m *Manager) forgetDevice(r *http.Request, s *sessions.Session) (cookie boo
 			}
 		}
 	}
-	return cookie, forgotten
+	return len(own) > 0, forgotten
 }
 
 func (m *Manager) start(w http.ResponseWriter, r *http.Request, s *sessions.Session, login auth.Login) error {
@@ -174,10 +188,11 @@ func (m *Manager) start(w http.ResponseWriter, r *http.Request, s *sessions.Sess
 // LogOut ends the session of the request and the remembered login of this device, and expires
 // both cookies. Without a session it does the same. All of it is done also if the error is auth.ErrUnwritten.
 func (m *Manager) LogOut(w http.ResponseWriter, r *http.Request) error {
-	s, err := m.cookies.Get(r, Cookie)
+	s, err := m.session(r)
 	if err != nil {
 		return err
 	}
+	earlier := m.earlierOf(r)
 	_, forgotten := m.forgetDevice(r, s)
 	if forgotten != nil && !errors.Is(forgotten, auth.ErrUnwritten) {
 		return forgotten
@@ -187,14 +202,25 @@ func (m *Manager) LogOut(w http.ResponseWriter, r *http.Request) error {
 	if ended != nil && !errors.Is(ended, auth.ErrUnwritten) {
 		return ended
 	}
-	m.setRemember(w, r, "", -1)
+	m.expire(w, r, append(earlier, m.Names(r).Remember)...)
 	return cmp.Or(ended, forgotten)
 }
 
-func (m *Manager) setRemember(w http.ResponseWriter, r *http.Request, value string, maxAge int) {
-	http.SetCookie(w, sessions.NewCookie(RememberCookie, value, &sessions.Options{
-		Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: m.secure || r.TLS != nil,
-	}))
+func (m *Manager) setRemember(w http.ResponseWriter, r *http.Request, value string) {
+	m.set(w, r, m.Names(r).Remember, value, int(auth.RememberFor.Seconds()))
+}
+
+// expire removes cookies from the browser.
+func (m *Manager) expire(w http.ResponseWriter, r *http.Request, names ...string) {
+	for _, name := range names {
+		m.set(w, r, name, "", -1)
+	}
+}
+
+func (m *Manager) set(w http.ResponseWriter, r *http.Request, name, value string, maxAge int) {
+	o := options(m.overTLS(r))
+	o.MaxAge = maxAge
+	http.SetCookie(w, sessions.NewCookie(name, value, &o))
 }
 
 func accessDenied() error {
@@ -203,14 +229,14 @@ func accessDenied() error {
 
 // Knows reports whether a request comes with a session or a remembered login of that account.
 func (m *Manager) Knows(r *http.Request, who chat.Identity) bool {
-	s, err := m.cookies.Get(r, Cookie)
+	s, err := m.session(r)
 	if err != nil {
 		return false
 	}
 	if login, ok := s.Values[loginKey].(auth.Login); ok && login.Identity == who {
 		return true
 	}
-	for _, cookie := range cookiesNamed(r, RememberCookie) {
+	for _, cookie := range slices.Concat(cookiesNamed(r, m.Names(r).Remember), cookiesNamed(r, earlierNames.Remember)) {
 		if m.remember.Knows(r.Context(), cookie.Value, who) {
 			return true
 		}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/auth"
 )
 
@@ -17,22 +16,22 @@ import (
 func (n *node) remembered(t *testing.T) *browser {
 	b := n.browser(t)
 	b.logIn("ann", true)
-	return b.without(session.Cookie)
+	return b.without(sessionCookie)
 }
 
 func TestARememberedLoginStartsASessionAndIsRotated(t *testing.T) {
 	n := newWorld(t).node(nodeOptions{})
 	b := n.remembered(t)
-	before := b.cookies[session.RememberCookie]
+	before := b.cookies[rememberCookie]
 	a := b.isIn("ann")
-	require.Contains(t, a.set, session.Cookie)
-	after := b.cookies[session.RememberCookie]
+	require.Contains(t, a.set, sessionCookie)
+	after := b.cookies[rememberCookie]
 	require.NotEqual(t, before, after)
 	series, _, _ := strings.Cut(before, ":")
 	require.True(t, strings.HasPrefix(after, series+":"), "of the same series")
 	require.Empty(t, b.isIn("ann").set, "the session serves now")
-	b.without(session.Cookie).isIn("ann")
-	b.without(session.RememberCookie).isIn("ann")
+	b.without(sessionCookie).isIn("ann")
+	b.without(rememberCookie).isIn("ann")
 }
 
 func TestARememberedLoginEndsWhenItIsNotUsed(t *testing.T) {
@@ -42,10 +41,10 @@ func TestARememberedLoginEndsWhenItIsNotUsed(t *testing.T) {
 	for range 2 { // each use renews it
 		w.clock.Add(auth.RememberFor - time.Second)
 		b.isIn("ann")
-		b.without(session.Cookie)
+		b.without(sessionCookie)
 	}
 	w.clock.Add(auth.RememberFor)
-	require.Negative(t, b.isOut().set[session.RememberCookie].MaxAge)
+	require.Negative(t, b.isOut().set[rememberCookie].MaxAge)
 }
 
 // A browser sends several requests with one token: all are served, and what it is left with works.
@@ -62,10 +61,10 @@ func TestGrace(t *testing.T) {
 			a := c.do("GET", "/me")
 			mu.Lock()
 			defer mu.Unlock()
-			if a.status != http.StatusOK || a.set[session.Cookie] == nil {
+			if a.status != http.StatusOK || a.set[sessionCookie] == nil {
 				t.Errorf("refused: %d %s", a.status, a.body)
 			}
-			if set := a.set[session.RememberCookie]; set != nil {
+			if set := a.set[rememberCookie]; set != nil {
 				rotated = append(rotated, set.Value)
 			}
 		})
@@ -74,8 +73,8 @@ func TestGrace(t *testing.T) {
 	require.Len(t, rotated, 1, "one rotation")
 	w.clock.Add(grace - time.Millisecond)
 	late := b.copied()
-	require.NotContains(t, late.isIn("ann").set, session.RememberCookie, "nothing that would replace the good one")
-	b.cookies = map[string]string{session.RememberCookie: rotated[0]}
+	require.NotContains(t, late.isIn("ann").set, rememberCookie, "nothing that would replace the good one")
+	b.cookies = map[string]string{rememberCookie: rotated[0]}
 	b.isIn("ann")
 }
 
@@ -93,13 +92,13 @@ func TestTheft(t *testing.T) {
 			phone, b := n.remembered(t), n.remembered(t)
 			thief := b.copied()
 			for range c.rotations {
-				b.without(session.Cookie).isIn("ann")
+				b.without(sessionCookie).isIn("ann")
 			}
 			w.clock.Add(c.wait)
-			require.Negative(t, thief.isOut().set[session.RememberCookie].MaxAge)
+			require.Negative(t, thief.isOut().set[rememberCookie].MaxAge)
 			b.isOut() // the session that came from the series ends immediately
 			b.isOut()
-			require.Empty(t, b.cookies[session.RememberCookie], "and so is the series")
+			require.Empty(t, b.cookies[rememberCookie], "and so is the series")
 			phone.isIn("ann")
 		})
 	}
@@ -115,18 +114,18 @@ func TestKnownBrowsers(t *testing.T) {
 	}
 	b := n.browser(t)
 	b.logIn("ann", true)
-	requireKnown(b.copied().without(session.RememberCookie), "true")
-	requireKnown(b.copied().without(session.Cookie), "true")
+	requireKnown(b.copied().without(rememberCookie), "true")
+	requireKnown(b.copied().without(sessionCookie), "true")
 	requireKnown(n.browser(t), "false")
 	many := n.browser(t)
-	many.cookies[session.RememberCookie] = strings.Repeat("x; "+session.RememberCookie+"=", 8) + b.cookies[session.RememberCookie]
+	many.cookies[rememberCookie] = strings.Repeat("x; "+rememberCookie+"=", 8) + b.cookies[rememberCookie]
 	requireKnown(many, "false") // only some of many cookies are tried
 }
 
 func TestBrokenRememberedLogins(t *testing.T) {
 	n := newWorld(t).node(nodeOptions{})
 	ann := n.remembered(t)
-	series, token, _ := strings.Cut(ann.cookies[session.RememberCookie], ":")
+	series, token, _ := strings.Cut(ann.cookies[rememberCookie], ":")
 	for name, value := range map[string]string{
 		"empty":          "",
 		"garbage":        "garbage",
@@ -139,10 +138,10 @@ func TestBrokenRememberedLogins(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := n.browser(t)
-			b.cookies[session.RememberCookie] = value
-			require.Negative(t, b.isOut().set[session.RememberCookie].MaxAge)
+			b.cookies[rememberCookie] = value
+			require.Negative(t, b.isOut().set[rememberCookie].MaxAge)
 			b.logIn("bob", false)
-			b.cookies[session.RememberCookie] = value
+			b.cookies[rememberCookie] = value
 			require.Empty(t, b.isIn("bob").set, "a session is enough")
 		})
 	}
@@ -157,7 +156,7 @@ func TestARotatedTokenIsNotLost(t *testing.T) {
 	w.store.noNew.Store(true)
 	a := b.do("GET", "/me")
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
-	require.NotContains(t, a.set, session.Cookie)
+	require.NotContains(t, a.set, sessionCookie)
 	w.store.noNew.Store(false)
 	w.clock.Add(time.Hour)
 	b.isIn("ann")
@@ -165,7 +164,7 @@ func TestARotatedTokenIsNotLost(t *testing.T) {
 
 // A login replaces the remembered login of the device, so the user from before is not logged in there any more.
 func TestALoginEndsTheRememberedLoginOfItsDevice(t *testing.T) {
-	for name, lost := range map[string]string{"both cookies": "", "no session": session.Cookie, "no remembered login": session.RememberCookie} {
+	for name, lost := range map[string]string{"both cookies": "", "no session": sessionCookie, "no remembered login": rememberCookie} {
 		for _, remember := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				w := newWorld(t)
@@ -174,9 +173,9 @@ func TestALoginEndsTheRememberedLoginOfItsDevice(t *testing.T) {
 				b.logIn("ann", true)
 				was := b.copied()
 				b.without(lost).logIn("bob", remember)
-				was.without(session.Cookie).isOut()
+				was.without(sessionCookie).isOut()
 				b.isIn("bob")
-				b.without(session.Cookie)
+				b.without(sessionCookie)
 				if remember {
 					b.isIn("bob")
 				} else {

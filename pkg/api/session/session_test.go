@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -28,7 +27,7 @@ func TestALoginGivesANewSession(t *testing.T) {
 
 	// Somebody else's id that comes with a login is not adopted, and is dead.
 	bob := n.browser(t)
-	bob.cookies[session.Cookie] = ann.cookies[session.Cookie]
+	bob.cookies[sessionCookie] = ann.cookies[sessionCookie]
 	bob.logIn("bob", false)
 	bob.isIn("bob")
 	ann.isOut()
@@ -58,17 +57,17 @@ func TestCookies(t *testing.T) {
 			}
 			month := 31 * 24 * 3600
 			a := b.logIn("ann", true)
-			check(a.set[session.Cookie], 0)
-			require.True(t, a.set[session.Cookie].Expires.IsZero(), "it ends with the browser")
-			check(a.set[session.RememberCookie], month)
-			a = b.without(session.Cookie).isIn("ann")
-			check(a.set[session.Cookie], 0)
-			check(a.set[session.RememberCookie], month)
+			check(a.set[sessionCookie], 0)
+			require.True(t, a.set[sessionCookie].Expires.IsZero(), "it ends with the browser")
+			check(a.set[rememberCookie], month)
+			a = b.without(sessionCookie).isIn("ann")
+			check(a.set[sessionCookie], 0)
+			check(a.set[rememberCookie], month)
 			require.Empty(t, b.isIn("ann").set, "no need to set any")
 			a = b.do("POST", "/logout")
-			check(a.set[session.Cookie], -1)
-			check(a.set[session.RememberCookie], -1)
-			require.NotContains(t, b.logIn("ann", false).set, session.RememberCookie, "not asked for")
+			check(a.set[sessionCookie], -1)
+			check(a.set[rememberCookie], -1)
+			require.NotContains(t, b.logIn("ann", false).set, rememberCookie, "not asked for")
 		})
 	}
 }
@@ -78,15 +77,15 @@ func TestOnlyHashesAreStored(t *testing.T) {
 	w := newWorld(t)
 	b := w.node(nodeOptions{}).browser(t)
 	b.logIn("login-of-ann", true)
-	b.without(session.Cookie).isIn("login-of-ann")
-	signed, err := base64.URLEncoding.DecodeString(b.cookies[session.Cookie])
+	b.without(sessionCookie).isIn("login-of-ann")
+	signed, err := base64.URLEncoding.DecodeString(b.cookies[sessionCookie])
 	require.NoError(t, err)
 	parts := strings.SplitN(string(signed), "|", 3) // when, id, signature
 	require.Len(t, parts, 3)
 	id, err := base64.URLEncoding.DecodeString(parts[1])
 	require.NoError(t, err)
 	require.Len(t, id, 43, "256 bits")
-	series, token, ok := strings.Cut(b.cookies[session.RememberCookie], ":")
+	series, token, ok := strings.Cut(b.cookies[rememberCookie], ":")
 	require.True(t, ok)
 
 	var disk strings.Builder
@@ -120,13 +119,13 @@ func TestLogOut(t *testing.T) {
 	require.Empty(t, desk.cookies)
 	desk.isOut()
 	stolen.isOut() // immediately, although the session was in use a moment ago
-	stolen.without(session.Cookie).isOut()
+	stolen.without(sessionCookie).isOut()
 	phone.isIn("ann")
-	phone.without(session.Cookie).isIn("ann")
+	phone.without(sessionCookie).isIn("ann")
 
 	for name, cookies := range map[string]map[string]string{
 		"no cookies": {},
-		"broken":     {session.Cookie: "x", session.RememberCookie: "y"},
+		"broken":     {sessionCookie: "x", rememberCookie: "y"},
 		"ended":      stolen.cookies,
 	} {
 		b := n.browser(t)
@@ -140,12 +139,12 @@ func TestLogOut(t *testing.T) {
 // Without the session's cookie a remembered login ends as well; without its own cookie that of the session does.
 func TestLogOutWithOneCookie(t *testing.T) {
 	n := newWorld(t).node(nodeOptions{})
-	for _, lost := range []string{session.Cookie, session.RememberCookie} {
+	for _, lost := range []string{sessionCookie, rememberCookie} {
 		b := n.browser(t)
 		b.logIn("ann", true)
 		stolen := b.copied()
 		require.Equal(t, http.StatusOK, b.without(lost).do("POST", "/logout").status)
-		stolen.without(session.Cookie).isOut()
+		stolen.without(sessionCookie).isOut()
 	}
 }
 
@@ -170,7 +169,7 @@ func TestBrokenSessionCookies(t *testing.T) {
 	n := w.node(nodeOptions{})
 	ann := n.browser(t)
 	ann.logIn("ann", true)
-	good := ann.cookies[session.Cookie]
+	good := ann.cookies[sessionCookie]
 	stranger := newWorld(t).node(nodeOptions{}).browser(t)
 	stranger.logIn("ann", false)
 	signed, err := base64.URLEncoding.DecodeString(good)
@@ -190,26 +189,26 @@ func TestBrokenSessionCookies(t *testing.T) {
 		"longer":            good + "AAAA",
 		"oversized":         strings.Repeat("A", 5000),
 		"huge":              strings.Repeat("A", 500_000),
-		"another server's":  stranger.cookies[session.Cookie],
-		"another cookie's":  ann.cookies[session.RememberCookie],
+		"another server's":  stranger.cookies[sessionCookie],
+		"another cookie's":  ann.cookies[rememberCookie],
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := n.browser(t)
-			b.cookies[session.Cookie] = value
+			b.cookies[sessionCookie] = value
 			b.isOut()
 			// It does not prevent a login either.
 			b.logIn("bob", false)
-			require.NotEqual(t, value, b.cookies[session.Cookie])
+			require.NotEqual(t, value, b.cookies[sessionCookie])
 			b.isIn("bob")
 			b.do("POST", "/logout")
-			b.cookies[session.Cookie] = value
-			b.cookies[session.RememberCookie] = "garbage"
-			require.Negative(t, b.isOut().set[session.RememberCookie].MaxAge)
+			b.cookies[sessionCookie] = value
+			b.cookies[rememberCookie] = "garbage"
+			require.Negative(t, b.isOut().set[rememberCookie].MaxAge)
 		})
 	}
 	ann.isIn("ann")
-	ann.cookies[session.Cookie] = "garbage"
-	require.Contains(t, ann.isIn("ann").set, session.Cookie, "the remembered login takes its place")
+	ann.cookies[sessionCookie] = "garbage"
+	require.Contains(t, ann.isIn("ann").set, sessionCookie, "the remembered login takes its place")
 }
 
 func TestBearerTokens(t *testing.T) {
@@ -268,7 +267,7 @@ func TestStoreAway(t *testing.T) {
 	b.logIn("ann", true)
 	n := w.node(nodeOptions{}) // remembers nothing
 	w.store.away.Store(true)
-	remembered := b.copied().without(session.Cookie)
+	remembered := b.copied().without(sessionCookie)
 	for name, c := range map[string]struct {
 		b            *browser
 		method, path string

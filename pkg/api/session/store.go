@@ -18,6 +18,8 @@ type valueKey int
 const (
 	// loginKey holds the auth.Login of a session that is alive.
 	loginKey valueKey = iota
+	// earlierKey holds the value of the cookie if it came under the earlier name.
+	earlierKey
 )
 
 // cookieStore is the gorilla/sessions Store over our own: the cookie carries the signed
@@ -25,7 +27,6 @@ const (
 type cookieStore struct {
 	sessions *auth.Sessions
 	codec    securecookie.Codec
-	options  sessions.Options
 	// signed holds the session hash of cookie values whose signature was found good: that does not change.
 	signed *otter.Cache[string, auth.Hash]
 }
@@ -36,14 +37,20 @@ const rememberedSignatures = 20_000
 
 var _ sessions.Store = (*cookieStore)(nil)
 
-func newCookieStore(s *auth.Sessions, key []byte, secure bool) *cookieStore {
+func newCookieStore(s *auth.Sessions, key []byte) *cookieStore {
 	codec := securecookie.New(key, nil)
 	codec.MaxAge(0) // the server knows when a session ends
 	codec.SetSerializer(securecookie.NopEncoder{})
-	return &cookieStore{sessions: s, codec: codec, options: sessions.Options{
-		Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure,
-	}, signed: otter.Must(&otter.Options[string, auth.Hash]{MaximumSize: rememberedSignatures})}
+	return &cookieStore{sessions: s, codec: codec, signed: otter.Must(&otter.Options[string, auth.Hash]{MaximumSize: rememberedSignatures})}
 }
+
+// options are those of all cookies.
+func options(secure bool) sessions.Options {
+	return sessions.Options{Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure}
+}
+
+// signedAs is the name that the signature of a session cookie covers, whatever the cookie's own name.
+const signedAs = "confab-session"
 
 // Get returns the session of this request, found once a request.
 func (c *cookieStore) Get(r *http.Request, name string) (*sessions.Session, error) {
@@ -54,12 +61,30 @@ func (c *cookieStore) Get(r *http.Request, name string) (*sessions.Session, erro
 // store that cannot answer; a cookie that is no good is no error.
 func (c *cookieStore) New(r *http.Request, name string) (*sessions.Session, error) {
 	s := sessions.NewSession(c, name)
-	opts := c.options
-	opts.Secure = opts.Secure || r.TLS != nil
+	opts := options(isForHost(name))
 	s.Options = &opts
 	s.IsNew = true
+	found, _, err := c.find(r, name)
+	if err == nil && found == nil {
+		var value string
+		if found, value, err = c.find(r, earlierNames.Session); found != nil {
+			s.Values[earlierKey] = value
+		}
+	}
+	if found != nil {
+		s.IsNew = false
+		s.Values[loginKey] = auth.Login{
+			Identity: chat.Identity{Tenant: found.Tenant, Login: found.Login},
+			Session:  found.Hash, Series: found.Series, Epoch: found.Epoch,
+		}
+	}
+	return s, err
+}
+
+// find returns the session that a cookie of that name belongs to, and the cookie's value; nil if there is none.
+func (c *cookieStore) find(r *http.Request, name string) (*auth.Session, string, error) {
 	for _, cookie := range cookiesNamed(r, name) {
-		hash, ok := c.cookieHash(name, cookie.Value)
+		hash, ok := c.cookieHash(cookie.Value)
 		if !ok {
 			continue
 		}
@@ -68,16 +93,11 @@ func (c *cookieStore) New(r *http.Request, name string) (*sessions.Session, erro
 			continue
 		}
 		if err != nil {
-			return s, err
+			return nil, "", err
 		}
-		s.IsNew = false
-		s.Values[loginKey] = auth.Login{
-			Identity: chat.Identity{Tenant: found.Tenant, Login: found.Login},
-			Session:  found.Hash, Series: found.Series, Epoch: found.Epoch,
-		}
-		break
+		return &found, cookie.Value, nil
 	}
-	return s, nil
+	return nil, "", nil
 }
 
 // Save starts the session on the server if it is new, or, with a negative MaxAge, ends it there; and writes the cookie.
@@ -103,7 +123,7 @@ func (c *cookieStore) Save(r *http.Request, w http.ResponseWriter, s *sessions.S
 	}
 	login.Session = started.Hash
 	s.ID, s.Values[loginKey], s.IsNew = id, login, false
-	value, err := c.codec.Encode(s.Name(), []byte(id))
+	value, err := c.codec.Encode(signedAs, []byte(id))
 	if err != nil {
 		return err
 	}
@@ -112,12 +132,12 @@ func (c *cookieStore) Save(r *http.Request, w http.ResponseWriter, s *sessions.S
 }
 
 // cookieHash returns the hash of the session id in the value of a cookie, if the server signed it.
-func (c *cookieStore) cookieHash(name, value string) (auth.Hash, bool) {
+func (c *cookieStore) cookieHash(value string) (auth.Hash, bool) {
 	if hash, ok := c.signed.GetIfPresent(value); ok {
 		return hash, true
 	}
 	var id []byte
-	if err := c.codec.Decode(name, value, &id); err != nil {
+	if err := c.codec.Decode(signedAs, value, &id); err != nil {
 		return auth.Hash{}, false
 	}
 	hash := auth.HashOf(string(id))

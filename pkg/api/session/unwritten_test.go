@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -49,7 +48,7 @@ func TestALogoutCountsAlsoWhenItCannotBeWritten(t *testing.T) {
 	a := b.do("POST", "/logout")
 	require.Equal(t, http.StatusServiceUnavailable, a.status, "the mount has its own words for it")
 	require.Len(t, a.set, 2, "both cookies are expired")
-	for _, c := range []*browser{kept, kept.copied().without(session.Cookie), kept.copied().without(session.RememberCookie)} {
+	for _, c := range []*browser{kept, kept.copied().without(sessionCookie), kept.copied().without(rememberCookie)} {
 		require.Equal(t, http.StatusUnauthorized, c.do("GET", "/me").status)
 	}
 	// A login takes the place of the session before it.
