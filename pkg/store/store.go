@@ -1,6 +1,6 @@
 // Package store defines what a confab server needs from its database.
 //
-// Store is the whole interface. It is the sum of the narrow interfaces of pkg/chat, pkg/auth and pkg/cache, which state
+// Store is the whole interface. It is the sum of the narrow interfaces of pkg/chat, pkg/auth, pkg/jobs and pkg/cache, which state
 // the guarantees of each method. Package storetest checks these guarantees. Registry and Faulty are the parts that only
 // the wiring of a server uses. A new store is one new folder that passes storetest.
 package store
@@ -12,6 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/jobs"
 )
 
 // Registry lists the running servers that share a store. A store that only one process can open records nothing and
@@ -54,6 +55,7 @@ type Store interface {
 	auth.RoleStore
 	auth.Inventory
 	cache.Announcements
+	jobs.Store
 	Registry
 
 	// Ping reports whether the store can answer now (Unavailable if not).

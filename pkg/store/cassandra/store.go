@@ -51,6 +51,8 @@ type Store struct {
 	// that this server wrote to.
 	newest *otter.Cache[chat.Log, newestRead]
 	ahead  *otter.Cache[chat.Log, id.Bucket]
+	// jobs caches where to look for jobs that are due.
+	jobs jobBook
 
 	mu     sync.Mutex
 	closed bool

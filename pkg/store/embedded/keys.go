@@ -40,6 +40,8 @@ const (
 	tableTokenOf      byte = 'T'  // tenant, login, hash
 	tableSecret       byte = 'c'  // name
 	tableExpiry       byte = 'x'  // time, key of the row that expires
+	tableJob          byte = 'j'  // tenant, kind, key
+	tableJobDue       byte = 'q'  // tenant, time, kind, key
 )
 
 var errKey = errors.New("embedded: malformed key")

@@ -101,6 +101,8 @@ type Store struct {
 	fates   locks // by message: what happened to it
 	reads   locks // by reading
 	secrets locks // by name
+	jobs    locks // by job
+	jobBook jobBook
 
 	times times
 
@@ -134,7 +136,7 @@ func Open(dir string, opts Options) (*Store, error) {
 func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error) {
 	o := opts.withDefaults()
 	s := &Store{now: o.Now, stop: make(chan struct{}), onDisk: o.fs == vfs.Default, salvage: o.Salvage, diary: &diary{log: o.Logger}}
-	for _, l := range []*locks{&s.users, &s.rooms, &s.members, &s.leases, &s.fates, &s.reads, &s.secrets} {
+	for _, l := range []*locks{&s.users, &s.rooms, &s.members, &s.leases, &s.fates, &s.reads, &s.secrets, &s.jobs} {
 		l.init()
 	}
 	d := &disk{FS: o.fs, dir: dir}

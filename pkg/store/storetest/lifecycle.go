@@ -12,6 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/store"
 )
 
@@ -64,7 +65,7 @@ var contextTests = map[string]func(*env){
 		calls := e.calls(e.newRoom("games"))
 		for m := range reflect.TypeFor[store.Store]().Methods() {
 			switch m.Name {
-			case "Close", "Shared": // they take no context
+			case "Close", "Shared", "JobTime": // they take no context
 				continue
 			}
 			require.Contains(e, calls, m.Name)
@@ -200,8 +201,27 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"SetAvatar":     func(c ctx) error { return s.SetAvatar(c, t, "u", chat.Avatar{Type: "image/png", Data: []byte("x")}) },
 		"Avatar":        func(c ctx) error { return second(s.Avatar(c, t, "u")) },
 		"DeleteAvatar":  func(c ctx) error { return s.DeleteAvatar(c, t, "u") },
-		"Announced":     func(c ctx) error { return second(s.Announced(c, time.Minute, 1)) },
-		"Ping":          func(c ctx) error { return s.Ping(c) },
+		"AddJob": func(c ctx) error {
+			_, _, err := s.AddJob(c, jobs.Job{Ref: jobs.Ref{Tenant: t, Kind: "k", Key: "a"}})
+			return err
+		},
+		"Job": func(c ctx) error { return second(s.Job(c, jobs.Ref{Tenant: t, Kind: "k", Key: "a"})) },
+		"ChangeJob": func(c ctx) error {
+			j := jobs.Job{Ref: jobs.Ref{Tenant: t, Kind: "k", Key: "a"}, Version: 1}
+			_, _, err := s.ChangeJob(c, j, j)
+			return err
+		},
+		"SaveJob": func(c ctx) error {
+			return second(s.SaveJob(c, jobs.Job{Ref: jobs.Ref{Tenant: t, Kind: "k", Key: "a"}}))
+		},
+		"RemoveJob": func(c ctx) error {
+			return second(s.RemoveJob(c, jobs.Job{Ref: jobs.Ref{Tenant: t, Kind: "k", Key: "a"}}))
+		},
+		"DueJobs":   func(c ctx) error { return second(s.DueJobs(c, 1)) },
+		"CountJobs": func(c ctx) error { return second(s.CountJobs(c, t, 1)) },
+		"EachJob":   func(c ctx) error { return s.EachJob(c, func(jobs.Job) error { return nil }) },
+		"Announced": func(c ctx) error { return second(s.Announced(c, time.Minute, 1)) },
+		"Ping":      func(c ctx) error { return s.Ping(c) },
 	}
 }
 

@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Retention", retentionTests},
 		{"Renames", renameTests},
 		{"IDs", idTests},
+		{"Jobs", jobTests},
 		{"Announcements", announcementTests},
 		{"Registry", registryTests},
 		{"Contexts", contextTests},
