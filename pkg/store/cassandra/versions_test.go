@@ -28,14 +28,14 @@ const (
 var decidedBy = map[string]string{
 	"users": byTransaction, "rooms": byTransaction, "memberships": byTransaction, "idempotency_keys": byTransaction,
 	"remembered": byTransaction, "secrets": byTransaction, "log_widths": byTransaction, "schema_lock": byTransaction,
-	"write_versions": byTransaction, "renames": byTransaction, "times_seen": byTransaction, "logins": byTransaction,
+	"write_versions": byTransaction, "renames": byTransaction, "times_seen": byTransaction, "logins": byTransaction, "jobs": byTransaction,
 	"roles": byVersion, "avatars": byVersion, "erasures": byVersion,
 	"readings_by_user": byData, "rooms_by_user": byData, "ids_noted": byData,
 	"sessions": byDeletion, "sessions_by_user": byDeletion, "remembered_by_user": byDeletion, "tokens": byDeletion, "tokens_by_user": byDeletion,
 	"users_by_tenant": byDeletion, "rooms_by_tenant": byDeletion, "participants_by_room": byDeletion, "room_deletions": byDeletion,
-	"sweeps": byDeletion, "keys_by_log": byDeletion,
+	"sweeps": byDeletion, "keys_by_log": byDeletion, "jobs_due": byDeletion,
 	"messages": byCoordinator, "message_buckets": byCoordinator, "footprints_by_user": byCoordinator, "width_changes": byCoordinator,
-	"announcements": byCoordinator, "servers": byCoordinator, "schema_versions": byCoordinator,
+	"announcements": byCoordinator, "servers": byCoordinator, "schema_versions": byCoordinator, "job_periods": byCoordinator,
 }
 
 var tableOf = regexp.MustCompile(`^(?:INSERT INTO|UPDATE|DELETE(?: \S+)? FROM) (\w+)`)
