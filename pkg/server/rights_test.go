@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/api/apitest"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/server"
 )
@@ -28,73 +30,229 @@ var refused = map[api.Who]map[string]int{
 // exceptions are operations that somebody may call although their route says another.
 var exceptions = map[string]string{"setRetention": "administrator"}
 
-// Each operation of each route is refused to everybody who may not call it, on things of others, and changes nothing.
-func TestWhoIsRefusedWhat(t *testing.T) {
-	const token = "the token of the administrator"
-	h := start(t, open(t), server.Config{NoLimits: true, BackupDir: t.TempDir(), Admin: auth.Admin{Login: "operator", Password: "x", Token: token}})
-	callers := map[string]func(*http.Request){
+// matrix calls every operation of every route as everybody, on things of the creator.
+type matrix struct {
+	t        *testing.T
+	h        http.Handler
+	contract *apitest.Contract
+	routes   []api.Route
+	people   int
+	rooms    int
+}
+
+// party are the callers, and a room of the creator's that the member is in, with a message of the creator's.
+type party struct {
+	*matrix
+	logins  map[string]string
+	callers map[string]func(*http.Request)
+	room    string
+	message string
+}
+
+func newMatrix(t *testing.T) *matrix {
+	n, err := server.New(t.Context(), server.Config{NoLimits: true, Hashes: 2, PasswordMin: 1, Log: quiet, BackupDir: t.TempDir(),
+		Admin: auth.Admin{Login: "operator", Password: "secret", Token: operatorToken}}, open(t))
+	require.NoError(t, err)
+	t.Cleanup(n.Close)
+	m := &matrix{t: t, h: n.Handler}
+	m.contract, err = apitest.Load()
+	require.NoError(t, err)
+	m.routes, err = server.Registered(n)
+	require.NoError(t, err)
+	return m
+}
+
+const operatorToken = "the token of the administrator"
+
+func (m *matrix) party() *party {
+	m.people++
+	p := &party{matrix: m, logins: map[string]string{"administrator": "operator"}, callers: map[string]func(*http.Request){
 		"nobody":        func(*http.Request) {},
-		"administrator": func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) },
+		"administrator": func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+operatorToken) },
+	}}
+	for _, who := range []string{"creator", "member", "stranger"} {
+		login := fmt.Sprintf("%s-%d", who, m.people)
+		require.Equal(m.t, 204, ask(m.h, "POST", "/users", strings.Replace(jdoe, "jdoe", login, 1)).StatusCode)
+		session := cookie(m.t, ask(m.h, "POST", "/authenticate?j_username="+login+"&j_password=secret", "{}"), "confab-session")
+		p.logins[who], p.callers[who] = login, func(r *http.Request) { r.AddCookie(session) }
 	}
-	for _, login := range []string{"creator", "member", "stranger"} {
-		require.Equal(t, 204, ask(h, "POST", "/users", strings.Replace(jdoe, "jdoe", login, 1)).StatusCode)
-		session := cookie(t, ask(h, "POST", "/authenticate?j_username="+login+"&j_password=secret", "{}"), "confab-session")
-		callers[login] = func(r *http.Request) { r.AddCookie(session) }
+	p.newRoom()
+	return p
+}
+
+// newRoom makes the things anew of which calls may have changed or deleted the last ones.
+func (p *party) newRoom() {
+	p.rooms++
+	p.room = fmt.Sprintf("room-%d", p.rooms)
+	p.do("creator", "POST", "/rooms/"+p.room, "{}")
+	p.do("member", "PUT", "/rooms/participant/"+p.room, "")
+	_, said, _ := strings.Cut(p.do("creator", "POST", "/messages/"+p.room, `{"content":"hello"}`), `"messageId":"`)
+	p.message, _, _ = strings.Cut(said, `"`)
+}
+
+func (p *party) do(caller, method, path, body string) string {
+	p.t.Helper()
+	status, text := p.send(caller, method, "/api/chat/v1"+path, body, "application/json", "")
+	require.Less(p.t, status, 300, "%s %s: %s", method, path, text)
+	return text
+}
+
+// send sends a request, and holds its answer to the description if that covers it.
+func (p *party) send(caller, method, path, body, kind, origin string) (int, string) {
+	p.t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", kind)
 	}
-	call := func(caller, method, path, body, kind string) (int, string) {
-		r := httptest.NewRequest(method, path, strings.NewReader(body))
-		if body != "" {
-			r.Header.Set("Content-Type", kind)
-		}
-		callers[caller](r)
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		text, err := io.ReadAll(w.Result().Body)
-		require.NoError(t, err)
-		return w.Code, string(text)
+	if origin != "" {
+		r.Header.Set("Origin", origin)
 	}
-	do := func(caller, method, path, body string) string {
-		status, text := call(caller, method, "/api/chat/v1"+path, body, "application/json")
-		require.Less(t, status, 300, "%s %s: %s", method, path, text)
-		return text
+	p.callers[caller](r)
+	w := httptest.NewRecorder()
+	p.h.ServeHTTP(w, r)
+	res := w.Result()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(p.t, err)
+	if strings.HasPrefix(path, "/api/") {
+		p.contract.Check(p.t, r, []byte(body), res.StatusCode, res.Header, text)
 	}
-	do("creator", "POST", "/rooms/lounge", "{}")
-	do("member", "PUT", "/rooms/participant/lounge", "")
-	said := do("creator", "POST", "/messages/lounge", `{"content":"hello"}`)
-	_, message, _ := strings.Cut(said, `"messageId":"`)
-	message, _, _ = strings.Cut(message, `"`)
-	fill := strings.NewReplacer("{room}", "lounge", "{login}", "creator", "{message}", message, "{emoji}", "%F0%9F%91%8D", "{name}", "x")
-	state := func() string {
-		return do("creator", "GET", "/messages/lounge", "") + do("creator", "GET", "/rooms/lounge", "") + do("member", "GET", "/users/creator", "")
+	return res.StatusCode, string(text)
+}
+
+// call calls an operation with a body that it understands, so that it is not refused before who sends it.
+func (p *party) call(caller, method string, rt api.Route, origin string) (int, string) {
+	p.t.Helper()
+	op := rt.Operations[method]
+	path := strings.NewReplacer("{room}", p.room, "{login}", p.logins["creator"], "{message}", p.message, "{emoji}", "%F0%9F%91%8D", "{name}", "x",
+		"{server}", "000", "{session}", "abcdefgh").Replace(rt.Path)
+	require.NotContains(p.t, path, "{", "a variable that this test does not know")
+	login := p.logins[caller]
+	if login == "" {
+		login = p.logins["creator"]
 	}
-	before := state()
-	const anything = `{"content":"x","banner":"x","firstname":"x","lastname":"x","currentPassword":"x","password":"a password","typing":true,"muted":true,` +
-		`"messageId":"4e831610-cb0b-11e4-8830-0800200c9a66","retention":"30d","login":"creator","name":"x"}`
-	tried := 0
-	for _, rt := range server.Routes() {
-		path := fill.Replace(rt.Path)
-		require.NotContains(t, path, "{", "a variable that this test does not know")
+	switch {
+	case strings.HasSuffix(path, "/authenticate"):
+		path += "?j_username=" + login + "&j_password=secret"
+	case isPlain(path) && (strings.HasSuffix(path, "/messages") || strings.HasSuffix(path, "/rooms/participant")):
+		path += "?roomName=" + p.room
+	}
+	body, kind := fmt.Sprintf(`{"content":"x","banner":"x","firstname":"x","lastname":"x","currentPassword":"secret","password":"secret","typing":true,`+
+		`"muted":true,"messageId":"4e831610-cb0b-11e4-8830-0800200c9a66","retention":"30d","name":"x","login":%q}`, login), "application/json"
+	switch {
+	case isPlain(path) && method != "GET":
+		person := fmt.Sprintf(`{"login":%q}`, login)
+		body = strings.TrimSuffix(body, "}") + `,"author":` + person + `,"creator":` + person + `,"participants":[]}`
+	case op.Body == api.NoBody || op.Body == api.Credentials:
+		body = ""
+	case op.Body == api.Picture:
+		kind = "image/png"
+	}
+	return p.send(caller, method, path, body, kind, origin)
+}
+
+// state is what everybody sees of the party's things.
+func (p *party) state() string {
+	return p.do("creator", "GET", "/messages/"+p.room, "") + p.do("creator", "GET", "/rooms/"+p.room, "") +
+		p.do("member", "GET", "/users/"+p.logins["creator"], "")
+}
+
+// each calls do for every operation of every route.
+func (m *matrix) each(do func(method string, rt api.Route, op api.Operation)) {
+	for _, rt := range m.routes {
+		require.NotEmpty(m.t, rt.Operations, "%s is not served by a route that says who may call it", rt.Path)
 		for method, op := range rt.Operations {
-			by, known := refused[op.Who]
-			require.True(t, known, "%s: say who is refused it", op.ID)
-			body, kind := anything, "application/json"
-			switch op.Body {
-			case api.NoBody:
-				body = ""
-			case api.Picture:
-				kind = "image/png"
-			default:
-			}
-			for caller, want := range by {
-				if exceptions[op.ID] == caller {
-					continue
-				}
-				status, text := call(caller, method, path, body, kind)
-				require.Equal(t, want, status, "%s by %s: %s", op.ID, caller, text)
-				tried++
-			}
+			do(method, rt, op)
 		}
 	}
-	require.Greater(t, tried, 100)
-	require.Equal(t, before, state())
+}
+
+func isPlain(path string) bool { return !strings.HasPrefix(path, "/api/") }
+
+// isSocket says that what a route serves is a socket or a stream.
+func isSocket(rt api.Route) bool {
+	return strings.Contains(rt.Path, "{session}") || strings.HasSuffix(rt.Path, "/stomp")
+}
+
+// Each operation of each route of each mount is refused to everybody who may not call it, on things of others, and changes nothing.
+func TestWhoIsRefusedWhat(t *testing.T) {
+	m := newMatrix(t)
+	p := m.party()
+	before := p.state()
+	tried := 0
+	m.each(func(method string, rt api.Route, op api.Operation) {
+		by, known := refused[op.Who]
+		require.True(t, known, "%s %s: say who is refused it", method, rt.Path)
+		for caller, want := range by {
+			if exceptions[op.ID] == caller {
+				continue
+			}
+			if op.Who == api.Creator && want == 403 && isPlain(rt.Path) {
+				want = 400 // KillrChat's word for the deletion of another's room
+			}
+			status, text := p.call(caller, method, rt, "")
+			require.Equal(t, want, status, "%s %s by %s: %s", method, rt.Path, caller, text)
+			tried++
+		}
+	})
+	require.Greater(t, tried, 180)
+	for _, mount := range []string{"/api/chat/v1", "/killrchat", ""} {
+		another := fmt.Sprintf(`{"login":%q}`, p.logins["creator"])
+		for _, c := range []struct{ caller, method, path, body string }{
+			{"stranger", "PUT", "/rooms/participant/" + p.room, another},
+			{"stranger", "PATCH", "/rooms/participant/" + p.room, another},
+			{"member", "PATCH", "/rooms/participant/" + p.room, another},
+			{"member", "POST", "/messages/" + p.room, `{"content":"x","author":` + another + `}`},
+			{"member", "POST", "/rooms/another", `{"creator":` + another + `}`},
+		} {
+			status, text := p.send(c.caller, c.method, mount+c.path, c.body, "application/json", "")
+			require.Equal(t, 403, status, "%s %s%s by %s for another: %s", c.method, mount, c.path, c.caller, text)
+		}
+	}
+	require.Equal(t, before, p.state())
+}
+
+// Nobody acts for a user from a page of another origin, and opens no socket from there, whoever may call.
+func TestForeignPagesAreRefused(t *testing.T) {
+	m := newMatrix(t)
+	p := m.party()
+	before := p.state()
+	tried := 0
+	m.each(func(method string, rt api.Route, op api.Operation) {
+		if method == "GET" && !op.Acts && !isSocket(rt) {
+			return
+		}
+		caller := "creator"
+		if op.Who == api.Administrator {
+			caller = "administrator"
+		}
+		status, text := p.call(caller, method, rt, "https://evil.example")
+		require.Equal(t, 403, status, "%s %s: %s", method, rt.Path, text)
+		tried++
+	})
+	require.Greater(t, tried, 60)
+	require.Equal(t, before, p.state())
+}
+
+// Each operation is open to everybody who may call it.
+func TestWhoMayCallWhat(t *testing.T) {
+	m := newMatrix(t)
+	lasting := m.party()
+	m.each(func(method string, rt api.Route, op api.Operation) {
+		if isSocket(rt) {
+			return // a stream does not end; their own tests open them
+		}
+		for caller := range lasting.callers {
+			p := lasting
+			switch {
+			case refused[op.Who][caller] != 0 && exceptions[op.ID] != caller:
+				continue
+			case strings.HasSuffix(rt.Path, "/authenticate"), strings.HasSuffix(rt.Path, "/logout"), strings.HasSuffix(rt.Path, "/password"), op.ID == "deleteUser":
+				p = m.party()
+			case method != "GET":
+				p.newRoom()
+			}
+			status, text := p.call(caller, method, rt, "")
+			require.NotContains(t, []int{401, 403}, status, "%s %s by %s: %s", method, rt.Path, caller, text)
+		}
+	})
 }

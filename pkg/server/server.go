@@ -131,6 +131,7 @@ type Node struct {
 	// Accounts checks and changes passwords.
 	Accounts *auth.Accounts
 
+	router  *mux.Router
 	hub     *live.Hub
 	sockets *stomp.Server
 	ends    []func() // what Close calls, last made first
@@ -241,7 +242,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), Upkeep: keeping,
 		Chat: service, Fail: chatAPI.FailV1})
 	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, headers(c.Secure, api.Semicolons(origins.CORS(r)))), Chat: service, Accounts: accounts,
-		hub: hub, sockets: sockets, ends: ends}, nil
+		router: r, hub: hub, sockets: sockets, ends: ends}, nil
 }
 
 // Drain asks the clients of this node's sockets to connect again elsewhere, spread over some

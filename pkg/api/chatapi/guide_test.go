@@ -8,9 +8,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/confab-chat/confab/pkg/api"
-	"github.com/confab-chat/confab/pkg/api/chatapi"
 )
 
 func TestWhatIsUnchangedIsNotSentAgain(t *testing.T) {
@@ -179,49 +176,4 @@ func TestMediaTypesOfPatches(t *testing.T) {
 	}
 	require.Empty(t, c.do("PUT", path, "x", header("Content-Type", "text/plain")).is(http.StatusUnsupportedMediaType).header.Get("Accept-Patch"))
 	require.Equal(t, "merged", c.do("GET", path, nil).object()["bio"])
-}
-
-// Who may do what is said with the routes; here it is tried. Each operation that is not for everybody is refused to an
-// outsider and to nobody, and changes nothing.
-func TestWhoMayDoWhat(t *testing.T) {
-	c, outsider := fresh(t, V), fresh(t, V)
-	room := c.room()
-	c.post(room, "hello")
-	id := c.do("GET", "/messages/"+room, nil).list("messages")[0].(map[string]any)["messageId"].(string)
-	fill := strings.NewReplacer("{room}", room, "{login}", c.login, "{message}", id, "{emoji}", "%F0%9F%91%8D")
-	before := c.do("GET", "/messages/"+room, nil).body + c.do("GET", "/rooms/"+room, nil).body + c.do("GET", "/users/"+c.login, nil).body
-	for _, rt := range chatapi.Routes() {
-		for method, op := range rt.Operations {
-			path := fill.Replace(rt.Path)
-			body := bodyFor(op)
-			if op.Who != api.Anybody {
-				anonymous(t, V).do(method, path, body.content, body.option).refused(401)
-			}
-			if op.Who == api.Anybody || op.Who == api.User {
-				continue
-			}
-			outsider.do(method, path, body.content, body.option).refused(403)
-		}
-	}
-	after := c.do("GET", "/messages/"+room, nil).body + c.do("GET", "/rooms/"+room, nil).body + c.do("GET", "/users/"+c.login, nil).body
-	require.Equal(t, before, after)
-}
-
-type sent struct {
-	content any
-	option  option
-}
-
-// bodyFor returns a body that every operation of this kind understands, so that it is not refused before who sends it.
-func bodyFor(op api.Operation) sent {
-	plain := sent{nil, func(*http.Request) {}}
-	switch op.Body {
-	case api.NoBody:
-		return plain
-	case api.Picture:
-		return sent{"x", header("Content-Type", "image/png")}
-	default:
-		return sent{map[string]any{"content": "x", "banner": "x", "firstname": "x", "lastname": "x", "currentPassword": "x", "password": "a password", "typing": true,
-			"muted": true, "messageId": "4e831610-cb0b-11e4-8830-0800200c9a66", "retention": "30d"}, plain.option}
-	}
 }

@@ -44,24 +44,27 @@ func about(what op, rt route) route {
 	return rt
 }
 
-// does is an operation of the plain mounts, which no description covers, for users who are logged in.
-func does(h api.Handler) api.Operation { return api.Operation{Serve: h} }
-
-func open(h api.Handler) api.Operation { return api.Operation{Serve: h, Who: api.Anybody} }
+// does is an operation of the plain mounts, which no description covers.
+func does(h api.Handler, who api.Who) api.Operation { return api.Operation{Serve: h, Who: who} }
 
 func (m *mount) plainRoutes() []route {
+	posts := api.Operations{"GET": does(m.listMessages, api.Member), "POST": does(m.post, api.Member)}
 	return []route{
-		about(opRead, at("/messages/{room}", api.Operations{"GET": does(m.listMessages), "POST": does(m.post)})),
-		about(opRead, at("/messages", api.Operations{"GET": does(m.listMessages), "POST": does(m.post)})),
-		at("/users", api.Operations{"POST": open(m.signUp)}),
-		at("/users/{login}", api.Operations{"GET": does(m.getUser)}),
+		about(opRead, at("/messages/{room}", posts)),
+		about(opRead, at("/messages", posts)),
+		at("/users", api.Operations{"POST": does(m.signUp, api.Anybody)}),
+		at("/users/{login}", api.Operations{"GET": does(m.getUser, api.User)}),
 		at("/authenticate", api.Operations{"POST": {Serve: m.authenticate, Who: api.Anybody, Secret: true}}),
-		at("/logout", api.Operations{"GET": {Serve: m.logOut, Who: api.Anybody, Acts: true}, "POST": open(m.logOut)}),
+		at("/logout", api.Operations{"GET": {Serve: m.logOut, Who: api.Anybody, Acts: true}, "POST": does(m.logOut, api.Anybody)}),
 		at("/remember-me", api.Operations{"GET": {Serve: m.rememberMe, Secret: true}}),
-		at("/rooms", api.Operations{"GET": does(m.listRooms)}),
-		about(opJoin, at("/rooms/participant", api.Operations{"PUT": does(m.join), "PATCH": does(m.leave), "POST": does(m.createReserved)})),
-		about(opJoin, at("/rooms/participant/{room}", api.Operations{"PUT": does(m.join), "PATCH": does(m.leave)})),
-		about(opRead, at("/rooms/{room}", api.Operations{"GET": does(m.getRoom), "POST": does(m.createRoom), "PATCH": does(m.patchRoom)})),
+		at("/rooms", api.Operations{"GET": does(m.listRooms, api.User)}),
+		about(opJoin, at("/rooms/participant", api.Operations{
+			"PUT": does(m.join, api.User), "PATCH": does(m.leave, api.User), "POST": does(m.createReserved, api.User),
+		})),
+		about(opJoin, at("/rooms/participant/{room}", api.Operations{"PUT": does(m.join, api.User), "PATCH": does(m.leave, api.User)})),
+		about(opRead, at("/rooms/{room}", api.Operations{
+			"GET": does(m.getRoom, api.User), "POST": does(m.createRoom, api.User), "PATCH": does(m.patchRoom, api.Creator),
+		})),
 	}
 }
 
