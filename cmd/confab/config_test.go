@@ -279,6 +279,7 @@ func TestExitStatuses(t *testing.T) {
 		"limits in a file":   {[]string{"--config", file(t, "limit: [posts=600, sign-ups=5]\n"), "config", "check"}, 0, ""},
 		"limit of nothing":   {[]string{"config", "check", "--limit", "post=600"}, 2, "there are changes, edits, joins"},
 		"limit of no number": {[]string{"config", "check", "--limit", "posts=many"}, 2, "has to be like posts=600"},
+		"a limit twice":      {[]string{"config", "check", "--limit", "posts=3,posts=4"}, 2, "names posts twice"},
 		"negative limit":     {[]string{"config", "check", "--limit", "posts=-1"}, 2, "has to be like posts=600"},
 		"right retention":    {[]string{"config", "check", "--retention", "90d"}, 0, ""},
 		"kept for ever":      {[]string{"config", "check", "--retention", ""}, 0, ""},

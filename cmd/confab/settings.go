@@ -291,6 +291,9 @@ func (s settings) limits() (limit.Set, error) {
 		if err != nil || n < 0 {
 			return nil, badSetting("--limit %q has to be like %s=600, or %s=0 for any number", text, k, k)
 		}
+		if _, twice := set[k]; twice {
+			return nil, badSetting("--limit names %s twice: leave one of them out", k)
+		}
 		set[k] = n
 	}
 	return set, nil

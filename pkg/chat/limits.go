@@ -27,6 +27,9 @@ func (s *Service) may(actions ...limit.Action) error {
 	return nil
 }
 
+// MaySubscribe counts a subscription of a user. RateLimited if they subscribe too often.
+func (s *Service) MaySubscribe(who Identity) error { return s.may(who.does(limit.Subscribes)) }
+
 // does returns an action of a user; to names what it is done to, where that is limited by itself.
 func (who Identity) does(k limit.Kind, to ...string) limit.Action {
 	return limit.Of(k, append([]string{string(who.Tenant), who.Login}, to...)...)

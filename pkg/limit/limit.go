@@ -31,6 +31,7 @@ const (
 	Uploads          Kind = "uploads"
 	Sockets          Kind = "sockets"
 	Subscriptions    Kind = "subscriptions"
+	Subscribes       Kind = "subscribe"
 )
 
 // rates has the default rate of each kind that is one, numbers the default of the others.
@@ -40,6 +41,7 @@ var (
 		Posts:   {300, time.Minute}, Edits: {300, time.Minute}, Reactions: {300, time.Minute}, MessageReactions: {30, time.Minute},
 		Typing: {300, time.Minute}, Reads: {600, time.Minute}, Joins: {120, time.Minute}, Rooms: {60, time.Hour},
 		Changes: {120, time.Minute}, Uploads: {20, time.Minute},
+		Subscribes: {6000, time.Minute}, // more than there may be at the same time: all come again when a connection was lost
 	}
 	numbers = map[Kind]int{Sockets: 200, Subscriptions: 5000}
 )

@@ -160,3 +160,18 @@ func TestLimitsOff(t *testing.T) {
 		require.Equal(t, 404, ask(h, "PUT", v1+"/rooms/nowhere/typing", `{"typing":true}`, ann).StatusCode)
 	}
 }
+
+// A user's subscriptions on all sockets count together.
+func TestSubscribingIsLimited(t *testing.T) {
+	web := httptest.NewServer(start(t, open(t), server.Config{Limits: limit.Set{limit.Subscribes: 2}, NoLimits: true, Hashes: 1}))
+	t.Cleanup(web.Close)
+	ann, bob := signedUp(t, web.Config.Handler, "ann"), signedUp(t, web.Config.Handler, "bobby")
+	doc := describedRealtime(t)
+	first, second := dial(t, doc, web.URL, "v1", v1+"/stomp", ann), dial(t, doc, web.URL, "v1", v1+"/stomp", ann)
+	first.subscribe("1", "/topic/me")
+	second.subscribe("1", "/topic/me")
+	second.send("SUBSCRIBE", "id", "2", "destination", "/topic/me", "receipt", "r")
+	second.wait("frames.error")
+	other := dial(t, doc, web.URL, "v1", v1+"/stomp", bob)
+	other.subscribe("1", "/topic/me")
+}

@@ -219,7 +219,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
 	sockets := stomp.NewServer(stomp.Options{Hub: hub, Login: session.Of, KeepAlive: keepAlive(sessions, tokens),
 		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log, QueueBytes: queueBytes(c.Memory),
-		Sockets: limits.Most(limit.Sockets), Subscriptions: limits.Most(limit.Subscriptions)})
+		MaySubscribe: service.MaySubscribe, Sockets: limits.Most(limit.Sockets), Subscriptions: limits.Most(limit.Subscriptions)})
 	onEnd(sockets.Close)
 	again := &rechecker{hub: hub, sockets: sockets, sessions: sessions, tokens: tokens, log: c.Log}
 	onEnd(watcher.Recheck(again.check))

@@ -9,6 +9,7 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/live/livetest"
 )
 
@@ -80,4 +81,25 @@ func TestSubscriptionsOfAUser(t *testing.T) {
 	subscribe(a, 3)
 	a.frame("RECEIPT", "receipt-id:3")
 	require.Equal(t, ws.StatusCode(0), a.code)
+}
+
+// Who subscribes too often is told when to try again, and the connection ends.
+func TestSubscribingTooOften(t *testing.T) {
+	w := livetest.NewWorld()
+	var asked []chat.Identity
+	n := newNode(t, w, nil, func(o *Options) {
+		o.MaySubscribe = func(who chat.Identity) error {
+			if asked = append(asked, who); len(asked) > 1 {
+				return chat.ErrRateLimited(7 * time.Second)
+			}
+			return nil
+		}
+	})
+	w.Room("games", "ann")
+	c := n.enter(t, "ann", "/stomp", "games")
+	c.send("UNSUBSCRIBE", "id:s")
+	c.send("SUBSCRIBE", "id:s", "destination:/topic/messages/games", "receipt:again")
+	c.frame("ERROR", "message:this is too often; try again in 7 s", "receipt-id:again")
+	c.end()
+	require.Equal(t, []chat.Identity{livetest.Who("ann"), livetest.Who("ann")}, asked)
 }

@@ -44,6 +44,9 @@ type Options struct {
 	// Sockets and Subscriptions are how many connections, SockJS sessions too, and subscriptions on all of them a user may
 	// have on this server; 0: any number. Users who make several at the same moment may exceed them by a few.
 	Sockets, Subscriptions int
+	// MaySubscribe is asked before anything is read for a subscription; its error is the client's. If it is nil, users may
+	// subscribe as often as they like.
+	MaySubscribe func(chat.Identity) error
 	// DrainOver is the time over which Drain spreads the endings of connections; default 5 s.
 	DrainOver time.Duration
 

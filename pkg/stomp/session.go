@@ -96,7 +96,7 @@ func (c *conn) say(err error) string {
 		c.srv.log.Error("STOMP frame failed", "login", c.login.Login, "error", err)
 		return serverFailed
 	}
-	if e.Cause != nil {
+	if e.Cause != nil && e.Kind != chat.RateLimited {
 		c.srv.log.Warn("STOMP frame failed", "login", c.login.Login, "error", err)
 	}
 	if e.Message != "" && e.Kind != chat.Internal {

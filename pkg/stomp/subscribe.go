@@ -36,6 +36,11 @@ func (c *conn) subscribe(f *frame, receipt string) error {
 	if err := c.mayAdd(name, hasID); err != nil {
 		return err
 	}
+	if may := c.srv.opts.MaySubscribe; may != nil {
+		if err := may(c.login.Identity); err != nil {
+			return err
+		}
+	}
 	s := &subscription{conn: c, id: name, dest: dest, line: c.enc.subscriptionLine(rawID, hasID), skip: skip}
 
 	ctx, cancel := c.context()
