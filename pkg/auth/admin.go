@@ -92,7 +92,7 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore) error {
 		return err
 	}
 	for _, e := range earlier {
-		if e.Hash != now.Hash && e.ExpiresAt.IsZero() { // only those of settings never expire
+		if e.Hash != now.Hash && e.Kind == SettingsToken && e.ExpiresAt.IsZero() {
 			if err := store.DeleteToken(ctx, e.Hash); err != nil {
 				return err
 			}

@@ -17,7 +17,7 @@ func TestAnEndElsewhereIsNoticedWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
 		sessions := NewSessions(m, nil, idle, time.Now, Ended{})
-		tokens := NewTokens(m, sessions, nil, time.Now)
+		tokens := NewTokens(m, sessions, nil, time.Now, SettingsToken)
 		defer sessions.Close()
 		defer tokens.Close()
 		_, s, err := sessions.Start(t.Context(), Login{Identity: jdoe})
@@ -103,7 +103,7 @@ func TestASessionInUseIsHardlyRead(t *testing.T) {
 		m := newMemory(time.Now)
 		w := cache.New(alone{}, time.Now, quiet)
 		sessions := NewSessions(m, w, 30*time.Minute, time.Now, Ended{})
-		tokens := NewTokens(m, sessions, w, time.Now)
+		tokens := NewTokens(m, sessions, w, time.Now, SettingsToken)
 		defer sessions.Close()
 		defer tokens.Close()
 		_, s, err := sessions.Start(t.Context(), Login{Identity: jdoe})

@@ -15,6 +15,10 @@ type Login struct {
 	Session Hash
 	// Token is the hash of the API token it was made with; zero for a login with a session.
 	Token Hash
+	// Scopes are what that token opens; empty: everything.
+	Scopes string
+	// Kind is that of the token.
+	Kind TokenKind
 	// Series is the remembered login the session came from; zero if none.
 	Series Hash
 	// Epoch is the epoch that the account had when the password was checked. A login of another epoch has ended.

@@ -89,7 +89,7 @@ func TestAStoreThatIsDownIsNoLogout(t *testing.T) {
 	requireKind(t, chat.Unavailable, err)
 	_, _, err = w.remember.Resume(t.Context(), cookie)
 	requireKind(t, chat.Unavailable, err)
-	_, err = NewTokens(w, w.sessions, nil, w.clock.Now).Find(t.Context(), "x")
+	_, err = NewTokens(w, w.sessions, nil, w.clock.Now, SettingsToken).Find(t.Context(), "x")
 	requireKind(t, chat.Unavailable, err)
 	_, err = w.accounts.LogIn(t.Context(), jdoe.Tenant, "jdoe", "x", From{})
 	requireKind(t, chat.Unavailable, err)
@@ -292,7 +292,7 @@ func TestAPasswordChangeEndsAllInOneWrite(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	w := newWorld()
-	tokens := NewTokens(w, w.sessions, nil, w.clock.Now)
+	tokens := NewTokens(w, w.sessions, nil, w.clock.Now, SettingsToken)
 	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("forever"), Tenant: jdoe.Tenant, Login: "jdoe"}))
 	require.NoError(t, w.PutToken(t.Context(), APIToken{Hash: HashOf("hour"), Tenant: jdoe.Tenant, Login: "jdoe",
 		ExpiresAt: w.clock.Now().Add(time.Hour)}))
@@ -370,15 +370,15 @@ func TestEnsureAdmin(t *testing.T) {
 	_, err := w.sessions.Find(t.Context(), h)
 	require.NoError(t, err, "and ends no session")
 	require.Equal(t, map[string]bool{SiteAdmin: true, IntegrationAdmin: true}, w.roles["administrator"])
-	l, err := NewTokens(w, w.sessions, nil, w.clock.Now).Find(t.Context(), "token")
+	l, err := NewTokens(w, w.sessions, nil, w.clock.Now, SettingsToken).Find(t.Context(), "token")
 	require.NoError(t, err)
 	require.Equal(t, "administrator", l.Login)
 
 	admin.Password, admin.Token = "another", "another token"
 	require.NoError(t, w.ensure(t, admin))
-	_, err = NewTokens(w, w.sessions, nil, w.clock.Now).Find(t.Context(), "another token")
+	_, err = NewTokens(w, w.sessions, nil, w.clock.Now, SettingsToken).Find(t.Context(), "another token")
 	require.NoError(t, err)
-	_, err = NewTokens(w, w.sessions, nil, w.clock.Now).Find(t.Context(), "token")
+	_, err = NewTokens(w, w.sessions, nil, w.clock.Now, SettingsToken).Find(t.Context(), "token")
 	requireKind(t, chat.Unauthenticated, err)
 	_, err = w.accounts.LogIn(t.Context(), chat.DefaultTenant, "administrator", "another", From{})
 	require.NoError(t, err)

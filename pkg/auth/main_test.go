@@ -138,6 +138,15 @@ func (m *memory) Token(_ context.Context, h Hash) (APIToken, error) {
 }
 
 func (m *memory) DeleteToken(_ context.Context, h Hash) error { return drop(m, m.tokens, h) }
+func (m *memory) TouchToken(_ context.Context, h Hash, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a, ok := m.tokens[h]; ok {
+		a.LastUsedAt = at
+		m.tokens[h] = a
+	}
+	return nil
+}
 func (m *memory) TokensOf(_ context.Context, t chat.Tenant, login string, limit int) ([]APIToken, error) {
 	return all(m, m.tokens, limit, func(a APIToken) bool { return a.Tenant == t && a.Login == login })
 }
@@ -240,7 +249,7 @@ func newWorld() *world {
 	})
 	w.remember = NewRemember(w.memory, w.sessions, grace, w.clock.Now, quiet)
 	w.accounts = NewAccounts(AccountParts{Store: w.memory, Hasher: w.hasher, Throttle: NewThrottle(0, 0, w.clock.Now), Sessions: w.sessions,
-		Remember: w.remember, Tokens: NewTokens(w.memory, w.sessions, nil, w.clock.Now), Log: quiet})
+		Remember: w.remember, Tokens: NewTokens(w.memory, w.sessions, nil, w.clock.Now, SettingsToken), Log: quiet})
 	return w
 }
 

@@ -94,10 +94,9 @@ func (s *Sessions) current(ctx context.Context, who chat.Identity, epoch string)
 	return err
 }
 
-// alive returns NotFound if the account was deleted.
-func (s *Sessions) alive(ctx context.Context, who chat.Identity) error {
-	_, err := s.epochs.Get(ctx, who)
-	return err
+// Epoch implements Epochs for the accounts of the store.
+func (s *Sessions) Epoch(ctx context.Context, who chat.Identity) (string, error) {
+	return s.epochs.Get(ctx, who)
 }
 
 // loadEpoch reads the epoch of an account; NotFound for a deleted one. An account that does not exist has the empty

@@ -36,13 +36,37 @@ type Remembered struct {
 	Epoch     string // of the account when it logged in
 }
 
-// APIToken is a bearer token of a user.
+// APIToken is a bearer token. An exact copy of its fields but Hash is what a store keeps.
 type APIToken struct {
 	Hash      Hash
 	Tenant    chat.Tenant
-	Login     string
+	Login     string    // whose it is; empty for an AppToken
 	ExpiresAt time.Time // zero: never
+	Kind      TokenKind
+	// Bound says that the token ends when its account gets another epoch than Epoch: with a new password, for example.
+	Bound bool
+	Epoch string
+	// Name is what the owner calls it. Scopes are what it opens, separated by spaces; empty: everything.
+	Name, Scopes string
+	CreatedAt    time.Time // zero for tokens of the settings and of earlier versions
+	LastUsedAt   time.Time // about; zero: never, or not recorded
 }
+
+// TokenKind is where a token comes from. A mount accepts some kinds; all other tokens are invalid there.
+type TokenKind string
+
+// The kinds of tokens.
+const (
+	// SettingsToken is the one in the operator's settings. Tokens of earlier versions are of this kind.
+	SettingsToken TokenKind = ""
+	// PersonalToken was made by a user of the default tenant, or by an administrator for a bot.
+	PersonalToken TokenKind = "personal"
+	// AppToken acts for a whole app of the platform, UserToken for one of the app's users.
+	AppToken  TokenKind = "app"
+	UserToken TokenKind = "app-user"
+	// ManagementToken is of an administrator of an organisation or of the server, for the platform's management.
+	ManagementToken TokenKind = "management"
+)
 
 // The interfaces below are the storage that authentication needs. The guarantees at the top of pkg/chat/store.go hold
 // for them too. Items past their ExpiresAt are NotFound and are removed from disk some time later. DeleteSession,
@@ -109,6 +133,9 @@ type TokenStore interface {
 	Token(ctx context.Context, h Hash) (APIToken, error)
 	DeleteToken(ctx context.Context, h Hash) error
 	TokensOf(ctx context.Context, t chat.Tenant, login string, limit int) ([]APIToken, error)
+	// TouchToken replaces the LastUsedAt of a live token. It never revives a token that DeleteToken has ended. An unknown
+	// token is no error.
+	TouchToken(ctx context.Context, h Hash, at time.Time) error
 }
 
 // SecretStore keeps the server's own keys, made on first start and shared by all nodes.

@@ -3,23 +3,31 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Tokens finds and deletes API tokens. It may be used concurrently.
-type Tokens struct {
-	store    TokenStore
-	sessions *Sessions
-	now      func() time.Time
-	cache    *cache.Cache[Hash, APIToken]
+// Epochs knows the epoch of an account. It returns NotFound for an account that has ended.
+type Epochs interface {
+	Epoch(ctx context.Context, who chat.Identity) (string, error)
 }
 
-// NewTokens returns the tokens of a store. w polls what other nodes change, and sessions knows which accounts have ended.
-func NewTokens(store TokenStore, sessions *Sessions, w *cache.Watcher, now func() time.Time) *Tokens {
-	t := &Tokens{store: store, sessions: sessions, now: now}
+// Tokens makes, finds and deletes the API tokens that one kind of mount accepts. It may be used concurrently.
+type Tokens struct {
+	store  TokenStore
+	epochs Epochs
+	now    func() time.Time
+	kinds  []TokenKind
+	cache  *cache.Cache[Hash, APIToken]
+}
+
+// NewTokens returns the tokens of a store that have one of kinds. w polls what other nodes change, and epochs knows which
+// accounts have ended.
+func NewTokens(store TokenStore, epochs Epochs, w *cache.Watcher, now func() time.Time, kinds ...TokenKind) *Tokens {
+	t := &Tokens{store: store, epochs: epochs, now: now, kinds: kinds}
 	t.cache = cache.Of(cache.Options[Hash, APIToken]{Watcher: w, Name: TokenKey, Load: t.load, Now: now, Size: cachedSessions})
 	return t
 }
@@ -30,8 +38,17 @@ func (t *Tokens) load(ctx context.Context, h Hash) (APIToken, error) {
 	return t.store.Token(ctx, h)
 }
 
-// Find returns the login of a token. It returns Unauthenticated for a token that is unknown or has expired, and for one
-// that was deleted, or whose account was, more than cache.Brief ago.
+// Issue stores a new token of a and returns its secret, which begins with prefix. The Hash of a is set here, and so is
+// CreatedAt.
+func (t *Tokens) Issue(ctx context.Context, prefix string, a APIToken) (secret string, _ APIToken, err error) {
+	secret, _ = NewSecret()
+	secret = prefix + secret
+	a.Hash, a.CreatedAt = HashOf(secret), t.now().UTC().Truncate(time.Millisecond)
+	return secret, a, t.store.PutToken(ctx, a)
+}
+
+// Find returns the login of a token. It returns Unauthenticated for a token that is unknown, has expired or is of another
+// kind. It does so for one that was deleted, or whose account was or has another epoch, more than cache.Brief ago.
 func (t *Tokens) Find(ctx context.Context, token string) (Login, error) {
 	if token == "" || len(token) > 4096 {
 		return Login{}, errToken()
@@ -42,12 +59,16 @@ func (t *Tokens) Find(ctx context.Context, token string) (Login, error) {
 // FindHash is Find for who knows only the hash of a token.
 func (t *Tokens) FindHash(ctx context.Context, h Hash) (Login, error) {
 	a, err := t.cache.Get(ctx, h)
-	if err == nil && !a.ExpiresAt.IsZero() && !t.now().Before(a.ExpiresAt) {
+	if err == nil && (!slices.Contains(t.kinds, a.Kind) || !a.ExpiresAt.IsZero() && !t.now().Before(a.ExpiresAt)) {
 		err = errToken()
 	}
 	who := chat.Identity{Tenant: a.Tenant, Login: a.Login}
 	if err == nil {
-		err = t.sessions.alive(ctx, who)
+		var epoch string
+		epoch, err = t.epochs.Epoch(ctx, who)
+		if err == nil && a.Bound && a.Epoch != epoch {
+			err = errToken()
+		}
 	}
 	if chat.IsKind(err, chat.NotFound) {
 		err = errToken()
@@ -55,7 +76,7 @@ func (t *Tokens) FindHash(ctx context.Context, h Hash) (Login, error) {
 	if err != nil {
 		return Login{}, err
 	}
-	return Login{Identity: who, Token: h}, nil
+	return Login{Identity: who, Token: h, Scopes: a.Scopes, Kind: a.Kind, Epoch: a.Epoch}, nil
 }
 
 func errToken() error {

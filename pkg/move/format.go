@@ -80,6 +80,14 @@ type token struct {
 	Login     string      `json:"login"`
 	Hash      string      `json:"hash"`
 	ExpiresAt time.Time   `json:"expiresAt,omitzero"`
+
+	Kind       auth.TokenKind `json:"kind,omitzero"`
+	Bound      bool           `json:"bound,omitzero"`
+	Epoch      string         `json:"epoch,omitzero"`
+	Name       string         `json:"name,omitzero"`
+	Scopes     string         `json:"scopes,omitzero"`
+	CreatedAt  time.Time      `json:"createdAt,omitzero"`
+	LastUsedAt time.Time      `json:"lastUsedAt,omitzero"`
 }
 
 type room struct {
@@ -155,11 +163,13 @@ func (u *user) chat() chat.User {
 }
 
 func tokenOf(a auth.APIToken) *token {
-	return &token{Tenant: a.Tenant, Login: a.Login, Hash: hex.EncodeToString(a.Hash[:]), ExpiresAt: a.ExpiresAt}
+	return &token{Tenant: a.Tenant, Login: a.Login, Hash: hex.EncodeToString(a.Hash[:]), ExpiresAt: a.ExpiresAt,
+		Kind: a.Kind, Bound: a.Bound, Epoch: a.Epoch, Name: a.Name, Scopes: a.Scopes, CreatedAt: a.CreatedAt, LastUsedAt: a.LastUsedAt}
 }
 
 func (k *token) auth() (auth.APIToken, error) {
-	a := auth.APIToken{Tenant: k.Tenant, Login: k.Login, ExpiresAt: k.ExpiresAt.UTC()}
+	a := auth.APIToken{Tenant: k.Tenant, Login: k.Login, ExpiresAt: k.ExpiresAt.UTC(), Kind: k.Kind, Bound: k.Bound, Epoch: k.Epoch,
+		Name: k.Name, Scopes: k.Scopes, CreatedAt: k.CreatedAt.UTC(), LastUsedAt: k.LastUsedAt.UTC()}
 	hash, err := hex.DecodeString(k.Hash)
 	if err != nil || copy(a.Hash[:], hash) != len(a.Hash) || len(hash) != len(a.Hash) {
 		return a, errors.New("the hash of a token has to be 64 hexadecimal digits")

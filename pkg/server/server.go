@@ -186,7 +186,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	hasher := auth.NewHasher(c.Hashes, c.Memory.Hashing)
 	throttle := auth.NewThrottle(max(c.LoginFailures, 0), c.wideFailures(), c.Now)
 	onEnd(throttle.Close)
-	tokens := auth.NewTokens(st, sessions, watcher, c.Now)
+	tokens := auth.NewTokens(st, sessions, watcher, c.Now, auth.SettingsToken, auth.PersonalToken)
 	onEnd(tokens.Close)
 	accounts := auth.NewAccounts(auth.AccountParts{Store: st, Hasher: hasher, Throttle: throttle, Sessions: sessions, Remember: remember,
 		Tokens: tokens, Admin: c.Admin, PasswordMin: c.PasswordMin, Log: c.Log})

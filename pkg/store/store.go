@@ -1,6 +1,7 @@
 // Package store defines what a confab server needs from its database.
 //
-// Store is the whole interface. It is the sum of the narrow interfaces of pkg/chat, pkg/auth, pkg/jobs and pkg/cache, which state
+// Store is the whole interface. It is the sum of the narrow interfaces of pkg/chat, pkg/auth, pkg/directory, pkg/jobs and
+// pkg/cache, which state
 // the guarantees of each method. Package storetest checks these guarantees. Registry and Faulty are the parts that only
 // the wiring of a server uses. A new store is one new folder that passes storetest.
 package store
@@ -12,6 +13,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/jobs"
 )
 
@@ -54,6 +56,7 @@ type Store interface {
 	auth.SecretStore
 	auth.RoleStore
 	auth.Inventory
+	directory.Store
 	cache.Announcements
 	jobs.Store
 	Registry

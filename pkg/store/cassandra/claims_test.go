@@ -14,6 +14,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -190,6 +191,17 @@ var claims = map[string]struct {
 		c.NoError(err)
 		c.Equal([]byte("mine"), secret)
 	}},
+	"insertEntry":    {nil, createsEntry},
+	"claimEntryName": {nil, createsEntry},
+	"readyEntry":     {nil, createsEntry},
+	"updateEntry": {createsEntry, func(c *claimCase) {
+		x := c.entry()
+		x.Value = []byte("new")
+		c.NoError(c.s.ReplaceEntry(c.ctx, x))
+		c.Equal("new", string(c.entry().Value))
+	}},
+	"removeEntry":       {createsEntry, deletesEntry},
+	"freeEntryName":     {createsEntry, deletesEntry},
 	"firstWriteVersion": {nil, grantsRole},
 	"nextWriteVersion":  {grantsRole, grantsRole},
 	"updateTimes": {nil, func(c *claimCase) {
@@ -254,6 +266,26 @@ func grantsRole(c *claimCase) {
 	roles, err := c.s.Roles(c.ctx, c.of, "ann")
 	c.NoError(err)
 	c.Equal([]string{"admin"}, roles)
+}
+
+func (c *claimCase) entry() directory.Entry {
+	x, err := c.s.EntryNamed(c.ctx, string(c.of), "ann")
+	c.NoError(err)
+	return x
+}
+
+func createsEntry(c *claimCase) {
+	x := directory.Entry{Space: string(c.of), ID: ids.New(), Name: "ann", Value: []byte("x"), Version: 1}
+	c.NoError(c.s.CreateEntry(c.ctx, x))
+	c.Equal(x, c.entry())
+	all, err := c.s.Entries(c.ctx, x.Space, id.ID{}, 10)
+	c.NoError(err)
+	c.Equal([]directory.Entry{x}, all)
+}
+
+func deletesEntry(c *claimCase) {
+	c.NoError(c.s.DeleteEntry(c.ctx, string(c.of), c.entry().ID))
+	createsEntry(c)
 }
 
 func setsSpan(c *claimCase) {

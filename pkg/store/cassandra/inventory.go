@@ -12,7 +12,7 @@ const (
 	allUsers  = `SELECT tenant, login, first_name, last_name, email, bio, timezone, created_at, password_hash, deleted, erased FROM users`
 	allRooms  = `SELECT tenant, name FROM rooms`
 	allRoles  = `SELECT tenant, login, role FROM roles`
-	allTokens = `SELECT hash, tenant, login, expires_at FROM tokens`
+	allTokens = `SELECT hash, tenant, login, expires_at, kind, bound, epoch, name, scopes, created_at, last_used_at FROM tokens`
 )
 
 // EachUser implements chat.Inventory.
@@ -63,13 +63,13 @@ func (s *Store) EachToken(ctx context.Context, visit func(auth.APIToken) error) 
 	var a auth.APIToken
 	read := func() auth.APIToken { copy(a.Hash[:], hash); return a }
 	return everyRow(ctx, s, allTokens, read, func(a auth.APIToken) error {
-		if !a.ExpiresAt.IsZero() && s.over(a.ExpiresAt) {
+		if a.Tenant == "" || !a.ExpiresAt.IsZero() && s.over(a.ExpiresAt) {
 			return nil
 		}
 		return visit(a)
 	}, func() []any {
 		a = auth.APIToken{}
-		return []any{&hash, (*string)(&a.Tenant), &a.Login, &a.ExpiresAt}
+		return append([]any{&hash}, tokenColumns(&a)...)
 	})
 }
 

@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"context"
+	"time"
 
 	"github.com/gocql/gocql"
 
@@ -10,8 +11,10 @@ import (
 )
 
 const (
-	insertToken = `INSERT INTO tokens (hash, tenant, login, expires_at) VALUES (?, ?, ?, ?) USING TTL ?`
-	selectToken = `SELECT tenant, login, expires_at FROM tokens WHERE hash = ?`
+	insertToken = `INSERT INTO tokens (hash, tenant, login, expires_at, kind, bound, epoch, name, scopes, created_at, last_used_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TTL ?`
+	selectToken = `SELECT tenant, login, expires_at, kind, bound, epoch, name, scopes, created_at, last_used_at FROM tokens WHERE hash = ?`
+	touchToken  = `UPDATE tokens USING TTL ? SET last_used_at = ? WHERE hash = ?`
 	deleteToken = `DELETE FROM tokens USING TIMESTAMP ? WHERE hash = ?`
 
 	insertTokenOfUser = `INSERT INTO tokens_by_user (tenant, login, hash) VALUES (?, ?, ?) USING TTL ?`
@@ -45,7 +48,8 @@ func (s *Store) PutToken(ctx context.Context, a auth.APIToken) error {
 		if err := s.db.exec(ctx, insertTokenOfUser, string(a.Tenant), a.Login, a.Hash[:], ttl); err != nil {
 			return err
 		}
-		return s.db.exec(ctx, insertToken, a.Hash[:], string(a.Tenant), a.Login, expiresAt, ttl)
+		return s.db.exec(ctx, insertToken, a.Hash[:], string(a.Tenant), a.Login, expiresAt, string(a.Kind), a.Bound, a.Epoch, a.Name, a.Scopes,
+			optionalTime(a.CreatedAt), optionalTime(a.LastUsedAt), ttl)
 	})
 }
 
@@ -66,11 +70,44 @@ func (s *Store) Token(ctx context.Context, h auth.Hash) (auth.APIToken, error) {
 // token returns a live token.
 func (s *Store) token(ctx context.Context, h auth.Hash) (auth.APIToken, bool, error) {
 	a := auth.APIToken{Hash: h}
-	found, err := s.db.row(ctx, selectToken, []any{h[:]}, (*string)(&a.Tenant), &a.Login, &a.ExpiresAt)
-	if err != nil || !found || !a.ExpiresAt.IsZero() && s.over(a.ExpiresAt) {
+	found, err := s.db.row(ctx, selectToken, []any{h[:]}, tokenColumns(&a)...)
+	// A row without a tenant is what TouchToken has left of one that was deleted at the same time.
+	if err != nil || !found || a.Tenant == "" || !a.ExpiresAt.IsZero() && s.over(a.ExpiresAt) {
 		return auth.APIToken{}, false, err
 	}
 	return a, true, nil
+}
+
+// tokenColumns are where the columns of selectToken go.
+func tokenColumns(a *auth.APIToken) []any {
+	return []any{(*string)(&a.Tenant), &a.Login, &a.ExpiresAt, (*string)(&a.Kind), &a.Bound, &a.Epoch, &a.Name, &a.Scopes, &a.CreatedAt, &a.LastUsedAt}
+}
+
+func optionalTime(t time.Time) any {
+	if t.IsZero() {
+		return gocql.UnsetValue
+	}
+	return t.UTC()
+}
+
+// TouchToken implements auth.TokenStore.
+func (s *Store) TouchToken(ctx context.Context, h auth.Hash, at time.Time) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	a, found, err := s.token(ctx, h)
+	if err != nil || !found {
+		return err
+	}
+	ttl := 0
+	if !a.ExpiresAt.IsZero() {
+		if ttl = s.ttl(a.ExpiresAt); ttl == 0 {
+			return nil
+		}
+	}
+	return s.db.exec(ctx, touchToken, ttl, at.UTC(), h[:])
 }
 
 // DeleteToken implements auth.TokenStore.

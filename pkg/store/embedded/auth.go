@@ -130,6 +130,23 @@ func (s *Store) TokensOf(ctx context.Context, t chat.Tenant, login string, limit
 	return leasesOf(ctx, s, tokens, t, login, limit, decodeToken)
 }
 
+// TouchToken implements auth.TokenStore.
+func (s *Store) TouchToken(ctx context.Context, h auth.Hash, at time.Time) error {
+	return s.change(ctx, &s.leases, tokens.key(h), func(b *pebble.Batch) error {
+		v, found, err := s.liveLease(tokens, h)
+		if err != nil || !found {
+			return err
+		}
+		a, err := decodeToken(h, v)
+		if err != nil {
+			return s.corrupt(err)
+		}
+		a.LastUsedAt = at
+		set(b, tokens.key(h), encodeToken(a))
+		return nil
+	})
+}
+
 // Secret implements auth.SecretStore.
 func (s *Store) Secret(ctx context.Context, name string, candidate []byte) (secret []byte, err error) {
 	k := table(tableSecret).last(name)

@@ -150,13 +150,23 @@ func (s *Store) has(k key) (bool, error) {
 // scan visits the rows of prefix in ascending order, starting at the key from, until visit returns false. It passes the
 // bare last column and the value, which are valid only until visit returns.
 func (s *Store) scan(ctx context.Context, prefix, from key, visit func(last, value []byte) (more bool, err error)) error {
-	it, err := s.cursor(ctx, pebble.IterOptions{LowerBound: from, UpperBound: prefix.end()})
+	return s.walk(ctx, prefix, pebble.IterOptions{LowerBound: from, UpperBound: prefix.end()}, (*cursor).First, (*cursor).Next, visit)
+}
+
+// scanBack is scan in descending order, starting before the key to.
+func (s *Store) scanBack(ctx context.Context, prefix, to key, visit func(last, value []byte) (more bool, err error)) error {
+	return s.walk(ctx, prefix, pebble.IterOptions{LowerBound: prefix, UpperBound: to}, (*cursor).Last, (*cursor).Prev, visit)
+}
+
+func (s *Store) walk(ctx context.Context, prefix key, o pebble.IterOptions, start, step func(*cursor) bool,
+	visit func(last, value []byte) (more bool, err error)) error {
+	it, err := s.cursor(ctx, o)
 	if err != nil {
 		return s.unavailable("read", err)
 	}
 	defer func() { it.Close() }()
 	rows := 0
-	for ok := it.First(); ok; ok = it.Next() {
+	for ok := start(it); ok; ok = step(it) {
 		if rows++; rows%256 == 0 && ctx.Err() != nil {
 			return chat.ErrUnavailable(ctx.Err())
 		}

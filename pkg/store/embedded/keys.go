@@ -39,6 +39,8 @@ const (
 	tableToken        byte = 't'  // hash
 	tableTokenOf      byte = 'T'  // tenant, login, hash
 	tableSecret       byte = 'c'  // name
+	tableEntry        byte = 'E'  // space, id in sortable form
+	tableEntryName    byte = 'N'  // space, name
 	tableExpiry       byte = 'x'  // time, key of the row that expires
 	tableJob          byte = 'j'  // tenant, kind, key
 	tableJobDue       byte = 'q'  // tenant, time, kind, key

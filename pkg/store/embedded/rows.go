@@ -254,11 +254,33 @@ func decodeRemembered(series auth.Hash, b []byte) (auth.Remembered, error) {
 
 func tokenLease(a auth.APIToken) lease { return lease{a.ExpiresAt, a.Tenant, a.Login} }
 
-func encodeToken(a auth.APIToken) []byte { return tokenLease(a).record() }
+func encodeToken(a auth.APIToken) []byte {
+	return tokenLease(a).record().text(10, string(a.Kind)).flag(11, a.Bound).text(12, a.Epoch).text(13, a.Name).text(14, a.Scopes).
+		time(15, a.CreatedAt).time(16, a.LastUsedAt)
+}
 
 func decodeToken(h auth.Hash, b []byte) (auth.APIToken, error) {
-	e, err := decodeLease(b, nil)
-	return auth.APIToken{Hash: h, Tenant: e.Tenant, Login: e.Login, ExpiresAt: e.ExpiresAt}, err
+	a := auth.APIToken{Hash: h}
+	e, err := decodeLease(b, func(f *field) {
+		switch f.number {
+		case 10:
+			a.Kind = auth.TokenKind(f.text())
+		case 11:
+			a.Bound = f.flag()
+		case 12:
+			a.Epoch = f.text()
+		case 13:
+			a.Name = f.text()
+		case 14:
+			a.Scopes = f.text()
+		case 15:
+			a.CreatedAt = f.time()
+		case 16:
+			a.LastUsedAt = f.time()
+		}
+	})
+	a.Tenant, a.Login, a.ExpiresAt = e.Tenant, e.Login, e.ExpiresAt
+	return a, err
 }
 
 func encodeSweep(s chat.Sweep) []byte { return newRecord().text(1, s.Room.Name) }

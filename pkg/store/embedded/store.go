@@ -101,6 +101,7 @@ type Store struct {
 	fates   locks // by message: what happened to it
 	reads   locks // by reading
 	secrets locks // by name
+	entries locks // by name
 	jobs    locks // by job
 	jobBook jobBook
 
@@ -136,7 +137,7 @@ func Open(dir string, opts Options) (*Store, error) {
 func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error) {
 	o := opts.withDefaults()
 	s := &Store{now: o.Now, stop: make(chan struct{}), onDisk: o.fs == vfs.Default, salvage: o.Salvage, diary: &diary{log: o.Logger}}
-	for _, l := range []*locks{&s.users, &s.rooms, &s.members, &s.leases, &s.fates, &s.reads, &s.secrets, &s.jobs} {
+	for _, l := range []*locks{&s.users, &s.rooms, &s.members, &s.leases, &s.fates, &s.reads, &s.secrets, &s.jobs, &s.entries} {
 		l.init()
 	}
 	d := &disk{FS: o.fs, dir: dir}

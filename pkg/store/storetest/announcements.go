@@ -8,6 +8,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
 )
 
 // enough is more announcements than the tests make.
@@ -22,8 +23,8 @@ func (e *env) announced(span time.Duration, keys ...string) []string {
 }
 
 // outdating are the changes that invalidate cached data. Each concerns the room "games" of ann, with bob in it, and a
-// session and a token of bob.
-func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken) map[string]struct {
+// session, a token and an entry of bob.
+func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken, x directory.Entry) map[string]struct {
 	key    string
 	change func() error
 } {
@@ -44,6 +45,8 @@ func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken) map[string
 		"DeleteSession":     {auth.SessionKey(s.Hash), func() error { return e.s.DeleteSession(e.ctx, s.Hash) }},
 		"SetPasswordHash":   {account, func() error { return e.s.SetPasswordHash(e.ctx, e.tenant, "bob", "$", "epoch") }},
 		"DeleteUser":        {account, func() error { return e.s.DeleteUser(e.ctx, e.tenant, "bob") }},
+		"ReplaceEntry":      {directory.Key(x.Space, x.ID), func() error { return e.s.ReplaceEntry(e.ctx, x) }},
+		"DeleteEntry":       {directory.Key(x.Space, x.ID), func() error { return e.s.DeleteEntry(e.ctx, x.Space, x.ID) }},
 		"DeleteToken":       {auth.TokenKey(a.Hash), func() error { return e.s.DeleteToken(e.ctx, a.Hash) }},
 		"PutToken": {auth.TokenKey(a.Hash), func() error {
 			a.ExpiresAt = past
@@ -57,7 +60,7 @@ func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken) map[string
 
 var announcementTests = map[string]func(*env){
 	"each change that makes something old is announced": func(e *env) {
-		for name := range e.outdating(chat.Room{}, auth.Session{}, auth.APIToken{}) {
+		for name := range e.outdating(chat.Room{}, auth.Session{}, auth.APIToken{}, directory.Entry{}) {
 			// In a tenant of its own.
 			e := newEnv(e.T, e.s)
 			r := e.newRoom("games")
@@ -65,10 +68,12 @@ var announcementTests = map[string]func(*env){
 			require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("bob")))
 			s, a := e.session("bob", far), e.token("bob", far)
 			require.NoError(e, e.s.PutSession(e.ctx, s))
+			x := e.entry("bob", "")
+			require.NoError(e, e.s.CreateEntry(e.ctx, x))
 			keys := []string{chat.RoomKey(e.tenant, r.Name), chat.MemberKey(e.tenant, r.ID, "bob"), auth.SessionKey(s.Hash), auth.TokenKey(a.Hash),
-				chat.AccountKey(e.tenant, "bob")}
+				chat.AccountKey(e.tenant, "bob"), directory.Key(x.Space, x.ID)}
 			require.Empty(e, e.announced(time.Minute, keys...), "what comes into being is not")
-			c := e.outdating(r, s, a)[name]
+			c := e.outdating(r, s, a, x)[name]
 			require.NoError(e, c.change(), name)
 			want := []string{c.key}
 			if !e.s.Shared() {

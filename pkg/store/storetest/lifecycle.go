@@ -11,6 +11,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/store"
@@ -93,6 +94,7 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 	s, t, l := e.s, e.tenant, r.Log(e.tenant)
 	h := newHash()
 	sweep := chat.Sweep{Tenant: t, Room: r.Ref(), DeletedAt: time.Now()}
+	entry := e.entry("u", "")
 	session, remembered, token := e.session("u", far), e.remembered("u", far), e.token("u", far)
 	m := e.message("x")
 	type ctx = context.Context
@@ -155,7 +157,16 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"Token":            func(c ctx) error { return second(s.Token(c, h)) },
 		"DeleteToken":      func(c ctx) error { return s.DeleteToken(c, h) },
 		"TokensOf":         func(c ctx) error { return second(s.TokensOf(c, t, "u", 1)) },
+		"TouchToken":       func(c ctx) error { return s.TouchToken(c, h, far) },
 		"Secret":           func(c ctx) error { return second(s.Secret(c, string(t), []byte("x"))) },
+		"CreateEntry":      func(c ctx) error { return s.CreateEntry(c, entry) },
+		"Entry":            func(c ctx) error { return second(s.Entry(c, entry.Space, entry.ID)) },
+		"EntryNamed":       func(c ctx) error { return second(s.EntryNamed(c, entry.Space, "u")) },
+		"Entries":          func(c ctx) error { return second(s.Entries(c, entry.Space, id.ID{}, 1)) },
+		"NewestEntries":    func(c ctx) error { return second(s.NewestEntries(c, entry.Space, id.ID{}, 1)) },
+		"ReplaceEntry":     func(c ctx) error { return s.ReplaceEntry(c, entry) },
+		"DeleteEntry":      func(c ctx) error { return s.DeleteEntry(c, entry.Space, entry.ID) },
+		"EachEntry":        func(c ctx) error { return s.EachEntry(c, func(directory.Entry) error { return nil }) },
 		"GrantRole":        func(c ctx) error { return s.GrantRole(c, t, "u", "x") },
 		"RevokeRole":       func(c ctx) error { return s.RevokeRole(c, t, "u", "x") },
 		"Roles":            func(c ctx) error { return second(s.Roles(c, t, "u")) },

@@ -1,5 +1,5 @@
 // Package storetest is the conformance suite of stores. Run checks each guarantee about stored data that the interfaces
-// of pkg/chat and pkg/auth state; RunLifecycle checks the behaviour of a closed store.
+// of pkg/chat, pkg/auth and pkg/directory state; RunLifecycle checks the behaviour of a closed store.
 package storetest
 
 import (
@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Remembered", rememberedTests},
 		{"Tokens", tokenTests},
 		{"Secrets", secretTests},
+		{"Entries", entryTests},
 		{"Roles", roleTests},
 		{"Inventory", inventoryTests},
 		{"Erasing", eraseTests},

@@ -10,7 +10,8 @@ import (
 )
 
 func (e *env) token(login string, end time.Time) auth.APIToken {
-	return auth.APIToken{Hash: newHash(), Tenant: e.tenant, Login: login, ExpiresAt: end}
+	return auth.APIToken{Hash: newHash(), Tenant: e.tenant, Login: login, ExpiresAt: end, Kind: auth.PersonalToken, Bound: true, Epoch: "e",
+		Name: "of a test", Scopes: "read post", CreatedAt: time.UnixMilli(1_700_000_000_000).UTC(), LastUsedAt: time.UnixMilli(1_700_000_060_000).UTC()}
 }
 
 var tokenLeases = leases[auth.APIToken]{
@@ -38,6 +39,32 @@ var tokenTests = tokenLeases.and(map[string]func(*env){
 		require.NoError(e, e.s.DeleteToken(e.ctx, a.Hash))
 		tokenLeases.missing(e, a.Hash)
 		tokenLeases.ofJdoe(e)
+	},
+	"of earlier versions, with a login and an end alone": func(e *env) {
+		a := auth.APIToken{Hash: newHash(), Tenant: e.tenant, Login: "jdoe", ExpiresAt: far}
+		require.NoError(e, e.s.PutToken(e.ctx, a))
+		tokenLeases.is(e, a)
+		tokenLeases.ofJdoe(e, a)
+	},
+	"a use is noted, and revives nothing": func(e *env) {
+		at := time.UnixMilli(1_800_000_000_000).UTC()
+		for _, end := range []time.Time{far, {}} {
+			a := e.token("jdoe", end)
+			require.NoError(e, e.s.PutToken(e.ctx, a))
+			require.NoError(e, e.s.TouchToken(e.ctx, a.Hash, at))
+			a.LastUsedAt = at
+			tokenLeases.is(e, a)
+			race(racers, func(i int) {
+				if i == 0 {
+					require.NoError(e, e.s.DeleteToken(e.ctx, a.Hash))
+				} else {
+					require.NoError(e, e.s.TouchToken(e.ctx, a.Hash, at))
+				}
+			})
+			tokenLeases.missing(e, a.Hash)
+			tokenLeases.ofJdoe(e)
+		}
+		require.NoError(e, e.s.TouchToken(e.ctx, newHash(), at))
 	},
 })
 
