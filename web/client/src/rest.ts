@@ -66,6 +66,13 @@ export class ChatApi {
   onUnauthenticated: () => void
   /** The server's clock in its last answer, in ms since 1970, cut to the second; null before the first. */
   serverTime: number | null = null
+  // How far that is ahead of this machine's clock.
+  private ahead = 0
+
+  /** The time by the server's clock, in ms since 1970: that of this machine if both agree within seconds, or before the first answer. */
+  now(): number {
+    return Date.now() + this.ahead
+  }
 
   constructor(options: ChatApiOptions = {}) {
     this.base = (options.server ?? '').replace(/\/$/, '') + '/api/chat/v1'
@@ -343,7 +350,12 @@ export class ChatApi {
       deadline.end()
     }
     const date = Date.parse(answer.headers.get('Date') ?? '')
-    if (!Number.isNaN(date)) this.serverTime = date
+    if (!Number.isNaN(date)) {
+      this.serverTime = date
+      // Within seconds both are the same, as far as can be known: an answer takes its time.
+      const ahead = date + 500 - Date.now()
+      this.ahead = Math.abs(ahead) < 5000 ? 0 : ahead
+    }
     if (answer.ok) return answer
     const error = await errorOf(answer)
     if (error.status === 401 && path !== 'authenticate' && path !== 'remember-me') this.onUnauthenticated()

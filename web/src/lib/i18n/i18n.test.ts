@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { en } from './en'
 import { fr } from './fr'
-import { choose, t, useLanguage } from './index'
+import { choose, conventions, t, useLanguage } from './index'
 
 afterEach(() => useLanguage('en'))
 
@@ -17,7 +17,7 @@ describe('the catalogue', () => {
   it('has no text that was left in English', () => {
     const same = (Object.keys(en) as (keyof typeof en)[]).filter((k) => JSON.stringify(en[k]) === JSON.stringify(fr[k]))
     // These are the same words in both.
-    expect(same.sort()).toEqual(['field.email', 'room.participants', 'rooms.people', 'write.emoji', 'write.suggestions'].sort())
+    expect(same.sort()).toEqual(['field.email', 'help.code', 'room.participants', 'rooms.people', 'write.emoji', 'write.suggestions'].sort())
   })
 
   it('has no text that nothing shows', () => {
@@ -40,6 +40,18 @@ describe('the catalogue', () => {
     await useLanguage('fr')
     expect(t('rooms.unread', { n: 0 })).toBe('0 message non lu')
     expect(t('rooms.unread', { n: 2 })).toBe('2 messages non lus')
+  })
+
+  it('writes dates and numbers as people do where the browser is at home', () => {
+    const at = new Date(2026, 4, 20, 21, 14)
+    const time = (wanted: string, ...preferred: string[]): string => at.toLocaleTimeString(conventions(wanted, preferred), { timeStyle: 'short' }).replaceAll('\u202f', ' ')
+    expect(time('en', 'de-DE', 'en-US', 'en')).toBe('21:14')
+    expect(time('en', 'ja')).toBe('21:14')
+    expect(time('en', 'en-US')).toBe('9:14 PM')
+    expect(time('en', 'en-GB')).toBe('21:14')
+    expect(time('en', '*')).toBe('9:14 PM')
+    expect((1234.5).toLocaleString(conventions('en', ['de-DE']))).toBe('1.234,5')
+    expect(at.toLocaleDateString(conventions('en', ['de']), { weekday: 'long' })).toBe('Wednesday')
   })
 
   it('takes the first language that there is', () => {

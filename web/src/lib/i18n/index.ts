@@ -39,9 +39,23 @@ export function choose(wanted: readonly string[]): string {
 export async function useLanguage(wanted: string): Promise<void> {
   words = (await languages[wanted]?.load()) ?? en
   tag = wanted
-  const preferred = typeof navigator === 'undefined' ? [] : navigator.languages
-  regional = preferred.find((l) => l.toLowerCase().split('-')[0] === wanted) ?? wanted
+  regional = conventions(wanted, typeof navigator === 'undefined' ? [] : navigator.languages)
   plural = new Intl.PluralRules(wanted)
+}
+
+/** The tag by which dates and numbers are written: in the words of a language, and as people do where the browser's first language is spoken. */
+export function conventions(wanted: string, preferred: readonly string[]): string {
+  const [first] = preferred
+  if (first === undefined) return wanted
+  try {
+    const own = new Intl.Locale(first)
+    if (own.language === wanted) return first
+    // Not each pair of a language and a region is known with its clock: 21:14 or 9:14 PM.
+    const { hourCycle } = new Intl.DateTimeFormat(first, { hour: 'numeric' }).resolvedOptions()
+    return new Intl.Locale(wanted, { region: own.maximize().region ?? 'US', hourCycle: hourCycle ?? 'h23' }).toString()
+  } catch {
+    return wanted
+  }
 }
 
 /** The text for a key, filled in. */
@@ -50,6 +64,13 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   const text = typeof entry === 'string' ? entry : (entry[plural.select(Number(values['n']))] ?? entry.other)
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name]
-    return value === undefined ? whole : typeof value === 'number' ? value.toLocaleString(regional) : value
+    return value === undefined ? whole : typeof value === 'number' ? value.toLocaleString(regional) : isolated(value)
   })
+}
+
+const rightToLeft = /[\p{sc=Hebrew}\p{sc=Arabic}\p{sc=Syriac}\p{sc=Thaana}\p{sc=Nko}\u202e\u202b\u2067]/u
+
+/** A name in a sentence, so that it does not turn what stands beside it. */
+function isolated(value: string): string {
+  return rightToLeft.test(value) ? `\u2068${value}\u2069` : value
 }

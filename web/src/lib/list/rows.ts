@@ -68,13 +68,14 @@ export function buildRows({ messages, hasOlder, outgoing, self, readBefore, keys
   }
   for (const o of outgoing) {
     const last = rows.at(-1)
-    const day = !last || dayOf(last.at) !== dayOf(o.at)
+    const at = Math.max(o.at, last?.at ?? 0)
+    const day = !last || dayOf(last.at) !== dayOf(at)
     const author = last?.message ? (last.message.systemMessage ? null : last.message.author.login) : last ? self : null
     rows.push({
       key: o.key,
       message: null,
       outgoing: o,
-      at: o.at,
+      at,
       day,
       grouped: !day && author === self && o.replyTo === null && Math.abs(o.at - (last?.at ?? 0)) < together,
       fresh: false,
@@ -99,9 +100,12 @@ export function stillUnderWay(outgoing: readonly Outgoing[], messages: readonly 
   return outgoing.filter((o) => !recent.some((m) => (keys.has(m.messageId) ? keys.get(m.messageId) === o.key : isHeard(o, m))))
 }
 
+// By so many ms this machine's clock and the server's may differ.
+const slack = 6000
+
 /** Reports whether a message of the user is what is under way. */
 export function isHeard(o: Outgoing, m: Message): boolean {
-  return tried(o) && m.content === o.content && timesOf(m).at >= o.at - 2000
+  return tried(o) && m.content === o.content && timesOf(m).at >= o.at - slack
 }
 
 /** It may have arrived. */

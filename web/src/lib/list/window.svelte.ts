@@ -196,8 +196,11 @@ export class ListWindow<T extends Keyed> {
     for (let again = 0; again < 4; again++) {
       this.moving++
       this.choose(height)
+      const within = this.list?.contains(document.activeElement) ?? false
       await tick()
       this.moving--
+      // The row that had the focus may have left the DOM.
+      if (within && document.activeElement === document.body) this.scroller?.focus({ preventScroll: true })
       this.measure()
       this.restore()
       if (!this.needsMore()) break

@@ -5,6 +5,7 @@ import { notices } from './notices.svelte'
 import { router } from './router.svelte'
 import { clearDesktop, forget, forgetOthers, isRemembered, keepAnswers, privateStorage, remember, storage } from './shelf'
 import { Tabs } from './tabs'
+import { today } from './today.svelte'
 
 // Set while the user is logged out here and the server does not know it yet.
 const pendingName = 'confab:logout'
@@ -27,6 +28,7 @@ class App {
     await useLanguage(storage()?.getItem('confab:language') || choose(navigator.languages))
     document.documentElement.lang = storage()?.getItem('confab:language') || choose(navigator.languages)
     router.start()
+    today.start()
     this.tabs.listen((event) => {
       if (event.kind === 'user' && event.login !== (this.chat?.user.login ?? null)) this.another()
     })

@@ -2,7 +2,7 @@ import type { Message, Person } from '@confab/client'
 import { t } from '../i18n'
 import type { Chat } from './chat.svelte'
 import { notices } from './notices.svelte'
-import { systemText } from '../text/preview'
+import { line, systemText } from '../text/preview'
 import type { RoomEntry } from './room.svelte'
 
 // Somebody who writes says so again within this time.
@@ -86,7 +86,7 @@ function messages(chat: Chat, entry: RoomEntry): () => void {
       if (fresh && chat.current === entry && message.author.login !== chat.user.login) {
         notices.say(message.systemMessage
           ? systemText(message.content)
-          : t('log.announce', { name: message.author.firstname, text: message.content.slice(0, 200) }))
+          : t('log.announce', { name: message.author.firstname, text: line(message.content) }))
       }
     },
     onReady: (recovered, first) => {

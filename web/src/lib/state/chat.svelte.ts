@@ -14,7 +14,7 @@ import {
 } from '@confab/client'
 import { t } from '../i18n'
 import { isHeard } from '../list/rows'
-import { mentions } from '../text/tokens'
+import { mentions } from '../text/blocks'
 import { openChannel, watchChannel } from './channel'
 import { Drafts } from './drafts'
 import type { TabEvent, Tabs } from './tabs'
@@ -25,6 +25,7 @@ import { notify } from './notify'
 import { Outbox, type Outgoing } from './outbox.svelte'
 import { counts, RoomEntry } from './room.svelte'
 import { roomHash, router } from './router.svelte'
+import { today } from './today.svelte'
 
 // Without a topic of the user's own, this many rooms are listened to.
 const mostWatched = 200
@@ -80,6 +81,7 @@ export class Chat {
     this.setCounted = counted
     const { shelf } = around
     this.since = api.serverTime ?? Date.now()
+    today.follow(() => api.now())
     this.lookups = new Lookups(api, user.login)
     this.drafts = new Drafts(user.login, shelf, (room, draft) => around.tabs.send({ kind: 'draft', login: user.login, room, draft }))
     this.outbox = new Outbox(

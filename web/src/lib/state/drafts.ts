@@ -52,12 +52,27 @@ export class Drafts {
     this.changed(room, draft)
   }
 
-  /** Puts a text into the composer of a room, unless there is one. */
+  /** Puts a text back into the composer of a room, before what is there. */
   restore(room: string, draft: Draft): void {
-    const now = this.get(room)
-    if (now.text !== '' || now.edit) return
-    this.set(room, draft)
-    this.shown.get(room)?.(draft)
+    const { text, replyTo, edit } = this.get(room)
+    const both = { text: [draft.text, text].filter((x) => x !== '').join('\n'), replyTo: replyTo ?? draft.replyTo, edit }
+    this.set(room, both)
+    this.shown.get(room)?.(both)
+  }
+
+  // Changes of messages that were begun and put aside.
+  private readonly aside = new Map<string, { content: string; text: string }>()
+
+  /** Puts a change of a message aside; nothing is kept if it changes nothing. */
+  putAside({ messageId, content, text }: NonNullable<Draft['edit']>): void {
+    if (text !== content) this.aside.set(messageId, { content, text })
+  }
+
+  /** The text of a change that was put aside, if the message is still as it was then; it is not aside any more. */
+  takeUp(messageId: string, content: string): string | undefined {
+    const kept = this.aside.get(messageId)
+    this.aside.delete(messageId)
+    return kept?.content === content ? kept.text : undefined
   }
 
   private keep(room: string, draft: Draft): void {

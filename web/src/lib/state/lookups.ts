@@ -1,5 +1,5 @@
 import { compareIds, type ChatApi } from '@confab/client'
-import { mentions } from '../text/tokens'
+import { mentions } from '../text/blocks'
 import { counts, type RoomEntry } from './room.svelte'
 
 // Of so many rooms, at most, this is read in one visit.

@@ -28,6 +28,8 @@ const patience = 8000
 const mostPatience = 60_000
 // After this time the reader is told that it takes long.
 const slowAfter = 4000
+// How long a message waits for what it shall say.
+const mostTurning = 4000
 // A try that is older than this does not know that the line is back.
 const old = 2000
 
@@ -43,6 +45,7 @@ export class Outbox {
   items = $state.raw<readonly Outgoing[]>([])
   private readonly busy = new Set<string>()
   private readonly trying = new Map<string, { abort: AbortController; since: number; hurry: boolean }>()
+  private readonly turning = new Map<string, Promise<string>>()
   private readonly vain = new Map<string, number>()
   private readonly prefix: string
   private timer: ReturnType<typeof setTimeout> | undefined
@@ -63,12 +66,17 @@ export class Outbox {
     return this.items.filter((i) => i.room === room)
   }
 
-  add(room: string, content: string, replyTo: string | null, at = Date.now()): Outgoing {
+  /** `at` is the server's time; `turned` is the content as it shall be sent, if that takes a moment to find out: a few seconds at most. */
+  add(room: string, content: string, replyTo: string | null, { at = Date.now(), turned }: { at?: number; turned?: Promise<string> | undefined } = {}): Outgoing {
     // It waits for those before it.
     const slow = this.items.some((i) => i.room === room && i.state !== 'failed' && i.slow)
     const item: Outgoing = { key: this.makeKey(), room, content, replyTo, at, state: 'queued', reason: null, slow }
     this.items = [...this.items, item]
     this.save(item)
+    if (turned) {
+      const late = new Promise<string>((resolve) => setTimeout(resolve, mostTurning, content))
+      this.turning.set(item.key, Promise.race([turned.catch(() => content), late]))
+    }
     this.flush()
     return item
   }
@@ -117,11 +125,24 @@ export class Outbox {
       for (;;) {
         const item = this.items.find((i) => i.room === room && i.state !== 'failed')
         if (!item || this.stopped) return
+        const turning = this.turning.get(item.key)
+        if (turning) {
+          await this.turn(item, turning)
+          continue
+        }
         if (!(await this.sendOne(item))) return
       }
     } finally {
       this.busy.delete(room)
     }
+  }
+
+  /** Waits for the content as it shall be sent. From the first try on it does not change any more: the key stands for it. */
+  private async turn({ key }: Outgoing, turning: Promise<string>): Promise<void> {
+    this.turning.delete(key)
+    this.change(key, { content: await turning })
+    const item = this.items.find((i) => i.key === key)
+    if (item) this.save(item)
   }
 
   /** Reports whether the next one may go. */
@@ -171,6 +192,7 @@ export class Outbox {
   private drop(key: string): void {
     this.items = this.items.filter((i) => i.key !== key)
     this.vain.delete(key)
+    this.turning.delete(key)
     this.shelf?.removeItem(this.prefix + key)
     this.mail.done?.(key)
   }

@@ -129,7 +129,7 @@ describe('what is on its way out', () => {
 
   it('survives a reload with its key', async () => {
     const first = make([lost])
-    first.box.add('r', 'one', 'm0', 5)
+    first.box.add('r', 'one', 'm0', { at: 5 })
     await settle()
     first.box.stop()
     const second = make([], first.shelf)

@@ -68,11 +68,19 @@ describe('drafts', () => {
     expect(shown).toBe('')
   })
 
-  it('take back a message that is given up, unless something else is written', () => {
+  it('take back a message that is given up, before what else is written', () => {
     const drafts = new Drafts('ann', null)
     drafts.restore('a', { text: 'not sent', replyTo: null })
     drafts.restore('a', { text: 'another', replyTo: null })
-    expect(drafts.get('a').text).toBe('not sent')
+    expect(drafts.get('a').text).toBe('another\nnot sent')
+  })
+
+  it('keep a change of a message that was put aside, while the message is as it was', () => {
+    const drafts = new Drafts('ann', null)
+    drafts.putAside({ messageId: 'm', content: 'a', text: 'a, and more' })
+    expect(drafts.takeUp('m', 'b')).toBeUndefined()
+    drafts.putAside({ messageId: 'm', content: 'a', text: 'a, and more' })
+    expect([drafts.takeUp('m', 'a'), drafts.takeUp('m', 'a')]).toEqual(['a, and more', undefined])
   })
 
   it('live in memory when storage is full or off', () => {
@@ -149,7 +157,7 @@ describe('a room', () => {
 })
 
 describe('keys', () => {
-  const key = (k: string, more = {}): Parameters<typeof shortcut>[0] => ({ key: k, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, target: null, ...more })
+  const key = (k: string, more = {}): Parameters<typeof shortcut>[0] => ({ key: k, code: '', ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, target: null, ...more })
 
   it('mean the same everywhere', () => {
     expect(shortcut(key('k', { ctrlKey: true }))).toBe('find')

@@ -37,10 +37,9 @@ export function peopleFor(word: string, people: readonly Person[]): Person[] {
     .map(({ p }) => p)
 }
 
-/** Puts a completion in the place of what was asked for; returns the text and the caret. */
-export function completed(text: string, asked: Asked, caret: number, value: string): { text: string; caret: number } {
-  const rest = text.slice(caret)
-  const inserted = value + (rest.startsWith(' ') ? '' : ' ')
-  const at = asked.start + inserted.length
-  return { text: text.slice(0, asked.start) + inserted + rest, caret: rest.startsWith(' ') ? at + 1 : at }
+/** What a completion puts in the place of what was asked for, and where the caret is then. */
+export function completed(text: string, asked: Asked, caret: number, value: string): { inserted: string; caret: number } {
+  const spaced = text.startsWith(' ', caret)
+  const inserted = value + (spaced ? '' : ' ')
+  return { inserted, caret: asked.start + inserted.length + (spaced ? 1 : 0) }
 }

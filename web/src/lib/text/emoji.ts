@@ -39,6 +39,23 @@ function rankOf([, label, codes, words]: Emoji, w: string): number | null {
   return null
 }
 
+/** The emoji of a shortcode. */
+export function emojiNamed(groups: readonly Emoji[][], name: string): string | undefined {
+  return groups.flat().find(([, , codes]) => codes.includes(name))?.[0]
+}
+
+const names = /(?<=^|\s):([a-z0-9_+-]{2,80}):(?=\s|$)/g
+
+/** Reports whether words of a text look like shortcodes. */
+export function hasNames(text: string): boolean {
+  return text.length < 4000 && text.search(names) >= 0
+}
+
+/** A text with emoji in the place of their shortcodes. */
+export function turnNames(text: string, groups: readonly Emoji[][]): string {
+  return text.replace(names, (whole, name: string) => emojiNamed(groups, name) ?? whole)
+}
+
 const recentName = 'confab:emoji'
 const common = ['👍', '❤️', '😂', '🎉', '😮', '😢', '🙏', '👀']
 
@@ -59,4 +76,11 @@ export function emojiUsed(emoji: string): void {
   } catch {
     // It is only a convenience.
   }
+}
+
+const emojiOnly = /^(?:(?:\p{RI}\p{RI}|\p{Emoji}(?:\p{EMod}|\uFE0F\u20E3?|[\u{E0020}-\u{E007E}]+\u{E007F})?(?:\u200D\p{Emoji}(?:\p{EMod}|\uFE0F)?)*)\s*){1,5}$/u
+
+/** Reports whether a text is one to five emoji and nothing else: they are shown large. */
+export function isEmojiOnly(text: string): boolean {
+  return text.length <= 100 && !/^[\d#*\s]+$/.test(text) && emojiOnly.test(text)
 }

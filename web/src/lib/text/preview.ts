@@ -1,5 +1,6 @@
 import type { Message } from '@confab/client'
 import { t } from '../i18n'
+import { parse, wordsOf } from './blocks'
 
 const joined = /^(.*) joins the room$/s
 const left = /^(.*) leaves the room$/s
@@ -17,6 +18,10 @@ export function systemText(content: string): string {
 export function preview(message: Message): string {
   if (message.deleted) return t('log.deleted')
   if (message.systemMessage) return systemText(message.content)
-  // Of a long text the beginning is enough.
-  return message.content.slice(0, 1000).replace(/```(?:[a-zA-Z0-9+#.-]*\n)?|`/g, '').replace(/\s+/g, ' ').trim().slice(0, 200)
+  return line(message.content)
+}
+
+/** A text in one line, without its marks. Of a long one the beginning is enough. */
+export function line(content: string): string {
+  return wordsOf(parse(content.slice(0, 1000), () => false)).replace(/\s+/g, ' ').trim().slice(0, 200)
 }
