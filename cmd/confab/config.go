@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"reflect"
@@ -44,7 +45,7 @@ func addSettings(doc *yaml.Node, v reflect.Value) {
 			addSettings(doc, value)
 			continue
 		}
-		name := flagName(field.Name)
+		name := cmp.Or(field.Tag.Get("name"), flagName(field.Name))
 		if slices.Contains([]string{"admin-password", "admin-token", "store-password", "nats-password"}, name) {
 			continue
 		}

@@ -5,9 +5,10 @@ import (
 	"math"
 	"net"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/confab-chat/confab/pkg/api"
 )
 
 // descriptors returns how many files and connections this process may have open.
@@ -30,17 +31,21 @@ func maxConnections(descriptors int) int {
 	return max(1, descriptors-openFiles(descriptors)-spareDescriptors)
 }
 
-// cappedListener closes connections that come when there are enough: the store needs descriptors too.
+// cappedListener closes connections that come when there are enough: the store needs descriptors too, and one address may
+// not have all of them. Connections from the machine itself do not count for an address.
 type cappedListener struct {
 	net.Listener
-	most   int64
-	open   atomic.Int64
-	log    *slog.Logger
-	logged time.Time // when it last said so; only Accept uses it
+	most, mostOfOne int // mostOfOne 0 is any number
+	log             *slog.Logger
+
+	mu     sync.Mutex
+	open   int
+	of     map[string]int       // by address
+	logged map[string]time.Time // when each complaint was logged last
 }
 
-func capConnections(l net.Listener, log *slog.Logger) net.Listener {
-	return &cappedListener{Listener: l, most: int64(maxConnections(descriptors())), log: log}
+func capConnections(l net.Listener, most, mostOfOne int, log *slog.Logger) *cappedListener {
+	return &cappedListener{Listener: l, most: most, mostOfOne: mostOfOne, log: log, of: map[string]int{}, logged: map[string]time.Time{}}
 }
 
 // Accept implements net.Listener.
@@ -50,20 +55,60 @@ func (l *cappedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l.open.Add(1) <= l.most {
-			release := sync.OnceFunc(func() { l.open.Add(-1) })
-			if tcp, ok := c.(*net.TCPConn); ok {
-				return &cappedTCP{tcp, release}, nil
-			}
-			return &cappedConn{c, release}, nil
+		address, local := api.PeerAddress(c.RemoteAddr())
+		if local {
+			address = ""
 		}
-		l.open.Add(-1)
-		_ = c.Close()
-		if time.Since(l.logged) > time.Minute {
-			l.logged = time.Now()
-			l.log.Error("too many connections: new ones are closed", "most", l.most,
-				"what to do", "raise the limit of open files (ulimit -n, or LimitNOFILE of systemd) and restart")
+		if !l.enter(address) {
+			_ = c.Close()
+			continue
 		}
+		release := sync.OnceFunc(func() { l.leave(address) })
+		if tcp, ok := c.(*net.TCPConn); ok {
+			return &cappedTCP{tcp, release}, nil
+		}
+		return &cappedConn{c, release}, nil
+	}
+}
+
+// enter counts a connection, unless there are enough of all or of its address.
+func (l *cappedListener) enter(address string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.open >= l.most:
+		l.complain("too many connections: new ones are closed", "most", l.most,
+			"what to do", "raise the limit of open files (ulimit -n, or LimitNOFILE of systemd) and restart")
+		return false
+	case address != "" && l.mostOfOne > 0 && l.of[address] >= l.mostOfOne:
+		l.complain("too many connections from one address: new ones are closed", "address", address, "most", l.mostOfOne,
+			"what to do", "if it is a proxy, start with --behind-proxy; if many users share it, raise --limit connections=N")
+		return false
+	}
+	l.open++
+	if address != "" {
+		l.of[address]++
+	}
+	return true
+}
+
+func (l *cappedListener) leave(address string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open--
+	if address == "" {
+		return
+	}
+	if l.of[address]--; l.of[address] == 0 {
+		delete(l.of, address)
+	}
+}
+
+// complain logs a line, each at most once a minute. l.mu is held.
+func (l *cappedListener) complain(line string, args ...any) {
+	if time.Since(l.logged[line]) > time.Minute {
+		l.logged[line] = time.Now()
+		l.log.Error(line, args...)
 	}
 }
 

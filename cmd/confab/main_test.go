@@ -82,7 +82,7 @@ type process struct {
 	done chan error
 }
 
-var address = regexp.MustCompile(`confab is at (http://[^/]+)/`)
+var address = regexp.MustCompile(`confab is at (https?://[^/]+)/`)
 
 // serve starts a server on a folder and waits until it says where it is.
 func serve(t *testing.T, data string, more ...string) *process {

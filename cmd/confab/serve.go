@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,6 +33,8 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen at %s: %w", c.Listen, err)
 	}
+	all := maxConnections(descriptors())
+	capped := capConnections(listener, all, c.connections(all), log)
 	front := &gate{}
 	web := &http.Server{
 		Handler:                      front,
@@ -41,8 +44,18 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		DisableGeneralOptionsHandler: true, // OPTIONS * is answered as every OPTIONS is
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	scheme, serve := "http", web.Serve
+	if c.TLSCert != "" {
+		own, err := loadCertificate(c.TLSCert, c.TLSKey, log)
+		if err != nil {
+			return err // it was good when the settings were checked
+		}
+		web.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: own.get}
+		web.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){} // HTTP/2 has no upgrades to WebSockets
+		scheme, serve = "https", func(l net.Listener) error { return web.ServeTLS(l, "", "") }
+	}
 	served := make(chan error, 1)
-	go func() { served <- web.Serve(capConnections(listener, log)) }()
+	go func() { served <- serve(capped) }()
 	defer web.Close()
 
 	st, err := c.openPatiently(ctx, c.AutoSchema, c.shares(), log)
@@ -70,7 +83,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	}
 	defer node.Close()
 	front.open(node.Handler)
-	fmt.Fprintf(os.Stdout, "confab is at http://%s/ and keeps its data in %s\n", browsable(listener.Addr()), c.where())
+	fmt.Fprintf(os.Stdout, "confab is at %s://%s/ and keeps its data in %s\n", scheme, browsable(listener.Addr()), c.where())
 
 	select {
 	case err := <-served:

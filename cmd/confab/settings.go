@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,7 +37,9 @@ type logSettings struct {
 
 // settings are all settings of serve.
 type settings struct {
-	Listen string `help:"Address to listen at; ${default} if not given." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	Listen  string `help:"Address to listen at; ${default} if not given." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	TLSCert string `name:"tls-cert" help:"File with the server's certificate, and those that vouch for it, in PEM: browsers then reach --listen by https. Read anew when it changes." placeholder:"PATH"`
+	TLSKey  string `name:"tls-key" help:"File with the key of that certificate." placeholder:"PATH"`
 	storeSettings
 	AutoSchema bool `help:"Apply missing Cassandra migrations on start." default:"true" negatable:""`
 
@@ -82,6 +85,9 @@ func (s *settings) check() error {
 		return badSetting("--listen %q has to be HOST:PORT or :PORT, with a port from 0 to 65535", s.Listen)
 	}
 	if err := s.storeSettings.check(); err != nil {
+		return err
+	}
+	if err := s.checkTLS(); err != nil {
 		return err
 	}
 	if s.PublicURL != "" {
@@ -138,6 +144,22 @@ func (s *settings) check() error {
 	}
 	if err := (auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword}).Check(); err != nil {
 		return settingError{fmt.Errorf("--admin-login: %w", err)}
+	}
+	return nil
+}
+
+// checkTLS returns what is wrong with the settings of the listener's TLS.
+func (s settings) checkTLS() error {
+	switch {
+	case s.TLSCert == "" && s.TLSKey == "":
+		return nil
+	case s.TLSCert == "" || s.TLSKey == "":
+		return badSetting("--tls-cert and --tls-key belong together: a certificate and its key")
+	case strings.HasPrefix(s.PublicURL, "http:"):
+		return badSetting("--public-url %q has to be https with --tls-cert", s.PublicURL)
+	}
+	if _, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey); err != nil {
+		return settingError{fmt.Errorf("--tls-cert and --tls-key have to be a certificate and its key, in PEM: %w", err)}
 	}
 	return nil
 }
@@ -307,6 +329,22 @@ func kindNames(kinds []limit.Kind) string {
 	return strings.Join(out, ", ")
 }
 
+// connections returns how many connections an address may have at the same time, of as many as there may be of all; 0 for
+// any number. Behind a proxy that is its own affair: all connections are the proxy's.
+func (s settings) connections(all int) int {
+	set, _ := s.limits() // check has seen it
+	n, given := set[limit.Connections]
+	switch {
+	case s.BehindProxy:
+		return 0
+	case given:
+		return n
+	case s.Limits == "off":
+		return 0
+	}
+	return min(limit.Defaults()[limit.Connections], max(1, all/2))
+}
+
 // keep returns how long messages are kept; 0 for ever.
 func (s settings) keep() (time.Duration, error) {
 	if s.Retention == "" || s.Retention == "0" {
@@ -348,7 +386,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 	keep, _ := s.keep() // check has seen it
 	limits, _ := s.limits()
 	return server.Config{
-		Secure: strings.HasPrefix(public, "https://"), Public: public, Origins: origins, Proxied: s.BehindProxy,
+		Secure: strings.HasPrefix(public, "https://") || s.TLSCert != "", Public: public, Origins: origins, Proxied: s.BehindProxy,
 		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, NoLimits: s.Limits == "off", Limits: limits,
 		Hashes: s.PasswordHashes, PasswordMin: s.PasswordMin, PrivateEmail: s.ShowEmail == "owner", Memory: s.shares(),
 		Cluster:   server.Cluster{Listen: s.ClusterListen, Routes: s.ClusterRoutes, NATS: s.Nats, Store: s.where()},

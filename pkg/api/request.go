@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -149,6 +150,17 @@ func ClientAddress(r *http.Request, trust bool) string {
 		return address
 	}
 	return r.RemoteAddr
+}
+
+// PeerAddress returns the address of the other end of a connection as ClientAddress spells it, and whether that is the
+// machine itself.
+func PeerAddress(a net.Addr) (address string, local bool) {
+	at, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return a.String(), true
+	}
+	address, _ = canonical(a.String())
+	return address, at.Addr().Unmap().IsLoopback()
 }
 
 // canonical returns the one spelling of an address that may have a port.

@@ -16,7 +16,7 @@ import (
 // Kind is something that is limited. Its text is its name in the settings.
 type Kind string
 
-// What is limited. Sockets and Subscriptions are numbers at the same time, the others rates.
+// What is limited. Connections, Sockets and Subscriptions are numbers at the same time, the others rates.
 const (
 	SignUps          Kind = "sign-ups" // of an address
 	Posts            Kind = "posts"
@@ -29,6 +29,7 @@ const (
 	Rooms            Kind = "rooms" // that are created
 	Changes          Kind = "changes"
 	Uploads          Kind = "uploads"
+	Connections      Kind = "connections" // of an address, on the listener
 	Sockets          Kind = "sockets"
 	Subscriptions    Kind = "subscriptions"
 	Subscribes       Kind = "subscribe"
@@ -43,7 +44,7 @@ var (
 		Changes: {120, time.Minute}, Uploads: {20, time.Minute},
 		Subscribes: {6000, time.Minute}, // more than there may be at the same time: all come again when a connection was lost
 	}
-	numbers = map[Kind]int{Sockets: 200, Subscriptions: 5000}
+	numbers = map[Kind]int{Connections: 2000, Sockets: 200, Subscriptions: 5000}
 )
 
 // Kinds returns all kinds, ascending.
