@@ -21,8 +21,8 @@ import (
 //   - errors, which repeat what was asked.
 const minCompressed = 1 << 10
 
-// gzipTag ends the ETag of a compressed answer: a strong one is not that of the answer as it is (RFC 9110, 8.8.3).
-const gzipTag = `-gzip"`
+// GzipTag ends the ETag of a compressed answer: a strong one is not that of the answer as it is (RFC 9110, 8.8.3).
+const GzipTag = `-gzip"`
 
 // compressible is the ResponseWriter of an operation whose answer Write may compress.
 type compressible struct {
@@ -38,7 +38,7 @@ func mayCompress(w http.ResponseWriter, r *http.Request, op Operation) http.Resp
 	if op.AnyType || op.Secret || op.Cache == AsServed {
 		return w
 	}
-	return &compressible{w, acceptsGzip(r) && !fromElsewhere(r)}
+	return &compressible{w, AcceptsGzip(r) && !fromElsewhere(r)}
 }
 
 func fromElsewhere(r *http.Request) bool {
@@ -49,8 +49,8 @@ func fromElsewhere(r *http.Request) bool {
 	return false
 }
 
-// acceptsGzip reports whether a request takes gzip as a Content-Encoding (RFC 9110, 12.5.3).
-func acceptsGzip(r *http.Request) bool {
+// AcceptsGzip reports whether a request takes gzip as a Content-Encoding (RFC 9110, 12.5.3).
+func AcceptsGzip(r *http.Request) bool {
 	any := false
 	for _, line := range r.Header.Values("Accept-Encoding") {
 		for part := range strings.SplitSeq(line, ",") {
@@ -82,7 +82,8 @@ var compressors = sync.Pool{New: func() any {
 	return z
 }}
 
-func compressed(body []byte) []byte {
+// Compressed returns a body in gzip.
+func Compressed(body []byte) []byte {
 	z := compressors.Get().(*gzip.Writer)
 	defer compressors.Put(z)
 	var out bytes.Buffer

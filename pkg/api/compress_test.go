@@ -108,3 +108,47 @@ func TestETagsOfCompressedAnswers(t *testing.T) {
 		require.Equal(t, ok, api.CheckConditions(r, []byte(longJSON)) == nil, tag)
 	}
 }
+
+// An answer in parts is one stream, which every part completes by what it adds.
+func TestPartsAreCompressed(t *testing.T) {
+	parts := []string{"[" + strings.Repeat("1,", 3000), strings.Repeat("1,", 50_000), "", "2]"}
+	h := &api.Resource{Route: api.Route{Path: "/x", Operations: api.Operations{"GET": {Who: api.Anybody, Serve: func(w http.ResponseWriter, r *http.Request) error {
+		p := api.WriteParts(w, "application/json")
+		for i, part := range parts {
+			if err := p.Write([]byte(part), i == len(parts)-1); err != nil {
+				return err
+			}
+			if r.URL.Query().Has("broken") {
+				break
+			}
+		}
+		return nil
+	}}}}}
+	read := func(target, accept string) (*http.Response, string, error) {
+		r := httptest.NewRequest("GET", target, nil)
+		r.Header.Set("Accept-Encoding", accept)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		var in io.Reader = w.Body
+		if accept == "gzip" {
+			require.Less(t, w.Body.Len(), 2000)
+			z, err := gzip.NewReader(w.Body)
+			require.NoError(t, err)
+			z.Multistream(false) // browsers read the first stream only
+			in = z
+		}
+		text, err := io.ReadAll(in)
+		return w.Result(), string(text), err
+	}
+	res, text, err := read("/", "gzip")
+	require.NoError(t, err)
+	require.Equal(t, strings.Join(parts, ""), text)
+	require.Equal(t, "gzip", res.Header.Get("Content-Encoding"))
+	res, text, err = read("/", "identity")
+	require.NoError(t, err)
+	require.Equal(t, strings.Join(parts, ""), text)
+	require.Empty(t, res.Header.Get("Content-Encoding"))
+	require.Equal(t, "Accept-Encoding", res.Header.Get("Vary"))
+	_, _, err = read("/?broken", "gzip")
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "one that is not whole is seen to be")
+}

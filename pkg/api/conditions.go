@@ -24,7 +24,7 @@ func Write(w http.ResponseWriter, status int, contentType string, body []byte) {
 func write(w http.ResponseWriter, status int, contentType string, body []byte, compress bool) {
 	if compress {
 		w.Header().Set("Content-Encoding", "gzip")
-		body = compressed(body)
+		body = Compressed(body)
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	WriteHead(w, status, contentType)
@@ -45,7 +45,7 @@ func WriteTagged(w http.ResponseWriter, r *http.Request, status int, contentType
 	tag := ETag(body)
 	compress := compresses(w, body)
 	if compress {
-		w.Header().Set("ETag", tag[:len(tag)-1]+gzipTag)
+		w.Header().Set("ETag", tag[:len(tag)-1]+GzipTag)
 	} else {
 		w.Header().Set("ETag", tag)
 	}
@@ -107,7 +107,7 @@ func listed(values []string, tag string, weak bool) bool {
 		if end < 0 {
 			return false
 		}
-		if plain, _ := strings.CutSuffix(is[:end+2], gzipTag); strings.TrimSuffix(plain, `"`)+`"` == tag && (weak || !ok) {
+		if plain, _ := strings.CutSuffix(is[:end+2], GzipTag); strings.TrimSuffix(plain, `"`)+`"` == tag && (weak || !ok) {
 			return true
 		}
 		rest = is[end+2:]

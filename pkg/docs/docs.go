@@ -42,8 +42,8 @@ func load() (library, error) {
 }
 
 type file struct {
-	kind, tag string
-	content   []byte
+	kind, tag        string
+	content, gzipped []byte
 }
 
 type handler map[string]file
@@ -76,7 +76,7 @@ var files = sync.OnceValue(func() handler {
 		asyncAPI:       {kind: "application/yaml", content: schema.AsyncAPI},
 		"openapi.json": {kind: "application/json", content: []byte(lib.root(openAPI).json("  "))},
 	} {
-		f.tag = api.ETag(f.content)
+		f.tag, f.gzipped = api.ETag(f.content), api.Compressed(f.content)
 		h[name] = f
 	}
 	return h
@@ -93,6 +93,13 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	header.Set("Content-Type", f.kind)
+	header.Set("Vary", "Accept-Encoding")
+	content := f.content
 	header.Set("Etag", f.tag)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
+	if api.AcceptsGzip(r) {
+		content = f.gzipped
+		header.Set("Content-Encoding", "gzip")
+		header.Set("Etag", strings.TrimSuffix(f.tag, `"`)+api.GzipTag)
+	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }

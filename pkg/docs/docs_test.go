@@ -1,7 +1,9 @@
 package docs_test
 
 import (
+	"compress/gzip"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -81,4 +83,23 @@ func TestCurlIsQuotedForAShell(t *testing.T) {
   -H 'Content-Type: application/json' \
   -d '{"content":"it'\''s"}' \
   'http://localhost:8080/x?a=1&b=2'`, e.Curl())
+}
+
+func TestTheDocumentsAreCompressed(t *testing.T) {
+	for _, path := range []string{"/docs", "/docs/openapi.yaml", "/docs/openapi.json"} {
+		plain, packed := get(t, path), get(t, path, "Accept-Encoding", "gzip")
+		require.Equal(t, "gzip", packed.Header().Get("Content-Encoding"))
+		require.Empty(t, plain.Header().Get("Content-Encoding"))
+		for _, w := range []*httptest.ResponseRecorder{plain, packed} {
+			require.Equal(t, "Accept-Encoding", w.Header().Get("Vary"))
+			require.Equal(t, 304, get(t, path, "Accept-Encoding", w.Header().Get("Content-Encoding"), "If-None-Match", w.Header().Get("Etag")).Code)
+		}
+		require.NotEqual(t, plain.Header().Get("Etag"), packed.Header().Get("Etag"))
+		require.Less(t, packed.Body.Len(), plain.Body.Len()/3)
+		z, err := gzip.NewReader(packed.Body)
+		require.NoError(t, err)
+		text, err := io.ReadAll(z)
+		require.NoError(t, err)
+		require.Equal(t, plain.Body.String(), string(text))
+	}
 }

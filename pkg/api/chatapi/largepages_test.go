@@ -1,7 +1,9 @@
 package chatapi_test
 
 import (
+	"compress/gzip"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -49,6 +51,14 @@ func TestLargePages(t *testing.T) {
 		from := rows[3].(map[string]any)["messageId"].(string)
 		require.Equal(t, want[:13], k.said("/messages/"+room+"?fetchSize=200&fromMessageId="+from))
 	}
+	packed := c.at(K).do("GET", "/messages/"+room+"?fetchSize=200", nil, header("Accept-Encoding", "gzip")).is(200)
+	require.Equal(t, "gzip", packed.header.Get("Content-Encoding"))
+	z, err := gzip.NewReader(strings.NewReader(packed.body))
+	require.NoError(t, err)
+	z.Multistream(false) // browsers read one stream
+	whole, err := io.ReadAll(z)
+	require.NoError(t, err)
+	require.Equal(t, c.at(K).do("GET", "/messages/"+room+"?fetchSize=200", nil).body, string(whole))
 	head := headOf(t, c.at(K), "/messages/"+room+"?fetchSize=200")
 	require.Equal(t, 200, head.StatusCode)
 }

@@ -11,6 +11,7 @@ import (
 type arrayInParts struct {
 	*mount
 	w       http.ResponseWriter
+	out     *api.Parts // nil before the first part of several
 	parts   int
 	written bool // something of an element
 }
@@ -22,22 +23,21 @@ func (a *arrayInParts) write(part []byte, last bool) error {
 			api.Write(a.w, http.StatusOK, a.contentType(), part)
 			return nil
 		}
-		api.WriteHead(a.w, http.StatusOK, a.contentType())
-		_, _ = a.w.Write([]byte("["))
+		a.out = api.WriteParts(a.w, a.contentType())
 	}
-	elements := part[1 : len(part)-1]
-	if len(elements) > 0 {
-		if a.written {
-			part[0] = ','
-			elements = part[:len(part)-1]
-		}
-		a.written = true
+	elements := part[:len(part)-1]
+	switch {
+	case a.parts == 1:
+	case a.written && len(elements) > 1:
+		elements[0] = ','
+	default:
+		elements = elements[1:]
 	}
+	a.written = a.written || len(part) > len("[]")
 	if last {
 		elements = append(elements, ']')
 	}
-	_, err := a.w.Write(elements)
-	return err
+	return a.out.Write(elements, last)
 }
 
 // end returns the error of the answer, if it can still be answered with it. Otherwise it aborts the connection: the client
