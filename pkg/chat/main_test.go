@@ -22,9 +22,10 @@ const tenant chat.Tenant = "test"
 // world is a service on an embedded store of its own, with its events recorded.
 type world struct {
 	*chat.Service
-	t      *testing.T
-	store  *hooked
-	events *recorder
+	t       *testing.T
+	store   *hooked
+	events  *recorder
+	intents intents
 }
 
 func newWorld(t *testing.T) *world {
@@ -33,12 +34,14 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	h := &hooked{Stores: st}
 	rec := &recorder{}
-	s := chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: h}), Hasher: chattest.PlainHasher{}, Publisher: rec, Log: slog.New(slog.DiscardHandler)})
+	w := &world{t: t, store: h, events: rec}
+	w.Service = chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: h}), Hasher: chattest.PlainHasher{}, Publisher: rec,
+		Jobs: &w.intents, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
-		s.Close()
+		w.Close()
 		require.NoError(t, st.Close())
 	})
-	return &world{Service: s, t: t, store: h, events: rec}
+	return w
 }
 
 // reader returns a reader that is closed at the end of the test.

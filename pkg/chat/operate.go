@@ -158,7 +158,3 @@ func (s *Service) EndRoom(ctx context.Context, p Place) (gone bool, err error) {
 	s.order.begin(p.Room.ID, s.ids).finish(ctx, RoomDeleted{Place: p, By: SystemLogin})
 	return true, nil
 }
-
-// RoomDeleted returns a channel that receives a value after rooms were deleted on this node: one value for all rooms
-// deleted since the last one.
-func (s *Service) RoomDeleted() <-chan struct{} { return s.roomDeleted }

@@ -5,23 +5,19 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/guard"
-	"github.com/confab-chat/confab/pkg/id"
 )
 
 // Participants and rooms hold copies of their users' names. A new name is copied to them in the background:
 //
-//  1. UpdateProfile stores the Rename, then changes the account. A crash in between leaves a rename without effect.
+//  1. UpdateProfile stores the intent (RenameWork), then changes the account. A crash in between leaves work without effect.
 //  2. The same node copies the names to the user's rooms.
-//  3. When no write of the old names can be running any more (renameLate), any node goes through the rooms once more
-//     and ends the rename. It writes nothing where the names are right already, so it continues where a dead node
-//     stopped.
+//  3. When no write of the old names can be running any more (renameLate), the work goes through the rooms once more. It
+//     writes nothing where the names are right already.
 //
 // Without step 3, a join that read the account before the change and is stored after step 2 would keep the old name. A
-// rename ends only if it still is the newest one, so a newer one is not lost.
+// newer rename takes the place of an earlier one, and puts step 3 off.
 
 const (
-	// renameEvery is the interval at which a node looks for renames to end.
-	renameEvery = time.Minute
 	// renameLate is how long after a rename the old names may still be written. It is longer than writeTimeout plus
 	// cache.Brief.
 	renameLate = 30 * time.Second
@@ -29,19 +25,17 @@ const (
 	renameWait     = 2 * time.Second
 	renamePage     = 200
 	renameParallel = 8
-	// renames is how many renames are read at a time.
-	renames = 1000
 )
 
 // carryNames copies a user's new names to their rooms in the background. It waits for the end, but not longer than
 // renameWait: most users are in few rooms.
-func (s *Service) carryNames(ctx context.Context, r Rename) {
+func (s *Service) carryNames(ctx context.Context, t Tenant, login string) {
 	done := make(chan struct{})
 	started := s.settling.spawn(func() {
 		defer close(done)
 		guard.Run(s.log, "a rename", func() {
-			if _, err := s.rename(s.settling.ctx, r); err != nil && s.settling.ctx.Err() == nil {
-				s.log.Warn("a new name is not in all rooms yet", "tenant", r.Tenant, "error", err)
+			if _, err := s.CarryNames(s.settling.ctx, t, login); err != nil && s.settling.ctx.Err() == nil {
+				s.log.Warn("a new name is not in all rooms yet", "tenant", t, "error", err)
 			}
 		})
 	})
@@ -57,61 +51,9 @@ func (s *Service) carryNames(ctx context.Context, r Rename) {
 	}
 }
 
-// endRenames ends renames every renameEvery.
-func (s *Service) endRenames(ctx context.Context) {
-	tick := time.NewTicker(renameEvery)
-	defer tick.Stop()
-	seen := map[id.ID]time.Time{}
-	for {
-		guard.Run(s.log, "ending renames", func() { seen = s.endRenamesOnce(ctx, seen) })
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// endRenamesOnce ends the renames that are old enough. A rename that is dated by a clock that was ahead is old enough
-// that long after this node first saw it; seen holds when that was. The result is seen for the next call.
-func (s *Service) endRenamesOnce(ctx context.Context, seen map[id.ID]time.Time) map[id.ID]time.Time {
-	all, err := s.store.Renames(ctx, renames)
-	if err != nil {
-		if ctx.Err() == nil {
-			s.log.Warn("new names wait to be carried to rooms", "error", err)
-		}
-		return seen
-	}
-	waiting := map[id.ID]time.Time{}
-	for _, r := range all {
-		now := s.now()
-		since := r.ID.Time()
-		if since.After(now) {
-			if since = seen[r.ID]; since.IsZero() {
-				since = now
-			}
-			waiting[r.ID] = since
-		}
-		if now.Sub(since) < renameLate {
-			continue
-		}
-		same, err := s.rename(ctx, r)
-		if err == nil && same {
-			err = s.store.EndRename(ctx, r)
-		}
-		if ctx.Err() != nil {
-			return seen
-		}
-		if err != nil {
-			s.log.Warn("a new name is not in all rooms yet", "tenant", r.Tenant, "error", err)
-		}
-	}
-	return waiting
-}
-
-// rename copies a user's names to their rooms. same is false if the names changed meanwhile.
-func (s *Service) rename(ctx context.Context, r Rename) (same bool, err error) {
-	u, err := s.store.User(ctx, r.Tenant, r.Login)
+// CarryNames copies a user's names to their rooms. It can be repeated. same is false if the names changed meanwhile.
+func (s *Service) CarryNames(ctx context.Context, t Tenant, login string) (same bool, err error) {
+	u, err := s.store.User(ctx, t, login)
 	if IsKind(err, NotFound) || err == nil && u.Deleted {
 		return true, nil
 	}
@@ -119,14 +61,14 @@ func (s *Service) rename(ctx context.Context, r Rename) (same bool, err error) {
 		return false, err
 	}
 	for after := ""; ; {
-		refs, err := s.store.RoomsOf(ctx, r.Tenant, r.Login, after, renamePage)
+		refs, err := s.store.RoomsOf(ctx, t, login, after, renamePage)
 		if err != nil {
 			return false, err
 		}
 		g, gctx := guard.WithContext(ctx)
 		g.SetLimit(renameParallel)
 		for _, ref := range refs {
-			g.Go(func() error { return s.renameIn(gctx, r.Tenant, ref, u.Person) })
+			g.Go(func() error { return s.renameIn(gctx, t, ref, u.Person) })
 		}
 		if err := g.Wait(); err != nil {
 			return false, err
@@ -136,7 +78,7 @@ func (s *Service) rename(ctx context.Context, r Rename) (same bool, err error) {
 		}
 		after = refs[len(refs)-1].Name
 	}
-	now, err := s.store.User(ctx, r.Tenant, r.Login)
+	now, err := s.store.User(ctx, t, login)
 	return err == nil && now.Person == u.Person, err
 }
 

@@ -3,14 +3,13 @@ package chat_test
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/chat/chattest"
-	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -45,17 +44,31 @@ func (w *world) firstNames(rooms ...string) (out []string) {
 	return out
 }
 
-// another starts a service on the same store, a minute later, and waits until it has ended all renames.
+// intents records the work that a service asks for.
+type intents struct {
+	mu  sync.Mutex
+	all []chat.Work
+}
+
+func (i *intents) Intend(_ context.Context, w chat.Work) (func(), error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.all = append(i.all, w)
+	return func() {}, nil
+}
+
+// another does what the work of a rename does, on another server; there has to be one.
 func (w *world) another() {
 	w.t.Helper()
-	clock := clocktest.New(time.Now().Add(time.Minute))
-	s := chat.NewService(chat.Options{Reader: reader(w.t, chat.ReaderOptions{Store: w.store, Now: clock.Now}), Hasher: chattest.PlainHasher{},
+	w.intents.mu.Lock()
+	require.Contains(w.t, w.intents.all, chat.RenameOf(tenant, "ann"))
+	w.intents.mu.Unlock()
+	s := chat.NewService(chat.Options{Reader: reader(w.t, chat.ReaderOptions{Store: w.store}), Hasher: chattest.PlainHasher{},
 		Log: slog.New(slog.DiscardHandler)})
 	w.t.Cleanup(s.Close)
-	require.Eventually(w.t, func() bool {
-		left, err := w.store.Renames(w.t.Context(), 10)
-		return err == nil && len(left) == 0
-	}, 10*time.Second, time.Millisecond)
+	same, err := s.CarryNames(w.t.Context(), tenant, "ann")
+	require.NoError(w.t, err)
+	require.True(w.t, same)
 }
 
 // The new name is published in each of the user's rooms, once.
@@ -128,25 +141,4 @@ func TestAJoinWithTheOldName(t *testing.T) {
 	require.Equal(t, []string{"First-ann"}, w.firstNames("late"))
 	w.another()
 	require.Equal(t, []string{"Anna"}, w.firstNames("late"))
-}
-
-// A rename that was dated by a clock a year ahead does not wait for a year.
-func TestARenameOfAClockThatWasAhead(t *testing.T) {
-	w := newWorld(t)
-	w.user("ann")
-	clock := clocktest.New(time.Now())
-	r := chat.Rename{Tenant: tenant, Login: "ann", ID: id.FirstAt(clock.Now().AddDate(1, 0, 0))}
-	s := chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: w.store, Now: clock.Now}), Hasher: chattest.PlainHasher{},
-		Log: slog.New(slog.DiscardHandler)})
-	t.Cleanup(s.Close)
-	require.NoError(t, w.store.PutRename(t.Context(), r))
-	seen := s.EndRenamesOnce(t.Context(), nil)
-	left, err := w.store.Renames(t.Context(), 10)
-	require.NoError(t, err)
-	require.Equal(t, []chat.Rename{r}, left, "old names may still be written")
-	clock.Add(time.Minute)
-	s.EndRenamesOnce(t.Context(), seen)
-	left, err = w.store.Renames(t.Context(), 10)
-	require.NoError(t, err)
-	require.Empty(t, left)
 }

@@ -270,8 +270,13 @@ func (s *Service) DeleteRoom(ctx context.Context, who Identity, name string) err
 func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	// The intent is stored first: if this server dies in the middle, another one completes the deletion.
+	sweep, err := s.jobs.Intend(ctx, Sweep{Tenant: who.Tenant, Room: r.Ref(), DeletedAt: s.now()}.Work())
+	if err != nil {
+		return err
+	}
 	t := s.order.begin(r.ID, s.ids)
-	err := s.store.DeleteRoom(ctx, who.Tenant, r)
+	err = s.store.DeleteRoom(ctx, who.Tenant, r)
 	s.forgetRoom(who.Tenant, r.Name)
 	deleted := RoomDeleted{Place: r.place(who.Tenant), By: who.Login}
 	if err != nil && !IsKind(err, NotFound) {
@@ -289,10 +294,7 @@ func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
 	// The room is gone. If another call has deleted it, that call may have died before it published the deletion.
 	t.finish(ctx, deleted)
 	t.wait()
-	select {
-	case s.roomDeleted <- struct{}{}:
-	default:
-	}
+	sweep()
 	return err
 }
 

@@ -30,7 +30,6 @@ type Stores interface {
 	ReadStore
 	AvatarStore
 	RetentionStore
-	RenameStore
 	IDStore
 }
 
@@ -64,9 +63,9 @@ type Service struct {
 	// seesEmail says who sees the e-mail addresses of others; nil: everybody. See Options.
 	seesEmail func(ctx context.Context, who Identity) (bool, error)
 
-	roomDeleted chan struct{}
-	stop        context.CancelFunc
-	stopped     sync.WaitGroup
+	jobs    Jobs
+	stop    context.CancelFunc
+	stopped sync.WaitGroup
 }
 
 // Options are the parts of a Service; only Reader is needed.
@@ -86,8 +85,11 @@ type Options struct {
 	PasswordMin int
 	// SeesEmail, if set, says who may see the e-mail addresses of other users: administrators. Without it everybody may.
 	SeesEmail func(ctx context.Context, who Identity) (bool, error)
-	IDs       *id.Generator
-	Log       *slog.Logger
+	// Jobs does what goes on after a call. Without it, deleted rooms leave their rows on disk, and new names may not reach all
+	// rooms.
+	Jobs Jobs
+	IDs  *id.Generator
+	Log  *slog.Logger
 }
 
 // NewService returns a running service. Close ends it.
@@ -97,6 +99,9 @@ func NewService(o Options) *Service {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Jobs == nil {
+		o.Jobs = noJobs{}
 	}
 	if o.Publisher == nil {
 		o.Publisher = silent{}
@@ -113,11 +118,9 @@ func NewService(o Options) *Service {
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
 		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: picture.NewCropper(o.PictureMemory),
 		claimed: make(chan struct{}), passwordMin: o.PasswordMin, seesEmail: o.SeesEmail,
-		roomDeleted: make(chan struct{}, 1),
-		stop:        stop,
+		jobs: o.Jobs, stop: stop,
 	}
 	s.stopped.Go(func() { s.reads.keep(ctx) })
-	s.stopped.Go(func() { s.endRenames(ctx) })
 	s.stopped.Go(func() { guard.Keep(ctx, s.log, "claiming logins", s.claimLogins) })
 	s.stopped.Go(func() {
 		guard.Keep(ctx, s.log, "noting the newest id", func(ctx context.Context) { s.floors.noteIDs(ctx, s.log) })

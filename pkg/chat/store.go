@@ -47,8 +47,7 @@ type UserStore interface {
 	SetPasswordHash(ctx context.Context, t Tenant, login, hash, epoch string) error
 	// Rehash replaces the hash of a user if it still is from; otherwise it does nothing. It keeps the epoch.
 	Rehash(ctx context.Context, t Tenant, login, from, to string) error
-	// DeleteUser marks the account deleted and removes all of it but the login, a Rename included. Repeating it is no
-	// error.
+	// DeleteUser marks the account deleted and removes all of it but the login. Repeating it is no error.
 	DeleteUser(ctx context.Context, t Tenant, login string) error
 }
 
@@ -73,7 +72,8 @@ type RoomStore interface {
 	// DisownRoom replaces the creator of a room, if it still has this name and ID.
 	DisownRoom(ctx context.Context, t Tenant, r RoomRef, creator Person) error
 	// DeleteRoom deletes the room and frees its name. When it returns, no method of any store interface shows the room,
-	// its memberships or, by its name, its messages. Sweeper removes the rows that are left on disk. NotFound if r.Name
+	// its memberships or, by its name, its messages. Sweeper removes the rows that are left on disk: the caller has stored
+	// the work before (SweepWork). NotFound if r.Name
 	// does not belong to r.ID, or no longer.
 	DeleteRoom(ctx context.Context, t Tenant, r Room) error
 }
@@ -154,13 +154,10 @@ type Sweep struct {
 // Sweeper removes the rows that a deletion leaves on disk. All methods are idempotent and may run on several nodes at
 // the same time.
 type Sweeper interface {
-	// Sweeps returns deletions that have not ended, in a stable order of the store, after the given one (zero: from the
-	// first), which need not exist any more.
-	Sweeps(ctx context.Context, after Sweep, limit int) ([]Sweep, error)
 	// SweepRoom removes all rows that the room has now: messages, memberships, keys. It calls progress, which may be nil,
 	// with the number of rows or partitions removed so far.
 	SweepRoom(ctx context.Context, s Sweep, progress func(removed int)) error
-	// EndSweep removes the deletion. It may be called only when no writer can be running any more (well after DeletedAt)
+	// EndSweep removes what a deleted room needs until its last SweepRoom. It may be called only when no writer can be running any more (well after DeletedAt)
 	// and after a last SweepRoom.
 	EndSweep(ctx context.Context, s Sweep) error
 }

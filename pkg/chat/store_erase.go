@@ -28,14 +28,15 @@ type Erasure struct {
 	Names        []string // full names that system messages without a Subject may contain
 	KeepMessages bool     // only their author is replaced
 	StartedAt    time.Time
-	UpdatedAt    time.Time
+	UpdatedAt    time.Time // of an inherited one only
 	// Late is set when all rooms have been processed once. The second pass looks for what was written meanwhile.
 	Late bool
 	// Done is the last room that is finished. At is the message down to which the next room is finished. Zero: none.
-	Done, At id.ID
-	OfRooms  int // rooms to process
-	Rooms    int // rooms finished
-	Messages int // messages that the user wrote or that named them
+	Done     id.ID `json:",omitzero"`
+	At       id.ID `json:",omitzero"`
+	OfRooms  int   // rooms to process
+	Rooms    int   // rooms finished
+	Messages int   // messages that the user wrote or that named them
 }
 
 // FootprintStore keeps the rooms a user has ever been in. Only these can have messages by or about the user.
@@ -53,7 +54,7 @@ type FootprintStore interface {
 	FootprintsSince(ctx context.Context) (time.Time, error)
 }
 
-// EraseStore replaces users in messages and keeps the erasures that are running. RoomStore.DisownRoom replaces the
+// EraseStore replaces users in messages. RoomStore.DisownRoom replaces the
 // creators of rooms.
 type EraseStore interface {
 	// MarkErased records that a deleted account was erased: User then returns it with Erased set. It changes nothing for
@@ -67,13 +68,4 @@ type EraseStore interface {
 	// AppendOnce of the user is running any more: one that is could succeed twice. The room may be deleted. Repeating it is
 	// no error.
 	ForgetTraces(ctx context.Context, t Tenant, r RoomRef, login string) error
-	// PutErasure stores e and replaces an earlier erasure of the same user.
-	PutErasure(ctx context.Context, e Erasure) error
-	// Erasure returns the erasure of a user; NotFound (UserEntity) if none is running.
-	Erasure(ctx context.Context, t Tenant, login string) (Erasure, error)
-	// Erasures returns the erasures that are running, in a stable order of the store, after that of the given user (zero:
-	// from the first), which need not exist any more.
-	Erasures(ctx context.Context, after Identity, limit int) ([]Erasure, error)
-	// EndErasure removes the erasure of a user. Repeating it is no error.
-	EndErasure(ctx context.Context, t Tenant, login string) error
 }

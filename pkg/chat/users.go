@@ -278,9 +278,8 @@ func (s *Service) updateProfile(ctx context.Context, who Identity, login string,
 	renamed := u.Person != was.Person
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	rename := Rename{Tenant: who.Tenant, Login: login, ID: s.ids.New()}
 	if renamed {
-		if err := s.store.PutRename(ctx, rename); err != nil {
+		if _, err := s.jobs.Intend(ctx, RenameOf(who.Tenant, login)); err != nil {
 			return UserView{}, err
 		}
 	}
@@ -288,7 +287,7 @@ func (s *Service) updateProfile(ctx context.Context, who Identity, login string,
 		return UserView{}, err
 	}
 	if renamed {
-		s.carryNames(ctx, rename)
+		s.carryNames(ctx, who.Tenant, login)
 	}
 	return s.userView(ctx, who.Tenant, u)
 }

@@ -16,7 +16,7 @@ func (q *Queue) dispatch(ctx context.Context) {
 	for pollAt := time.Now(); ctx.Err() == nil; {
 		wait, idle := q.startAll()
 		now := time.Now()
-		if !now.Before(pollAt) {
+		if q.asked() || !now.Before(pollAt) {
 			more, err := q.poll(ctx)
 			if err != nil && !away && ctx.Err() == nil {
 				q.log.Warn("jobs wait: the store could not be read", "error", err)
@@ -35,6 +35,15 @@ func (q *Queue) dispatch(ctx context.Context) {
 		case <-timer.C:
 		}
 	}
+}
+
+// asked reports whether Poll was called since the last time.
+func (q *Queue) asked() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	asked := q.pollNow
+	q.pollNow = false
+	return asked
 }
 
 // poll reads the jobs that are due. more is true if there are more of them than it has read.

@@ -51,6 +51,7 @@ type Queue struct {
 	running map[Ref]bool
 	of      map[chat.Tenant]int // how many jobs of a tenant run
 	counts  map[chat.Tenant]count
+	pollNow bool
 }
 
 // count is about how many jobs a tenant has.
@@ -137,6 +138,12 @@ func (q *Queue) Add(ctx context.Context, n NewJob) (Job, error) {
 	}
 }
 
+// Intend implements chat.Jobs: it adds a job, and begin is Begin.
+func (q *Queue) Intend(ctx context.Context, w chat.Work) (begin func(), err error) {
+	j, err := q.Add(ctx, NewJob{Ref: Ref{Tenant: w.Tenant, Kind: w.Kind, Key: w.Key}, Payload: w.Payload, Delay: w.Delay, Replace: w.Replace})
+	return func() { q.Begin(j) }, err
+}
+
 // Begin lets a job that was added with a Delay run immediately on this server.
 func (q *Queue) Begin(j Job) {
 	if j.State != Waiting {
@@ -153,6 +160,14 @@ func (q *Queue) Begin(j Job) {
 func (q *Queue) expect(j Job) {
 	q.mu.Lock()
 	q.known.later(j)
+	q.mu.Unlock()
+	q.nudge()
+}
+
+// Poll looks for jobs that are due. Tests and programs whose clock jumps call it; otherwise a queue finds them by itself.
+func (q *Queue) Poll() {
+	q.mu.Lock()
+	q.pollNow = true
 	q.mu.Unlock()
 	q.nudge()
 }

@@ -53,7 +53,7 @@ func ErrNotFound(r Ref) error {
 }
 
 // MaxPayload is the greatest size of a payload and of a cursor, in bytes.
-const MaxPayload = 64 << 10
+const MaxPayload = 256 << 10
 
 // Store keeps jobs. The guarantees at the top of chat/store.go hold for all methods.
 type Store interface {

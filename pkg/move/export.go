@@ -12,6 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 )
 
 // Source is what Export reads; see pkg/chat and pkg/auth for the guarantees.
@@ -25,7 +26,8 @@ type Source interface {
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
 	Readings(ctx context.Context, t chat.Tenant, login string, rooms []id.ID) (map[id.ID]chat.Reading, error)
 	Avatar(ctx context.Context, t chat.Tenant, login string) (chat.Avatar, error)
-	Renames(ctx context.Context, limit int) ([]chat.Rename, error)
+	InheritedRenames(ctx context.Context, limit int) ([]chat.Identity, error)
+	EachJob(ctx context.Context, visit func(jobs.Job) error) error
 }
 
 // ExportOptions say what to export.
@@ -227,7 +229,16 @@ const maxRenames = 100_000
 
 // readRenames reads the renames that rooms do not show yet. The file has no renames: its rooms show the new names.
 func (x *exporter) readRenames(ctx context.Context) error {
-	all, err := x.from.Renames(ctx, maxRenames)
+	all, err := x.from.InheritedRenames(ctx, maxRenames)
+	if err != nil {
+		return err
+	}
+	err = x.from.EachJob(ctx, func(j jobs.Job) error {
+		if j.Kind == chat.RenameWork && len(all) < 2*maxRenames {
+			all = append(all, chat.Identity{Tenant: j.Tenant, Login: j.Key})
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -238,7 +249,7 @@ func (x *exporter) readRenames(ctx context.Context) error {
 			return err
 		}
 		if u, ok := found[r.Login]; ok {
-			x.renamed[chat.Identity{Tenant: r.Tenant, Login: r.Login}] = u.Person
+			x.renamed[r] = u.Person
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 )
 
 // Sink is what Import writes to; see pkg/chat and pkg/auth for the guarantees.
@@ -45,7 +46,7 @@ type Rooms interface {
 	Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error)
 	SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error
 	SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login string, muted bool) error
-	Sweeps(ctx context.Context, after chat.Sweep, limit int) ([]chat.Sweep, error)
+	Job(ctx context.Context, r jobs.Ref) (jobs.Job, error)
 }
 
 // History is the part of Sink that stores messages.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/move"
 	"github.com/confab-chat/confab/pkg/store"
 )
@@ -274,6 +275,8 @@ func TestRoomsThatCannotBe(t *testing.T) {
 	to = openEmbedded(t)
 	importInto(t, to, bytes.NewReader(file))
 	r, err := to.Room(t.Context(), chat.DefaultTenant, "lounge")
+	require.NoError(t, err)
+	_, err = jobs.New(to, nil).Intend(t.Context(), chat.Sweep{Tenant: chat.DefaultTenant, Room: r.Ref(), DeletedAt: created}.Work())
 	require.NoError(t, err)
 	require.NoError(t, to.DeleteRoom(t.Context(), chat.DefaultTenant, r))
 	_, err = move.Import(t.Context(), to, bytes.NewReader(file), move.ImportOptions{})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/move"
 )
 
@@ -20,7 +21,8 @@ func TestNamesOnTheirWayToRooms(t *testing.T) {
 	r := chat.Room{ID: ids.New(), Name: "games", Creator: ann.Person, CreatedAt: created}
 	require.NoError(t, from.CreateRoom(ctx, chat.DefaultTenant, r))
 	ann.FirstName = "Anna"
-	require.NoError(t, from.PutRename(ctx, chat.Rename{Tenant: chat.DefaultTenant, Login: "ann", ID: ids.New()}))
+	_, err := jobs.New(from, nil).Intend(ctx, chat.RenameOf(chat.DefaultTenant, "ann"))
+	require.NoError(t, err)
 	require.NoError(t, from.UpdateProfile(ctx, chat.DefaultTenant, ann, nil))
 
 	importInto(t, to, bytes.NewReader(export(t, from, move.ExportOptions{})))

@@ -10,6 +10,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 )
 
 func (im *importer) user(ctx context.Context, l *user) error {
@@ -189,22 +190,14 @@ func (im *importer) enter(ctx context.Context, l *room) error {
 
 // notBeingDeleted refuses a room that was deleted here moments ago: the sweep would remove the imported rows.
 func (im *importer) notBeingDeleted(ctx context.Context, t chat.Tenant, room id.ID) error {
-	const page = 1000
-	for after := (chat.Sweep{}); ; {
-		sweeps, err := im.to.Sweeps(ctx, after, page)
-		if err != nil {
-			return err
-		}
-		for _, s := range sweeps {
-			if s.Tenant == t && s.Room.ID == room {
-				return im.lines.at(fmt.Errorf("the room '%s' was deleted here and is being cleared away: import it when that is done", s.Room.Name))
-			}
-		}
-		if len(sweeps) < page {
-			return nil
-		}
-		after = sweeps[page-1]
+	_, err := im.to.Job(ctx, jobs.Ref{Tenant: t, Kind: chat.SweepWork, Key: room.String()})
+	switch {
+	case chat.IsKind(err, chat.NotFound):
+		return nil
+	case err != nil:
+		return err
 	}
+	return im.lines.at(fmt.Errorf("this room, %s, was deleted here and is being cleared away: import it when that is done", room))
 }
 
 func (im *importer) member(ctx context.Context, r *roomImport, l *member) error {

@@ -23,6 +23,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/docs"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/stomp"
@@ -205,13 +206,16 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	}
 	limits := limit.New(c.limits(), c.Now)
 	onEnd(limits.Close)
-	service := chat.NewService(chat.Options{Reader: rooms, Hasher: hasher, Limits: limits, Publisher: hub, IDs: id.NewGenerator(c.Now), PasswordMin: c.PasswordMin, Log: c.Log,
+	queue := jobs.New(st, c.Log)
+	service := chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: id.NewGenerator(c.Now), PasswordMin: c.PasswordMin, Log: c.Log,
 		PictureMemory: c.Memory.Pictures, SeesEmail: seesEmail,
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)
-	keeping := upkeep.New(upkeep.Options{Store: st, Domain: service, Now: c.Now, Log: c.Log})
+	keeping := upkeep.New(upkeep.Options{Store: st, Domain: service, Queue: queue, Now: c.Now, Log: c.Log})
 	onEnd(keeping.Close)
+	queue.Start() // when all kinds of jobs are registered
+	onEnd(queue.Close)
 	listenForChanges(hub, rooms, sessions)
 
 	origins := api.Origins{Public: c.Public, Allowed: c.Origins}

@@ -45,7 +45,7 @@ type Store interface {
 	chat.EraseStore
 	chat.RetentionStore
 	chat.Trimmer
-	chat.RenameStore
+	chat.Inherited
 	chat.IDStore
 	chat.Clock
 	chat.Sweeper

@@ -5,19 +5,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 )
 
-const (
-	// eraseLate is how long after the end of an account a write that began before it may still be running. It is longer
-	// than writeTimeout plus cache.Brief.
-	eraseLate = 15 * time.Second
-	// eraseStale is how long an erasure may make no progress before another node continues it.
-	eraseStale = 2 * time.Minute
-	// erasures is how many erasures are read at a time.
-	erasures = 1000
-)
+// eraseLate is how long after the end of an account a write that began before it may still be running. It is longer than
+// writeTimeout plus cache.Brief.
+const eraseLate = 15 * time.Second
 
 // EraseUser removes all data of a user. It deletes the account immediately (the login is never free again) and removes
 // the user from all rooms. The rest follows in the background, in every room the user ever was in: their messages are
@@ -35,31 +32,58 @@ func (s *Service) EraseUser(ctx context.Context, t chat.Tenant, login string, ke
 		return chat.Erasure{}, err
 	}
 	now := s.now().UTC().Truncate(time.Millisecond)
-	e := chat.Erasure{Tenant: t, Login: login, KeepMessages: keepMessages, StartedAt: now, UpdatedAt: now}
+	e := chat.Erasure{Tenant: t, Login: login, KeepMessages: keepMessages, StartedAt: now}
 	if name := u.FullName(); !u.Deleted && strings.TrimSpace(name) != "" {
 		e.Names = append(e.Names, name)
 	}
-	old, underWay, err := s.ErasureOf(ctx, t, login)
-	switch {
-	case err != nil:
+	w, err := eraseWork(e)
+	if err != nil {
 		return chat.Erasure{}, err
-	case underWay && old.KeepMessages != keepMessages:
-		return chat.Erasure{}, &chat.Error{Kind: chat.Conflict, Entity: chat.UserEntity, Name: login,
-			Message: "this user is being erased already, and not with the same choice about messages"}
-	case underWay:
-		return old, s.endAccount(ctx, t, login)
 	}
 	wctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
-	// The erasure is stored first: from here on it survives a crash.
-	if err := s.store.PutErasure(wctx, e); err != nil {
+	// The intent is stored first: from here on the erasure survives a crash.
+	j, err := s.queue.Add(wctx, w)
+	if err != nil {
 		return chat.Erasure{}, err
+	}
+	under, err := erasureOf(j)
+	if err != nil {
+		return chat.Erasure{}, err
+	}
+	if under.KeepMessages != keepMessages {
+		return chat.Erasure{}, &chat.Error{Kind: chat.Conflict, Entity: chat.UserEntity, Name: login,
+			Message: "this user is being erased already, and not with the same choice about messages"}
 	}
 	if err := s.endAccount(ctx, t, login); err != nil {
 		return chat.Erasure{}, err
 	}
-	s.erasing.own(e)
-	return e, nil
+	s.ended.forget(under)
+	s.queue.Begin(j)
+	return under, nil
+}
+
+// EraseWork is the kind of the jobs that erase users; their key is the login.
+const EraseWork = "erase"
+
+// eraseWork is the job of an erasure. Its state is the job's cursor.
+func eraseWork(e chat.Erasure) (jobs.NewJob, error) {
+	payload, err := json.Marshal(e)
+	return jobs.NewJob{Ref: eraseRef(e.Tenant, e.Login), Payload: payload, Delay: 2 * writeTimeout}, err
+}
+
+func eraseRef(t chat.Tenant, login string) jobs.Ref {
+	return jobs.Ref{Tenant: t, Kind: EraseWork, Key: login}
+}
+
+// erasureOf returns how far an erasure is.
+func erasureOf(j jobs.Job) (e chat.Erasure, err error) {
+	state := j.Cursor
+	if state == nil {
+		state = j.Payload
+	}
+	err = json.Unmarshal(state, &e)
+	return e, err
 }
 
 // endAccount deletes an account and marks it as erased, for imports.
@@ -72,122 +96,77 @@ func (s *Service) endAccount(ctx context.Context, t chat.Tenant, login string) e
 
 // ErasureOf returns the erasure of a user, if one is running.
 func (s *Service) ErasureOf(ctx context.Context, t chat.Tenant, login string) (chat.Erasure, bool, error) {
-	e, err := s.store.Erasure(ctx, t, login)
+	j, err := s.queue.Job(ctx, eraseRef(t, login))
 	if chat.IsKind(err, chat.NotFound) {
 		return chat.Erasure{}, false, nil
 	}
+	if err != nil {
+		return chat.Erasure{}, false, err
+	}
+	e, err := erasureOf(j)
 	return e, err == nil, err
 }
 
-// eraseUsers runs erasures: those of this node immediately, those of other nodes when they are stale.
-func (s *Service) eraseUsers(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		wait := s.eraseOnce(ctx)
-		var soon <-chan time.Time
-		var timer *time.Timer
-		if wait > 0 {
-			timer = time.NewTimer(wait)
-			soon = timer.C
-		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		case <-soon:
-		case <-s.erasing.wake:
-		}
-		if timer != nil {
-			timer.Stop()
-		}
-		if ctx.Err() != nil {
-			return
-		}
+// erase goes on with an erasure as far as possible now.
+func (s *Service) erase(ctx context.Context, r *jobs.Run) error {
+	state, err := erasureOf(r.Job)
+	if err != nil {
+		return err
 	}
-}
-
-// eraseOnce continues all erasures and returns the time after which to call it again; 0 if there is no need.
-func (s *Service) eraseOnce(ctx context.Context) (again time.Duration) {
-	s.erasing.turn.Lock()
-	defer s.erasing.turn.Unlock()
-	for after := (chat.Identity{}); ; {
-		page, err := s.store.Erasures(ctx, after, erasures)
-		if err != nil {
-			if ctx.Err() == nil {
-				s.log.Warn("users wait to be erased", "error", err)
-			}
-			return again
-		}
-		for _, e := range page {
-			after = keyOf(e)
-			// A time far ahead is that of a clock that was ahead.
-			if !s.erasing.owns(e) && s.now().Sub(e.UpdatedAt).Abs() < eraseStale {
-				continue
-			}
-			wait, err := s.erase(ctx, e)
-			if ctx.Err() != nil {
-				return 0
-			}
-			if err != nil {
-				s.log.Warn("a user is not erased yet", "tenant", e.Tenant, "rooms", e.Rooms, "error", err)
-				continue
-			}
-			if wait > 0 && (again == 0 || wait < again) {
-				again = wait
-			}
-		}
-		if len(page) < erasures {
-			return again
-		}
-	}
-}
-
-// erase continues an erasure as far as possible now. wait is how long to wait before the rest; 0 if there is none.
-func (s *Service) erase(ctx context.Context, e chat.Erasure) (wait time.Duration, err error) {
+	e := &erasing{Erasure: state, run: r}
 	if now := s.now().UTC().Truncate(time.Millisecond); e.StartedAt.After(now) {
 		// It was begun by a clock that is or was ahead. Begin it now, with all that is there, so that the times below hold.
 		e.StartedAt, e.Late, e.Done, e.At = now, false, id.ID{}, id.ID{}
 		e.Rooms, e.Messages = 0, 0
 	}
-	s.erasing.own(e)
 	if !e.Late {
-		if err := s.endAccount(ctx, e.Tenant, e.Login); err != nil && !chat.IsKind(err, chat.NotFound) {
-			return 0, err
-		}
-		if err := s.completeFootprints(ctx, e); err != nil {
-			return 0, err
-		}
-		if e.OfRooms, err = s.countFootprints(ctx, e); err != nil {
-			return 0, err
-		}
-		if err := s.eraseRooms(ctx, &e, id.Min); err != nil {
-			return 0, err
-		}
-		e.Late, e.Done = true, id.ID{}
-		if err := s.noteErasure(ctx, &e); err != nil {
-			return 0, err
+		if err := s.eraseFirst(ctx, e); err != nil {
+			return err
 		}
 	}
 	if wait := e.StartedAt.Add(eraseLate).Sub(s.now()); wait > 0 {
-		return wait, nil
+		return jobs.After(wait)
 	}
 	// If the user was joining a room when the account ended, they are in it now.
 	if err := s.endAccount(ctx, e.Tenant, e.Login); err != nil && !chat.IsKind(err, chat.NotFound) {
-		return 0, err
+		return err
 	}
 	// What was being written when the account ended is at most eraseLate older than its end.
-	if err := s.eraseRooms(ctx, &e, id.FirstAt(e.StartedAt.Add(-eraseLate))); err != nil {
-		return 0, err
+	if err := s.eraseRooms(ctx, e, id.FirstAt(e.StartedAt.Add(-eraseLate))); err != nil {
+		return err
 	}
 	if err := s.store.ForgetFootprints(ctx, e.Tenant, e.Login); err != nil {
-		return 0, err
+		return err
+	}
+	if err := s.queue.Cancel(ctx, jobs.Ref{Tenant: e.Tenant, Kind: chat.RenameWork, Key: e.Login}); err != nil {
+		return err
 	}
 	if err := s.store.EndErasure(ctx, e.Tenant, e.Login); err != nil {
-		return 0, err
+		return err
 	}
-	s.erasing.end(e)
+	s.ended.add(e.Erasure)
 	s.log.Info("a user is erased", "tenant", e.Tenant, "rooms", e.Rooms, "messages", e.Messages, "kept", e.KeepMessages)
-	return 0, nil
+	return nil
+}
+
+// eraseFirst erases a user from all rooms once.
+func (s *Service) eraseFirst(ctx context.Context, e *erasing) error {
+	if err := s.endAccount(ctx, e.Tenant, e.Login); err != nil && !chat.IsKind(err, chat.NotFound) {
+		return err
+	}
+	if err := s.completeFootprints(ctx, e); err != nil {
+		return err
+	}
+	n, err := s.countFootprints(ctx, e)
+	if err != nil {
+		return err
+	}
+	e.OfRooms = n
+	if err := s.eraseRooms(ctx, e, id.Min); err != nil {
+		return err
+	}
+	e.Late, e.Done = true, id.ID{}
+	return s.noteErasure(ctx, e)
 }
 
 // EraseSummary is an erasure as operators see it.
@@ -199,15 +178,15 @@ type EraseSummary struct {
 // Erasing returns the progress of the erasure of a user. If it ended on this node recently, that is its state at the
 // end. NotFound if there is none.
 func (s *Service) Erasing(ctx context.Context, t chat.Tenant, login string) (EraseSummary, error) {
+	if e, ok := s.ended.of(t, login); ok {
+		return EraseSummary{Erasure: e, Finished: true}, nil
+	}
 	e, ok, err := s.ErasureOf(ctx, t, login)
-	if err != nil {
-		return EraseSummary{}, err
+	if err == nil && !ok {
+		if e, ok := s.ended.of(t, login); ok { // in between
+			return EraseSummary{Erasure: e, Finished: true}, nil
+		}
+		err = &chat.Error{Kind: chat.NotFound, Entity: chat.UserEntity, Name: login, Message: "no erasure of this user is under way"}
 	}
-	if mine, finished, known := s.erasing.known(t, login); known && (finished || ok) {
-		return EraseSummary{Erasure: mine, Finished: finished}, nil
-	}
-	if !ok {
-		return EraseSummary{}, &chat.Error{Kind: chat.NotFound, Entity: chat.UserEntity, Name: login, Message: "no erasure of this user is under way"}
-	}
-	return EraseSummary{Erasure: e}, nil
+	return EraseSummary{Erasure: e}, err
 }

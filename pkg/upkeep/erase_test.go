@@ -10,22 +10,36 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/chat/chattest"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/store"
+	"github.com/confab-chat/confab/pkg/upkeep"
 )
 
 // finish lets the erasure of login come to its end.
 func (w *world) finish(login string) {
 	w.t.Helper()
-	w.clock.Add(3 * time.Minute)
-	require.Zero(w.t, w.upkeep.EraseOnce(w.t.Context()))
-	_, underWay, err := w.upkeep.ErasureOf(w.t.Context(), tenant, login)
-	require.NoError(w.t, err)
-	require.False(w.t, underWay)
+	w.toLate(login)
+	w.pass(3 * time.Minute)
+	w.until(erasing(login), "the erasure ends", ended)
+}
+
+func erasing(login string) jobs.Ref {
+	return jobs.Ref{Tenant: tenant, Kind: upkeep.EraseWork, Key: login}
+}
+
+// toLate waits until only what was being written while the account ended is left to erase, or nothing.
+func (w *world) toLate(login string) {
+	w.t.Helper()
+	w.pass(time.Second)
+	w.until(erasing(login), "the first pass is done", func(j jobs.Job) bool {
+		return ended(j) || j.State == jobs.Waiting && strings.Contains(string(j.Cursor), `"Late":true`)
+	})
 }
 
 // everything is all that a store has of a room, as text.
@@ -208,10 +222,7 @@ func (w *world) eraseToLate(login string) {
 	w.t.Helper()
 	_, err := w.upkeep.EraseUser(w.t.Context(), tenant, login, false)
 	require.NoError(w.t, err)
-	require.Eventually(w.t, func() bool {
-		e, err := w.upkeep.Erasing(w.t.Context(), tenant, login)
-		return err == nil && e.Late
-	}, 10*time.Second, time.Millisecond)
+	w.toLate(login)
 }
 
 // A message that was being written while the account ended is erased too.
@@ -293,12 +304,13 @@ func TestErasingGoesOnElsewhere(t *testing.T) {
 		w.start(broken)
 		_, err := w.upkeep.EraseUser(t.Context(), tenant, "ann", false)
 		require.NoError(t, err)
-		w.upkeep.EraseOnce(t.Context())
+		w.until(erasing("ann"), "it breaks off", func(j jobs.Job) bool { return j.State == jobs.Waiting && (j.Failure != "" || j.Cursor != nil) })
 		w.stop()
 		_, underWay, err := w.upkeep.ErasureOf(t.Context(), tenant, "ann")
 		require.NoError(t, err)
 		require.True(t, underWay)
 
+		w.clock.Add(time.Minute)
 		w.start(w.store)
 		w.finish("ann")
 		for _, room := range []string{"lounge", "games", "left"} {
@@ -331,7 +343,7 @@ func TestErasingWhatIsHidden(t *testing.T) {
 	w.clock.Add(2 * time.Hour)
 	_, err := w.upkeep.EraseUser(t.Context(), tenant, "bob", false)
 	require.NoError(t, err)
-	w.upkeep.EraseOnce(t.Context())
+	w.toLate("bob")
 	require.NotContains(t, w.contents("lounge"), "a secret")
 }
 
@@ -344,19 +356,19 @@ func TestAnErasureOfAClockThatWasAhead(t *testing.T) {
 	w.post(ann, "games", "a secret")
 	late := w.clock.Now().AddDate(1, 0, 0)
 	e := chat.Erasure{Tenant: tenant, Login: "ann", StartedAt: late, UpdatedAt: late, Late: true}
-	require.NoError(t, w.store.PutErasure(t.Context(), e))
-	require.Positive(t, w.upkeep.EraseOnce(t.Context()), "the last writes may still be running")
+	state, err := json.Marshal(e)
+	require.NoError(t, err)
+	_, err = w.queue.Add(t.Context(), jobs.NewJob{Ref: erasing("ann"), Payload: state})
+	require.NoError(t, err)
+	w.until(erasing("ann"), "the last writes may still be running", func(j jobs.Job) bool { return j.State == jobs.Waiting && j.Cursor != nil })
 	require.NotContains(t, w.everything("games"), "secret")
 	r, err := w.store.Room(t.Context(), tenant, "games")
 	require.NoError(t, err)
 	written := chat.Message{ID: id.FirstAt(w.clock.Now()), Author: chat.Person{Login: "ann", FirstName: "First-ann"}, Content: "late"}
 	require.NoError(t, w.store.Append(t.Context(), r.Log(tenant), written))
-	w.clock.Add(20 * time.Second)
-	require.Zero(t, w.upkeep.EraseOnce(t.Context()))
+	w.pass(20 * time.Second)
+	w.until(erasing("ann"), "the erasure ends", ended)
 	require.NotContains(t, w.everything("games"), "First-ann")
-	_, underWay, err := w.upkeep.ErasureOf(t.Context(), tenant, "ann")
-	require.NoError(t, err)
-	require.False(t, underWay)
 }
 
 // rename gives a user another name.

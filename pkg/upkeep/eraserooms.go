@@ -4,7 +4,8 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/guard"
@@ -19,13 +20,13 @@ const (
 	eraseAtOnce = 16
 )
 
-func (s *Service) countFootprints(ctx context.Context, e chat.Erasure) (n int, err error) {
+func (s *Service) countFootprints(ctx context.Context, e *erasing) (n int, err error) {
 	err = s.eachFootprint(ctx, e, id.ID{}, func(chat.RoomRef) error { n++; return nil })
 	return n, err
 }
 
 // completeFootprints adds the rooms in which the user of e may have been before the store kept footprints.
-func (s *Service) completeFootprints(ctx context.Context, e chat.Erasure) error {
+func (s *Service) completeFootprints(ctx context.Context, e *erasing) error {
 	since, err := s.store.FootprintsSince(ctx)
 	if err != nil || since.IsZero() {
 		return err
@@ -51,7 +52,7 @@ func (s *Service) completeFootprints(ctx context.Context, e chat.Erasure) error 
 	}
 }
 
-func (s *Service) eachFootprint(ctx context.Context, e chat.Erasure, after id.ID, visit func(chat.RoomRef) error) error {
+func (s *Service) eachFootprint(ctx context.Context, e *erasing, after id.ID, visit func(chat.RoomRef) error) error {
 	for {
 		refs, err := s.store.Footprints(ctx, e.Tenant, e.Login, after, erasePage)
 		if err != nil {
@@ -70,12 +71,12 @@ func (s *Service) eachFootprint(ctx context.Context, e chat.Erasure, after id.ID
 }
 
 // eraseRooms erases the user from the rooms after e.Done, in each down to the message at until.
-func (s *Service) eraseRooms(ctx context.Context, e *chat.Erasure, until id.ID) error {
+func (s *Service) eraseRooms(ctx context.Context, e *erasing, until id.ID) error {
 	at, err := s.store.RemovalTime(ctx) // once for all rooms: it may take a transaction
 	if err != nil {
 		return err
 	}
-	return s.eachFootprint(ctx, *e, e.Done, func(ref chat.RoomRef) error {
+	return s.eachFootprint(ctx, e, e.Done, func(ref chat.RoomRef) error {
 		if err := s.trimNow(ctx, e.Tenant, ref, at); err != nil {
 			return err
 		}
@@ -90,15 +91,18 @@ func (s *Service) eraseRooms(ctx context.Context, e *chat.Erasure, until id.ID) 
 	})
 }
 
-func (s *Service) noteErasure(ctx context.Context, e *chat.Erasure) error {
-	e.UpdatedAt = s.now().UTC().Truncate(time.Millisecond)
-	s.erasing.own(*e)
-	return s.store.PutErasure(ctx, *e)
+// noteErasure stores how far an erasure is.
+func (s *Service) noteErasure(ctx context.Context, e *erasing) error {
+	state, err := json.Marshal(e.Erasure)
+	if err != nil {
+		return err
+	}
+	return e.run.Save(ctx, state, int64(e.Rooms), int64(e.OfRooms))
 }
 
 // eraseRoom erases the user from a room, from the newest message to older ones. So it finds a name in the user's
 // messages before it reaches the system message that they joined under that name.
-func (s *Service) eraseRoom(ctx context.Context, e *chat.Erasure, ref chat.RoomRef, until id.ID) error {
+func (s *Service) eraseRoom(ctx context.Context, e *erasing, ref chat.RoomRef, until id.ID) error {
 	l := chat.Log{Tenant: e.Tenant, ID: ref.ID}
 	at := e.At
 	if at.IsZero() {
@@ -143,7 +147,7 @@ func (s *Service) eraseRoom(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 }
 
 // erasePage erases the user of e from a page of messages.
-func (s *Service) erasePage(ctx context.Context, e *chat.Erasure, ref chat.RoomRef, page []chat.Message) error {
+func (s *Service) erasePage(ctx context.Context, e *erasing, ref chat.RoomRef, page []chat.Message) error {
 	var disowned []chat.Disowned
 	var theirs []chat.Message
 	reacted := map[id.ID][]string{}
@@ -194,7 +198,7 @@ func (s *Service) erasePage(ctx context.Context, e *chat.Erasure, ref chat.RoomR
 
 // erasedText returns the text of a system message without the user of e, and whether it is about them. Messages of earlier
 // versions do not say whom they are about: names decide, those that the user's own messages and account have.
-func erasedText(e *chat.Erasure, m chat.Message) (text string, theirs bool) {
+func erasedText(e *erasing, m chat.Message) (text string, theirs bool) {
 	if m.Subject != "" {
 		return chat.ErasedText(m.Content, e.Names), m.Subject == e.Login
 	}
@@ -204,7 +208,7 @@ func erasedText(e *chat.Erasure, m chat.Message) (text string, theirs bool) {
 
 // eraseChanges removes the user's name from the log of the changes of a room's messages, and erases them from the
 // messages that they changed, of any age.
-func (s *Service) eraseChanges(ctx context.Context, e *chat.Erasure, ref chat.RoomRef, until id.ID) error {
+func (s *Service) eraseChanges(ctx context.Context, e *erasing, ref chat.RoomRef, until id.ID) error {
 	l := chat.Log{Tenant: e.Tenant, ID: ref.ID}
 	for at, inclusive := until, true; ; inclusive = false {
 		page, err := s.store.Newer(ctx, chat.ChangesOf(l), at, inclusive, erasePage)

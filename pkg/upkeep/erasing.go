@@ -4,68 +4,46 @@ import (
 	"sync"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/jobs"
 )
 
-// erasing holds the erasures that a node runs, and those that it has ended recently.
+// erasing is an erasure while it runs.
 type erasing struct {
-	wake chan struct{}
-	turn sync.Mutex // held while erasures run; taken before mu
+	chat.Erasure
+	run *jobs.Run
+}
 
-	mu       sync.Mutex
-	mine     map[chat.Identity]chat.Erasure
-	finished map[chat.Identity]chat.Erasure
+// ended holds the erasures that this node has ended recently.
+type ended struct {
+	mu  sync.Mutex
+	all map[chat.Identity]chat.Erasure
 }
 
 // rememberedErasures bounds the ended erasures that are kept.
 const rememberedErasures = 1000
 
-func newErasing() *erasing {
-	return &erasing{wake: make(chan struct{}, 1), mine: map[chat.Identity]chat.Erasure{}, finished: map[chat.Identity]chat.Erasure{}}
-}
-
 func keyOf(e chat.Erasure) chat.Identity { return chat.Identity{Tenant: e.Tenant, Login: e.Login} }
 
-// own makes an erasure this node's, or replaces its state.
-func (x *erasing) own(e chat.Erasure) {
+func (x *ended) add(e chat.Erasure) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	k := keyOf(e)
-	if _, known := x.mine[k]; !known {
-		select {
-		case x.wake <- struct{}{}:
-		default:
-		}
-	}
-	x.mine[k] = e
-	delete(x.finished, k)
-}
-
-func (x *erasing) owns(e chat.Erasure) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	_, ok := x.mine[keyOf(e)]
-	return ok
-}
-
-func (x *erasing) end(e chat.Erasure) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	k := keyOf(e)
-	delete(x.mine, k)
-	if len(x.finished) >= rememberedErasures {
-		clear(x.finished)
+	if x.all == nil || len(x.all) >= rememberedErasures {
+		x.all = map[chat.Identity]chat.Erasure{}
 	}
 	e.Names = nil
-	x.finished[k] = e
+	x.all[keyOf(e)] = e
 }
 
-func (x *erasing) known(t chat.Tenant, login string) (e chat.Erasure, finished, known bool) {
+// forget is called when an erasure begins.
+func (x *ended) forget(e chat.Erasure) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	k := chat.Identity{Tenant: t, Login: login}
-	if e, ok := x.finished[k]; ok {
-		return e, true, true
-	}
-	e, known = x.mine[k]
-	return e, false, known
+	delete(x.all, keyOf(e))
+}
+
+func (x *ended) of(t chat.Tenant, login string) (chat.Erasure, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e, ok := x.all[chat.Identity{Tenant: t, Login: login}]
+	return e, ok
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat/chattest"
 	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/store/embedded"
 	"github.com/confab-chat/confab/pkg/upkeep"
@@ -28,6 +29,7 @@ type world struct {
 	*chat.Service
 	reader    *chat.Reader
 	upkeep    *upkeep.Service
+	queue     *jobs.Queue
 	t         *testing.T
 	store     store.Store
 	dir       string // the store's folder
@@ -58,17 +60,37 @@ func newWorldOn(t *testing.T, st store.Store, clock *clocktest.Clock, retention 
 // start starts domain and upkeep, as a server that starts again does.
 func (w *world) start(st store.Store) {
 	quiet := slog.New(slog.DiscardHandler)
+	w.queue = jobs.New(st, quiet)
 	w.reader = chat.NewReader(chat.ReaderOptions{Store: st, Now: w.clock.Now, Retention: w.retention})
-	w.Service = chat.NewService(chat.Options{Reader: w.reader, Hasher: chattest.PlainHasher{}, Log: quiet, Publisher: &w.events})
-	w.upkeep = upkeep.New(upkeep.Options{Store: st, Domain: w.Service, Log: quiet, Now: w.clock.Now})
+	w.Service = chat.NewService(chat.Options{Reader: w.reader, Hasher: chattest.PlainHasher{}, Log: quiet, Publisher: &w.events, Jobs: w.queue})
+	w.upkeep = upkeep.New(upkeep.Options{Store: st, Domain: w.Service, Queue: w.queue, Log: quiet, Now: w.clock.Now})
+	w.queue.Start()
 	w.t.Cleanup(w.stop)
 }
 
 func (w *world) stop() {
+	w.queue.Close()
 	w.upkeep.Close()
 	w.Service.Close()
 	w.reader.Close()
 }
+
+// pass moves the clock, and lets the jobs run that are due then.
+func (w *world) pass(d time.Duration) {
+	w.clock.Add(d)
+	w.queue.Poll()
+}
+
+// until waits until something holds of a job, which is the zero Job if it has ended.
+func (w *world) until(r jobs.Ref, what string, holds func(j jobs.Job) bool) {
+	w.t.Helper()
+	require.Eventually(w.t, func() bool {
+		j, err := w.queue.Job(w.t.Context(), r)
+		return (err == nil || chat.IsKind(err, chat.NotFound)) && holds(j)
+	}, 20*time.Second, time.Millisecond, what)
+}
+
+func ended(j jobs.Job) bool { return j.Version == 0 }
 
 // noRooms is a store without rooms.
 type noRooms struct{ chat.Stores }

@@ -4,7 +4,8 @@
 // A Service is the upkeep of one node. It works on a Store, and makes changes that users see through the use cases of
 // pkg/chat (Domain), so that they are published and caches are invalidated.
 //
-// The work to do is kept in the store. If a node dies, other nodes finish its work.
+// Erasures and deletions of rooms are jobs (pkg/jobs): if a node dies, other nodes finish its work. Trimming is done by
+// each node, once an hour.
 package upkeep
 
 import (
@@ -16,12 +17,14 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 )
 
 // Store is the storage that upkeep works on.
 type Store interface {
 	Reader
-	Erasures
+	chat.EraseStore
+	chat.Inherited
 	chat.FootprintStore
 	chat.Trimmer
 	chat.Clock
@@ -36,12 +39,10 @@ type Reader interface {
 	Older(ctx context.Context, l chat.Log, than id.ID, limit int) ([]chat.Message, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
 	MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error)
+	DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
 	// Ping returns nil if the store answers.
 	Ping(ctx context.Context) error
 }
-
-// Erasures is another name of chat.EraseStore.
-type Erasures = chat.EraseStore
 
 // Domain is the use cases that upkeep needs; see chat.Service.
 type Domain interface {
@@ -52,8 +53,8 @@ type Domain interface {
 	ForgetReading(ctx context.Context, t chat.Tenant, room id.ID, login string) error
 	// Horizon returns the position up to which messages of rooms with that retention are too old at a time. Zero: none.
 	Horizon(r chat.Retention, at time.Time) id.ID
-	// RoomDeleted returns a channel that receives a value after rooms were deleted on this node.
-	RoomDeleted() <-chan struct{}
+	// CarryNames copies a user's names to their rooms. same is false if the names changed meanwhile.
+	CarryNames(ctx context.Context, t chat.Tenant, login string) (same bool, err error)
 }
 
 // writeTimeout bounds the write that records work to do. The write continues when its client disconnects.
@@ -63,21 +64,23 @@ const writeTimeout = 10 * time.Second
 type Service struct {
 	store  Store
 	domain Domain
+	queue  *jobs.Queue
 	now    func() time.Time
 	log    *slog.Logger
 
-	erasing  *erasing
-	sweeping sweeping
-	stop     context.CancelFunc
-	stopped  sync.WaitGroup
+	ended   ended
+	stop    context.CancelFunc
+	stopped sync.WaitGroup
 }
 
 // Options are the parts of a Service; Now and Log may be left out.
 type Options struct {
 	Store  Store
 	Domain Domain
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Queue runs the jobs of upkeep. It has not started yet; the caller starts it afterwards, and closes it first.
+	Queue *jobs.Queue
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 // New starts the upkeep. Close ends it.
@@ -89,9 +92,11 @@ func New(o Options) *Service {
 		o.Log = slog.Default()
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Service{store: o.Store, domain: o.Domain, now: o.Now, log: o.Log, erasing: newErasing(), stop: stop}
-	s.stopped.Go(func() { guard.Keep(ctx, s.log, "clearing deleted rooms", s.sweepDeleted) })
-	s.stopped.Go(func() { guard.Keep(ctx, s.log, "erasing users", s.eraseUsers) })
+	s := &Service{store: o.Store, domain: o.Domain, queue: o.Queue, now: o.Now, log: o.Log, stop: stop}
+	o.Queue.Register(chat.SweepWork, s.sweep)
+	o.Queue.Register(chat.RenameWork, s.rename)
+	o.Queue.Register(EraseWork, s.erase)
+	s.stopped.Go(func() { guard.Keep(ctx, s.log, "taking over the work of earlier versions", s.inherit) })
 	s.stopped.Go(func() { guard.Keep(ctx, s.log, "removing old messages", s.trimRooms) })
 	return s
 }

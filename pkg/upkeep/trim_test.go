@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/upkeep"
 )
 
@@ -77,7 +79,8 @@ func TestAClockThatIsWrongTrimsNothing(t *testing.T) {
 
 // trims is the part of a store that the background work of retention needs.
 type trims struct {
-	deletions
+	upkeep.Store
+	mu    sync.Mutex
 	rooms map[id.ID]chat.Retention
 	order []id.ID
 	fail  map[id.ID]error
@@ -90,6 +93,12 @@ func (s *trims) Ping(context.Context) error {
 	defer s.mu.Unlock()
 	return s.away
 }
+
+func (s *trims) RemovalTime(context.Context) (time.Time, error) { return time.Now(), nil }
+
+func (s *trims) InheritedSweeps(context.Context, int) ([]chat.Sweep, error)     { return nil, nil }
+func (s *trims) InheritedErasures(context.Context, int) ([]chat.Erasure, error) { return nil, nil }
+func (s *trims) InheritedRenames(context.Context, int) ([]chat.Identity, error) { return nil, nil }
 
 func (s *trims) EachRetention(_ context.Context, visit func(chat.Tenant, id.ID, chat.Retention) error) error {
 	for _, room := range s.order {
@@ -120,7 +129,7 @@ func TestRoomsAreTrimmedByAndBy(t *testing.T) {
 		server, own, ever := ids.New(), ids.New(), ids.New()
 		st := &trims{rooms: map[id.ID]chat.Retention{own: chat.Retention(2 * time.Hour), ever: chat.Forever}, order: []id.ID{server, own, ever},
 			fail: map[id.ID]error{server: errors.New("broken")}, done: map[id.ID][]time.Time{}}
-		s := upkeep.New(upkeep.Options{Store: st, Domain: domain(t, 24*time.Hour), Log: slog.New(slog.DiscardHandler)})
+		s := upkeep.New(upkeep.Options{Store: st, Domain: domain(t, 24*time.Hour), Queue: jobs.New(nil, nil), Log: slog.New(slog.DiscardHandler)})
 		defer s.Close()
 		start := time.Now().UTC()
 		time.Sleep(59 * time.Second)

@@ -3,7 +3,6 @@ package adminapi_test
 import (
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -54,28 +53,6 @@ func TestRooms(t *testing.T) {
 }
 
 // How much of a room is removed can be watched.
-func TestSweepsProgress(t *testing.T) {
-	w := newWorld(t)
-	ctx := t.Context()
-	who := chat.Identity{Tenant: chat.DefaultTenant, Login: "ann"}
-	v, err := w.node.Chat.CreateRoom(ctx, who, chat.NewRoom{Name: "lounge"})
-	require.NoError(t, err)
-	// A message of a writer who knew the room arrives after the deletion, as far as the store is concerned.
-	require.NoError(t, w.store.DeleteRoom(ctx, chat.DefaultTenant, v.Room))
-	m, err := w.node.Chat.CreateRoom(ctx, who, chat.NewRoom{Name: "other"})
-	require.NoError(t, err)
-	require.NoError(t, w.store.Append(ctx, v.Log(chat.DefaultTenant), chat.Message{ID: m.ID, Author: ann, Content: "late"}))
-	w.ask(adminToken, "DELETE", "/rooms/other", nil, http.StatusNoContent) // wakes the sweeper
-	require.Eventually(t, func() bool {
-		for _, s := range w.ask(adminToken, "GET", "/sweeps", nil, http.StatusOK)["sweeps"].([]any) {
-			if s := s.(map[string]any); s["room"] == "lounge" && s["removed"].(float64) > 0 {
-				return true
-			}
-		}
-		return false
-	}, 10*time.Second, 10*time.Millisecond)
-}
-
 func TestRetentionOfRooms(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.node.Chat.CreateRoom(t.Context(), chat.Identity{Tenant: chat.DefaultTenant, Login: "ann"}, chat.NewRoom{Name: "lounge"})

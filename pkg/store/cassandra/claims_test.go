@@ -16,6 +16,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 )
 
 // lostAnswers are the ways in which the first attempt of a statement may end without an answer.
@@ -120,13 +121,36 @@ var claims = map[string]struct {
 		c.True(chat.IsKind(c.s.SetBanner(c.ctx, c.of, c.room.Ref(), nil, &c.room), chat.Stale))
 	}},
 	"setCreator": {givenRoom, func(c *claimCase) { c.NoError(c.s.RenameCreator(c.ctx, c.of, c.room.Ref(), c.room.Creator)) }},
-	"putRename": {nil, func(c *claimCase) {
-		c.NoError(c.s.PutRename(c.ctx, chat.Rename{Tenant: c.of, Login: "ann", ID: c.room.ID}))
-	}},
 	"endRename": {givenRename, func(c *claimCase) {
-		c.NoError(c.s.EndRename(c.ctx, chat.Rename{Tenant: c.of, Login: "ann", ID: c.room.ID}))
+		c.NoError(c.s.EndRename(c.ctx, c.of, "ann"))
+		c.Empty(renamesOf(c.t, c.s, c.of))
 	}},
-	"forgetRename": {givenUserAndRename, func(c *claimCase) { c.NoError(c.s.DeleteUser(c.ctx, c.of, "ann")) }},
+	"addJob": {nil, func(c *claimCase) {
+		j, added, err := c.s.AddJob(c.ctx, c.job)
+		c.NoError(err)
+		c.True(added)
+		c.isJob(j)
+	}},
+	"changeJob": {givenJob, func(c *claimCase) {
+		next := c.job
+		next.Owner = "owner"
+		j, changed, err := c.s.ChangeJob(c.ctx, c.job, next)
+		c.NoError(err)
+		c.True(changed)
+		c.isJob(j)
+	}},
+	"saveJob": {givenJob, func(c *claimCase) {
+		c.job.Done = 7
+		saved, err := c.s.SaveJob(c.ctx, c.job)
+		c.NoError(err)
+		c.True(saved)
+		c.isJob(c.job)
+	}},
+	"removeJob": {givenJob, func(c *claimCase) {
+		removed, err := c.s.RemoveJob(c.ctx, c.job)
+		c.NoError(err)
+		c.True(removed)
+	}},
 	"setRetention": {givenRoom, func(c *claimCase) { c.NoError(c.s.SetRetention(c.ctx, c.of, c.room.Ref(), chat.Forever)) }},
 	"disownRoom":   {givenRoom, func(c *claimCase) { c.NoError(c.s.DisownRoom(c.ctx, c.of, c.room.Ref(), chat.Erased)) }},
 	"deleteRoom": {givenRoom, func(c *claimCase) {
@@ -234,6 +258,7 @@ type claimCase struct {
 	m        *migrator
 	attempts *atomic.Int32
 	of       chat.Tenant
+	job      jobs.Job
 	room     chat.Room
 	login    auth.Remembered
 }
@@ -245,12 +270,23 @@ func givenUser(c *claimCase) {
 func givenRoom(c *claimCase) { c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room)) }
 
 func givenRename(c *claimCase) {
-	c.NoError(c.s.PutRename(c.ctx, chat.Rename{Tenant: c.of, Login: "ann", ID: c.room.ID}))
+	c.NoError(c.s.db.exec(c.ctx, oldRename, shardOf("ann"), string(c.of), "ann", uuid(c.room.ID)))
 }
 
-func givenUserAndRename(c *claimCase) {
-	givenUser(c)
-	givenRename(c)
+func givenJob(c *claimCase) {
+	j, _, err := c.s.AddJob(c.ctx, c.job)
+	c.NoError(err)
+	c.job = j
+}
+
+// isJob requires that a job is stored so, and found.
+func (c *claimCase) isJob(want jobs.Job) {
+	j, err := c.s.Job(c.ctx, want.Ref)
+	c.NoError(err)
+	c.Equal(want, j)
+	due, err := c.s.DueJobs(c.ctx, 10)
+	c.NoError(err)
+	c.Equal([]jobs.Job{want}, due[c.of])
 }
 
 func givenLeft(c *claimCase) {
@@ -311,6 +347,7 @@ func TestLostAnswers(t *testing.T) {
 					c := &claimCase{Assertions: require.New(t), t: t, ctx: withTimeout(t), s: s, attempts: new(atomic.Int32), of: tenant(),
 						room: newRoom("games"), login: auth.Remembered{Series: randomHash(), Token: randomHash(), ExpiresAt: time.Now().Add(time.Hour)}}
 					c.login.Tenant, c.login.Login = c.of, "ann"
+					c.job = jobs.Job{Ref: jobs.Ref{Tenant: c.of, Kind: "test", Key: "a"}}
 					if strings.HasSuffix(name, "Lock") {
 						c.m = &migrator{config: sharedConfig, log: slog.New(slog.DiscardHandler), keyed: s.db, owner: gocql.MustRandomUUID(),
 							lease: 10, now: time.Now} // a lock that could not be released expires soon

@@ -13,11 +13,6 @@ const (
 	doneDeletion   = `UPDATE room_deletions SET done = true WHERE tenant = ? AND room_id = ?`
 	deleteDeletion = `DELETE FROM room_deletions USING TIMESTAMP ? WHERE tenant = ? AND room_id = ?`
 
-	insertSweep  = `INSERT INTO sweeps (shard, tenant, room_id, name, deleted_at) VALUES (?, ?, ?, ?, ?)`
-	selectSweeps = `SELECT tenant, room_id, name, deleted_at FROM sweeps
-WHERE shard = ? AND (tenant, room_id) > (?, ?) LIMIT ?`
-	deleteSweep = `DELETE FROM sweeps USING TIMESTAMP ? WHERE shard = ? AND tenant = ? AND room_id = ?`
-
 	deleteRoom       = `DELETE FROM rooms WHERE tenant = ? AND name = ? IF room_id = ?`
 	deleteRoomIndex  = `DELETE FROM rooms_by_tenant USING TIMESTAMP ? WHERE tenant = ? AND shard = ? AND name = ? AND room_id = ?`
 	hideParticipants = `UPDATE participants_by_room SET room_deleted = true WHERE tenant = ? AND room_id = ?`
@@ -30,7 +25,8 @@ WHERE shard = ? AND (tenant, room_id) > (?, ?) LIMIT ?`
 
 // A deletion of a room has four steps:
 //
-//  1. It records the deletion for the sweep. Without this, nothing would complete a deletion whose server crashes.
+//  1. It records the deletion, for joins. The caller has stored the work of the sweep, which completes a deletion whose
+//     server crashes.
 //  2. It removes the room by one transaction, which decides the deletion.
 //  3. It hides the rows that depend on the room, with one write for each table. Without this, readers would see them
 //     until the sweep.
@@ -50,10 +46,7 @@ func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 		return notThere(err, r)
 	}
 	at := s.present().UTC()
-	err = s.db.together(ctx,
-		write{insertDeletion, []any{string(t), uuid(r.ID), r.Name, at}},
-		write{insertSweep, []any{sweepShard(r.ID), string(t), uuid(r.ID), r.Name, at}})
-	if err != nil {
+	if err := s.db.exec(ctx, insertDeletion, string(t), uuid(r.ID), r.Name, at); err != nil {
 		return err
 	}
 	deleted, err := s.removeRoom(ctx, t, r.Ref())
@@ -102,36 +95,6 @@ func (s *Store) hideRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) err
 
 // underWay is the longest time that a DeleteRoom may take.
 const underWay = time.Minute
-
-func sweepShard(room id.ID) int { return shardOf(string(room[:])) }
-
-// Sweeps implements chat.Sweeper.
-func (s *Store) Sweeps(ctx context.Context, after chat.Sweep, limit int) ([]chat.Sweep, error) {
-	ctx, end, err := s.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	first, at := 0, after
-	if at.Room.ID.IsZero() {
-		at.Room.ID = id.Min
-	} else {
-		first = sweepShard(at.Room.ID)
-	}
-	var all []chat.Sweep
-	for shard := first; shard < listShards && len(all) < limit; shard++ {
-		var sweep chat.Sweep
-		n := limit - len(all)
-		from := []any{shard, string(at.Tenant), uuid(at.Room.ID), n}
-		at = chat.Sweep{Room: chat.RoomRef{ID: id.Min}}
-		err := s.db.rows(ctx, min(n, pageRows), func() { all = append(all, sweep) }, selectSweeps, from,
-			(*string)(&sweep.Tenant), into(&sweep.Room.ID), &sweep.Room.Name, &sweep.DeletedAt)
-		if err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
 
 // SweepRoom implements chat.Sweeper.
 func (s *Store) SweepRoom(ctx context.Context, sweep chat.Sweep, progress func(removed int)) error {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/gocql/gocql"
-
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 )
@@ -23,14 +21,6 @@ WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	rewriteMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?, content = ?, subject = ''
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	disownRoom = `UPDATE rooms SET creator_login = ?, creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ? IF room_id = ?`
-
-	insertErasure = `INSERT INTO erasures (shard, tenant, login, names, keep_messages, started_at, updated_at, late, done, at, of_rooms, rooms, messages)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
-	listErasures = `SELECT tenant, login, names, keep_messages, started_at, updated_at, late, done, at, of_rooms, rooms, messages
-FROM erasures WHERE shard = ? AND (tenant, login) > (?, ?) LIMIT ?`
-	selectErasure = `SELECT tenant, login, names, keep_messages, started_at, updated_at, late, done, at, of_rooms, rooms, messages
-FROM erasures WHERE shard = ? AND tenant = ? AND login = ?`
-	deleteErasure = `DELETE FROM erasures USING TIMESTAMP ? WHERE shard = ? AND tenant = ? AND login = ?`
 )
 
 // AddFootprints implements chat.FootprintStore.
@@ -180,94 +170,4 @@ func (s *Store) DisownRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, c
 		_, err := s.db.apply(ctx, disownRoom, creator.Login, creator.FirstName, creator.LastName, string(t), r.Name, uuid(r.ID))
 		return err
 	})
-}
-
-// someUUID binds u, or nothing for the zero id.
-func someUUID(u id.ID) any {
-	if u.IsZero() {
-		return nil
-	}
-	return uuid(u)
-}
-
-// PutErasure implements chat.EraseStore.
-func (s *Store) PutErasure(ctx context.Context, e chat.Erasure) error {
-	ctx, end, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
-	version, err := s.version(ctx, 0, e.Tenant, erasureThing, e.Login)
-	if err != nil {
-		return err
-	}
-	return s.db.exec(ctx, insertErasure, shardOf(e.Login), string(e.Tenant), e.Login, e.Names, e.KeepMessages, e.StartedAt.UTC(), e.UpdatedAt.UTC(),
-		e.Late, someUUID(e.Done), someUUID(e.At), e.OfRooms, e.Rooms, e.Messages, version)
-}
-
-// Erasures implements chat.EraseStore.
-func (s *Store) Erasures(ctx context.Context, after chat.Identity, limit int) ([]chat.Erasure, error) {
-	ctx, end, err := s.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	first := 0
-	if after != (chat.Identity{}) {
-		first = shardOf(after.Login)
-	}
-	var all []chat.Erasure
-	for shard := first; shard < listShards && len(all) < limit; shard++ {
-		n := limit - len(all)
-		some, err := s.erasures(ctx, n, listErasures, shard, string(after.Tenant), after.Login, n)
-		if err != nil {
-			return nil, err
-		}
-		all, after = append(all, some...), chat.Identity{}
-	}
-	return all, nil
-}
-
-// Erasure implements chat.EraseStore.
-func (s *Store) Erasure(ctx context.Context, t chat.Tenant, login string) (chat.Erasure, error) {
-	ctx, end, err := s.begin(ctx)
-	if err != nil {
-		return chat.Erasure{}, err
-	}
-	defer end()
-	some, err := s.erasures(ctx, 1, selectErasure, shardOf(login), string(t), login)
-	if err == nil && len(some) == 0 {
-		err = chat.ErrNotFound(chat.UserEntity, login)
-	}
-	if err != nil {
-		return chat.Erasure{}, err
-	}
-	return some[0], nil
-}
-
-// erasures reads up to n erasures.
-func (s *Store) erasures(ctx context.Context, n int, statement string, args ...any) (all []chat.Erasure, err error) {
-	var e chat.Erasure
-	var done, at gocql.UUID
-	err = s.db.rows(ctx, min(n, pageRows), func() {
-		e.Done, e.At = id.ID(done), id.ID(at)
-		all = append(all, e)
-		e.Names = nil // the driver fills an array that is there
-	}, statement, args, (*string)(&e.Tenant), &e.Login, &e.Names, &e.KeepMessages, &e.StartedAt, &e.UpdatedAt,
-		&e.Late, &done, &at, &e.OfRooms, &e.Rooms, &e.Messages)
-	return all, err
-}
-
-// EndErasure implements chat.EraseStore.
-func (s *Store) EndErasure(ctx context.Context, t chat.Tenant, login string) error {
-	ctx, end, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
-	version, err := s.version(ctx, 0, t, erasureThing, login)
-	if err != nil {
-		return err
-	}
-	return s.db.exec(ctx, deleteErasure, version, shardOf(login), string(t), login)
 }

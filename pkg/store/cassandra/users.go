@@ -266,7 +266,7 @@ func (s *Store) DeleteUser(ctx context.Context, t chat.Tenant, login string) err
 	return forEach(ctx, 4, func(ctx context.Context, i int) error {
 		switch i {
 		case 2:
-			_, err := s.db.apply(ctx, forgetRename, shardOf(login), string(t), login)
+			_, err := s.db.apply(ctx, endRename, shardOf(login), string(t), login)
 			return err
 		case 0:
 			return s.db.exec(ctx, deleteAvatar, s.finalTime(), string(t), login)

@@ -107,20 +107,6 @@ func TestTheSlowerServerIsNotOverruled(t *testing.T) {
 				_, err := s.Avatar(ctx, of, "ann")
 				return found(err)
 			}},
-		"erasure": {
-			put: func(ctx context.Context, s *Store) error {
-				return s.PutErasure(ctx, chat.Erasure{Tenant: of, Login: "ann"})
-			},
-			remove: func(ctx context.Context, s *Store) error { return s.EndErasure(ctx, of, "ann") },
-			there: func(ctx context.Context, s *Store) (bool, error) {
-				all, err := s.Erasures(ctx, chat.Identity{}, 10_000)
-				for _, e := range all {
-					if e.Tenant == of {
-						return true, err
-					}
-				}
-				return false, err
-			}},
 		"mute": {
 			put:    func(ctx context.Context, s *Store) error { return s.SetMuted(ctx, of, room.ID, "ann", true) },
 			remove: func(ctx context.Context, s *Store) error { return s.SetMuted(ctx, of, room.ID, "ann", false) },

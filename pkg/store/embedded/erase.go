@@ -16,8 +16,6 @@ func footprintsOf(t chat.Tenant, login string) key {
 	return table(tableFootprint).tenant(t).text(login)
 }
 
-func erasureKey(t chat.Tenant, login string) key { return table(tableErasure).tenant(t).last(login) }
-
 // footprintsSinceKey is the key of FootprintsSince, in milliseconds; empty for never without footprints.
 func footprintsSinceKey() key { return table(tableMeta).last("footprints") }
 
@@ -185,94 +183,4 @@ func (s *Store) DisownRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, c
 		set(b, k, encodeRoom(now))
 		return nil
 	})
-}
-
-func encodeErasure(e chat.Erasure) []byte {
-	r := newRecord()
-	for _, n := range e.Names {
-		r = r.bytes(1, []byte(n))
-	}
-	return r.flag(2, e.KeepMessages).time(3, e.StartedAt).time(4, e.UpdatedAt).flag(5, e.Late).
-		someID(6, e.Done).someID(7, e.At).number(8, e.OfRooms).number(9, e.Rooms).number(10, e.Messages)
-}
-
-func decodeErasure(t chat.Tenant, login string, b []byte) (chat.Erasure, error) {
-	e := chat.Erasure{Tenant: t, Login: login}
-	err := decode(b, func(f *field) {
-		switch f.number {
-		case 1:
-			e.Names = append(e.Names, f.text())
-		case 2:
-			e.KeepMessages = f.flag()
-		case 3:
-			e.StartedAt = f.time()
-		case 4:
-			e.UpdatedAt = f.time()
-		case 5:
-			e.Late = f.flag()
-		case 6:
-			e.Done = f.id()
-		case 7:
-			e.At = f.id()
-		case 8:
-			e.OfRooms = int(f.number64())
-		case 9:
-			e.Rooms = int(f.number64())
-		case 10:
-			e.Messages = int(f.number64())
-		}
-	})
-	return e, err
-}
-
-// PutErasure implements chat.EraseStore.
-func (s *Store) PutErasure(ctx context.Context, e chat.Erasure) error {
-	return s.put(ctx, func(b *pebble.Batch) { set(b, erasureKey(e.Tenant, e.Login), encodeErasure(e)) })
-}
-
-// Erasure implements chat.EraseStore.
-func (s *Store) Erasure(ctx context.Context, t chat.Tenant, login string) (chat.Erasure, error) {
-	if err := s.begin(ctx); err != nil {
-		return chat.Erasure{}, err
-	}
-	defer s.calls.Done()
-	v, found, err := s.find(erasureKey(t, login))
-	if err == nil && !found {
-		err = chat.ErrNotFound(chat.UserEntity, login)
-	}
-	if err != nil {
-		return chat.Erasure{}, err
-	}
-	e, err := decodeErasure(t, login, v)
-	return e, s.corrupt(err)
-}
-
-// Erasures implements chat.EraseStore.
-func (s *Store) Erasures(ctx context.Context, after chat.Identity, limit int) ([]chat.Erasure, error) {
-	if err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	defer s.calls.Done()
-	prefix := table(tableErasure)
-	start := prefix
-	if after != (chat.Identity{}) {
-		start = erasureKey(after.Tenant, after.Login).after()
-	}
-	var all []chat.Erasure
-	err := s.scan(ctx, prefix, start, func(last, v []byte) (bool, error) {
-		c := columns{rest: last}
-		t := chat.Tenant(c.text())
-		if c.err != nil {
-			return false, s.corrupt(c.err)
-		}
-		e, err := decodeErasure(t, string(c.rest), v)
-		all = append(all, e)
-		return len(all) < limit, s.corrupt(err)
-	})
-	return all, err
-}
-
-// EndErasure implements chat.EraseStore.
-func (s *Store) EndErasure(ctx context.Context, t chat.Tenant, login string) error {
-	return s.put(ctx, func(b *pebble.Batch) { remove(b, erasureKey(t, login)) })
 }

@@ -101,12 +101,6 @@ func keysOf(l chat.Log) key     { return table(tableKey).tenant(l.Tenant).id(l.I
 func readingsOf(t chat.Tenant, login string) key { return table(tableReading).tenant(t).text(login) }
 func avatarKey(t chat.Tenant, login string) key  { return table(tableAvatar).tenant(t).last(login) }
 
-func renameKey(t chat.Tenant, login string) key { return table(tableRename).tenant(t).last(login) }
-
-func sweepKey(s chat.Sweep) key {
-	return table(tableSweep).time(s.DeletedAt).tenant(s.Tenant).id(s.Room.ID)
-}
-
 func expiryKey(at time.Time, row []byte) key {
 	return append(table(tableExpiry).time(at), row...)
 }

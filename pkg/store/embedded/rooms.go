@@ -132,7 +132,7 @@ func (s *Store) changeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, c
 	})
 }
 
-// DeleteRoom implements chat.RoomStore. It deletes the whole room in one batch. The Sweep deletes messages that were
+// DeleteRoom implements chat.RoomStore. It deletes the whole room in one batch. SweepRoom deletes messages that were
 // being written meanwhile.
 func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
 	k := roomKey(t, r.Name)
@@ -143,8 +143,6 @@ func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 			return err
 		}
 		remove(b, k)
-		w := chat.Sweep{Tenant: t, Room: r.Ref(), DeletedAt: s.now()}
-		set(b, sweepKey(w), encodeSweep(w))
 		if err := s.removeMembers(ctx, b, t, r); err != nil {
 			return err
 		}

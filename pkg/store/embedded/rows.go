@@ -283,8 +283,6 @@ func decodeToken(h auth.Hash, b []byte) (auth.APIToken, error) {
 	return a, err
 }
 
-func encodeSweep(s chat.Sweep) []byte { return newRecord().text(1, s.Room.Name) }
-
 // decodeSweep reads the columns after the table's byte, and the value.
 func decodeSweep(k, b []byte) (chat.Sweep, error) {
 	c := columns{rest: k}

@@ -64,26 +64,6 @@ func (s *Store) removeLog(ctx context.Context, b *pebble.Batch, l chat.Log) (tab
 	return tables, nil
 }
 
-// Sweeps implements chat.Sweeper; oldest first.
-func (s *Store) Sweeps(ctx context.Context, after chat.Sweep, limit int) ([]chat.Sweep, error) {
-	if err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	defer s.calls.Done()
-	prefix := table(tableSweep)
-	start := prefix
-	if !after.Room.ID.IsZero() {
-		start = sweepKey(after).after()
-	}
-	var sweeps []chat.Sweep
-	err := s.scan(ctx, prefix, start, func(last, v []byte) (bool, error) {
-		w, err := decodeSweep(last, v)
-		sweeps = append(sweeps, w)
-		return len(sweeps) < limit, s.corrupt(err)
-	})
-	return sweeps, err
-}
-
 // SweepRoom implements chat.Sweeper. It finds no memberships: DeleteRoom ends all of them, and no user can join later.
 // progress counts the tables that had rows of the room. Each but the keys is deleted as one range, regardless of its number
 // of rows.
@@ -106,7 +86,7 @@ func (s *Store) SweepRoom(ctx context.Context, w chat.Sweep, progress func(remov
 	return err
 }
 
-// EndSweep implements chat.Sweeper.
+// EndSweep implements chat.Sweeper. Only a deletion of an earlier version has a row.
 func (s *Store) EndSweep(ctx context.Context, w chat.Sweep) error {
 	return s.put(ctx, func(b *pebble.Batch) { remove(b, sweepKey(w)) })
 }

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -229,56 +228,4 @@ var eraseTests = map[string]func(*env){
 		_, err = e.s.Room(e.ctx, e.tenant, "nowhere")
 		e.isAbout(err, chat.NotFound, chat.RoomEntity)
 	},
-	"erasures": func(e *env) {
-		at := time.Date(2016, 2, 29, 23, 59, 59, 999e6, time.UTC)
-		first := chat.Erasure{Tenant: e.tenant, Login: "a", StartedAt: at, UpdatedAt: at}
-		second := chat.Erasure{Tenant: e.tenant, Login: "b", Names: []string{"First Last", "Other 😀"}, KeepMessages: true, StartedAt: at,
-			UpdatedAt: at.Add(time.Hour), Late: true, Done: e.ids.New(), At: e.ids.New(), OfRooms: 3, Rooms: 2, Messages: 1_000_000}
-		for _, x := range []chat.Erasure{first, {Tenant: e.tenant, Login: "b", Done: e.ids.New(), StartedAt: at, UpdatedAt: at}, second} {
-			require.NoError(e, e.s.PutErasure(e.ctx, x))
-		}
-		require.ElementsMatch(e, []chat.Erasure{first, second}, e.erasures())
-		for _, x := range []chat.Erasure{first, second} {
-			got, err := e.s.Erasure(e.ctx, e.tenant, x.Login)
-			require.NoError(e, err)
-			require.Equal(e, x, got)
-		}
-		_, err := e.s.Erasure(e.ctx, e.tenant, "c")
-		e.isAbout(err, chat.NotFound, chat.UserEntity)
-		all := e.erasures()
-		for limit := 1; limit < 4; limit++ {
-			var own []chat.Erasure
-			for after := (chat.Identity{}); ; {
-				page, err := e.s.Erasures(e.ctx, after, limit)
-				require.NoError(e, err)
-				require.LessOrEqual(e, len(page), limit)
-				for _, x := range page {
-					if after = (chat.Identity{Tenant: x.Tenant, Login: x.Login}); x.Tenant == e.tenant {
-						own = append(own, x)
-					}
-				}
-				if len(page) < limit {
-					break
-				}
-			}
-			require.Equal(e, all, own)
-		}
-		for range 2 {
-			require.NoError(e, e.s.EndErasure(e.ctx, e.tenant, "a"))
-		}
-		require.Equal(e, []chat.Erasure{second}, e.erasures())
-	},
-}
-
-// erasures returns those of this test's tenant.
-func (e *env) erasures() (own []chat.Erasure) {
-	e.Helper()
-	all, err := e.s.Erasures(e.ctx, chat.Identity{}, 100_000)
-	require.NoError(e, err)
-	for _, x := range all {
-		if x.Tenant == e.tenant {
-			own = append(own, x)
-		}
-	}
-	return own
 }

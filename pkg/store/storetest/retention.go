@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -233,18 +232,12 @@ func lengthen(e *env) {
 
 // service returns a service on the store, with a clock of its own.
 func (e *env) service(now func() time.Time) *chat.Service {
-	r := chat.NewReader(chat.ReaderOptions{Store: alone{e.s}, Now: now})
+	r := chat.NewReader(chat.ReaderOptions{Store: e.s, Now: now})
 	e.Cleanup(r.Close)
 	s := chat.NewService(chat.Options{Reader: r})
 	e.Cleanup(s.Close)
 	return s
 }
-
-// alone is a store that hides the background work of other tests from a service.
-type alone struct{ chat.Stores }
-
-func (alone) Sweeps(context.Context, int) ([]chat.Sweep, error)     { return nil, nil }
-func (alone) Erasures(context.Context, int) ([]chat.Erasure, error) { return nil, nil }
 
 // years returns a hundred messages over ten years, oldest first.
 func years() []chat.Message {

@@ -50,7 +50,6 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Inventory", inventoryTests},
 		{"Erasing", eraseTests},
 		{"Retention", retentionTests},
-		{"Renames", renameTests},
 		{"IDs", idTests},
 		{"Jobs", jobTests},
 		{"Announcements", announcementTests},

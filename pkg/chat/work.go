@@ -1,0 +1,70 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Work is what goes on after a call; see NewJob of pkg/jobs.
+type Work struct {
+	Tenant  Tenant
+	Kind    string
+	Key     string // a tenant has at most one work of a kind and key at a time
+	Payload []byte
+	Delay   time.Duration
+	Replace bool
+}
+
+// Jobs keeps work and does it; see Queue of pkg/jobs.
+type Jobs interface {
+	// Intend stores work durably, before the change that makes it necessary. begin lets it start immediately; otherwise it
+	// starts after w.Delay, and finds out whether the change was made. RateLimited if too much of the tenant waits.
+	Intend(ctx context.Context, w Work) (begin func(), err error)
+}
+
+// The kinds of work that the domain asks for; pkg/upkeep does it.
+const (
+	// SweepWork removes the rows of a deleted room; its key is the room's ID.
+	SweepWork = "sweep"
+	// RenameWork copies a user's names to their rooms; its key is the login.
+	RenameWork = "rename"
+)
+
+// sweepPayload is how SweepWork is stored.
+type sweepPayload struct {
+	Room      string    `json:"room"`
+	DeletedAt time.Time `json:"deletedAt"`
+}
+
+// Work returns the work of clearing a room away. It waits for as long as the deletion may take.
+func (s Sweep) Work() Work {
+	payload, err := json.Marshal(sweepPayload{s.Room.Name, s.DeletedAt.UTC()})
+	if err != nil {
+		panic(err) // names are valid UTF-8
+	}
+	return Work{Tenant: s.Tenant, Kind: SweepWork, Key: s.Room.ID.String(), Payload: payload, Delay: 2 * writeTimeout}
+}
+
+// ParseSweep reads the payload of SweepWork.
+func ParseSweep(t Tenant, key string, payload []byte) (Sweep, error) {
+	var p sweepPayload
+	s := Sweep{Tenant: t}
+	err := json.Unmarshal(payload, &p)
+	if err == nil {
+		err = s.Room.ID.UnmarshalText([]byte(key))
+	}
+	s.Room.Name, s.DeletedAt = p.Room, p.DeletedAt
+	return s, err
+}
+
+// RenameOf returns the work of a rename. A later rename of the same user takes its place.
+func RenameOf(t Tenant, login string) Work {
+	return Work{Tenant: t, Kind: RenameWork, Key: login, Delay: renameLate, Replace: true}
+}
+
+// noJobs is for programs that neither delete rooms nor rename users.
+type noJobs struct{}
+
+func (noJobs) Intend(context.Context, Work) (func(), error) { return func() {}, nil }
