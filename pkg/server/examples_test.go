@@ -28,7 +28,7 @@ import (
 var story = strings.Fields(`
 	healthz readyz signUp/whole signUp/shortest logIn/json logIn/form rememberMe
 	listUsers queryUsers/these queryUsers/page getUser replaceUser/profile updateUser/bio updateUser/utc putAvatar getAvatar deleteAvatar
-	createRoom/room listRooms queryRooms/these queryRooms/page getRoom setRetention/days join/self leaveOrRemove/remove listParticipants
+	createRoom/room listRooms search queryRooms/these queryRooms/page getRoom setRetention/days join/self leaveOrRemove/remove listParticipants
 	stomp getPresence setTyping/types postMessage/message postMessage/reply getMessage markRead/newest mute/mute listRoomStates
 	listMessages queryMessages/around queryMessages/newest react takeReactionBack editMessage/text listChanges deleteMessage leave
 	adminListRooms adminGetRoom adminSetRetention/days makeBackup/named adminDeleteRoom listSweeps eraseUser/keep getErasure

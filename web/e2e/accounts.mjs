@@ -169,7 +169,7 @@ export const flows = [
       const d = keep(await device(browser, base))
       await d.goto(`#/rooms/${room}`)
       await d.page.getByRole('link', { name: 'Sign up' }).click()
-      await d.page.getByLabel('Login').fill(unique('new') + ' ')
+      await d.page.getByLabel('Username').fill(unique('new') + ' ')
       await d.page.getByLabel('First name').fill('Nora')
       await d.page.getByLabel('Last name').fill('New')
       await d.page.getByLabel('Password', { exact: true }).fill('secret')

@@ -178,7 +178,7 @@ export async function device(browser, base, options = {}) {
     row: (text) => page.locator('[data-key]', { hasText: text }),
     async signUp(login, firstname, lastname) {
       await d.goto('#/signup')
-      await page.getByLabel('Login').fill(login)
+      await page.getByLabel('Username').fill(login)
       await page.getByLabel('First name').fill(firstname)
       await page.getByLabel('Last name').fill(lastname)
       await page.getByLabel('Password', { exact: true }).fill('secret')

@@ -90,11 +90,11 @@ export const flows = [
         await d.page.getByRole('menu').waitFor()
         await d.accessible(`the menu of a room, ${name}`)
         await d.page.keyboard.press('Escape')
-        for (const item of ['Jump to a date', 'Edit the banner', 'Leave the room', 'Delete the room']) {
+        for (const item of ['Jump to a date', 'Edit the topic', 'Leave the room', 'Delete the room']) {
           await d.page.getByRole('button', { name: 'Room menu' }).click()
           await d.page.getByRole('menuitem', { name: item }).click()
           await dialog.waitFor()
-          if (/date|banner/.test(item)) assert.match(await d.page.evaluate(() => document.activeElement?.tagName), /INPUT|TEXTAREA/)
+          if (/date|topic/.test(item)) assert.match(await d.page.evaluate(() => document.activeElement?.tagName), /INPUT|TEXTAREA/)
           await d.accessible(`${item}, ${name}`)
           await d.shot(`dialog-${item.toLowerCase().replaceAll(' ', '-')}-${name}`)
           await close()
@@ -125,8 +125,8 @@ export const flows = [
       await d.page.getByRole('textbox', { name: 'Jump to a date' }).fill('2020-01-01')
       await d.page.getByRole('button', { name: 'Go' }).click()
       await d.row('joined').first().waitFor()
-      await menu('Edit the banner')
-      await d.page.getByRole('dialog').getByLabel('Banner').fill('Bread, and what goes on it')
+      await menu('Edit the topic')
+      await d.page.getByRole('dialog').getByLabel('Topic').fill('Bread, and what goes on it')
       await d.page.getByRole('button', { name: 'Save' }).click()
       await d.page.getByText('Bread, and what goes on it').first().waitFor()
       await d.page.reload()
@@ -192,13 +192,98 @@ export const flows = [
     },
   },
   {
+    name: 'the quick switcher finds rooms and people that the page does not have',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      const word = unique('zq')
+      const far = await new ApiUser(base, `${word}.far`, 'Zoe', 'Faraway').signUp()
+      await far.createRoom(`${word}-attic`, 'Old things')
+      const d = await inRoom(base, browser, keep, lively)
+      const { keyboard } = d.page
+      const option = (text) => d.page.getByRole('option').filter({ hasText: text })
+      await keyboard.press('Control+k')
+      // Without a word: the other rooms, those with something unread first.
+      await option(lively.other).waitFor()
+      await d.accessible('the quick switcher')
+      await d.shot('switcher')
+      await keyboard.type('grdn')
+      await option(lively.other).waitFor()
+      await keyboard.press('Enter')
+      await d.row('The tomatoes are up').waitFor()
+      await keyboard.press('Control+k')
+      await keyboard.type(word.toUpperCase())
+      await option(`${word}-attic`).waitFor()
+      await option('Zoe Faraway').click()
+      await d.page.getByRole('dialog', { name: 'Zoe Faraway' }).waitFor()
+      await keyboard.press('Escape')
+      await keyboard.press('Control+k')
+      await keyboard.type(`${word}-at`)
+      await option(`${word}-attic`).waitFor()
+      await keyboard.press('Enter')
+      await d.page.getByRole('button', { name: 'Join' }).waitFor()
+      await keyboard.press('Control+k')
+      await keyboard.type(`${word}nothing`)
+      await d.page.getByText('Nothing begins with this.').waitFor()
+      await keyboard.press('Escape')
+      await eventually('it is closed', async () => (await d.page.getByRole('dialog').count()) === 0)
+    },
+  },
+  {
+    name: 'authors and mentions lead to a card, and the account has a menu',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      const d = await inRoom(base, browser, keep, lively)
+      const dialog = d.page.getByRole('dialog')
+      await d.row('Save me a slice').getByRole('link', { name: 'Ève Élan' }).click()
+      await dialog.getByText(`@${lively.eve.login}`).waitFor()
+      await d.page.keyboard.press('Escape')
+      await d.log.locator('.mention.self').click()
+      await dialog.getByText(`@${lively.ann.login}`).waitFor()
+      await d.page.keyboard.press('Escape')
+      await eventually('it is closed', async () => (await dialog.count()) === 0)
+      const colour = (text) => d.row(text).locator('.message').evaluate((e) => getComputedStyle(e).backgroundColor)
+      const [own, called, plain] = [await colour('Guilty'), await colour('only used the kettle'), await colour('Morning!')]
+      assert.equal(new Set([own, called, plain]).size, 3, 'own messages and mentions have a colour')
+      // What is read is not wider than one reads with ease, however wide the window is.
+      await d.page.setViewportSize({ width: 2000, height: 900 })
+      assert.ok((await d.row('Seventy per cent').locator('.lines').boundingBox()).width < 640)
+      await d.page.locator('h1 + .topic').getByText('Recipes').waitFor()
+      assert.match(await d.page.getByTestId('people').innerText(), /3/)
+      await d.page.setViewportSize({ width: 1280, height: 800 })
+      const menu = async (item) => {
+        await d.page.getByRole('button', { name: 'Account menu' }).click()
+        await item.waitFor()
+      }
+      const compact = d.page.getByRole('menuitemcheckbox', { name: 'Compact messages' })
+      await menu(compact)
+      await d.accessible('the account menu')
+      await d.shot('account-menu')
+      const height = async () => (await d.row('Guilty').boundingBox()).height
+      const before = await height()
+      await compact.click()
+      await eventually('they stand closer', async () => (await height()) < before)
+      await d.page.reload()
+      await d.row('Save me a slice').waitFor()
+      assert.ok((await height()) < before)
+      await d.shot('compact')
+      await menu(compact)
+      await compact.click()
+      const french = d.page.getByRole('menuitemcheckbox', { name: 'Français' })
+      await menu(french)
+      await french.click()
+      await d.page.getByRole('button', { name: 'Menu du compte' }).click()
+      await d.page.getByRole('menuitem', { name: 'Se déconnecter' }).click()
+      await d.page.getByRole('heading', { name: 'Content de vous revoir' }).waitFor()
+    },
+  },
+  {
     name: 'with the keyboard alone',
     async run({ browser, base, keep }) {
       const lively = await livelyRoom(base)
       const d = keep(await device(browser, base))
       const { keyboard } = d.page
       await d.goto()
-      await d.page.getByLabel('Login').waitFor()
+      await d.page.getByLabel('Username').waitFor()
       // The first field has the focus.
       await keyboard.type(lively.ann.login)
       await keyboard.press('Tab')
@@ -232,6 +317,9 @@ export const flows = [
       await keyboard.press('c')
       await d.page.getByText('Text copied.').waitFor()
       assert.equal(await d.page.evaluate(() => navigator.clipboard.readText()), 'I am coming over. Save me a slice.')
+      // The author's card is first, then come the actions.
+      await keyboard.press('ArrowRight')
+      assert.equal(await d.page.evaluate(() => document.activeElement?.tagName), 'A')
       await keyboard.press('ArrowRight')
       assert.equal(await d.page.evaluate(() => document.activeElement?.tagName), 'BUTTON')
       await keyboard.press('Home')

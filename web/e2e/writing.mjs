@@ -192,6 +192,7 @@ export const flows = [
         assert.deepEqual(texts, ['one.', 'two.', 'three.'], `${hours} h`)
         assert.equal(await d.log.locator('.day').count(), 1)
         release()
+        await d.page.unrouteAll({ behavior: 'wait' })
         await d.close()
       }
     },
@@ -217,6 +218,7 @@ export const flows = [
       await d.page.clock.fastForward(86_400_000)
       await eventually('yesterday it was', async () => (await days()).join() === 'Yesterday')
       await eventually('and in the list too', async () => !/^\d\d:\d\d$/.test(await d.page.locator('.rooms time').first().innerText()))
+      await d.page.unrouteAll({ behavior: 'ignoreErrors' })
     },
   },
   {

@@ -153,6 +153,9 @@ func (m *mount) v1Routes() []route {
 		at("/rooms/{room}/mute", api.Operations{
 			"PUT": {ID: "mute", Serve: m.putMute, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
 		}),
+		at("/search", api.Operations{
+			"GET": {ID: "search", Serve: m.search, Query: []string{"q", "fetchSize"}, Answers: api.Is(200)},
+		}),
 		at("/messages/{room}/queries", api.Operations{
 			"POST": {ID: "queryMessages", Serve: m.queryMessages, Who: api.Member, Body: api.JSON, Answers: api.Is(200, 404)},
 		}),

@@ -3,6 +3,7 @@ import { pause } from './pause.js'
 import type {
   ChangeList,
   Condition,
+  Found,
   Message,
   MessagePage,
   NewUser,
@@ -158,6 +159,11 @@ export class ChatApi {
   /** Rooms by name, ascending, from after `after` on. */
   rooms(after?: string, fetchSize = 100): Promise<RoomPage> {
     return this.json('rooms', { query: { after, fetchSize } })
+  }
+
+  /** Rooms by their names and people by their logins that begin with a word: at most 20 of each. */
+  search(word: string, fetchSize?: number, signal?: AbortSignal): Promise<Found> {
+    return this.json('search', { query: { q: word, fetchSize }, signal })
   }
 
   /** These rooms, in this order, at most 1000; those that do not exist are left out. */

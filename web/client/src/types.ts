@@ -105,6 +105,12 @@ export interface RoomPage {
   hasMore: boolean
 }
 
+/** What a search found. */
+export interface Found {
+  rooms: Room[]
+  users: Person[]
+}
+
 export interface RoomStatePage {
   rooms: RoomState[]
   hasMore: boolean

@@ -87,7 +87,8 @@ export function buildRows({ messages, hasOlder, outgoing, self, readBefore, keys
 function belongs(before: Message, m: Message, gap: number): boolean {
   if (before.systemMessage !== m.systemMessage) return false
   if (m.systemMessage) return true
-  return before.author.login === m.author.login && gap < together && !m.replyTo
+  // A long group says whose it is once in a while. The message before is all that may count: older ones may not be loaded.
+  return before.author.login === m.author.login && gap < together && !m.replyTo && Math.floor(timesOf(before).at / together) === Math.floor(timesOf(m).at / together)
 }
 
 /**

@@ -87,3 +87,10 @@ export function clearDesktop(): void {
     .then((shown) => shown?.forEach((n) => n.close()))
     .catch(() => {})
 }
+
+/** Shows the page in another language from now on; empty: in the browser's. */
+export function speak(tag: string): void {
+  if (tag) storage()?.setItem('confab:language', tag)
+  else storage()?.removeItem('confab:language')
+  location.reload()
+}

@@ -101,7 +101,7 @@ describe('faults', () => {
       { field: 'email', message: 'not a well-formed email address' },
       { field: 'x', message: 'something new' },
     ])
-    expect(faultsOf(error)).toEqual({ login: 'Between 3 and 31 characters, please.', email: 'This is no e-mail address.', x: 'something new' })
+    expect(faultsOf(error)).toEqual({ login: 'Between 3 and 31 characters, please.', email: 'Enter a valid e-mail address.', x: 'something new' })
     expect(faultsOf(new Error('x'))).toEqual({})
   })
 

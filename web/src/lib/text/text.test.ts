@@ -5,6 +5,7 @@ import table from '../../../../pkg/emoji/emoji.txt?raw'
 import type { Person } from '@confab/client'
 import { askedAt, completed, peopleFor } from './complete'
 import { findEmoji, hasNames, isEmojiOnly, recentEmoji, turnNames, type Emoji } from './emoji'
+import { rank } from './fuzzy'
 import { preview, systemText } from './preview'
 import { dayName } from './time'
 
@@ -88,5 +89,15 @@ describe('the emoji that can be picked', () => {
       expect(picked.filter((character) => !server.has(character))).toEqual([])
     }
     expect(recentEmoji().filter((character) => !server.has(character))).toEqual([])
+  })
+})
+
+describe('names that answer to what was typed', () => {
+  it('come in the order of how well they do', () => {
+    const names = ['garden', 'rose-garden', 'agarden', 'g-a-r-d', 'grid', 'big red', 'gard']
+    const found = names.filter((n) => rank(n, 'GARD') !== null).sort((a, b) => rank(a, 'GARD')! - rank(b, 'GARD')!)
+    expect(found).toEqual(['gard', 'garden', 'rose-garden', 'agarden', 'g-a-r-d'])
+    expect(rank('Zoë Ölmann', 'z öl')).not.toBeNull()
+    expect(rank('short', 'longer than it')).toBeNull()
   })
 })
