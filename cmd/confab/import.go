@@ -41,16 +41,20 @@ func (c *importIRCCmd) Run(ctx context.Context) error {
 	if err != nil || c.Zone == "Local" {
 		return badSetting("--timezone %q has to be like Europe/Paris", c.Zone)
 	}
+	bar := progress.New(os.Stderr, "importing")
+	o := irclog.Options{
+		Room: c.Room, Creator: c.Creator, Zone: zone, Future: c.Future, IDs: id.NewGenerator(nil),
+		Progress: func(p irclog.Progress) { bar.Set(p.Bytes, p.OfBytes, fmt.Sprintf("%d messages", p.Messages)) },
+	}
+	if err := irclog.Check(o, c.Files...); err != nil { // before an embedded store is made
+		return err
+	}
 	st, err := c.open(ctx, true, c.logger())
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	bar := progress.New(os.Stderr, "importing")
-	report, err := irclog.Import(ctx, st, irclog.Options{
-		Room: c.Room, Creator: c.Creator, Zone: zone, Future: c.Future, IDs: id.NewGenerator(nil),
-		Progress: func(p irclog.Progress) { bar.Set(p.Bytes, p.OfBytes, fmt.Sprintf("%d messages", p.Messages)) },
-	}, c.Files...)
+	report, err := irclog.Import(ctx, st, o, c.Files...)
 	if err != nil {
 		bar.Fail()
 	} else {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"runtime/debug"
@@ -29,6 +30,15 @@ func (s settings) memory(root fs.FS) (int64, error) {
 		return 0, badSetting("--memory %s is too little: confab needs at least %s", s.Memory, budget.Text(budget.Least))
 	}
 	return bytes, nil
+}
+
+// tooMuch returns a warning if the server is told to use more memory than it can have; empty if not.
+func (s settings) tooMuch(root fs.FS) string {
+	bytes, err := s.memory(root)
+	if there := budget.Most(root); err == nil && s.Memory != "" && there > 0 && bytes > there {
+		return fmt.Sprintf("--memory is %s, and there are %s: under load this server will be killed instead of refusing requests; give less", budget.Text(bytes), budget.Text(there))
+	}
+	return ""
 }
 
 // shares divides the memory that there is. check has seen that it is enough.

@@ -40,6 +40,16 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+func TestMoreMemoryThanThereIsIsSaid(t *testing.T) {
+	machine := fstest.MapFS{"proc/meminfo": {Data: []byte("MemTotal: 8388608 kB\n")}}
+	container := fstest.MapFS{"proc/meminfo": machine["proc/meminfo"], "proc/self/cgroup": {Data: []byte("0::/\n")}, "sys/fs/cgroup/memory.max": {Data: []byte("1073741824\n")}}
+	require.Contains(t, settings{Memory: "64TiB"}.tooMuch(machine), "there are 8192 MiB")
+	require.Empty(t, settings{Memory: "8GiB"}.tooMuch(machine))
+	require.Contains(t, settings{Memory: "8GiB"}.tooMuch(container), "there are 1024 MiB")
+	require.Empty(t, settings{Memory: "64TiB"}.tooMuch(fstest.MapFS{}), "not known")
+	require.Empty(t, settings{}.tooMuch(machine), "not given")
+}
+
 func TestTheOperatorsMemoryLimitStays(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)

@@ -119,6 +119,10 @@ func (c *importFileCmd) Run(ctx context.Context) error {
 		}
 		in = f
 	}
+	in, err := move.Begin(in) // before an embedded store is made
+	if err != nil {
+		return err
+	}
 	st, err := c.open(ctx, true, c.logger())
 	if err != nil {
 		return err

@@ -76,3 +76,20 @@ func TestLogsThatCannotBeImported(t *testing.T) {
 		require.Contains(t, errs, says)
 	}
 }
+
+// An import of something that is no history makes no store.
+func TestAnImportOfGarbageLeavesNothingBehind(t *testing.T) {
+	garbage := file(t, "to be or not to be\n")
+	log := filepath.Join(t.TempDir(), "2006-08-23.txt")
+	require.NoError(t, os.WriteFile(log, []byte("to be or not to be\n"), 0o600))
+	for name, args := range map[string][]string{
+		"an export":  {"import", garbage},
+		"IRC logs":   {"import", "irc", "--room", "lounge", log},
+		"a bad room": {"import", "irc", "--room", "a b", log},
+	} {
+		data := filepath.Join(t.TempDir(), "data")
+		code, _, errs := outcome(t, command(t, append(args, "--store", "embedded:"+data)...))
+		require.Equal(t, 1, code, "%s: %s", name, errs)
+		require.NoDirExists(t, data, name)
+	}
+}

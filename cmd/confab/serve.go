@@ -29,6 +29,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if c.tokenOfCommands() {
 		log.Info("CONFAB_ADMIN_TOKEN is not used: without CONFAB_ADMIN_LOGIN this server makes sure of no administrator")
 	}
+	if line := c.tooMuch(os.DirFS("/")); line != "" {
+		log.Warn(line)
+	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen at %s: %w", c.Listen, err)

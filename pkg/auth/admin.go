@@ -30,6 +30,20 @@ func (admin Admin) Check() error {
 	return nil
 }
 
+// minToken is the least length of a token that is hard to guess, in bytes: that of 16 random ones in base64.
+const minToken = 22
+
+// weaknesses returns what in the settings is easy to guess, and what to do. Administrators that are set up already go on.
+func (admin Admin) weaknesses(passwordMin int) (lines []string) {
+	if admin.Password != "" && chat.CheckPassword(admin.Password, passwordMin) != nil {
+		lines = append(lines, fmt.Sprintf("the administrator's password is easy to guess: set one of %d characters at least", passwordMin))
+	}
+	if admin.Token != "" && len(admin.Token) < minToken {
+		lines = append(lines, fmt.Sprintf("the administrator's token is easy to guess: set one of %d random letters and digits at least, as openssl rand -hex 20 makes", minToken))
+	}
+	return lines
+}
+
 // AdminStore is the storage that EnsureAdmin needs.
 type AdminStore interface {
 	AccountStore
@@ -47,6 +61,9 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore) error {
 	}
 	if err := admin.Check(); err != nil {
 		return err
+	}
+	for _, line := range admin.weaknesses(a.passwordMin) {
+		a.log.Warn(line, "login", admin.Login)
 	}
 	u, err := store.User(ctx, t, admin.Login)
 	switch {

@@ -348,6 +348,17 @@ func (w *world) ensure(t *testing.T, admin Admin) error {
 	return w.accounts.EnsureAdmin(t.Context(), w)
 }
 
+func TestWhatIsEasyToGuessIsSaid(t *testing.T) {
+	const token = "0123456789abcdef0123456789"
+	require.Empty(t, Admin{Login: "administrator", Password: "long enough", Token: token}.weaknesses(8))
+	require.Empty(t, Admin{Login: "administrator"}.weaknesses(8))
+	weak := Admin{Login: "administrator", Password: "short", Token: "short"}.weaknesses(8)
+	require.Len(t, weak, 2)
+	require.Contains(t, weak[0], "8 characters at least")
+	require.Contains(t, weak[1], "token is easy to guess")
+	require.NotContains(t, weak[0]+weak[1], "short")
+}
+
 func TestEnsureAdmin(t *testing.T) {
 	w := newWorld()
 	admin := Admin{Login: "administrator", Password: "secret", Token: "token"}

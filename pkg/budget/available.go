@@ -20,6 +20,16 @@ func Available(root fs.FS) (bytes int64, source string) {
 	return machine / 2, "the machine"
 }
 
+// Most returns how much memory this process can have at all: what its cgroup may have, or the machine has; 0 if neither can be
+// found out.
+func Most(root fs.FS) int64 {
+	machine := machineMemory(root)
+	if limit := cgroupLimit(root); limit > 0 && (machine == 0 || limit < machine) {
+		return limit
+	}
+	return machine
+}
+
 // machineMemory returns the memory of the machine; 0 if it is not known.
 func machineMemory(root fs.FS) int64 {
 	b, err := fs.ReadFile(root, "proc/meminfo")

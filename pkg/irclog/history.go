@@ -162,3 +162,23 @@ func (f logFile) overview(t chat.Tenant, room id.ID) (o overview, err error) {
 		}
 	}
 }
+
+// readable returns 1 if a line of the file can be read.
+func (f logFile) readable() (int, error) {
+	file, err := os.Open(f.path)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	for r := NewReader(file, f.date, f.zone); ; {
+		e, err := r.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return 0, nil
+		case err != nil:
+			return 0, err
+		case e.Kind != Skipped:
+			return 1, nil
+		}
+	}
+}

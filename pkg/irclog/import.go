@@ -134,19 +134,13 @@ type importer struct {
 }
 
 func (im *importer) run(ctx context.Context, paths []string) error {
-	if err := chat.Faulty(chat.RoomEntity, chat.NewRoom{Name: im.o.Room}.Validate()); err != nil {
-		return err
-	}
-	files, err := inOrder(paths, im.o.Zone)
+	files, err := im.acceptable(paths)
 	if err != nil {
 		return err
 	}
 	im.progress.Of = len(files)
 	for _, f := range files {
 		im.progress.OfBytes += f.size
-		if err := im.plausible(f.name, f.date); err != nil {
-			return err
-		}
 	}
 	if err := im.openRoom(ctx, files); err != nil {
 		return err
@@ -160,6 +154,42 @@ func (im *importer) run(ctx context.Context, paths []string) error {
 		im.progress.Files++
 		im.progress.Bytes += f.size
 		im.reportProgress()
+	}
+	return im.anyReadable(files)
+}
+
+// acceptable returns the files in their order, if an import of them can begin.
+func (im *importer) acceptable(paths []string) ([]logFile, error) {
+	if err := chat.Faulty(chat.RoomEntity, chat.NewRoom{Name: im.o.Room}.Validate()); err != nil {
+		return nil, err
+	}
+	files, err := inOrder(paths, im.o.Zone)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if err := im.plausible(f.name, f.date); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// Check returns the error of an Import of which nothing can be written: that of the room's name, of the files' dates, or that
+// no line can be read. It needs no store, so a caller can ask before it makes one.
+func Check(o Options, paths ...string) error {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	im := &importer{o: o}
+	files, err := im.acceptable(paths)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if im.readable, err = f.readable(); err != nil || im.readable > 0 {
+			return err
+		}
 	}
 	return im.anyReadable(files)
 }

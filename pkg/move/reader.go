@@ -2,6 +2,7 @@ package move
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,18 @@ type reader struct {
 	tally  *tally
 	number int   // of the line that was read last
 	bytes  int64 // up to its end
+}
+
+// Begin reads as far as the header, and returns a reader of the whole file. The error is that of Import if this is no file that
+// can be imported.
+func Begin(r io.Reader) (whole io.Reader, err error) {
+	buffered := bufio.NewReader(r)
+	first, err := buffered.ReadSlice('\n') // a header is short
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		return nil, err
+	}
+	head := bytes.Clone(first)
+	return io.MultiReader(bytes.NewReader(head), buffered), newReader(bytes.NewReader(head)).header()
 }
 
 func newReader(r io.Reader) *reader {

@@ -3,13 +3,16 @@ package chatapi
 import (
 	"net/http"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
 type participantBody struct {
-	Login *string `json:"login"`
-	Room  *string `json:"roomName"`
+	Login *string                   `json:"login"`
+	Room  *string                   `json:"roomName"`
+	Other map[string]jsontext.Value `json:",embed"`
 }
 
 // participant reads who joins or leaves which room. On the plain mounts the body has to name
@@ -25,6 +28,10 @@ func (m *mount) participant(w http.ResponseWriter, r *http.Request) (room string
 	}
 	if room, err = m.roomOf(r, b.Room); err != nil {
 		return "", nil, err
+	}
+	if m.v1 && b.Login == nil && len(b.Other) > 0 {
+		// Somebody else may be meant: oneself is who sends no body.
+		return "", nil, api.Malformed("name who is meant, as login; without a body it is yourself")
 	}
 	if !m.v1 && (b.Login == nil || *b.Login == "") {
 		return "", nil, chat.Faulty(chat.UserEntity, []chat.Fault{chat.Blank("login", b.Login)})

@@ -304,3 +304,18 @@ func TestBannersOfV1(t *testing.T) {
 	c.do("DELETE", "/rooms/"+name, nil).is(204)
 	c.do("POST", "/rooms", map[string]any{"roomName": name}).is(201)
 }
+
+// On v1 oneself is who sends no login. A body that says something else may mean somebody else, who is not to be taken for oneself.
+func TestABodyThatNamesNobody(t *testing.T) {
+	c, m := fresh(t, V), fresh(t, V)
+	room := c.room(m)
+	for _, method := range []string{"PUT", "PATCH"} {
+		for _, body := range []string{`{"user":"` + m.login + `"}`, `{"Login":"` + m.login + `"}`, `{"participants":[]}`} {
+			require.Contains(t, c.do(method, "/rooms/participant/"+room, body).refused(400)["message"], "name who is meant")
+		}
+	}
+	require.Len(t, c.do("GET", "/rooms/"+room, nil).list("participants"), 2)
+	m.do("PATCH", "/rooms/participant/"+room, `{"login":"`+m.login+`","firstname":"is not read"}`).is(204)
+	c.do("PATCH", "/rooms/participant/"+room, `{}`).is(204)
+	require.Empty(t, c.do("GET", "/rooms/"+room, nil).list("participants"))
+}
