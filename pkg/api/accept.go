@@ -12,6 +12,11 @@ func CheckGuide(r *http.Request, op Operation) error {
 	if err := CheckMatrix(r); err != nil || op.AnyType {
 		return err
 	}
+	return CheckAccept(r)
+}
+
+// CheckAccept refuses a request that does not take JSON as an answer.
+func CheckAccept(r *http.Request) error {
 	if !AcceptsJSON(r) {
 		return &HTTPError{Status: http.StatusNotAcceptable, Message: "answers come as application/json only"}
 	}

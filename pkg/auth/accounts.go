@@ -73,7 +73,7 @@ func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password str
 	if !chat.ValidName(login) {
 		login = "" // no account has it
 	}
-	refund, wait := a.throttle.reserve(t, login, from)
+	refund, wait := a.throttle.Reserve(t, login, from)
 	if wait > 0 {
 		return Login{}, &chat.Error{Kind: chat.RateLimited, Cause: chat.RetryAfter{Duration: wait},
 			Message: "too many failed logins; wait a little"}

@@ -32,10 +32,10 @@ func NewThrottle(each, wide int, now func() time.Time) *Throttle {
 	return &Throttle{each: each, wide: wide, buckets: limit.NewBuckets(now)}
 }
 
-// reserve counts a try as failed before its password is checked: tries that are checked at the same time cannot
-// be more than may fail. refund takes that back. If the try has to wait, reserve counts nothing and returns how long.
+// Reserve counts a try as failed before its password is checked: tries that are checked at the same time cannot
+// be more than may fail. refund takes that back. If the try has to wait, Reserve counts nothing and returns how long.
 // An empty login stands for all that cannot exist.
-func (t *Throttle) reserve(tenant chat.Tenant, login string, from From) (refund func(), wait time.Duration) {
+func (t *Throttle) Reserve(tenant chat.Tenant, login string, from From) (refund func(), wait time.Duration) {
 	var uses []limit.Use
 	add := func(perMinute int, kind, login, address string) {
 		uses = append(uses, limit.Use{Key: kind + "\x00" + string(tenant) + "\x00" + login + "\x00" + address,

@@ -10,8 +10,11 @@ import (
 // one without operations.
 func Registered(n *Node) (routes []api.Route, err error) {
 	err = n.router.Walk(func(r *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+		if r.GetHandler() == nil { // a prefix, whose routes come next
+			return nil
+		}
 		path, err := r.GetPathTemplate()
-		if err != nil || r.GetHandler() == nil { // a prefix, whose routes come next
+		if err != nil {
 			return err
 		}
 		rt := api.Route{}

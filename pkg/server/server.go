@@ -67,6 +67,8 @@ type Config struct {
 	HeartBeat time.Duration
 	// Admin is the administrator to make sure of; none without a login.
 	Admin auth.Admin
+	// Platform has the settings of the API for organisations and their apps.
+	Platform Platform
 	// BackupDir is the folder below which administrators may have backups made; empty: none.
 	BackupDir string
 	// Retention is how long messages are kept in rooms that have none of their own; 0 for ever.
@@ -88,6 +90,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Memory == (budget.Shares{}) {
 		c.Memory = budget.Divide(1 << 30)
+	}
+	if c.Platform.DefaultApp == "" {
+		c.Platform.DefaultApp = "confab/chat"
 	}
 	if c.PasswordMin == 0 {
 		c.PasswordMin = 8
@@ -214,9 +219,14 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(service.Close)
 	keeping := upkeep.New(upkeep.Options{Store: st, Domain: service, Queue: queue, Now: c.Now, Log: c.Log})
 	onEnd(keeping.Close)
+	listenForChanges(hub, rooms, sessions)
+	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, hasher: hasher, throttle: throttle,
+		admins: accounts, officers: officers, queue: queue}, onEnd)
+	if err != nil {
+		return nil, err
+	}
 	queue.Start() // when all kinds of jobs are registered
 	onEnd(queue.Close)
-	listenForChanges(hub, rooms, sessions)
 
 	origins := api.Origins{Public: c.Public, Allowed: c.Origins}
 	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Live: hub, Accounts: accounts, Sessions: manager, Officers: officers, Origins: origins,
@@ -245,6 +255,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
 		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), Upkeep: keeping,
 		Chat: service, Fail: chatAPI.FailV1})
+	platform.Register(r) // last, because its paths may begin with any word that no other path begins with
 	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, headers(c.Secure, api.Semicolons(origins.CORS(r)))), Chat: service, Accounts: accounts,
 		router: r, hub: hub, sockets: sockets, ends: ends}, nil
 }

@@ -104,7 +104,7 @@ type nodeOptions struct{ secure, overTLS bool }
 func (w *world) node(o nodeOptions) *node {
 	w.t.Helper()
 	sessions := auth.NewSessions(w.store, nil, idle, w.clock.Now, auth.Ended{})
-	tokens := auth.NewTokens(w.store, sessions, nil, w.clock.Now)
+	tokens := auth.NewTokens(w.store, sessions, nil, w.clock.Now, auth.SettingsToken)
 	m, err := session.NewManager(w.t.Context(), session.Parts{Sessions: sessions, Tokens: tokens, Secrets: w.store, Secure: o.secure,
 		Remember: auth.NewRemember(w.store, sessions, grace, w.clock.Now, quiet)})
 	require.NoError(w.t, err)

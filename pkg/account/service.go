@@ -1,0 +1,340 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/cache"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Hasher hashes passwords and verifies them; see auth.Hasher.
+type Hasher interface {
+	Hash(ctx context.Context, password string) (string, error)
+	Verify(ctx context.Context, encoded, password string) (ok, rehash bool, err error)
+}
+
+// Service has the use cases of accounts. All methods may be called concurrently. They return *chat.Error. A method that
+// fails has changed nothing, unless the kind is Unavailable.
+type Service struct {
+	store    directory.Store
+	cached   *directory.Reader[Account]
+	hasher   Hasher
+	throttle *auth.Throttle
+	ids      *id.Generator
+	now      func() time.Time
+	counts   counts
+}
+
+// Options are the parts of a Service.
+type Options struct {
+	Store    directory.Store
+	Watcher  *cache.Watcher
+	Hasher   Hasher
+	Throttle *auth.Throttle
+	IDs      *id.Generator
+	Now      func() time.Time
+}
+
+// cachedAccounts bounds the accounts whose epochs are cached.
+const cachedAccounts = 100_000
+
+// New returns a Service. Close ends it.
+func New(o Options) *Service {
+	return &Service{store: o.Store, hasher: o.Hasher, throttle: o.Throttle, ids: o.IDs, now: o.Now,
+		cached: directory.NewReader(directory.ReaderOptions[Account]{Store: o.Store, Watcher: o.Watcher, Decode: decode, Size: cachedAccounts, Now: o.Now})}
+}
+
+// Close stops the background work.
+func (s *Service) Close() { s.cached.Close() }
+
+// NewAccount is what a new account is made of.
+type NewAccount struct {
+	Name     string
+	Password *string // nil: none, the account cannot log in with one
+	Nickname *string
+	// FullName, Email and Organisation are for administrators.
+	FullName, Email string
+	Organisation    id.ID
+}
+
+// Check returns the form of the new account's name that counts; Invalid if a part breaks a rule of the policy.
+func (n NewAccount) Check(p Policy) (name string, err error) {
+	if name, err = p.Name(n.Name); err != nil {
+		return "", err
+	}
+	if n.Password != nil {
+		if err := p.Password(*n.Password); err != nil {
+			return "", err
+		}
+	}
+	if n.Nickname != nil {
+		err = p.Nickname(*n.Nickname)
+	}
+	return name, err
+}
+
+// Create makes an account: Invalid if n breaks a rule, Conflict if the name is taken.
+func (s *Service) Create(ctx context.Context, t chat.Tenant, p Policy, n NewAccount) (Account, error) {
+	name, err := n.Check(p)
+	if err != nil {
+		return Account{}, err
+	}
+	// Check before the costly hash; CreateEntry decides.
+	switch _, err := s.store.EntryNamed(ctx, spaceOf(t), name); {
+	case err == nil:
+		return Account{}, chat.ErrExists(chat.UserEntity, name)
+	case !chat.IsKind(err, chat.NotFound):
+		return Account{}, err
+	}
+	a := Account{Tenant: t, Name: name, Data: Data{Nickname: n.Nickname, FullName: n.FullName, Email: n.Email, Organisation: n.Organisation}}
+	if n.Password != nil {
+		if a.PasswordHash, err = s.hasher.Hash(ctx, *n.Password); err != nil {
+			return Account{}, err
+		}
+	}
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	a.ID, a.version = s.ids.New(), 1
+	e, err := a.entry()
+	if err != nil {
+		return Account{}, err
+	}
+	err = s.store.CreateEntry(ctx, e)
+	if chat.IsKind(err, chat.Conflict) {
+		err = chat.ErrExists(chat.UserEntity, name)
+	}
+	return a, err
+}
+
+// Ensure returns the account of a name, and makes one without a password if there is none. Concurrent calls for a name
+// all return the same account.
+func (s *Service) Ensure(ctx context.Context, t chat.Tenant, p Policy, name string) (a Account, created bool, err error) {
+	for {
+		a, err = s.Named(ctx, t, p, name)
+		if !chat.IsKind(err, chat.NotFound) {
+			return a, false, err
+		}
+		a, err = s.Create(ctx, t, p, NewAccount{Name: name})
+		if !chat.IsKind(err, chat.Conflict) {
+			return a, err == nil, err
+		}
+	}
+}
+
+// Named returns the account that has a name now; NotFound if none has, or can have.
+func (s *Service) Named(ctx context.Context, t chat.Tenant, p Policy, name string) (Account, error) {
+	folded, err := p.Name(name)
+	if err != nil {
+		return Account{}, chat.ErrNotFound(chat.UserEntity, name)
+	}
+	e, err := s.store.EntryNamed(ctx, spaceOf(t), folded)
+	return found(e, err, name)
+}
+
+// Find is Named, or else returns the account that has the text as its id.
+func (s *Service) Find(ctx context.Context, t chat.Tenant, p Policy, nameOrID string) (Account, error) {
+	a, err := s.Named(ctx, t, p, nameOrID)
+	if !chat.IsKind(err, chat.NotFound) {
+		return a, err
+	}
+	u, parseErr := id.Parse(nameOrID)
+	if parseErr != nil {
+		return Account{}, err
+	}
+	e, err := s.store.Entry(ctx, spaceOf(t), u)
+	return found(e, err, nameOrID)
+}
+
+func found(e directory.Entry, err error, name string) (Account, error) {
+	if chat.IsKind(err, chat.NotFound) {
+		err = chat.ErrNotFound(chat.UserEntity, name)
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	return decode(e)
+}
+
+// Cached returns the account with an id as it was at most cache.Brief ago, usually without a read; NotFound if there is
+// none.
+func (s *Service) Cached(ctx context.Context, who chat.Identity) (Account, error) {
+	u, err := id.Parse(who.Login)
+	if err != nil {
+		return Account{}, chat.ErrNotFound(chat.UserEntity, who.Login)
+	}
+	return s.cached.Get(ctx, spaceOf(who.Tenant), u)
+}
+
+// Epoch implements auth.Epochs: NotFound for an account that was deleted or is not active.
+func (s *Service) Epoch(ctx context.Context, who chat.Identity) (string, error) {
+	a, err := s.Cached(ctx, who)
+	if err == nil && a.Inactive {
+		err = chat.ErrNotFound(chat.UserEntity, a.Name)
+	}
+	return a.Epoch, err
+}
+
+// List returns accounts in order of creation, after the one with the given id (zero: from the first), and whether there
+// are more.
+func (s *Service) List(ctx context.Context, t chat.Tenant, after id.ID, limit int) (list []Account, more bool, err error) {
+	es, err := s.store.Entries(ctx, spaceOf(t), after, limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(es) > limit; more {
+		es = es[:limit]
+	}
+	for _, e := range es {
+		a, err := decode(e)
+		if err != nil {
+			return nil, false, err
+		}
+		list = append(list, a)
+	}
+	return list, more, nil
+}
+
+// tries is how often a change is made anew while others change the same account.
+const tries = 20
+
+// Update makes a change of an account's Data, and returns the account after it. change may be called several times, each
+// time with what is stored; its error ends the call.
+func (s *Service) Update(ctx context.Context, a Account, change func(*Data) error) (Account, error) {
+	for range tries {
+		next := a
+		if err := change(&next.Data); err != nil {
+			return Account{}, err
+		}
+		e, err := next.entry()
+		if err != nil {
+			return Account{}, err
+		}
+		err = s.replace(ctx, e)
+		if err == nil {
+			next.version++
+			return next, nil
+		}
+		if !chat.IsKind(err, chat.Stale) {
+			return Account{}, notThere(err, a.Name)
+		}
+		now, err := s.store.Entry(ctx, e.Space, e.ID)
+		if a, err = found(now, err, a.Name); err != nil {
+			return Account{}, err
+		}
+	}
+	return Account{}, chat.ErrUnavailable(errors.New("too many changes of one account at once"))
+}
+
+func (s *Service) replace(ctx context.Context, e directory.Entry) error {
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	err := s.store.ReplaceEntry(ctx, e)
+	s.cached.Forget(e.Space, e.ID)
+	return err
+}
+
+func notThere(err error, name string) error {
+	if chat.IsKind(err, chat.NotFound) {
+		return chat.ErrNotFound(chat.UserEntity, name)
+	}
+	return err
+}
+
+// Modify is Update of something that the account shows: the time of the change is noted.
+func (s *Service) Modify(ctx context.Context, a Account, change func(*Data) error) (Account, error) {
+	return s.Update(ctx, a, func(d *Data) error {
+		if err := change(d); err != nil {
+			return err
+		}
+		at := s.now().UTC().Truncate(time.Millisecond)
+		if last := (Account{ID: a.ID, Data: *d}).Modified(); !at.After(last) {
+			at = last.Add(time.Millisecond).Truncate(time.Millisecond)
+		}
+		d.ModifiedAt = at
+		return nil
+	})
+}
+
+// SetPassword replaces the password. All tokens of the account end with it, however many there are.
+func (s *Service) SetPassword(ctx context.Context, p Policy, a Account, password string) (Account, error) {
+	if err := p.Password(password); err != nil {
+		return Account{}, err
+	}
+	hash, err := s.hasher.Hash(ctx, password)
+	if err != nil {
+		return Account{}, err
+	}
+	return s.Update(ctx, a, func(d *Data) error {
+		d.PasswordHash, d.Epoch = hash, rand.Text()
+		return nil
+	})
+}
+
+// SetActive lets the account log in, or not. Deactivating ends all its tokens. Repeating it changes nothing.
+func (s *Service) SetActive(ctx context.Context, a Account, active bool) (Account, error) {
+	if a.Inactive == !active {
+		return a, nil
+	}
+	return s.Modify(ctx, a, func(d *Data) error {
+		d.Inactive, d.Epoch = !active, rand.Text()
+		return nil
+	})
+}
+
+// LogIn checks a password. It returns NotFound for an unknown account, Forbidden for one that is not active, and
+// Unauthenticated for a wrong password; all after the same work. RateLimited (with chat.RetryAfter) if there were too many
+// failures, or if too many passwords are being checked.
+func (s *Service) LogIn(ctx context.Context, t chat.Tenant, p Policy, name, password string, from auth.From) (Account, error) {
+	folded, _ := p.Name(name)
+	refund, wait := s.throttle.Reserve(t, folded, from)
+	if wait > 0 {
+		return Account{}, &chat.Error{Kind: chat.RateLimited, Cause: chat.RetryAfter{Duration: wait}, Message: "too many failed logins; wait a little"}
+	}
+	a, err := s.Named(ctx, t, p, name)
+	if err != nil && !chat.IsKind(err, chat.NotFound) {
+		refund()
+		return Account{}, err
+	}
+	ok, _, verifyErr := s.hasher.Verify(auth.WithAddress(ctx, from.Address), a.PasswordHash, password)
+	if verifyErr != nil {
+		refund()
+		if chat.IsKind(verifyErr, chat.Unavailable) {
+			verifyErr = &chat.Error{Kind: chat.RateLimited, Cause: verifyErr, Message: "too many passwords are being checked now; try again in a moment"}
+		}
+		return Account{}, verifyErr
+	}
+	switch {
+	case err != nil:
+		return Account{}, err
+	case !ok:
+		return Account{}, &chat.Error{Kind: chat.Unauthenticated, Message: "invalid username or password"}
+	}
+	refund()
+	if a.Inactive {
+		return Account{}, chat.ErrForbidden("this account is not active")
+	}
+	return a, nil
+}
+
+// Delete removes an account, and frees its name. From then on nothing finds it, and its tokens have ended.
+func (s *Service) Delete(ctx context.Context, a Account) error {
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	err := s.store.DeleteEntry(ctx, spaceOf(a.Tenant), a.ID)
+	s.cached.Forget(spaceOf(a.Tenant), a.ID)
+	if err == nil {
+		s.counts.deleted(a.Tenant)
+	}
+	return err
+}
+
+// changing returns the context of a change that has begun. It goes on when its client hangs up.
+func changing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+}

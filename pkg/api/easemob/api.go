@@ -1,0 +1,254 @@
+// Package easemob is the REST API of the platform, as clients of Easemob know it: /{org}/{app}/… for the apps of
+// organisations, and /management/… for the organisations themselves. It translates; the rules are in pkg/tenant and
+// pkg/account.
+package easemob
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/confab-chat/confab/pkg/account"
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/limit"
+	"github.com/confab-chat/confab/pkg/seal"
+	"github.com/confab-chat/confab/pkg/tenant"
+)
+
+// Kinds are the kinds of tokens that the API accepts. All others are invalid here.
+var Kinds = []auth.TokenKind{auth.AppToken, auth.UserToken, auth.ManagementToken}
+
+// Officers says who administers the server; see auth.Officers.
+type Officers interface {
+	Is(ctx context.Context, who chat.Identity) (bool, error)
+}
+
+// Parts are what an API is made of.
+type Parts struct {
+	Tenants  *tenant.Service
+	Accounts *account.Service
+	// Admins checks the passwords of the server's own administrators.
+	Admins   *auth.Accounts
+	Officers Officers
+	// Tokens are those of Kinds.
+	Tokens *auth.Tokens
+	// Box makes cursors that only the server can have made.
+	Box *seal.Box
+	// Limits counts calls. NoLimits switches off the limits that an app has not set itself.
+	Limits   *limit.Buckets
+	NoLimits bool
+	// OpenRegistration lets everybody make organisations.
+	OpenRegistration bool
+	// RequireTLS refuses calls with secrets that do not come over TLS; Proxied says that a proxy tells how they came.
+	RequireTLS, Proxied bool
+	Now                 func() time.Time
+	Log                 *slog.Logger
+}
+
+// API serves the platform. It may be used concurrently.
+type API struct{ Parts }
+
+// New returns the API.
+func New(p Parts) *API { return &API{p} }
+
+// rights say who may call an operation. What they do not name is refused.
+type rights int
+
+const (
+	// byApp is the app itself, an administrator of its organisation or of the server.
+	byApp rights = iota
+	// byUser is byApp, and the user whom the path names.
+	byUser
+	// byAnybody is for calls that check what they are given by themselves.
+	byAnybody
+	// byServer is an administrator of the server.
+	byServer
+	// byOrganisation is byServer, and an administrator of the organisation that the path names.
+	byOrganisation
+	// byAdmin is any administrator.
+	byAdmin
+)
+
+// operation is what serves a method of a path.
+type operation struct {
+	by    rights
+	serve func(c *call) error
+	// limit names the limit that the operation shares with others; empty: one of its own.
+	limit string
+	// secret says that the answer carries a secret.
+	secret bool
+}
+
+// route is a path with its operations by method. A collection's path may also end in a slash.
+type route struct {
+	path       string
+	collection bool
+	methods    map[string]operation
+}
+
+// Register adds the API to a router. It has to come after what has paths of its own.
+func (a *API) Register(r *mux.Router) {
+	for _, rt := range a.management() {
+		a.mount(r, rt.path, rt, false)
+	}
+	r.PathPrefix("/management").Handler(a.resource(route{path: "/management/"}, false, a.unknown))
+	apps := r.MatcherFunc(func(r *http.Request, _ *mux.RouteMatch) bool { return appPath(r.URL.EscapedPath()) }).Subrouter()
+	for _, rt := range a.apps() {
+		a.mount(apps, "/{org}/{app}"+rt.path, rt, true)
+	}
+	apps.PathPrefix("/{org}/{app}").Handler(a.resource(route{}, true, a.unknown))
+}
+
+// appPath reports whether a path is that of an app: its first segment may be the name of an organisation.
+func appPath(path string) bool {
+	first, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return ok && rest != "" && tenant.ValidOrganisation(first)
+}
+
+func (a *API) mount(r *mux.Router, path string, rt route, ofApp bool) {
+	h := a.resource(rt, ofApp, nil)
+	r.Handle(path, h)
+	if rt.collection {
+		r.Handle(path+"/", h)
+	}
+}
+
+// unknown answers paths that do not exist.
+func (a *API) unknown(c *call) error { return errPath() }
+
+// resource returns the handler of a route. all, if set, serves every method of it.
+func (a *API) resource(rt route, ofApp bool, all func(*call) error) http.Handler {
+	ops := api.Operations{}
+	methods := rt.methods
+	if all != nil {
+		methods = map[string]operation{}
+		for _, m := range []string{"GET", "POST", "PUT", "DELETE"} {
+			methods[m] = operation{by: byAnybody, serve: all}
+		}
+	}
+	for method, op := range methods {
+		name := cmpOr(op.limit, method+" "+rt.path)
+		ops[method] = api.Operation{Secret: op.secret, Serve: func(w http.ResponseWriter, r *http.Request) error {
+			c := callOf(r)
+			c.w, c.r = w, r
+			if err := a.allow(c, op.by); err != nil {
+				return err
+			}
+			if err := a.take(c, name); err != nil {
+				return err
+			}
+			return op.serve(c)
+		}}
+	}
+	res := &api.Resource{Route: api.Route{Path: rt.path, Operations: ops}, Fail: a.fail,
+		Check: func(r *http.Request, _ api.Operation) error { return api.CheckAccept(r) },
+		Guard: func(w http.ResponseWriter, r *http.Request) (*http.Request, error) { return r, a.resolve(callOf(r)) }}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{api: a, w: w, r: r, began: a.Now(), ofApp: ofApp}
+		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+		c.r = r
+		if ofApp && a.cors(c) {
+			return
+		}
+		res.ServeHTTP(w, r)
+	})
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// resolve finds the app of a call and who calls.
+func (a *API) resolve(c *call) error {
+	if err := a.requireTLS(c.r); err != nil {
+		return err
+	}
+	if !c.ofApp {
+		return nil
+	}
+	return c.find()
+}
+
+// cors adds headers for pages of origins that the app allows, and answers their preflights.
+func (a *API) cors(c *call) (answered bool) {
+	origin := c.r.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
+	h := c.w.Header()
+	h.Add("Vary", "Origin")
+	if c.find() != nil || !c.app.Settings.Allows(origin) {
+		return false
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	if c.r.Method != http.MethodOptions || c.r.Header.Get("Access-Control-Request-Method") == "" {
+		h.Set("Access-Control-Expose-Headers", "Allow, Retry-After, WWW-Authenticate")
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE, OPTIONS")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, restrict-access, share-secret, thumbnail, thumbnail-height, thumbnail-width")
+	h.Set("Access-Control-Max-Age", "600")
+	c.w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// requireTLS refuses what may carry a secret over plain HTTP from other machines.
+func (a *API) requireTLS(r *http.Request) error {
+	if !a.RequireTLS || r.TLS != nil || a.Proxied && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") ||
+		r.Method == http.MethodHead && r.Header.Get("Authorization") == "" {
+		return nil
+	}
+	if !a.Proxied && slices.Contains([]string{"127.0.0.1", "::1"}, hostOf(r.RemoteAddr)) {
+		return nil
+	}
+	return &problem{status: http.StatusForbidden, word: "forbidden_op", text: "this server wants HTTPS"}
+}
+
+var bracketed = regexp.MustCompile(`^\[?([^\]]*)\]?:\d+$`)
+
+func hostOf(address string) string {
+	if m := bracketed.FindStringSubmatch(address); m != nil {
+		return m[1]
+	}
+	return address
+}
+
+// Usual limits of calls a second, by the name of the limit; all others have 100.
+var usual = map[string]int{"POST /token": 300, "DELETE /users": 30, "batch status": 50}
+
+// take counts a call against the limits of its app.
+func (a *API) take(c *call, name string) error {
+	if !c.ofApp {
+		return nil
+	}
+	most := usual[name]
+	if most == 0 {
+		most = 100
+	}
+	switch own := c.app.Settings.RateLimit; {
+	case own != nil:
+		most = int(*own)
+	case a.NoLimits:
+		return nil
+	}
+	if most == 0 {
+		return nil
+	}
+	// The rate is part of the key: another setting holds for the next call.
+	_, wait := a.Limits.Reserve(limit.Use{Key: strings.Join([]string{"calls", c.app.ID.String(), name, itoa(most)}, "\x00"), Rate: limit.Rate{Most: most, Per: time.Second}})
+	if wait > 0 {
+		return &problem{status: http.StatusTooManyRequests, word: "reach_limit", text: "This request has reached api limit", cause: chat.RetryAfter{Duration: wait}}
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package easemob
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/confab-chat/confab/pkg/account"
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/tenant"
+)
+
+// problem is an error in the words of the API.
+type problem struct {
+	status int
+	word   string // the member "error"
+	text   string // the member "error_description"
+	cause  error
+}
+
+func (p *problem) Error() string { return fmt.Sprintf("%d %s: %s", p.status, p.word, p.text) }
+func (p *problem) Unwrap() error { return p.cause }
+
+func illegal(format string, args ...any) error {
+	return &problem{status: http.StatusBadRequest, word: "illegal_argument", text: fmt.Sprintf(format, args...)}
+}
+
+func forbidden(format string, args ...any) error {
+	return &problem{status: http.StatusForbidden, word: "forbidden_op", text: fmt.Sprintf(format, args...)}
+}
+
+func invalidGrant(text string) error {
+	return &problem{status: http.StatusBadRequest, word: "invalid_grant", text: text}
+}
+
+func badToken(text string) error {
+	return &problem{status: http.StatusUnauthorized, word: "auth_bad_access_token", text: text}
+}
+
+func unauthorized(text string) error {
+	return &problem{status: http.StatusUnauthorized, word: "unauthorized", text: text}
+}
+
+func noApp(org, app, uri string) error {
+	return &problem{status: http.StatusNotFound, word: "organization_application_not_found",
+		text: fmt.Sprintf("Could not find application for %s/%s from URI: %s", org, app, uri)}
+}
+
+func noOrganisation(org, uri string) error {
+	return &problem{status: http.StatusNotFound, word: "organization_application_not_found",
+		text: fmt.Sprintf("Could not find organization for %s from URI: %s", org, uri)}
+}
+
+func noResource(text string) error {
+	return &problem{status: http.StatusNotFound, word: "service_resource_not_found", text: text}
+}
+
+func errPath() error {
+	return &problem{status: http.StatusNotFound, word: "service_resource_not_found", text: "Service resource not found"}
+}
+
+// words has the member "error" for statuses whose errors are not of this package.
+var words = map[int]string{
+	http.StatusBadRequest: "illegal_argument", http.StatusUnauthorized: "unauthorized", http.StatusForbidden: "forbidden_op",
+	http.StatusNotFound: "service_resource_not_found", http.StatusGone: "service_resource_not_found", http.StatusConflict: "duplicate_unique_property_exists",
+	http.StatusMethodNotAllowed: "method_not_allowed", http.StatusNotAcceptable: "not_acceptable", http.StatusRequestEntityTooLarge: "request_entity_too_large",
+	http.StatusUnsupportedMediaType: "unsupported_media_type", http.StatusTooManyRequests: "reach_limit", http.StatusUnprocessableEntity: "illegal_argument",
+	http.StatusNotImplemented: "not_implemented", http.StatusServiceUnavailable: "service_unavailable", http.StatusPreconditionFailed: "illegal_argument",
+}
+
+// problemOf translates an error of the domain and of HTTP.
+func problemOf(err error) *problem {
+	var p *problem
+	if errors.As(err, &p) {
+		return p
+	}
+	var e *chat.Error
+	if errors.As(err, &e) {
+		switch e.Kind {
+		case chat.Invalid:
+			return &problem{http.StatusBadRequest, "illegal_argument", faultText(e), err}
+		case chat.Conflict:
+			text := e.Message
+			if e.Entity == chat.UserEntity {
+				text = fmt.Sprintf("Application %s Entity user requires that property named username be unique, value of %s exists", "null", e.Name)
+			}
+			return &problem{http.StatusBadRequest, "duplicate_unique_property_exists", text, err}
+		case chat.NotFound, chat.Gone:
+			if e.Entity == tenant.OrganisationEntity || e.Entity == tenant.AppEntity {
+				return &problem{http.StatusNotFound, "organization_application_not_found", e.Message, err}
+			}
+			if e.Entity == chat.UserEntity {
+				return &problem{http.StatusNotFound, "service_resource_not_found", "username " + clip(e.Name) + " doesn't exist!", err}
+			}
+		case chat.RateLimited:
+			if errors.Is(err, account.ErrQuota) {
+				return &problem{http.StatusTooManyRequests, "resource_limited", e.Message, err}
+			}
+		}
+	}
+	status, message := api.StatusOf(err)
+	word, ok := words[status]
+	if !ok {
+		status, word = http.StatusInternalServerError, "internal_error"
+	}
+	switch status {
+	case http.StatusConflict, http.StatusUnprocessableEntity, http.StatusPreconditionFailed:
+		status = http.StatusBadRequest
+	case http.StatusGone:
+		status = http.StatusNotFound
+	}
+	return &problem{status, word, message, err}
+}
+
+// faultText words the first fault as clients know it.
+func faultText(e *chat.Error) string {
+	if len(e.Faults) == 0 {
+		return e.Message
+	}
+	f := e.Faults[0]
+	switch {
+	case f.Field == "username" && f.Message == account.FaultMissing:
+		return "Entity user requires a property named username"
+	case f.Field == "password" && f.Message == account.FaultMissing:
+		return "password or pin must provided"
+	case f.Message == account.FaultTooLong:
+		return strings.ToUpper(f.Field) + "_TOO_LONG"
+	case f.Rejected != nil:
+		return fmt.Sprintf("%s [%s] is not legal", f.Field, clip(*f.Rejected))
+	default:
+		return f.Field + " is not legal"
+	}
+}
+
+func clip(s string) string {
+	if len(s) > 200 {
+		s = strings.ToValidUTF8(s[:200], "") + "…"
+	}
+	return s
+}
+
+// fail writes an error.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	api.SetRetryAfter(h, p.status, err)
+	if p.status == http.StatusTooManyRequests && h.Get("Retry-After") == "" {
+		h.Set("Retry-After", "1")
+	}
+	if p.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", "Bearer")
+	}
+	if p.status >= http.StatusInternalServerError && !chat.Reported(err) && p.status != http.StatusNotImplemented {
+		a.Log.Error("a request of the platform failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	now := a.Now()
+	took := int64(0)
+	if c := callOf(r); c != nil {
+		took = now.Sub(c.began).Milliseconds()
+	}
+	b, _ := json.Marshal(map[string]any{"error": p.word, "exception": exceptions(p.word), "timestamp": now.UnixMilli(), "duration": max(took, 0),
+		"error_description": p.text}, json.Deterministic(true))
+	api.Write(w, p.status, "application/json", b)
+}
+
+// exceptions is the member "exception": a name as clients have seen it.
+func exceptions(word string) string {
+	parts := strings.Split(word, "_")
+	for i, s := range parts {
+		if s != "" {
+			parts[i] = strings.ToUpper(s[:1]) + s[1:]
+		}
+	}
+	return strings.Join(parts, "") + "Exception"
+}
+
+func asProblem(err error, p **problem) bool { return errors.As(err, p) }

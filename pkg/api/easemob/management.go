@@ -1,0 +1,496 @@
+package easemob
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/confab-chat/confab/pkg/account"
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/limit"
+	"github.com/confab-chat/confab/pkg/tenant"
+)
+
+const (
+	orgs = "/management/{word:organizations|orgs}"
+	apps = orgs + "/{org}/{word2:applications|apps}"
+	// maxDeletions bounds the deletions that are listed.
+	maxDeletions = 1000
+)
+
+// management are the routes below /management.
+func (a *API) management() []route {
+	return []route{
+		{path: "/management/token", methods: map[string]operation{"POST": {by: byAnybody, serve: a.managementToken, secret: true}}},
+		{path: orgs, collection: true, methods: map[string]operation{
+			"GET":  {by: byServer, serve: a.listOrganisations},
+			"POST": {by: byAnybody, serve: a.createOrganisation},
+		}},
+		{path: orgs + "/{org}", methods: map[string]operation{
+			"GET":    {by: byOrganisation, serve: a.getOrganisation},
+			"DELETE": {by: byOrganisation, serve: a.deleteOrganisation},
+		}},
+		{path: orgs + "/{org}/users", collection: true, methods: map[string]operation{
+			"GET":  {by: byOrganisation, serve: a.listAdmins},
+			"POST": {by: byOrganisation, serve: a.createAdmin},
+		}},
+		{path: orgs + "/{org}/users/{admin}", methods: map[string]operation{"DELETE": {by: byOrganisation, serve: a.deleteAdmin}}},
+		{path: apps, collection: true, methods: map[string]operation{
+			"GET":  {by: byOrganisation, serve: a.listApps},
+			"POST": {by: byOrganisation, serve: a.createApp, secret: true},
+		}},
+		{path: apps + "/{app}", methods: map[string]operation{
+			"GET":    {by: byOrganisation, serve: a.getApp},
+			"PUT":    {by: byOrganisation, serve: a.putApp},
+			"DELETE": {by: byOrganisation, serve: a.deleteApp},
+		}},
+		{path: apps + "/{app}/credentials", methods: map[string]operation{
+			"GET":  {by: byOrganisation, serve: a.getCredentials, secret: true},
+			"POST": {by: byOrganisation, serve: a.newCredentials, secret: true},
+		}},
+		{path: "/management/users/{admin}/password", methods: map[string]operation{"PUT": {by: byAdmin, serve: a.putAdminPassword}}},
+		{path: "/management/deletions", methods: map[string]operation{"GET": {by: byServer, serve: a.listDeletions}}},
+	}
+}
+
+// address is that of the client.
+func (c *call) address() string { return api.ClientAddress(c.r, c.api.Proxied) }
+
+// managementToken logs administrators in: those of the server first, whose names are taken here.
+func (a *API) managementToken(c *call) error {
+	f, err := c.object()
+	if err != nil {
+		return err
+	}
+	grant, err := grantType(f)
+	if err != nil {
+		return err
+	}
+	if grant != "password" {
+		return unsupportedGrant(grant)
+	}
+	in, err := f.texts("username", "password")
+	if err != nil {
+		return err
+	}
+	ttl, err := f.number("ttl")
+	if err != nil {
+		return err
+	}
+	wrong := invalidGrant("invalid username or password")
+	if in["username"] == nil || in["password"] == nil {
+		return wrong
+	}
+	server, err := a.serverAdmin(c, *in["username"])
+	if err != nil {
+		return err
+	}
+	if server {
+		l, err := a.Admins.LogIn(c.ctx(), chat.DefaultTenant, *in["username"], *in["password"], auth.From{Address: c.address()})
+		if chat.IsKind(err, chat.Unauthenticated) {
+			return wrong
+		}
+		if err != nil {
+			return err
+		}
+		return a.issue(c, ttl, auth.APIToken{Kind: auth.ManagementToken, Tenant: l.Tenant, Login: l.Login, Bound: true, Epoch: l.Epoch},
+			map[string]any{"user": map[string]any{"username": l.Login, "uuid": "", "organizations": map[string]any{}}})
+	}
+	u, err := a.logIn(c, f, tenant.Administration, account.Administrators)
+	var p *problem
+	if asProblem(err, &p) && p.word == "invalid_grant" {
+		return wrong
+	}
+	if err != nil {
+		return err
+	}
+	o, err := a.Tenants.OrganisationOf(c.ctx(), u)
+	if chat.IsKind(err, chat.NotFound) {
+		return wrong
+	}
+	if err != nil {
+		return err
+	}
+	who, shown := u.Identity(), adminOf(u)
+	shown["organizations"] = map[string]any{o.Name: map[string]any{"name": o.Name, "uuid": o.ID.String()}}
+	return a.issue(c, ttl, auth.APIToken{Kind: auth.ManagementToken, Tenant: who.Tenant, Login: who.Login, Bound: true, Epoch: u.Epoch},
+		map[string]any{"user": shown})
+}
+
+// serverAdmin reports whether a name is that of an administrator of the server.
+func (a *API) serverAdmin(c *call, name string) (bool, error) {
+	if !chat.ValidName(name) {
+		return false, nil
+	}
+	return a.Officers.Is(c.ctx(), chat.Identity{Tenant: chat.DefaultTenant, Login: name})
+}
+
+func adminOf(u account.Account) map[string]any {
+	return map[string]any{"username": u.Name, "uuid": u.ID.String(), "name": u.FullName, "email": u.Email}
+}
+
+// newAdmin reads an administrator to make.
+func (a *API) newAdmin(c *call, f fields) (account.NewAccount, error) {
+	in, err := f.texts("username", "name", "email", "password")
+	if err != nil {
+		return account.NewAccount{}, err
+	}
+	n := account.NewAccount{Password: in["password"]}
+	for field, to := range map[string]*string{"username": &n.Name, "name": &n.FullName, "email": &n.Email} {
+		if in[field] != nil {
+			if *to = *in[field]; len(*to) > 320 {
+				return n, illegal("%s_TOO_LONG", strings.ToUpper(field))
+			}
+		}
+	}
+	if n.Password == nil {
+		return n, illegal("password or pin must provided")
+	}
+	taken, err := a.serverAdmin(c, n.Name)
+	if err == nil && taken {
+		err = chat.ErrExists(chat.UserEntity, n.Name)
+	}
+	return n, err
+}
+
+// orgsAnHour is how many organisations one address may make where everybody may.
+const orgsAnHour = 10
+
+func (a *API) createOrganisation(c *call) error {
+	if err := a.authenticate(c); err != nil {
+		return err
+	}
+	switch {
+	case c.caller.server:
+	case c.caller != (caller{}):
+		return forbidden("only the administrator of the server makes organizations")
+	case !a.OpenRegistration:
+		return unauthorized("Unable to authenticate (OAuth)")
+	default:
+		if _, wait := a.Limits.Reserve(limit.Use{Key: "organizations\x00" + c.address(), Rate: limit.Rate{Most: orgsAnHour, Per: time.Hour}}); wait > 0 {
+			return &problem{status: http.StatusTooManyRequests, word: "reach_limit", text: "This request has reached api limit", cause: chat.RetryAfter{Duration: wait}}
+		}
+	}
+	f, err := c.object()
+	if err != nil {
+		return err
+	}
+	name, err := f.text("organization")
+	if err != nil {
+		return err
+	}
+	if name == nil {
+		return illegal("Entity organization requires a property named organization")
+	}
+	n, err := a.newAdmin(c, f)
+	if err != nil {
+		return err
+	}
+	o, owner, err := a.Tenants.CreateOrganisation(c.hashing(), *name, n)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: map[string]any{"owner": adminOf(owner), "organization": organisationOf(o)}})
+}
+
+func organisationOf(o tenant.Organisation) map[string]any {
+	return map[string]any{"name": o.Name, "uuid": o.ID.String()}
+}
+
+func (a *API) listOrganisations(c *call) error {
+	q, err := c.query()
+	if err != nil {
+		return err
+	}
+	limit, err := c.limit(q, 10, 100)
+	if err != nil {
+		return err
+	}
+	before, err := c.position(q)
+	if err != nil {
+		return err
+	}
+	list, more, err := a.Tenants.Organisations(c.ctx(), before, limit)
+	if err != nil {
+		return err
+	}
+	rows := make([]any, len(list))
+	for i, o := range list {
+		row := organisationOf(o)
+		row["created"] = o.CreatedAt().UnixMilli()
+		rows[i] = row
+	}
+	x := answer{data: rows, count: counted(len(rows))}
+	if more {
+		x.cursor = c.cursor(list[len(list)-1].ID)
+	}
+	return c.reply(x)
+}
+
+// appsOf is the apps of the organisation by their whole names.
+func (a *API) appsOf(c *call) (map[string]string, error) {
+	list, err := a.Tenants.Apps(c.ctx(), c.org)
+	out := map[string]string{}
+	for _, app := range list {
+		out[c.org.Name+"/"+app.Name] = app.ID.String()
+	}
+	return out, err
+}
+
+func (a *API) getOrganisation(c *call) error {
+	all, err := a.appsOf(c)
+	if err != nil {
+		return err
+	}
+	shown := organisationOf(c.org)
+	shown["applications"] = all
+	return c.reply(answer{more: map[string]any{"organization": shown}})
+}
+
+func (a *API) deleteOrganisation(c *call) error {
+	if !c.caller.server {
+		return forbidden("only the administrator of the server deletes organizations")
+	}
+	if err := a.Tenants.DeleteOrganisation(c.ctx(), c.org); err != nil {
+		return err
+	}
+	return c.reply(answer{data: map[string]any{"name": c.org.Name, "uuid": c.org.ID.String(), "status": "deleting"}})
+}
+
+func (a *API) listAdmins(c *call) error {
+	rows := []any{}
+	for _, ad := range c.org.Admins {
+		u, err := a.Accounts.Find(c.ctx(), tenant.Administration, account.Administrators, ad.ID.String())
+		if chat.IsKind(err, chat.NotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		rows = append(rows, adminOf(u))
+	}
+	return c.reply(answer{data: rows, count: counted(len(rows))})
+}
+
+func (a *API) createAdmin(c *call) error {
+	f, err := c.object()
+	if err != nil {
+		return err
+	}
+	n, err := a.newAdmin(c, f)
+	if err != nil {
+		return err
+	}
+	u, err := a.Tenants.AddAdmin(c.hashing(), c.org, n)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: map[string]any{"user": adminOf(u)}})
+}
+
+func (a *API) deleteAdmin(c *call) error {
+	u, err := a.Tenants.RemoveAdmin(c.ctx(), c.org, c.variable("admin"))
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: map[string]any{"user": adminOf(u)}})
+}
+
+func (a *API) listApps(c *call) error {
+	all, err := a.appsOf(c)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: all})
+}
+
+// settingsOf reads the settings in a body. known are further members that it may have.
+func settingsOf(f fields, known ...string) (tenant.Settings, error) {
+	var s tenant.Settings
+	clean := map[string]jsontext.Value{}
+	for k, v := range f {
+		if !f.has(k) {
+			continue
+		}
+		clean[k] = v
+		// Numbers may be texts.
+		if v.Kind() == '"' && k != "registration" && k != "timezone" {
+			if n, err := f.number(k); err == nil {
+				clean[k] = jsontext.Value(itoa(int(*n)))
+			} else if b, err := f.flag(k); err == nil {
+				clean[k] = jsontext.Value(map[bool]string{true: "true", false: "false"}[*b])
+			}
+		}
+	}
+	for _, k := range known {
+		delete(clean, k)
+	}
+	b, err := json.Marshal(clean)
+	if err == nil {
+		err = json.Unmarshal(b, &s, json.RejectUnknownMembers(true))
+	}
+	if err != nil {
+		return s, illegal("a setting is not known, or its value has not the right type")
+	}
+	return s, nil
+}
+
+func (a *API) createApp(c *call) error {
+	f, err := c.object()
+	if err != nil {
+		return err
+	}
+	name, err := f.text("name")
+	if err != nil {
+		return err
+	}
+	if name == nil {
+		return illegal("Entity application requires a property named name")
+	}
+	s, err := settingsOf(f, "name")
+	if err != nil {
+		return err
+	}
+	if !c.caller.server && !s.Quotas.IsZero() {
+		return forbidden("only the administrator of the server sets quotas")
+	}
+	app, secret, err := a.Tenants.CreateApp(c.ctx(), c.org, *name, s)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: map[string]any{c.org.Name + "/" + app.Name: app.ID.String()},
+		more: map[string]any{"client_id": app.ClientID, "client_secret": secret}})
+}
+
+// managed finds the app that a path of the management names.
+func (c *call) managed() (tenant.App, error) {
+	app, err := c.api.Tenants.App(c.ctx(), c.org, c.variable("app"))
+	if chat.IsKind(err, chat.NotFound) {
+		err = noApp(c.org.Name, clip(c.variable("app")), clip(strings.TrimPrefix(c.r.URL.Path, "/")))
+	}
+	return app, err
+}
+
+func (a *API) getApp(c *call) error {
+	app, err := c.managed()
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: map[string]any{"name": app.Name, "uuid": app.ID.String(), "settings": app.Settings.Complete()}})
+}
+
+func (a *API) putApp(c *call) error {
+	f, err := c.object()
+	if err != nil {
+		return err
+	}
+	s, err := settingsOf(f)
+	if err != nil {
+		return err
+	}
+	app, err := c.managed()
+	if err != nil {
+		return err
+	}
+	if app, err = a.Tenants.Configure(c.ctx(), app, s, c.caller.server); err != nil {
+		return err
+	}
+	return c.reply(answer{data: app.Settings.Complete()})
+}
+
+func (a *API) deleteApp(c *call) error {
+	app, err := c.managed()
+	if err != nil {
+		return err
+	}
+	if !c.caller.server {
+		return forbidden("only the administrator of the server deletes applications")
+	}
+	if err := a.Tenants.DeleteApp(c.ctx(), c.org, app); err != nil {
+		return err
+	}
+	return c.reply(answer{data: map[string]any{"name": app.Name, "uuid": app.ID.String(), "status": "deleting"}})
+}
+
+func (a *API) getCredentials(c *call) error {
+	app, err := c.managed()
+	if err != nil {
+		return err
+	}
+	secret, err := a.Tenants.Secret(app)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{more: map[string]any{"credentials": map[string]any{"client_id": app.ClientID, "client_secret": secret}}})
+}
+
+func (a *API) newCredentials(c *call) error {
+	app, err := c.managed()
+	if err != nil {
+		return err
+	}
+	app, secret, err := a.Tenants.RenewCredentials(c.ctx(), app)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{more: map[string]any{"credentials": map[string]any{"client_id": app.ClientID, "client_secret": secret}}})
+}
+
+// putAdminPassword changes the password of the caller, or of anybody if the caller administers the server.
+func (a *API) putAdminPassword(c *call) error {
+	f, err := c.object()
+	if err != nil {
+		return err
+	}
+	in, err := f.texts("oldpassword", "newpassword")
+	if err != nil {
+		return err
+	}
+	if in["newpassword"] == nil {
+		return illegal("newpassword is required")
+	}
+	name := c.variable("admin")
+	if c.caller.server && name == c.caller.login {
+		return forbidden("the password of the server's administrator is changed in the chat API or in the server's settings")
+	}
+	u, err := a.Accounts.Named(c.ctx(), tenant.Administration, account.Administrators, name)
+	if !c.caller.server && (err != nil || u.ID != c.caller.admin.ID) {
+		return forbidden("only oneself and the administrator of the server may do this")
+	}
+	if err != nil {
+		return err
+	}
+	if !c.caller.server {
+		if in["oldpassword"] == nil {
+			return illegal("oldPassword is required")
+		}
+		if err := a.checkOld(c, tenant.Administration, account.Administrators, u, *in["oldpassword"]); err != nil {
+			return err
+		}
+	}
+	if _, err := a.Accounts.SetPassword(c.hashing(), account.Administrators, u, *in["newpassword"]); err != nil {
+		return err
+	}
+	return c.reply(answer{action: "set user password"})
+}
+
+func (a *API) listDeletions(c *call) error {
+	list, err := a.Tenants.Deletions(c.ctx(), a.Now(), maxDeletions)
+	if err != nil {
+		return err
+	}
+	rows := make([]any, len(list))
+	for i, d := range list {
+		status := "running"
+		if d.Done {
+			status = "done"
+		}
+		rows[i] = map[string]any{"type": d.Type, "name": d.Name, "uuid": d.UUID().String(), "started": d.ID.Time().UnixMilli(), "status": status}
+	}
+	return c.reply(answer{data: rows, count: counted(len(rows))})
+}

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"context"
+	"strings"
+
+	"github.com/confab-chat/confab/pkg/account"
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/api/easemob"
+	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/cache"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
+	"github.com/confab-chat/confab/pkg/limit"
+	"github.com/confab-chat/confab/pkg/seal"
+	"github.com/confab-chat/confab/pkg/store"
+	"github.com/confab-chat/confab/pkg/tenant"
+)
+
+// Platform are the settings of the API for organisations and their apps.
+type Platform struct {
+	// DefaultApp is the organisation and the app, ORG/APP, that show the chat API's own users and rooms.
+	DefaultApp string
+	// OpenRegistration lets everybody make organisations.
+	OpenRegistration bool
+	// RequireTLS refuses calls with secrets over plain HTTP from other machines.
+	RequireTLS bool
+	// SealKey is a file with the key of sealed secrets; empty: a key of the store.
+	SealKey string
+}
+
+// platformParts are what a node has that the platform needs.
+type platformParts struct {
+	store    store.Store
+	watcher  *cache.Watcher
+	sessions *auth.Sessions
+	hasher   *auth.Hasher
+	throttle *auth.Throttle
+	admins   *auth.Accounts
+	officers *auth.Officers
+	queue    *jobs.Queue
+}
+
+// newPlatform makes the API of the platform. Its parts end with onEnd.
+func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func())) (*easemob.API, error) {
+	box, err := seal.New(ctx, c.Platform.SealKey, p.store)
+	if err != nil {
+		return nil, err
+	}
+	ids := id.NewGenerator(c.Now)
+	accounts := account.New(account.Options{Store: p.store, Watcher: p.watcher, Hasher: p.hasher, Throttle: p.throttle, IDs: ids, Now: c.Now})
+	onEnd(accounts.Close)
+	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: accounts, Box: box, Queue: p.queue, IDs: ids,
+		NormalOrigin: api.NormalOrigin, Now: c.Now, Log: c.Log})
+	onEnd(tenants.Close)
+	org, app, _ := strings.Cut(c.Platform.DefaultApp, "/")
+	if _, _, err := tenants.EnsureDefault(ctx, org, app); err != nil {
+		return nil, err
+	}
+	tokens := auth.NewTokens(p.store, epochs{p.sessions, accounts}, p.watcher, c.Now, easemob.Kinds...)
+	onEnd(tokens.Close)
+	buckets := limit.NewBuckets(c.Now)
+	onEnd(buckets.Close)
+	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: accounts, Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
+		Limits: buckets, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
+		Now: c.Now, Log: c.Log}), nil
+}
+
+// epochs knows the epochs of all accounts: those of the chat API, and those of apps and administrators.
+type epochs struct {
+	chat    *auth.Sessions
+	tenants *account.Service
+}
+
+// Epoch implements auth.Epochs. What acts for a whole app has none: its app is looked up with each request.
+func (e epochs) Epoch(ctx context.Context, who chat.Identity) (string, error) {
+	switch {
+	case who.Login == "":
+		return "", nil
+	case who.Tenant == chat.DefaultTenant:
+		return e.chat.Epoch(ctx, who)
+	default:
+		return e.tenants.Epoch(ctx, who)
+	}
+}

@@ -1,0 +1,412 @@
+package tenant
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/account"
+	"github.com/confab-chat/confab/pkg/cache"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
+	"github.com/confab-chat/confab/pkg/seal"
+)
+
+// Service has the use cases of organisations and apps. All methods may be called concurrently. They return *chat.Error.
+type Service struct {
+	store    directory.Store
+	orgs     *directory.Reader[Organisation]
+	apps     *directory.Reader[App]
+	accounts *account.Service
+	box      *seal.Box
+	queue    *jobs.Queue
+	ids      *id.Generator
+	origin   func(string) (string, error)
+	log      *slog.Logger
+}
+
+// Options are the parts of a Service.
+type Options struct {
+	Store    directory.Store
+	Watcher  *cache.Watcher
+	Accounts *account.Service
+	Box      *seal.Box
+	// Queue runs the deletion of what belonged to an app. New registers the handler.
+	Queue *jobs.Queue
+	IDs   *id.Generator
+	// NormalOrigin returns an origin as browsers send it.
+	NormalOrigin func(string) (string, error)
+	Now          func() time.Time
+	Log          *slog.Logger
+}
+
+// cachedTenants bounds the organisations and apps that are cached.
+const cachedTenants = 10_000
+
+// New returns a Service. Close ends it.
+func New(o Options) *Service {
+	s := &Service{store: o.Store, accounts: o.Accounts, box: o.Box, queue: o.Queue, ids: o.IDs, origin: o.NormalOrigin, log: o.Log,
+		orgs: directory.NewReader(directory.ReaderOptions[Organisation]{Store: o.Store, Watcher: o.Watcher, Decode: decodeOrg, Size: cachedTenants, Now: o.Now}),
+		apps: directory.NewReader(directory.ReaderOptions[App]{Store: o.Store, Watcher: o.Watcher, Decode: decodeApp, Size: cachedTenants, Now: o.Now}),
+	}
+	o.Queue.Register(deletionJob, s.delete)
+	return s
+}
+
+// Close stops the background work.
+func (s *Service) Close() {
+	s.orgs.Close()
+	s.apps.Close()
+}
+
+// Organisation returns the organisation of a name, in any case; NotFound if there is none.
+func (s *Service) Organisation(ctx context.Context, name string) (Organisation, error) {
+	o, err := s.orgs.Named(ctx, orgSpace, key(name))
+	if chat.IsKind(err, chat.NotFound) {
+		err = chat.ErrNotFound(OrganisationEntity, name)
+	}
+	return o, err
+}
+
+// OrganisationOf returns the organisation that an administrator belongs to; NotFound if it is gone.
+func (s *Service) OrganisationOf(ctx context.Context, admin account.Account) (Organisation, error) {
+	return s.orgs.Get(ctx, orgSpace, admin.Organisation)
+}
+
+// App returns an app by its name, in any case, or by its id; NotFound if there is none.
+func (s *Service) App(ctx context.Context, org Organisation, nameOrID string) (App, error) {
+	if u, err := id.Parse(nameOrID); err == nil {
+		return s.app(s.apps.Get(ctx, appSpace(org.ID), u))(nameOrID)
+	}
+	return s.app(s.apps.Named(ctx, appSpace(org.ID), key(nameOrID)))(nameOrID)
+}
+
+func (s *Service) app(a App, err error) func(name string) (App, error) {
+	return func(name string) (App, error) {
+		if chat.IsKind(err, chat.NotFound) {
+			err = chat.ErrNotFound(AppEntity, name)
+		}
+		return a, err
+	}
+}
+
+// Organisations returns organisations, the newest first, before the one with the given id (zero: from the newest), and
+// whether there are more.
+func (s *Service) Organisations(ctx context.Context, before id.ID, limit int) (list []Organisation, more bool, err error) {
+	es, err := s.store.NewestEntries(ctx, orgSpace, before, limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(es) > limit; more {
+		es = es[:limit]
+	}
+	for _, e := range es {
+		o, err := decodeOrg(e)
+		if err != nil {
+			return nil, false, err
+		}
+		list = append(list, o)
+	}
+	return list, more, nil
+}
+
+// maxApps bounds the apps of one organisation that are listed.
+const maxApps = 1000
+
+// Apps returns the apps of an organisation in order of creation, at most maxApps.
+func (s *Service) Apps(ctx context.Context, org Organisation) ([]App, error) {
+	es, err := s.store.Entries(ctx, appSpace(org.ID), id.ID{}, maxApps)
+	if err != nil {
+		return nil, err
+	}
+	apps := make([]App, len(es))
+	for i, e := range es {
+		if apps[i], err = decodeApp(e); err != nil {
+			return nil, err
+		}
+	}
+	return apps, nil
+}
+
+// CreateOrganisation makes an organisation and its owner. Invalid if a name may not be, Conflict if one is taken.
+func (s *Service) CreateOrganisation(ctx context.Context, name string, owner account.NewAccount) (Organisation, account.Account, error) {
+	if !ValidOrganisation(name) {
+		return Organisation{}, account.Account{}, chat.ErrInvalid("organization name [%s] is not legal: it has 1 to 64 letters, digits, _ and -, begins with a letter or a digit and is not a reserved word", clip(name))
+	}
+	if _, err := owner.Check(account.Administrators); err != nil {
+		return Organisation{}, account.Account{}, err
+	}
+	if _, err := s.Organisation(ctx, name); !chat.IsKind(err, chat.NotFound) {
+		return Organisation{}, account.Account{}, exists(err, OrganisationEntity, name)
+	}
+	// The organisation first: without its owner it can be seen and deleted.
+	o := Organisation{ID: s.ids.New(), Name: name, version: 1}
+	e, err := o.entry()
+	if err == nil {
+		err = s.store.CreateEntry(ctx, e)
+	}
+	if err != nil {
+		return Organisation{}, account.Account{}, conflict(err, OrganisationEntity, name)
+	}
+	o, admin, err := s.addAdmin(ctx, o, owner)
+	if err != nil && !chat.IsKind(err, chat.Unavailable) {
+		if gone := s.store.DeleteEntry(context.WithoutCancel(ctx), orgSpace, o.ID); gone != nil {
+			s.log.Warn("an organisation without owner is left", "organisation", name, "error", gone)
+		}
+		s.orgs.Forget(orgSpace, o.ID)
+	}
+	return o, admin, err
+}
+
+// exists is the error for a name that was looked up to see whether it is free.
+func exists(err error, what chat.Entity, name string) error {
+	if err != nil {
+		return err
+	}
+	return chat.ErrExists(what, name)
+}
+
+func conflict(err error, what chat.Entity, name string) error {
+	if chat.IsKind(err, chat.Conflict) {
+		return chat.ErrExists(what, name)
+	}
+	return err
+}
+
+// clip shortens what a message repeats of the input.
+func clip(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "…"
+	}
+	return s
+}
+
+// AddAdmin makes another administrator of an organisation: Invalid, or Conflict if the name is taken anywhere.
+func (s *Service) AddAdmin(ctx context.Context, o Organisation, n account.NewAccount) (account.Account, error) {
+	_, a, err := s.addAdmin(ctx, o, n)
+	return a, err
+}
+
+func (s *Service) addAdmin(ctx context.Context, o Organisation, n account.NewAccount) (Organisation, account.Account, error) {
+	if n.Password == nil {
+		none := ""
+		n.Password = &none
+	}
+	n.Organisation = o.ID
+	a, err := s.accounts.Create(ctx, Administration, account.Administrators, n)
+	if err != nil {
+		return o, account.Account{}, err
+	}
+	next, err := s.changeOrg(ctx, o, func(o *Organisation) error {
+		o.Admins = append(o.Admins, Admin{a.ID, a.Name})
+		return nil
+	})
+	if err != nil {
+		return o, account.Account{}, err
+	}
+	return next, a, nil
+}
+
+// RemoveAdmin ends an administrator; NotFound if the organisation has none of that name, Forbidden for the last one.
+func (s *Service) RemoveAdmin(ctx context.Context, o Organisation, name string) (account.Account, error) {
+	a, err := s.accounts.Named(ctx, Administration, account.Administrators, name)
+	if err == nil && a.Organisation != o.ID {
+		err = chat.ErrNotFound(AdminEntity, name)
+	}
+	if err != nil {
+		return account.Account{}, err
+	}
+	_, err = s.changeOrg(ctx, o, func(o *Organisation) error {
+		left := slices.DeleteFunc(slices.Clone(o.Admins), func(x Admin) bool { return x.ID == a.ID })
+		if len(left) == 0 {
+			return chat.ErrForbidden("'%s' is the last administrator of the organization and stays", a.Name)
+		}
+		o.Admins = left
+		return nil
+	})
+	if err != nil {
+		return account.Account{}, err
+	}
+	return a, s.accounts.Delete(ctx, a)
+}
+
+// tries is how often a change is made anew while others change the same thing.
+const tries = 20
+
+var errBusy = errors.New("too many changes of one organisation or app at once")
+
+func (s *Service) changeOrg(ctx context.Context, o Organisation, change func(*Organisation) error) (Organisation, error) {
+	for range tries {
+		e, err := s.store.Entry(ctx, orgSpace, o.ID)
+		if err != nil {
+			return o, missing(err, OrganisationEntity, o.Name)
+		}
+		next, err := decodeOrg(e)
+		if err == nil {
+			err = change(&next)
+		}
+		if err != nil {
+			return o, err
+		}
+		if e, err = next.entry(); err != nil {
+			return o, err
+		}
+		err = s.store.ReplaceEntry(ctx, e)
+		s.orgs.Forget(orgSpace, o.ID)
+		if err == nil {
+			next.version++
+			return next, nil
+		}
+		if !chat.IsKind(err, chat.Stale) {
+			return o, missing(err, OrganisationEntity, o.Name)
+		}
+	}
+	return o, chat.ErrUnavailable(errBusy)
+}
+
+func missing(err error, what chat.Entity, name string) error {
+	if chat.IsKind(err, chat.NotFound) {
+		return chat.ErrNotFound(what, name)
+	}
+	return err
+}
+
+// CreateApp makes an app with new credentials, and returns them. Invalid, or Conflict if the name is taken.
+func (s *Service) CreateApp(ctx context.Context, o Organisation, name string, settings Settings) (a App, secret string, err error) {
+	if !ValidApp(name) {
+		return App{}, "", chat.ErrInvalid("application name [%s] is not legal: it has 1 to 32 letters, digits and -", clip(name))
+	}
+	if err := settings.Check(s.origin); err != nil {
+		return App{}, "", err
+	}
+	a = App{ID: s.ids.New(), Organisation: o.ID, Name: name, Settings: settings, version: 1}
+	return s.createApp(ctx, a)
+}
+
+func (s *Service) createApp(ctx context.Context, a App) (App, string, error) {
+	secret := s.renew(&a)
+	e, err := a.entry()
+	if err == nil {
+		err = s.store.CreateEntry(ctx, e)
+	}
+	return a, secret, conflict(err, AppEntity, a.Name)
+}
+
+// renew gives an app new credentials: the id stays if it has one.
+func (s *Service) renew(a *App) (secret string) {
+	if a.ClientID == "" {
+		a.ClientID = "YXA6" + random(16)
+	}
+	secret = "YXA6" + random(32)
+	a.sealed = s.box.Seal(sealPurpose(*a), []byte(secret))
+	return secret
+}
+
+func sealPurpose(a App) string { return "client secret of " + a.ID.String() }
+
+func random(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// Secret returns the client secret of an app.
+func (s *Service) Secret(a App) (string, error) {
+	secret, err := s.box.Open(sealPurpose(a), a.sealed)
+	if err != nil {
+		return "", &chat.Error{Kind: chat.Conflict, Cause: err,
+			Message: "the credentials of this app were sealed with another key; make new ones"}
+	}
+	return string(secret), nil
+}
+
+// Authenticate reports whether a client id and a secret are those of an app.
+func (s *Service) Authenticate(a App, clientID, secret string) (idOK, secretOK bool) {
+	idOK = subtle.ConstantTimeCompare([]byte(clientID), []byte(a.ClientID)) == 1
+	kept, err := s.Secret(a)
+	return idOK, err == nil && subtle.ConstantTimeCompare([]byte(secret), []byte(kept)) == 1
+}
+
+// RenewCredentials gives an app a new secret. The old one gives no tokens from now on; tokens that it gave stay valid.
+func (s *Service) RenewCredentials(ctx context.Context, a App) (next App, secret string, err error) {
+	next, err = s.changeApp(ctx, a, func(a *App) error { secret = s.renew(a); return nil })
+	return next, secret, err
+}
+
+// Configure changes the settings that change names, and returns the app after it. quotas says whether quotas may be
+// changed; otherwise the result for a change of one is Forbidden.
+func (s *Service) Configure(ctx context.Context, a App, change Settings, quotas bool) (App, error) {
+	if !quotas && !change.Quotas.IsZero() {
+		return App{}, chat.ErrForbidden("only the administrator of the server changes quotas")
+	}
+	if err := change.Check(s.origin); err != nil {
+		return App{}, err
+	}
+	return s.changeApp(ctx, a, func(a *App) error { a.Settings = change.over(a.Settings); return nil })
+}
+
+func (s *Service) changeApp(ctx context.Context, a App, change func(*App) error) (App, error) {
+	space := appSpace(a.Organisation)
+	for range tries {
+		e, err := s.store.Entry(ctx, space, a.ID)
+		if err != nil {
+			return a, missing(err, AppEntity, a.Name)
+		}
+		next, err := decodeApp(e)
+		if err == nil {
+			err = change(&next)
+		}
+		if err != nil {
+			return a, err
+		}
+		if e, err = next.entry(); err != nil {
+			return a, err
+		}
+		err = s.store.ReplaceEntry(ctx, e)
+		s.apps.Forget(space, a.ID)
+		if err == nil {
+			next.version++
+			return next, nil
+		}
+		if !chat.IsKind(err, chat.Stale) {
+			return a, missing(err, AppEntity, a.Name)
+		}
+	}
+	return a, chat.ErrUnavailable(errBusy)
+}
+
+// EnsureDefault makes sure that the organisation and the app exist that show the chat API's own users and rooms.
+func (s *Service) EnsureDefault(ctx context.Context, org, app string) (Organisation, App, error) {
+	if !ValidOrganisation(org) || !ValidApp(app) {
+		return Organisation{}, App{}, chat.ErrInvalid("--default-app has to be ORG/APP, names that an organisation and an app may have")
+	}
+	o, err := s.Organisation(ctx, org)
+	for chat.IsKind(err, chat.NotFound) {
+		o = Organisation{ID: s.ids.New(), Name: org, version: 1}
+		var e directory.Entry
+		if e, err = o.entry(); err == nil {
+			err = s.store.CreateEntry(ctx, e)
+		}
+		if chat.IsKind(err, chat.Conflict) { // another server was quicker
+			o, err = s.Organisation(ctx, org)
+		}
+	}
+	if err != nil {
+		return Organisation{}, App{}, err
+	}
+	a, err := s.App(ctx, o, app)
+	for chat.IsKind(err, chat.NotFound) {
+		a, _, err = s.createApp(ctx, App{ID: s.ids.New(), Organisation: o.ID, Name: app, tenant: chat.DefaultTenant, version: 1})
+		if chat.IsKind(err, chat.Conflict) {
+			a, err = s.App(ctx, o, app)
+		}
+	}
+	return o, a, err
+}
