@@ -6,6 +6,6 @@
 source "$(dirname "$0")/lib.sh"
 
 port=${CONFAB_ROLES_PORT:-20942}
-own_cassandra "$port" --auth
+own_cassandra "$port" --auth --quick-schema
 CONFAB_TEST_ROLES="127.0.0.1:$port" CONFAB_TEST_CASSANDRA=off \
 	go test -count=1 -timeout 10m -run '^TestARoleWithRightsOnOneKeyspace$' ./pkg/store/cassandra

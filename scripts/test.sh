@@ -26,7 +26,7 @@ scripts/audit.sh
 step "Cassandra for the tests"
 stop
 rm -rf "$dir"
-scripts/cassandra.sh start --port "$port" --dir "$dir"
+scripts/cassandra.sh start --quick-schema --port "$port" --dir "$dir"
 
 step "Go tests, both stores, race detector on"
 CONFAB_TEST_CASSANDRA="127.0.0.1:$port" go test -race -shuffle=on -timeout 12m ./...
