@@ -119,6 +119,9 @@ for ((run = 1; run <= runs; run++)); do
 	rm -rf "${work:?}"/*
 done
 
+step "the page"
+scripts/web.sh speed | tee "$out/page.txt"
+
 for file in embedded live attacks cassandra; do
 	bin/confab bench table "$out"/*/$file.json
 done | tee "$out/table.txt"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The page and the client package: build | test | browser.
+# The page and the client package: build | test | browser | speed.
 source "$(dirname "$0")/lib.sh"
 
 chromium_path() {
@@ -23,12 +23,14 @@ test)
 	packages web
 	(cd web && npm run --silent check && npm test --silent)
 	;;
-browser)
+browser | speed)
 	packages web
 	chromium=$(chromium_path)
 	[ -f web/dist/index.html ] && [ -f web/client/dist/index.js ] || (cd web && npm run --silent build)
 	go build -o bin/confab ./cmd/confab # with the page inside
-	(cd web && CONFAB_CHROMIUM="$chromium" CONFAB_BIN="$PWD/../bin/confab" npm run --silent e2e)
+	file=run
+	[ "$1" = browser ] || file=speed
+	(cd web && CONFAB_CHROMIUM="$chromium" CONFAB_BIN="$PWD/../bin/confab" node "e2e/$file.mjs")
 	;;
-*) fail "usage: scripts/web.sh build|test|browser" ;;
+*) fail "usage: scripts/web.sh build|test|browser|speed" ;;
 esac

@@ -277,6 +277,134 @@ export const flows = [
     },
   },
   {
+    name: 'in Hebrew, from right to left',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      await lively.eve.post(lively.room, 'בוקר טוב, **חברים**!\n- לחם\n- חמאה')
+      const d = await inRoom(base, browser, keep, lively, { locale: 'he-IL' })
+      assert.deepEqual(await d.page.evaluate(() => [document.documentElement.lang, document.documentElement.dir]), ['he', 'rtl'])
+      await d.page.getByText('היום').first().waitFor()
+      const box = (locator) => locator.boundingBox()
+      const side = await box(d.page.locator('.side'))
+      assert.ok(side.x > 900, 'the rooms are on the right')
+      const [face, words] = [await box(d.row('Guilty').locator('.avatar').first()), await box(d.row('Guilty').locator('.body'))]
+      assert.ok(face.x > words.x + words.width - 1, 'a face is right of the words')
+      await d.row('Guilty').hover()
+      const tools = await box(d.page.getByRole('toolbar'))
+      assert.ok(tools.x < words.x + 60, 'the actions are on the left')
+      assert.ok(await d.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing is wider than the screen')
+      await d.shot('hebrew')
+      await d.accessible('a room in Hebrew')
+      await d.page.setViewportSize({ width: 390, height: 800 })
+      await d.shot('hebrew-phone')
+      assert.ok(await d.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nor on a phone')
+    },
+  },
+  {
+    name: 'a reaction shows at once and is taken back if it is refused',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      const d = await inRoom(base, browser, keep, lively)
+      let answer
+      const gate = new Promise((resolve) => (answer = resolve))
+      await d.page.route(/\/reactions\//, async (route) => {
+        await gate
+        await route.fulfill({ status: 403, contentType: 'application/problem+json', body: '{"title":"No","status":403}' })
+      })
+      const row = d.row('Morning!')
+      await row.hover()
+      await d.page.getByRole('toolbar').getByRole('button', { name: 'Add a reaction' }).click()
+      await d.page.locator('.picker').getByRole('button', { name: '👍' }).first().click()
+      await row.locator('.reaction.own').waitFor()
+      answer()
+      await d.page.getByText('You are not allowed to do this.').waitFor()
+      await eventually('it is gone', async () => (await row.locator('.reaction').count()) === 0)
+    },
+  },
+  {
+    name: 'an upgrade under an open tab is said, and nothing breaks',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      const d = await inRoom(base, browser, keep, lively)
+      // The server has another version now: its page names another script, and files of this one are gone.
+      await d.page.route(/assets\/emoji-/, (route) => route.fulfill({ status: 404 }))
+      await d.page.route(/\/ui\/chat\/$/, async (route) => {
+        const response = await route.fetch()
+        await route.fulfill({ response, body: (await response.text()).replace(/assets\/index-/g, 'assets/index-newer-') })
+      })
+      await d.page.getByRole('button', { name: 'Emoji' }).click()
+      await d.page.getByText('A new version is there.').waitFor()
+      await d.accessible('the notice of a new version')
+      await d.page.keyboard.press('Escape')
+      await d.say('still works')
+      await d.row('still works').waitFor()
+      await d.page.unrouteAll({ behavior: 'wait' })
+      await d.page.getByRole('button', { name: 'Reload' }).click()
+      await d.row('still works').waitFor()
+      await eventually('it is the new one', async () => (await d.page.getByText('A new version is there.').count()) === 0)
+    },
+  },
+  {
+    name: 'something is seen before the script comes, and a language that does not come is English',
+    async run({ browser, base, keep }) {
+      const d = keep(await device(browser, base, { locale: 'fr-FR' }))
+      let come
+      const gate = new Promise((resolve) => (come = resolve))
+      await d.page.route(/assets\/index-.*\.js/, async (route) => {
+        await gate
+        await route.continue()
+      })
+      await d.page.route(/assets\/fr-/, (route) => route.abort())
+      const going = d.goto()
+      await d.page.locator('.boot').waitFor()
+      assert.ok((await d.page.locator('.boot').boundingBox()).height > 500)
+      come()
+      await going
+      await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      assert.equal(await d.page.locator('.boot').count(), 0)
+      assert.equal(await d.page.evaluate(() => document.documentElement.lang), 'en')
+    },
+  },
+  {
+    name: 'many who come and go are one line',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      const d = await inRoom(base, browser, keep, lively)
+      for (const name of ['Una', 'Duo', 'Tri', 'Qua', 'Qui']) await (await new ApiUser(base, unique(name.toLowerCase()), name, 'Guest').signUp()).join(lively.room)
+      const line = d.page.getByRole('button', { name: 'Una Guest, Duo Guest, Tri Guest and 2 others joined' })
+      await line.waitFor()
+      assert.equal(await d.log.locator('.system', { hasText: 'Guest' }).count(), 1)
+      await d.accessible('a folded line')
+      // The room stays where it was said something last.
+      await d.page.locator('.sidebar').getByText('Save me a slice').waitFor()
+      await line.click()
+      await d.log.getByText('Qui Guest joined').waitFor()
+      await d.log.getByText('Qui Guest joined').click()
+      await line.waitFor()
+    },
+  },
+  {
+    name: 'all that is loaded of a room is printed',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      const d = await inRoom(base, browser, keep, lively)
+      for (let i = 0; i < 90; i++) await lively.ann.post(lively.room, `line ${i} on paper`)
+      await d.row('line 89 on paper').waitFor()
+      const rows = () => d.log.locator('[data-key]').count()
+      const seen = await rows()
+      await d.page.emulateMedia({ media: 'print' })
+      await d.page.evaluate(() => window.dispatchEvent(new Event('beforeprint')))
+      assert.ok((await rows()) > 90 && seen < 90, `${seen} rows are seen, ${await rows()} printed`)
+      assert.ok(await d.page.evaluate(() => document.querySelector('[role=log]').scrollHeight === document.querySelector('[role=log]').clientHeight), 'nothing is cut off')
+      assert.equal(await d.composer.isVisible(), false)
+      await d.page.screenshot({ path: new URL('../../out/screenshots/print.png', import.meta.url).pathname })
+      await d.page.emulateMedia({ media: 'screen' })
+      await d.page.evaluate(() => window.dispatchEvent(new Event('afterprint')))
+      await eventually('it is as it was', async () => (await rows()) < 90)
+      await d.row('line 89 on paper').waitFor()
+    },
+  },
+  {
     name: 'with the keyboard alone',
     async run({ browser, base, keep }) {
       const lively = await livelyRoom(base)

@@ -2,10 +2,15 @@ import { mount } from 'svelte'
 import './app.css'
 import App from './components/App.svelte'
 import { app } from './lib/state/app.svelte'
+import { lookForNewVersion } from './lib/state/version'
 
 const target = document.getElementById('app')
+// Part of the page could not be fetched: a newer version may be there.
+window.addEventListener('vite:preloadError', () => void lookForNewVersion())
+
 if (target) {
   await app.start()
+  target.replaceChildren()
   mount(App, { target })
 }
 

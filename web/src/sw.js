@@ -23,7 +23,8 @@ self.addEventListener('activate', (event) => {
   event.waitUntil(
     caches
       .keys()
-      .then((names) => Promise.all(names.filter((n) => n.startsWith('confab-shell-') && n !== SHELL).map((n) => caches.delete(n))))
+      // In their order. Tabs of the version before still need its files.
+      .then((names) => Promise.all(names.filter((n) => n.startsWith('confab-shell-') && n !== SHELL).slice(0, -1).map((n) => caches.delete(n))))
       .then(() => self.clients.claim()),
   )
 })

@@ -214,8 +214,8 @@ export class ChatApi {
   // What the user has read
 
   /** The user's own rooms with what is unread in them, by name, ascending, from after `after` on. */
-  roomStates(login: string, after?: string): Promise<RoomStatePage> {
-    return this.json(`users/${encodeURIComponent(login)}/rooms`, { query: { after } })
+  roomStates(login: string, after?: string, fetchSize?: number): Promise<RoomStatePage> {
+    return this.json(`users/${encodeURIComponent(login)}/rooms`, { query: { after, fetchSize } })
   }
 
   async markRead(room: string, messageId: string): Promise<void> {

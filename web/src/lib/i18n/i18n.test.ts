@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { en } from './en'
 import { fr } from './fr'
-import { choose, conventions, t, useLanguage } from './index'
+import { he } from './he'
+import { choose, conventions, isRightToLeft, language, languages, t, useLanguage } from './index'
 
 afterEach(() => useLanguage('en'))
 
@@ -9,9 +10,23 @@ const places = (entry: string | object): string[] =>
   [...new Set([...JSON.stringify(entry).matchAll(/\{(\w+)\}/g)].map((m) => m[1] ?? ''))].sort()
 
 describe('the catalogue', () => {
+  it('is in English where another one does not come, and keeps names of another direction apart', async () => {
+    const { load } = languages['fr']!
+    languages['fr']!.load = () => Promise.reject(new TypeError('Failed to fetch'))
+    await useLanguage('fr')
+    languages['fr']!.load = load
+    expect([language(), t('action.save')]).toEqual(['en', 'Save'])
+    expect(t('room.deleted', { room: 'דלת' })).toBe('The room \u2068דלת\u2069 has been deleted.')
+    await useLanguage('he')
+    expect(isRightToLeft()).toBe(true)
+    expect(t('room.leave.ask', { room: 'door' })).toContain('\u2068door\u2069')
+  })
+
   it('has the same keys and the same places to fill in in every language', () => {
-    expect(Object.keys(fr).sort()).toEqual(Object.keys(en).sort())
-    for (const key of Object.keys(en) as (keyof typeof en)[]) expect(places(fr[key]), key).toEqual(places(en[key]))
+    for (const other of [fr, he]) {
+      expect(Object.keys(other).sort()).toEqual(Object.keys(en).sort())
+      for (const key of Object.keys(en) as (keyof typeof en)[]) expect(places(other[key]), key).toEqual(places(en[key]))
+    }
   })
 
   it('has no text that was left in English', () => {
@@ -21,7 +36,7 @@ describe('the catalogue', () => {
   })
 
   it('has no text that nothing shows', () => {
-    const sources = import.meta.glob<string>(['../../**/*.{ts,svelte}', '!./en.ts', '!./fr.ts', '!../../**/*.test.ts'], {
+    const sources = import.meta.glob<string>(['../../**/*.{ts,svelte}', '!./en.ts', '!./fr.ts', '!./he.ts', '!../../**/*.test.ts'], {
       query: '?raw',
       import: 'default',
       eager: true,

@@ -9,6 +9,7 @@ export type { Catalogue, Key } from './en'
 export const languages: Record<string, { name: string; load: () => Promise<Catalogue> }> = {
   en: { name: 'English', load: () => Promise.resolve(en) },
   fr: { name: 'Français', load: () => import('./fr').then((m) => m.fr) },
+  he: { name: 'עברית', load: () => import('./he').then((m) => m.he) },
 }
 
 let tag = 'en'
@@ -37,8 +38,14 @@ export function choose(wanted: readonly string[]): string {
 
 /** Loads a language. Call it before anything is shown. */
 export async function useLanguage(wanted: string): Promise<void> {
-  words = (await languages[wanted]?.load()) ?? en
-  tag = wanted
+  try {
+    words = (await languages[wanted]?.load()) ?? en
+    tag = wanted
+  } catch {
+    // The line was cut, or a newer version is there: better in English than not at all.
+    words = en
+    tag = wanted = 'en'
+  }
   regional = conventions(wanted, typeof navigator === 'undefined' ? [] : navigator.languages)
   plural = new Intl.PluralRules(wanted)
 }
@@ -58,6 +65,11 @@ export function conventions(wanted: string, preferred: readonly string[]): strin
   }
 }
 
+/** Reports whether the language in use is written from right to left. */
+export function isRightToLeft(): boolean {
+  return tag === 'he'
+}
+
 /** The text for a key, filled in. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   const entry = words[key]
@@ -72,5 +84,5 @@ const rightToLeft = /[\p{sc=Hebrew}\p{sc=Arabic}\p{sc=Syriac}\p{sc=Thaana}\p{sc=
 
 /** A name in a sentence, so that it does not turn what stands beside it. */
 function isolated(value: string): string {
-  return rightToLeft.test(value) ? `\u2068${value}\u2069` : value
+  return rightToLeft.test(value) !== isRightToLeft() ? `\u2068${value}\u2069` : value
 }

@@ -50,6 +50,17 @@ describe('rows', () => {
     expect(rows.map((r) => r.grouped)).toEqual([false, true, false, true, false, false])
   })
 
+  it('folds many who come and go in a row, and few not', () => {
+    const came = (minutes: number): Message => msg(minutes, 'admin', { systemMessage: true, content: `P${minutes} X joins the room` })
+    const messages = [msg(0), came(1), came(2), came(3), msg(4), came(5), came(6), came(7), came(8), came(9), msg(10)]
+    const rows = rowsOf({ messages })
+    expect(rows.map((r) => r.folded?.length ?? 0)).toEqual([0, 0, 0, 0, 0, 5, 0])
+    // The row has the place of the first and stands for the last.
+    expect([rows[5]?.key, rows[5]?.message?.messageId]).toEqual([came(5).messageId, came(9).messageId])
+    // What is unread begins a row of its own.
+    expect(rowsOf({ messages, readBefore: came(7).messageId }).map((r) => r.folded?.length ?? 0)).toEqual(Array(11).fill(0))
+  })
+
   it('begins each day with its name and a head', () => {
     const rows = rowsOf({ messages: [msg(-1), msg(719), msg(721)] })
     expect(rows.map((r) => r.day)).toEqual([true, false, true])

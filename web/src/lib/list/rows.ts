@@ -15,6 +15,8 @@ export interface Row {
   grouped: boolean
   /** The first that was unread when the room was opened. */
   fresh: boolean
+  /** Who came and went in a row, this message the last of them; null if they are few. */
+  folded: readonly Message[] | null
 }
 
 // Messages of one author within this time are one group.
@@ -62,10 +64,12 @@ export function buildRows({ messages, hasOlder, outgoing, self, readBefore, keys
         day,
         grouped: !day && !isNew && before !== null && earlier !== null && belongs(before, m, at - earlier.at),
         fresh: isNew,
+        folded: null,
       })
     }
     before = m
   }
+  fold(rows)
   for (const o of outgoing) {
     const last = rows.at(-1)
     const at = Math.max(o.at, last?.at ?? 0)
@@ -79,9 +83,26 @@ export function buildRows({ messages, hasOlder, outgoing, self, readBefore, keys
       day,
       grouped: !day && author === self && o.replyTo === null && Math.abs(o.at - (last?.at ?? 0)) < together,
       fresh: false,
+      folded: null,
     })
   }
   return rows
+}
+
+// So many who come and go in a row are one line.
+const many = 4
+
+function fold(rows: Row[]): void {
+  for (let end = rows.length, at = rows.length - 1; at >= 0; at--) {
+    if (!rows[at]?.message?.systemMessage) end = at
+    // A run begins where another kind of row is before it, a day or what is unread begins.
+    else if (at === 0 || rows[at]?.day || rows[at]?.fresh || !rows[at - 1]?.message?.systemMessage) {
+      const run = rows.slice(at, end)
+      const last = run.at(-1)
+      if (run.length >= many && last) rows.splice(at, run.length, { ...last, ...rows[at], message: last.message, at: last.at, folded: run.flatMap((r) => r.message ?? []) } as Row)
+      end = at
+    }
+  }
 }
 
 function belongs(before: Message, m: Message, gap: number): boolean {

@@ -1,4 +1,4 @@
-import { tick } from 'svelte'
+import { flushSync, tick } from 'svelte'
 import { Heights, rowAt } from './heights'
 
 export interface Keyed {
@@ -45,6 +45,7 @@ export class ListWindow<T extends Keyed> {
   private scroller: HTMLElement | null = null
   private list: HTMLElement | null = null
   private width = 0
+  private all = false
   // Calls of show() between their changes of the DOM and the scroll position that fits them.
   private moving = 0
 
@@ -133,6 +134,14 @@ export class ListWindow<T extends Keyed> {
     return this.list?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`) ?? null
   }
 
+  /** Has all rows in the DOM, for paper, or as many as one sees. */
+  whole(on: boolean): void {
+    this.all = on
+    this.choose(this.scroller?.clientHeight || 800)
+    flushSync()
+    if (!on) void this.show()
+  }
+
   private elements(): NodeListOf<HTMLElement> | HTMLElement[] {
     return this.list?.querySelectorAll<HTMLElement>('[data-key]') ?? []
   }
@@ -218,8 +227,8 @@ export class ListWindow<T extends Keyed> {
       if (i >= 0) from = (this.offsets[i] ?? 0) - this.anchor.delta
       else this.anchor = this.survivor(rows)
     }
-    this.start = rowAt(this.offsets, from - height * margin)
-    this.end = Math.min(rows.length, rowAt(this.offsets, from + height * (1 + margin)) + 1)
+    this.start = this.all ? 0 : rowAt(this.offsets, from - height * margin)
+    this.end = this.all ? rows.length : Math.min(rows.length, rowAt(this.offsets, from + height * (1 + margin)) + 1)
     this.shown = {
       rows: rows.slice(this.start, this.end),
       above: this.offsets[this.start] ?? 0,

@@ -1,5 +1,5 @@
 import { ApiError, ChatApi, type User } from '@confab/client'
-import { choose, t, useLanguage } from '../i18n'
+import { choose, isRightToLeft, language, t, useLanguage } from '../i18n'
 import { Chat } from './chat.svelte'
 import { notices } from './notices.svelte'
 import { router } from './router.svelte'
@@ -26,7 +26,8 @@ class App {
 
   async start(): Promise<void> {
     await useLanguage(storage()?.getItem('confab:language') || choose(navigator.languages))
-    document.documentElement.lang = storage()?.getItem('confab:language') || choose(navigator.languages)
+    document.documentElement.lang = language()
+    document.documentElement.dir = isRightToLeft() ? 'rtl' : 'ltr'
     router.start()
     today.start()
     this.tabs.listen((event) => {

@@ -10,6 +10,7 @@ import {
   type Person,
   type Room,
   type RoomState,
+  type RoomStatePage,
   type User,
 } from '@confab/client'
 import { t } from '../i18n'
@@ -26,9 +27,12 @@ import { Outbox, type Outgoing } from './outbox.svelte'
 import { counts, RoomEntry } from './room.svelte'
 import { roomHash, router } from './router.svelte'
 import { today } from './today.svelte'
+import { lookForNewVersion } from './version'
 
 // Without a topic of the user's own, this many rooms are listened to.
 const mostWatched = 200
+// As many states of rooms as the server gives in one answer.
+const statesAtATime = 200
 
 export interface Surroundings {
   /** Where the user's own things are kept. */
@@ -63,6 +67,8 @@ export class Chat {
   private asking: ReturnType<typeof setTimeout> | undefined
   private personal = false
   private learned = false
+  private wasOpen = false
+  private readonly awaited = new Map<string, () => void>()
   private stopped = false
   private readonly stopListening: () => void
   // The room that another tab shows to somebody who is looking.
@@ -102,6 +108,9 @@ export class Chat {
         this.connection = state
         this.retryAt = retryAt
         if (!back) return
+        // A server that was away may have come back as another one.
+        if (this.wasOpen) void lookForNewVersion()
+        this.wasOpen = true
         // Who is logged in may have changed while nobody was there to say so: nothing of this user goes out as another.
         void this.verify().then((same) => {
           if (!same) return
@@ -145,12 +154,20 @@ export class Chat {
   readonly counted: Promise<void>
   private readonly setCounted: () => void
 
+  /** Settles when it is known what is unread in a room, or cannot be known now. */
+  countedIn(room: string): Promise<void> {
+    return Promise.race([this.counted, new Promise<void>((resolve) => this.awaited.set(room, resolve))])
+  }
+
   /** Finds out what the server can do and what there is to read; without a connection, at the next one. */
   private async learn(): Promise<void> {
     if (this.learned) return
     this.learned = true
+    // Both are asked at the same time: on a slow line each question is half a second.
+    const first = this.api.roomStates(this.user.login, undefined, statesAtATime)
+    first.catch(() => {})
     try {
-      this.features = await findFeatures(this.api, this.user.login)
+      this.features = await findFeatures(this.api)
     } catch {
       this.learned = false
       return
@@ -161,7 +178,7 @@ export class Chat {
       this.closeCurrent()
       this.closeCurrent = openChannel(this, this.current)
     }
-    await this.loadStates()
+    await this.loadStates(first)
   }
 
   stop(): void {
@@ -385,11 +402,12 @@ export class Chat {
 
   // What is unread, and hearing of it
 
-  private async loadStates(): Promise<void> {
+  private async loadStates(first?: Promise<RoomStatePage>): Promise<void> {
     if (this.features.readPositions) {
       try {
         for (let after: string | undefined, more = true; more; ) {
-          const page = await this.api.roomStates(this.user.login, after)
+          const page = await (first ?? this.api.roomStates(this.user.login, after, statesAtATime))
+          first = undefined
           for (const s of page.rooms) this.takeState(s)
           after = page.rooms.at(-1)?.roomName
           more = page.hasMore && after !== undefined
@@ -441,6 +459,7 @@ export class Chat {
     entry.unread = Math.min(100, s.unread + entry.countedAfter(last))
     if (entry.unread === 0) entry.mentioned = false
     entry.muted = s.muted
+    this.awaited.get(s.roomName)?.()
     this.lookups.want(entry)
     // It came while the page was connecting: the subscription did not deliver it.
     if (newer && entry.unread > 0 && timeOf(last.messageId) >= this.since && counts(last, this.user.login)) this.alert(entry, last)

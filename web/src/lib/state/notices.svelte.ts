@@ -2,6 +2,7 @@ export interface Notice {
   id: number
   text: string
   kind: 'info' | 'error'
+  action?: { text: string; run: () => void }
 }
 
 /** Short messages of the page itself, shown for some seconds and read out. */
@@ -15,6 +16,11 @@ class Notices {
     const id = ++this.last
     this.list = [...this.list.filter((n) => n.text !== text).slice(-2), { id, text, kind }]
     setTimeout(() => this.close(id), kind === 'error' ? 8000 : 4000)
+  }
+
+  /** Shows a message until it is closed. */
+  stay(text: string, action: NonNullable<Notice['action']>): void {
+    this.list = [...this.list, { id: ++this.last, text, kind: 'info', action }]
   }
 
   close(id: number): void {

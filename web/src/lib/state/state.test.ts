@@ -114,9 +114,12 @@ describe('faults', () => {
 })
 
 describe('what a server can do', () => {
-  it('is what it has methods for', async () => {
-    const found = await findFeatures({ methods: (path) => Promise.resolve(new Set(path.endsWith('/typing') ? ['PUT'] : path.startsWith('messages/') && !path.includes('reactions') ? ['GET', 'PATCH'] : [])) }, 'ann')
-    expect(found).toMatchObject({ typing: true, edit: true, remove: false, reactions: false, presence: false, readPositions: false })
+  it('is all or nothing, by one question', async () => {
+    const asked: string[] = []
+    const with_ = (...methods: string[]) => findFeatures({ methods: (path) => (asked.push(path), Promise.resolve(new Set(methods))) })
+    expect(await with_('GET', 'PATCH')).toMatchObject({ edit: true, mute: true, readPositions: true })
+    expect(await with_('GET')).toMatchObject({ edit: false, reactions: false })
+    expect(asked).toHaveLength(2)
   })
 })
 

@@ -1,5 +1,5 @@
 import type { Message } from '@confab/client'
-import { t } from '../i18n'
+import { region, t } from '../i18n'
 import { parse, wordsOf } from './blocks'
 
 const joined = /^(.*) joins the room$/s
@@ -12,6 +12,21 @@ export function systemText(content: string): string {
   const went = left.exec(content)
   if (went) return t('log.leaves', { name: went[1] ?? '' })
   return content
+}
+
+/** Who came and who went, of several system messages in a row. */
+export function comings(contents: readonly string[]): string {
+  const [here, gone] = [new Set<string>(), new Set<string>()]
+  for (const content of contents) {
+    const [came, went] = [joined.exec(content), left.exec(content)]
+    if (came) here.add(came[1] ?? '')
+    if (went) gone.add(went[1] ?? '')
+  }
+  const names = (all: Set<string>): string => {
+    const some = [...all].slice(0, 3)
+    return new Intl.ListFormat(region(), { type: 'conjunction' }).format(all.size > 3 ? [...some, t('log.others', { n: all.size - 3 })] : some)
+  }
+  return [here.size > 0 ? t('log.joins', { name: names(here) }) : '', gone.size > 0 ? t('log.leaves', { name: names(gone) }) : ''].filter((x) => x !== '').join(' · ')
 }
 
 /** A message in one line. */

@@ -6,7 +6,7 @@ import type { Person } from '@confab/client'
 import { askedAt, completed, peopleFor } from './complete'
 import { findEmoji, hasNames, isEmojiOnly, recentEmoji, turnNames, type Emoji } from './emoji'
 import { rank } from './fuzzy'
-import { preview, systemText } from './preview'
+import { comings, preview, systemText } from './preview'
 import { dayName } from './time'
 
 describe('emoji', () => {
@@ -63,6 +63,12 @@ describe('words about messages', () => {
     expect(systemText('Ann B joins the room')).toBe('Ann B joined')
     expect(systemText('Ann B leaves the room')).toBe('Ann B left')
     expect(systemText('Something else')).toBe('Something else')
+  })
+
+  it('sums up who came and went', () => {
+    const joins = (...names: string[]) => names.map((n) => `${n} joins the room`)
+    expect(comings(joins('A', 'B'))).toBe('A and B joined')
+    expect(comings([...joins('A', 'B', 'C', 'D', 'E', 'A'), 'F leaves the room'])).toBe('A, B, C, and 2 others joined · F left')
   })
 
   it('makes one line of a message', () => {
