@@ -97,6 +97,8 @@ type Operation struct {
 	// ID is its name in the description of the API; empty where there is none.
 	ID  string
 	Who Who
+	// Scope is what a personal token needs to have.
+	Scope Scope
 	// Query names the parameters of the query string that it reads.
 	Query []string
 	Body  Body

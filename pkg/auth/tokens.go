@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"time"
@@ -38,11 +39,10 @@ func (t *Tokens) load(ctx context.Context, h Hash) (APIToken, error) {
 	return t.store.Token(ctx, h)
 }
 
-// Issue stores a new token of a and returns its secret, which begins with prefix. The Hash of a is set here, and so is
+// Issue stores a new token of a and returns its secret: prefix and 52 letters and digits. The Hash of a is set here, and so is
 // CreatedAt.
 func (t *Tokens) Issue(ctx context.Context, prefix string, a APIToken) (secret string, _ APIToken, err error) {
-	secret, _ = NewSecret()
-	secret = prefix + secret
+	secret = prefix + rand.Text() + rand.Text() // letters and digits, with 256 random bits
 	a.Hash, a.CreatedAt = HashOf(secret), t.now().UTC().Truncate(time.Millisecond)
 	return secret, a, t.store.PutToken(ctx, a)
 }
@@ -76,7 +76,19 @@ func (t *Tokens) FindHash(ctx context.Context, h Hash) (Login, error) {
 	if err != nil {
 		return Login{}, err
 	}
+	t.used(ctx, a)
 	return Login{Identity: who, Token: h, Scopes: a.Scopes, Kind: a.Kind, Epoch: a.Epoch}, nil
+}
+
+// used notes that a personal token is used, to about a minute. A failure is no failure of the request.
+func (t *Tokens) used(ctx context.Context, a APIToken) {
+	now := t.now().UTC().Truncate(time.Millisecond)
+	if a.Kind != PersonalToken || now.Sub(a.LastUsedAt) < usedEvery {
+		return
+	}
+	if t.store.TouchToken(ctx, a.Hash, now) == nil {
+		t.cache.Forget(a.Hash)
+	}
 }
 
 func errToken() error {

@@ -128,7 +128,7 @@ func (x *exporter) everything(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = x.from.EachToken(ctx, func(a auth.APIToken) error { return x.write(line{Token: tokenOf(a)}) })
+	err = x.from.EachToken(ctx, func(a auth.APIToken) error { return x.token(ctx, a) })
 	if err != nil {
 		return err
 	}
@@ -146,6 +146,25 @@ func (x *exporter) footprints(ctx context.Context, wanted func(chat.Tenant, id.I
 		}
 		return x.write(line{Footprint: &footprint{Tenant: t, Login: login, Room: r.ID, Name: r.Name}})
 	})
+}
+
+// token writes a token that is good. Accounts are written without their epochs, so a token must not come back to life that an
+// epoch has ended. Tokens of apps are left out: apps are not exported.
+func (x *exporter) token(ctx context.Context, a auth.APIToken) error {
+	if a.Kind != auth.SettingsToken && a.Kind != auth.PersonalToken {
+		return nil
+	}
+	if a.Bound {
+		users, err := x.from.UsersByLogin(ctx, a.Tenant, []string{a.Login})
+		if err != nil {
+			return err
+		}
+		if u, ok := users[a.Login]; !ok || u.Epoch != a.Epoch {
+			return nil
+		}
+		a.Epoch = ""
+	}
+	return x.write(line{Token: tokenOf(a)})
 }
 
 // oneRoom writes a room after the accounts it needs.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
@@ -281,4 +282,28 @@ func TestRoomsThatCannotBe(t *testing.T) {
 	require.NoError(t, to.DeleteRoom(t.Context(), chat.DefaultTenant, r))
 	_, err = move.Import(t.Context(), to, bytes.NewReader(file), move.ImportOptions{})
 	require.ErrorContains(t, err, "was deleted here")
+}
+
+// A token that a new password has ended does not come back to life where the account comes without its epoch.
+func TestTokensOfAnEarlierPasswordStayEnded(t *testing.T) {
+	from, to := openEmbedded(t), openEmbedded(t)
+	ctx, t0 := t.Context(), chat.DefaultTenant
+	require.NoError(t, from.CreateUser(ctx, t0, chat.User{Person: chat.Person{Login: "ann", FirstName: "A", LastName: "B"}, PasswordHash: "x"}))
+	require.NoError(t, from.SetPasswordHash(ctx, t0, "ann", "y", "second"))
+	token := func(name, epoch string, kind auth.TokenKind) auth.APIToken {
+		return auth.APIToken{Hash: auth.HashOf(name), Tenant: t0, Login: "ann", Kind: kind, Bound: true, Epoch: epoch}
+	}
+	for _, a := range []auth.APIToken{token("ended", "", auth.PersonalToken), token("good", "second", auth.PersonalToken), token("app", "", auth.AppToken)} {
+		require.NoError(t, from.PutToken(ctx, a))
+	}
+	var file bytes.Buffer
+	_, err := move.Export(ctx, &file, from, move.ExportOptions{})
+	require.NoError(t, err)
+	_, err = move.Import(ctx, to, &file, move.ImportOptions{})
+	require.NoError(t, err)
+	for name, there := range map[string]bool{"ended": false, "good": true, "app": false} {
+		a, err := to.Token(ctx, auth.HashOf(name))
+		require.Equal(t, there, err == nil, name)
+		require.Empty(t, a.Epoch)
+	}
 }

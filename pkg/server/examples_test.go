@@ -33,6 +33,7 @@ var story = strings.Fields(`
 	listMessages queryMessages/around queryMessages/newest react takeReactionBack editMessage/text listChanges deleteMessage leave
 	adminListRooms adminGetRoom adminSetRetention/days makeBackup/named adminDeleteRoom listSweeps eraseUser/keep getErasure
 	createNamedRoom/banner deleteRoom putRoom/banner patchRoom/banner patchRoom/delete
+	createToken/bot listTokens getToken deleteToken
 	changePassword/new logIn/json logOut logIn/json deleteUser`)
 
 // Every example of a request is sent to a server, as the documentation shows it, and answered with a described success.
@@ -99,6 +100,10 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 			var m struct{ MessageID string }
 			require.NoError(t, json.Unmarshal(answer, &m))
 			made[exampleOf(t, contract, "Message")["messageId"].(string)] = m.MessageID
+		case "createToken/bot":
+			var made1 struct{ ID string }
+			require.NoError(t, json.Unmarshal(answer, &made1))
+			made[exampleOf(t, contract, "Token")["id"].(string)] = made1.ID
 		case "changePassword/new":
 			var b struct{ CurrentPassword, Password string }
 			require.NoError(t, json.Unmarshal(body, &b))
@@ -196,6 +201,7 @@ func TestTheCodesOfErrorsAreDescribed(t *testing.T) {
 		made = append(made, api.CodeOf(status))
 		require.Contains(t, contract.Doc.Info.Description, fmt.Sprintf("- `%s` (%d)", api.CodeOf(status), status))
 	}
+	made = append(made, api.InsufficientScope)
 	require.ElementsMatch(t, made, contract.Doc.Components.Schemas["Problem"].Value.Properties["code"].Value.Enum)
 }
 

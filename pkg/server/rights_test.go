@@ -128,7 +128,7 @@ func (p *party) send(caller, method, path, body, kind, origin string) (int, stri
 func (p *party) call(caller, method string, rt api.Route, origin string) (int, string) {
 	p.t.Helper()
 	op := rt.Operations[method]
-	path := strings.NewReplacer("{room}", p.room, "{login}", p.logins["creator"], "{message}", p.message, "{emoji}", "%F0%9F%91%8D", "{name}", "x",
+	path := strings.NewReplacer("{room}", p.room, "{login}", p.logins["creator"], "{message}", p.message, "{emoji}", "%F0%9F%91%8D", "{name}", "x", "{token}", "x",
 		"{server}", "000", "{session}", "abcdefgh").Replace(rt.Path)
 	require.NotContains(p.t, path, "{", "a variable that this test does not know")
 	login := p.logins[caller]

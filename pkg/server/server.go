@@ -229,7 +229,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(queue.Close)
 
 	origins := api.Origins{Public: c.Public, Allowed: c.Origins}
-	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Live: hub, Accounts: accounts, Sessions: manager, Officers: officers, Origins: origins,
+	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Live: hub, Accounts: accounts,
+		Personal: auth.NewPersonal(st, tokens, accounts, officers, sessions, c.Now), Sessions: manager, Officers: officers, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
 	sockets := stomp.NewServer(stomp.Options{Hub: hub, Login: session.Of, KeepAlive: keepAlive(sessions, tokens),
 		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log, QueueBytes: queueBytes(c.Memory),

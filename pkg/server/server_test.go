@@ -187,10 +187,11 @@ func TestTheAdministratorInTheSettingsStays(t *testing.T) {
 	st := open(t)
 	admin := auth.Admin{Login: "administrator", Password: "secret", Token: "token"}
 	h := start(t, st, server.Config{Admin: admin})
+	session := cookie(t, ask(h, "POST", "/authenticate?j_username=administrator&j_password=secret", "{}"), "confab-session")
 	send := func(h http.Handler, method, path, body string) (int, string) {
 		r := httptest.NewRequest(method, path, strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Authorization", "Bearer token")
+		r.AddCookie(session)
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		return w.Code, w.Body.String()

@@ -35,6 +35,7 @@ type API struct {
 	chat     *chat.Service
 	live     Live
 	accounts *auth.Accounts
+	personal *auth.Personal
 	sessions *session.Manager
 	officers Officers
 	origins  api.Origins
@@ -53,6 +54,7 @@ type Parts struct {
 	Chat     *chat.Service
 	Live     Live
 	Accounts *auth.Accounts
+	Personal *auth.Personal
 	Sessions *session.Manager
 	Officers Officers
 	Origins  api.Origins
@@ -64,7 +66,7 @@ type Parts struct {
 
 // New returns the API.
 func New(p Parts) *API {
-	return &API{chat: p.Chat, live: p.Live, accounts: p.Accounts, sessions: p.Sessions, officers: p.Officers, origins: p.Origins, proxied: p.Proxied,
+	return &API{chat: p.Chat, live: p.Live, accounts: p.Accounts, personal: p.Personal, sessions: p.Sessions, officers: p.Officers, origins: p.Origins, proxied: p.Proxied,
 		clock: p.Now, log: p.Log}
 }
 

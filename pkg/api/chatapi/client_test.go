@@ -98,6 +98,7 @@ type client struct {
 	mount   string
 	login   string
 	cookies map[string]string
+	bearer  string // sent instead, if it is set
 }
 
 func anonymous(t *testing.T, mount string) *client {
@@ -223,6 +224,9 @@ func (c *client) do(method, path string, body any, options ...option) *answer {
 	}
 	for name, value := range c.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	if c.bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+c.bearer)
 	}
 	for _, o := range options {
 		o(r)

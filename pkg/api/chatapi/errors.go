@@ -125,6 +125,11 @@ func (a *API) FailV1(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	p := problem{Type: "about:blank", Title: http.StatusText(status), Code: api.CodeOf(status),
 		Timestamp: isoForm.time(a.now()), Status: status, Error: http.StatusText(status), Message: message, Path: r.URL.Path}
+	var scope *api.ScopeError
+	if errors.As(err, &scope) {
+		p.Code = api.InsufficientScope
+		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+scope.Scope+`"`)
+	}
 	var e *chat.Error
 	if errors.As(err, &e) {
 		for _, f := range e.Faults {

@@ -6,6 +6,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/api/session"
 )
 
 // Register adds all three mounts to a router, which has to match encoded paths and leave them as they are.
@@ -47,8 +48,13 @@ func about(what op, rt route) route {
 // does is an operation of the plain mounts, which no description covers.
 func does(h api.Handler, who api.Who) api.Operation { return api.Operation{Serve: h, Who: who} }
 
+// posting is does for what a token with the scope to post opens.
+func posting(h api.Handler, who api.Who) api.Operation {
+	return api.Operation{Serve: h, Who: who, Scope: api.Posts}
+}
+
 func (m *mount) plainRoutes() []route {
-	posts := api.Operations{"GET": does(m.listMessages, api.Member), "POST": does(m.post, api.Member)}
+	posts := api.Operations{"GET": does(m.listMessages, api.Member), "POST": posting(m.post, api.Member)}
 	return []route{
 		about(opRead, at("/messages/{room}", posts)),
 		about(opRead, at("/messages", posts)),
@@ -59,9 +65,9 @@ func (m *mount) plainRoutes() []route {
 		at("/remember-me", api.Operations{"GET": {Serve: m.rememberMe, Secret: true}}),
 		at("/rooms", api.Operations{"GET": does(m.listRooms, api.User)}),
 		about(opJoin, at("/rooms/participant", api.Operations{
-			"PUT": does(m.join, api.User), "PATCH": does(m.leave, api.User), "POST": does(m.createReserved, api.User),
+			"PUT": posting(m.join, api.User), "PATCH": posting(m.leave, api.User), "POST": does(m.createReserved, api.User),
 		})),
-		about(opJoin, at("/rooms/participant/{room}", api.Operations{"PUT": does(m.join, api.User), "PATCH": does(m.leave, api.User)})),
+		about(opJoin, at("/rooms/participant/{room}", api.Operations{"PUT": posting(m.join, api.User), "PATCH": posting(m.leave, api.User)})),
 		about(opRead, at("/rooms/{room}", api.Operations{
 			"GET": does(m.getRoom, api.User), "POST": does(m.createRoom, api.User), "PATCH": does(m.patchRoom, api.Creator),
 		})),
@@ -81,7 +87,7 @@ func (m *mount) v1Routes() []route {
 	return []route{
 		at("/messages/{room}", api.Operations{
 			"GET":  {ID: "listMessages", Serve: m.listMessages, Who: api.Member, Query: pageParams, Answers: api.Is(200, 404)},
-			"POST": {ID: "postMessage", Serve: m.post, Who: api.Member, Body: api.JSON, Answers: api.Is(201, 404, 409, 422, 429)},
+			"POST": {ID: "postMessage", Serve: m.post, Scope: api.Posts, Who: api.Member, Body: api.JSON, Answers: api.Is(201, 404, 409, 422, 429)},
 		}),
 		at("/users", api.Operations{
 			"GET":  {ID: "listUsers", Serve: m.listUsers, Query: listParams, Cache: api.Revalidate, Answers: api.Is(200, 404, 410)},
@@ -94,10 +100,18 @@ func (m *mount) v1Routes() []route {
 			"GET":    {ID: "getUser", Serve: m.getUser, Cache: api.Revalidate, Answers: api.Is(200, 404, 410)},
 			"PUT":    {ID: "replaceUser", Serve: m.putUser, Who: api.Self, Body: api.JSON, Conditional: true, Answers: api.Is(200, 404, 410, 422, 429)},
 			"PATCH":  {ID: "updateUser", Serve: m.patchUser, Who: api.Self, Body: api.MergePatch, Conditional: true, Answers: api.Is(200, 404, 410, 422, 429)},
-			"DELETE": {ID: "deleteUser", Serve: m.deleteUser, Who: api.Self, Conditional: true, Answers: api.Is(204, 404, 409, 410)},
+			"DELETE": {ID: "deleteUser", Serve: m.deleteUser, Scope: api.NoToken, Who: api.Self, Conditional: true, Answers: api.Is(204, 404, 409, 410)},
 		}),
 		at("/users/{login}/password", api.Operations{
-			"PUT": {ID: "changePassword", Serve: m.putPassword, Who: api.Self, Body: api.JSON, Answers: api.Is(204, 422, 429)},
+			"PUT": {ID: "changePassword", Serve: m.putPassword, Scope: api.NoToken, Who: api.Self, Body: api.JSON, Answers: api.Is(204, 422, 429)},
+		}),
+		at("/users/{login}/tokens", api.Operations{
+			"GET":  {ID: "listTokens", Serve: m.listTokens, Scope: api.NoToken, Who: api.Self, Answers: api.Is(200)},
+			"POST": {ID: "createToken", Serve: m.createToken, Scope: api.NoToken, Who: api.Self, Secret: true, Body: api.JSON, Answers: api.Is(201, 409, 422, 429)},
+		}),
+		at("/users/{login}/tokens/{token}", api.Operations{
+			"GET":    {ID: "getToken", Serve: m.getToken, Scope: api.NoToken, Who: api.Self, Answers: api.Is(200, 404)},
+			"DELETE": {ID: "deleteToken", Serve: m.deleteToken, Scope: api.NoToken, Who: api.Self, Answers: api.Is(204, 404)},
 		}),
 		at("/users/{login}/rooms", api.Operations{
 			"GET": {ID: "listRoomStates", Serve: m.listStates, Who: api.Self, Query: nextParams, Answers: api.Is(200)},
@@ -124,9 +138,9 @@ func (m *mount) v1Routes() []route {
 			"POST": {ID: "queryRooms", Serve: queries(m.roomsOf, m.rooms), Body: api.JSON, Answers: api.Is(200)},
 		}),
 		at("/rooms/participant/{room}", api.Operations{
-			"PUT":    {ID: "join", Serve: m.join, Body: api.OptionalJSON, Answers: api.Is(204, 404, 429)},
-			"PATCH":  {ID: "leaveOrRemove", Serve: m.leave, Body: api.OptionalJSON, Answers: api.Is(204, 404, 429)},
-			"DELETE": {ID: "leave", Serve: m.leaveSelf, Answers: api.Is(204, 404, 429)},
+			"PUT":    {ID: "join", Serve: m.join, Scope: api.Posts, Body: api.OptionalJSON, Answers: api.Is(204, 404, 429)},
+			"PATCH":  {ID: "leaveOrRemove", Serve: m.leave, Scope: api.Posts, Body: api.OptionalJSON, Answers: api.Is(204, 404, 429)},
+			"DELETE": {ID: "leave", Serve: m.leaveSelf, Scope: api.Posts, Answers: api.Is(204, 404, 429)},
 		}),
 		at("/rooms/{room}", api.Operations{
 			"GET":    {ID: "getRoom", Serve: m.getRoom, Cache: api.Revalidate, Answers: api.Is(200, 404)},
@@ -145,13 +159,13 @@ func (m *mount) v1Routes() []route {
 			"GET": {ID: "getPresence", Serve: m.getPresence, Who: api.Member, Answers: api.Is(200, 404)},
 		}),
 		at("/rooms/{room}/typing", api.Operations{
-			"PUT": {ID: "setTyping", Serve: m.putTyping, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
+			"PUT": {ID: "setTyping", Serve: m.putTyping, Scope: api.Posts, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
 		}),
 		at("/rooms/{room}/read", api.Operations{
-			"PUT": {ID: "markRead", Serve: m.putRead, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
+			"PUT": {ID: "markRead", Serve: m.putRead, Scope: api.Posts, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
 		}),
 		at("/rooms/{room}/mute", api.Operations{
-			"PUT": {ID: "mute", Serve: m.putMute, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
+			"PUT": {ID: "mute", Serve: m.putMute, Scope: api.Posts, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
 		}),
 		at("/search", api.Operations{
 			"GET": {ID: "search", Serve: m.search, Query: []string{"q", "fetchSize"}, Answers: api.Is(200)},
@@ -164,12 +178,12 @@ func (m *mount) v1Routes() []route {
 		}),
 		at("/messages/{room}/{message}", api.Operations{
 			"GET":    {ID: "getMessage", Serve: m.getMessage, Who: api.Member, Answers: api.Is(200, 404)},
-			"PATCH":  {ID: "editMessage", Serve: m.editMessage, Who: api.Author, Body: api.MergePatch, Answers: api.Is(200, 404, 409, 422, 429)},
-			"DELETE": {ID: "deleteMessage", Serve: m.deleteMessage, Who: api.Author, Answers: api.Is(204, 404, 429)},
+			"PATCH":  {ID: "editMessage", Serve: m.editMessage, Scope: api.Posts, Who: api.Author, Body: api.MergePatch, Answers: api.Is(200, 404, 409, 422, 429)},
+			"DELETE": {ID: "deleteMessage", Serve: m.deleteMessage, Scope: api.Posts, Who: api.Author, Answers: api.Is(204, 404, 429)},
 		}),
 		at("/messages/{room}/{message}/reactions/{emoji}", api.Operations{
-			"PUT":    {ID: "react", Serve: m.react, Who: api.Member, Answers: api.Is(200, 404, 409, 422, 429)},
-			"DELETE": {ID: "takeReactionBack", Serve: m.unreact, Who: api.Member, Answers: api.Is(200, 404, 409, 422, 429)},
+			"PUT":    {ID: "react", Serve: m.react, Scope: api.Posts, Who: api.Member, Answers: api.Is(200, 404, 409, 422, 429)},
+			"DELETE": {ID: "takeReactionBack", Serve: m.unreact, Scope: api.Posts, Who: api.Member, Answers: api.Is(200, 404, 409, 422, 429)},
 		}),
 	}
 }
@@ -189,6 +203,11 @@ func (m *mount) register(r *mux.Router, routes []route) {
 func (m *mount) check(r *http.Request, op api.Operation) error {
 	if err := m.origins.Check(r); err != nil {
 		return err
+	}
+	if l, ok := session.Of(r); ok {
+		if err := api.CheckScope(l, r, op); err != nil {
+			return err
+		}
 	}
 	if m.v1 {
 		return api.CheckGuide(r, op)

@@ -121,8 +121,13 @@ func (a *API) mount(r *mux.Router, path string, rt route, ofApp bool) {
 	}
 }
 
-// unknown answers paths that do not exist.
-func (a *API) unknown(c *call) error { return errPath() }
+// unknown answers paths that do not exist. A token that is good nowhere here learns nothing, not even that.
+func (a *API) unknown(c *call) error {
+	if err := a.authenticate(c); err != nil {
+		return err
+	}
+	return errPath()
+}
 
 // resource returns the handler of a route. all, if set, serves every method of it.
 func (a *API) resource(rt route, ofApp bool, all func(*call) error) http.Handler {
