@@ -26,6 +26,9 @@ func NewEraser(users Users, accounts *Accounts) *Eraser {
 // upkeep.Service.EraseUser. When it returns, the account has ended. Messages are erased in the background.
 // Conflict if the user is the administrator in the operator's settings.
 func (x *Eraser) Erase(ctx context.Context, t chat.Tenant, login string, keepMessages bool) (chat.Erasure, error) {
+	if !chat.ValidName(login) {
+		return chat.Erasure{}, chat.ErrNotFound(chat.UserEntity, login)
+	}
 	if err := x.accounts.mayEnd(chat.Identity{Tenant: t, Login: login}); err != nil {
 		return chat.Erasure{}, err
 	}

@@ -43,7 +43,7 @@ func (s *Service) RoomReport(ctx context.Context, t Tenant, name string) (RoomRe
 
 // RoomNames returns rooms ascending by name, after the given name (empty: from the first), and whether there are more.
 func (s *Service) RoomNames(ctx context.Context, t Tenant, after string, limit int) (rooms []Room, more bool, err error) {
-	rooms, err = s.store.Rooms(ctx, t, after, limit+1)
+	rooms, err = s.store.Rooms(ctx, t, position(after), limit+1)
 	if err != nil {
 		return nil, false, err
 	}

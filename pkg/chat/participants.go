@@ -54,8 +54,11 @@ func (s *Service) Leave(ctx context.Context, who Identity, name string, login *s
 	if login != nil {
 		leaving = *login
 	}
+	if !ValidName(leaving) {
+		return ErrNotFound(UserEntity, leaving)
+	}
 	p, err := s.store.Participant(ctx, who.Tenant, r.ID, leaving)
-	if IsKind(err, NotFound) && ValidName(leaving) {
+	if IsKind(err, NotFound) {
 		// An earlier attempt may have died before it was published.
 		gone := membershipEvent(r.place(who.Tenant), Person{Login: leaving}, false, true)
 		s.order.begin(r.ID, s.ids).finish(ctx, gone)

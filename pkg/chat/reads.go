@@ -33,7 +33,7 @@ func (s *Service) RoomStates(ctx context.Context, who Identity, login, after str
 		return nil, false, ErrForbidden("only '%s' may see what they have read", login)
 	}
 	limit = min(limit, MaxRoomStates)
-	refs, err := s.store.RoomsOf(ctx, who.Tenant, login, after, limit+1)
+	refs, err := s.store.RoomsOf(ctx, who.Tenant, login, position(after), limit+1)
 	if err != nil {
 		return nil, false, err
 	}

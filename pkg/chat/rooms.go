@@ -122,7 +122,7 @@ func (s *Service) roomRange(ctx context.Context, t Tenant, rg Range) ([]Room, bo
 // RoomsByName returns those of names that exist, in the order of names, each once, as Rooms does. more says that they took
 // too much, so that the last ones are missing.
 func (s *Service) RoomsByName(ctx context.Context, t Tenant, names []string) (_ []RoomView, more bool, err error) {
-	found, err := s.store.RoomsByName(ctx, t, slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !ValidName(n) }))
+	found, err := s.store.RoomsByName(ctx, t, validNames(names))
 	if err != nil {
 		return nil, false, err
 	}

@@ -391,3 +391,13 @@ func TestEndedAccessIsNotRememberedFromBefore(t *testing.T) {
 		})
 	}
 }
+
+// A store is asked for no participant whose login cannot be one: it may be longer than its keys.
+func TestRemovingWhoCannotBe(t *testing.T) {
+	w := newWorld(t)
+	jdoe := w.user("jdoe")
+	w.room("Dallas", jdoe)
+	for _, login := range []string{"", "a b", strings.Repeat("a", 70_000)} {
+		requireKind(t, chat.NotFound, w.Leave(t.Context(), jdoe, "Dallas", &login))
+	}
+}

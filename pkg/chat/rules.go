@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/mail"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // see faults.timezone
@@ -51,6 +52,11 @@ var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{2,30}$`)
 
 // ValidName reports whether s may be a login or a room's name.
 func ValidName(s string) bool { return namePattern.MatchString(s) }
+
+// validNames returns those of names that can be names. Stores are asked for no others: they may be longer than a key.
+func validNames(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !ValidName(n) })
+}
 
 // reservedRooms are words that the API's paths use where a room's name could be.
 var reservedRooms = map[string]bool{"participant": true, "queries": true}

@@ -34,7 +34,7 @@ func (s *Service) Search(ctx context.Context, t Tenant, word string, limit int) 
 	var sameUsers map[string]User
 	g, gctx := guard.WithContext(ctx)
 	g.Go(func() (err error) {
-		sameRooms, err = s.store.RoomsByName(gctx, t, slices.DeleteFunc(slices.Clone(spellings), func(n string) bool { return !ValidName(n) }))
+		sameRooms, err = s.store.RoomsByName(gctx, t, validNames(spellings))
 		return err
 	})
 	g.Go(func() (err error) {

@@ -225,7 +225,7 @@ func (s *Service) Users(ctx context.Context, t Tenant, rg Range) ([]Person, bool
 
 // People returns those of logins that exist, in the order of logins, each once.
 func (s *Service) People(ctx context.Context, t Tenant, logins []string) ([]Person, error) {
-	found, err := s.store.UsersByLogin(ctx, t, logins)
+	found, err := s.store.UsersByLogin(ctx, t, validNames(logins))
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,11 @@ func (a *admin) erase(w http.ResponseWriter, r *http.Request) error {
 
 // getErasure says how far an erasure is.
 func (a *admin) getErasure(w http.ResponseWriter, r *http.Request) error {
-	e, err := a.Upkeep.Erasing(r.Context(), chat.DefaultTenant, api.Variable(r, "login"))
+	login := api.Variable(r, "login")
+	if !chat.ValidName(login) {
+		return chat.ErrNotFound(chat.UserEntity, login)
+	}
+	e, err := a.Upkeep.Erasing(r.Context(), chat.DefaultTenant, login)
 	if err != nil {
 		return err
 	}
