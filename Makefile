@@ -26,7 +26,7 @@ web: ## Build the page (needs Node)
 	@scripts/web.sh build
 
 .PHONY: test
-test: ## Run the checks, as CI does; chaos, test-kill and fuzz are further ones
+test: ## Run the checks, as CI does; chaos, test-kill and a long fuzz are further ones
 	@scripts/test.sh
 
 .PHONY: test-go

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check that fits into half an hour on two cores. It gets what it needs: linters, npm packages, Chromium, Cassandra.
-# make chaos (its short form takes four minutes), make test-kill and make fuzz take longer.
+# make chaos (its short form takes four minutes), make test-kill and a long make fuzz take longer.
 source "$(dirname "$0")/lib.sh"
 
 need go "install Go 1.26 or newer"
@@ -30,6 +30,9 @@ scripts/cassandra.sh start --quick-schema --port "$port" --dir "$dir"
 
 step "Go tests, both stores, race detector on"
 CONFAB_TEST_CASSANDRA="127.0.0.1:$port" go test -race -shuffle=on -timeout 12m ./...
+
+step "fuzz each parser a little"
+FUZZTIME=2000x scripts/fuzz.sh
 
 step "two data centres of Cassandra, one killed"
 scripts/datacentres.sh
