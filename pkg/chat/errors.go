@@ -52,6 +52,7 @@ const (
 	MessageEntity Entity = "message"
 	KeyEntity     Entity = "idempotency key"
 	AvatarEntity  Entity = "avatar"
+	ExportEntity  Entity = "export"
 )
 
 // Fault is one broken rule of one member of an entity.

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
@@ -30,8 +31,8 @@ var story = strings.Fields(`
 	listUsers queryUsers/these queryUsers/page getUser replaceUser/profile updateUser/bio updateUser/utc putAvatar getAvatar deleteAvatar
 	createRoom/room listRooms search queryRooms/these queryRooms/page getRoom setRetention/days join/self leaveOrRemove/remove listParticipants
 	stomp getPresence setTyping/types postMessage/message postMessage/reply getMessage markRead/newest mute/mute listRoomStates
-	listMessages queryMessages/around queryMessages/newest react takeReactionBack editMessage/text listChanges deleteMessage leave
-	adminListRooms adminGetRoom adminSetRetention/days makeBackup/named adminDeleteRoom listSweeps eraseUser/keep getErasure
+	listMessages queryMessages/around queryMessages/newest react takeReactionBack editMessage/text listChanges deleteMessage exportRoom getExport getExportedMessages deleteExport leave
+	adminListRooms adminGetRoom adminSetRetention/days makeBackup/named adminDeleteRoom listSweeps listJobs getJob retryJob eraseUser/keep getErasure
 	createNamedRoom/banner deleteRoom putRoom/banner patchRoom/banner patchRoom/delete
 	createToken/bot listTokens getToken deleteToken
 	changePassword/new logIn/json logOut logIn/json deleteUser`)
@@ -104,6 +105,15 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 			var made1 struct{ ID string }
 			require.NoError(t, json.Unmarshal(answer, &made1))
 			made[exampleOf(t, contract, "Token")["id"].(string)] = made1.ID
+		case "exportRoom":
+			var e struct{ ID string }
+			require.NoError(t, json.Unmarshal(answer, &e))
+			made[exampleOf(t, contract, "Export")["id"].(string)] = e.ID
+			finished(t, client, web.URL+res.Header.Get("Location"))
+		case "listSweeps":
+			var all struct{ Sweeps []struct{ ID string } }
+			require.NoError(t, json.Unmarshal(answer, &all))
+			made[exampleOf(t, contract, "Job")["key"].(string)] = all.Sweeps[0].ID
 		case "changePassword/new":
 			var b struct{ CurrentPassword, Password string }
 			require.NoError(t, json.Unmarshal(body, &b))
@@ -113,6 +123,19 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 	for name := range examples {
 		require.True(t, sent[name], "the example %s is not in the story", name)
 	}
+}
+
+// finished waits until an export is done.
+func finished(t *testing.T, client *http.Client, at string) {
+	require.Eventually(t, func() bool {
+		res, err := client.Get(at)
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		return err == nil && strings.Contains(string(b), `"done"`)
+	}, 10*time.Second, 10*time.Millisecond)
 }
 
 func exampleOf(t *testing.T, c *apitest.Contract, name string) map[string]any {
@@ -147,7 +170,7 @@ func TestTheExamplesOfBodiesAreValid(t *testing.T) {
 			}
 			for status, answer := range op.Responses.Map() {
 				for kind, media := range answer.Value.Content {
-					if !strings.HasPrefix(kind, "image/") {
+					if !strings.HasPrefix(kind, "image/") && kind != "application/x-ndjson" {
 						checkExamples(t, at+" "+status, media)
 						checkClosed(t, at+" "+status, media.Schema, map[*openapi3.Schema]bool{})
 					}

@@ -22,6 +22,7 @@ import (
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/docs"
+	"github.com/confab-chat/confab/pkg/exports"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/limit"
@@ -211,8 +212,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	}
 	limits := limit.New(c.limits(), c.Now)
 	onEnd(limits.Close)
-	queue := jobs.New(st, c.Log)
-	service := chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: id.NewGenerator(c.Now), PasswordMin: c.PasswordMin, Log: c.Log,
+	queue, ids := jobs.New(st, c.Log), id.NewGenerator(c.Now)
+	service := chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, Log: c.Log,
 		PictureMemory: c.Memory.Pictures, SeesEmail: seesEmail,
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
@@ -225,11 +226,12 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	exporting := exports.New(exports.Parts{Store: st, Domain: service, Queue: queue, IDs: ids, Now: c.Now, Encode: chatapi.ISO.Message})
 	queue.Start() // when all kinds of jobs are registered
 	onEnd(queue.Close)
 
 	origins := api.Origins{Public: c.Public, Allowed: c.Origins}
-	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Live: hub, Accounts: accounts,
+	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Exports: exporting, Live: hub, Accounts: accounts,
 		Personal: auth.NewPersonal(st, tokens, accounts, officers, sessions, c.Now), Sessions: manager, Officers: officers, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
 	sockets := stomp.NewServer(stomp.Options{Hub: hub, Login: session.Of, KeepAlive: keepAlive(sessions, tokens),
@@ -254,7 +256,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	r.Handle("/", &api.Resource{Route: reading("/", http.RedirectHandler("/ui/chat/index.html", http.StatusFound)), Fail: chatAPI.Fail})
 	registerRealtime(r, sockets, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
-		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), Upkeep: keeping,
+		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), Upkeep: keeping, Jobs: queue,
 		Chat: service, Fail: chatAPI.FailV1})
 	platform.Register(r) // last, because its paths may begin with any word that no other path begins with
 	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, headers(c.Secure, api.Semicolons(origins.CORS(r)))), Chat: service, Accounts: accounts,

@@ -47,6 +47,7 @@ type Store interface {
 	chat.Trimmer
 	chat.Inherited
 	chat.IDStore
+	chat.ExportStore
 	chat.Clock
 	chat.Sweeper
 	chat.Inventory

@@ -136,6 +136,9 @@ func (s *Service) eraseRoom(ctx context.Context, e *erasing, ref chat.RoomRef, u
 	if err := s.eraseChanges(ctx, e, ref, until); err != nil {
 		return err
 	}
+	if err := s.deleteExports(ctx, e.Tenant, ref.ID); err != nil {
+		return err
+	}
 	if err := s.domain.DisownRoom(ctx, chat.Place{Tenant: e.Tenant, Room: ref}, e.Login); err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ type Store interface {
 	Reader
 	chat.EraseStore
 	chat.Inherited
+	chat.ExportStore
 	chat.FootprintStore
 	chat.Trimmer
 	chat.Clock

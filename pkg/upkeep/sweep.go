@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
 )
 
@@ -37,6 +38,9 @@ func (s *Service) sweep(ctx context.Context, r *jobs.Run) error {
 		return jobs.After(deletingPause)
 	}
 	last := r.Cursor != nil
+	if err := s.deleteExports(ctx, d.Tenant, d.Room.ID); err != nil {
+		return err
+	}
 	removed, noted := 0, time.Now()
 	err = s.store.SweepRoom(ctx, d, func(n int) {
 		if removed = n; time.Since(noted) > time.Second {
@@ -77,6 +81,34 @@ func (s *Service) endDeletion(ctx context.Context, d chat.Sweep) (there bool, er
 		err = nil
 	}
 	return false, err
+}
+
+// deleteExports removes the files that were made of a room: what is removed from the room is in them.
+func (s *Service) deleteExports(ctx context.Context, t chat.Tenant, room id.ID) error {
+	const page = 1000
+	for {
+		all, err := s.store.ExportsOf(ctx, t, room, "", page)
+		if err != nil {
+			return err
+		}
+		deleted := false
+		for _, x := range all {
+			e, err := s.store.Export(ctx, t, x)
+			if chat.IsKind(err, chat.NotFound) {
+				continue // its request broke off
+			}
+			if err == nil {
+				err = s.store.DeleteExport(ctx, e)
+			}
+			if err != nil {
+				return err
+			}
+			deleted = true
+		}
+		if !deleted || len(all) < page {
+			return nil
+		}
+	}
 }
 
 // Deletion is a deleted room whose rows are being removed.

@@ -13,6 +13,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/backup"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/upkeep"
 )
 
@@ -48,6 +49,7 @@ type Parts struct {
 	Backups  Backups
 	Eraser   Eraser
 	Upkeep   Upkeep
+	Jobs     *jobs.Queue
 	Chat     *chat.Service
 	// Fail writes an error.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
@@ -81,6 +83,15 @@ func (a *admin) routes() []api.Route {
 		}},
 		{Path: "/sweeps", Operations: api.Operations{
 			"GET": {ID: "listSweeps", Serve: a.listSweeps, Answers: api.Is(200)},
+		}},
+		{Path: "/jobs", Operations: api.Operations{
+			"GET": {ID: "listJobs", Serve: a.listJobs, Query: []string{"state", "kind"}, Answers: api.Is(200)},
+		}},
+		{Path: "/jobs/{kind}/{key}", Operations: api.Operations{
+			"GET": {ID: "getJob", Serve: a.getJob, Query: []string{"tenant"}, Answers: api.Is(200, 404)},
+		}},
+		{Path: "/jobs/{kind}/{key}/retries", Operations: api.Operations{
+			"POST": {ID: "retryJob", Serve: a.retryJob, Query: []string{"tenant"}, Answers: api.Is(202, 404)},
 		}},
 		{Path: "/erasures", Operations: api.Operations{
 			"POST": {ID: "eraseUser", Serve: a.erase, Body: api.JSON, Answers: api.Is(202, 404, 409, 422)},

@@ -126,4 +126,7 @@ var endpoints = []endpoint{
 	{"DELETE", "/rooms/lounge", nil},
 	{"PUT", "/rooms/lounge/retention", map[string]string{"retention": "30d"}},
 	{"GET", "/sweeps", nil},
+	{"GET", "/jobs", nil},
+	{"GET", "/jobs/sweep/a", nil},
+	{"POST", "/jobs/sweep/a/retries", nil},
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/exports"
 )
 
 const (
@@ -33,6 +34,7 @@ var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
 // API is the handlers. It may be used concurrently.
 type API struct {
 	chat     *chat.Service
+	exports  *exports.Service
 	live     Live
 	accounts *auth.Accounts
 	personal *auth.Personal
@@ -52,6 +54,7 @@ type Officers interface {
 // Parts are what an API is made of.
 type Parts struct {
 	Chat     *chat.Service
+	Exports  *exports.Service
 	Live     Live
 	Accounts *auth.Accounts
 	Personal *auth.Personal
@@ -66,7 +69,7 @@ type Parts struct {
 
 // New returns the API.
 func New(p Parts) *API {
-	return &API{chat: p.Chat, live: p.Live, accounts: p.Accounts, personal: p.Personal, sessions: p.Sessions, officers: p.Officers, origins: p.Origins, proxied: p.Proxied,
+	return &API{chat: p.Chat, exports: p.Exports, live: p.Live, accounts: p.Accounts, personal: p.Personal, sessions: p.Sessions, officers: p.Officers, origins: p.Origins, proxied: p.Proxied,
 		clock: p.Now, log: p.Log}
 }
 

@@ -152,6 +152,16 @@ func (m *mount) v1Routes() []route {
 		at("/rooms/{room}/retention", api.Operations{
 			"PUT": {ID: "setRetention", Serve: m.putRetention, Who: api.Creator, Body: api.JSON, Answers: api.Is(200, 404, 422, 429)},
 		}),
+		at("/rooms/{room}/exports", api.Operations{
+			"POST": {ID: "exportRoom", Serve: m.requestExport, Who: api.Member, Answers: api.Is(202, 404, 429)},
+		}),
+		at("/exports/{export}", api.Operations{
+			"GET":    {ID: "getExport", Serve: m.getExport, Answers: api.Is(200, 404, 410)},
+			"DELETE": {ID: "deleteExport", Serve: m.deleteExport, Answers: api.Is(204, 404, 410)},
+		}),
+		at("/exports/{export}/messages", api.Operations{
+			"GET": {ID: "getExportedMessages", Serve: m.getExported, AnyType: true, Answers: api.Is(200, 404, 410)},
+		}),
 		at("/rooms/{room}/participants", api.Operations{
 			"GET": {ID: "listParticipants", Serve: m.listParticipants, Query: rangeParams, Answers: api.Is(200, 404)},
 		}),

@@ -42,6 +42,9 @@ const (
 	tableEntry        byte = 'E'  // space, id in sortable form
 	tableEntryName    byte = 'N'  // space, name
 	tableExpiry       byte = 'x'  // time, key of the row that expires
+	tableExport       byte = 'y'  // tenant, export
+	tableExportOf     byte = 'Y'  // tenant, room, login, export in sortable form
+	tableExportPart   byte = 'z'  // tenant, export, number
 	tableJob          byte = 'j'  // tenant, kind, key
 	tableJobDue       byte = 'q'  // tenant, time, kind, key
 )

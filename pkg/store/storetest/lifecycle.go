@@ -209,6 +209,15 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"SetAvatar":     func(c ctx) error { return s.SetAvatar(c, t, "u", chat.Avatar{Type: "image/png", Data: []byte("x")}) },
 		"Avatar":        func(c ctx) error { return second(s.Avatar(c, t, "u")) },
 		"DeleteAvatar":  func(c ctx) error { return s.DeleteAvatar(c, t, "u") },
+		"AddExport":     func(c ctx) error { return s.AddExport(c, chat.Export{ID: m.ID, Tenant: t, GoneAt: far}) },
+		"FinishExport":  func(c ctx) error { return s.FinishExport(c, chat.Export{ID: m.ID, Tenant: t, GoneAt: far}) },
+		"Export":        func(c ctx) error { return second(s.Export(c, t, m.ID)) },
+		"ExportsOf":     func(c ctx) error { return second(s.ExportsOf(c, t, m.ID, "", 1)) },
+		"PutExportPart": func(c ctx) error {
+			return s.PutExportPart(c, chat.Export{ID: m.ID, Tenant: t, GoneAt: far}, 0, []byte("x"))
+		},
+		"ExportPart":   func(c ctx) error { return second(s.ExportPart(c, chat.Export{ID: m.ID, Tenant: t}, 0)) },
+		"DeleteExport": func(c ctx) error { return s.DeleteExport(c, chat.Export{ID: m.ID, Tenant: t, GoneAt: far}) },
 		"AddJob": func(c ctx) error {
 			_, _, err := s.AddJob(c, jobs.Job{Ref: jobs.Ref{Tenant: t, Kind: "k", Key: "a"}})
 			return err

@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Retention", retentionTests},
 		{"IDs", idTests},
 		{"Jobs", jobTests},
+		{"Exports", exportTests},
 		{"Announcements", announcementTests},
 		{"Registry", registryTests},
 		{"Contexts", contextTests},
