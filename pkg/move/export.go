@@ -26,6 +26,11 @@ type Source interface {
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
 	Readings(ctx context.Context, t chat.Tenant, login string, rooms []id.ID) (map[id.ID]chat.Reading, error)
 	Avatar(ctx context.Context, t chat.Tenant, login string) (chat.Avatar, error)
+	Work
+}
+
+// Work is the part of Source that says what a store has still to do.
+type Work interface {
 	InheritedRenames(ctx context.Context, limit int) ([]chat.Identity, error)
 	EachJob(ctx context.Context, visit func(jobs.Job) error) error
 }

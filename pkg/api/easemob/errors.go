@@ -55,10 +55,6 @@ func noOrganisation(org, uri string) error {
 		text: fmt.Sprintf("Could not find organization for %s from URI: %s", org, uri)}
 }
 
-func noResource(text string) error {
-	return &problem{status: http.StatusNotFound, word: "service_resource_not_found", text: text}
-}
-
 func errPath() error {
 	return &problem{status: http.StatusNotFound, word: "service_resource_not_found", text: "Service resource not found"}
 }
