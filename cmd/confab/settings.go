@@ -74,7 +74,6 @@ type settings struct {
 	AdminToken        string `help:"API token of that administrator." placeholder:"TOKEN"`
 	AdminPasswordFile string `help:"File that holds the password instead." placeholder:"PATH"`
 	AdminTokenFile    string `help:"File that holds the token instead." placeholder:"PATH"`
-	DefaultApp        string `help:"Organisation and app, ORG/APP, that show the chat API's own users and rooms on the platform; ${default} if not given." default:"confab/chat" placeholder:"ORG/APP"`
 	OrgRegistration   string `help:"Who may make organisations on the platform: ${enum}. Closed means the administrator of the server." enum:"closed,open" default:"closed"`
 	RequireTLS        bool   `name:"require-tls" help:"Refuse calls of the platform that carry a secret over plain HTTP from other machines."`
 	SealKey           string `help:"File with the key of secrets that can be shown again; without it the store has one. An export carries such secrets only with it." placeholder:"PATH"`
@@ -397,7 +396,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 		HeartBeat: heartBeat,
 		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},
 		BackupDir: s.backupDir(),
-		Platform: server.Platform{DefaultApp: s.DefaultApp, OpenRegistration: s.OrgRegistration == "open", RequireTLS: s.RequireTLS,
+		Platform: server.Platform{OpenRegistration: s.OrgRegistration == "open", RequireTLS: s.RequireTLS,
 			SealKey: s.SealKey},
 		Retention: keep,
 		Log:       log,

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"strings"
 
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/api"
@@ -20,8 +19,6 @@ import (
 
 // Platform are the settings of the API for organisations and their apps.
 type Platform struct {
-	// DefaultApp is the organisation and the app, ORG/APP, that show the chat API's own users and rooms.
-	DefaultApp string
 	// OpenRegistration lets everybody make organisations.
 	OpenRegistration bool
 	// RequireTLS refuses calls with secrets over plain HTTP from other machines.
@@ -54,10 +51,6 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: accounts, Box: box, Queue: p.queue, IDs: ids,
 		NormalOrigin: api.NormalOrigin, Now: c.Now, Log: c.Log})
 	onEnd(tenants.Close)
-	org, app, _ := strings.Cut(c.Platform.DefaultApp, "/")
-	if _, _, err := tenants.EnsureDefault(ctx, org, app); err != nil {
-		return nil, err
-	}
 	tokens := auth.NewTokens(p.store, epochs{p.sessions, accounts}, p.watcher, c.Now, easemob.Kinds...)
 	onEnd(tokens.Close)
 	buckets := limit.NewBuckets(c.Now)

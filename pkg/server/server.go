@@ -92,9 +92,6 @@ func (c Config) withDefaults() Config {
 	if c.Memory == (budget.Shares{}) {
 		c.Memory = budget.Divide(1 << 30)
 	}
-	if c.Platform.DefaultApp == "" {
-		c.Platform.DefaultApp = "confab/chat"
-	}
 	if c.PasswordMin == 0 {
 		c.PasswordMin = 8
 	}

@@ -46,12 +46,8 @@ func (d Deletion) UUID() id.ID {
 	return d.App
 }
 
-// DeleteApp makes an app unreachable, frees its name, and removes its data in the background. Forbidden for the default
-// app.
+// DeleteApp makes an app unreachable, frees its name, and removes its data in the background.
 func (s *Service) DeleteApp(ctx context.Context, o Organisation, a App) error {
-	if a.tenant != "" {
-		return chat.ErrForbidden("the default app cannot be deleted: it shows the data of the chat API")
-	}
 	return s.begin(ctx, Deletion{Type: "application", Name: o.Name + "/" + a.Name, Organisation: o.ID, App: a.ID})
 }
 
@@ -60,11 +56,6 @@ func (s *Service) DeleteOrganisation(ctx context.Context, o Organisation) error 
 	apps, err := s.Apps(ctx, o)
 	if err != nil {
 		return err
-	}
-	for _, a := range apps {
-		if a.tenant != "" {
-			return chat.ErrForbidden("the organization of the default app cannot be deleted")
-		}
 	}
 	for _, a := range apps {
 		if err := s.DeleteApp(ctx, o, a); err != nil {

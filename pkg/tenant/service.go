@@ -287,11 +287,7 @@ func (s *Service) CreateApp(ctx context.Context, o Organisation, name string, se
 		return App{}, "", err
 	}
 	a = App{ID: s.ids.New(), Organisation: o.ID, Name: name, Settings: settings, version: 1}
-	return s.createApp(ctx, a)
-}
-
-func (s *Service) createApp(ctx context.Context, a App) (App, string, error) {
-	secret := s.renew(&a)
+	secret = s.renew(&a)
 	e, err := a.entry()
 	if err == nil {
 		err = s.store.CreateEntry(ctx, e)
@@ -380,33 +376,4 @@ func (s *Service) changeApp(ctx context.Context, a App, change func(*App) error)
 		}
 	}
 	return a, chat.ErrUnavailable(errBusy)
-}
-
-// EnsureDefault makes sure that the organisation and the app exist that show the chat API's own users and rooms.
-func (s *Service) EnsureDefault(ctx context.Context, org, app string) (Organisation, App, error) {
-	if !ValidOrganisation(org) || !ValidApp(app) {
-		return Organisation{}, App{}, chat.ErrInvalid("--default-app has to be ORG/APP, names that an organisation and an app may have")
-	}
-	o, err := s.Organisation(ctx, org)
-	for chat.IsKind(err, chat.NotFound) {
-		o = Organisation{ID: s.ids.New(), Name: org, version: 1}
-		var e directory.Entry
-		if e, err = o.entry(); err == nil {
-			err = s.store.CreateEntry(ctx, e)
-		}
-		if chat.IsKind(err, chat.Conflict) { // another server was quicker
-			o, err = s.Organisation(ctx, org)
-		}
-	}
-	if err != nil {
-		return Organisation{}, App{}, err
-	}
-	a, err := s.App(ctx, o, app)
-	for chat.IsKind(err, chat.NotFound) {
-		a, _, err = s.createApp(ctx, App{ID: s.ids.New(), Organisation: o.ID, Name: app, tenant: chat.DefaultTenant, version: 1})
-		if chat.IsKind(err, chat.Conflict) {
-			a, err = s.App(ctx, o, app)
-		}
-	}
-	return o, a, err
 }

@@ -51,20 +51,17 @@ type App struct {
 	ClientID     string
 	// sealed is the client secret; see pkg/seal.
 	sealed  []byte
-	tenant  chat.Tenant
 	version int64
 }
 
 // Tenant is what the app's data belong to.
-func (a App) Tenant() chat.Tenant {
-	if a.tenant != "" {
-		return a.tenant
-	}
-	return chat.Tenant("app-" + a.ID.String())
-}
+func (a App) Tenant() chat.Tenant { return chat.Tenant("app-" + a.ID.String()) }
 
 // CreatedAt is when the app was made, in UTC.
 func (a App) CreatedAt() time.Time { return a.ID.Time() }
+
+// DefaultOrganisation is the name that is kept for the organisation of the chat API's own users and rooms. No other may have it.
+const DefaultOrganisation = "confab"
 
 // reserved are words that the server's own paths begin with.
 var reserved = map[string]bool{}
@@ -85,7 +82,9 @@ var (
 )
 
 // ValidOrganisation reports whether an organisation may have that name.
-func ValidOrganisation(name string) bool { return orgPattern.MatchString(name) && !Reserved(name) }
+func ValidOrganisation(name string) bool {
+	return orgPattern.MatchString(name) && !Reserved(name) && key(name) != DefaultOrganisation
+}
 
 // ValidApp reports whether an app may have that name.
 func ValidApp(name string) bool {
@@ -106,11 +105,10 @@ type orgValue struct {
 }
 
 type appValue struct {
-	Name     string      `json:"name"`
-	Tenant   chat.Tenant `json:"tenant,omitzero"`
-	ClientID string      `json:"clientID"`
-	Sealed   []byte      `json:"sealed"`
-	Settings Settings    `json:"settings"`
+	Name     string   `json:"name"`
+	ClientID string   `json:"clientID"`
+	Sealed   []byte   `json:"sealed"`
+	Settings Settings `json:"settings"`
 }
 
 func (o Organisation) entry() (directory.Entry, error) {
@@ -125,7 +123,7 @@ func decodeOrg(e directory.Entry) (Organisation, error) {
 }
 
 func (a App) entry() (directory.Entry, error) {
-	value, err := json.Marshal(appValue{a.Name, a.tenant, a.ClientID, a.sealed, a.Settings})
+	value, err := json.Marshal(appValue{a.Name, a.ClientID, a.sealed, a.Settings})
 	return directory.Entry{Space: appSpace(a.Organisation), ID: a.ID, Name: key(a.Name), Value: value, Version: a.version}, err
 }
 
@@ -135,6 +133,6 @@ func decodeApp(e directory.Entry) (App, error) {
 		return App{}, err
 	}
 	org, err := id.Parse(strings.TrimPrefix(e.Space, "apps/"))
-	return App{ID: e.ID, Organisation: org, Name: v.Name, Settings: v.Settings, ClientID: v.ClientID, sealed: v.Sealed, tenant: v.Tenant,
+	return App{ID: e.ID, Organisation: org, Name: v.Name, Settings: v.Settings, ClientID: v.ClientID, sealed: v.Sealed,
 		version: e.Version}, err
 }
