@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/auth"
@@ -23,7 +22,7 @@ type Hasher interface {
 // fails has changed nothing, unless the kind is Unavailable.
 type Service struct {
 	store    directory.Store
-	cached   *directory.Reader[Account]
+	cached   *directory.Cached[Account]
 	hasher   Hasher
 	throttle *auth.Throttle
 	ids      *id.Generator
@@ -47,7 +46,7 @@ const cachedAccounts = 100_000
 // New returns a Service. Close ends it.
 func New(o Options) *Service {
 	return &Service{store: o.Store, hasher: o.Hasher, throttle: o.Throttle, ids: o.IDs, now: o.Now,
-		cached: directory.NewReader(directory.ReaderOptions[Account]{Store: o.Store, Watcher: o.Watcher, Decode: decode, Size: cachedAccounts, Now: o.Now})}
+		cached: directory.NewCached(directory.CachedOptions[Account]{Store: o.Store, Watcher: o.Watcher, Decode: decode, Encode: Account.entry, Size: cachedAccounts, Now: o.Now})}
 }
 
 // Close stops the background work.
@@ -183,67 +182,20 @@ func (s *Service) Epoch(ctx context.Context, who chat.Identity) (string, error) 
 // List returns accounts in order of creation, after the one with the given id (zero: from the first), and whether there
 // are more.
 func (s *Service) List(ctx context.Context, t chat.Tenant, after id.ID, limit int) (list []Account, more bool, err error) {
-	es, err := s.store.Entries(ctx, spaceOf(t), after, limit+1)
-	if err != nil {
-		return nil, false, err
-	}
-	if more = len(es) > limit; more {
-		es = es[:limit]
-	}
-	for _, e := range es {
-		a, err := decode(e)
-		if err != nil {
-			return nil, false, err
-		}
-		list = append(list, a)
-	}
-	return list, more, nil
+	return s.cached.List(ctx, spaceOf(t), after, limit)
 }
-
-// tries is how often a change is made anew while others change the same account.
-const tries = 20
 
 // Update makes a change of an account's Data, and returns the account after it. change may be called several times, each
 // time with what is stored; its error ends the call.
 func (s *Service) Update(ctx context.Context, a Account, change func(*Data) error) (Account, error) {
-	for range tries {
-		next := a
-		if err := change(&next.Data); err != nil {
-			return Account{}, err
-		}
-		e, err := next.entry()
-		if err != nil {
-			return Account{}, err
-		}
-		err = s.replace(ctx, e)
-		if err == nil {
-			next.version++
-			return next, nil
-		}
-		if !chat.IsKind(err, chat.Stale) {
-			return Account{}, notThere(err, a.Name)
-		}
-		now, err := s.store.Entry(ctx, e.Space, e.ID)
-		if a, err = found(now, err, a.Name); err != nil {
-			return Account{}, err
-		}
-	}
-	return Account{}, chat.ErrUnavailable(errors.New("too many changes of one account at once"))
-}
-
-func (s *Service) replace(ctx context.Context, e directory.Entry) error {
-	ctx, cancel := changing(ctx)
-	defer cancel()
-	err := s.store.ReplaceEntry(ctx, e)
-	s.cached.Forget(e.Space, e.ID)
-	return err
-}
-
-func notThere(err error, name string) error {
+	next, err := s.cached.Change(ctx, a, func(a *Account) error { return change(&a.Data) })
 	if chat.IsKind(err, chat.NotFound) {
-		return chat.ErrNotFound(chat.UserEntity, name)
+		err = chat.ErrNotFound(chat.UserEntity, a.Name)
 	}
-	return err
+	if err != nil {
+		return Account{}, err
+	}
+	return next, nil
 }
 
 // Modify is Update of something that the account shows: the time of the change is noted.

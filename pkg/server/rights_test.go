@@ -241,13 +241,13 @@ func TestForeignPagesAreRefused(t *testing.T) {
 // Each operation is open to everybody who may call it.
 func TestWhoMayCallWhat(t *testing.T) {
 	m := newMatrix(t)
-	lasting := m.party()
+	reused := m.party()
 	m.each(func(method string, rt api.Route, op api.Operation) {
 		if isSocket(rt) {
 			return // a stream does not end; their own tests open them
 		}
-		for caller := range lasting.callers {
-			p := lasting
+		for caller := range reused.callers {
+			p := reused
 			switch {
 			case refused[op.Who][caller] != 0 && exceptions[op.ID] != caller:
 				continue

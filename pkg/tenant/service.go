@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
-	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -22,8 +21,8 @@ import (
 // Service has the use cases of organisations and apps. All methods may be called concurrently. They return *chat.Error.
 type Service struct {
 	store    directory.Store
-	orgs     *directory.Reader[Organisation]
-	apps     *directory.Reader[App]
+	orgs     *directory.Cached[Organisation]
+	apps     *directory.Cached[App]
 	accounts *account.Service
 	box      *seal.Box
 	queue    *jobs.Queue
@@ -53,8 +52,8 @@ const cachedTenants = 10_000
 // New returns a Service. Close ends it.
 func New(o Options) *Service {
 	s := &Service{store: o.Store, accounts: o.Accounts, box: o.Box, queue: o.Queue, ids: o.IDs, origin: o.NormalOrigin, log: o.Log,
-		orgs: directory.NewReader(directory.ReaderOptions[Organisation]{Store: o.Store, Watcher: o.Watcher, Decode: decodeOrg, Size: cachedTenants, Now: o.Now}),
-		apps: directory.NewReader(directory.ReaderOptions[App]{Store: o.Store, Watcher: o.Watcher, Decode: decodeApp, Size: cachedTenants, Now: o.Now}),
+		orgs: directory.NewCached(directory.CachedOptions[Organisation]{Store: o.Store, Watcher: o.Watcher, Decode: decodeOrg, Encode: Organisation.entry, Size: cachedTenants, Now: o.Now}),
+		apps: directory.NewCached(directory.CachedOptions[App]{Store: o.Store, Watcher: o.Watcher, Decode: decodeApp, Encode: App.entry, Size: cachedTenants, Now: o.Now}),
 	}
 	o.Queue.Register(deletionJob, s.delete)
 	return s
@@ -100,21 +99,7 @@ func (s *Service) app(a App, err error) func(name string) (App, error) {
 // Organisations returns organisations, the newest first, before the one with the given id (zero: from the newest), and
 // whether there are more.
 func (s *Service) Organisations(ctx context.Context, before id.ID, limit int) (list []Organisation, more bool, err error) {
-	es, err := s.store.NewestEntries(ctx, orgSpace, before, limit+1)
-	if err != nil {
-		return nil, false, err
-	}
-	if more = len(es) > limit; more {
-		es = es[:limit]
-	}
-	for _, e := range es {
-		o, err := decodeOrg(e)
-		if err != nil {
-			return nil, false, err
-		}
-		list = append(list, o)
-	}
-	return list, more, nil
+	return s.orgs.Newest(ctx, orgSpace, before, limit)
 }
 
 // maxApps bounds the apps of one organisation that are listed.
@@ -122,17 +107,8 @@ const maxApps = 1000
 
 // Apps returns the apps of an organisation in order of creation, at most maxApps.
 func (s *Service) Apps(ctx context.Context, org Organisation) ([]App, error) {
-	es, err := s.store.Entries(ctx, appSpace(org.ID), id.ID{}, maxApps)
-	if err != nil {
-		return nil, err
-	}
-	apps := make([]App, len(es))
-	for i, e := range es {
-		if apps[i], err = decodeApp(e); err != nil {
-			return nil, err
-		}
-	}
-	return apps, nil
+	apps, _, err := s.apps.List(ctx, appSpace(org.ID), id.ID{}, maxApps)
+	return apps, err
 }
 
 // CreateOrganisation makes an organisation and its owner. Invalid if a name may not be, Conflict if one is taken.
@@ -237,38 +213,9 @@ func (s *Service) RemoveAdmin(ctx context.Context, o Organisation, name string) 
 	return a, s.accounts.Delete(ctx, a)
 }
 
-// tries is how often a change is made anew while others change the same thing.
-const tries = 20
-
-var errBusy = errors.New("too many changes of one organisation or app at once")
-
 func (s *Service) changeOrg(ctx context.Context, o Organisation, change func(*Organisation) error) (Organisation, error) {
-	for range tries {
-		e, err := s.store.Entry(ctx, orgSpace, o.ID)
-		if err != nil {
-			return o, missing(err, OrganisationEntity, o.Name)
-		}
-		next, err := decodeOrg(e)
-		if err == nil {
-			err = change(&next)
-		}
-		if err != nil {
-			return o, err
-		}
-		if e, err = next.entry(); err != nil {
-			return o, err
-		}
-		err = s.store.ReplaceEntry(ctx, e)
-		s.orgs.Forget(orgSpace, o.ID)
-		if err == nil {
-			next.version++
-			return next, nil
-		}
-		if !chat.IsKind(err, chat.Stale) {
-			return o, missing(err, OrganisationEntity, o.Name)
-		}
-	}
-	return o, chat.ErrUnavailable(errBusy)
+	next, err := s.orgs.Change(ctx, o, change)
+	return next, missing(err, OrganisationEntity, o.Name)
 }
 
 func missing(err error, what chat.Entity, name string) error {
@@ -349,31 +296,6 @@ func (s *Service) Configure(ctx context.Context, a App, change Settings, quotas 
 }
 
 func (s *Service) changeApp(ctx context.Context, a App, change func(*App) error) (App, error) {
-	space := appSpace(a.Organisation)
-	for range tries {
-		e, err := s.store.Entry(ctx, space, a.ID)
-		if err != nil {
-			return a, missing(err, AppEntity, a.Name)
-		}
-		next, err := decodeApp(e)
-		if err == nil {
-			err = change(&next)
-		}
-		if err != nil {
-			return a, err
-		}
-		if e, err = next.entry(); err != nil {
-			return a, err
-		}
-		err = s.store.ReplaceEntry(ctx, e)
-		s.apps.Forget(space, a.ID)
-		if err == nil {
-			next.version++
-			return next, nil
-		}
-		if !chat.IsKind(err, chat.Stale) {
-			return a, missing(err, AppEntity, a.Name)
-		}
-	}
-	return a, chat.ErrUnavailable(errBusy)
+	next, err := s.apps.Change(ctx, a, change)
+	return next, missing(err, AppEntity, a.Name)
 }

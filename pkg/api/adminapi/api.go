@@ -125,10 +125,8 @@ func (a *admin) check(r *http.Request, op api.Operation) error {
 	if err := a.Origins.Check(r); err != nil {
 		return err
 	}
-	if l, ok := session.Of(r); ok {
-		if err := api.CheckScope(l, r, op); err != nil {
-			return err
-		}
+	if err := session.CheckScope(r, op); err != nil {
+		return err
 	}
 	return api.CheckGuide(r, op)
 }

@@ -214,10 +214,8 @@ func (m *mount) check(r *http.Request, op api.Operation) error {
 	if err := m.origins.Check(r); err != nil {
 		return err
 	}
-	if l, ok := session.Of(r); ok {
-		if err := api.CheckScope(l, r, op); err != nil {
-			return err
-		}
+	if err := session.CheckScope(r, op); err != nil {
+		return err
 	}
 	if m.v1 {
 		return api.CheckGuide(r, op)

@@ -4,11 +4,12 @@
 package easemob
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
-	"regexp"
-	"slices"
+	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -140,7 +141,7 @@ func (a *API) resource(rt route, ofApp bool, all func(*call) error) http.Handler
 		}
 	}
 	for method, op := range methods {
-		name := cmpOr(op.limit, method+" "+rt.path)
+		name := cmp.Or(op.limit, method+" "+rt.path)
 		ops[method] = api.Operation{Secret: op.secret, Serve: func(w http.ResponseWriter, r *http.Request) error {
 			c := callOf(r)
 			c.w, c.r = w, r
@@ -165,13 +166,6 @@ func (a *API) resource(rt route, ofApp bool, all func(*call) error) http.Handler
 		}
 		res.ServeHTTP(w, r)
 	})
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // resolve finds the app of a call and who calls.
@@ -208,25 +202,20 @@ func (a *API) cors(c *call) (answered bool) {
 	return true
 }
 
+// encrypted reports whether a request came over TLS, to the server itself or to the proxy before it.
+func (a *API) encrypted(r *http.Request) bool {
+	return r.TLS != nil || a.Proxied && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
 // requireTLS refuses what may carry a secret over plain HTTP from other machines.
 func (a *API) requireTLS(r *http.Request) error {
-	if !a.RequireTLS || r.TLS != nil || a.Proxied && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") ||
-		r.Method == http.MethodHead && r.Header.Get("Authorization") == "" {
+	if !a.RequireTLS || a.encrypted(r) || r.Method == http.MethodHead && r.Header.Get("Authorization") == "" {
 		return nil
 	}
-	if !a.Proxied && slices.Contains([]string{"127.0.0.1", "::1"}, hostOf(r.RemoteAddr)) {
+	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && !a.Proxied && at.Addr().Unmap().IsLoopback() {
 		return nil
 	}
 	return &problem{status: http.StatusForbidden, word: "forbidden_op", text: "this server wants HTTPS"}
-}
-
-var bracketed = regexp.MustCompile(`^\[?([^\]]*)\]?:\d+$`)
-
-func hostOf(address string) string {
-	if m := bracketed.FindStringSubmatch(address); m != nil {
-		return m[1]
-	}
-	return address
 }
 
 // Usual limits of calls a second, by the name of the limit; all others have 100.
@@ -251,7 +240,7 @@ func (a *API) take(c *call, name string) error {
 		return nil
 	}
 	// The rate is part of the key: another setting holds for the next call.
-	_, wait := a.Limits.Reserve(limit.Use{Key: strings.Join([]string{"calls", c.app.ID.String(), name, itoa(most)}, "\x00"), Rate: limit.Rate{Most: most, Per: time.Second}})
+	_, wait := a.Limits.Reserve(limit.Use{Key: strings.Join([]string{"calls", c.app.ID.String(), name, strconv.Itoa(most)}, "\x00"), Rate: limit.Rate{Most: most, Per: time.Second}})
 	if wait > 0 {
 		return &problem{status: http.StatusTooManyRequests, word: "reach_limit", text: "This request has reached api limit", cause: chat.RetryAfter{Duration: wait}}
 	}

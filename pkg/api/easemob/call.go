@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -47,8 +46,6 @@ func callOf(r *http.Request) *call {
 	c, _ := r.Context().Value(callKey{}).(*call)
 	return c
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
 
@@ -290,7 +287,7 @@ func (c *call) path() string {
 // uri is the whole address of a path below the app.
 func (c *call) uri(path string) string {
 	scheme := "http"
-	if c.r.TLS != nil || c.api.Proxied && strings.EqualFold(c.r.Header.Get("X-Forwarded-Proto"), "https") {
+	if c.api.encrypted(c.r) {
 		scheme = "https"
 	}
 	base := scheme + "://" + c.r.Host

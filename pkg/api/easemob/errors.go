@@ -174,5 +174,3 @@ func exceptions(word string) string {
 	}
 	return strings.Join(parts, "") + "Exception"
 }
-
-func asProblem(err error, p **problem) bool { return errors.As(err, p) }

@@ -1,7 +1,9 @@
 package easemob
 
 import (
+	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,11 +65,7 @@ func (c *call) address() string { return api.ClientAddress(c.r, c.api.Proxied) }
 
 // managementToken logs administrators in: those of the server first, whose names are taken here.
 func (a *API) managementToken(c *call) error {
-	f, err := c.object()
-	if err != nil {
-		return err
-	}
-	grant, err := grantType(f)
+	f, grant, err := c.grant()
 	if err != nil {
 		return err
 	}
@@ -103,7 +101,7 @@ func (a *API) managementToken(c *call) error {
 	}
 	u, err := a.logIn(c, f, tenant.Administration, account.Administrators)
 	var p *problem
-	if asProblem(err, &p) && p.word == "invalid_grant" {
+	if errors.As(err, &p) && p.word == "invalid_grant" {
 		return wrong
 	}
 	if err != nil {
@@ -321,7 +319,7 @@ func settingsOf(f fields, known ...string) (tenant.Settings, error) {
 		// Numbers may be texts.
 		if v.Kind() == '"' && k != "registration" && k != "timezone" {
 			if n, err := f.number(k); err == nil {
-				clean[k] = jsontext.Value(itoa(int(*n)))
+				clean[k] = jsontext.Value(strconv.FormatInt(*n, 10))
 			} else if b, err := f.flag(k); err == nil {
 				clean[k] = jsontext.Value(map[bool]string{true: "true", false: "false"}[*b])
 			}

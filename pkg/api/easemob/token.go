@@ -1,7 +1,6 @@
 package easemob
 
 import (
-	"context"
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
@@ -16,15 +15,19 @@ import (
 // tokenPrefix is how the tokens of the platform begin.
 const tokenPrefix = "YWMt"
 
-func grantType(f fields) (string, error) {
-	grant, err := f.text("grant_type")
+// grant reads the body of a call for a token, and which kind of grant it asks for.
+func (c *call) grant() (f fields, kind string, err error) {
+	if f, err = c.object(); err != nil {
+		return nil, "", err
+	}
+	given, err := f.text("grant_type")
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
-	if grant == nil || *grant == "" {
-		return "", &problem{status: http.StatusBadRequest, word: "invalid_request", text: "grant_type is missing"}
+	if given == nil || *given == "" {
+		return nil, "", &problem{status: http.StatusBadRequest, word: "invalid_request", text: "grant_type is missing"}
 	}
-	return *grant, nil
+	return f, *given, nil
 }
 
 func unsupportedGrant(grant string) error {
@@ -33,11 +36,7 @@ func unsupportedGrant(grant string) error {
 
 // token gives tokens of an app and of its users.
 func (a *API) token(c *call) error {
-	f, err := c.object()
-	if err != nil {
-		return err
-	}
-	grant, err := grantType(f)
+	f, grant, err := c.grant()
 	if err != nil {
 		return err
 	}
@@ -192,7 +191,7 @@ func (a *API) issue(c *call, ttl *int64, t auth.APIToken, more map[string]any) e
 	if valid > 0 {
 		t.ExpiresAt = a.Now().Add(valid).UTC()
 	}
-	secret, err := a.stored(c.ctx(), t)
+	secret, _, err := a.Tokens.Issue(c.ctx(), tokenPrefix, t)
 	if err != nil {
 		return err
 	}
@@ -204,9 +203,4 @@ func (a *API) issue(c *call, ttl *int64, t auth.APIToken, more map[string]any) e
 		out[k] = v
 	}
 	return c.write(out)
-}
-
-func (a *API) stored(ctx context.Context, t auth.APIToken) (string, error) {
-	secret, _, err := a.Tokens.Issue(ctx, tokenPrefix, t)
-	return secret, err
 }

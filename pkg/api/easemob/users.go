@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -340,7 +341,7 @@ func pushOf(f fields) (map[string]jsontext.Value, error) {
 			if k == "notification_display_style" && *n != 0 && *n != 1 {
 				return nil, illegal("%s has to be 0 or 1", k)
 			}
-			out[k] = jsontext.Value(itoa(int(*n)))
+			out[k] = jsontext.Value(strconv.FormatInt(*n, 10))
 		}
 	}
 	return out, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/sessions"
 
+	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -270,4 +271,13 @@ func (m *Manager) Guard(w http.ResponseWriter, r *http.Request) (*http.Request, 
 func Of(r *http.Request) (auth.Login, bool) {
 	l, ok := r.Context().Value(contextKey{}).(auth.Login)
 	return l, ok
+}
+
+// CheckScope refuses a request that Guard has let through with a token which does not open the operation.
+func CheckScope(r *http.Request, op api.Operation) error {
+	l, ok := Of(r)
+	if !ok {
+		return nil
+	}
+	return api.CheckScope(l, r, op)
 }
