@@ -24,6 +24,8 @@ async function one({ browser, base, keep }, options = {}) {
 
 const focused = (d) => d.composer.evaluate((e) => e === document.activeElement)
 
+const twoFrames = (d) => d.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
+
 export const flows = [
   {
     name: 'Markdown as people type it is shown, and stays text',
@@ -270,16 +272,30 @@ export const flows = [
       await eventually('one can write', () => focused(d))
       await keyboard.press('Shift+Tab')
       await keyboard.press('ArrowUp')
-      for (let i = 0; i < 5; i++) {
-        const top = () => d.log.evaluate((e) => e.scrollTop)
+      const onScreen = () =>
+        d.log.evaluate((log) => {
+          const [row, view] = [document.activeElement.getBoundingClientRect(), log.getBoundingClientRect()]
+          return document.activeElement.closest('[data-key]') !== null && row.top >= view.top - 1 && row.bottom <= view.bottom + 1
+        })
+      const top = () => d.log.evaluate((e) => e.scrollTop)
+      for (const key of ['PageUp', 'PageUp', 'PageUp', 'PageUp', 'PageDown', 'PageUp']) {
         const before = await top()
-        await keyboard.press('PageUp')
-        await eventually('the keys scroll', async () => (await top()) !== before)
-        assert.notEqual(await where(), 'BODY')
+        await keyboard.press(key)
+        assert.equal((await top()) < before, key === 'PageUp', `${key} scrolls`)
+        assert.ok(await onScreen(), `what has the focus is on the screen after ${key}`)
       }
+      // Keys that follow each other faster than the screen does.
+      await Promise.all([keyboard.press('PageUp'), keyboard.press('ArrowUp')])
+      await twoFrames(d)
+      assert.ok(await onScreen(), 'what has the focus is on the screen')
+      // A wheel leaves it behind, and the keys go on from what is on the screen.
+      await d.log.hover()
+      const left = await top()
+      await d.page.mouse.wheel(0, 900)
+      await eventually('the wheel has come to rest', async () => (await top()) >= left + 890)
       await keyboard.press('ArrowUp')
-      const box = await d.page.evaluate(() => document.activeElement.getBoundingClientRect().toJSON())
-      assert.ok(box.height > 0 && box.bottom > 0 && box.top < 800, 'what has the focus is on the screen')
+      assert.ok(await onScreen(), 'what has the focus is on the screen after the wheel')
+      assert.ok((await top()) > left + 800, 'and the wheel is not undone')
       // A dialog gives it back, however it was opened.
       await d.page.getByRole('button', { name: 'Room menu' }).focus()
       await keyboard.press('Enter')

@@ -130,6 +130,14 @@ export class ListWindow<T extends Keyed> {
     return element
   }
 
+  /** Scrolls down by so many px, or up if they are negative, as far as there are rows. */
+  async scroll(by: number): Promise<void> {
+    if (!this.scroller) return
+    this.scroller.scrollTop += by
+    this.capture()
+    await this.show()
+  }
+
   element(key: string): HTMLElement | null {
     return this.list?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`) ?? null
   }
