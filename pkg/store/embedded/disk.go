@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -20,6 +21,9 @@ type disk struct {
 	vfs.FS
 	dir    string
 	health *health
+
+	notesMu sync.Mutex
+	notes   vfs.File // lengthsFile; nil until something is noted
 }
 
 const (
@@ -210,7 +214,7 @@ func (f *file) Preallocate(offset, length int64) error {
 func (f *file) Close() error {
 	select {
 	case <-f.disk.health.closing:
-		if strings.HasSuffix(f.name, ".log") && !f.disk.health.isCut() {
+		if !f.disk.health.isCut() {
 			f.disk.noteLength(f.name, f.written.Load())
 		}
 	default: // it is not the newest log any more
@@ -218,19 +222,26 @@ func (f *file) Close() error {
 	return f.File.Close()
 }
 
-func (f *file) Sync() error     { return f.sync(f.File.Sync) }
-func (f *file) SyncData() error { return f.sync(f.File.SyncData) }
+func (f *file) Sync() error { return f.sync(func() (bool, error) { return true, f.File.Sync() }) }
+func (f *file) SyncData() error {
+	return f.sync(func() (bool, error) { return true, f.File.SyncData() })
+}
 
 func (f *file) SyncTo(n int64) (all bool, err error) {
-	err = f.sync(func() error { all, err = f.File.SyncTo(n); return err })
+	err = f.sync(func() (bool, error) { all, err = f.File.SyncTo(n); return all, err })
 	return all, err
 }
 
 // sync never retries: after any failed sync the system may have dropped the bytes that were to be written.
-func (f *file) sync(sync func() error) error {
+func (f *file) sync(sync func() (all bool, err error)) error {
 	f.disk.health.try(func() error {
-		if err := sync(); err != nil {
+		length := f.written.Load()
+		all, err := sync()
+		if err != nil {
 			return syncError{err}
+		}
+		if all {
+			f.disk.noteLength(f.name, length)
 		}
 		return f.there()
 	})
@@ -248,7 +259,6 @@ func (f *file) there() error {
 	if _, err := f.disk.FS.Stat(f.name); err != nil {
 		return err
 	}
-	f.disk.noteLength(f.name, f.written.Load())
 	return nil
 }
 

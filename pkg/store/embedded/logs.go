@@ -116,44 +116,85 @@ type cutFile struct {
 
 func (f *cutFile) Read(p []byte) (int, error) { return f.rest.Read(p) }
 
-// lengthsFile holds a lower bound of how much of the newest log is on disk. It is written without a sync, after the
-// log's own sync, so it may say too little and never too much.
+// lengthsFile holds a lower bound of how much is on disk of the newest log, and of the list of files, each in a line of
+// noteSize bytes. It is written without a sync, after the file's own sync, so it may say too little and never too much.
 const lengthsFile = "confab-log"
+
+const (
+	logNote, listNote = 0, 1 // lines
+	noteSize          = 65
+)
 
 // logBlock is the size of a log's blocks. A record can be split only at the end of a block. A log that ends inside a
 // block therefore ends with a whole record.
 const logBlock = 32 << 10
 
-// noteLength writes lengthsFile.
-func (d *disk) noteLength(log string, length int64) {
-	if length%logBlock == 0 {
-		return // the rest of a record may be missing; such a record was not acknowledged
+// noteLine returns the line of lengthsFile for a file of the database.
+func (d *disk) noteLine(name string) (line int, ok bool) {
+	if filepath.Dir(name) != filepath.Clean(d.dir) {
+		return 0, false // of a copy
 	}
-	f, err := d.FS.OpenReadWrite(d.FS.PathJoin(d.dir, lengthsFile), vfs.WriteCategoryUnspecified)
+	base := filepath.Base(name)
+	_, isLog := logNumber(base)
+	if strings.HasPrefix(base, "MANIFEST-") {
+		return listNote, true
+	}
+	return logNote, isLog
+}
+
+// noteLength writes to lengthsFile.
+func (d *disk) noteLength(name string, length int64) {
+	line, ok := d.noteLine(name)
+	if !ok || length%logBlock == 0 {
+		return // at the end of a block, the rest of a record may be missing; such a record was not acknowledged
+	}
+	d.notesMu.Lock()
+	defer d.notesMu.Unlock()
+	if d.notes == nil {
+		f, err := d.FS.OpenReadWrite(d.FS.PathJoin(d.dir, lengthsFile), vfs.WriteCategoryUnspecified)
+		if err != nil {
+			return // the length only serves diagnosis
+		}
+		d.notes = f
+	}
+	_, _ = d.notes.WriteAt(fmt.Appendf(nil, "%-32s %-31d\n", filepath.Base(name), length), int64(line)*noteSize)
+}
+
+// closeNotes closes lengthsFile.
+func (d *disk) closeNotes() {
+	d.notesMu.Lock()
+	defer d.notesMu.Unlock()
+	if d.notes != nil {
+		_ = d.notes.Close()
+		d.notes = nil
+	}
+}
+
+// noted reads a line of lengthsFile.
+func (d *disk) noted(line int) (name string, length int64, ok bool) {
+	f, err := d.FS.Open(d.FS.PathJoin(d.dir, lengthsFile))
 	if err != nil {
-		return // the length only serves diagnosis
+		return "", 0, false
 	}
 	defer f.Close()
-	_, _ = f.WriteAt(fmt.Appendf(nil, "%-32s %-31d\n", filepath.Base(log), length), 0)
+	text, err := io.ReadAll(f)
+	if err != nil || len(text) < line*noteSize {
+		return "", 0, false
+	}
+	fields := bytes.Fields(text[line*noteSize : min(len(text), (line+1)*noteSize)])
+	if len(fields) != 2 {
+		return "", 0, false
+	}
+	length, err = strconv.ParseInt(string(fields[1]), 10, 64)
+	return string(fields[0]), length, err == nil
 }
 
 // missing describes what is missing of the newest log; empty if nothing is, or nothing is known. The database takes an
 // unreadable end of that log for an unfinished write, and reports nothing.
 func (d *disk) missing() string {
-	f, err := d.FS.Open(d.FS.PathJoin(d.dir, lengthsFile))
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	text, err := io.ReadAll(f)
-	fields := bytes.Fields(text)
-	if err != nil || len(fields) != 2 {
-		return ""
-	}
-	log := string(fields[0])
-	length, err := strconv.ParseInt(string(fields[1]), 10, 64)
+	log, length, ok := d.noted(logNote)
 	n, isLog := logNumber(log)
-	if err != nil || !isLog {
+	if !ok || !isLog {
 		return ""
 	}
 	name := d.FS.PathJoin(d.dir, log)

@@ -249,12 +249,12 @@ type Report struct {
 
 // Check reads all rows of a store and reports the damage. It does not change the folder. No server may have it open.
 func Check(ctx context.Context, dir string, opts Options) (Report, error) {
-	s, err := openDamaged(ctx, dir, opts)
+	d, err := openDamaged(ctx, dir, opts)
 	if err != nil {
 		return Report{}, err
 	}
-	defer s.Close()
-	return s.salvageAll(ctx, opts.Progress, func(key, []byte) error { return nil })
+	defer d.Close()
+	return d.salvageAll(ctx, opts.Progress, func(key, []byte) error { return nil })
 }
 
 // Repair copies all readable rows of the store in dir into a new folder, with which a server can be started. It does
@@ -280,7 +280,9 @@ func Repair(ctx context.Context, dir, into string, opts Options) (report Report,
 		b = to.db.NewBatch()
 		return to.write(ctx, full, func() {})
 	}
+	since := false
 	report, err = from.salvageAll(ctx, opts.Progress, func(k key, v []byte) error {
+		since = since || bytes.Equal(k, footprintsSinceKey())
 		set(b, k, v)
 		if b.Len() < batchBytes {
 			return nil
@@ -288,16 +290,26 @@ func Repair(ctx context.Context, dir, into string, opts Options) (report Report,
 		return apply()
 	})
 	err = errors.Join(err, apply())
-	if _, found, missing := from.find(footprintsSinceKey()); missing != nil || !found {
+	if !since {
 		// The new folder says that there always were footprints.
 		err = errors.Join(err, to.db.Delete(footprintsSinceKey(), pebble.Sync), to.noteFootprints())
 	}
 	return report, errors.Join(err, to.db.Flush())
 }
 
-func openDamaged(ctx context.Context, dir string, opts Options) (*Store, error) {
+// damaged is a store that may be damaged, for reading.
+type damaged interface {
+	salvageAll(ctx context.Context, progress func(rows int64), visit func(k key, v []byte) error) (Report, error)
+	Close() error
+}
+
+func openDamaged(ctx context.Context, dir string, opts Options) (damaged, error) {
 	opts.Salvage = true
-	return OpenPatiently(ctx, dir, opts)
+	s, err := OpenPatiently(ctx, dir, opts)
+	if errors.Is(err, errUnlisted) {
+		return openUnlisted(ctx, dir, opts)
+	}
+	return s, err
 }
 
 // salvageAll visits all readable rows, including those of tables that this version does not know.

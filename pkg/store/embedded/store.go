@@ -82,6 +82,7 @@ func (o Options) withDefaults() Options {
 type Store struct {
 	db     *pebble.DB
 	folder io.Closer // its lock
+	disk   *disk
 	diary  *diary
 	now    func() time.Time
 	health *health
@@ -142,10 +143,14 @@ func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error
 	}
 	d := &disk{FS: o.fs, dir: dir}
 	s.health = newHealth(s.diary, o.tryEvery, d.hasSpace)
-	d.health = s.health
+	d.health, s.disk = s.health, d
 	var err error
 	if s.folder, err = lockFolder(dir, o); err != nil {
 		return nil, err
+	}
+	if wrong := d.unlisted(); wrong != "" {
+		_ = s.folder.Close()
+		return nil, fmt.Errorf("cannot open the data folder %s: %w: %w (%s); %s", dir, errDamaged, errUnlisted, wrong, damageTodo)
 	}
 	if lost := d.missing(); lost != "" {
 		s.lostLogs = append(s.lostLogs, lost)
@@ -153,6 +158,7 @@ func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error
 			"missing", lost, "what to do", "look after the disk; if there is a backup that is newer, go on from it")
 	}
 	if err := s.openDB(ctx, d, o); err != nil {
+		d.closeNotes()
 		_ = s.folder.Close()
 		return nil, fmt.Errorf("cannot open the data folder %s: %w", dir, err)
 	}
@@ -394,5 +400,6 @@ func (s *Store) closeDB() (err error) {
 			err = fmt.Errorf("embedded: the database did not close: %v", what)
 		}
 	}()
+	defer s.disk.closeNotes()
 	return s.db.Close()
 }
