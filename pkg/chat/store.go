@@ -131,6 +131,23 @@ type Bin struct {
 	Messages int
 }
 
+// A bin that Counted makes has the messages of an hour at most, and no more than binMessages.
+const (
+	binTime     = time.Hour
+	binMessages = 1000
+)
+
+// Counted adds a message to bins. It is for messages in the order of their times.
+func Counted(bins []Bin, at time.Time) []Bin {
+	if n := len(bins); n > 0 {
+		if b := &bins[n-1]; b.Messages < binMessages && at.Sub(b.From) < binTime {
+			b.Messages++
+			return bins
+		}
+	}
+	return append(bins, Bin{From: at, Messages: 1})
+}
+
 // LogPlanner is for imports. They know how many messages a log will have, and of which times, before they write it.
 type LogPlanner interface {
 	// PlanLog prepares a log for the messages that the bins count. The messages may be written in any order and be of any

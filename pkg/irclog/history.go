@@ -109,23 +109,6 @@ type overview struct {
 	newest    time.Time // of a message; zero if there are none
 }
 
-// A bin has the messages of an hour at most, and no more than binMessages.
-const (
-	binTime     = time.Hour
-	binMessages = 1000
-)
-
-// count adds a message to the bins. The messages of a file are counted in the order of their times.
-func (o *overview) count(at time.Time) {
-	if n := len(o.bins); n > 0 {
-		if b := &o.bins[n-1]; b.Messages < binMessages && at.Sub(b.From) < binTime {
-			b.Messages++
-			return
-		}
-	}
-	o.bins = append(o.bins, chat.Bin{From: at, Messages: 1})
-}
-
 func (f logFile) overview(t chat.Tenant, room id.ID) (o overview, err error) {
 	h, err := f.open(t, room)
 	if err != nil {
@@ -142,7 +125,7 @@ func (f logFile) overview(t chat.Tenant, room id.ID) (o overview, err error) {
 			return o, err
 		}
 		if m != nil {
-			o.count(e.Time)
+			o.bins = chat.Counted(o.bins, e.Time)
 			o.last, o.newest = m, e.Time
 		}
 		if e.Kind != Skipped {

@@ -37,6 +37,7 @@ type Accounts interface {
 
 // Rooms is the part of Sink that stores rooms and their participants.
 type Rooms interface {
+	chat.LogPlanner
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
 	Footprints(ctx context.Context, t chat.Tenant, login string, after id.ID, limit int) ([]chat.RoomRef, error)
@@ -114,6 +115,7 @@ type importer struct {
 	work *errgroup.Group // the writes
 	ctx  context.Context // of the writes
 
+	held  *held       // a room that is not written yet; nil: none
 	room  *roomImport // whose members, messages and changes are being read
 	batch []chat.Message
 	size  int // of batch, in bytes
@@ -129,6 +131,9 @@ func (im *importer) run(ctx context.Context, o ImportOptions) error {
 	for {
 		l, err := im.lines.next()
 		if err != nil {
+			if err := im.release(ctx); err != nil {
+				return err
+			}
 			im.flush()
 			if errors.Is(err, io.EOF) {
 				return nil
@@ -144,9 +149,28 @@ func (im *importer) run(ctx context.Context, o ImportOptions) error {
 	}
 }
 
-// take starts the writes of a line. Lines of one kind are written concurrently. Before another kind begins, take waits
-// for all writes.
+// take holds a line, or starts its writes.
 func (im *importer) take(ctx context.Context, l line) error {
+	if im.held != nil {
+		belongs := l.Member != nil || l.Message != nil
+		if belongs && im.held.add(l) {
+			return nil
+		}
+		if err := im.release(ctx); err != nil || belongs {
+			return err
+		}
+	}
+	if l.Room != nil {
+		if held, err := im.hold(ctx, l); err != nil || held {
+			return err
+		}
+	}
+	return im.start(ctx, l)
+}
+
+// start starts the writes of a line. Lines of one kind are written concurrently. Before another kind begins, start waits
+// for all writes.
+func (im *importer) start(ctx context.Context, l line) error {
 	kind, limit := l.kind(), atOnce
 	if l.Message != nil || l.Change != nil {
 		limit = batches
@@ -163,23 +187,23 @@ func (im *importer) take(ctx context.Context, l line) error {
 	}
 	switch {
 	case l.User != nil:
-		im.start(func(ctx context.Context) error { return im.user(ctx, l.User) })
+		im.concurrently(func(ctx context.Context) error { return im.user(ctx, l.User) })
 	case l.Role != nil:
-		im.start(func(ctx context.Context) error { return im.role(ctx, *l.Role) })
+		im.concurrently(func(ctx context.Context) error { return im.role(ctx, *l.Role) })
 	case l.Token != nil:
 		a, err := l.Token.auth()
 		if err != nil {
 			return im.lines.at(err)
 		}
-		im.start(func(ctx context.Context) error { return im.token(ctx, a) })
+		im.concurrently(func(ctx context.Context) error { return im.token(ctx, a) })
 	case l.Room != nil:
 		return patiently(ctx, func(ctx context.Context) error { return im.enter(ctx, l.Room) })
 	case l.Member != nil:
 		room := im.room
-		im.start(func(ctx context.Context) error { return im.member(ctx, room, l.Member) })
+		im.concurrently(func(ctx context.Context) error { return im.member(ctx, room, l.Member) })
 	case l.Footprint != nil:
 		f := l.Footprint
-		im.start(func(ctx context.Context) error {
+		im.concurrently(func(ctx context.Context) error {
 			u, err := im.account(ctx, f.Tenant, f.Login)
 			if err != nil || u.Erased {
 				return err
@@ -202,8 +226,8 @@ func (im *importer) collect(m chat.Message) {
 	}
 }
 
-// start runs a write concurrently with others. It waits while the maximum number is running.
-func (im *importer) start(write func(ctx context.Context) error) {
+// concurrently runs a write beside others. It waits while the maximum number is running.
+func (im *importer) concurrently(write func(ctx context.Context) error) {
 	ctx := im.ctx
 	im.work.Go(func() error { return patiently(ctx, write) })
 }
@@ -243,5 +267,5 @@ func (im *importer) flush() {
 		write = im.entries
 	}
 	im.batch, im.size = nil, 0
-	im.start(func(ctx context.Context) error { return write(ctx, room, ms) })
+	im.concurrently(func(ctx context.Context) error { return write(ctx, room, ms) })
 }
