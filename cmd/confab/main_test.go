@@ -121,30 +121,31 @@ func (s *process) stop(with os.Signal) int {
 
 // user is somebody who is logged in.
 type user struct {
-	t     *testing.T
-	login string
-	http  *http.Client
-	base  string
+	t        *testing.T
+	login    string
+	password string
+	http     *http.Client
+	base     string
 }
 
 func newUser(t *testing.T, s *process, login string) *user {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	u := &user{t: t, login: login, base: s.url + "/api/chat/v1", http: &http.Client{Jar: jar, Transport: &http.Transport{}}}
+	u := &user{t: t, login: login, password: "pw of a user", base: s.url + "/api/chat/v1", http: &http.Client{Jar: jar, Transport: &http.Transport{}}}
 	t.Cleanup(u.http.CloseIdleConnections)
 	return u
 }
 
 func (u *user) signUp() *user {
 	u.t.Helper()
-	u.must(201, "POST", "/users", map[string]any{"login": u.login, "password": "pw of a user", "firstname": "F", "lastname": "L"}, "")
+	u.must(201, "POST", "/users", map[string]any{"login": u.login, "password": u.password, "firstname": "F", "lastname": "L"}, "")
 	return u.logIn()
 }
 
 func (u *user) logIn() *user {
 	u.t.Helper()
-	u.must(204, "POST", "/authenticate", map[string]any{"login": u.login, "password": "pw of a user"}, "")
+	u.must(204, "POST", "/authenticate", map[string]any{"login": u.login, "password": u.password}, "")
 	return u
 }
 

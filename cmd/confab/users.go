@@ -11,7 +11,16 @@ import (
 )
 
 type adminUsersCmd struct {
-	Erase adminEraseCmd `cmd:"" help:"Erase a user from all that is kept of them."`
+	List     adminUsersListCmd    `cmd:"" help:"List the users."`
+	Show     adminUsersShowCmd    `cmd:"" help:"Show one user."`
+	Create   adminUsersCreateCmd  `cmd:"" help:"Make an account for somebody, and print its password."`
+	Disable  adminUsersDisableCmd `cmd:"" help:"Close an account: all its logins and tokens end, on all servers within a second."`
+	Enable   adminUsersEnableCmd  `cmd:"" help:"Open an account that was disabled."`
+	Password adminPasswordCmd     `cmd:"" help:"Give a user another password, and print it; the user is logged out everywhere."`
+	Sessions adminSessionsCmd     `cmd:"" help:"Show where a user is logged in, or end logins."`
+	Tokens   adminTokensCmd       `cmd:"" help:"Show the tokens of an account, or end one."`
+	Roles    adminRolesCmd        `cmd:"" help:"Show who has roles, or grant or revoke one."`
+	Erase    adminEraseCmd        `cmd:"" help:"Erase a user from all that is kept of them."`
 }
 
 type adminEraseCmd struct {

@@ -21,6 +21,7 @@ const (
 type Credentials interface {
 	User(ctx context.Context, t chat.Tenant, login string) (chat.User, error)
 	SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash, epoch string) error
+	EndLogins(ctx context.Context, t chat.Tenant, login, epoch string, disabled *bool) error
 	Rehash(ctx context.Context, t chat.Tenant, login, from, to string) error
 }
 
@@ -67,7 +68,7 @@ func NewAccounts(p AccountParts) *Accounts {
 }
 
 // LogIn checks a password. It returns the same Unauthenticated after the same work whether the login or the password is
-// wrong. It returns RateLimited (with chat.RetryAfter) if the login, the address or both together have failed too often, and
+// wrong, and Forbidden if both are right and the account is disabled. It returns RateLimited (with chat.RetryAfter) if the login, the address or both together have failed too often, and
 // Unavailable (with chat.RetryAfter) if too many passwords are being checked.
 func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password string, from From) (Login, error) {
 	if !chat.ValidName(login) {
@@ -101,6 +102,9 @@ func (a *Accounts) check(ctx context.Context, t chat.Tenant, login, password str
 	}
 	if !ok || u.Deleted {
 		return Login{}, &chat.Error{Kind: chat.Unauthenticated, Message: "Invalid login/password"}
+	}
+	if u.Disabled {
+		return Login{}, chat.ErrForbidden("this account is disabled: ask an administrator of the server")
 	}
 	if rehash {
 		a.rehash(ctx, t, u, password)

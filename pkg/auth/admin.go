@@ -95,6 +95,14 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore) error {
 			}
 		}
 	}
+	if u.Disabled {
+		a.log.Warn("the administrator in the settings was disabled, and is enabled now", "login", admin.Login)
+		enabled := false
+		epoch, _ := NewSecret()
+		if err := store.EndLogins(ctx, t, admin.Login, epoch, &enabled); err != nil {
+			return err
+		}
+	}
 	for _, role := range []string{SiteAdmin, IntegrationAdmin} {
 		if err := store.GrantRole(ctx, t, admin.Login, role); err != nil {
 			return err
@@ -121,9 +129,18 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore) error {
 // mayEnd returns Conflict for the administrator in the settings. A deleted login is never free again, so a server that
 // has it in its settings would not start any more. Each node knows only its own settings.
 func (a *Accounts) mayEnd(who chat.Identity) error {
-	if a.admin.Login == "" || who != (chat.Identity{Tenant: chat.DefaultTenant, Login: a.admin.Login}) {
+	if !a.isAdmin(who) {
 		return nil
 	}
-	return &chat.Error{Kind: chat.Conflict, Message: fmt.Sprintf("this server is started with '%s' as its administrator and would "+
-		"not start again without that account: start it with another CONFAB_ADMIN_LOGIN (--admin-login) first", who.Login)}
+	return conflict("this server is started with '%s' as its administrator and would "+
+		"not start again without that account: start it with another CONFAB_ADMIN_LOGIN (--admin-login) first", who.Login)
+}
+
+// isAdmin reports whether who is the administrator in the settings.
+func (a *Accounts) isAdmin(who chat.Identity) bool {
+	return a.admin.Login != "" && who == chat.Identity{Tenant: chat.DefaultTenant, Login: a.admin.Login}
+}
+
+func conflict(format string, args ...any) error {
+	return &chat.Error{Kind: chat.Conflict, Message: fmt.Sprintf(format, args...)}
 }

@@ -192,6 +192,21 @@ func (m *memory) SetPasswordHash(_ context.Context, _ chat.Tenant, login, hash, 
 	return m.down
 }
 
+func (m *memory) EndLogins(_ context.Context, _ chat.Tenant, login, epoch string, disabled *bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u, ok := m.users[login]
+	if !ok {
+		return errUnknown
+	}
+	u.Epoch = epoch
+	if disabled != nil {
+		u.Disabled = *disabled
+	}
+	m.users[login] = u
+	return m.down
+}
+
 func (m *memory) RevokeRole(_ context.Context, _ chat.Tenant, login, role string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

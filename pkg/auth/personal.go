@@ -3,7 +3,6 @@ package auth
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,7 +35,7 @@ const (
 )
 
 // PublicID names a token to its owner. The secret cannot be found from it.
-func (a APIToken) PublicID() string { return hex.EncodeToString(a.Hash[:12]) }
+func (a APIToken) PublicID() string { return publicID(a.Hash) }
 
 // NewToken is a personal token to make. Nil members are absent.
 type NewToken struct {
@@ -141,24 +140,33 @@ func (p *Personal) List(ctx context.Context, who chat.Identity) ([]APIToken, err
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(a APIToken) bool { return a.Kind != PersonalToken || a.Bound && a.Epoch != epoch })
-	slices.SortFunc(all, func(a, b APIToken) int {
-		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.PublicID(), b.PublicID()))
-	})
+	newestFirst(all)
 	return all, nil
 }
 
-// Get returns the token of who with a PublicID; NotFound if there is none.
-func (p *Personal) Get(ctx context.Context, who chat.Identity, id string) (APIToken, error) {
-	all, err := p.List(ctx, who)
+func newestFirst(all []APIToken) {
+	slices.SortFunc(all, func(a, b APIToken) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.PublicID(), b.PublicID()))
+	})
+}
+
+// withID returns the token with a PublicID; NotFound if there is none.
+func withID(all []APIToken, id string) (APIToken, error) {
 	for _, a := range all {
 		if a.PublicID() == id {
 			return a, nil
 		}
 	}
-	if err == nil {
-		err = chat.ErrNotFound("token", id)
+	return APIToken{}, chat.ErrNotFound("token", id)
+}
+
+// Get returns the token of who with a PublicID; NotFound if there is none.
+func (p *Personal) Get(ctx context.Context, who chat.Identity, id string) (APIToken, error) {
+	all, err := p.List(ctx, who)
+	if err != nil {
+		return APIToken{}, err
 	}
-	return APIToken{}, err
+	return withID(all, id)
 }
 
 // Delete ends a token of who; NotFound if there is none. The next request with it is refused.

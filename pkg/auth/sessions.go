@@ -99,7 +99,7 @@ func (s *Sessions) Epoch(ctx context.Context, who chat.Identity) (string, error)
 	return s.epochs.Get(ctx, who)
 }
 
-// loadEpoch reads the epoch of an account; NotFound for a deleted one. An account that does not exist has the empty
+// loadEpoch reads the epoch of an account; NotFound for a deleted or disabled one. An account that does not exist has the empty
 // epoch: its password was never changed, because accounts are never removed from the store.
 func (s *Sessions) loadEpoch(ctx context.Context, who chat.Identity) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -108,7 +108,7 @@ func (s *Sessions) loadEpoch(ctx context.Context, who chat.Identity) (string, er
 	if chat.IsKind(err, chat.NotFound) {
 		return "", nil
 	}
-	if err == nil && u.Deleted {
+	if err == nil && (u.Deleted || u.Disabled) {
 		err = chat.ErrNotFound(chat.UserEntity, who.Login)
 	}
 	return u.Epoch, err

@@ -11,7 +11,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// Epochs knows the epoch of an account. It returns NotFound for an account that has ended.
+// Epochs knows the epoch of an account. It returns NotFound for an account that has ended or is disabled.
 type Epochs interface {
 	Epoch(ctx context.Context, who chat.Identity) (string, error)
 }

@@ -43,9 +43,13 @@ type User struct {
 	CreatedAt time.Time
 	// PasswordHash is an encoded hash (see pkg/auth). It never leaves the server.
 	PasswordHash string
-	// Epoch is a random text that is replaced with each new password, and empty before the first change. Logins of
-	// another epoch have ended. Exports do not contain it.
+	// Epoch is a random text that is replaced with each new password and by EndLogins, and empty before the first change.
+	// Logins of another epoch have ended. Exports do not contain it.
 	Epoch string
+	// Bot says that the account is a program's: it has no password, and acts by tokens that administrators make.
+	Bot bool
+	// Disabled says that an administrator has closed the account: nobody can log in, and all logins have ended.
+	Disabled bool
 	// Deleted is set for a deleted user. The login stays taken permanently; all fields but Login and Erased are empty.
 	Deleted bool
 	// Erased is set for a deleted user who was erased too. Imports bring nothing of such a user back.

@@ -17,7 +17,7 @@ import (
 //   - Text is returned byte for byte. Times are returned in UTC to the millisecond.
 //   - Methods announce what they change (see pkg/cache). SetBanner, RenameCreator, SetRetention, DeleteRoom, SweepRoom
 //     and DisownRoom announce the room (RoomKey). Leave and UpdateParticipant announce the participant (MemberKey).
-//     SetPasswordHash and DeleteUser announce the account (AccountKey). Creations are not announced, because the
+//     SetPasswordHash, EndLogins and DeleteUser announce the account (AccountKey). Creations are not announced, because the
 //     absence of something is not cached.
 //   - limit is at least 1. No method reads more than about limit rows.
 
@@ -45,6 +45,9 @@ type UserStore interface {
 	UpdateProfile(ctx context.Context, t Tenant, u User, was *User) error
 	// SetPasswordHash replaces hash and epoch of a user that is not deleted (otherwise NotFound) in one step.
 	SetPasswordHash(ctx context.Context, t Tenant, login, hash, epoch string) error
+	// EndLogins replaces the epoch of a user that is not deleted (otherwise NotFound) and, unless disabled is nil, Disabled,
+	// in one step.
+	EndLogins(ctx context.Context, t Tenant, login, epoch string, disabled *bool) error
 	// Rehash replaces the hash of a user if it still is from; otherwise it does nothing. It keeps the epoch.
 	Rehash(ctx context.Context, t Tenant, login, from, to string) error
 	// DeleteUser marks the account deleted and removes all of it but the login. Repeating it is no error.

@@ -3,7 +3,6 @@ package chat
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/confab-chat/confab/pkg/limit"
 )
@@ -129,36 +128,7 @@ func (s *Service) SignUp(ctx context.Context, t Tenant, n NewUser) (UserView, er
 	if reservedLogins[LoginKey(*n.Login)] {
 		return UserView{}, ErrExists(UserEntity, *n.Login)
 	}
-	// Check before the costly hash; ClaimLogin and CreateUser decide.
-	if holder, err := s.store.LoginClaimed(ctx, t, *n.Login); err != nil {
-		return UserView{}, err
-	} else if holder != "" && holder != *n.Login {
-		return UserView{}, ErrExists(UserEntity, *n.Login)
-	}
-	switch _, err := s.store.User(ctx, t, *n.Login); {
-	case err == nil:
-		return UserView{}, ErrExists(UserEntity, *n.Login)
-	case !IsKind(err, NotFound):
-		return UserView{}, err
-	}
-	hash, err := s.hasher.Hash(ctx, *n.Password)
-	if err != nil {
-		return UserView{}, err
-	}
-	u := User{
-		Person: Person{Login: *n.Login, FirstName: *n.FirstName, LastName: *n.LastName},
-		Email:  n.Email, Bio: n.Bio, Timezone: n.Timezone, PasswordHash: hash,
-		CreatedAt: s.now().UTC().Truncate(time.Millisecond),
-	}
-	ctx, cancel := changing(ctx)
-	defer cancel()
-	if err := s.claim(ctx, t, u.Login); err != nil {
-		return UserView{}, err
-	}
-	if err := s.store.CreateUser(ctx, t, u); err != nil {
-		return UserView{}, err
-	}
-	return UserView{User: u, ChatRooms: []string{}}, nil
+	return s.createAccount(ctx, t, User{Person: Person{Login: *n.Login}}, n.Password, n.Profile)
 }
 
 // User returns an account: NotFound, or Gone if it was deleted.

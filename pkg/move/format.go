@@ -59,6 +59,8 @@ type user struct {
 	Timezone     *string   `json:"timezone,omitzero"`
 	CreatedAt    time.Time `json:"createdAt,omitzero"`
 	PasswordHash string    `json:"passwordHash,omitzero"`
+	Bot          bool      `json:"bot,omitzero"`
+	Disabled     bool      `json:"disabled,omitzero"`
 	Deleted      bool      `json:"deleted,omitzero"`
 	Erased       bool      `json:"erased,omitzero"`
 	Avatar       *avatar   `json:"avatar,omitzero"`
@@ -154,12 +156,12 @@ func (m *member) reading() chat.Reading { return chat.Reading{Read: m.Read, Mute
 
 func userOf(t chat.Tenant, u chat.User) *user {
 	return &user{Tenant: t, person: personOf(u.Person), Email: u.Email, Bio: u.Bio, Timezone: u.Timezone, CreatedAt: u.CreatedAt,
-		PasswordHash: u.PasswordHash, Deleted: u.Deleted, Erased: u.Erased}
+		PasswordHash: u.PasswordHash, Bot: u.Bot, Disabled: u.Disabled, Deleted: u.Deleted, Erased: u.Erased}
 }
 
 func (u *user) chat() chat.User {
 	return chat.User{Person: u.person.chat(), Email: u.Email, Bio: u.Bio, Timezone: u.Timezone, CreatedAt: u.CreatedAt.UTC(),
-		PasswordHash: u.PasswordHash, Deleted: u.Deleted, Erased: u.Erased}
+		PasswordHash: u.PasswordHash, Bot: u.Bot, Disabled: u.Disabled, Deleted: u.Deleted, Erased: u.Erased}
 }
 
 func tokenOf(a auth.APIToken) *token {

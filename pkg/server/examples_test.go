@@ -32,6 +32,8 @@ var story = strings.Fields(`
 	createRoom/room listRooms search queryRooms/these queryRooms/page getRoom setRetention/days join/self leaveOrRemove/remove listParticipants
 	stomp getPresence setTyping/types postMessage/message postMessage/reply getMessage markRead/newest mute/mute listRoomStates
 	listMessages queryMessages/around queryMessages/newest react takeReactionBack editMessage/text listChanges deleteMessage exportRoom getExport getExportedMessages deleteExport leave
+	adminCreateUser/maid adminListUsers adminGetUser adminListSessions adminEndSession adminListTokens adminGetToken adminDeleteToken
+	adminSetPassword/forgotten adminLogOut adminGrantRole adminGetRoles adminListRoles adminRevokeRole adminUpdateUser/disable adminUpdateUser/enable
 	adminListRooms adminGetRoom adminSetRetention/days makeBackup/named adminDeleteRoom listSweeps listJobs getJob retryJob eraseUser/keep getErasure
 	createNamedRoom/banner deleteRoom putRoom/banner patchRoom/banner patchRoom/delete
 	createToken/bot listTokens getToken deleteToken
@@ -105,6 +107,16 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 			var made1 struct{ ID string }
 			require.NoError(t, json.Unmarshal(answer, &made1))
 			made[exampleOf(t, contract, "Token")["id"].(string)] = made1.ID
+		case "adminCreateUser/maid":
+			useAccount(t, web.URL, body)
+		case "adminListSessions":
+			var all struct{ Sessions []struct{ ID string } }
+			require.NoError(t, json.Unmarshal(answer, &all))
+			made[contract.Doc.Components.Parameters["device"].Value.Example.(string)] = all.Sessions[0].ID
+		case "adminListTokens":
+			var all struct{ Tokens []struct{ ID string } }
+			require.NoError(t, json.Unmarshal(answer, &all))
+			made[exampleOf(t, contract, "AdminToken")["id"].(string)] = all.Tokens[0].ID
 		case "exportRoom":
 			var e struct{ ID string }
 			require.NoError(t, json.Unmarshal(answer, &e))
@@ -122,6 +134,24 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 	}
 	for name := range examples {
 		require.True(t, sent[name], "the example %s is not in the story", name)
+	}
+}
+
+// useAccount logs in with the account that was made, and makes a token.
+func useAccount(t *testing.T, at string, account []byte) {
+	var who struct{ Login, Password string }
+	require.NoError(t, json.Unmarshal(account, &who))
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	client := &http.Client{Jar: jar}
+	for _, c := range []struct{ path, body string }{
+		{"/authenticate", fmt.Sprintf(`{"login":%q,"password":%q}`, who.Login, who.Password)},
+		{"/users/" + who.Login + "/tokens", fmt.Sprintf(`{"name":"x","password":%q}`, who.Password)},
+	} {
+		res, err := client.Post(at+"/api/chat/v1"+c.path, "application/json", strings.NewReader(c.body))
+		require.NoError(t, err)
+		res.Body.Close()
+		require.Less(t, res.StatusCode, 300)
 	}
 }
 

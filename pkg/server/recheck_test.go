@@ -67,6 +67,10 @@ func (s *announcingStore) SetPasswordHash(ctx context.Context, t chat.Tenant, lo
 	return s.announcing(ctx, chat.AccountKey(t, login), func() error { return s.Store.SetPasswordHash(ctx, t, login, hash, epoch) })
 }
 
+func (s *announcingStore) EndLogins(ctx context.Context, t chat.Tenant, login, epoch string, disabled *bool) error {
+	return s.announcing(ctx, chat.AccountKey(t, login), func() error { return s.Store.EndLogins(ctx, t, login, epoch, disabled) })
+}
+
 func (s *announcingStore) DeleteUser(ctx context.Context, t chat.Tenant, login string) error {
 	return s.announcing(ctx, chat.AccountKey(t, login), func() error { return s.Store.DeleteUser(ctx, t, login) })
 }
@@ -193,6 +197,12 @@ func TestOpenSocketsObeyOtherServers(t *testing.T) {
 		"deleted account": {"hsue", func(t *testing.T, at func(login, method, path, body string) int) {
 			require.Equal(t, 204, at("hsue", "DELETE", "/users/hsue", ""))
 		}, func(text string, over bool) bool { return over }},
+		"disabled": {"hsue", func(t *testing.T, at func(login, method, path, body string) int) {
+			require.Equal(t, 200, at("operator", "PATCH", "/admin/users/hsue", `{"disabled":true}`))
+		}, func(text string, over bool) bool { return over }},
+		"logged out by an administrator": {"hsue", func(t *testing.T, at func(login, method, path, body string) int) {
+			require.Equal(t, 204, at("operator", "POST", "/admin/users/hsue/logouts", ""))
+		}, ended},
 		"left": {"hsue", func(t *testing.T, at func(login, method, path, body string) int) {
 			require.Equal(t, 204, at("hsue", "DELETE", "/rooms/participant/lounge", ""))
 		}, left},

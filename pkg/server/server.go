@@ -253,8 +253,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	r.Handle("/", &api.Resource{Route: reading("/", http.RedirectHandler("/ui/chat/index.html", http.StatusFound)), Fail: chatAPI.Fail})
 	registerRealtime(r, sockets, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
-		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), Upkeep: keeping, Jobs: queue,
-		Chat: service, Fail: chatAPI.FailV1})
+		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), People: auth.NewPeople(st, accounts), Upkeep: keeping, Jobs: queue,
+		Chat: service, Proxied: c.Proxied, Fail: chatAPI.FailV1})
 	platform.Register(r) // last, because its paths may begin with any word that no other path begins with
 	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, headers(c.Secure, api.Semicolons(origins.CORS(r)))), Chat: service, Accounts: accounts,
 		router: r, hub: hub, sockets: sockets, ends: ends}, nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/api/session"
+	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/backup"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/jobs"
@@ -48,9 +49,12 @@ type Parts struct {
 	Origins  api.Origins
 	Backups  Backups
 	Eraser   Eraser
+	People   *auth.People
 	Upkeep   Upkeep
 	Jobs     *jobs.Queue
 	Chat     *chat.Service
+	// Proxied says that a proxy in front of the server writes X-Forwarded-For.
+	Proxied bool
 	// Fail writes an error.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 }
@@ -67,7 +71,7 @@ func Register(r *mux.Router, p Parts) {
 func Routes() []api.Route { return (&admin{}).routes() }
 
 func (a *admin) routes() []api.Route {
-	routes := []api.Route{
+	routes := append(a.peopleRoutes(), []api.Route{
 		{Path: "/backups", Operations: api.Operations{
 			"POST": {ID: "makeBackup", Serve: a.makeBackup, Body: api.OptionalJSON, Answers: api.Is(201, 409)},
 		}},
@@ -99,7 +103,7 @@ func (a *admin) routes() []api.Route {
 		{Path: "/erasures/{login}", Operations: api.Operations{
 			"GET": {ID: "getErasure", Serve: a.getErasure, Answers: api.Is(200, 404)},
 		}},
-	}
+	}...)
 	for _, rt := range routes {
 		for method, op := range rt.Operations {
 			op.Who = api.Administrator

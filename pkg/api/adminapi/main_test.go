@@ -47,13 +47,8 @@ func newWorld(t *testing.T) *world {
 	var err error
 	w.store, err = embedded.Open(t.TempDir(), embedded.Options{Logger: quiet, CacheBytes: 1 << 20})
 	require.NoError(t, err)
-	w.node, err = server.New(t.Context(), server.Config{Log: quiet, PasswordMin: 1, Hashes: 2, BackupDir: w.backups,
-		Admin: auth.Admin{Login: "root", Password: "x", Token: adminToken}}, w.store)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		w.node.Close()
-		require.NoError(t, w.store.Close())
-	})
+	t.Cleanup(func() { require.NoError(t, w.store.Close()) })
+	w.start()
 	ctx := t.Context()
 	require.NoError(t, w.store.CreateUser(ctx, chat.DefaultTenant, chat.User{Person: ann, PasswordHash: "x"}))
 	require.NoError(t, w.store.PutToken(ctx, auth.APIToken{Hash: auth.HashOf(annToken), Tenant: chat.DefaultTenant, Login: "ann"}))
@@ -63,6 +58,22 @@ func newWorld(t *testing.T) *world {
 	w.contract, err = apitest.Load()
 	require.NoError(t, err)
 	return w
+}
+
+// start starts the server on the store.
+func (w *world) start() {
+	var err error
+	w.node, err = server.New(w.t.Context(), server.Config{Log: slog.New(slog.DiscardHandler), PasswordMin: 1, Hashes: 2, BackupDir: w.backups,
+		Admin: auth.Admin{Login: "root", Password: "x", Token: adminToken}}, w.store)
+	require.NoError(w.t, err)
+	w.t.Cleanup(w.node.Close)
+}
+
+// restart starts another server on the store.
+func (w *world) restart() *world {
+	next := *w
+	next.start()
+	return &next
 }
 
 var ann = chat.Person{Login: "ann", FirstName: "Ann", LastName: "Smith"}
@@ -121,6 +132,21 @@ var endpoints = []endpoint{
 	{"POST", "/backups", map[string]string{"dir": "a"}},
 	{"POST", "/erasures", map[string]string{"login": "ann"}},
 	{"GET", "/erasures/ann", nil},
+	{"GET", "/users", nil},
+	{"POST", "/users", map[string]string{"login": "bob", "firstname": "Bob", "lastname": "B"}},
+	{"GET", "/users/ann", nil},
+	{"PATCH", "/users/ann", map[string]bool{"disabled": true}},
+	{"PUT", "/users/ann/password", map[string]string{"password": "another"}},
+	{"POST", "/users/ann/logouts", nil},
+	{"GET", "/users/ann/sessions", nil},
+	{"DELETE", "/users/ann/sessions/x", nil},
+	{"GET", "/users/ann/tokens", nil},
+	{"GET", "/users/ann/tokens/x", nil},
+	{"DELETE", "/users/ann/tokens/x", nil},
+	{"GET", "/roles", nil},
+	{"GET", "/users/ann/roles", nil},
+	{"PUT", "/users/ann/roles/site-admin", nil},
+	{"DELETE", "/users/ann/roles/site-admin", nil},
 	{"GET", "/rooms", nil},
 	{"GET", "/rooms/lounge", nil},
 	{"DELETE", "/rooms/lounge", nil},

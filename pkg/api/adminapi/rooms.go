@@ -31,18 +31,11 @@ type roomList struct {
 const maxRooms = 1000
 
 func (a *admin) listRooms(w http.ResponseWriter, r *http.Request) error {
-	q, err := api.Query(r)
+	after, limit, err := listed(r, maxRooms)
 	if err != nil {
 		return err
 	}
-	limit, err := api.Int(q, "limit", maxRooms)
-	if err != nil {
-		return err
-	}
-	if limit < 1 {
-		return api.Malformed("limit has to be 1 or more")
-	}
-	rooms, more, err := a.Chat.RoomNames(r.Context(), chat.DefaultTenant, q.Get("after"), min(limit, maxRooms))
+	rooms, more, err := a.Chat.RoomNames(r.Context(), chat.DefaultTenant, after, limit)
 	if err != nil {
 		return err
 	}

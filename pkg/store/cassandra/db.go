@@ -298,6 +298,14 @@ func optional(p *string) any {
 	return *p
 }
 
+// optionalFlag binds a flag of a new row. False is not written.
+func optionalFlag(f bool) any {
+	if !f {
+		return gocql.UnsetValue
+	}
+	return true
+}
+
 // replacing binds p where it replaces an older value. No value is bound as null, because only a tombstone removes the
 // older one.
 func replacing(p *string) any {

@@ -9,7 +9,7 @@ import (
 
 // These statements read whole tables, from all nodes of the cluster. They serve exports, never the path of a request.
 const (
-	allUsers  = `SELECT tenant, login, first_name, last_name, email, bio, timezone, created_at, password_hash, deleted, erased FROM users`
+	allUsers  = `SELECT tenant, login, first_name, last_name, email, bio, timezone, created_at, password_hash, disabled, bot, deleted, erased FROM users`
 	allRooms  = `SELECT tenant, name FROM rooms`
 	allRoles  = `SELECT tenant, login, role FROM roles`
 	allTokens = `SELECT hash, tenant, login, expires_at, kind, bound, epoch, name, scopes, created_at, last_used_at FROM tokens`
@@ -20,10 +20,10 @@ func (s *Store) EachUser(ctx context.Context, visit func(chat.Tenant, chat.User)
 	var t string
 	var u chat.User
 	return everyRow(ctx, s, allUsers, func() tenantUser { return tenantUser{chat.Tenant(t), u} },
-		func(r tenantUser) error { return visit(r.tenant, r.user) },
+		func(r tenantUser) error { return visit(r.tenant, withoutLeftovers(r.user)) },
 		func() []any {
 			u = chat.User{}
-			return []any{&t, &u.Login, &u.FirstName, &u.LastName, &u.Email, &u.Bio, &u.Timezone, &u.CreatedAt, &u.PasswordHash, &u.Deleted, &u.Erased}
+			return []any{&t, &u.Login, &u.FirstName, &u.LastName, &u.Email, &u.Bio, &u.Timezone, &u.CreatedAt, &u.PasswordHash, &u.Disabled, &u.Bot, &u.Deleted, &u.Erased}
 		})
 }
 

@@ -9,17 +9,19 @@ import (
 )
 
 const (
-	insertUser = `INSERT INTO users (tenant, login, claim, first_name, last_name, email, bio, timezone, created_at, password_hash, deleted)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, false) IF NOT EXISTS`
+	insertUser = `INSERT INTO users (tenant, login, claim, first_name, last_name, email, bio, timezone, created_at, password_hash, disabled, bot, deleted)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, false) IF NOT EXISTS`
 	selectUserClaim = `SELECT claim FROM users WHERE tenant = ? AND login = ?`
-	selectUser      = `SELECT first_name, last_name, email, bio, timezone, created_at, password_hash, epoch, deleted, erased FROM users WHERE tenant = ? AND login = ?`
+	selectUser      = `SELECT first_name, last_name, email, bio, timezone, created_at, password_hash, epoch, disabled, bot, deleted, erased FROM users WHERE tenant = ? AND login = ?`
 	updateProfile   = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ?, timezone = ? WHERE tenant = ? AND login = ? IF deleted = false`
 	replaceProfile  = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ?, timezone = ? WHERE tenant = ? AND login = ? IF deleted = false
 AND first_name = ? AND last_name = ? AND email = ? AND bio = ? AND timezone = ?`
 	updatePassword  = `UPDATE users SET password_hash = ?, epoch = ? WHERE tenant = ? AND login = ? IF deleted = false`
+	endLogins       = `UPDATE users SET epoch = ? WHERE tenant = ? AND login = ? IF deleted = false`
+	setDisabled     = `UPDATE users SET epoch = ?, disabled = ? WHERE tenant = ? AND login = ? IF deleted = false`
 	rehashPassword  = `UPDATE users SET password_hash = ? WHERE tenant = ? AND login = ? IF password_hash = ?`
 	markUserDeleted = `UPDATE users SET deleted = true, claim = null, first_name = null, last_name = null, email = null, bio = null, timezone = null,
-created_at = null, password_hash = null, epoch = null WHERE tenant = ? AND login = ? IF deleted = false`
+created_at = null, password_hash = null, epoch = null, disabled = null, bot = null WHERE tenant = ? AND login = ? IF deleted = false`
 	markUserErased = `UPDATE users SET erased = true WHERE tenant = ? AND login = ? IF deleted = true`
 
 	insertUserIndex = `INSERT INTO users_by_tenant (tenant, shard, login) VALUES (?, ?, ?)`
@@ -103,7 +105,7 @@ func (s *Store) CreateUser(ctx context.Context, t chat.Tenant, u chat.User) erro
 		}
 	}
 	claimed, err := s.db.decide(ctx, verify, insertUser, string(t), u.Login, claim, u.FirstName, u.LastName,
-		optional(u.Email), optional(u.Bio), optional(u.Timezone), u.CreatedAt.UTC(), u.PasswordHash)
+		optional(u.Email), optional(u.Bio), optional(u.Timezone), u.CreatedAt.UTC(), u.PasswordHash, optionalFlag(u.Disabled), optionalFlag(u.Bot))
 	if err == nil && !claimed {
 		err = chat.ErrExists(chat.UserEntity, u.Login)
 	}
@@ -136,11 +138,17 @@ func (s *Store) userDecided(ctx context.Context, t chat.Tenant, login string) (c
 func readUser(ctx context.Context, row rowReader, t chat.Tenant, login string) (chat.User, bool, error) {
 	u := chat.User{Person: chat.Person{Login: login}}
 	found, err := row(ctx, selectUser, []any{string(t), login},
-		&u.FirstName, &u.LastName, &u.Email, &u.Bio, &u.Timezone, &u.CreatedAt, &u.PasswordHash, &u.Epoch, &u.Deleted, &u.Erased)
+		&u.FirstName, &u.LastName, &u.Email, &u.Bio, &u.Timezone, &u.CreatedAt, &u.PasswordHash, &u.Epoch, &u.Disabled, &u.Bot, &u.Deleted, &u.Erased)
 	if err != nil || !found {
 		return chat.User{}, false, err
 	}
-	return u, true, nil
+	return withoutLeftovers(u), true, nil
+}
+
+// withoutLeftovers drops what servers of earlier versions leave of an account that they delete.
+func withoutLeftovers(u chat.User) chat.User {
+	u.Disabled, u.Bot = u.Disabled && !u.Deleted, u.Bot && !u.Deleted
+	return u
 }
 
 // UsersByLogin implements chat.UserStore.
@@ -211,6 +219,16 @@ func profileOf(u chat.User) []any {
 func (s *Store) SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash, epoch string) error {
 	return s.announcing(ctx, chat.AccountKey(t, login), func() error {
 		return s.changeUser(ctx, t, login, updatePassword, hash, epoch, string(t), login)
+	})
+}
+
+// EndLogins implements chat.UserStore.
+func (s *Store) EndLogins(ctx context.Context, t chat.Tenant, login, epoch string, disabled *bool) error {
+	return s.announcing(ctx, chat.AccountKey(t, login), func() error {
+		if disabled == nil {
+			return s.changeUser(ctx, t, login, endLogins, epoch, string(t), login)
+		}
+		return s.changeUser(ctx, t, login, setDisabled, epoch, *disabled, string(t), login)
 	})
 }
 

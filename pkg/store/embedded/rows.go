@@ -29,7 +29,7 @@ func decodePerson(login string, b []byte) (chat.Person, error) {
 
 func encodeUser(u chat.User) []byte {
 	return newRecord().text(1, u.FirstName).text(2, u.LastName).optional(3, u.Email).
-		optional(4, u.Bio).time(5, u.CreatedAt).text(6, u.PasswordHash).text(7, u.Epoch).optional(8, u.Timezone)
+		optional(4, u.Bio).time(5, u.CreatedAt).text(6, u.PasswordHash).text(7, u.Epoch).optional(8, u.Timezone).flag(9, u.Disabled).flag(10, u.Bot)
 }
 
 func decodeUser(login string, b []byte) (chat.User, error) {
@@ -52,6 +52,10 @@ func decodeUser(login string, b []byte) (chat.User, error) {
 			u.Epoch = f.text()
 		case 8:
 			u.Timezone = f.optional()
+		case 9:
+			u.Disabled = f.flag()
+		case 10:
+			u.Bot = f.flag()
 		}
 	})
 	return u, err

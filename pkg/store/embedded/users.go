@@ -174,6 +174,17 @@ func (s *Store) SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash,
 	})
 }
 
+// EndLogins implements chat.UserStore.
+func (s *Store) EndLogins(ctx context.Context, t chat.Tenant, login, epoch string, disabled *bool) error {
+	return s.changeUser(ctx, t, login, func(now *chat.User) error {
+		now.Epoch = epoch
+		if disabled != nil {
+			now.Disabled = *disabled
+		}
+		return nil
+	})
+}
+
 // Rehash implements chat.UserStore.
 func (s *Store) Rehash(ctx context.Context, t chat.Tenant, login, from, to string) error {
 	err := s.changeUser(ctx, t, login, func(now *chat.User) error {

@@ -44,6 +44,7 @@ func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken, x director
 		"UpdateParticipant": {bob, func() error { return e.s.UpdateParticipant(e.ctx, e.tenant, r.ID, person("bob")) }},
 		"DeleteSession":     {auth.SessionKey(s.Hash), func() error { return e.s.DeleteSession(e.ctx, s.Hash) }},
 		"SetPasswordHash":   {account, func() error { return e.s.SetPasswordHash(e.ctx, e.tenant, "bob", "$", "epoch") }},
+		"EndLogins":         {account, func() error { return e.s.EndLogins(e.ctx, e.tenant, "bob", "epoch", nil) }},
 		"DeleteUser":        {account, func() error { return e.s.DeleteUser(e.ctx, e.tenant, "bob") }},
 		"ReplaceEntry":      {directory.Key(x.Space, x.ID), func() error { return e.s.ReplaceEntry(e.ctx, x) }},
 		"DeleteEntry":       {directory.Key(x.Space, x.ID), func() error { return e.s.DeleteEntry(e.ctx, x.Space, x.ID) }},

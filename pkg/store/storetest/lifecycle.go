@@ -109,6 +109,7 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"Users":               func(c ctx) error { return second(s.Users(c, t, "", 1)) },
 		"UpdateProfile":       func(c ctx) error { return s.UpdateProfile(c, t, user("u"), nil) },
 		"SetPasswordHash":     func(c ctx) error { return s.SetPasswordHash(c, t, "u", "x", "e") },
+		"EndLogins":           func(c ctx) error { return s.EndLogins(c, t, "u", "e", nil) },
 		"Rehash":              func(c ctx) error { return s.Rehash(c, t, "u", "x", "y") },
 		"DeleteUser":          func(c ctx) error { return s.DeleteUser(c, t, "u") },
 		"CreateRoom":          func(c ctx) error { return s.CreateRoom(c, t, e.room("new")) },

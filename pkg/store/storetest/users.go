@@ -199,6 +199,46 @@ var userTests = map[string]func(*env){
 			require.Equal(e, "new epoch", got.Epoch)
 		}
 	},
+	"logins are ended, and the account disabled, in one step": func(e *env) {
+		u := user("jdoe")
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, u))
+		is := func(epoch string, disabled bool) {
+			e.Helper()
+			u.Epoch, u.Disabled = epoch, disabled
+			got, err := e.s.User(e.ctx, e.tenant, "jdoe")
+			require.NoError(e, err)
+			require.Equal(e, u, got)
+		}
+		require.NoError(e, e.s.EndLogins(e.ctx, e.tenant, "jdoe", "first", nil))
+		is("first", false)
+		require.NoError(e, e.s.EndLogins(e.ctx, e.tenant, "jdoe", "second", ptr(true)))
+		is("second", true)
+		require.NoError(e, e.s.EndLogins(e.ctx, e.tenant, "jdoe", "third", nil))
+		is("third", true)
+		require.NoError(e, e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", u.PasswordHash, "fourth"))
+		is("fourth", true) // a new password enables nobody
+		found, err := e.s.UsersByLogin(e.ctx, e.tenant, []string{"jdoe"})
+		require.NoError(e, err)
+		require.Equal(e, map[string]chat.User{"jdoe": u}, found)
+		require.NoError(e, e.s.EndLogins(e.ctx, e.tenant, "jdoe", "fifth", ptr(false)))
+		is("fifth", false)
+
+		e.isAbout(e.s.EndLogins(e.ctx, e.tenant, "nobody", "x", nil), chat.NotFound, chat.UserEntity)
+		require.NoError(e, e.s.EndLogins(e.ctx, e.tenant, "jdoe", "sixth", ptr(true)))
+		require.NoError(e, e.s.DeleteUser(e.ctx, e.tenant, "jdoe"))
+		for _, disabled := range []*bool{nil, ptr(true), ptr(false)} {
+			e.isAbout(e.s.EndLogins(e.ctx, e.tenant, "jdoe", "x", disabled), chat.NotFound, chat.UserEntity)
+		}
+		got, err := e.s.User(e.ctx, e.tenant, "jdoe")
+		require.NoError(e, err)
+		require.Equal(e, chat.User{Person: chat.Person{Login: "jdoe"}, Deleted: true}, got)
+		disabled := user("disabled") // as imports create them
+		disabled.Disabled, disabled.Bot = true, true
+		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, disabled))
+		got, err = e.s.User(e.ctx, e.tenant, "disabled")
+		require.NoError(e, err)
+		require.Equal(e, disabled, got)
+	},
 	"what is not there is not changed": func(e *env) {
 		e.isAbout(e.s.UpdateProfile(e.ctx, e.tenant, user("jdoe"), nil), chat.NotFound, chat.UserEntity)
 		e.isAbout(e.s.SetPasswordHash(e.ctx, e.tenant, "jdoe", "$x", ""), chat.NotFound, chat.UserEntity)

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestUsersOfAServer(t *testing.T) {
+	s := serveWithAdmin(t, t.TempDir())
+	out, _ := admin(t, s, 0, "users", "create", "ann", "--first-name", "Ann", "--last-name", "Smith", "--email", "ann@example.org")
+	password := regexp.MustCompile(`password is (\S+):`).FindStringSubmatch(out)[1]
+	ann := newUser(t, s, "ann")
+	ann.password = password
+	ann.logIn()
+	out, _ = admin(t, s, 0, "users", "list")
+	require.Regexp(t, `ann +Ann Smith +ann@example.org .* active\n`, out)
+	out, _ = admin(t, s, 0, "users", "show", "ann")
+	require.Regexp(t, `roles +none\n`, out)
+
+	out, _ = admin(t, s, 0, "users", "sessions", "ann")
+	id := regexp.MustCompile(`(?m)^([0-9a-f]{24}) +session`).FindStringSubmatch(out)[1]
+	admin(t, s, 0, "users", "sessions", "ann", "--end", id)
+	ann.must(401, "GET", "/users/ann", nil, "")
+	admin(t, s, 2, "users", "sessions", "ann", "--end", id, "--end-all")
+
+	out, _ = admin(t, s, 0, "users", "password", "ann", "--password-file", file(t, "another good one\n"))
+	require.NotContains(t, out, "another good one")
+	ann.password = "another good one"
+	ann.logIn()
+	admin(t, s, 0, "users", "disable", "ann")
+	ann.must(401, "GET", "/users/ann", nil, "")
+	out, _ = admin(t, s, 0, "users", "list")
+	require.Regexp(t, `ann .* disabled\n`, out)
+	admin(t, s, 0, "users", "enable", "ann")
+	ann.logIn()
+	admin(t, s, 0, "users", "sessions", "ann", "--end-all")
+	ann.must(401, "GET", "/users/ann", nil, "")
+
+	out, _ = admin(t, s, 0, "users", "roles", "ann", "--grant", "site-admin")
+	require.Regexp(t, `ann +site-admin\n`, out)
+	out, _ = admin(t, s, 0, "users", "roles")
+	require.Regexp(t, `(?s)ann +site-admin\n.*operator +integration-admin, site-admin\n`, out)
+	out, _ = admin(t, s, 0, "users", "roles", "ann", "--revoke", "site-admin")
+	require.Regexp(t, `ann +none\n`, out)
+	admin(t, s, 2, "users", "roles", "--grant", "site-admin")
+	_, errs := admin(t, s, 1, "users", "roles", "ann", "--grant", "emperor")
+	require.Contains(t, errs, "422")
+
+	out, _ = admin(t, s, 0, "users", "tokens", "operator")
+	id = regexp.MustCompile(`(?m)^([0-9a-f]{24}) +settings`).FindStringSubmatch(out)[1]
+	require.NotContains(t, out, operatorsToken)
+	admin(t, s, 0, "users", "tokens", "operator", "--end", id)
+	_, errs = admin(t, s, 1, "users", "list")
+	require.Contains(t, errs, "401")
+}
