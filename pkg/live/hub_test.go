@@ -111,7 +111,7 @@ func hub(t testing.TB, w *livetest.World, bus live.Bus) *live.Hub {
 }
 
 func hubOf(t testing.TB, o live.Options) *live.Hub {
-	o.Log, o.Beat, o.PeerLost, o.TypingFor, o.RepairHold = quiet, 10*time.Millisecond, 2*time.Second, 200*time.Millisecond, 100*time.Millisecond
+	o.Log, o.Beat, o.PeerLost, o.TypingFor = quiet, 10*time.Millisecond, 2*time.Second, 200*time.Millisecond
 	h, err := live.New(o)
 	require.NoError(t, err)
 	t.Cleanup(func() {
