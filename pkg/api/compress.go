@@ -84,12 +84,14 @@ var compressors = sync.Pool{New: func() any {
 
 // Compressed returns a body in gzip.
 func Compressed(body []byte) []byte {
-	z := compressors.Get().(*gzip.Writer)
-	defer compressors.Put(z)
 	var out bytes.Buffer
-	out.Grow(len(body) / 3)
-	z.Reset(&out)
-	_, _ = z.Write(body) // a Buffer takes all
-	_ = z.Close()
+	computed(len(body), func() {
+		z := compressors.Get().(*gzip.Writer)
+		defer compressors.Put(z)
+		out.Grow(len(body) / 3)
+		z.Reset(&out)
+		_, _ = z.Write(body) // a Buffer takes all
+		_ = z.Close()
+	})
 	return out.Bytes()
 }

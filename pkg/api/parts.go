@@ -38,7 +38,7 @@ func WriteParts(w http.ResponseWriter, contentType string) *Parts {
 // Write writes a part, and after the last one the end of the answer. An error means that the client is gone.
 func (p *Parts) Write(part []byte, last bool) error {
 	if p.compressed {
-		part = p.deflated(part, last)
+		computed(len(part), func() { part = p.deflated(part, last) })
 	}
 	_, err := p.w.Write(part)
 	return err

@@ -38,9 +38,18 @@ const holdFor = 5 * time.Second
 
 // repeat has n attackers, at most as many as there are idle sockets, repeat f until ctx ends. Each attacker has a number.
 func (s *siege) repeat(ctx context.Context, n int, f func(ctx context.Context, i int)) {
+	s.repeatFrom(ctx, n, 0, f)
+}
+
+// repeatFrom is repeat in which the attackers begin one after the other, within that time. Attackers that send much and
+// then wait would all send in the same moments otherwise, and those are moments in which this process, on the server's own
+// processors, delays its honest users itself.
+func (s *siege) repeatFrom(ctx context.Context, n int, within time.Duration, f func(ctx context.Context, i int)) {
+	n = min(n, s.o.Connections)
 	var wg sync.WaitGroup
-	for i := range min(n, s.o.Connections) {
+	for i := range n {
 		wg.Go(func() {
+			wait(ctx, within*time.Duration(i)/time.Duration(n))
 			for ctx.Err() == nil {
 				f(ctx, i)
 				wait(ctx, time.Millisecond)
@@ -126,7 +135,7 @@ func (s *siege) socket(ctx context.Context, i int, f func(*socket)) {
 
 // stalledBodies sends long messages without their last byte.
 func stalledBodies(ctx context.Context, s *siege) {
-	s.repeat(ctx, 300, func(ctx context.Context, i int) {
+	s.repeatFrom(ctx, 300, holdFor, func(ctx context.Context, i int) {
 		s.connected(ctx, i, func(c net.Conn) {
 			req := request("POST", s.url, messages+s.big, s.cookies[i%attackers], bytes.Repeat([]byte(" "), 1<<20-1))
 			if _, err := c.Write(req[:len(req)-1]); err == nil {
@@ -139,7 +148,7 @@ func stalledBodies(ctx context.Context, s *siege) {
 // stalledFrames sends long STOMP frames without their last byte.
 func stalledFrames(ctx context.Context, s *siege) {
 	frame := "CONNECT\naccept-version:1.2\nhost:bench\nheart-beat:0,0\n\n\x00SEND\ncontent-length:65000\n\n" + strings.Repeat("x", 64_000)
-	s.repeat(ctx, 300, func(ctx context.Context, i int) {
+	s.repeatFrom(ctx, 300, holdFor, func(ctx context.Context, i int) {
 		s.socket(ctx, i, func(sock *socket) {
 			if sock.send(ws.OpText, []byte(frame)) == nil {
 				wait(ctx, holdFor)

@@ -200,7 +200,7 @@ func (v shown) around(ctx context.Context, l Log, at id.ID, n int) (Page, error)
 	before := min((n-1)/2, len(older))
 	after := min(n-before, len(newer))
 	before = min(n-after, len(older))
-	for size := bytesOf(older[:before]) + bytesOf(newer[:after]); size >= MaxRead; {
+	for size := Bytes(older[:before]) + Bytes(newer[:after]); size >= MaxRead; {
 		if before >= after {
 			before--
 			size -= older[before].Bytes()

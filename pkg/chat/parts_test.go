@@ -27,7 +27,7 @@ func (w *world) fill(who chat.Identity, room string, n int) (ms []chat.Message) 
 	return ms
 }
 
-func bytesOf(ms []chat.Message) (n int) {
+func Bytes(ms []chat.Message) (n int) {
 	for _, m := range ms {
 		n += m.Bytes()
 	}
@@ -47,7 +47,7 @@ func TestPagesAreBoundedByBytes(t *testing.T) {
 			p, err := w.Messages(t.Context(), ann, "games", q)
 			require.NoError(t, err)
 			require.NotEmpty(t, p.Messages)
-			require.Less(t, bytesOf(p.Messages), chat.MaxRead)
+			require.Less(t, Bytes(p.Messages), chat.MaxRead)
 			all = add(all, p.Messages)
 			if !p.HasMore() {
 				break
@@ -73,7 +73,7 @@ func TestPagesAreBoundedByBytes(t *testing.T) {
 		p, err := w.Messages(t.Context(), ann, "games", chat.PageQuery{Around: &m.ID, Limit: 200})
 		require.NoError(t, err)
 		require.Contains(t, p.Messages, m)
-		require.Less(t, bytesOf(p.Messages), chat.MaxRead)
+		require.Less(t, Bytes(p.Messages), chat.MaxRead)
 		from := max(0, i-len(p.Messages))
 		for want[from].ID != p.Messages[0].ID {
 			from++
@@ -94,7 +94,7 @@ func TestNewestInParts(t *testing.T) {
 		ended := false
 		require.NoError(t, w.NewestInParts(t.Context(), ann, "games", q, func(part []chat.Message, last bool) error {
 			require.False(t, ended)
-			require.Less(t, bytesOf(part), chat.MaxRead)
+			require.Less(t, Bytes(part), chat.MaxRead)
 			got, ended = append(got, part...), last
 			if parts++; parts == 2 {
 				w.post(ann, "games", "posted meanwhile")
@@ -107,7 +107,7 @@ func TestNewestInParts(t *testing.T) {
 	for _, n := range []int{1, 3, 6, 17, 40, 200} {
 		got, parts := read(chat.PageQuery{Before: &all[39].ID, Limit: n})
 		require.Equal(t, all[max(0, 39-n):39], got)
-		require.LessOrEqual(t, parts, 1+bytesOf(got)/(chat.MaxRead/2))
+		require.LessOrEqual(t, parts, 1+Bytes(got)/(chat.MaxRead/2))
 	}
 	got, parts := read(chat.PageQuery{Limit: 40})
 	require.Len(t, got, 40)

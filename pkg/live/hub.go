@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -88,7 +89,8 @@ type Hub struct {
 	roster     roster
 	polls      polls
 	flushes    coalesce.Group[struct{}, struct{}]
-	replays    chan struct{} // one token for each running replay
+	replays    slots // of replays that read for the first time
+	long       slots // of those that read again
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -98,8 +100,12 @@ type Hub struct {
 	closed   bool
 }
 
-// maxReplays bounds the replays that find out concurrently what was missed. Each reads up to chat.MaxRead at a time.
+// maxReplays bounds the replays that find out concurrently what was missed. Each reads up to chat.MaxRead at a time. Of
+// those that read more than once only half as many as there are processors read at a time, so that hundreds of long replays
+// leave a processor to others, and a short one does not wait for them.
 const maxReplays = 16
+
+var maxLongReplays = max(1, runtime.GOMAXPROCS(0)/2)
 
 // New starts a hub. The hub joins the bus now and leaves it in Close. The caller closes the bus itself, after the hub.
 func New(o Options) (*Hub, error) {
@@ -130,7 +136,7 @@ func New(o Options) (*Hub, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	h := &Hub{opts: o, node: o.Node, now: o.Now, log: o.Log, ids: id.NewGenerator(o.Now),
-		replays: make(chan struct{}, maxReplays), ctx: ctx, stop: stop}
+		replays: make(slots, maxReplays), long: make(slots, maxLongReplays), ctx: ctx, stop: stop}
 	h.departures.last = make(map[departure]uint64)
 	h.presence = &presence{hub: h, rooms: make(map[place]*roomPresence)}
 	h.typing = &typing{hub: h, until: make(map[typist]notice)}

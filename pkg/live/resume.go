@@ -95,8 +95,11 @@ func (m *Missed) readFirst(ctx context.Context, rest []missed) error {
 			ids = append(ids, rest[n].message)
 		}
 	}
-	found, err := m.hub.opts.History.MessagesByID(ctx, m.room.at(), ids)
-	if err != nil {
+	var found map[id.ID]chat.Message
+	if err := m.hub.long.do(ctx, func() (err error) {
+		found, err = m.hub.opts.History.MessagesByID(ctx, m.room.at(), ids)
+		return err
+	}); err != nil {
 		return err
 	}
 	for i, x := range rest[:n] {
@@ -121,12 +124,6 @@ func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (m *Miss
 	none := &Missed{hub: h, room: s.room}
 	var late []id.ID
 	s.room.shard.locked(func() { late = s.room.recent.overtaken(after) })
-	select {
-	case h.replays <- struct{}{}:
-		defer func() { <-h.replays }()
-	case <-ctx.Done():
-		return none, false
-	}
 	m = &Missed{hub: h, room: s.room, keeps: replayKeeps}
 	complete, err := h.find(ctx, m, after, late)
 	if err != nil {
@@ -143,24 +140,50 @@ func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (m *Miss
 // find adds what was missed since after to m. late are the ids that were delivered after that position although they are
 // older. complete is false if that is too much, or not there any more.
 func (h *Hub) find(ctx context.Context, m *Missed, after id.ID, late []id.ID) (complete bool, err error) {
-	if complete, err := h.lateOnes(ctx, m, after, late); err != nil || !complete {
+	if err := h.replays.do(ctx, func() (err error) {
+		complete, err = h.lateOnes(ctx, m, after, late)
+		return err
+	}); err != nil || !complete {
 		return false, err
 	}
-	for at := after; len(m.list) <= MaxReplay; {
-		most := MaxReplay + 1 - len(m.list)
-		ms, err := h.opts.History.Newer(ctx, m.room.at(), at, false, most)
-		if err != nil {
+	reading := h.replays
+	for at := after; len(m.list) <= MaxReplay; reading = h.long {
+		atEnd := false
+		if err := reading.do(ctx, func() (err error) {
+			most := MaxReplay + 1 - len(m.list)
+			ms, err := h.opts.History.Newer(ctx, m.room.at(), at, false, most)
+			for _, msg := range ms {
+				m.add(msg)
+				at = msg.ID
+			}
+			atEnd = chat.AtEnd(ms, most)
+			return err
+		}); err != nil {
 			return false, err
 		}
-		for _, msg := range ms {
-			m.add(msg)
-			at = msg.ID
-		}
-		if chat.AtEnd(ms, most) {
-			return h.changesSince(ctx, m, after)
+		if atEnd {
+			err = reading.do(ctx, func() (err error) {
+				complete, err = h.changesSince(ctx, m, after)
+				return err
+			})
+			return complete, err
 		}
 	}
 	return false, nil
+}
+
+// slots bounds how many calls run concurrently.
+type slots chan struct{}
+
+// do calls f when there is a slot, and returns its error, or that of ctx if it ends before.
+func (s slots) do(ctx context.Context, f func() error) error {
+	select {
+	case s <- struct{}{}:
+		defer func() { <-s }()
+		return f()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // lateOnes adds the messages and changes in late: they are older than after, but this node delivered them after it. The

@@ -133,11 +133,18 @@ func (m *mount) messages(w http.ResponseWriter, r *http.Request, q url.Values) e
 	if err != nil {
 		return err
 	}
-	out := page{Messages: m.form.messages(p.Messages), HasMore: p.HasMore()}
-	if pq.Around != nil {
-		out.HasMoreBefore, out.HasMoreAfter = &p.HasMoreBefore, &p.HasMoreAfter
+	var body []byte
+	if err := api.InTurn(r.Context(), chat.Bytes(p.Messages), func() {
+		out := page{Messages: m.form.messages(p.Messages), HasMore: p.HasMore()}
+		if pq.Around != nil {
+			out.HasMoreBefore, out.HasMoreAfter = &p.HasMoreBefore, &p.HasMoreAfter
+		}
+		body = encode(out)
+	}); err != nil {
+		return chat.ErrUnavailable(err)
 	}
-	return m.ok(w, out)
+	api.Write(w, http.StatusOK, m.contentType(), body)
+	return nil
 }
 
 // plainPage answers with a page of the plain mounts. Their clients take a page that is not full for the beginning of the
@@ -145,7 +152,11 @@ func (m *mount) messages(w http.ResponseWriter, r *http.Request, q url.Values) e
 func (m *mount) plainPage(w http.ResponseWriter, r *http.Request, room string, pq chat.PageQuery) error {
 	a := arrayInParts{mount: m, w: w}
 	return a.end(r, m.chat.NewestInParts(r.Context(), who(r), room, pq, func(part []chat.Message, last bool) error {
-		return a.write(encode(m.form.messages(part)), last)
+		var body []byte
+		if err := api.InTurn(r.Context(), chat.Bytes(part), func() { body = encode(m.form.messages(part)) }); err != nil {
+			return chat.ErrUnavailable(err)
+		}
+		return a.write(body, last)
 	}))
 }
 
