@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -97,6 +98,10 @@ func (h *hooked) SetRead(ctx context.Context, t chat.Tenant, room id.ID, login s
 		return err
 	}
 	return h.answer("SetRead", h.Stores.SetRead(ctx, t, room, login, to))
+}
+
+func (h *hooked) SetBack(ctx context.Context, t chat.Tenant, room id.ID, login string, b chat.Back) error {
+	return h.answer("SetBack", h.Stores.SetBack(ctx, t, room, login, b))
 }
 
 func (h *hooked) SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login string, muted bool) error {
@@ -202,6 +207,82 @@ func TestReadingAndMutingAreToldToTheirUser(t *testing.T) {
 	require.Equal(t, last.ID, s.Read)
 	require.True(t, s.Muted)
 	require.Equal(t, "two", s.Last.Content)
+}
+
+// A user marks messages as unread and reads them anew. Each move is published, and holds until the next.
+func TestMarkingUnread(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("games", ann, bob)
+	var ms []id.ID
+	for i := range 6 {
+		ms = append(ms, w.post(ann, "games", fmt.Sprint(i)).ID)
+	}
+	w.events.takeAll()
+	is := func(at id.ID, unread int, marked bool) {
+		t.Helper()
+		s := w.state(bob, "games")
+		require.Equal(t, []any{at, unread, marked}, []any{s.Position(), s.Unread, s.MarkedUnread()})
+	}
+	moved := func(at id.ID, back bool) {
+		t.Helper()
+		told := w.events.takeAll()
+		require.Len(t, told, 1)
+		e := told[0].(chat.ReadMoved)
+		require.Equal(t, []any{at, back}, []any{e.Read, e.Back})
+	}
+	require.NoError(t, w.MarkRead(t.Context(), bob, "games", ms[4]))
+	moved(ms[4], false)
+	require.NoError(t, w.MarkUnread(t.Context(), bob, "games", ms[2]))
+	moved(ms[1], true)
+	is(ms[1], 4, true)
+	// What was read before is read anew, step by step.
+	require.NoError(t, w.MarkRead(t.Context(), bob, "games", ms[0]))
+	require.Empty(t, w.events.takeAll(), "read already")
+	require.NoError(t, w.MarkRead(t.Context(), bob, "games", ms[3]))
+	moved(ms[3], false)
+	is(ms[3], 2, true)
+	// It can also move on.
+	require.NoError(t, w.MarkUnread(t.Context(), bob, "games", ms[5]))
+	moved(ms[4], true)
+	is(ms[4], 1, true)
+	require.NoError(t, w.MarkRead(t.Context(), bob, "games", ms[5]))
+	moved(ms[5], false)
+	is(ms[5], 0, false)
+	// Before the first message there is none to name.
+	page, err := w.Messages(t.Context(), bob, "games", chat.PageQuery{Limit: 100})
+	require.NoError(t, err)
+	oldest := page.Messages[0].ID
+	for _, m := range page.Messages {
+		if m.ID.Compare(oldest) < 0 {
+			oldest = m.ID
+		}
+	}
+	require.NoError(t, w.MarkUnread(t.Context(), bob, "games", oldest))
+	require.Negative(t, w.state(bob, "games").Position().Compare(oldest))
+	require.Equal(t, 6, w.state(bob, "games").Unread)
+	// Who writes has read what was there.
+	own := w.post(bob, "games", "mine")
+	is(own.ID, 0, false)
+	requireKind(t, chat.NotFound, w.MarkUnread(t.Context(), bob, "games", id.NewGenerator(nil).New()))
+	requireKind(t, chat.Forbidden, w.MarkUnread(t.Context(), w.user("eve"), "games", own.ID))
+}
+
+// A position that is still being written is one of a message that exists: going back holds nevertheless.
+func TestMarkingUnreadAfterPosting(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("games", ann, bob)
+	first := w.post(ann, "games", "one")
+	require.NoError(t, w.MarkRead(t.Context(), bob, "games", first.ID))
+	own := w.post(bob, "games", "mine")
+	require.NoError(t, w.MarkUnread(t.Context(), bob, "games", first.ID))
+	room := w.id("games")
+	w.Close() // it writes the positions that wait
+	kept, err := w.store.Readings(t.Context(), tenant, "bob", []id.ID{room})
+	require.NoError(t, err)
+	require.Equal(t, own.ID, kept[room].Read)
+	require.Negative(t, kept[room].Position().Compare(first.ID))
 }
 
 func TestCreatorsHearOfTheirRooms(t *testing.T) {

@@ -45,6 +45,7 @@ type ReadMoved struct {
 	Place
 	Login string
 	Read  id.ID
+	Back  bool // the user marked what is newer as unread: the position may have moved back
 }
 
 // MuteChanged is a room that a user muted or unmuted. Only that user receives it.

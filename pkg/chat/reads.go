@@ -22,7 +22,7 @@ const MaxRoomStates = 200
 type RoomState struct {
 	Name   string
 	Last   *Message // the newest; nil if there is none
-	Unread int      // newer than Read, by others, not deleted; at most MaxUnread
+	Unread int      // newer than Position, by others, not deleted; at most MaxUnread
 	Reading
 }
 
@@ -98,8 +98,8 @@ func (s *Service) roomStates(ctx context.Context, who Identity, refs []RoomRef) 
 		states[i] = RoomState{Name: ref.Name, Reading: readings[ref.ID]}
 		if m, ok := newest[ref.ID]; ok {
 			states[i].Last = &m
-			if m.ID.Compare(states[i].Read) > 0 {
-				from = append(from, positions[i].orAfter(states[i].Read))
+			if read := states[i].Position(); m.ID.Compare(read) > 0 {
+				from = append(from, positions[i].orAfter(read))
 			}
 		}
 	}
@@ -141,23 +141,70 @@ func (s *Service) readings(ctx context.Context, who Identity, rooms []id.ID) (ma
 // MarkRead moves the read position of who in a room they are in to one of its messages. A message older than the
 // position changes nothing.
 func (s *Service) MarkRead(ctx context.Context, who Identity, room string, m id.ID) error {
-	if err := s.may(who.does(limit.Reads)); err != nil {
+	r, now, err := s.reading(ctx, who, room, m)
+	if err != nil || m.Compare(now.Position()) <= 0 {
 		return err
 	}
-	r, _, err := s.Access(ctx, who, room)
+	moved := ReadMoved{Place: r.place(who.Tenant), Login: who.Login, Read: m}
+	if now.isBack() && m.Compare(now.Back.From) <= 0 {
+		return s.setBack(ctx, who, r, moved, Back{To: m, From: now.Back.From})
+	}
+	return s.changeReading(ctx, r, moved,
+		func(ctx context.Context) error { return s.store.SetRead(ctx, who.Tenant, r.ID, who.Login, m) },
+		who, func(now Reading) bool { return now.Read.Compare(m) >= 0 })
+}
+
+// MarkUnread moves the read position of who in a room they are in to just before one of its messages, so that this message
+// and all newer ones are unread, and no older one is.
+func (s *Service) MarkUnread(ctx context.Context, who Identity, room string, m id.ID) error {
+	r, now, err := s.reading(ctx, who, room, m)
 	if err != nil {
 		return err
 	}
+	v, log := s.shown(r), r.Log(who.Tenant)
+	before, err := v.Older(ctx, log, m, 1)
+	if err != nil {
+		return err
+	}
+	newest, err := v.Older(ctx, log, id.Max, 1)
+	if err != nil {
+		return err
+	}
+	b := Back{To: id.FirstAt(m.Time()), From: m}
+	if len(before) > 0 {
+		b.To = before[0].ID
+	}
+	// Positions that are being written now, on any node, are of messages that exist.
+	for _, at := range []id.ID{now.Read, now.Back.From} {
+		if at.Compare(b.From) > 0 {
+			b.From = at
+		}
+	}
+	if len(newest) > 0 && newest[0].ID.Compare(b.From) > 0 {
+		b.From = newest[0].ID
+	}
+	return s.setBack(ctx, who, r, ReadMoved{Place: r.place(who.Tenant), Login: who.Login, Read: b.To, Back: true}, b)
+}
+
+// reading returns a room and the reading of who of it, who wants to move the position to a message of it, or before it.
+func (s *Service) reading(ctx context.Context, who Identity, room string, m id.ID) (r Room, now Reading, err error) {
+	if err := s.may(who.does(limit.Reads)); err != nil {
+		return r, now, err
+	}
+	if r, _, err = s.Access(ctx, who, room); err != nil {
+		return r, now, err
+	}
 	if _, err := s.shown(r).Message(ctx, r.Log(who.Tenant), m); err != nil {
-		return err
+		return r, now, err
 	}
-	now, err := s.readings(ctx, who, []id.ID{r.ID})
-	if err != nil || m.Compare(now[r.ID].Read) <= 0 {
-		return err
-	}
-	return s.changeReading(ctx, r, ReadMoved{Place: r.place(who.Tenant), Login: who.Login, Read: m},
-		func(ctx context.Context) error { return s.store.SetRead(ctx, who.Tenant, r.ID, who.Login, m) },
-		who, func(now Reading) bool { return now.Read.Compare(m) >= 0 })
+	all, err := s.readings(ctx, who, []id.ID{r.ID})
+	return r, all[r.ID], err
+}
+
+func (s *Service) setBack(ctx context.Context, who Identity, r Room, moved ReadMoved, b Back) error {
+	return s.changeReading(ctx, r, moved,
+		func(ctx context.Context) error { return s.store.SetBack(ctx, who.Tenant, r.ID, who.Login, b) },
+		who, func(now Reading) bool { return now.Back == b })
 }
 
 // Mute mutes or unmutes a room for who. It is a setting for front ends: the server delivers everything as before.

@@ -23,7 +23,11 @@ func spell(events []chat.Event) []string {
 		case chat.MessageChanged:
 			out = append(out, fmt.Sprint(e.Kind, ": ", e.Message.Content, len(e.Message.Reactions)))
 		case chat.ReadMoved:
-			out = append(out, "read by "+e.Login)
+			if e.Back {
+				out = append(out, "unread by "+e.Login)
+			} else {
+				out = append(out, "read by "+e.Login)
+			}
 		case chat.MuteChanged:
 			out = append(out, fmt.Sprint("muted ", e.Muted))
 		case chat.RoomCreated:
@@ -85,6 +89,9 @@ func TestWhatIsStoredIsPublished(t *testing.T) {
 		"what was read": {"SetRead", func(ctx context.Context, w *world, m id.ID) error {
 			return w.MarkRead(ctx, bob, "games", m)
 		}, "read by bob"},
+		"what is unread": {"SetBack", func(ctx context.Context, w *world, m id.ID) error {
+			return w.MarkUnread(ctx, bob, "games", m)
+		}, "unread by bob"},
 		"a muted room": {"SetMuted", func(ctx context.Context, w *world, _ id.ID) error {
 			return w.Mute(ctx, bob, "games", true)
 		}, "muted true"},

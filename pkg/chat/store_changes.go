@@ -46,16 +46,39 @@ type Position struct {
 	After id.ID // zero: before all messages
 }
 
-// Reading is a user's read position and mute setting of a room they are in.
+// Reading is what is kept of a user about a room they are in: how far they have read, and whether they muted it.
 type Reading struct {
 	Read  id.ID // the newest message they have read; zero: none
+	Back  Back
 	Muted bool
 }
+
+// Back is kept when a user marks messages as unread. It is kept beside Reading.Read, which never moves back: so plain
+// writes of Read can be ordered by their ids.
+type Back struct {
+	To   id.ID // how far they have read since
+	From id.ID // the newest message that Back is about: once Reading.Read is newer, Back means nothing
+}
+
+// Position returns the read position: what is newer is unread. Zero: everything is.
+func (r Reading) Position() id.ID {
+	if r.isBack() {
+		return r.Back.To
+	}
+	return r.Read
+}
+
+// MarkedUnread reports whether the user has marked messages as unread and not read them anew.
+func (r Reading) MarkedUnread() bool { return r.isBack() && r.Back.To != r.Back.From }
+
+func (r Reading) isBack() bool { return !r.Back.From.IsZero() && r.Read.Compare(r.Back.From) <= 0 }
 
 // ReadStore keeps users' read positions and the rooms they have muted.
 type ReadStore interface {
 	// SetRead moves a read position forward. The position never moves back, whatever calls run at the same time.
 	SetRead(ctx context.Context, t Tenant, room id.ID, login string, to id.ID) error
+	// SetBack replaces Reading.Back. Of two calls, the one that began after the other was answered decides.
+	SetBack(ctx context.Context, t Tenant, room id.ID, login string, b Back) error
 	// SetMuted mutes or unmutes a room for a user.
 	SetMuted(ctx context.Context, t Tenant, room id.ID, login string, muted bool) error
 	// Readings returns a user's readings of those rooms, keyed by room ID.

@@ -33,7 +33,9 @@ type Notice struct {
 	Room    string     `json:"roomName"`
 	Message *Message   `json:"message"`
 	Read    ID         `json:"messageId"`
-	Muted   bool       `json:"muted"`
+	// MarkedUnread is true if the read position may have moved back.
+	MarkedUnread bool `json:"markedUnread"`
+	Muted        bool `json:"muted"`
 }
 
 // Notices deliver what happens in all rooms of the client's user, as long as there is a connection: other than a

@@ -79,6 +79,11 @@ func (c *Client) MarkRead(ctx context.Context, room string, message ID) error {
 	return c.Call(ctx, http.MethodPut, path("rooms", room, "read"), map[string]ID{"messageId": message}, nil)
 }
 
+// MarkUnread marks a message of a room, and all newer ones, as unread for the client's user.
+func (c *Client) MarkUnread(ctx context.Context, room string, message ID) error {
+	return c.Call(ctx, http.MethodPut, path("rooms", room, "unread"), map[string]ID{"messageId": message}, nil)
+}
+
 // Users goes through all users by login, ascending.
 func (c *Client) Users(ctx context.Context) iter.Seq2[Person, error] {
 	return list(ctx, c, path("users"), "users", func(p Person) string { return p.Login })

@@ -48,11 +48,13 @@ type Room struct {
 
 // RoomState is what the client's user has to read in one of their rooms.
 type RoomState struct {
-	Name   string   `json:"roomName"`
-	Last   *Message `json:"lastMessage"` // nil if the room has none
-	Read   ID       `json:"lastRead"`    // zero: nothing
-	Unread int      `json:"unread"`      // 100 means 100 or more
-	Muted  bool     `json:"muted"`
+	Name string   `json:"roomName"`
+	Last *Message `json:"lastMessage"` // nil if the room has none
+	Read ID       `json:"lastRead"`    // zero: nothing
+	// MarkedUnread is true if Read may be older than it was, because the user marked messages as unread.
+	MarkedUnread bool `json:"markedUnread"`
+	Unread       int  `json:"unread"` // 100 means 100 or more
+	Muted        bool `json:"muted"`
 }
 
 // Message is a message as it is now.

@@ -96,7 +96,7 @@ func toWire(e chat.Event) (wireEvent, error) {
 	case chat.MessageChanged:
 		w.Type, w.Message, w.At, w.Change = "changed", wireOf(e.Message), &e.Change, string(e.Kind)
 	case chat.ReadMoved:
-		w.Type, w.Login, w.At = "read", e.Login, &e.Read
+		w.Type, w.Login, w.At, w.On = "read", e.Login, &e.Read, e.Back
 	case chat.MuteChanged:
 		w.Type, w.Login, w.On = "mute", e.Login, e.Muted
 	case chat.RoomCreated:
@@ -125,7 +125,7 @@ func (w wireEvent) event() (chat.Event, error) {
 	case w.Type == "changed" && w.Message != nil && w.At != nil:
 		return chat.MessageChanged{Place: p, Change: *w.At, Kind: chat.ChangeKind(w.Change), Message: chat.Message(*w.Message)}, nil
 	case w.Type == "read" && w.At != nil:
-		return chat.ReadMoved{Place: p, Login: w.Login, Read: *w.At}, nil
+		return chat.ReadMoved{Place: p, Login: w.Login, Read: *w.At, Back: w.On}, nil
 	case w.Type == "mute":
 		return chat.MuteChanged{Place: p, Login: w.Login, Muted: w.On}, nil
 	case w.Type == "created" && w.Person != nil:

@@ -108,8 +108,10 @@ type room struct {
 // member is a participant, with the participant's own data about the room.
 type member struct {
 	person
-	Read  id.ID `json:"read,omitzero"`
-	Muted bool  `json:"muted,omitzero"`
+	Read     id.ID `json:"read,omitzero"`
+	BackTo   id.ID `json:"backTo,omitzero"`
+	BackFrom id.ID `json:"backFrom,omitzero"`
+	Muted    bool  `json:"muted,omitzero"`
 }
 
 type message struct {
@@ -149,10 +151,12 @@ func personOf(p chat.Person) person { return person(p) }
 func (p person) chat() chat.Person  { return chat.Person(p) }
 
 func memberOf(p chat.Person, r chat.Reading) *member {
-	return &member{person: personOf(p), Read: r.Read, Muted: r.Muted}
+	return &member{person: personOf(p), Read: r.Read, BackTo: r.Back.To, BackFrom: r.Back.From, Muted: r.Muted}
 }
 
-func (m *member) reading() chat.Reading { return chat.Reading{Read: m.Read, Muted: m.Muted} }
+func (m *member) reading() chat.Reading {
+	return chat.Reading{Read: m.Read, Back: chat.Back{To: m.BackTo, From: m.BackFrom}, Muted: m.Muted}
+}
 
 func userOf(t chat.Tenant, u chat.User) *user {
 	return &user{Tenant: t, person: personOf(u.Person), Email: u.Email, Bio: u.Bio, Timezone: u.Timezone, CreatedAt: u.CreatedAt,

@@ -46,6 +46,7 @@ type Rooms interface {
 	Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error)
 	Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error)
 	SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error
+	SetBack(ctx context.Context, t chat.Tenant, room id.ID, login string, b chat.Back) error
 	SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login string, muted bool) error
 	Job(ctx context.Context, r jobs.Ref) (jobs.Job, error)
 }

@@ -207,8 +207,14 @@ func (im *importer) member(ctx context.Context, r *roomImport, l *member) error 
 		return err
 	}
 	if outcome == added || outcome == there {
-		if outcome == added && reading.Muted { // those who are there may have changed it
+		// Those who are there may have changed these.
+		if outcome == added && reading.Muted {
 			if err := im.to.SetMuted(ctx, r.tenant, r.ID, p.Login, true); err != nil {
+				return err
+			}
+		}
+		if outcome == added && reading.Back != (chat.Back{}) {
+			if err := im.to.SetBack(ctx, r.tenant, r.ID, p.Login, reading.Back); err != nil {
 				return err
 			}
 		}

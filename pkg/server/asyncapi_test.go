@@ -333,6 +333,8 @@ func TestWhatComesInRealTimeIsDescribed(t *testing.T) {
 	v1.wait("me.renamed")
 	call("jdoe", "PUT", "/rooms/Dallas/read", `{"messageId":"`+first+`"}`)
 	v1.wait("me.read")
+	call("jdoe", "PUT", "/rooms/Dallas/unread", `{"messageId":"`+first+`"}`)
+	v1.wait("me.read")
 	call("jdoe", "PUT", "/rooms/Dallas/mute", `{"muted":true}`)
 	v1.wait("me.mute")
 

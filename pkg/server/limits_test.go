@@ -55,6 +55,7 @@ func TestEachLimitIsOnItsRequests(t *testing.T) {
 		"a new room":         {limit.Rooms, "POST", "/rooms/RANDOM", `{}`},
 		"a banner":           {limit.Changes, "PATCH", "/rooms/ROOM", `{"banner":"x"}`},
 		"a retention":        {limit.Changes, "PUT", "/rooms/ROOM/retention", `{"retention":"30d"}`},
+		"marking as unread":  {limit.Reads, "PUT", "/rooms/ROOM/unread", `{"messageId":"MESSAGE"}`},
 		"muting":             {limit.Changes, "PUT", "/rooms/ROOM/mute", `{"muted":true}`},
 		"a profile":          {limit.Changes, "PATCH", "/users/USER", `{"bio":"x"}`},
 		"a picture removed":  {limit.Changes, "DELETE", "/users/USER/avatar", ""},

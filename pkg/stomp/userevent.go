@@ -12,6 +12,7 @@ func (e *encoding) userEvent(d *live.Delivery) (header string, body []byte) {
 	type event struct {
 		Room    string          `json:"roomName"`
 		ID      string          `json:"messageId,omitempty"`
+		Back    bool            `json:"markedUnread,omitempty"`
 		Muted   *bool           `json:"muted,omitempty"`
 		Message json.RawMessage `json:"message,omitempty"`
 		Person  json.RawMessage `json:"person,omitempty"`
@@ -24,7 +25,7 @@ func (e *encoding) userEvent(d *live.Delivery) (header string, body []byte) {
 	case chat.MessageChanged:
 		header, change, n.Message = "change", "change:"+string(v.Kind)+"\n", e.bodies.Message(v.Message)
 	case chat.ReadMoved:
-		header, n.ID = "read", v.Read.String()
+		header, n.ID, n.Back = "read", v.Read.String(), v.Back
 	case chat.MuteChanged:
 		header, n.Muted = "mute", &v.Muted
 	case chat.ParticipantRenamed:

@@ -130,4 +130,57 @@ export const flows = [
       await eventually('it is read', async () => (await d.page.locator('.sidebar .count').count()) === 0)
     },
   },
+  {
+    name: 'messages marked as unread stay so, on all devices, until they are read anew',
+    async run(given) {
+      const { ann, bob, room, d, unread } = await one(given)
+      for (const text of ['one.', 'two.', 'three.', 'four.', 'five.']) await bob.post(room, text)
+      const other = given.keep(await device(given.browser, given.base))
+      await other.logIn(ann.login)
+      await d.logIn(ann.login)
+      await d.goto(`#/rooms/${room}`)
+      await d.row('five.').waitFor()
+      const badge = (on) => on.page.locator('.sidebar .count')
+      const shows = (on, n) => eventually(`a badge of ${n}`, async () => (n === 0 ? (await badge(on).count()) === 0 : (await badge(on).innerText()) === `${n}`))
+      await eventually('all is read', async () => (await unread()) === 0)
+      await shows(other, 0)
+      await d.log.getByText('three.').hover()
+      await d.page.getByRole('button', { name: 'Mark unread from here' }).click()
+      await d.log.locator('[data-key]', { has: d.page.getByTestId('new-line'), hasText: 'three.' }).waitFor()
+      for (const on of [d, other]) await shows(on, 3)
+      assert.equal(await unread(), 3)
+      await d.accessible('messages marked as unread')
+      await d.shot('marked-unread')
+      // They are on the screen, and so is what comes now.
+      await bob.post(room, 'six.')
+      await d.row('six.').waitFor()
+      for (const on of [d, other]) await shows(on, 4)
+      await other.page.reload()
+      await shows(other, 4)
+      // Who comes back reads them.
+      await d.goto('#/browse')
+      await d.page.getByRole('heading', { name: 'Browse rooms' }).waitFor()
+      await d.goto(`#/rooms/${room}`)
+      await d.page.getByTestId('new-line').waitFor()
+      for (const on of [d, other]) await shows(on, 0)
+      // By keys, while the other device is away.
+      await other.context.setOffline(true)
+      await d.composer.press('Shift+Tab')
+      await d.page.keyboard.press('ArrowUp')
+      await d.page.keyboard.press('ArrowUp')
+      await d.page.keyboard.press('u')
+      await shows(d, 2)
+      await eventually('the server knows', async () => (await unread()) === 2)
+      await other.context.setOffline(false)
+      await shows(other, 2)
+      await d.page.getByTestId('skipped').getByRole('button', { name: 'Mark as read' }).click()
+      for (const on of [d, other]) await shows(on, 0)
+      // Refused: as it was.
+      await d.page.route(/\/unread$/, (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', body: '{"title":"No","status":500}' }))
+      await d.log.getByText('three.').hover()
+      await d.page.getByRole('button', { name: 'Mark unread from here' }).click()
+      await d.page.getByText('Something went wrong on the server').waitFor()
+      await shows(d, 0)
+    },
+  },
 ]

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
@@ -114,6 +115,7 @@ type roomState struct {
 	Name   string   `json:"roomName"`
 	Last   *message `json:"lastMessage"`
 	Read   *string  `json:"lastRead"`
+	Back   bool     `json:"markedUnread"`
 	Unread int      `json:"unread"`
 	Muted  bool     `json:"muted"`
 }
@@ -134,13 +136,13 @@ func (m *mount) listStates(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := stateList{Rooms: make([]roomState, len(states)), HasMore: more}
 	for i, s := range states {
-		out.Rooms[i] = roomState{Name: s.Name, Unread: s.Unread, Muted: s.Muted}
+		out.Rooms[i] = roomState{Name: s.Name, Back: s.MarkedUnread(), Unread: s.Unread, Muted: s.Muted}
 		if s.Last != nil {
 			last := m.form.message(*s.Last)
 			out.Rooms[i].Last = &last
 		}
-		if !s.Read.IsZero() {
-			read := s.Read.String()
+		if at := s.Position(); !at.IsZero() {
+			read := at.String()
 			out.Rooms[i].Read = &read
 		}
 	}
@@ -148,6 +150,14 @@ func (m *mount) listStates(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (m *mount) putRead(w http.ResponseWriter, r *http.Request) error {
+	return m.moveRead(w, r, m.chat.MarkRead)
+}
+
+func (m *mount) putUnread(w http.ResponseWriter, r *http.Request) error {
+	return m.moveRead(w, r, m.chat.MarkUnread)
+}
+
+func (m *mount) moveRead(w http.ResponseWriter, r *http.Request, move func(context.Context, chat.Identity, string, id.ID) error) error {
 	var b struct {
 		ID *string `json:"messageId"`
 	}
@@ -161,7 +171,7 @@ func (m *mount) putRead(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return chat.Faulty(chat.MessageEntity, []chat.Fault{notAMessage("messageId", b.ID)})
 	}
-	if err := m.chat.MarkRead(r.Context(), who(r), api.Variable(r, "room"), mid); err != nil {
+	if err := move(r.Context(), who(r), api.Variable(r, "room"), mid); err != nil {
 		return err
 	}
 	return noContent(w)

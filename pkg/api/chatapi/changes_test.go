@@ -239,6 +239,17 @@ func TestUnread(t *testing.T) {
 	require.Equal(t, ids[1], bob.states()[room]["lastRead"], "never back")
 	ann.do("DELETE", one(room, ids[2]), nil).is(204)
 	require.EqualValues(t, 0, bob.states()[room]["unread"], "a deleted one is not unread")
+	unread := func(id any) *answer { return bob.do("PUT", "/rooms/"+room+"/unread", map[string]any{"messageId": id}) }
+	unread(ids[0]).is(204)
+	state = bob.states()[room]
+	require.Equal(t, []any{2.0, true}, []any{state["unread"], state["markedUnread"]})
+	require.NotEqual(t, ids[1], state["lastRead"])
+	read(ids[1]).is(204)
+	state = bob.states()[room]
+	require.Equal(t, []any{ids[1], 0.0}, []any{state["lastRead"], state["unread"]})
+	unread("nothing").refused(422)
+	unread(nil).refused(422)
+	unread("4e831610-cb0b-11e4-8830-0800200c9a66").refused(404)
 	ann.say(room, "more")
 	own := bob.say(room, "bob's own")
 	state = bob.states()[room]

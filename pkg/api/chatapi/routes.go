@@ -174,6 +174,9 @@ func (m *mount) v1Routes() []route {
 		at("/rooms/{room}/read", api.Operations{
 			"PUT": {ID: "markRead", Serve: m.putRead, Scope: api.Posts, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
 		}),
+		at("/rooms/{room}/unread", api.Operations{
+			"PUT": {ID: "markUnread", Serve: m.putUnread, Scope: api.Posts, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
+		}),
 		at("/rooms/{room}/mute", api.Operations{
 			"PUT": {ID: "mute", Serve: m.putMute, Scope: api.Posts, Who: api.Member, Body: api.JSON, Answers: api.Is(204, 404, 422, 429)},
 		}),

@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"context"
+	"slices"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -9,8 +10,9 @@ import (
 
 const (
 	setRead            = `UPDATE readings_by_user USING TIMESTAMP ? SET last_read = ? WHERE tenant = ? AND login = ? AND room_id = ?`
+	setBack            = `UPDATE readings_by_user USING TIMESTAMP ? SET moved_back = ? WHERE tenant = ? AND login = ? AND room_id = ?`
 	setMuted           = `UPDATE readings_by_user USING TIMESTAMP ? SET muted = ? WHERE tenant = ? AND login = ? AND room_id = ?`
-	selectReadings     = `SELECT room_id, last_read, muted FROM readings_by_user WHERE tenant = ? AND login = ? AND room_id IN ?`
+	selectReadings     = `SELECT room_id, last_read, moved_back, muted FROM readings_by_user WHERE tenant = ? AND login = ? AND room_id IN ?`
 	deleteReading      = `DELETE FROM readings_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ? AND room_id = ?`
 	deleteReadings     = `DELETE FROM readings_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ?`
 	selectReadingDates = `SELECT WRITETIME(last_read), WRITETIME(muted) FROM readings_by_user WHERE tenant = ? AND login = ? AND room_id = ?`
@@ -31,8 +33,23 @@ func (s *Store) SetRead(ctx context.Context, t chat.Tenant, room id.ID, login st
 	return s.db.exec(ctx, setRead, to.Ticks(), key[:], string(t), login, uuid(room))
 }
 
+// SetBack implements chat.ReadStore.
+func (s *Store) SetBack(ctx context.Context, t chat.Tenant, room id.ID, login string, b chat.Back) error {
+	value := []byte{}
+	if b != (chat.Back{}) {
+		to, from := b.To.Key(), b.From.Key()
+		value = slices.Concat(to[:], from[:])
+	}
+	return s.changeReading(ctx, t, room, login, setBack, value)
+}
+
 // SetMuted implements chat.ReadStore.
 func (s *Store) SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login string, muted bool) error {
+	return s.changeReading(ctx, t, room, login, setMuted, muted)
+}
+
+// changeReading writes a column of a reading that later calls replace, whatever it is.
+func (s *Store) changeReading(ctx context.Context, t chat.Tenant, room id.ID, login, statement string, value any) error {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return err
@@ -42,7 +59,7 @@ func (s *Store) SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login s
 	if err != nil {
 		return err
 	}
-	return s.db.exec(ctx, setMuted, ticks(at), muted, string(t), login, uuid(room))
+	return s.db.exec(ctx, statement, ticks(at), value, string(t), login, uuid(room))
 }
 
 // Readings implements chat.ReadStore.
@@ -61,15 +78,18 @@ func (s *Store) Readings(ctx context.Context, t chat.Tenant, login string, rooms
 		}
 		rooms = rooms[n:]
 		var room id.ID
-		var read []byte
+		var read, back []byte
 		var muted bool
 		err := s.db.rows(ctx, n, func() {
 			r := chat.Reading{Muted: muted}
 			if len(read) == len(id.Key{}) {
 				r.Read = id.Key(read).ID()
 			}
+			if to := len(id.Key{}); len(back) == 2*to {
+				r.Back = chat.Back{To: id.Key(back[:to]).ID(), From: id.Key(back[to:]).ID()}
+			}
 			out[room] = r
-		}, selectReadings, []any{string(t), login, ids}, into(&room), &read, &muted)
+		}, selectReadings, []any{string(t), login, ids}, into(&room), &read, &back, &muted)
 		if err != nil {
 			return nil, err
 		}

@@ -115,6 +115,15 @@ func TestTheSlowerServerIsNotOverruled(t *testing.T) {
 				all, err := s.Readings(ctx, of, "ann", []id.ID{room.ID})
 				return all[room.ID].Muted, err
 			}},
+		"messages marked as unread": {
+			put: func(ctx context.Context, s *Store) error {
+				return s.SetBack(ctx, of, room.ID, "dan", chat.Back{To: id.FirstAt(c.Now()), From: id.FirstAt(c.Now())})
+			},
+			remove: func(ctx context.Context, s *Store) error { return s.SetBack(ctx, of, room.ID, "dan", chat.Back{}) },
+			there: func(ctx context.Context, s *Store) (bool, error) {
+				all, err := s.Readings(ctx, of, "dan", []id.ID{room.ID})
+				return all[room.ID].Back != chat.Back{}, err
+			}},
 		"what is kept of a room": {
 			put:    func(ctx context.Context, s *Store) error { return s.SetMuted(ctx, of, room.ID, "bob", true) },
 			remove: func(ctx context.Context, s *Store) error { return s.ForgetReading(ctx, of, room.ID, "bob") },

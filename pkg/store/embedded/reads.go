@@ -10,7 +10,7 @@ import (
 )
 
 func encodeReading(r chat.Reading) []byte {
-	return newRecord().someID(1, r.Read).flag(2, r.Muted)
+	return newRecord().someID(1, r.Read).flag(2, r.Muted).someID(3, r.Back.To).someID(4, r.Back.From)
 }
 
 func decodeReading(b []byte) (r chat.Reading, err error) {
@@ -20,6 +20,10 @@ func decodeReading(b []byte) (r chat.Reading, err error) {
 			r.Read = f.id()
 		case 2:
 			r.Muted = f.flag()
+		case 3:
+			r.Back.To = f.id()
+		case 4:
+			r.Back.From = f.id()
 		}
 	})
 	return r, err
@@ -56,6 +60,11 @@ func (s *Store) SetRead(ctx context.Context, t chat.Tenant, room id.ID, login st
 			r.Read = to
 		}
 	})
+}
+
+// SetBack implements chat.ReadStore.
+func (s *Store) SetBack(ctx context.Context, t chat.Tenant, room id.ID, login string, b chat.Back) error {
+	return s.changeReading(ctx, t, room, login, func(r *chat.Reading) { r.Back = b })
 }
 
 // SetMuted implements chat.ReadStore.

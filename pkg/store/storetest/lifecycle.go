@@ -204,6 +204,7 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 			return s.EachRetention(c, func(chat.Tenant, id.ID, chat.Retention) error { return nil })
 		},
 		"SetRead":       func(c ctx) error { return s.SetRead(c, t, r.ID, "u", m.ID) },
+		"SetBack":       func(c ctx) error { return s.SetBack(c, t, r.ID, "u", chat.Back{To: m.ID, From: m.ID}) },
 		"SetMuted":      func(c ctx) error { return s.SetMuted(c, t, r.ID, "u", true) },
 		"Readings":      func(c ctx) error { return second(s.Readings(c, t, "u", []id.ID{r.ID})) },
 		"ForgetReading": func(c ctx) error { return s.ForgetReading(c, t, r.ID, "u") },

@@ -51,6 +51,34 @@ var readingTests = map[string]func(*env){
 			e.read(room, "ann", chat.Reading{Read: newest})
 		}
 	},
+	"going back": func(e *env) {
+		room, other := e.ids.New(), e.ids.New()
+		var ids []id.ID
+		for range 9 {
+			ids = append(ids, e.ids.New())
+		}
+		back := func(to, from int) chat.Back { return chat.Back{To: ids[to], From: ids[from]} }
+		require.NoError(e, e.s.SetRead(e.ctx, e.tenant, room, "ann", ids[7]))
+		// The later call decides, whichever way it moves.
+		for _, b := range []chat.Back{back(2, 7), back(0, 7), back(5, 7), {}, back(1, 7)} {
+			require.NoError(e, e.s.SetBack(e.ctx, e.tenant, room, "ann", b))
+			e.read(room, "ann", chat.Reading{Read: ids[7], Back: b})
+		}
+		require.NoError(e, e.s.SetMuted(e.ctx, e.tenant, room, "ann", true))
+		require.NoError(e, e.s.SetRead(e.ctx, e.tenant, room, "ann", ids[8]))
+		e.read(room, "ann", chat.Reading{Read: ids[8], Back: back(1, 7), Muted: true})
+		e.read(room, "bob", chat.Reading{})
+		e.read(other, "ann", chat.Reading{})
+		race(racers, func(i int) {
+			if err := e.s.SetBack(e.ctx, e.tenant, room, "ann", back(i%9, 8)); err != nil {
+				e.Errorf("%v", err)
+			}
+		})
+		require.NoError(e, e.s.SetBack(e.ctx, e.tenant, room, "ann", back(3, 8)))
+		e.read(room, "ann", chat.Reading{Read: ids[8], Back: back(3, 8), Muted: true})
+		require.NoError(e, e.s.ForgetReading(e.ctx, e.tenant, room, "ann"))
+		e.read(room, "ann", chat.Reading{})
+	},
 	"kept apart": func(e *env) {
 		a, b, m := e.ids.New(), e.ids.New(), e.ids.New()
 		require.NoError(e, e.s.SetRead(e.ctx, e.tenant, a, "ann", m))

@@ -222,6 +222,11 @@ export class ChatApi {
     await this.send(`rooms/${encodeURIComponent(room)}/read`, { method: 'PUT', body: { messageId } })
   }
 
+  /** Marks a message, and all newer ones, as unread. */
+  async markUnread(room: string, messageId: string): Promise<void> {
+    await this.send(`rooms/${encodeURIComponent(room)}/unread`, { method: 'PUT', body: { messageId } })
+  }
+
   async mute(room: string, muted: boolean): Promise<void> {
     await this.send(`rooms/${encodeURIComponent(room)}/mute`, { method: 'PUT', body: { muted } })
   }

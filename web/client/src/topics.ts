@@ -12,7 +12,8 @@ export type UserEvent =
   /** Somebody in the room, or the user, has these names now. */
   | { event: 'renamed'; roomName: string; person: Person }
   /** The read position, moved on another device too. */
-  | { event: 'read'; roomName: string; messageId: string }
+  /** With `markedUnread` the position may have moved back. */
+  | { event: 'read'; roomName: string; messageId: string; markedUnread?: true }
   | { event: 'mute'; roomName: string; muted: boolean }
 
 /** What was missed while there was no connection does not come: read it in `onReady`, with allRoomStates for example. */

@@ -121,6 +121,8 @@ export interface RoomState {
   roomName: string
   lastMessage: Message | null
   lastRead: string | null
+  /** The user has marked messages as unread: lastRead may be older than it was. */
+  markedUnread: boolean
   /** Bounded: 100 means 100 or more. */
   unread: number
   muted: boolean

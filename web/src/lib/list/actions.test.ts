@@ -13,8 +13,8 @@ const acts = (m: Message, creator = 'eve', features = all): string => actionsOn(
 describe('the actions on a message', () => {
   it('are those that its reader may do', () => {
     expect(acts(message('ann'))).toBe('react,reply,edit,copy,link,delete')
-    expect(acts(message('bob'))).toBe('react,reply,copy,link')
-    expect(acts(message('bob'), 'ann')).toBe('react,reply,copy,link,delete')
+    expect(acts(message('bob'))).toBe('react,reply,unread,copy,link')
+    expect(acts(message('bob'), 'ann')).toBe('react,reply,unread,copy,link,delete')
   })
 
   it('are those of the server', () => {

@@ -3,11 +3,11 @@ import type { Key } from '../i18n'
 import type { Chat } from '../state/chat.svelte'
 import type { RoomEntry } from '../state/room.svelte'
 
-export type Act = 'reply' | 'edit' | 'delete' | 'react' | 'link' | 'copy'
+export type Act = 'reply' | 'edit' | 'delete' | 'react' | 'unread' | 'link' | 'copy'
 
 export interface Action {
   act: Act
-  icon: 'reply' | 'edit' | 'trash' | 'smile' | 'link' | 'copy'
+  icon: 'reply' | 'edit' | 'trash' | 'smile' | 'unread' | 'link' | 'copy'
   key: Key
 }
 
@@ -19,6 +19,7 @@ export function actionsOn(message: Message, entry: Pick<RoomEntry, 'room'>, { us
   if (features.reactions) actions.push({ act: 'react', icon: 'smile', key: 'message.react' })
   if (features.edit) actions.push({ act: 'reply', icon: 'reply', key: 'message.reply' })
   if (features.edit && mine) actions.push({ act: 'edit', icon: 'edit', key: 'message.edit' })
+  if (features.readPositions && !mine) actions.push({ act: 'unread', icon: 'unread', key: 'message.markUnread' })
   actions.push({ act: 'copy', icon: 'copy', key: 'message.copyText' }, { act: 'link', icon: 'link', key: 'message.copyLink' })
   if (features.remove && (mine || entry.room?.creator.login === user.login)) {
     actions.push({ act: 'delete', icon: 'trash', key: 'message.delete' })

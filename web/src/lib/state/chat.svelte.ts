@@ -2,6 +2,7 @@ import { SvelteMap } from 'svelte/reactivity'
 import {
   ApiError,
   compareIds,
+  idBefore,
   Realtime,
   timeOf,
   type ChatApi,
@@ -70,6 +71,8 @@ export class Chat {
   private wasOpen = false
   private readonly awaited = new Map<string, () => void>()
   private stopped = false
+  // Counts moves of read positions, and questions for them.
+  private clock = 0
   private readonly stopListening: () => void
   // The room that another tab shows to somebody who is looking.
   private elsewhere: string | null = null
@@ -302,7 +305,8 @@ export class Chat {
       // Who writes has read what was there.
       entry.unread = 0
       entry.lastRead = message.messageId
-      entry.mentioned = false
+      entry.mentioned = entry.held = false
+      entry.moved = ++this.clock
       return
     }
     if (!counts(message, this.user.login) || !unread) return
@@ -381,7 +385,34 @@ export class Chat {
     )
   }
 
+  /** Marks a message, and all newer ones, as unread. They stay so while the room is shown. */
+  async markUnread(entry: RoomEntry, message: Message): Promise<void> {
+    clearTimeout(this.reading.get(entry.name))
+    const was = entry.lastRead
+    const { messages } = entry.log
+    const before = messages[messages.findIndex((m) => m.messageId === message.messageId) - 1]
+    // What the server takes it to be comes as an event.
+    this.goBack(entry, before?.messageId ?? idBefore(timeOf(message.messageId)))
+    try {
+      await this.api.markUnread(entry.name, message.messageId)
+    } catch (error) {
+      entry.held = false
+      if (was !== null) this.setRead(entry, was)
+      throw error
+    }
+  }
+
+  /** Takes a read position that may be older than the one before. */
+  private goBack(entry: RoomEntry, messageId: string): void {
+    entry.held = this.current === entry
+    entry.lastRead = null
+    this.setRead(entry, messageId)
+    if (entry.countUnread(this.user.login) === null) this.askSoon()
+    else this.lookups.want(entry)
+  }
+
   private setRead(entry: RoomEntry, messageId: string): void {
+    entry.moved = ++this.clock
     if (entry.lastRead === null || compareIds(messageId, entry.lastRead) > 0) {
       entry.lastRead = messageId
       try {
@@ -391,7 +422,7 @@ export class Chat {
       }
     }
     entry.unread = entry.countUnread(this.user.login) ?? entry.unread
-    if (entry.unread === 0) entry.mentioned = false
+    if (entry.unread === 0) entry.mentioned = entry.held = false
   }
 
   async mute(entry: RoomEntry, muted: boolean): Promise<void> {
@@ -406,9 +437,10 @@ export class Chat {
     if (this.features.readPositions) {
       try {
         for (let after: string | undefined, more = true; more; ) {
+          const asked = first ? 0 : ++this.clock
           const page = await (first ?? this.api.roomStates(this.user.login, after, statesAtATime))
           first = undefined
-          for (const s of page.rooms) this.takeState(s)
+          for (const s of page.rooms) this.takeState(s, asked)
           after = page.rooms.at(-1)?.roomName
           more = page.hasMore && after !== undefined
         }
@@ -446,7 +478,7 @@ export class Chat {
     }
   }
 
-  private takeState(s: RoomState): void {
+  private takeState(s: RoomState, asked: number): void {
     const entry = this.entry(s.roomName)
     entry.mine = true
     const last = s.lastMessage
@@ -454,6 +486,10 @@ export class Chat {
     if (last) entry.note(last, false)
     if (s.lastRead !== null && (entry.lastRead === null || compareIds(s.lastRead, entry.lastRead) > 0)) {
       entry.lastRead = s.lastRead
+    } else if (s.lastRead !== null && s.lastRead !== entry.lastRead && s.markedUnread && entry.moved <= asked) {
+      // Another device has marked messages as unread.
+      entry.lastRead = s.lastRead
+      entry.held = this.current === entry
     }
     // What was heard while this was under way is not in it.
     entry.unread = Math.min(100, s.unread + entry.countedAfter(last))
@@ -492,6 +528,7 @@ export class Chat {
       roomName: string
       messageId?: string
       lastRead?: string
+      markedUnread?: boolean
       muted?: boolean
       message?: Message
       person?: Person
@@ -500,7 +537,9 @@ export class Chat {
     switch (event) {
       case 'read': {
         const read = told.lastRead ?? told.messageId
-        if (known && read) {
+        if (known && read && told.markedUnread) {
+          if (read !== known.lastRead) this.goBack(known, read)
+        } else if (known && read) {
           this.setRead(known, read)
           if (known.countUnread(this.user.login) === null) this.askSoon()
         }
