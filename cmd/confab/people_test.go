@@ -48,6 +48,19 @@ func TestUsersOfAServer(t *testing.T) {
 	_, errs := admin(t, s, 1, "users", "roles", "ann", "--grant", "emperor")
 	require.Contains(t, errs, "422")
 
+	_, _, err := ann.send("POST", "/authenticate", map[string]any{"login": "ann", "password": "wrong"}, "")
+	require.NoError(t, err)
+	_, _, err = ann.send("POST", "/authenticate", map[string]any{"login": "hunter2", "password": "wrong"}, "")
+	require.NoError(t, err)
+	out, _ = admin(t, s, 0, "audit", "--login", "ann")
+	for _, kind := range []string{"account-created", "login ", "logged-out", "password-changed", "account-disabled", "account-enabled", "role-granted", "role-revoked", "login-failed"} {
+		require.Regexp(t, `(?m)^\S+ +`+kind+`.* ann `, out)
+	}
+	out, _ = admin(t, s, 0, "audit", "--count", "1", "--kind", "role-revoked")
+	require.Regexp(t, `^AT .*\n\S+ +role-revoked +1 +operator +ann +127.0.0.1 +site-admin\n$`, out)
+	out, _ = admin(t, s, 0, "audit")
+	require.NotContains(t, out, "hunter2")
+
 	out, _ = admin(t, s, 0, "users", "tokens", "operator")
 	id = regexp.MustCompile(`(?m)^([0-9a-f]{24}) +settings`).FindStringSubmatch(out)[1]
 	require.NotContains(t, out, operatorsToken)

@@ -60,6 +60,8 @@ type settings struct {
 
 	Retention string `help:"How long messages are kept, as in 90d or 36h; 0 for ever. Rooms may say otherwise." default:"0" placeholder:"TIME"`
 
+	AuditRetention string `help:"How long the audit trail is kept, as in 365d; ${default} if not given." default:"90d" placeholder:"TIME"`
+
 	ClusterListen string   `help:"Address where the embedded bus waits for other nodes, HOST:PORT; without it and --nats this node is alone." placeholder:"ADDR"`
 	ClusterRoutes []string `help:"Where other nodes' buses wait, nats://HOST:PORT; one that is reachable is enough." placeholder:"URL"`
 	Nats          string   `help:"An outside NATS instead of the embedded bus." placeholder:"URL"`
@@ -118,6 +120,9 @@ func (s *settings) check() error {
 		return badSetting("--password-min has to be between 1 and %d", chat.MaxPassword/4)
 	}
 	if _, err := s.keep(); err != nil {
+		return err
+	}
+	if _, err := s.keepAudit(); err != nil {
 		return err
 	}
 	if _, err := s.memory(os.DirFS("/")); err != nil {
@@ -363,6 +368,15 @@ func (s settings) keep() (time.Duration, error) {
 	return time.Duration(r), nil
 }
 
+// keepAudit returns how long the audit trail is kept.
+func (s settings) keepAudit() (time.Duration, error) {
+	r, err := chat.ParseRetention(s.AuditRetention)
+	if err != nil || r <= 0 || time.Duration(r) > 10*365*24*time.Hour {
+		return 0, badSetting("--audit-retention %q has to be like 365d or 36h, from 1h to 3650d", s.AuditRetention)
+	}
+	return time.Duration(r), nil
+}
+
 // node returns the settings as the server takes them.
 func (s settings) node(log *slog.Logger) server.Config {
 	failures := 0 // the default
@@ -387,6 +401,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 		origins = append(origins, origin)
 	}
 	keep, _ := s.keep() // check has seen it
+	audit, _ := s.keepAudit()
 	limits, _ := s.limits()
 	return server.Config{
 		Secure: strings.HasPrefix(public, "https://") || s.TLSCert != "", Public: public, Origins: origins, Proxied: s.BehindProxy,
@@ -398,7 +413,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 		BackupDir: s.backupDir(),
 		Platform: server.Platform{OpenRegistration: s.OrgRegistration == "open", RequireTLS: s.RequireTLS,
 			SealKey: s.SealKey},
-		Retention: keep,
-		Log:       log,
+		Retention: keep, AuditRetention: audit,
+		Log: log,
 	}
 }

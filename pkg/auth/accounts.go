@@ -32,6 +32,11 @@ type AccountStore interface {
 	TokenStore
 }
 
+// Failures is told of logins that fail. subject is the account, or empty if there is none.
+type Failures interface {
+	LoginFailed(ctx context.Context, t chat.Tenant, subject, address, why string)
+}
+
 // Accounts checks and changes passwords, and ends accounts. It may be used concurrently.
 type Accounts struct {
 	store    AccountStore
@@ -41,6 +46,7 @@ type Accounts struct {
 	remember *Remember
 	tokens   *Tokens
 	admin    Admin
+	failures Failures
 	// passwordMin is the least length of a new password, in characters.
 	passwordMin int
 	log         *slog.Logger
@@ -56,6 +62,8 @@ type AccountParts struct {
 	Tokens   *Tokens
 	// Admin is the administrator in the settings, whose account cannot be deleted.
 	Admin Admin
+	// Failures may be nil.
+	Failures Failures
 	// PasswordMin is the least length of a new password, in characters; 0 means 1.
 	PasswordMin int
 	Log         *slog.Logger
@@ -64,7 +72,7 @@ type AccountParts struct {
 // NewAccounts returns the accounts of a store.
 func NewAccounts(p AccountParts) *Accounts {
 	return &Accounts{store: p.Store, hasher: p.Hasher, throttle: p.Throttle, sessions: p.Sessions, remember: p.Remember,
-		tokens: p.Tokens, admin: p.Admin, passwordMin: p.PasswordMin, log: p.Log}
+		tokens: p.Tokens, admin: p.Admin, failures: p.Failures, passwordMin: p.PasswordMin, log: p.Log}
 }
 
 // LogIn checks a password. It returns the same Unauthenticated after the same work whether the login or the password is
@@ -101,15 +109,28 @@ func (a *Accounts) check(ctx context.Context, t chat.Tenant, login, password str
 		return Login{}, err
 	}
 	if !ok || u.Deleted {
+		a.failed(ctx, t, u, "wrong password")
 		return Login{}, &chat.Error{Kind: chat.Unauthenticated, Message: "Invalid login/password"}
 	}
 	if u.Disabled {
+		a.failed(ctx, t, u, "disabled")
 		return Login{}, chat.ErrForbidden("this account is disabled: ask an administrator of the server")
 	}
 	if rehash {
 		a.rehash(ctx, t, u, password)
 	}
 	return Login{Identity: chat.Identity{Tenant: t, Login: u.Login}, Epoch: u.Epoch}, nil
+}
+
+// failed reports a failed login to u; what was typed is not passed on if it is no account.
+func (a *Accounts) failed(ctx context.Context, t chat.Tenant, u chat.User, why string) {
+	if a.failures == nil {
+		return
+	}
+	if u.Login == "" || u.Deleted {
+		u.Login, why = "", "no such account"
+	}
+	a.failures.LoginFailed(ctx, t, u.Login, addressOf(ctx), why)
 }
 
 // rehash replaces a hash of an older kind. If it fails, the login succeeds nevertheless.

@@ -194,13 +194,14 @@ func (p *People) Token(ctx context.Context, login, id string) (APIToken, error) 
 	return withID(all, id)
 }
 
-// DeleteToken ends a token of an account; NotFound if there is none. The next request with it is refused.
-func (p *People) DeleteToken(ctx context.Context, login, id string) error {
+// DeleteToken ends a token of an account, and returns what it was; NotFound if there is none. The next request with it is
+// refused, also if the error is ErrUnwritten.
+func (p *People) DeleteToken(ctx context.Context, login, id string) (APIToken, error) {
 	a, err := p.Token(ctx, login, id)
 	if err != nil {
-		return err
+		return a, err
 	}
-	return p.tokens.Delete(ctx, a.Hash)
+	return a, p.tokens.Delete(ctx, a.Hash)
 }
 
 // grantable are the roles that administrators grant.

@@ -37,6 +37,11 @@ const (
 // PublicID names a token to its owner. The secret cannot be found from it.
 func (a APIToken) PublicID() string { return publicID(a.Hash) }
 
+// Label is what audit trails call a token: its PublicID, name and scopes.
+func (a APIToken) Label() string {
+	return strings.TrimSpace(a.PublicID() + " " + a.Name + " (" + cmp.Or(a.Scopes, "everything") + ")")
+}
+
 // NewToken is a personal token to make. Nil members are absent.
 type NewToken struct {
 	Name     *string
@@ -169,11 +174,11 @@ func (p *Personal) Get(ctx context.Context, who chat.Identity, id string) (APITo
 	return withID(all, id)
 }
 
-// Delete ends a token of who; NotFound if there is none. The next request with it is refused.
-func (p *Personal) Delete(ctx context.Context, who chat.Identity, id string) error {
+// Delete ends a token of who, and returns what it was; NotFound if there is none. The next request with it is refused.
+func (p *Personal) Delete(ctx context.Context, who chat.Identity, id string) (APIToken, error) {
 	a, err := p.Get(ctx, who, id)
 	if err != nil {
-		return err
+		return a, err
 	}
-	return p.tokens.Delete(ctx, a.Hash)
+	return a, p.tokens.Delete(ctx, a.Hash)
 }

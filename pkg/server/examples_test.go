@@ -33,7 +33,7 @@ var story = strings.Fields(`
 	stomp getPresence setTyping/types postMessage/message postMessage/reply getMessage markRead/newest markUnread/first mute/mute listRoomStates
 	listMessages queryMessages/around queryMessages/newest react takeReactionBack editMessage/text listChanges deleteMessage exportRoom getExport getExportedMessages deleteExport leave
 	adminCreateUser/maid adminListUsers adminGetUser adminListSessions adminEndSession adminListTokens adminGetToken adminDeleteToken
-	adminSetPassword/forgotten adminLogOut adminGrantRole adminGetRoles adminListRoles adminRevokeRole adminUpdateUser/disable adminUpdateUser/enable
+	adminSetPassword/forgotten adminLogOut adminGrantRole adminGetRoles adminListRoles adminRevokeRole adminUpdateUser/disable adminUpdateUser/enable listEvents
 	adminListRooms adminGetRoom adminSetRetention/days makeBackup/named adminDeleteRoom listSweeps listJobs getJob retryJob eraseUser/keep getErasure
 	createNamedRoom/banner deleteRoom putRoom/banner patchRoom/banner patchRoom/delete
 	createToken/bot listTokens getToken deleteToken

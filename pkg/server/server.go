@@ -16,6 +16,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api/adminapi"
 	"github.com/confab-chat/confab/pkg/api/chatapi"
 	"github.com/confab-chat/confab/pkg/api/session"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/backup"
 	"github.com/confab-chat/confab/pkg/budget"
@@ -74,6 +75,8 @@ type Config struct {
 	BackupDir string
 	// Retention is how long messages are kept in rooms that have none of their own; 0 for ever.
 	Retention time.Duration
+	// AuditRetention is how long the audit trail is kept; 90 days if not given.
+	AuditRetention time.Duration
 
 	Now func() time.Time
 	Log *slog.Logger
@@ -94,6 +97,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.PasswordMin == 0 {
 		c.PasswordMin = 8
+	}
+	if c.AuditRetention == 0 {
+		c.AuditRetention = 90 * 24 * time.Hour
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -187,13 +193,15 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	})
 	onEnd(sessions.Close)
 	remember := auth.NewRemember(st, sessions, c.RememberGrace, c.Now, c.Log)
+	trail := audit.New(audit.Options{Store: st, IDs: id.NewGenerator(c.Now), Keep: c.AuditRetention, Now: c.Now, Log: c.Log})
+	onEnd(trail.Close)
 	hasher := auth.NewHasher(c.Hashes, c.Memory.Hashing)
 	throttle := auth.NewThrottle(max(c.LoginFailures, 0), c.wideFailures(), c.Now)
 	onEnd(throttle.Close)
 	tokens := auth.NewTokens(st, sessions, watcher, c.Now, auth.SettingsToken, auth.PersonalToken)
 	onEnd(tokens.Close)
 	accounts := auth.NewAccounts(auth.AccountParts{Store: st, Hasher: hasher, Throttle: throttle, Sessions: sessions, Remember: remember,
-		Tokens: tokens, Admin: c.Admin, PasswordMin: c.PasswordMin, Log: c.Log})
+		Tokens: tokens, Admin: c.Admin, Failures: trail, PasswordMin: c.PasswordMin, Log: c.Log})
 	if err := accounts.EnsureAdmin(ctx, st); err != nil {
 		return nil, err
 	}
@@ -229,7 +237,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 
 	origins := api.Origins{Public: c.Public, Allowed: c.Origins}
 	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Exports: exporting, Live: hub, Accounts: accounts,
-		Personal: auth.NewPersonal(st, tokens, accounts, officers, sessions, c.Now), Sessions: manager, Officers: officers, Origins: origins,
+		Personal: auth.NewPersonal(st, tokens, accounts, officers, sessions, c.Now), Sessions: manager, Officers: officers, Trail: trail, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
 	sockets := stomp.NewServer(stomp.Options{Hub: hub, Login: session.Of, KeepAlive: keepAlive(sessions, tokens),
 		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log, QueueBytes: queueBytes(c.Memory),
@@ -254,7 +262,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	registerRealtime(r, sockets, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
 		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), People: auth.NewPeople(st, accounts), Upkeep: keeping, Jobs: queue,
-		Chat: service, Proxied: c.Proxied, Fail: chatAPI.FailV1})
+		Chat: service, Trail: trail, Proxied: c.Proxied, Fail: chatAPI.FailV1})
 	platform.Register(r) // last, because its paths may begin with any word that no other path begins with
 	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, headers(c.Secure, api.Semicolons(origins.CORS(r)))), Chat: service, Accounts: accounts,
 		router: r, hub: hub, sockets: sockets, ends: ends}, nil

@@ -1,8 +1,7 @@
 // Package store defines what a confab server needs from its database.
 //
-// Store is the whole interface. It is the sum of the narrow interfaces of pkg/chat, pkg/auth, pkg/directory, pkg/jobs and
-// pkg/cache, which state
-// the guarantees of each method. Package storetest checks these guarantees. Registry and Faulty are the parts that only
+// Store is the whole interface. It is the sum of the narrow interfaces of pkg/chat, pkg/auth, pkg/audit, pkg/directory,
+// pkg/jobs and pkg/cache, which state the guarantees of each method. Package storetest checks these guarantees. Registry and Faulty are the parts that only
 // the wiring of a server uses. A new store is one new folder that passes storetest.
 package store
 
@@ -10,6 +9,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
@@ -57,6 +57,7 @@ type Store interface {
 	auth.SecretStore
 	auth.RoleStore
 	auth.Inventory
+	audit.Store
 	directory.Store
 	cache.Announcements
 	jobs.Store

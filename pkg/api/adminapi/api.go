@@ -11,6 +11,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/api/session"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/backup"
 	"github.com/confab-chat/confab/pkg/chat"
@@ -53,6 +54,7 @@ type Parts struct {
 	Upkeep   Upkeep
 	Jobs     *jobs.Queue
 	Chat     *chat.Service
+	Trail    *audit.Trail
 	// Proxied says that a proxy in front of the server writes X-Forwarded-For.
 	Proxied bool
 	// Fail writes an error.
@@ -72,6 +74,9 @@ func Routes() []api.Route { return (&admin{}).routes() }
 
 func (a *admin) routes() []api.Route {
 	routes := append(a.peopleRoutes(), []api.Route{
+		{Path: "/audit", Operations: api.Operations{
+			"GET": {ID: "listEvents", Serve: a.listEvents, Query: []string{"before", "limit", "kind", "login"}, Answers: api.Is(200)},
+		}},
 		{Path: "/backups", Operations: api.Operations{
 			"POST": {ID: "makeBackup", Serve: a.makeBackup, Body: api.OptionalJSON, Answers: api.Is(201, 409)},
 		}},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/audit"
 )
 
 type backupAnswer struct {
@@ -25,5 +26,6 @@ func (a *admin) makeBackup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	a.record(r, audit.BackupMade, made.Dir, "")
 	return write(w, http.StatusCreated, backupAnswer{Dir: made.Dir, Size: made.Size, At: timestamp(made.At)})
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -39,6 +40,7 @@ func (a *admin) erase(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	a.record(r, audit.AccountErased, *b.Login, "")
 	w.Header().Set("Location", Prefix+"/erasures/"+url.PathEscape(*b.Login))
 	return write(w, http.StatusAccepted, erasureOf(e, false))
 }

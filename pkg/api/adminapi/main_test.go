@@ -147,6 +147,7 @@ var endpoints = []endpoint{
 	{"GET", "/users/ann/roles", nil},
 	{"PUT", "/users/ann/roles/site-admin", nil},
 	{"DELETE", "/users/ann/roles/site-admin", nil},
+	{"GET", "/audit", nil},
 	{"GET", "/rooms", nil},
 	{"GET", "/rooms/lounge", nil},
 	{"DELETE", "/rooms/lounge", nil},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/api/session"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -123,6 +124,7 @@ func (a *admin) createUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	a.record(r, audit.AccountCreated, u.Login, "")
 	w.Header().Set("Location", Prefix+"/users/"+url.PathEscape(u.Login))
 	return write(w, http.StatusCreated, userOf(u.User))
 }
@@ -178,7 +180,9 @@ func (a *admin) patchUser(w http.ResponseWriter, r *http.Request) error {
 	}
 	login := api.Variable(r, "login")
 	err := chat.Faulty(chat.UserEntity, []chat.Fault{{Field: "disabled", Message: "has to be true or false"}})
+	kind := audit.AccountEnabled
 	if b.Disabled != nil && *b.Disabled {
+		kind = audit.AccountDisabled
 		err = a.People.Disable(r.Context(), by(r), login)
 	} else if b.Disabled != nil {
 		err = a.People.Enable(r.Context(), login)
@@ -186,14 +190,18 @@ func (a *admin) patchUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	a.record(r, kind, login, "")
 	return a.writeUser(w, r, login)
 }
 
-func noContent(w http.ResponseWriter, err error) error {
-	if err == nil {
-		w.WriteHeader(http.StatusNoContent)
+// done records what was done and answers, unless it failed. An end that cannot be written down now is one nevertheless.
+func (a *admin) done(w http.ResponseWriter, r *http.Request, err error, kind audit.Kind, subject, detail string) error {
+	if err != nil && !errors.Is(err, auth.ErrUnwritten) {
+		return err
 	}
-	return err
+	a.record(r, kind, subject, detail)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // putPassword replaces the password of somebody else, who is then logged out everywhere.
@@ -207,12 +215,14 @@ func (a *admin) putPassword(w http.ResponseWriter, r *http.Request) error {
 	if b.Password == nil {
 		b.Password = new(string)
 	}
-	return noContent(w, a.People.SetPassword(a.hashing(r), api.Variable(r, "login"), *b.Password))
+	login := api.Variable(r, "login")
+	return a.done(w, r, a.People.SetPassword(a.hashing(r), login, *b.Password), audit.PasswordChanged, login, "by an administrator")
 }
 
 // logOut ends all logins and tokens of a user.
 func (a *admin) logOut(w http.ResponseWriter, r *http.Request) error {
-	return noContent(w, a.People.LogOut(r.Context(), api.Variable(r, "login")))
+	login := api.Variable(r, "login")
+	return a.done(w, r, a.People.LogOut(r.Context(), login), audit.LoggedOut, login, "all logins and tokens")
 }
 
 type deviceAnswer struct {
@@ -237,11 +247,8 @@ func (a *admin) listDevices(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *admin) endDevice(w http.ResponseWriter, r *http.Request) error {
-	err := a.People.EndDevice(r.Context(), api.Variable(r, "login"), api.Variable(r, "device"))
-	if errors.Is(err, auth.ErrUnwritten) {
-		err = nil
-	}
-	return noContent(w, err)
+	login, device := api.Variable(r, "login"), api.Variable(r, "device")
+	return a.done(w, r, a.People.EndDevice(r.Context(), login, device), audit.LoggedOut, login, device)
 }
 
 // tokenAnswer is a token as administrators see it: never with its secret.
@@ -287,11 +294,9 @@ func (a *admin) getToken(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *admin) deleteToken(w http.ResponseWriter, r *http.Request) error {
-	err := a.People.DeleteToken(r.Context(), api.Variable(r, "login"), api.Variable(r, "token"))
-	if errors.Is(err, auth.ErrUnwritten) {
-		err = nil
-	}
-	return noContent(w, err)
+	login := api.Variable(r, "login")
+	t, err := a.People.DeleteToken(r.Context(), login, api.Variable(r, "token"))
+	return a.done(w, r, err, audit.TokenDeleted, login, t.Label())
 }
 
 type holderAnswer struct {
@@ -324,9 +329,11 @@ func (a *admin) getRoles(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *admin) grantRole(w http.ResponseWriter, r *http.Request) error {
-	return noContent(w, a.People.Grant(r.Context(), api.Variable(r, "login"), api.Variable(r, "role")))
+	login, role := api.Variable(r, "login"), api.Variable(r, "role")
+	return a.done(w, r, a.People.Grant(r.Context(), login, role), audit.RoleGranted, login, role)
 }
 
 func (a *admin) revokeRole(w http.ResponseWriter, r *http.Request) error {
-	return noContent(w, a.People.Revoke(r.Context(), by(r), api.Variable(r, "login"), api.Variable(r, "role")))
+	login, role := api.Variable(r, "login"), api.Variable(r, "role")
+	return a.done(w, r, a.People.Revoke(r.Context(), by(r), login, role), audit.RoleRevoked, login, role)
 }

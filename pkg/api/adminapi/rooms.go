@@ -6,6 +6,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/api/session"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -77,8 +78,7 @@ func (a *admin) deleteRoom(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Chat.RemoveRoom(r.Context(), login.Identity, chat.DefaultTenant, api.Variable(r, "room")); err != nil {
 		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return a.done(w, r, nil, audit.RoomDeleted, api.Variable(r, "room"), "by an administrator")
 }
 
 // putRetention says how long messages of a room are kept.
@@ -91,6 +91,7 @@ func (a *admin) putRetention(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	a.record(r, audit.RetentionSet, v.Name, v.Retention.String())
 	return write(w, http.StatusOK, roomOf(v.Room))
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/api/session"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/exports"
@@ -40,6 +41,7 @@ type API struct {
 	personal *auth.Personal
 	sessions *session.Manager
 	officers Officers
+	trail    *audit.Trail
 	origins  api.Origins
 	proxied  bool
 	clock    func() time.Time
@@ -60,6 +62,7 @@ type Parts struct {
 	Personal *auth.Personal
 	Sessions *session.Manager
 	Officers Officers
+	Trail    *audit.Trail
 	Origins  api.Origins
 	// Proxied says that a proxy in front of the server writes X-Forwarded-For.
 	Proxied bool
@@ -69,7 +72,7 @@ type Parts struct {
 
 // New returns the API.
 func New(p Parts) *API {
-	return &API{chat: p.Chat, exports: p.Exports, live: p.Live, accounts: p.Accounts, personal: p.Personal, sessions: p.Sessions, officers: p.Officers, origins: p.Origins, proxied: p.Proxied,
+	return &API{chat: p.Chat, exports: p.Exports, live: p.Live, accounts: p.Accounts, personal: p.Personal, sessions: p.Sessions, officers: p.Officers, trail: p.Trail, origins: p.Origins, proxied: p.Proxied,
 		clock: p.Now, log: p.Log}
 }
 
@@ -122,6 +125,12 @@ func (a *API) Unknown(w http.ResponseWriter, r *http.Request) {
 func who(r *http.Request) chat.Identity {
 	l, _ := session.Of(r)
 	return l.Identity
+}
+
+// record notes in the audit trail what the user of a guarded request has done.
+func (m *mount) record(r *http.Request, kind audit.Kind, subject, detail string) {
+	m.trail.Record(r.Context(), audit.Event{Tenant: who(r).Tenant, Kind: kind, Actor: who(r).Login, Subject: subject,
+		Address: api.ClientAddress(r, m.proxied), Detail: detail})
 }
 
 func (m *mount) ok(w http.ResponseWriter, v any) error {

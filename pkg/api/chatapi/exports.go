@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/exports"
 	"github.com/confab-chat/confab/pkg/id"
@@ -39,6 +40,7 @@ func (m *mount) requestExport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	m.record(r, audit.ExportRequested, api.Variable(r, "room"), s.ID.String())
 	w.Header().Set("Location", m.exportPath(s.ID))
 	api.Write(w, http.StatusAccepted, m.contentType(), encode(m.export(s)))
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -39,14 +40,16 @@ func (m *mount) authenticate(w http.ResponseWriter, r *http.Request) error {
 		login, password = r.Form.Get("j_username"), r.Form.Get("j_password")
 		remember = isTrue(r.Form.Get("_spring_security_remember_me"))
 	}
+	address := api.ClientAddress(r, m.proxied)
 	id, err := m.accounts.LogIn(r.Context(), chat.DefaultTenant, login, password,
-		auth.From{Address: api.ClientAddress(r, m.proxied), Known: m.sessions.Knows(r, chat.Identity{Tenant: chat.DefaultTenant, Login: login})})
+		auth.From{Address: address, Known: m.sessions.Knows(r, chat.Identity{Tenant: chat.DefaultTenant, Login: login})})
 	if err != nil {
 		return err
 	}
 	if err := m.sessions.LogIn(w, r, id, remember); err != nil {
 		return err
 	}
+	m.trail.Record(r.Context(), audit.Event{Kind: audit.LoggedIn, Actor: id.Login, Subject: id.Login, Address: address})
 	return noContent(w)
 }
 

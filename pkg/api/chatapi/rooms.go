@@ -7,6 +7,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -186,6 +187,7 @@ func (m *mount) deleteRoom(w http.ResponseWriter, r *http.Request) error {
 	if err := m.chat.DeleteRoom(r.Context(), who(r), api.Variable(r, "room")); err != nil {
 		return err
 	}
+	m.record(r, audit.RoomDeleted, api.Variable(r, "room"), "")
 	return noContent(w)
 }
 
@@ -209,6 +211,7 @@ func (m *mount) putRetention(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	m.record(r, audit.RetentionSet, name, to.String())
 	return m.entity(w, r, m.form.room(v))
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -61,6 +62,7 @@ func (m *mount) createToken(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	m.record(r, audit.TokenCreated, me.Login, a.Label())
 	w.Header().Set("Location", V1+"/users/"+me.Login+"/tokens/"+a.PublicID())
 	api.Write(w, http.StatusCreated, m.contentType(), encode(tokenOf(a, secret)))
 	return nil
@@ -103,8 +105,10 @@ func (m *mount) deleteToken(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := m.personal.Delete(r.Context(), me, api.Variable(r, "token")); err != nil {
+	a, err := m.personal.Delete(r.Context(), me, api.Variable(r, "token"))
+	if err != nil {
 		return err
 	}
+	m.record(r, audit.TokenDeleted, me.Login, a.Label())
 	return noContent(w)
 }

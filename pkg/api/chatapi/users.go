@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -59,6 +60,7 @@ func (m *mount) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	m.trail.Record(r.Context(), audit.Event{Kind: audit.SignedUp, Actor: u.Login, Subject: u.Login, Address: address})
 	return m.created(w, r, "/users/"+url.PathEscape(u.Login), m.form.user(u))
 }
 
@@ -127,6 +129,7 @@ func (m *mount) deleteUser(w http.ResponseWriter, r *http.Request) error {
 	if err := m.accounts.Delete(r.Context(), m.chat, who(r), api.Variable(r, "login")); err != nil {
 		return err
 	}
+	m.record(r, audit.AccountDeleted, who(r).Login, "")
 	return noContent(w)
 }
 
@@ -148,6 +151,7 @@ func (m *mount) putPassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	m.record(r, audit.PasswordChanged, who(r).Login, "")
 	return noContent(w)
 }
 

@@ -37,7 +37,7 @@ var decidedBy = map[string]string{
 	"sweeps": byDeletion, "keys_by_log": byDeletion, "jobs_due": byDeletion,
 	"exports": byDeletion, "exports_by_room": byDeletion, "export_parts": byDeletion,
 	"messages": byCoordinator, "message_buckets": byCoordinator, "footprints_by_user": byCoordinator, "width_changes": byCoordinator,
-	"announcements": byCoordinator, "servers": byCoordinator, "schema_versions": byCoordinator, "job_periods": byCoordinator,
+	"announcements": byCoordinator, "servers": byCoordinator, "schema_versions": byCoordinator, "job_periods": byCoordinator, "audit": byCoordinator,
 }
 
 var tableOf = regexp.MustCompile(`^(?:INSERT INTO|UPDATE|DELETE(?: \S+)? FROM) (\w+)`)

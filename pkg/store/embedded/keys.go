@@ -45,6 +45,7 @@ const (
 	tableExport       byte = 'y'  // tenant, export
 	tableExportOf     byte = 'Y'  // tenant, room, login, export in sortable form
 	tableExportPart   byte = 'z'  // tenant, export, number
+	tableAudit        byte = 'A'  // tenant, event in sortable form
 	tableJob          byte = 'j'  // tenant, kind, key
 	tableJobDue       byte = 'q'  // tenant, time, kind, key
 )

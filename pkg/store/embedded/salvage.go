@@ -209,7 +209,7 @@ var tableNames = map[byte]string{
 	tableKey: "idempotency keys", tableSweep: "deleted rooms", tableSession: "sessions", tableSessionOf: "sessions of users",
 	tableRemembered: "remembered logins", tableRememberedOf: "remembered logins of users", tableToken: "API tokens",
 	tableTokenOf: "API tokens of users", tableSecret: "the server's secrets", tableExpiry: "times of expiry",
-	tableExport: "exports", tableExportOf: "exports of rooms", tableExportPart: "files of exports", tableJob: "jobs", tableJobDue: "times of jobs",
+	tableExport: "exports", tableExportOf: "exports of rooms", tableExportPart: "files of exports", tableAudit: "audit trail", tableJob: "jobs", tableJobDue: "times of jobs",
 }
 
 // describe says where a key is, without secrets.

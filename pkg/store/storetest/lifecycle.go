@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
@@ -236,11 +237,13 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"RemoveJob": func(c ctx) error {
 			return second(s.RemoveJob(c, jobs.Job{Ref: jobs.Ref{Tenant: t, Kind: "k", Key: "a"}}))
 		},
-		"DueJobs":   func(c ctx) error { return second(s.DueJobs(c, 1)) },
-		"CountJobs": func(c ctx) error { return second(s.CountJobs(c, t, 1)) },
-		"EachJob":   func(c ctx) error { return s.EachJob(c, func(jobs.Job) error { return nil }) },
-		"Announced": func(c ctx) error { return second(s.Announced(c, time.Minute, 1)) },
-		"Ping":      func(c ctx) error { return s.Ping(c) },
+		"DueJobs":       func(c ctx) error { return second(s.DueJobs(c, 1)) },
+		"CountJobs":     func(c ctx) error { return second(s.CountJobs(c, t, 1)) },
+		"EachJob":       func(c ctx) error { return s.EachJob(c, func(jobs.Job) error { return nil }) },
+		"Announced":     func(c ctx) error { return second(s.Announced(c, time.Minute, 1)) },
+		"AddAuditEvent": func(c ctx) error { return s.AddAuditEvent(c, audit.Event{ID: e.ids.New(), Tenant: t}, far) },
+		"AuditEvents":   func(c ctx) error { return second(s.AuditEvents(c, t, id.ID{}, time.Now().Add(-time.Hour), 1)) },
+		"Ping":          func(c ctx) error { return s.Ping(c) },
 	}
 }
 

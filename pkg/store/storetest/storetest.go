@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"IDs", idTests},
 		{"Jobs", jobTests},
 		{"Exports", exportTests},
+		{"Audit", auditTests},
 		{"Announcements", announcementTests},
 		{"Registry", registryTests},
 		{"Contexts", contextTests},
