@@ -196,5 +196,5 @@ func ticksOf(t time.Time) uint64 {
 	return uint64(t.Unix()*ticksPerSecond + int64(t.Nanosecond()/100) + gregorian)
 }
 
-// SameMaker reports whether u and v were made by one Generator.New or Sequence.
+// SameMaker reports whether u and v were made by one Generator.New, with one node number, or by one Sequence.
 func (u ID) SameMaker(v ID) bool { return u.low() == v.low() }

@@ -37,6 +37,7 @@ type platformParts struct {
 	admins   *auth.Accounts
 	officers *auth.Officers
 	queue    *jobs.Queue
+	ids      *id.Generator
 }
 
 // newPlatform makes the API of the platform. Its parts end with onEnd.
@@ -45,10 +46,9 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	if err != nil {
 		return nil, err
 	}
-	ids := id.NewGenerator(c.Now)
-	accounts := account.New(account.Options{Store: p.store, Watcher: p.watcher, Hasher: p.hasher, Throttle: p.throttle, IDs: ids, Now: c.Now})
+	accounts := account.New(account.Options{Store: p.store, Watcher: p.watcher, Hasher: p.hasher, Throttle: p.throttle, IDs: p.ids, Now: c.Now})
 	onEnd(accounts.Close)
-	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: accounts, Box: box, Queue: p.queue, IDs: ids,
+	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: accounts, Box: box, Queue: p.queue, IDs: p.ids,
 		NormalOrigin: api.NormalOrigin, Now: c.Now, Log: c.Log})
 	onEnd(tenants.Close)
 	tokens := auth.NewTokens(p.store, epochs{p.sessions, accounts}, p.watcher, c.Now, easemob.Kinds...)

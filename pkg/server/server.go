@@ -28,6 +28,7 @@ import (
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/live"
+	"github.com/confab-chat/confab/pkg/nodes"
 	"github.com/confab-chat/confab/pkg/stomp"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/upkeep"
@@ -218,6 +219,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	limits := limit.New(c.limits(), c.Now)
 	onEnd(limits.Close)
 	queue, ids := jobs.New(st, c.Log), id.NewGenerator(c.Now)
+	onEnd(nodes.New(ctx, nodes.Options{Store: st, IDs: ids, Now: c.Now, Log: c.Log}).Close)
 	service := chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, Log: c.Log,
 		PictureMemory: c.Memory.Pictures, SeesEmail: seesEmail,
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
@@ -227,7 +229,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(keeping.Close)
 	listenForChanges(hub, rooms, sessions)
 	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, hasher: hasher, throttle: throttle,
-		admins: accounts, officers: officers, queue: queue}, onEnd)
+		admins: accounts, officers: officers, queue: queue, ids: ids}, onEnd)
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,7 @@ const (
 	tableAudit        byte = 'A'  // tenant, event in sortable form
 	tableJob          byte = 'j'  // tenant, kind, key
 	tableJobDue       byte = 'q'  // tenant, time, kind, key
+	tableNode         byte = 'L'  // node number
 )
 
 var errKey = errors.New("embedded: malformed key")

@@ -15,6 +15,7 @@ import (
 	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
+	"github.com/confab-chat/confab/pkg/nodes"
 	"github.com/confab-chat/confab/pkg/store"
 )
 
@@ -196,6 +197,10 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"CountNewer":   func(c ctx) error { return second(s.CountNewer(c, []chat.Position{{Log: l}}, "u", 1)) },
 		"NewestID":     func(c ctx) error { return second(s.NewestID(c, l)) },
 		"NoteIDs":      func(c ctx) error { return s.NoteIDs(c, time.Now()) },
+		"NodeLeases":   func(c ctx) error { return second(s.NodeLeases(c)) },
+		"LeaseNode": func(c ctx) error {
+			return second(s.LeaseNode(c, nodes.Lease{Node: newNode()}, nodes.Lease{Node: newNode(), Owner: "one", Until: 1}))
+		},
 		"NotedIDs":     func(c ctx) error { return second(s.NotedIDs(c)) },
 		"Between":      func(c ctx) error { return second(s.Between(c, l, id.Max, id.Min, 1)) },
 		"Trim":         func(c ctx) error { return s.Trim(c, l, m.ID) },

@@ -1,5 +1,5 @@
 // Package storetest is the conformance suite of stores. Run checks each guarantee about stored data that the interfaces
-// of pkg/chat, pkg/auth and pkg/directory state; RunLifecycle checks the behaviour of a closed store.
+// of pkg/chat, pkg/auth, pkg/nodes and pkg/directory state; RunLifecycle checks the behaviour of a closed store.
 package storetest
 
 import (
@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Erasing", eraseTests},
 		{"Retention", retentionTests},
 		{"IDs", idTests},
+		{"Nodes", nodeTests},
 		{"Jobs", jobTests},
 		{"Exports", exportTests},
 		{"Audit", auditTests},
