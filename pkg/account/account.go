@@ -7,6 +7,7 @@
 package account
 
 import (
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -63,8 +64,16 @@ func (a Account) Identity() chat.Identity {
 	return chat.Identity{Tenant: a.Tenant, Login: a.ID.String()}
 }
 
+const spacePrefix = "accounts/"
+
 // spaceOf is where the accounts of a tenant are.
-func spaceOf(t chat.Tenant) string { return "accounts/" + string(t) }
+func spaceOf(t chat.Tenant) string { return spacePrefix + string(t) }
+
+// TenantOf returns the tenant whose accounts are in a space of the directory; false if it has other entries.
+func TenantOf(space string) (chat.Tenant, bool) {
+	t, ok := strings.CutPrefix(space, spacePrefix)
+	return chat.Tenant(t), ok
+}
 
 func (a Account) entry() (directory.Entry, error) {
 	value, err := json.Marshal(a.Data)
@@ -72,7 +81,7 @@ func (a Account) entry() (directory.Entry, error) {
 }
 
 func decode(e directory.Entry) (Account, error) {
-	a := Account{Tenant: chat.Tenant(e.Space[len("accounts/"):]), ID: e.ID, Name: e.Name, version: e.Version}
+	a := Account{Tenant: chat.Tenant(strings.TrimPrefix(e.Space, spacePrefix)), ID: e.ID, Name: e.Name, version: e.Version}
 	err := json.Unmarshal(e.Value, &a.Data)
 	if err != nil {
 		err = &chat.Error{Kind: chat.Internal, Cause: err}

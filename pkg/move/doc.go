@@ -4,9 +4,10 @@
 // The file is text: one JSON object a line, each with one member, whose name is the kind of the
 // line.
 //
-//	{"confab":{"version":3,"exportedAt":"…"}}       the header, first
+//	{"confab":{"version":4,"exportedAt":"…"}}       the header, first
 //	{"user":{"tenant":"default","login":"ann",…}}   accounts, with their password hashes
 //	{"role":{…}}  {"token":{…}}                     roles, and the hashes of API tokens
+//	{"entry":{"space":"…","id":"…",…}}              organisations, apps, and their accounts with their password hashes
 //	{"room":{"tenant":"default","id":"…",…}}        a room, and after it what belongs to it:
 //	{"member":{"login":"ann",…}}                    its participants,
 //	{"message":{"id":"…",…}}                        its messages, oldest first

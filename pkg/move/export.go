@@ -11,14 +11,17 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
+	"github.com/confab-chat/confab/pkg/tenant"
 )
 
 // Source is what Export reads; see pkg/chat and pkg/auth for the guarantees.
 type Source interface {
 	chat.Inventory
 	auth.Inventory
+	tenant.Inventory
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	UsersByLogin(ctx context.Context, t chat.Tenant, logins []string) (map[string]chat.User, error)
 	Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error)
@@ -137,11 +140,28 @@ func (x *exporter) everything(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := x.entries(ctx); err != nil {
+		return err
+	}
 	err = x.from.EachRoom(ctx, func(t chat.Tenant, r chat.Room) error { return x.room(ctx, t, r) })
 	if err != nil {
 		return err
 	}
 	return x.footprints(ctx, func(chat.Tenant, id.ID) bool { return true })
+}
+
+// entries writes organisations, apps and their accounts. What belongs to deleted ones, and is being removed, is left out.
+func (x *exporter) entries(ctx context.Context) error {
+	there, err := tenant.Spaces(ctx, x.from)
+	if err != nil {
+		return err
+	}
+	return x.from.EachEntry(ctx, func(e directory.Entry) error {
+		if !there(e.Space) {
+			return nil
+		}
+		return x.write(line{Entry: &entry{Space: e.Space, ID: e.ID, Name: e.Name, Value: e.Value}})
+	})
 }
 
 func (x *exporter) footprints(ctx context.Context, wanted func(chat.Tenant, id.ID) bool) error {
@@ -154,7 +174,7 @@ func (x *exporter) footprints(ctx context.Context, wanted func(chat.Tenant, id.I
 }
 
 // token writes a token that is good. Accounts are written without their epochs, so a token must not come back to life that an
-// epoch has ended. Tokens of apps are left out: apps are not exported.
+// epoch has ended. Tokens of apps and of their users are left out: they end soon, and clients get new ones.
 func (x *exporter) token(ctx context.Context, a auth.APIToken) error {
 	if a.Kind != auth.SettingsToken && a.Kind != auth.PersonalToken {
 		return nil

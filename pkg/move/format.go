@@ -15,8 +15,9 @@ import (
 )
 
 // Version is the version of the files that Export writes. Import reads it and all earlier ones. Version 1 has no
-// changes. Version 2 does not say which users were erased, nor whom system messages are about.
-const Version = 3
+// changes. Version 2 does not say which users were erased, nor whom system messages are about. Version 3 has no entries of
+// the directory.
+const Version = 4
 
 // line is one line of a file. Exactly one member is set.
 type line struct {
@@ -24,6 +25,7 @@ type line struct {
 	User    *user    `json:"user,omitzero"`
 	Role    *role    `json:"role,omitzero"`
 	Token   *token   `json:"token,omitzero"`
+	Entry   *entry   `json:"entry,omitzero"`
 	Room    *room    `json:"room,omitzero"`
 	Member  *member  `json:"member,omitzero"`
 	Message *message `json:"message,omitzero"`
@@ -90,6 +92,15 @@ type token struct {
 	Scopes     string         `json:"scopes,omitzero"`
 	CreatedAt  time.Time      `json:"createdAt,omitzero"`
 	LastUsedAt time.Time      `json:"lastUsedAt,omitzero"`
+}
+
+// entry is an organisation, an app, or an account of one of them; see pkg/directory. Its value is as the owner of the space
+// keeps it. A client secret in it can be opened only with the key that it was sealed with.
+type entry struct {
+	Space string         `json:"space"`
+	ID    id.ID          `json:"id"`
+	Name  string         `json:"name"`
+	Value jsontext.Value `json:"value"`
 }
 
 type room struct {
@@ -259,6 +270,7 @@ func (l line) kind() string {
 		name  string
 		there bool
 	}{{"header", l.Header != nil}, {"user", l.User != nil}, {"role", l.Role != nil}, {"token", l.Token != nil},
+		{"entry", l.Entry != nil},
 		{"room", l.Room != nil}, {"member", l.Member != nil}, {"message", l.Message != nil}, {"change", l.Change != nil},
 		{"footprint", l.Footprint != nil}, {"end", l.End != nil}} {
 		if k.there {

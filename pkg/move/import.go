@@ -10,6 +10,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
 )
@@ -33,6 +34,8 @@ type Accounts interface {
 	Avatar(ctx context.Context, t chat.Tenant, login string) (chat.Avatar, error)
 	SetAvatar(ctx context.Context, t chat.Tenant, login string, a chat.Avatar) error
 	MarkErased(ctx context.Context, t chat.Tenant, login string) error
+	Entry(ctx context.Context, space string, u id.ID) (directory.Entry, error)
+	CreateEntry(ctx context.Context, e directory.Entry) error
 }
 
 // Rooms is the part of Sink that stores rooms and their participants.
@@ -85,11 +88,11 @@ const (
 //     left. Footprints outlive a deleted room: when an import that restores such a room is interrupted among its
 //     participants, the next one leaves those out who were in it before.)
 //
-// Roles, tokens and reactions that were withdrawn here are added anew: a store cannot distinguish them from those that
+// Roles, tokens, reactions, organisations, apps and their accounts that were removed here are added anew: a store cannot distinguish them from those that
 // an interrupted import did not reach.
 //
-// If the store does not answer for a minute, Import continues. It fails at a line that it does not know, and at a room
-// whose name belongs to another room. It fails with ErrIncomplete if the file is cut off, and with another error if the
+// If the store does not answer for a minute, Import continues. It fails at a line that it does not know, and at a room,
+// organisation, app or account whose name belongs to another one. It fails with ErrIncomplete if the file is cut off, and with another error if the
 // file does not match its last line. The report counts what was done until then.
 func Import(ctx context.Context, to Sink, r io.Reader, o ImportOptions) (Report, error) {
 	start := time.Now()
@@ -197,6 +200,8 @@ func (im *importer) start(ctx context.Context, l line) error {
 			return im.lines.at(err)
 		}
 		im.concurrently(func(ctx context.Context) error { return im.token(ctx, a) })
+	case l.Entry != nil:
+		im.concurrently(func(ctx context.Context) error { return im.entry(ctx, l.Entry) })
 	case l.Room != nil:
 		return patiently(ctx, func(ctx context.Context) error { return im.enter(ctx, l.Room) })
 	case l.Member != nil:

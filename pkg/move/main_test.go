@@ -81,6 +81,7 @@ func fill(t *testing.T, s store.Store) {
 	t.Helper()
 	ctx := t.Context()
 	ids := id.NewGenerator(nil)
+	fillPlatform(t, s)
 	odd := "\x01\t\"\\ e\u0301 \u202e👩‍👩‍👧‍👦 \ufffd"
 	for _, tenant := range []chat.Tenant{chat.DefaultTenant, "org#app"} {
 		for i := range 40 {

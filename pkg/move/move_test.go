@@ -28,6 +28,7 @@ func TestThereAndBack(t *testing.T) {
 	require.Equal(t, move.Outcome{Added: 80}, report.Users)
 	require.Equal(t, move.Outcome{Added: 4}, report.Roles)
 	require.Equal(t, move.Outcome{Added: 4}, report.Tokens)
+	require.Equal(t, move.Outcome{Added: 6}, report.Entries)
 	require.Equal(t, move.Outcome{Added: 6}, report.Rooms)
 	require.Equal(t, move.Outcome{Added: 2 * (18 + 18 + 17)}, report.Members)
 	require.Equal(t, move.Outcome{Added: 2 * (1101 + 2201)}, report.Messages)
@@ -51,7 +52,7 @@ func TestImportingAgainAddsNothing(t *testing.T) {
 	first := importInto(t, to, bytes.NewReader(file))
 	second := importInto(t, to, bytes.NewReader(file))
 	for _, pair := range [][2]move.Outcome{{first.Users, second.Users}, {first.Roles, second.Roles}, {first.Tokens, second.Tokens},
-		{first.Rooms, second.Rooms}, {first.Members, second.Members}, {first.Messages, second.Messages},
+		{first.Entries, second.Entries}, {first.Rooms, second.Rooms}, {first.Members, second.Members}, {first.Messages, second.Messages},
 		{first.Changes, second.Changes}} {
 		require.Equal(t, move.Outcome{There: pair[0].Added}, pair[1])
 	}

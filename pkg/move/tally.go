@@ -12,9 +12,11 @@ import (
 
 // Counts is how many lines of each kind there are.
 type Counts struct {
-	Users    int64 `json:"users"`
-	Roles    int64 `json:"roles"`
-	Tokens   int64 `json:"tokens"`
+	Users  int64 `json:"users"`
+	Roles  int64 `json:"roles"`
+	Tokens int64 `json:"tokens"`
+	// Entries are organisations, apps and their accounts. Files of versions before 4 have none.
+	Entries  int64 `json:"entries,omitzero"`
 	Rooms    int64 `json:"rooms"`
 	Members  int64 `json:"members"`
 	Messages int64 `json:"messages"`
@@ -30,7 +32,8 @@ func (c Counts) differences(want Counts) string {
 	for _, k := range []struct {
 		name      string
 		got, want int64
-	}{{"users", c.Users, want.Users}, {"roles", c.Roles, want.Roles}, {"API tokens", c.Tokens, want.Tokens}, {"rooms", c.Rooms, want.Rooms},
+	}{{"users", c.Users, want.Users}, {"roles", c.Roles, want.Roles}, {"API tokens", c.Tokens, want.Tokens},
+		{"organisations, apps and their accounts", c.Entries, want.Entries}, {"rooms", c.Rooms, want.Rooms},
 		{"participants", c.Members, want.Members}, {"messages", c.Messages, want.Messages}, {"changes", c.Changes, want.Changes},
 		{"rooms that users were in", c.Footprints, want.Footprints}} {
 		if k.got != k.want {
@@ -60,6 +63,8 @@ func (t *tally) add(l line, text []byte) {
 		t.Roles++
 	case l.Token != nil:
 		t.Tokens++
+	case l.Entry != nil:
+		t.Entries++
 	case l.Room != nil:
 		t.Rooms++
 		t.room = append(append([]byte(l.Room.Tenant+"\x00"), l.Room.ID[:]...), 0)

@@ -1,6 +1,7 @@
 package move
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
 )
@@ -39,6 +41,29 @@ func (im *importer) account(ctx context.Context, t chat.Tenant, login string) (c
 		return chat.User{}, nil
 	}
 	return u, err
+}
+
+// entry creates an entry of the directory unless it is there.
+func (im *importer) entry(ctx context.Context, l *entry) error {
+	e := directory.Entry{Space: l.Space, ID: l.ID, Name: l.Name, Value: l.Value}
+	kept, err := im.to.Entry(ctx, e.Space, e.ID)
+	switch {
+	case err == nil && kept.Name == e.Name && bytes.Equal(kept.Value, e.Value):
+		im.done.count(&im.done.Entries, there, 1)
+		return nil
+	case err == nil:
+		im.done.count(&im.done.Entries, differs, 1)
+		return nil
+	case !chat.IsKind(err, chat.NotFound):
+		return err
+	}
+	if err := im.to.CreateEntry(ctx, e); chat.IsKind(err, chat.Conflict) {
+		return fmt.Errorf("in %s the name %q belongs to another one here: rename or delete that first: %w", e.Space, e.Name, err)
+	} else if err != nil {
+		return err
+	}
+	im.done.count(&im.done.Entries, added, 1)
+	return nil
 }
 
 // create creates an account unless its login is in use.

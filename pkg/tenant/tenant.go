@@ -55,7 +55,7 @@ type App struct {
 }
 
 // Tenant is what the app's data belong to.
-func (a App) Tenant() chat.Tenant { return chat.Tenant("app-" + a.ID.String()) }
+func (a App) Tenant() chat.Tenant { return chat.Tenant(tenantPrefix + a.ID.String()) }
 
 // CreatedAt is when the app was made, in UTC.
 func (a App) CreatedAt() time.Time { return a.ID.Time() }
@@ -95,9 +95,13 @@ func ValidApp(name string) bool {
 // key is what names have in common that differ only in case.
 func key(name string) string { return strings.ToLower(name) }
 
-const orgSpace = "organisations"
+const (
+	orgSpace     = "organisations"
+	appPrefix    = "apps/" // of the space of an organisation's apps
+	tenantPrefix = "app-"
+)
 
-func appSpace(org id.ID) string { return "apps/" + org.String() }
+func appSpace(org id.ID) string { return appPrefix + org.String() }
 
 type orgValue struct {
 	Name   string  `json:"name"`
@@ -132,7 +136,7 @@ func decodeApp(e directory.Entry) (App, error) {
 	if err := json.Unmarshal(e.Value, &v); err != nil {
 		return App{}, err
 	}
-	org, err := id.Parse(strings.TrimPrefix(e.Space, "apps/"))
+	org, err := id.Parse(strings.TrimPrefix(e.Space, appPrefix))
 	return App{ID: e.ID, Organisation: org, Name: v.Name, Settings: v.Settings, ClientID: v.ClientID, sealed: v.Sealed,
 		version: e.Version}, err
 }
