@@ -217,7 +217,7 @@ func TestChangesAreRepaired(t *testing.T) {
 }
 
 func userHub(t testing.TB, w *livetest.World, bus live.Bus) *live.Hub {
-	h, err := live.New(live.Options{Bus: bus, History: w, Access: w.Access, RoomsOf: w.RoomsOf, Log: quiet,
+	h, err := live.New(live.Options{Bus: bus, History: w, Access: w.Access, RoomsOf: w.RoomsOf, Readings: w.Readings, Log: quiet,
 		Beat: 10 * time.Millisecond, PeerLost: 500 * time.Millisecond})
 	require.NoError(t, err)
 	t.Cleanup(func() {

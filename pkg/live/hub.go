@@ -40,6 +40,10 @@ type Options struct {
 	// of the user's rooms.
 	RoomsOf func(ctx context.Context, t chat.Tenant, login, after string, limit int) ([]chat.RoomRef, error)
 
+	// Readings returns what a user has read and muted in rooms; see chat.ReadStore. If it is nil, changes of that which
+	// another node published are lost while that node is not received.
+	Readings func(ctx context.Context, t chat.Tenant, login string, rooms []id.ID) (map[id.ID]chat.Reading, error)
+
 	// Members returns which of the given logins are in a room. The logins are ascending. The result must not be older
 	// than the call. If Members is nil, the hub calls Access for each login.
 	Members func(ctx context.Context, t chat.Tenant, room chat.RoomRef, logins []string) (map[string]bool, error)

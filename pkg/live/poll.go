@@ -49,6 +49,33 @@ func (s *span) covered(since time.Time) time.Time {
 type polls struct {
 	mu     sync.Mutex
 	polled span
+	// readings are those that subscriptions to users' topics received, while a node is unreachable.
+	readings map[*Subscription]readings
+}
+
+// keep forgets what subscriptions other than these received.
+func (p *polls) keep(users []*Subscription) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kept := make(map[*Subscription]readings, len(users))
+	for _, s := range users {
+		if known, ok := p.readings[s]; ok {
+			kept[s] = known
+		}
+	}
+	p.readings = kept
+}
+
+func (p *polls) known(s *Subscription) readings {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.readings[s]
+}
+
+func (p *polls) learned(s *Subscription, now readings) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.readings[s] = now
 }
 
 func (p *polls) add(from, to time.Time) {
@@ -101,6 +128,7 @@ func (h *Hub) pollLoop(ctx context.Context) {
 			from = began
 			if len(nodes) == 0 {
 				from = time.Time{}
+				h.polls.keep(nil)
 			}
 		}
 		if (err != nil) != failing {
@@ -168,11 +196,23 @@ func (r *room) deliveredAll(ms []chat.Message) bool {
 
 // pollMembers ends the subscriptions of users who are no longer in a room, and adds room feeds for rooms that users
 // have joined.
+// It delivers what users have read and muted: all of it at first, and then what has changed.
 func (h *Hub) pollMembers(ctx context.Context) error {
 	g := guard.NewGroup()
 	g.SetLimit(repairParallel)
-	for _, s := range h.users() {
-		goEach(ctx, g, func(ctx context.Context) error { return h.followRooms(ctx, s, true) })
+	users := h.users()
+	h.polls.keep(users)
+	for _, s := range users {
+		goEach(ctx, g, func(ctx context.Context) error {
+			if err := h.followRooms(ctx, s, true); err != nil {
+				return err
+			}
+			now, err := h.deliverReadings(ctx, s, h.polls.known(s))
+			if err == nil {
+				h.polls.learned(s, now)
+			}
+			return err
+		})
 	}
 	for _, r := range h.rooms() {
 		goEach(ctx, g, func(ctx context.Context) error { return h.recheck(ctx, r) })

@@ -47,7 +47,7 @@ type clusterNode struct {
 // join starts a node. bus may be nil.
 func (c *cluster) join(name string, bus live.Bus) *clusterNode {
 	n := &clusterNode{bus: bus}
-	hub, err := live.New(live.Options{Node: name, Bus: bus, Registry: &c.registry, History: c.world, Access: c.world.Access, RoomsOf: c.world.RoomsOf,
+	hub, err := live.New(live.Options{Node: name, Bus: bus, Registry: &c.registry, History: c.world, Access: c.world.Access, RoomsOf: c.world.RoomsOf, Readings: c.world.Readings,
 		Log: quiet, OnUnreachable: func(nodes []string) {
 			n.mu.Lock()
 			defer n.mu.Unlock()

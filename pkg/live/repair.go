@@ -90,7 +90,8 @@ func (h *Hub) repairsTick(now time.Time) {
 }
 
 // repairPlace repairs a room, or the room feeds of a user. It delivers the undelivered messages since the given time,
-// ends the subscriptions of users who are no longer in a room, and delivers deletions of rooms.
+// ends the subscriptions of users who are no longer in a room, and delivers deletions of rooms. On a user's topic it
+// delivers what the user has read and muted.
 func (h *Hub) repairPlace(key place, since time.Time) error {
 	ctx, cancel := context.WithTimeout(h.ctx, repairTimeout)
 	defer cancel()
@@ -110,6 +111,9 @@ func (h *Hub) repairPlace(key place, since time.Time) error {
 	}
 	for _, s := range users {
 		if err := h.followRooms(ctx, s, true); err != nil {
+			return err
+		}
+		if _, err := h.deliverReadings(ctx, s, readings{}); err != nil {
 			return err
 		}
 	}

@@ -51,6 +51,8 @@ type room struct {
 	hold   uint64
 	held   []chat.Event
 	polled span // see poll.go
+	// readings counts the events of a user's topic that say what the user has read or muted.
+	readings uint64
 }
 
 // open returns the room of that key. It makes the room if there is none. The shard's lock is held.

@@ -189,6 +189,10 @@ func (h *Hub) deliverToUser(t chat.Tenant, login string, e chat.Event) []*Subscr
 		return nil
 	}
 	_, ref := e.Where()
+	switch e.(type) {
+	case chat.ReadMoved, chat.MuteChanged:
+		r.readings++
+	}
 	r.deliver(User, &Delivery{Kind: User, Room: ref.Name, ID: h.ids.New(), Event: e}, h.now())
 	return append([]*Subscription(nil), r.subs[User]...)
 }

@@ -177,7 +177,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(watcher.Close)
 	rooms := chat.NewReader(chat.ReaderOptions{Store: st, Watcher: watcher, Retention: c.Retention, Now: c.Now})
 	onEnd(rooms.Close)
-	hub, err := live.New(live.Options{Bus: bus, History: rooms.History(), Access: rooms.Admit, Members: rooms.Members, RoomsOf: st.RoomsOf,
+	hub, err := live.New(live.Options{Bus: bus, History: rooms.History(), Access: rooms.Admit, Members: rooms.Members, RoomsOf: st.RoomsOf, Readings: st.Readings,
 		Observe: rooms.Observed, Now: c.Now, Log: c.Log, Node: c.Cluster.nodeName(), Registry: registryOf(st), OnUnreachable: c.Cluster.warn(c.Log)})
 	if err != nil {
 		return nil, err

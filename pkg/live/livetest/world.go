@@ -26,6 +26,8 @@ type World struct {
 	logs  map[id.ID][]chat.Message
 	fail  error
 	reads int
+
+	readings map[string]map[id.ID]chat.Reading // by login and room
 }
 
 type place struct {
@@ -56,6 +58,35 @@ func (w *World) Room(name string, members ...string) chat.Room {
 	}
 	w.rooms[name] = p
 	return p.room
+}
+
+// SetReading stores what a user has read and muted in a room.
+func (w *World) SetReading(r chat.Room, login string, to chat.Reading) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.readings == nil {
+		w.readings = make(map[string]map[id.ID]chat.Reading)
+	}
+	if w.readings[login] == nil {
+		w.readings[login] = make(map[id.ID]chat.Reading)
+	}
+	w.readings[login][r.ID] = to
+}
+
+// Readings can be used as live.Options.Readings.
+func (w *World) Readings(_ context.Context, _ chat.Tenant, login string, rooms []id.ID) (map[id.ID]chat.Reading, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fail != nil {
+		return nil, w.fail
+	}
+	out := make(map[id.ID]chat.Reading)
+	for _, r := range rooms {
+		if is, ok := w.readings[login][r]; ok {
+			out[r] = is
+		}
+	}
+	return out, nil
 }
 
 // Fail makes all reads return err until it is called with nil.
