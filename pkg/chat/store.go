@@ -13,7 +13,7 @@ import (
 //   - Every method may be called concurrently and honours its context's deadline.
 //   - Errors are *Error. The kind is NotFound, Gone or Conflict where the method says so. It is Unavailable when the
 //     store cannot answer: the outcome of a write is then unknown, and repeating it with the same arguments is safe. It
-//     is Internal otherwise.
+//     may be applied later, but undoes nothing that was answered with success meanwhile. It is Internal otherwise.
 //   - Text is returned byte for byte. Times are returned in UTC to the millisecond.
 //   - Methods announce what they change (see pkg/cache). SetBanner, RenameCreator, SetRetention, DeleteRoom, SweepRoom
 //     and DisownRoom announce the room (RoomKey). Leave and UpdateParticipant announce the participant (MemberKey).

@@ -207,9 +207,10 @@ func (d *db) swap(ctx context.Context, look func(ctx context.Context) (seen, err
 	}
 }
 
-// apply runs a lightweight transaction that may be applied more than once. Its condition must not depend on what it
-// writes, unless the caller needs no more than that the condition does not hold afterwards. apply repeats the
-// transaction while the answer is lost, and returns the first answer it receives.
+// apply runs a lightweight transaction that may be applied more than once, and also late, after others: what it writes
+// must be right as long as its condition holds. Its condition must not depend on what it writes, unless the caller needs
+// no more than that the condition does not hold afterwards. apply repeats the transaction while the answer is lost, and
+// returns the first answer it receives.
 func (d *db) apply(ctx context.Context, statement string, args ...any) (bool, error) {
 	for {
 		done, err := d.cas(ctx, statement, args)

@@ -20,7 +20,8 @@ const (
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	rewriteMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?, content = ?, subject = ''
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
-	disownRoom = `UPDATE rooms SET creator_login = ?, creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ? IF room_id = ?`
+	disownRoom = `UPDATE rooms SET change = ?, creator_login = ?, creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ?
+IF room_id = ? AND change = ?`
 )
 
 // AddFootprints implements chat.FootprintStore.
@@ -161,13 +162,9 @@ func (s *Store) ForgetTraces(ctx context.Context, t chat.Tenant, r chat.RoomRef,
 
 // DisownRoom implements chat.EraseStore.
 func (s *Store) DisownRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, creator chat.Person) error {
-	ctx, end, err := s.begin(ctx)
-	if err != nil {
-		return err
+	err := s.changeRoom(ctx, t, r, nil, disownRoom, creator.Login, creator.FirstName, creator.LastName, string(t), r.Name, uuid(r.ID))
+	if chat.IsKind(err, chat.NotFound) {
+		return nil // it is deleted
 	}
-	defer end()
-	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
-		_, err := s.db.apply(ctx, disownRoom, creator.Login, creator.FirstName, creator.LastName, string(t), r.Name, uuid(r.ID))
-		return err
-	})
+	return err
 }

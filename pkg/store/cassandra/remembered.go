@@ -15,7 +15,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS USING TTL ?`
 	rotateRemembered = `UPDATE remembered USING TTL ? SET tenant = ?, login = ?, token_hash = ?, previous_hash = ?, rotated_at = ?, expires_at = ?, epoch = ?
 WHERE series = ? IF token_hash = ?`
 	selectRemembered = `SELECT tenant, login, token_hash, previous_hash, rotated_at, expires_at, epoch FROM remembered WHERE series = ?`
-	deleteRemembered = `DELETE FROM remembered WHERE series = ? IF EXISTS`
+	// The end is a row that has expired, for an hour: an attempt of insertRemembered that is applied late must find a row.
+	endRemembered = `UPDATE remembered USING TTL 3600 SET tenant = '', login = '', token_hash = 0x, previous_hash = 0x, rotated_at = 0, expires_at = 0,
+epoch = '' WHERE series = ? IF EXISTS`
 
 	insertRememberedOfUser = `INSERT INTO remembered_by_user (tenant, login, series) VALUES (?, ?, ?) USING TTL ?`
 	listRememberedOfUser   = `SELECT series FROM remembered_by_user WHERE tenant = ? AND login = ? AND series > ? AND series <= ? LIMIT ?`
@@ -115,7 +117,7 @@ func (s *Store) DeleteRemembered(ctx context.Context, series auth.Hash) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.db.apply(ctx, deleteRemembered, series[:]); err != nil || !found {
+	if _, err := s.db.apply(ctx, endRemembered, series[:]); err != nil || !found {
 		return err
 	}
 	return s.db.exec(ctx, deleteRememberedOfUser, s.finalTime(), string(r.Tenant), r.Login, series[:])

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	setRetention  = `UPDATE rooms SET retention = ? WHERE tenant = ? AND name = ? IF room_id = ?`
+	setRetention  = `UPDATE rooms SET change = ?, retention = ? WHERE tenant = ? AND name = ? IF room_id = ? AND change = ?`
 	allRetentions = `SELECT tenant, room_id, retention FROM rooms`
 
 	// Both ends are bound, so that Cassandra does not read what was trimmed below.
@@ -21,6 +21,7 @@ FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ? 
 	betweenBuckets = `SELECT bucket FROM message_buckets WHERE tenant = ? AND log_id = ? AND bucket < ? AND bucket >= ? LIMIT ?`
 
 	trimBucket  = `DELETE FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ?`
+	trimAhead   = `DELETE FROM messages USING TIMESTAMP ? WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ?`
 	dropBucket  = `DELETE FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ?`
 	dropBuckets = `DELETE FROM message_buckets WHERE tenant = ? AND log_id = ? AND bucket <= ?`
 )
@@ -48,22 +49,11 @@ func retentionOf(seconds int64) chat.Retention {
 
 // SetRetention implements chat.RetentionStore.
 func (s *Store) SetRetention(ctx context.Context, t chat.Tenant, r chat.RoomRef, to chat.Retention) error {
-	ctx, end, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
 	value := ownRetention(to)
 	if to == chat.ServerRetention {
 		value = nil
 	}
-	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
-		set, err := s.db.apply(ctx, setRetention, value, string(t), r.Name, uuid(r.ID))
-		if err == nil && !set {
-			err = chat.ErrNotFound(chat.RoomEntity, r.Name)
-		}
-		return err
-	})
+	return s.changeRoom(ctx, t, r, nil, setRetention, value, string(t), r.Name, uuid(r.ID))
 }
 
 // EachRetention implements chat.RetentionStore.
@@ -107,23 +97,33 @@ const trimAgain = 65 * time.Minute
 
 // Trim implements chat.RetentionStore. It deletes older buckets as a whole. In the bucket that the position is in, it
 // deletes the older part with one range tombstone, below everything that readers ask for. Unlike other deletions these
-// are dated now, so that older history can be imported immediately after a room's retention is lengthened.
+// are dated now, so that older history can be imported immediately after a room's retention is lengthened. In a room with
+// a change whose id is ahead of time they are dated by that id, as the change's own write is.
 func (s *Store) Trim(ctx context.Context, l chat.Log, before id.ID) error {
 	ctx, end, err := s.beginLong(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
-	if err := s.trim(ctx, l, before); err != nil {
+	newest, found, err := s.newestID(ctx, chat.ChangesOf(l))
+	if err != nil {
 		return err
 	}
-	return s.trim(ctx, chat.ChangesOf(l), before)
+	var ahead int64
+	if found && newest.Time().After(s.present()) {
+		ahead = micros(newest.Time())
+	}
+	if err := s.trim(ctx, l, before, ahead); err != nil {
+		return err
+	}
+	return s.trim(ctx, chat.ChangesOf(l), before, 0)
 }
 
 // trimWindow is how many buckets are deleted before they are removed from the index in one step.
 const trimWindow = 1000
 
-func (s *Store) trim(ctx context.Context, l chat.Log, before id.ID) error {
+// trim trims one log. ahead is the timestamp of the deletions; 0 for now.
+func (s *Store) trim(ctx context.Context, l chat.Log, before id.ID, ahead int64) error {
 	list, _, err := s.widthsAt(ctx, l, before.UnixMilli())
 	if err != nil {
 		return err
@@ -139,10 +139,17 @@ func (s *Store) trim(ctx context.Context, l chat.Log, before id.ID) error {
 			buckets = buckets[:i]
 		}
 		err = forEach(ctx, len(buckets), func(ctx context.Context, i int) error {
-			if b := buckets[i]; b < first {
-				return s.db.exec(ctx, dropBucket, string(l.Tenant), uuid(l.ID), int64(b))
+			b := buckets[i]
+			bucket := []any{string(l.Tenant), uuid(l.ID), int64(b)}
+			switch {
+			case b < first && ahead > 0:
+				return s.db.exec(ctx, deleteMessages, append([]any{ahead}, bucket...)...)
+			case b < first:
+				return s.db.exec(ctx, dropBucket, bucket...)
+			case ahead > 0:
+				return s.db.exec(ctx, trimAhead, append(append([]any{ahead}, bucket...), uuid(before))...)
 			}
-			return s.db.exec(ctx, trimBucket, string(l.Tenant), uuid(l.ID), int64(first), uuid(before))
+			return s.db.exec(ctx, trimBucket, append(bucket, uuid(before))...)
 		})
 		if err == nil {
 			err = s.forgetBuckets(ctx, l, buckets, forget)

@@ -216,3 +216,32 @@ func TestReadingEndsAtTheHorizon(t *testing.T) {
 	require.Len(t, got, 3)
 	require.LessOrEqual(t, pages.Load(), int32(4))
 }
+
+// A server whose clock was a year ahead edited, deleted and reacted. Trim removes that too, of buckets that end and of the
+// one that goes on.
+func TestTrimOfChangesThatAreAheadOfTime(t *testing.T) {
+	t.Parallel()
+	s, ctx := shared(t), t.Context()
+	l := newLog()
+	years := func(n int) *id.Generator {
+		at := time.Now().AddDate(n, 0, 0)
+		return id.NewGenerator(func() time.Time { return at })
+	}
+	old, present, ahead := years(-1), id.NewGenerator(nil), years(1)
+	var ms []chat.Message
+	for _, made := range []*id.Generator{old, present} {
+		var some []chat.Message
+		for i := range 5 {
+			some = append(some, chat.Message{ID: made.New(), Author: chat.Person{Login: "ann"}, Content: fmt.Sprint(i)})
+		}
+		require.NoError(t, s.AppendBatch(ctx, l, some))
+		changeAll(t, s, l, ahead, some)
+		ms = append(ms, some...)
+	}
+	last := chat.Message{ID: present.New(), Content: "stays"}
+	require.NoError(t, s.Append(ctx, l, last))
+	require.Equal(t, 5, rawRows(t, s, l, ms[0].ID))
+	require.NoError(t, s.Trim(ctx, l, last.ID))
+	require.Zero(t, rawRows(t, s, l, ms[0].ID))
+	require.Equal(t, 1, rawRows(t, s, l, last.ID))
+}

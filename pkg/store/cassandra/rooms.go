@@ -17,9 +17,11 @@ VALUES (?, ?, ?, ?, ?, false, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`
 FROM rooms WHERE tenant = ? AND name = ?`
 	selectRoomID = `SELECT room_id FROM rooms WHERE tenant = ? AND name = ?`
 	readyRoom    = `UPDATE rooms SET ready = true WHERE tenant = ? AND name = ? IF room_id = ?`
-	setBanner    = `UPDATE rooms SET banner = ? WHERE tenant = ? AND name = ? IF room_id = ?`
-	swapBanner   = `UPDATE rooms SET banner = ? WHERE tenant = ? AND name = ? IF room_id = ? AND banner = ?`
-	setCreator   = `UPDATE rooms SET creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ? IF room_id = ? AND creator_login = ?`
+
+	selectRoomChange = `SELECT room_id, change, creator_login, banner FROM rooms WHERE tenant = ? AND name = ?`
+	setBanner        = `UPDATE rooms SET change = ?, banner = ? WHERE tenant = ? AND name = ? IF room_id = ? AND change = ?`
+	setCreator       = `UPDATE rooms SET change = ?, creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ?
+IF room_id = ? AND creator_login = ? AND change = ?`
 
 	insertRoomIndex = `INSERT INTO rooms_by_tenant (tenant, shard, name, room_id) VALUES (?, ?, ?, ?) USING TIMESTAMP ?`
 	listRooms       = `SELECT name, room_id FROM rooms_by_tenant
@@ -97,26 +99,26 @@ func (s *Store) Room(ctx context.Context, t chat.Tenant, name string) (chat.Room
 }
 
 func (s *Store) room(ctx context.Context, t chat.Tenant, name string) (chat.Room, bool, error) {
-	return s.readRoom(ctx, s.db.row, t, name)
-}
-
-// roomDecided is room after all lightweight transactions so far.
-func (s *Store) roomDecided(ctx context.Context, t chat.Tenant, name string) (chat.Room, bool, error) {
-	return s.readRoom(ctx, s.db.decided, t, name)
-}
-
-func (s *Store) readRoom(ctx context.Context, row rowReader, t chat.Tenant, name string) (chat.Room, bool, error) {
 	r := chat.Room{Name: name}
 	var claimedAt int64
 	var ready bool
 	var retention int64
-	found, err := row(ctx, selectRoom, []any{string(t), name}, into(&r.ID), &claimedAt, &ready,
+	found, err := s.db.row(ctx, selectRoom, []any{string(t), name}, into(&r.ID), &claimedAt, &ready,
 		&r.Creator.Login, &r.Creator.FirstName, &r.Creator.LastName, &r.Banner, &r.CreatedAt, &retention)
 	if err != nil || !found {
 		return chat.Room{}, false, err
 	}
 	r.Retention = retentionOf(retention)
 	if !ready {
+		// An attempt of the claim may be applied after its room was created, by a repetition, and deleted.
+		deleted, err := s.deletedOf(ctx, t, []chat.RoomRef{r.Ref()})
+		if err == nil && deleted[r.ID] {
+			_, err = s.removeRoom(ctx, t, r.Ref())
+			return chat.Room{}, false, err
+		}
+		if err != nil {
+			return chat.Room{}, false, err
+		}
 		if err := s.completeRoom(ctx, t, r, claimedAt); err != nil {
 			return chat.Room{}, false, err
 		}
@@ -160,51 +162,44 @@ func (s *Store) Rooms(ctx context.Context, t chat.Tenant, after string, limit in
 
 // SetBanner implements chat.RoomStore.
 func (s *Store) SetBanner(ctx context.Context, t chat.Tenant, r chat.RoomRef, banner *string, was *chat.Room) error {
-	if was == nil {
-		return s.changeRoom(ctx, t, r, setBanner, replacing(banner), string(t), r.Name, uuid(r.ID))
-	}
-	ctx, end, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
-	look := func(ctx context.Context) (seen, error) {
-		now, found, err := s.roomDecided(ctx, t, r.Name)
-		switch {
-		case err != nil:
-			return isOther, err
-		case !found || now.ID != r.ID:
-			return isGone, nil
-		case chat.SameBanner(now, chat.Room{Banner: banner}):
-			return isNew, nil
-		case chat.SameBanner(now, *was):
-			return isOld, nil
+	check := func(now chat.Room) error {
+		if was != nil && !chat.SameBanner(now, *was) {
+			return chat.ErrStale(chat.RoomEntity, r.Name)
 		}
-		return isOther, nil
+		return nil
 	}
-	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
-		return s.db.swap(ctx, look, chat.ErrNotFound(chat.RoomEntity, r.Name), chat.ErrStale(chat.RoomEntity, r.Name),
-			swapBanner, replacing(banner), string(t), r.Name, uuid(r.ID), replacing(was.Banner))
-	})
+	return s.changeRoom(ctx, t, r, check, setBanner, replacing(banner), string(t), r.Name, uuid(r.ID))
 }
 
 // RenameCreator implements chat.RoomStore.
 func (s *Store) RenameCreator(ctx context.Context, t chat.Tenant, r chat.RoomRef, p chat.Person) error {
-	return s.changeRoom(ctx, t, r, setCreator, p.FirstName, p.LastName, string(t), r.Name, uuid(r.ID), p.Login)
+	check := func(now chat.Room) error {
+		if now.Creator.Login != p.Login {
+			return chat.ErrNotFound(chat.RoomEntity, r.Name)
+		}
+		return nil
+	}
+	return s.changeRoom(ctx, t, r, check, setCreator, p.FirstName, p.LastName, string(t), r.Name, uuid(r.ID), p.Login)
 }
 
-// changeRoom runs a change of a room that may be applied twice. If it is not applied, the error is NotFound.
-func (s *Store) changeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, statement string, args ...any) error {
+// changeRoom replaces a part of a room (see replace), if check, which gets the room's banner and its creator's login,
+// has no objection. The error is NotFound if the room is gone.
+func (s *Store) changeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, check func(now chat.Room) error, statement string, args ...any) error {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
-	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error {
-		changed, err := s.db.apply(ctx, statement, args...)
-		if err == nil && !changed {
-			err = chat.ErrNotFound(chat.RoomEntity, r.Name)
+	look := func(ctx context.Context, read rowReader) (change gocql.UUID, err error) {
+		var now chat.Room
+		found, err := read(ctx, selectRoomChange, []any{string(t), r.Name}, into(&now.ID), &change, &now.Creator.Login, &now.Banner)
+		if err == nil && (!found || now.ID != r.ID) {
+			return gocql.UUID{}, chat.ErrNotFound(chat.RoomEntity, r.Name)
 		}
-		return err
-	})
+		if err == nil && check != nil {
+			err = check(now)
+		}
+		return change, err
+	}
+	return s.announcing(ctx, chat.RoomKey(t, r.Name), func() error { return s.replace(ctx, look, statement, args...) })
 }

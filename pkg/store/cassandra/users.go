@@ -13,12 +13,14 @@ const (
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, false) IF NOT EXISTS`
 	selectUserClaim = `SELECT claim FROM users WHERE tenant = ? AND login = ?`
 	selectUser      = `SELECT first_name, last_name, email, bio, timezone, created_at, password_hash, epoch, disabled, bot, deleted, erased FROM users WHERE tenant = ? AND login = ?`
-	updateProfile   = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ?, timezone = ? WHERE tenant = ? AND login = ? IF deleted = false`
-	replaceProfile  = `UPDATE users SET first_name = ?, last_name = ?, email = ?, bio = ?, timezone = ? WHERE tenant = ? AND login = ? IF deleted = false
-AND first_name = ? AND last_name = ? AND email = ? AND bio = ? AND timezone = ?`
-	updatePassword  = `UPDATE users SET password_hash = ?, epoch = ? WHERE tenant = ? AND login = ? IF deleted = false`
-	endLogins       = `UPDATE users SET epoch = ? WHERE tenant = ? AND login = ? IF deleted = false`
-	setDisabled     = `UPDATE users SET epoch = ?, disabled = ? WHERE tenant = ? AND login = ? IF deleted = false`
+
+	selectUserChange = `SELECT change, deleted, first_name, last_name, email, bio, timezone FROM users WHERE tenant = ? AND login = ?`
+	updateProfile    = `UPDATE users SET change = ?, first_name = ?, last_name = ?, email = ?, bio = ?, timezone = ? WHERE tenant = ? AND login = ?
+IF deleted = false AND change = ?`
+	updatePassword = `UPDATE users SET change = ?, password_hash = ?, epoch = ? WHERE tenant = ? AND login = ? IF deleted = false AND change = ?`
+	endLogins      = `UPDATE users SET change = ?, epoch = ? WHERE tenant = ? AND login = ? IF deleted = false AND change = ?`
+	setDisabled    = `UPDATE users SET change = ?, epoch = ?, disabled = ? WHERE tenant = ? AND login = ? IF deleted = false AND change = ?`
+
 	rehashPassword  = `UPDATE users SET password_hash = ? WHERE tenant = ? AND login = ? IF password_hash = ?`
 	markUserDeleted = `UPDATE users SET deleted = true, claim = null, first_name = null, last_name = null, email = null, bio = null, timezone = null,
 created_at = null, password_hash = null, epoch = null, disabled = null, bot = null WHERE tenant = ? AND login = ? IF deleted = false`
@@ -127,17 +129,8 @@ func (s *Store) User(ctx context.Context, t chat.Tenant, login string) (chat.Use
 }
 
 func (s *Store) user(ctx context.Context, t chat.Tenant, login string) (chat.User, bool, error) {
-	return readUser(ctx, s.db.row, t, login)
-}
-
-// userDecided is user after all lightweight transactions so far.
-func (s *Store) userDecided(ctx context.Context, t chat.Tenant, login string) (chat.User, bool, error) {
-	return readUser(ctx, s.db.decided, t, login)
-}
-
-func readUser(ctx context.Context, row rowReader, t chat.Tenant, login string) (chat.User, bool, error) {
 	u := chat.User{Person: chat.Person{Login: login}}
-	found, err := row(ctx, selectUser, []any{string(t), login},
+	found, err := s.db.row(ctx, selectUser, []any{string(t), login},
 		&u.FirstName, &u.LastName, &u.Email, &u.Bio, &u.Timezone, &u.CreatedAt, &u.PasswordHash, &u.Epoch, &u.Disabled, &u.Bot, &u.Deleted, &u.Erased)
 	if err != nil || !found {
 		return chat.User{}, false, err
@@ -183,31 +176,13 @@ func (s *Store) Users(ctx context.Context, t chat.Tenant, after string, limit in
 
 // UpdateProfile implements chat.UserStore.
 func (s *Store) UpdateProfile(ctx context.Context, t chat.Tenant, u chat.User, was *chat.User) error {
-	args := append(profileOf(u), string(t), u.Login)
-	if was == nil {
-		return s.changeUser(ctx, t, u.Login, updateProfile, args...)
-	}
-	ctx, end, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
-	look := func(ctx context.Context) (seen, error) {
-		now, found, err := s.userDecided(ctx, t, u.Login)
-		switch {
-		case err != nil:
-			return isOther, err
-		case !found || now.Deleted:
-			return isGone, nil
-		case chat.SameProfile(now, u):
-			return isNew, nil
-		case chat.SameProfile(now, *was):
-			return isOld, nil
+	check := func(now chat.User) error {
+		if was != nil && !chat.SameProfile(now, *was) {
+			return chat.ErrStale(chat.UserEntity, u.Login)
 		}
-		return isOther, nil
+		return nil
 	}
-	return s.db.swap(ctx, look, chat.ErrNotFound(chat.UserEntity, u.Login), chat.ErrStale(chat.UserEntity, u.Login),
-		replaceProfile, append(args, profileOf(*was)...)...)
+	return s.changeUser(ctx, t, u.Login, check, updateProfile, append(profileOf(u), string(t), u.Login)...)
 }
 
 // profileOf binds the columns of a profile in the order of updateProfile.
@@ -218,7 +193,7 @@ func profileOf(u chat.User) []any {
 // SetPasswordHash implements chat.UserStore.
 func (s *Store) SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash, epoch string) error {
 	return s.announcing(ctx, chat.AccountKey(t, login), func() error {
-		return s.changeUser(ctx, t, login, updatePassword, hash, epoch, string(t), login)
+		return s.changeUser(ctx, t, login, nil, updatePassword, hash, epoch, string(t), login)
 	})
 }
 
@@ -226,9 +201,9 @@ func (s *Store) SetPasswordHash(ctx context.Context, t chat.Tenant, login, hash,
 func (s *Store) EndLogins(ctx context.Context, t chat.Tenant, login, epoch string, disabled *bool) error {
 	return s.announcing(ctx, chat.AccountKey(t, login), func() error {
 		if disabled == nil {
-			return s.changeUser(ctx, t, login, endLogins, epoch, string(t), login)
+			return s.changeUser(ctx, t, login, nil, endLogins, epoch, string(t), login)
 		}
-		return s.changeUser(ctx, t, login, setDisabled, epoch, *disabled, string(t), login)
+		return s.changeUser(ctx, t, login, nil, setDisabled, epoch, *disabled, string(t), login)
 	})
 }
 
@@ -243,18 +218,27 @@ func (s *Store) Rehash(ctx context.Context, t chat.Tenant, login, from, to strin
 	return err
 }
 
-// changeUser runs a change that may be applied twice.
-func (s *Store) changeUser(ctx context.Context, t chat.Tenant, login, statement string, args ...any) error {
+// changeUser replaces a part of an account (see replace), if check, which gets the profile, has no objection. The error
+// is NotFound if the account is deleted.
+func (s *Store) changeUser(ctx context.Context, t chat.Tenant, login string, check func(now chat.User) error, statement string, args ...any) error {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
-	changed, err := s.db.apply(ctx, statement, args...)
-	if err == nil && !changed {
-		err = chat.ErrNotFound(chat.UserEntity, login)
+	look := func(ctx context.Context, read rowReader) (change gocql.UUID, err error) {
+		now := chat.User{Person: chat.Person{Login: login}}
+		found, err := read(ctx, selectUserChange, []any{string(t), login}, &change, &now.Deleted,
+			&now.FirstName, &now.LastName, &now.Email, &now.Bio, &now.Timezone)
+		if err == nil && (!found || now.Deleted) {
+			return gocql.UUID{}, chat.ErrNotFound(chat.UserEntity, login)
+		}
+		if err == nil && check != nil {
+			err = check(now)
+		}
+		return change, err
 	}
-	return err
+	return s.replace(ctx, look, statement, args...)
 }
 
 // DeleteUser implements chat.UserStore.

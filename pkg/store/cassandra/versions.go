@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gocql/gocql"
+
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 )
@@ -19,6 +21,9 @@ import (
 //   - finalTime: a permanent deletion of a row that is never written anew, dated after all writes that may still be
 //     running;
 //   - the data themselves: the id of a message or change, or the version of a membership.
+//
+// Lightweight transactions have no timestamps, and compete as well: the first attempt of one may be applied seconds after
+// its repetition, by a coordinator that waited for others. See replace.
 const (
 	selectWriteVersion = `SELECT version FROM write_versions WHERE thing = ?`
 	firstWriteVersion  = `INSERT INTO write_versions (thing, version) VALUES (?, ?) IF NOT EXISTS`
@@ -60,6 +65,49 @@ func (s *Store) version(ctx context.Context, least int64, t chat.Tenant, thing .
 			return next, err
 		}
 	}
+}
+
+// replace changes a part of a row of users or rooms that others may change too. The change is a lightweight transaction
+// on the condition that nothing was changed since the row was read, for which the row has a column, change: a random
+// value that each change replaces. Without it, an attempt that timed out could be applied after a later change was
+// answered, and undo it.
+//
+// The first argument of the statement is the new value of change, the last one the value before; args are the others.
+// look reads the value of change. Its error is NotFound or Stale if the row must not be changed. A concurrent change has
+// replace read anew, so the change is made unless look refuses.
+func (s *Store) replace(ctx context.Context, look func(ctx context.Context, read rowReader) (gocql.UUID, error), statement string, args ...any) error {
+	own := gocql.MustRandomUUID()
+	for read := s.db.row; ; read = s.db.decided {
+		before, err := look(ctx, read)
+		if err != nil {
+			return err
+		}
+		verify := func(ctx context.Context) (outcome, error) {
+			now, err := look(ctx, s.db.decided)
+			switch {
+			case now == own:
+				return applied, nil
+			case chat.IsKind(err, chat.NotFound), chat.IsKind(err, chat.Stale):
+				return rejected, nil
+			case err != nil || now == before:
+				return undecided, err
+			default:
+				return rejected, nil
+			}
+		}
+		bound := append(append([]any{own}, args...), orNone(before))
+		if done, err := s.db.decide(ctx, verify, statement, bound...); err != nil || done {
+			return err
+		}
+	}
+}
+
+// orNone binds a value of the column change; nothing has been changed in a row without one.
+func orNone(change gocql.UUID) any {
+	if change == (gocql.UUID{}) {
+		return nil
+	}
+	return change
 }
 
 // present estimates the cluster's time without a read: the time of the last read plus the time elapsed since.
