@@ -43,7 +43,7 @@ scripts/roles.sh
 step "real time: the field's own clients"
 packages test/realtime
 go build -o bin/confab ./cmd/confab
-(cd test/realtime && CONFAB_BIN="$PWD/../../bin/confab" npm test --silent)
+(cd test/realtime && CONFAB_BIN="$PWD/../../bin/confab" CONFAB_TEST_CASSANDRA="127.0.0.1:$port" npm test --silent)
 
 step "answers to generated requests are as described"
 scripts/schemathesis.sh

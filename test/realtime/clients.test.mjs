@@ -2,137 +2,25 @@
 // sockjs-client with each of its transports.
 import { after, before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'
-import { createRequire } from 'node:module'
 import { Client, ReconnectionTimeMode } from '@stomp/stompjs'
-import WebSocket from 'ws'
+import { activate, bodies, browser, converse, follow, inbox, newRoom, sockjs, websocket } from './client.mjs'
 import { newUser, startServer, unique } from './server.mjs'
-
-const require = createRequire(import.meta.url)
-const http = require('http')
-const SockJS = require('sockjs-client')
-
-// Browsers send cookies by themselves; sockjs-client in Node has no way to give it any.
-let cookie = ''
-const request = http.request
-http.request = (options, ...rest) => {
-  options.headers = { ...options.headers, cookie }
-  return request(options, ...rest)
-}
-
-/** Collects what comes and lets tests wait for it. */
-function inbox() {
-  const all = []
-  const waiting = new Set()
-  return {
-    all,
-    add(frame) {
-      all.push(frame)
-      for (const w of waiting) w()
-    },
-    count(n) {
-      return new Promise((resolve) => {
-        const look = () => all.length >= n && (waiting.delete(look), resolve(all))
-        waiting.add(look)
-        look()
-      })
-    },
-  }
-}
-
-const bodies = (frames) => frames.map((f) => JSON.parse(f.body).content)
-
-/** Activates a client and waits until it is connected. */
-function activate(client) {
-  return new Promise((resolve, reject) => {
-    client.onConnect = resolve
-    client.onStompError = (f) => reject(new Error(f.headers.message))
-    client.activate()
-  })
-}
-
-/** Subscribes and waits for the receipt, which it returns. */
-function follow(client, destination, heard, headers = {}) {
-  return new Promise((resolve) => {
-    const receipt = unique('receipt')
-    client.watchForReceipt(receipt, resolve)
-    client.subscribe(destination, (f) => heard.add(f), { receipt, ...headers })
-  })
-}
-
-const odd = 'ä € 🎉 e\u0301 \u2028 \u0085 100% %41 "quoted" \\n <b>&amp;</b>\n\ttab'
-const texts = ['first', odd, 'L' + 'ong'.repeat(6700) + 'é', 'x'.repeat(60_000), 'last']
 
 let server, ann, bob
 before(async () => {
   server = await startServer()
   ann = await newUser(server, 'Ann')
   bob = await newUser(server, 'Bob')
-  cookie = ann.cookie
+  browser.cookie = ann.cookie
 })
 after(() => server.end())
 
-async function room() {
-  const name = unique('room')
-  await ann.ok('POST', `/api/chat/v1/rooms/${name}`, {})
-  return name
-}
-
-const websocket = () => new WebSocket(server.base.replace('http', 'ws') + '/api/chat/v1/stomp', ['v12.stomp', 'v11.stomp', 'v10.stomp'], { headers: { cookie } })
-
-const sockjs = (transport, used) => () => {
-  const s = new SockJS(server.base + '/killrchat/chat', null, { transports: [transport], transportOptions: { websocket: { headers: { cookie } } } })
-  s.addEventListener('open', () => (used.transport = s.transport))
-  return s
-}
-
-/** What every client can do, whatever carries it. */
-async function converse(factory, version) {
-  const name = await room()
-  const client = new Client({ webSocketFactory: factory, reconnectDelay: 0, heartbeatIncoming: 1000, heartbeatOutgoing: 1000 })
-  let closed = 0
-  client.onWebSocketClose = () => closed++
-  await activate(client)
-  assert.equal(client.connectedVersion, version)
-  const messages = inbox()
-  const participants = inbox()
-  const action = inbox()
-  await follow(client, `/topic/messages/${name}`, messages)
-  await follow(client, `/topic/participants/${name}`, participants)
-  await follow(client, `/topic/action/${name}`, action)
-  for (const text of texts) await ann.say(name, text)
-  await messages.count(texts.length)
-  assert.deepEqual(bodies(messages.all), texts)
-
-  // Longer than both sides' heart-beats allow for silence.
-  await new Promise((resolve) => setTimeout(resolve, 3500))
-  assert.equal(closed, 0, 'the heart-beats failed')
-
-  await bob.ok('PUT', `/api/chat/v1/rooms/participant/${name}`)
-  await participants.count(1)
-  assert.equal(participants.all[0].headers.status, 'JOIN')
-  assert.equal(JSON.parse(participants.all[0].body).login, bob.login)
-  await messages.count(texts.length + 1)
-  assert.equal(bodies(messages.all).at(-1), 'Bob Test joins the room')
-  await bob.say(name, 'hello')
-  await messages.count(texts.length + 2)
-  assert.equal(JSON.parse(messages.all.at(-1).body).author.login, bob.login)
-
-  await ann.ok('DELETE', `/api/chat/v1/rooms/${name}`)
-  const [gone] = await action.count(1)
-  assert.deepEqual([gone.headers.action, gone.headers.room, gone.headers.creator], ['DELETE', name, ann.login])
-  assert.equal(gone.body, `The room '${name}' has been removed by '${ann.login}'`)
-  assert.equal(messages.all.length, texts.length + 2)
-  assert.equal(closed, 0)
-  await client.deactivate()
-  assert.equal(closed, 1)
-}
-
 describe('@stomp/stompjs', { concurrency: true }, () => {
-  test('over WebSocket', () => converse(websocket, '1.2'))
+  test('over WebSocket', () => converse(websocket(server), '1.2', ann, bob))
   for (const transport of ['websocket', 'xhr-streaming', 'xhr-polling', 'eventsource']) {
     test(`over sockjs-client, ${transport}`, async () => {
       const used = {}
-      await converse(sockjs(transport, used), '1.2')
+      await converse(sockjs(server, transport, used), '1.2', ann, bob)
       assert.equal(used.transport, transport)
     })
   }
@@ -140,7 +28,7 @@ describe('@stomp/stompjs', { concurrency: true }, () => {
   test('an outsider gets an ERROR', async () => {
     const name = unique('room')
     await bob.ok('POST', `/api/chat/v1/rooms/${name}`, {})
-    const client = new Client({ webSocketFactory: websocket, reconnectDelay: 0 })
+    const client = new Client({ webSocketFactory: websocket(server), reconnectDelay: 0 })
     await activate(client)
     const error = new Promise((resolve) => (client.onStompError = resolve))
     client.subscribe(`/topic/messages/${name}`, () => assert.fail('heard something'), { receipt: 'r' })
@@ -149,8 +37,8 @@ describe('@stomp/stompjs', { concurrency: true }, () => {
   })
 
   test('SEND is refused', async () => {
-    const name = await room()
-    const client = new Client({ webSocketFactory: websocket, reconnectDelay: 0 })
+    const name = await newRoom(ann)
+    const client = new Client({ webSocketFactory: websocket(server), reconnectDelay: 0 })
     await activate(client)
     const error = new Promise((resolve) => (client.onStompError = resolve))
     client.publish({ destination: `/topic/messages/${name}`, body: '{}' })
@@ -160,9 +48,9 @@ describe('@stomp/stompjs', { concurrency: true }, () => {
 })
 
 test('a restart of the server loses and doubles nothing', async () => {
-  const name = await room()
+  const name = await newRoom(ann)
   const messages = inbox()
-  const client = new Client({ webSocketFactory: websocket, reconnectDelay: 50, reconnectTimeMode: ReconnectionTimeMode.LINEAR })
+  const client = new Client({ webSocketFactory: websocket(server), reconnectDelay: 50, reconnectTimeMode: ReconnectionTimeMode.LINEAR })
   let connections = 0
   let recovered
   const again = new Promise((resolve) => {

@@ -9,13 +9,13 @@ import assert from 'node:assert/strict'
 
 const binary = process.env.CONFAB_BIN ?? new URL('../../bin/confab', import.meta.url).pathname
 
-/** Starts a server with a store of its own; its port stays the same over restarts. */
-export async function startServer() {
+/** Starts a server, with a store of its own unless one is named; its port stays the same over restarts. */
+export async function startServer({ store, args = [] } = {}) {
   const dir = await mkdtemp(join(tmpdir(), 'confab-realtime-'))
   const server = { port: 0, base: '' }
   let child
   server.start = async () => {
-    child = spawn(binary, ['serve', '--listen', `127.0.0.1:${server.port}`, '--store', `embedded:${dir}`, '--heartbeat', '1s', '--log-level', 'error'],
+    child = spawn(binary, ['serve', '--listen', `127.0.0.1:${server.port}`, '--store', store ?? `embedded:${dir}`, '--heartbeat', '1s', '--log-level', 'error', ...args],
       { stdio: ['ignore', 'pipe', 'inherit'] })
     const lines = createInterface({ input: child.stdout })
     const [line] = await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => { throw new Error('the server ended') })])
