@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -244,7 +245,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	reused := m.party()
 	m.each(func(method string, rt api.Route, op api.Operation) {
 		if isSocket(rt) {
-			return // a stream does not end; their own tests open them
+			return // TestWhoMayOpenWhat opens them: a stream does not end by itself
 		}
 		for caller := range reused.callers {
 			p := reused
@@ -262,4 +263,70 @@ func TestWhoMayCallWhat(t *testing.T) {
 			require.NotContains(t, []int{401, 403}, status, "%s %s by %s: %s", method, rt.Path, caller, text)
 		}
 	})
+}
+
+// Each socket and stream opens for everybody who may open it, from a page of the server's own.
+func TestWhoMayOpenWhat(t *testing.T) {
+	m := newMatrix(t)
+	p := m.party()
+	s := httptest.NewServer(m.h)
+	t.Cleanup(s.Close)
+	opened := map[string]int{}
+	m.each(func(method string, rt api.Route, op api.Operation) {
+		if !isSocket(rt) {
+			return
+		}
+		for caller := range p.callers {
+			if refused[op.Who][caller] != 0 {
+				continue
+			}
+			opened[rt.Path]++
+			path := strings.NewReplacer("{server}", "000", "{session}", fmt.Sprint("session", len(opened), caller)).Replace(rt.Path)
+			if strings.HasSuffix(path, "/xhr_send") { // a session that is there
+				require.Equal(t, 200, p.open(s.URL, caller, "POST", strings.TrimSuffix(path, "_send")))
+			}
+			want := 200
+			switch {
+			case strings.HasSuffix(path, "/stomp"), strings.HasSuffix(path, "/websocket"):
+				want = http.StatusSwitchingProtocols
+			case strings.HasSuffix(path, "/xhr_send"):
+				want = http.StatusNoContent
+			}
+			require.Equal(t, want, p.open(s.URL, caller, method, path), "%s %s by %s", method, rt.Path, caller)
+		}
+	})
+	require.Len(t, opened, 11, "a WebSocket, and five transports of SockJS on two mounts")
+	for path, n := range opened {
+		require.Equal(t, len(p.callers)-1, n, "%s opens for all but nobody", path)
+	}
+}
+
+// open opens a socket or stream and ends it, and returns the status of the answer.
+func (p *party) open(server, caller, method, path string) int {
+	p.t.Helper()
+	ctx, cancel := context.WithCancel(p.t.Context())
+	defer cancel()
+	var body io.Reader
+	if strings.HasSuffix(path, "/xhr_send") {
+		body = strings.NewReader(`["\n"]`)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, server+path, body)
+	require.NoError(p.t, err)
+	r.Header.Set("Origin", server)
+	if strings.HasSuffix(path, "/stomp") || strings.HasSuffix(path, "/websocket") {
+		for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+			"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} {
+			r.Header.Set(name, value)
+		}
+	}
+	p.callers[caller](r)
+	res, err := http.DefaultTransport.RoundTrip(r)
+	require.NoError(p.t, err)
+	defer res.Body.Close()
+	if res.StatusCode == http.StatusOK && !strings.HasSuffix(path, "/eventsource") {
+		first := make([]byte, 1)
+		_, err := io.ReadFull(res.Body, first)
+		require.NoError(p.t, err)
+	}
+	return res.StatusCode
 }
