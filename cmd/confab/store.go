@@ -40,7 +40,7 @@ func (s *storeSettings) openWithin(ctx context.Context, applySchema bool, memory
 	if err != nil {
 		return nil, err
 	}
-	return cassandra.Open(ctx, cfg, cassandra.Options{Log: log, KeepSchema: !applySchema})
+	return cassandra.Open(ctx, cfg, cassandra.Options{Log: log, KeepSchema: !applySchema, Entries: memory.Entries(cassandra.MostEntries)})
 }
 
 // openPatiently opens the store, and while it cannot be reached tries again with growing pauses.

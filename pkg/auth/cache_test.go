@@ -70,7 +70,7 @@ func TestARememberedSessionIsExtendedInTime(t *testing.T) {
 	for _, idle := range []time.Duration{10 * time.Second, cache.CacheFor, 30 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
 			m := newMemory(time.Now)
-			w := cache.New(alone{}, time.Now, quiet)
+			w := cache.New(alone{}, time.Now, quiet, nil)
 			here, there := NewSessions(m, w, idle, time.Now, Ended{}), NewSessions(m, w, idle, time.Now, Ended{})
 			defer here.Close()
 			defer there.Close()
@@ -101,7 +101,7 @@ func TestARememberedSessionIsExtendedInTime(t *testing.T) {
 func TestASessionInUseIsHardlyRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
-		w := cache.New(alone{}, time.Now, quiet)
+		w := cache.New(alone{}, time.Now, quiet, nil)
 		sessions := NewSessions(m, w, 30*time.Minute, time.Now, Ended{})
 		tokens := NewTokens(m, sessions, w, time.Now, SettingsToken)
 		defer sessions.Close()

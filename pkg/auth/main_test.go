@@ -263,7 +263,7 @@ func newWorld() *world {
 		Account:  func(_ context.Context, who chat.Identity) { w.over = append(w.over, who) },
 	})
 	w.remember = NewRemember(w.memory, w.sessions, grace, w.clock.Now, quiet)
-	w.accounts = NewAccounts(AccountParts{Store: w.memory, Hasher: w.hasher, Throttle: NewThrottle(0, 0, w.clock.Now), Sessions: w.sessions,
+	w.accounts = NewAccounts(AccountParts{Store: w.memory, Hasher: w.hasher, Throttle: NewThrottle(0, 0, w.clock.Now, 1000), Sessions: w.sessions,
 		Remember: w.remember, Tokens: NewTokens(w.memory, w.sessions, nil, w.clock.Now, SettingsToken), Log: quiet})
 	return w
 }

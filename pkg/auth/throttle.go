@@ -28,8 +28,8 @@ type From struct {
 
 // NewThrottle allows each failures a minute for a login from an address, and wide for an address and for a login; in a
 // burst or spread. 0 means any number.
-func NewThrottle(each, wide int, now func() time.Time) *Throttle {
-	return &Throttle{each: each, wide: wide, buckets: limit.NewBuckets(now)}
+func NewThrottle(each, wide int, now func() time.Time, keys int) *Throttle {
+	return &Throttle{each: each, wide: wide, buckets: limit.NewBuckets(now, keys)}
 }
 
 // Reserve counts a try as failed before its password is checked: tries that are checked at the same time cannot

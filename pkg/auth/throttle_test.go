@@ -16,7 +16,7 @@ import (
 func throttledWorld(t *testing.T, each, wide int) *world {
 	t.Helper()
 	w := newWorld()
-	w.accounts.throttle = NewThrottle(each, wide, w.clock.Now)
+	w.accounts.throttle = NewThrottle(each, wide, w.clock.Now, 1000)
 	t.Cleanup(w.accounts.throttle.Close)
 	w.hasher.params = argonParams{memory: 8, time: 1, threads: 1}
 	w.hasher.dummy = w.hasher.encode("nobody", make([]byte, saltLen))

@@ -20,6 +20,10 @@ const (
 	program = 64 * mib
 	// aHash is the memory of one of our password hashes.
 	aHash = 20 * mib
+	// allEntries is the memory with which caches keep as many entries as they ever do; leastEntries is what each keeps
+	// with the least memory.
+	allEntries   = 2048 * mib
+	leastEntries = 10_000
 )
 
 // Shares are parts of the memory, in bytes. Together they are less than all of it.
@@ -35,6 +39,16 @@ type Shares struct {
 	Pictures        int64 // that are decoded
 	Receiving       int64 // bodies of requests, and frames that have not arrived as a whole
 	Sending         int64 // what waits for clients to receive it: answers and the queues of sockets
+	Bus             int64 // what was received from other servers and not delivered yet
+}
+
+// Entries returns how many small entries a cache keeps that keeps most at best. The caches together take about an eighth
+// of the memory. The zero Shares are for as much memory as is good.
+func (s Shares) Entries(most int) int {
+	if s.Total == 0 {
+		return most
+	}
+	return min(most, max(leastEntries, int(float64(most)*float64(s.Total-program)/(allEntries-program))))
 }
 
 // Divide divides that many bytes, at least Least.
@@ -48,6 +62,7 @@ func Divide(total int64) Shares {
 		Pictures:  min(rest/4, 1024*mib),
 		Receiving: rest / 16,
 		Sending:   rest / 8,
+		Bus:       min(rest/16, 256*mib),
 	}
 	s.Runtime = total - 32*mib - s.Cache - 4*s.MemTable
 	return s

@@ -10,15 +10,31 @@ import (
 func TestDivide(t *testing.T) {
 	for _, total := range []int64{Least, 256 * mib, 512 * mib, 1024 * mib, 8 << 30, 1 << 40} {
 		s := Divide(total)
-		together := s.Cache + 4*s.MemTable + s.Hashing + s.Pictures + s.Receiving + s.Sending
+		together := s.Cache + 4*s.MemTable + s.Hashing + s.Pictures + s.Receiving + s.Sending + s.Bus
 		require.LessOrEqual(t, together+program, total, "%s: all shares together, and the program itself", Text(total))
 		require.Less(t, s.Runtime+s.Cache+4*s.MemTable, total, Text(total))
 		require.GreaterOrEqual(t, s.Hashing, int64(19*mib), "%s: a password can be hashed", Text(total))
 		require.GreaterOrEqual(t, s.Pictures, int64(32*mib), "%s: a photograph can be decoded", Text(total))
 		require.GreaterOrEqual(t, s.MemTable, int64(4*mib), Text(total))
 		require.GreaterOrEqual(t, s.Receiving, int64(8*mib), "%s: several bodies fit", Text(total))
+		require.GreaterOrEqual(t, s.Bus, int64(8*mib), "%s: some packets of a megabyte fit", Text(total))
 		require.GreaterOrEqual(t, s.Sending, int64(16*mib), "%s: several pages fit", Text(total))
 	}
+}
+
+func TestEntries(t *testing.T) {
+	require.Equal(t, 100_000, Shares{}.Entries(100_000), "for tools and tests")
+	before := 0
+	for _, total := range []int64{Least, 512 * mib, 1024 * mib, 2048 * mib, 1 << 40} {
+		n := Divide(total).Entries(100_000)
+		require.Greater(t, n, before, Text(total))
+		require.GreaterOrEqual(t, n, leastEntries)
+		require.LessOrEqual(t, n, 100_000)
+		before = n - n/100_000 // the last two are the same
+		require.Equal(t, 500, Divide(total).Entries(500), "a small cache is whole")
+	}
+	require.Equal(t, 100_000, before+1)
+	require.Less(t, Divide(Least).Entries(100_000)*1000, 100_000*1000/8)
 }
 
 func TestParse(t *testing.T) {

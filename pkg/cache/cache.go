@@ -19,7 +19,7 @@ type Options[K comparable, V any] struct {
 	// Good, if set, reports whether a cached value may be used. A value for which it is false is loaded again.
 	Good func(V) bool
 	Now  func() time.Time
-	// Size bounds the number of cached values.
+	// Size bounds the number of cached values, if there is memory for so many; see New.
 	Size int
 }
 
@@ -38,7 +38,7 @@ type entry[V any] struct {
 // Of returns an empty cache.
 func Of[K comparable, V any](o Options[K, V]) *Cache[K, V] {
 	c := &Cache[K, V]{o: o, entries: otter.Must(&otter.Options[K, *entry[V]]{
-		MaximumSize:      o.Size,
+		MaximumSize:      o.Watcher.Entries(o.Size),
 		ExpiryCalculator: otter.ExpiryWriting[K, *entry[V]](CacheFor),
 	})}
 	c.loader = func(ctx context.Context, k K) (*entry[V], error) {

@@ -107,7 +107,7 @@ func in(t *testing.T, set func(*world), test func(w *world)) {
 		if set != nil {
 			set(w)
 		}
-		w.w = New(w.board, time.Now, quiet)
+		w.w = New(w.board, time.Now, quiet, nil)
 		w.Cache = Of(Options[string, int]{Watcher: w.w, Name: func(k string) string { return k }, Load: w.load, Now: time.Now, Size: 100})
 		w.w.Start()
 		defer w.Cache.Close()
@@ -267,7 +267,7 @@ func TestGoodDecidesToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, board: &board{alone: true, values: map[string]int{"a": 1}}}
 		good := true
-		w.Cache = Of(Options[string, int]{Watcher: New(w.board, time.Now, quiet), Name: func(k string) string { return k },
+		w.Cache = Of(Options[string, int]{Watcher: New(w.board, time.Now, quiet, nil), Name: func(k string) string { return k },
 			Good: func(int) bool { return good }, Load: w.load, Now: time.Now, Size: 100})
 		defer w.Cache.Close()
 		w.is("a", 1)
@@ -378,4 +378,18 @@ func TestGetAll(t *testing.T) {
 		_, err := w.GetAll(w.t.Context(), []string{"c"}, func(context.Context, []string) (map[string]int, error) { return nil, errors.New("down") })
 		require.Error(t, err)
 	})
+}
+
+func TestACacheIsAsLargeAsThereIsMemoryFor(t *testing.T) {
+	for _, c := range []struct {
+		entries func(most int) int
+		want    uint64
+	}{{nil, 100}, {func(most int) int { return most / 4 }, 25}} {
+		w := New(&board{}, time.Now, quiet, c.entries)
+		kept := Of(Options[string, int]{Watcher: w, Size: 100, Now: time.Now})
+		require.Equal(t, c.want, kept.entries.GetMaximum())
+		kept.Close()
+	}
+	var none *Watcher
+	require.Equal(t, 100, none.Entries(100))
 }

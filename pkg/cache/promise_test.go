@@ -85,7 +85,7 @@ func TestThePromiseHolds(t *testing.T) {
 						mu.Unlock()
 						time.Sleep(upTo(400 * time.Millisecond))
 						return keys, nil
-					}), time.Now, quiet)
+					}), time.Now, quiet, nil)
 					w.Start()
 					c := Of(Options[string, int]{Watcher: w, Name: func(k string) string { return k }, Now: time.Now, Size: 10,
 						Load: func(context.Context, string) (int, error) {

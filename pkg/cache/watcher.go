@@ -31,6 +31,8 @@ type Watcher struct {
 	shared bool
 	now    func() time.Time
 	log    *slog.Logger
+	// entries returns how many entries a cache keeps that keeps most at best.
+	entries func(most int) int
 
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
@@ -56,10 +58,19 @@ type Watcher struct {
 	missed           bool
 }
 
-// New returns a watcher of a store. It has not polled yet; see Start and Poll.
-func New(store Announcements, now func() time.Time, log *slog.Logger) *Watcher {
-	return &Watcher{store: store, shared: store.Shared(), now: now, log: log, doubts: map[string]struct{}{},
+// New returns a watcher of a store. It has not polled yet; see Start and Poll. entries bounds the caches that the watcher
+// watches: it returns how many entries a cache keeps that keeps most at best; nil: most.
+func New(store Announcements, now func() time.Time, log *slog.Logger, entries func(most int) int) *Watcher {
+	return &Watcher{store: store, shared: store.Shared(), now: now, log: log, entries: entries, doubts: map[string]struct{}{},
 		changing: map[string]time.Time{}, changed: make(chan struct{}, 1)}
+}
+
+// Entries returns how many entries a cache keeps that keeps most at best.
+func (w *Watcher) Entries(most int) int {
+	if w == nil || w.entries == nil {
+		return most
+	}
+	return w.entries(most)
 }
 
 // Start polls from now on, until Close.

@@ -92,7 +92,7 @@ func NewReader(o ReaderOptions) *Reader {
 		o.Now = time.Now
 	}
 	return &Reader{
-		store: o.Store, now: o.Now, retention: o.Retention, floors: newFloors(o.Store, o.Now),
+		store: o.Store, now: o.Now, retention: o.Retention, floors: newFloors(o.Store, o.Now, o.Watcher.Entries(flooredRooms)),
 		cachedRooms: cache.Of(cache.Options[roomKey, Room]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
 			Name: func(k roomKey) string { return RoomKey(k.tenant, k.name) },
 			Load: func(ctx context.Context, k roomKey) (Room, error) {

@@ -50,8 +50,8 @@ type floor struct {
 	read   time.Time // when its last reading from the store began; zero: never
 }
 
-func newFloors(store IDStore, now func() time.Time) *floors {
-	return &floors{store: store, now: now, rooms: otter.Must(&otter.Options[Log, *floor]{MaximumSize: flooredRooms})}
+func newFloors(store IDStore, now func() time.Time, rooms int) *floors {
+	return &floors{store: store, now: now, rooms: otter.Must(&otter.Options[Log, *floor]{MaximumSize: rooms})}
 }
 
 // of returns the floor of a room. It reads the store if the floor was not read within the last minute.

@@ -178,15 +178,38 @@ func idsOf(rs []Room) []id.ID {
 
 // bytes returns about how many bytes a room takes in an answer.
 func (v RoomView) bytes() int {
-	const room, person = 250, 50
+	n := v.bytesAlone()
+	for _, p := range v.Participants {
+		n += personBytes(p)
+	}
+	return n
+}
+
+// bytesAlone is bytes without participants.
+func (v RoomView) bytesAlone() int {
+	const room = 250
 	n := room + len(v.Name)
 	if v.Banner != nil {
 		n += len(*v.Banner)
 	}
-	for _, p := range v.Participants {
-		n += person + len(p.Login) + len(p.FirstName) + len(p.LastName)
-	}
 	return n
+}
+
+func personBytes(p Person) int {
+	const person = 50
+	return person + len(p.Login) + len(p.FirstName) + len(p.LastName)
+}
+
+// Bounded returns the view with the first of its participants: as many as take less than MaxRead. Count stays.
+func (v RoomView) Bounded() RoomView {
+	size := v.bytesAlone()
+	for i, p := range v.Participants {
+		if size += personBytes(p); size >= MaxRead {
+			v.Participants = v.Participants[:i]
+			break
+		}
+	}
+	return v
 }
 
 // RoomsInParts visits a range of rooms, ascending by name, with up to MaxParticipants of each. They come in parts of about

@@ -7,6 +7,19 @@ import (
 	"github.com/confab-chat/confab/pkg/limit"
 )
 
+// Bounded returns the view with the first of its rooms: as many as take less than MaxRead.
+func (v UserView) Bounded() UserView {
+	size := 0
+	for i, name := range v.ChatRooms {
+		const quotes = 3
+		if size += len(name) + quotes; size >= MaxRead {
+			v.ChatRooms = v.ChatRooms[:i]
+			break
+		}
+	}
+	return v
+}
+
 // maxChatRooms bounds the rooms a user's entity lists.
 const maxChatRooms = 10_000
 

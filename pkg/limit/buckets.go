@@ -8,8 +8,8 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// watched bounds the number of keys that are counted. A key takes some 200 bytes.
-const watched = 100_000
+// MostKeys is how many keys buckets should count if there is memory for them. A key takes some 200 bytes.
+const MostKeys = 100_000
 
 // Rate is how often something may be done for a key: Most times in a row or spread over the time Per, and as many more in
 // each Per.
@@ -40,10 +40,10 @@ type bucket struct {
 	at   time.Time // of left
 }
 
-// NewBuckets returns buckets that go by a clock. Close ends them.
-func NewBuckets(now func() time.Time) *Buckets {
+// NewBuckets returns buckets of that many keys that go by a clock. Close ends them.
+func NewBuckets(now func() time.Time, keys int) *Buckets {
 	return &Buckets{now: now, kept: otter.Must(&otter.Options[[sha256.Size]byte, *bucket]{
-		MaximumSize: watched,
+		MaximumSize: keys,
 		ExpiryCalculator: otter.ExpiryAccessingFunc(func(e otter.Entry[[sha256.Size]byte, *bucket]) time.Duration {
 			return e.Value.rate.Per
 		}),

@@ -71,9 +71,10 @@ type Limits struct {
 	buckets *Buckets
 }
 
-// New returns limits that allow what set says, and any number of the kinds that it does not name. Close ends them.
-func New(set Set, now func() time.Time) *Limits {
-	return &Limits{most: set, buckets: NewBuckets(now)}
+// New returns limits that allow what set says, and any number of the kinds that it does not name. They count
+// that many keys; see Buckets. Close ends them.
+func New(set Set, now func() time.Time, keys int) *Limits {
+	return &Limits{most: set, buckets: NewBuckets(now, keys)}
 }
 
 // Close stops the background work.

@@ -12,7 +12,7 @@ import (
 
 func newLimits(t *testing.T, set limit.Set) (*limit.Limits, *clocktest.Clock) {
 	clock := clocktest.New(time.Unix(1_000_000, 0))
-	l := limit.New(set, clock.Now)
+	l := limit.New(set, clock.Now, limit.MostKeys)
 	t.Cleanup(l.Close)
 	return l, clock
 }

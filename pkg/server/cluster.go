@@ -90,5 +90,5 @@ func startBus(ctx context.Context, c Config, secrets auth.SecretStore) (*natsbus
 		return nil, err
 	}
 	return natsbus.Start(natsbus.Options{URL: c.Cluster.NATS, ClusterListen: c.Cluster.Listen,
-		ClusterRoutes: c.Cluster.Routes, Secret: hex.EncodeToString(secret), Store: c.Cluster.Store, Log: c.Log})
+		ClusterRoutes: c.Cluster.Routes, Secret: hex.EncodeToString(secret), Store: c.Cluster.Store, PendingBytes: c.Memory.Bus, Log: c.Log})
 }

@@ -53,7 +53,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	onEnd(tenants.Close)
 	tokens := auth.NewTokens(p.store, epochs{p.sessions, accounts}, p.watcher, c.Now, easemob.Kinds...)
 	onEnd(tokens.Close)
-	buckets := limit.NewBuckets(c.Now)
+	buckets := limit.NewBuckets(c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(buckets.Close)
 	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: accounts, Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
 		Limits: buckets, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,

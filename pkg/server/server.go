@@ -172,7 +172,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		bus, strangers = nats, nats.Rejected
 		onEnd(func() { _ = nats.Close() })
 	}
-	watcher := cache.New(st, c.Now, c.Log)
+	watcher := cache.New(st, c.Now, c.Log, c.Memory.Entries)
 	watcher.Start()
 	onEnd(watcher.Close)
 	rooms := chat.NewReader(chat.ReaderOptions{Store: st, Watcher: watcher, Retention: c.Retention, Now: c.Now})
@@ -197,7 +197,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	trail := audit.New(audit.Options{Store: st, IDs: id.NewGenerator(c.Now), Keep: c.AuditRetention, Now: c.Now, Log: c.Log})
 	onEnd(trail.Close)
 	hasher := auth.NewHasher(c.Hashes, c.Memory.Hashing)
-	throttle := auth.NewThrottle(max(c.LoginFailures, 0), c.wideFailures(), c.Now)
+	throttle := auth.NewThrottle(max(c.LoginFailures, 0), c.wideFailures(), c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(throttle.Close)
 	tokens := auth.NewTokens(st, sessions, watcher, c.Now, auth.SettingsToken, auth.PersonalToken)
 	onEnd(tokens.Close)
@@ -207,7 +207,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		return nil, err
 	}
 	manager, err := session.NewManager(ctx, session.Parts{Sessions: sessions, Remember: remember,
-		Tokens: tokens, Secrets: st, Secure: c.Secure})
+		Tokens: tokens, Secrets: st, Secure: c.Secure, Signatures: c.Memory.Entries(session.MostSignatures)})
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +216,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	if c.PrivateEmail {
 		seesEmail = officers.Is
 	}
-	limits := limit.New(c.limits(), c.Now)
+	limits := limit.New(c.limits(), c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(limits.Close)
 	queue, ids := jobs.New(st, c.Log), id.NewGenerator(c.Now)
 	onEnd(nodes.New(ctx, nodes.Options{Store: st, IDs: ids, Now: c.Now, Log: c.Log}).Close)

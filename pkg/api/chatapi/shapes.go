@@ -100,6 +100,9 @@ func peopleOf(ps []chat.Person) []person {
 }
 
 func (f form) user(u chat.UserView) user {
+	if f.full {
+		u = u.Bounded()
+	}
 	out := user{Login: u.Login, FirstName: u.FirstName, LastName: u.LastName,
 		Email: u.Email, Bio: u.Bio, ChatRooms: u.ChatRooms}
 	if f.full {
@@ -109,6 +112,9 @@ func (f form) user(u chat.UserView) user {
 }
 
 func (f form) room(r chat.RoomView) room {
+	if f.full {
+		r = r.Bounded()
+	}
 	out := room{Name: r.Name, Creator: personOf(r.Creator), Banner: r.Banner,
 		Participants: peopleOf(r.Participants), CreationDate: f.time(r.CreatedAt)}
 	if f.full {

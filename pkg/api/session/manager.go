@@ -40,6 +40,8 @@ type Parts struct {
 	Secrets  auth.SecretStore
 	// Secure marks cookies as good for TLS only. It is also done for requests that come over TLS themselves.
 	Secure bool
+	// Signatures is how many good signatures of cookies are cached; MostSignatures if zero.
+	Signatures int
 }
 
 // NewManager makes or finds the signing key and returns a manager.
@@ -51,7 +53,7 @@ func NewManager(ctx context.Context, p Parts) (*Manager, error) {
 		return nil, err
 	}
 	names := newNames(key)
-	return &Manager{cookies: newCookieStore(p.Sessions, key), sessions: p.Sessions,
+	return &Manager{cookies: newCookieStore(p.Sessions, key, cmp.Or(p.Signatures, MostSignatures)), sessions: p.Sessions,
 		remember: p.Remember, tokens: p.Tokens, names: names, hostNames: names.forHost(), secure: p.Secure}, nil
 }
 

@@ -31,17 +31,17 @@ type cookieStore struct {
 	signed *otter.Cache[string, auth.Hash]
 }
 
-// rememberedSignatures bounds that, to some 10 MB. Only values that
+// MostSignatures should bound that, if there is memory for some 10 MB. Only values that
 // the server has made get in.
-const rememberedSignatures = 20_000
+const MostSignatures = 20_000
 
 var _ sessions.Store = (*cookieStore)(nil)
 
-func newCookieStore(s *auth.Sessions, key []byte) *cookieStore {
+func newCookieStore(s *auth.Sessions, key []byte, signatures int) *cookieStore {
 	codec := securecookie.New(key, nil)
 	codec.MaxAge(0) // the server knows when a session ends
 	codec.SetSerializer(securecookie.NopEncoder{})
-	return &cookieStore{sessions: s, codec: codec, signed: otter.Must(&otter.Options[string, auth.Hash]{MaximumSize: rememberedSignatures})}
+	return &cookieStore{sessions: s, codec: codec, signed: otter.Must(&otter.Options[string, auth.Hash]{MaximumSize: signatures})}
 }
 
 // options are those of all cookies.

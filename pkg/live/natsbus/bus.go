@@ -15,6 +15,7 @@
 package natsbus
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -44,7 +45,10 @@ type Options struct {
 	Secret string
 	// Store is what the log calls the store whose servers know Secret. It holds no secrets.
 	Store string
-	Log   *slog.Logger
+	// PendingBytes bounds the received data that waits for the hub; 256 MiB if zero. Beyond it NATS drops data, and the hub
+	// detects the loss.
+	PendingBytes int64
+	Log          *slog.Logger
 }
 
 // Bus is a live.Bus over NATS.
@@ -55,6 +59,8 @@ type Bus struct {
 	seal   seal
 	log    *slog.Logger
 	sub    *nats.Subscription
+	// pending bounds the received data that waits, in bytes.
+	pending int64
 }
 
 var _ live.Bus = (*Bus)(nil)
@@ -63,10 +69,9 @@ const (
 	subject      = "confab" // prefix of the NATS subject
 	startTimeout = 10 * time.Second
 	flushTimeout = 5 * time.Second
-	// The pending limits bound the received data that waits for the hub. Beyond them NATS drops data, and the hub
-	// detects the loss.
-	pendingMessages = 200_000
-	pendingBytes    = 256 << 20
+	pendingBytes = 256 << 20 // if Options do not say
+	// leastPacket is the memory that a waiting packet takes at least, however small it is.
+	leastPacket = 1 << 10
 )
 
 // Start starts the embedded server, if there is one, and connects. It does not wait for other nodes.
@@ -74,7 +79,7 @@ func Start(o Options) (*Bus, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	b := &Bus{topic: subject + ".events", log: o.Log}
+	b := &Bus{topic: subject + ".events", log: o.Log, pending: cmp.Or(o.PendingBytes, pendingBytes)}
 	if o.URL != "" && o.Secret != "" {
 		b.topic = subjectOf(subject, o.Secret)
 		b.seal.key = derive(o.Secret, "packets")
@@ -168,7 +173,7 @@ func (b *Bus) Join(receive func(data []byte)) error {
 		return err
 	}
 	b.sub = sub
-	return sub.SetPendingLimits(pendingMessages, pendingBytes)
+	return sub.SetPendingLimits(int(b.pending/leastPacket), int(b.pending))
 }
 
 // Broadcast implements live.Bus.

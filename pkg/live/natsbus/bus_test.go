@@ -105,3 +105,14 @@ func TestWrongSecretStaysOut(t *testing.T) {
 	require.Eventually(t, func() bool { return inside.Routes() == 1 && third.Routes() == 1 }, startTimeout, 1e7)
 	require.Zero(t, stranger.Routes())
 }
+
+func TestWhatWaitsForTheHubIsBounded(t *testing.T) {
+	b, err := Start(Options{URL: outside(t, live.MaxBroadcast+sha256.Size), Secret: "secret", PendingBytes: 8 << 20, Log: quiet})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, b.Close()) }()
+	require.NoError(t, b.Join(func([]byte) {}))
+	packets, bytes, err := b.sub.PendingLimits()
+	require.NoError(t, err)
+	require.Equal(t, 8<<20, bytes)
+	require.Equal(t, 8<<10, packets, "small packets take more than their bytes")
+}

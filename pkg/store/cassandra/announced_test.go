@@ -67,7 +67,7 @@ func TestAPostNowAndThenIsOneStatement(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	s, ctx, of := ownAt(t, clock), withTimeout(t), tenant()
-	w := cache.New(s, clock.Now, slog.New(slog.DiscardHandler))
+	w := cache.New(s, clock.Now, slog.New(slog.DiscardHandler), nil)
 	sessions := auth.NewSessions(s, w, 24*time.Hour, clock.Now, auth.Ended{}) // not to be extended meanwhile
 	defer sessions.Close()
 	rooms := chat.NewReader(chat.ReaderOptions{Store: s, Watcher: w, Now: clock.Now})
@@ -145,7 +145,7 @@ func TestWhoDiesInAChangeHasAnnouncedIt(t *testing.T) {
 func TestAPollingNodeBelievesWhatItRead(t *testing.T) {
 	t.Parallel()
 	s := own(t)
-	w := cache.New(s, time.Now, slog.New(slog.DiscardHandler))
+	w := cache.New(s, time.Now, slog.New(slog.DiscardHandler), nil)
 	w.Start()
 	defer w.Close()
 	var loaded time.Time

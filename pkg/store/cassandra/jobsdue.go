@@ -99,7 +99,7 @@ func (s *Store) addDue(ctx context.Context, j jobs.Job) error {
 			return err
 		}
 		b.mu.Lock()
-		if b.noted == nil || len(b.noted) > remembered {
+		if b.noted == nil || len(b.noted) > MostEntries {
 			b.noted = map[jobPart]bool{}
 		}
 		b.noted[p] = true
@@ -236,7 +236,7 @@ func (s *Store) dueIn(ctx context.Context, p jobPart, now time.Time, limit int) 
 		next = min(next, rows[len(rows)-1].at.UnixMilli())
 	}
 	b.mu.Lock()
-	if b.from == nil || len(b.from) > remembered {
+	if b.from == nil || len(b.from) > MostEntries {
 		b.from = map[jobPart]int64{}
 	}
 	b.from[p] = max(b.from[p], next)

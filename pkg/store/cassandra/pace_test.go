@@ -384,7 +384,7 @@ func TestAQuietLogGetsWideBuckets(t *testing.T) {
 // A look at the past that a store refuses because it is being closed is ended like one that failed.
 func TestLooksEndWhenRefused(t *testing.T) {
 	s := &Store{closed: true}
-	s.book = s.newWidthBook()
+	s.book = s.newWidthBook(MostEntries)
 	p, now := &pace{}, time.Unix(1e9, 0)
 	p.add(0, 1, now)
 	v := p.look(now)

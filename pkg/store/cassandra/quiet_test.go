@@ -18,7 +18,7 @@ import (
 func (s *Store) restart() {
 	s.calls.Wait() // for what is beside calls
 	old := s.book
-	s.book = s.newWidthBook()
+	s.book = s.newWidthBook(MostEntries)
 	s.book.clock = old.clock
 	s.indexed.InvalidateAll()
 	s.newest.InvalidateAll()

@@ -1,6 +1,7 @@
 package cassandra
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -23,6 +24,8 @@ type Options struct {
 	Now func() time.Time
 	// KeepSchema makes Open refuse a keyspace that is missing or behind, instead of creating or upgrading it.
 	KeepSchema bool
+	// Entries is how many logs and buckets the store caches; MostEntries if zero.
+	Entries int
 }
 
 func (o Options) withDefaults() Options {
@@ -32,6 +35,7 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.Entries = cmp.Or(o.Entries, MostEntries)
 	return o
 }
 
@@ -59,8 +63,8 @@ type Store struct {
 	calls  sync.WaitGroup
 }
 
-// remembered is how many logs and buckets a server caches, some 25 MB.
-const remembered = 50_000
+// MostEntries is how many logs and buckets a server should cache, if there is memory for some 25 MB.
+const MostEntries = 50_000
 
 var _ store.Store = (*Store)(nil)
 
@@ -85,11 +89,11 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 		db:      &db{session: session, consistency: c.Consistency, serial: c.Serial, timeout: c.Timeout, slots: make(slots, maxInFlight)},
 		log:     o.Log,
 		now:     o.Now,
-		indexed: otter.Must(&otter.Options[bucketOf, struct{}]{MaximumSize: remembered}),
-		newest:  otter.Must(&otter.Options[chat.Log, newestRead]{MaximumSize: remembered}),
-		ahead:   otter.Must(&otter.Options[chat.Log, id.Bucket]{MaximumSize: remembered}),
+		indexed: otter.Must(&otter.Options[bucketOf, struct{}]{MaximumSize: o.Entries}),
+		newest:  otter.Must(&otter.Options[chat.Log, newestRead]{MaximumSize: o.Entries}),
+		ahead:   otter.Must(&otter.Options[chat.Log, id.Bucket]{MaximumSize: o.Entries}),
 	}
-	s.book = s.newWidthBook()
+	s.book = s.newWidthBook(o.Entries)
 	if err := s.findDataCentres(ctx, c); err != nil {
 		session.Close()
 		return nil, notOpened(err)

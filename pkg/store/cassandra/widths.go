@@ -128,10 +128,10 @@ type widthBook struct {
 	drops   uint64 // how often cached widths were invalidated
 }
 
-func (s *Store) newWidthBook() *widthBook {
+func (s *Store) newWidthBook(entries int) *widthBook {
 	return &widthBook{
-		logs:  otter.Must(&otter.Options[chat.Log, *widths]{MaximumSize: remembered}),
-		paces: otter.Must(&otter.Options[chat.Log, *pace]{MaximumSize: remembered}),
+		logs:  otter.Must(&otter.Options[chat.Log, *widths]{MaximumSize: entries}),
+		paces: otter.Must(&otter.Options[chat.Log, *pace]{MaximumSize: entries}),
 		looks: make(chan struct{}, maxLooks),
 		clock: s.clusterClock,
 		seen:  map[change]struct{}{},
