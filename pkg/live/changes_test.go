@@ -24,6 +24,9 @@ func (d *diary) Deliver(v *live.Delivery) {
 		text = fmt.Sprint(e.Kind, ": ", e.Message.Content)
 	case chat.ReadMoved:
 		text = v.Room + " read"
+		if e.Back {
+			text += " back"
+		}
 	case chat.MuteChanged:
 		text = fmt.Sprint(v.Room, " muted ", e.Muted)
 	case chat.RoomCreated, chat.ParticipantJoined:

@@ -70,8 +70,8 @@ func (h *Hub) deliverStates(s *Subscription, rooms []chat.RoomRef, current, know
 	for _, ref := range rooms {
 		at, is := chat.Place{Tenant: s.who.Tenant, Room: ref}, current.of[ref.ID]
 		was, there := known.of[ref.ID]
-		if !is.Read.IsZero() && is.Read != was.Read {
-			deliver(ref, chat.ReadMoved{Place: at, Login: s.who.Login, Read: is.Read})
+		if to := is.Position(); to != was.Position() || to != is.Read && !there {
+			deliver(ref, chat.ReadMoved{Place: at, Login: s.who.Login, Read: to, Back: to != is.Read})
 		}
 		if !there || is.Muted != was.Muted {
 			deliver(ref, chat.MuteChanged{Place: at, Login: s.who.Login, Muted: is.Muted})

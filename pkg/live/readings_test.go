@@ -23,6 +23,7 @@ func TestReadingsAreRepaired(t *testing.T) {
 	livetest.Settled(t, a, b)
 	games, other := w.Room("games", "ann", "bob"), w.Room("other", "ann", "bob")
 	m := w.Post(a, games, "ann", "hello")
+	back := w.Room("back", "ann", "bob")
 	w.SetReading(other, "bob", chat.Reading{Muted: true})
 	mine := &diary{}
 	_, err := b.SubscribeUser(t.Context(), livetest.Who("bob"), mine)
@@ -30,13 +31,14 @@ func TestReadingsAreRepaired(t *testing.T) {
 	x.Cut(busA, busB)
 	w.SetReading(games, "bob", chat.Reading{Read: m.ID, Muted: true})
 	w.SetReading(other, "bob", chat.Reading{})
+	w.SetReading(back, "bob", chat.Reading{Read: m.ID, Back: chat.Back{From: m.ID}})
 	a.Publish(t.Context(), chat.ReadMoved{Place: livetest.At(games), Login: "bob", Read: m.ID},
 		chat.MuteChanged{Place: livetest.At(games), Login: "bob", Muted: true}, chat.MuteChanged{Place: livetest.At(other), Login: "bob"})
 	x.Heal(busA, busB)
 	w.Post(a, games, "ann", "after")
 	eventually(t, func() bool {
 		all := mine.all()
-		for _, want := range []string{"games read", "games muted true", "other muted false"} {
+		for _, want := range []string{"games read", "games muted true", "other muted false", "back read back"} {
 			if !slices.Contains(all, want) {
 				return false
 			}
