@@ -2,17 +2,14 @@ package move_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gocql/gocql"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -21,7 +18,7 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/move"
 	"github.com/confab-chat/confab/pkg/store"
-	"github.com/confab-chat/confab/pkg/store/cassandra"
+	"github.com/confab-chat/confab/pkg/store/cassandra/cassandratest"
 	"github.com/confab-chat/confab/pkg/store/embedded"
 )
 
@@ -37,36 +34,10 @@ func openEmbedded(t *testing.T) store.Store {
 	return s
 }
 
-// addressEnv names the Cassandra to test against; "off" leaves out what needs one.
-const addressEnv = "CONFAB_TEST_CASSANDRA"
-
-// openCassandra opens an empty keyspace, which is dropped at the end.
+// openCassandra opens an empty keyspace.
 func openCassandra(t *testing.T) store.Store {
 	t.Helper()
-	address := os.Getenv(addressEnv)
-	switch address {
-	case "":
-		address = "127.0.0.1:9042"
-	case "off":
-		t.Skip(addressEnv + "=off: tests that need a Cassandra are left out")
-	}
-	keyspace := fmt.Sprintf("confab_move_%d", time.Now().UnixNano())
-	c, err := cassandra.ParseURL("cassandra://" + address + "/" + keyspace + "?timeout=20s")
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	s, err := cassandra.Open(ctx, c, cassandra.Options{Log: quiet})
-	require.NoError(t, err, "no Cassandra answers at %s: start one with `make cassandra`, or set %s to HOST:PORT, or to off", address, addressEnv)
-	t.Cleanup(func() {
-		require.NoError(t, s.Close())
-		cluster := gocql.NewCluster(address)
-		cluster.ProtoVersion, cluster.Timeout = 4, time.Minute
-		session, err := cluster.CreateSession()
-		require.NoError(t, err)
-		defer session.Close()
-		require.NoError(t, session.Query("DROP KEYSPACE "+keyspace).Exec())
-	})
-	return s
+	return cassandratest.Open(t, cassandratest.Config(t))
 }
 
 var created = time.Date(2015, 3, 15, 12, 3, 35, 25e6, time.UTC)

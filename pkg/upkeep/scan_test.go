@@ -1,12 +1,8 @@
 package upkeep_test
 
 import (
-	"cmp"
-	"context"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +15,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/clocktest"
 	"github.com/confab-chat/confab/pkg/store"
-	"github.com/confab-chat/confab/pkg/store/cassandra"
+	"github.com/confab-chat/confab/pkg/store/cassandra/cassandratest"
 )
 
 // rows are all keys and values of the store, which the scan closes.
@@ -40,30 +36,11 @@ func (w *world) rows() (all []string) {
 	return all
 }
 
-// openCassandra opens an empty keyspace, which is dropped at the end, and a session in it.
+// openCassandra opens an empty keyspace, and a session in it.
 func openCassandra(t *testing.T) (_ store.Store, _ *gocql.Session, keyspace string) {
-	const addressEnv = "CONFAB_TEST_CASSANDRA"
-	address := cmp.Or(os.Getenv(addressEnv), "127.0.0.1:9042")
-	if address == "off" {
-		t.Skip(addressEnv + "=off: tests that need a Cassandra are left out")
-	}
-	keyspace = fmt.Sprintf("confab_upkeep_%d", time.Now().UnixNano())
-	c, err := cassandra.ParseURL("cassandra://" + address + "/" + keyspace + "?timeout=20s")
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	s, err := cassandra.Open(ctx, c, cassandra.Options{Log: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err, "no Cassandra answers at %s: start one with `make cassandra`, or set %s to HOST:PORT, or to off", address, addressEnv)
-	cluster := gocql.NewCluster(address)
-	cluster.ProtoVersion, cluster.Timeout, cluster.Keyspace = 4, time.Minute, keyspace
-	session, err := cluster.CreateSession()
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, s.Close())
-		require.NoError(t, session.Query("DROP KEYSPACE "+keyspace).Exec())
-		session.Close()
-	})
-	return s, session, keyspace
+	c := cassandratest.Config(t)
+	s := cassandratest.Open(t, c)
+	return s, cassandratest.Session(t, c.Keyspace), c.Keyspace
 }
 
 // rowsOf are all rows of a keyspace, as JSON, by table.

@@ -3,7 +3,6 @@ package upgrade
 import (
 	"archive/tar"
 	"bufio"
-	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
@@ -18,6 +17,8 @@ import (
 
 	"github.com/gocql/gocql"
 	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/store/cassandra/cassandratest"
 )
 
 // data is what a store keeps.
@@ -83,9 +84,6 @@ func (f folder) restore(from string) {
 	}
 }
 
-// addressEnv names the Cassandra to test against; "off" leaves out what needs one.
-const addressEnv = "CONFAB_TEST_CASSANDRA"
-
 // keyspace is one of the test's own.
 type keyspace struct {
 	t       *testing.T
@@ -95,19 +93,9 @@ type keyspace struct {
 }
 
 func newKeyspace(t *testing.T) keyspace {
-	address := cmp.Or(os.Getenv(addressEnv), "127.0.0.1:9042")
-	if address == "off" {
-		t.Skip(addressEnv + "=off: tests that need a Cassandra are left out")
-	}
-	c := gocql.NewCluster(address)
-	c.ProtoVersion, c.Timeout, c.ConnectTimeout = 4, time.Minute, time.Minute
-	session, err := c.CreateSession()
-	require.NoError(t, err)
+	address, session := cassandratest.Address(t), cassandratest.Session(t, "")
 	k := keyspace{t, address, fmt.Sprintf("confab_upgrade_%d", time.Now().UnixMilli()), session}
-	t.Cleanup(func() {
-		k.exec("DROP KEYSPACE IF EXISTS " + k.name)
-		session.Close()
-	})
+	cassandratest.Drop(t, k.name)
 	return k
 }
 

@@ -1,4 +1,4 @@
-package cassandra
+package server_test
 
 import (
 	"fmt"
@@ -15,6 +15,8 @@ import (
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/server"
+	"github.com/confab-chat/confab/pkg/store/cassandra"
+	"github.com/confab-chat/confab/pkg/store/cassandra/cassandratest"
 )
 
 const nodesAdmin = "the administrator's token"
@@ -23,18 +25,16 @@ const nodesAdmin = "the administrator's token"
 type pair struct {
 	t     *testing.T
 	a, b  *server.Node
-	store *Store
+	store *cassandra.Store
 }
 
 func newPair(t *testing.T) *pair {
-	c := testConfig(t)
+	c := cassandratest.Config(t)
 	p := &pair{t: t}
 	for _, n := range []**server.Node{&p.a, &p.b} {
-		s := openStore(t, c, Options{})
-		p.store = s
-		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		p.store = cassandratest.Open(t, c)
 		var err error
-		*n, err = server.New(withTimeout(t), server.Config{PasswordMin: 1, Log: slog.New(slog.DiscardHandler), Hashes: 2, LoginFailures: -1, NoLimits: true,
+		*n, err = server.New(t.Context(), server.Config{PasswordMin: 1, Log: slog.New(slog.DiscardHandler), Hashes: 2, LoginFailures: -1, NoLimits: true,
 			Admin: auth.Admin{Login: "root", Password: "x", Token: nodesAdmin}}, p.store)
 		require.NoError(t, err)
 		t.Cleanup((*n).Close)
@@ -72,7 +72,7 @@ func (p *pair) does(n *server.Node, as caller, method, path, body string) *http.
 	return r
 }
 
-const v1, admin = "/api/chat/v1", "/api/chat/v1/admin"
+const admin = v1 + "/admin"
 
 func (p *pair) logIn(login string, remember bool) caller {
 	p.t.Helper()
