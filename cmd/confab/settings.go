@@ -20,6 +20,7 @@ import (
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/server"
 	"github.com/confab-chat/confab/pkg/store/cassandra"
+	"github.com/confab-chat/confab/pkg/tenant"
 )
 
 // storeSettings say where the data is.
@@ -76,6 +77,7 @@ type settings struct {
 	AdminToken        string `help:"API token of that administrator." placeholder:"TOKEN"`
 	AdminPasswordFile string `help:"File that holds the password instead." placeholder:"PATH"`
 	AdminTokenFile    string `help:"File that holds the token instead." placeholder:"PATH"`
+	DefaultApp        string `help:"Organisation and app, ORG/APP, that show the chat API's own users on the platform; ${default} if not given." default:"confab/chat" placeholder:"ORG/APP"`
 	OrgRegistration   string `help:"Who may make organisations on the platform: ${enum}. Closed means the administrator of the server." enum:"closed,open" default:"closed"`
 	RequireTLS        bool   `name:"require-tls" help:"Refuse calls of the platform that carry a secret over plain HTTP from other machines."`
 	SealKey           string `help:"File with the key of secrets that can be shown again; without it the store has one. An export carries such secrets only with it." placeholder:"PATH"`
@@ -115,6 +117,9 @@ func (s *settings) check() error {
 	}
 	if _, err := s.limits(); err != nil {
 		return err
+	}
+	if err := tenant.CheckDefault(s.DefaultApp); err != nil {
+		return badSetting("--default-app %q has to be ORG/APP, as in confab/chat", s.DefaultApp)
 	}
 	if s.PasswordMin < 1 || s.PasswordMin > chat.MaxPassword/4 {
 		return badSetting("--password-min has to be between 1 and %d", chat.MaxPassword/4)
@@ -411,7 +416,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 		HeartBeat: heartBeat,
 		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},
 		BackupDir: s.backupDir(),
-		Platform: server.Platform{OpenRegistration: s.OrgRegistration == "open", RequireTLS: s.RequireTLS,
+		Platform: server.Platform{DefaultApp: s.DefaultApp, OpenRegistration: s.OrgRegistration == "open", RequireTLS: s.RequireTLS,
 			SealKey: s.SealKey},
 		Retention: keep, AuditRetention: audit,
 		Log: log,

@@ -26,6 +26,8 @@ type Account struct {
 	Name string
 	Data
 	version int64
+	// made is when a user of the chat API signed up; zero for accounts whose ID says so.
+	made time.Time
 }
 
 // Data is what is stored of an account beside its name and id. A Service changes it by replacing the whole.
@@ -49,7 +51,20 @@ type Data struct {
 }
 
 // CreatedAt is when the account was made, in UTC.
-func (a Account) CreatedAt() time.Time { return a.ID.Time() }
+func (a Account) CreatedAt() time.Time {
+	if !a.made.IsZero() {
+		return a.made
+	}
+	return a.ID.Time()
+}
+
+// Position is where the account is in the order of People.List.
+func (a Account) Position() string {
+	if a.Tenant == home {
+		return a.Name
+	}
+	return a.ID.String()
+}
 
 // Modified is when what the account shows was changed last, in UTC.
 func (a Account) Modified() time.Time {
@@ -61,6 +76,9 @@ func (a Account) Modified() time.Time {
 
 // Identity is who the account is for tokens and memberships.
 func (a Account) Identity() chat.Identity {
+	if a.Tenant == home {
+		return chat.Identity{Tenant: home, Login: a.Name}
+	}
 	return chat.Identity{Tenant: a.Tenant, Login: a.ID.String()}
 }
 

@@ -19,41 +19,40 @@ const countFor = time.Minute
 // counts are how many accounts the tenants with a quota have.
 type counts struct {
 	mu sync.Mutex
-	of map[chat.Tenant]*count
+	of map[chat.Tenant]*counted
 }
 
-type count struct {
+type counted struct {
 	mu sync.Mutex // held while the accounts are counted, so that it is done once
 	n  int
 	at time.Time
 }
 
-// Reserve returns an error (chat.RateLimited, ErrQuota) if a tenant that may have most accounts has no room for n more;
-// 0 is any number. release gives a number of them back. Calls on one server at the same time never exceed the quota;
-// several servers may, by what they create in a minute.
-func (s *Service) Reserve(ctx context.Context, t chat.Tenant, most, n int) (release func(n int), err error) {
+// reserve is People.Reserve. count counts the accounts of a tenant, up to most of them.
+func (cs *counts) reserve(ctx context.Context, t chat.Tenant, now time.Time, most, n int,
+	count func(ctx context.Context, t chat.Tenant, most int) (int, error)) (release func(n int), err error) {
 	if most <= 0 {
 		return func(int) {}, nil
 	}
-	s.counts.mu.Lock()
-	if s.counts.of == nil {
-		s.counts.of = map[chat.Tenant]*count{}
+	cs.mu.Lock()
+	if cs.of == nil {
+		cs.of = map[chat.Tenant]*counted{}
 	}
-	c := s.counts.of[t]
+	c := cs.of[t]
 	if c == nil {
-		c = &count{}
-		s.counts.of[t] = c
+		c = &counted{}
+		cs.of[t] = c
 	}
-	s.counts.mu.Unlock()
+	cs.mu.Unlock()
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	fresh := !c.at.IsZero() && s.now().Sub(c.at) < countFor
-	if !fresh || c.n+n > most && s.now().Sub(c.at) > time.Second { // there may be room again
-		if c.n, err = s.count(ctx, t, most); err != nil {
+	fresh := !c.at.IsZero() && now.Sub(c.at) < countFor
+	if !fresh || c.n+n > most && now.Sub(c.at) > time.Second { // there may be room again
+		if c.n, err = count(ctx, t, most); err != nil {
 			return nil, err
 		}
-		c.at = s.now()
+		c.at = now
 	}
 	if c.n+n > most {
 		return nil, &chat.Error{Kind: chat.RateLimited, Cause: ErrQuota, Message: "limit of the edition exceeded: there are as many users as there may be"}

@@ -111,21 +111,6 @@ func (s *Service) Create(ctx context.Context, t chat.Tenant, p Policy, n NewAcco
 	return a, err
 }
 
-// Ensure returns the account of a name, and makes one without a password if there is none. Concurrent calls for a name
-// all return the same account.
-func (s *Service) Ensure(ctx context.Context, t chat.Tenant, p Policy, name string) (a Account, created bool, err error) {
-	for {
-		a, err = s.Named(ctx, t, p, name)
-		if !chat.IsKind(err, chat.NotFound) {
-			return a, false, err
-		}
-		a, err = s.Create(ctx, t, p, NewAccount{Name: name})
-		if !chat.IsKind(err, chat.Conflict) {
-			return a, err == nil, err
-		}
-	}
-}
-
 // Named returns the account that has a name now; NotFound if none has, or can have.
 func (s *Service) Named(ctx context.Context, t chat.Tenant, p Policy, name string) (Account, error) {
 	folded, err := p.Name(name)
@@ -256,10 +241,7 @@ func (s *Service) LogIn(ctx context.Context, t chat.Tenant, p Policy, name, pass
 	ok, _, verifyErr := s.hasher.Verify(auth.WithAddress(ctx, from.Address), a.PasswordHash, password)
 	if verifyErr != nil {
 		refund()
-		if chat.IsKind(verifyErr, chat.Unavailable) {
-			verifyErr = &chat.Error{Kind: chat.RateLimited, Cause: verifyErr, Message: "too many passwords are being checked now; try again in a moment"}
-		}
-		return Account{}, verifyErr
+		return Account{}, busy(verifyErr)
 	}
 	switch {
 	case err != nil:
@@ -272,6 +254,14 @@ func (s *Service) LogIn(ctx context.Context, t chat.Tenant, p Policy, name, pass
 		return Account{}, chat.ErrForbidden("this account is not active")
 	}
 	return a, nil
+}
+
+// busy returns RateLimited for an error that says that too many passwords are being checked.
+func busy(err error) error {
+	if chat.IsKind(err, chat.Unavailable) {
+		err = &chat.Error{Kind: chat.RateLimited, Cause: err, Message: "too many passwords are being checked now; try again in a moment"}
+	}
+	return err
 }
 
 // Delete removes an account, and frees its name. From then on nothing finds it, and its tokens have ended.

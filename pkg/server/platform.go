@@ -19,6 +19,8 @@ import (
 
 // Platform are the settings of the API for organisations and their apps.
 type Platform struct {
+	// DefaultApp is the organisation and the app, ORG/APP, that show the chat API's own users; confab/chat if not given.
+	DefaultApp string
 	// OpenRegistration lets everybody make organisations.
 	OpenRegistration bool
 	// RequireTLS refuses calls with secrets over plain HTTP from other machines.
@@ -38,6 +40,8 @@ type platformParts struct {
 	officers *auth.Officers
 	queue    *jobs.Queue
 	ids      *id.Generator
+	users    *chat.Service
+	people   *auth.People
 }
 
 // newPlatform makes the API of the platform. Its parts end with onEnd.
@@ -51,11 +55,15 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: accounts, Box: box, Queue: p.queue, IDs: p.ids,
 		NormalOrigin: api.NormalOrigin, Now: c.Now, Log: c.Log})
 	onEnd(tenants.Close)
+	if err := tenants.EnsureDefault(ctx, c.Platform.DefaultApp); err != nil {
+		return nil, err
+	}
 	tokens := auth.NewTokens(p.store, epochs{p.sessions, accounts}, p.watcher, c.Now, easemob.Kinds...)
 	onEnd(tokens.Close)
 	buckets := limit.NewBuckets(c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(buckets.Close)
-	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: accounts, Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
+	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: accounts,
+		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
 		Limits: buckets, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
 		Now: c.Now, Log: c.Log}), nil
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/confab-chat/confab/pkg/nodes"
 	"github.com/confab-chat/confab/pkg/stomp"
 	"github.com/confab-chat/confab/pkg/store"
+	"github.com/confab-chat/confab/pkg/tenant"
 	"github.com/confab-chat/confab/pkg/upkeep"
 	"github.com/confab-chat/confab/web"
 )
@@ -95,6 +96,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Memory == (budget.Shares{}) {
 		c.Memory = budget.Divide(1 << 30)
+	}
+	if c.Platform.DefaultApp == "" {
+		c.Platform.DefaultApp = tenant.DefaultOrganisation + "/chat"
 	}
 	if c.PasswordMin == 0 {
 		c.PasswordMin = 8
@@ -211,7 +215,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	officers := auth.NewOfficers(st)
+	officers, people := auth.NewOfficers(st), auth.NewPeople(st, accounts)
 	var seesEmail func(context.Context, chat.Identity) (bool, error)
 	if c.PrivateEmail {
 		seesEmail = officers.Is
@@ -229,7 +233,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(keeping.Close)
 	listenForChanges(hub, rooms, sessions)
 	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, hasher: hasher, throttle: throttle,
-		admins: accounts, officers: officers, queue: queue, ids: ids}, onEnd)
+		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: people}, onEnd)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +267,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	r.Handle("/", &api.Resource{Route: reading("/", http.RedirectHandler("/ui/chat/index.html", http.StatusFound)), Fail: chatAPI.Fail})
 	registerRealtime(r, sockets, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
-		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), People: auth.NewPeople(st, accounts), Upkeep: keeping, Jobs: queue,
+		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), People: people, Upkeep: keeping, Jobs: queue,
 		Chat: service, Trail: trail, Proxied: c.Proxied, Fail: chatAPI.FailV1})
 	platform.Register(r) // last, because its paths may begin with any word that no other path begins with
 	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, headers(c.Secure, api.Semicolons(origins.CORS(r)))), Chat: service, Accounts: accounts,

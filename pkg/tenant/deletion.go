@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -46,8 +47,12 @@ func (d Deletion) UUID() id.ID {
 	return d.App
 }
 
-// DeleteApp makes an app unreachable, frees its name, and removes its data in the background.
+// DeleteApp makes an app unreachable, frees its name, and removes its data in the background. Forbidden for the default
+// app.
 func (s *Service) DeleteApp(ctx context.Context, o Organisation, a App) error {
+	if a.Default() {
+		return chat.ErrForbidden("this application shows the chat API's own users and stays")
+	}
 	return s.begin(ctx, Deletion{Type: "application", Name: o.Name + "/" + a.Name, Organisation: o.ID, App: a.ID})
 }
 
@@ -56,6 +61,9 @@ func (s *Service) DeleteOrganisation(ctx context.Context, o Organisation) error 
 	apps, err := s.Apps(ctx, o)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(apps, App.Default) {
+		return chat.ErrForbidden("this organization has the application that shows the chat API's own users, and stays")
 	}
 	for _, a := range apps {
 		if err := s.DeleteApp(ctx, o, a); err != nil {

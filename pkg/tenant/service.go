@@ -29,6 +29,8 @@ type Service struct {
 	ids      *id.Generator
 	origin   func(string) (string, error)
 	log      *slog.Logger
+	// defaultOrg is the key of the default app's organisation.
+	defaultOrg string
 }
 
 // Options are the parts of a Service.
@@ -113,7 +115,7 @@ func (s *Service) Apps(ctx context.Context, org Organisation) ([]App, error) {
 
 // CreateOrganisation makes an organisation and its owner. Invalid if a name may not be, Conflict if one is taken.
 func (s *Service) CreateOrganisation(ctx context.Context, name string, owner account.NewAccount) (Organisation, account.Account, error) {
-	if !ValidOrganisation(name) {
+	if !ValidOrganisation(name) || key(name) == DefaultOrganisation || key(name) == s.defaultOrg {
 		return Organisation{}, account.Account{}, chat.ErrInvalid("organization name [%s] is not legal: it has 1 to 64 letters, digits, _ and -, begins with a letter or a digit and is not a reserved word", clip(name))
 	}
 	if _, err := owner.Check(account.Administrators); err != nil {
@@ -233,7 +235,10 @@ func (s *Service) CreateApp(ctx context.Context, o Organisation, name string, se
 	if err := settings.Check(s.origin); err != nil {
 		return App{}, "", err
 	}
-	a = App{ID: s.ids.New(), Organisation: o.ID, Name: name, Settings: settings, version: 1}
+	return s.createApp(ctx, App{ID: s.ids.New(), Organisation: o.ID, Name: name, Settings: settings, version: 1})
+}
+
+func (s *Service) createApp(ctx context.Context, a App) (_ App, secret string, err error) {
 	secret = s.renew(&a)
 	e, err := a.entry()
 	if err == nil {

@@ -51,16 +51,29 @@ type App struct {
 	ClientID     string
 	// sealed is the client secret; see pkg/seal.
 	sealed  []byte
+	tenant  chat.Tenant // empty for all but the default app
 	version int64
 }
 
 // Tenant is what the app's data belong to.
+<<<<<<< HEAD
 func (a App) Tenant() chat.Tenant { return chat.Tenant(tenantPrefix + a.ID.String()) }
+=======
+func (a App) Tenant() chat.Tenant {
+	if a.Default() {
+		return a.tenant
+	}
+	return chat.Tenant("app-" + a.ID.String())
+}
+
+// Default reports whether the app shows the chat API's own users and rooms.
+func (a App) Default() bool { return a.tenant != "" }
+>>>>>>> 2e9d9f6 (platform: the default app shows the chat API's own users)
 
 // CreatedAt is when the app was made, in UTC.
 func (a App) CreatedAt() time.Time { return a.ID.Time() }
 
-// DefaultOrganisation is the name that is kept for the organisation of the chat API's own users and rooms. No other may have it.
+// DefaultOrganisation is the usual name of the default app's organisation. No other may have it.
 const DefaultOrganisation = "confab"
 
 // reserved are words that the server's own paths begin with.
@@ -81,10 +94,8 @@ var (
 	appPattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`)
 )
 
-// ValidOrganisation reports whether an organisation may have that name.
-func ValidOrganisation(name string) bool {
-	return orgPattern.MatchString(name) && !Reserved(name) && key(name) != DefaultOrganisation
-}
+// ValidOrganisation reports whether an organisation may have that name, if it is not the default app's.
+func ValidOrganisation(name string) bool { return orgPattern.MatchString(name) && !Reserved(name) }
 
 // ValidApp reports whether an app may have that name.
 func ValidApp(name string) bool {
@@ -109,10 +120,11 @@ type orgValue struct {
 }
 
 type appValue struct {
-	Name     string   `json:"name"`
-	ClientID string   `json:"clientID"`
-	Sealed   []byte   `json:"sealed"`
-	Settings Settings `json:"settings"`
+	Name     string      `json:"name"`
+	Tenant   chat.Tenant `json:"tenant,omitzero"`
+	ClientID string      `json:"clientID"`
+	Sealed   []byte      `json:"sealed"`
+	Settings Settings    `json:"settings"`
 }
 
 func (o Organisation) entry() (directory.Entry, error) {
@@ -127,7 +139,7 @@ func decodeOrg(e directory.Entry) (Organisation, error) {
 }
 
 func (a App) entry() (directory.Entry, error) {
-	value, err := json.Marshal(appValue{a.Name, a.ClientID, a.sealed, a.Settings})
+	value, err := json.Marshal(appValue{a.Name, a.tenant, a.ClientID, a.sealed, a.Settings})
 	return directory.Entry{Space: appSpace(a.Organisation), ID: a.ID, Name: key(a.Name), Value: value, Version: a.version}, err
 }
 
@@ -136,7 +148,12 @@ func decodeApp(e directory.Entry) (App, error) {
 	if err := json.Unmarshal(e.Value, &v); err != nil {
 		return App{}, err
 	}
+<<<<<<< HEAD
 	org, err := id.Parse(strings.TrimPrefix(e.Space, appPrefix))
 	return App{ID: e.ID, Organisation: org, Name: v.Name, Settings: v.Settings, ClientID: v.ClientID, sealed: v.Sealed,
+=======
+	org, err := id.Parse(strings.TrimPrefix(e.Space, "apps/"))
+	return App{ID: e.ID, Organisation: org, Name: v.Name, Settings: v.Settings, ClientID: v.ClientID, sealed: v.Sealed, tenant: v.Tenant,
+>>>>>>> 2e9d9f6 (platform: the default app shows the chat API's own users)
 		version: e.Version}, err
 }

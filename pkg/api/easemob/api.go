@@ -36,6 +36,8 @@ type Officers interface {
 type Parts struct {
 	Tenants  *tenant.Service
 	Accounts *account.Service
+	// Chat are the users of the chat API, as the default app shows them.
+	Chat *account.Chat
 	// Admins checks the passwords of the server's own administrators.
 	Admins   *auth.Accounts
 	Officers Officers

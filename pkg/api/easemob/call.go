@@ -14,7 +14,6 @@ import (
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/tenant"
 )
 
@@ -74,8 +73,18 @@ func (c *call) find() error {
 	return err
 }
 
-// policy has the rules for the names of the app's accounts.
-func (c *call) policy() account.Policy { return account.Platform }
+// people are the app's accounts.
+func (c *call) people() account.People {
+	if c.app.Default() {
+		return c.api.Chat
+	}
+	return c.api.Accounts.Of(c.tenant(), account.Platform)
+}
+
+// admins are the administrators of all organisations.
+func (c *call) admins() account.People {
+	return c.api.Accounts.Of(tenant.Administration, account.Administrators)
+}
 
 func (c *call) tenant() chat.Tenant { return c.app.Tenant() }
 
@@ -116,7 +125,7 @@ func (a *API) authenticate(c *call) error {
 		if !c.ofApp || l.Tenant != c.tenant() {
 			return foreign
 		}
-		u, err := a.Accounts.Cached(c.ctx(), l.Identity)
+		u, err := c.people().Cached(c.ctx(), l.Identity)
 		if err != nil {
 			return foreign
 		}
@@ -137,7 +146,7 @@ func (a *API) authenticateAdmin(c *call, l auth.Login) error {
 		c.caller.server, c.caller.login = err == nil, l.Login
 		return err
 	}
-	u, err := a.Accounts.Cached(c.ctx(), l.Identity)
+	u, err := c.admins().Cached(c.ctx(), l.Identity)
 	if err == nil {
 		_, err = a.Tenants.OrganisationOf(c.ctx(), u)
 	}
@@ -168,7 +177,7 @@ func (a *API) allow(c *call, by rights) error {
 	switch by {
 	case byUser:
 		if u := c.caller.user; u != nil {
-			name, err := c.policy().Name(c.variable("user"))
+			name, err := c.people().Policy().Name(c.variable("user"))
 			if err == nil && name == u.Name || c.variable("user") == u.ID.String() {
 				return nil
 			}
@@ -323,25 +332,24 @@ func (c *call) cursorPurpose() string {
 }
 
 // cursor returns the text for a position in the list of this call.
-func (c *call) cursor(at id.ID) string {
-	return base64.RawURLEncoding.EncodeToString(c.api.Box.Seal(c.cursorPurpose(), at[:]))
+func (c *call) cursor(at string) string {
+	return base64.RawURLEncoding.EncodeToString(c.api.Box.Seal(c.cursorPurpose(), []byte(at)))
 }
 
-// position returns the position in the query; zero if there is none.
-func (c *call) position(q url.Values) (at id.ID, err error) {
+// position returns the position in the query; empty if there is none.
+func (c *call) position(q url.Values) (at string, err error) {
 	text := q.Get("cursor")
 	if text == "" {
-		return at, nil
+		return "", nil
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	if err == nil {
 		var b []byte
-		if b, err = c.api.Box.Open(c.cursorPurpose(), sealed); err == nil {
-			at, err = id.FromBytes(b)
-		}
+		b, err = c.api.Box.Open(c.cursorPurpose(), sealed)
+		at = string(b)
 	}
 	if err != nil {
-		return at, illegal("this cursor was not given by this call")
+		return "", illegal("this cursor was not given by this call")
 	}
 	return at, nil
 }

@@ -80,6 +80,9 @@ func problemOf(err error) *problem {
 		case chat.Invalid:
 			return &problem{http.StatusBadRequest, "illegal_argument", faultText(e), err}
 		case chat.Conflict:
+			if e.Name == "" { // not about a name that is taken
+				return &problem{http.StatusForbidden, "forbidden_op", e.Message, err}
+			}
 			text := e.Message
 			if e.Entity == chat.UserEntity {
 				text = fmt.Sprintf("Application %s Entity user requires that property named username be unique, value of %s exists", "null", e.Name)

@@ -14,6 +14,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/tenant"
 )
@@ -99,7 +100,7 @@ func (a *API) managementToken(c *call) error {
 		return a.issue(c, ttl, auth.APIToken{Kind: auth.ManagementToken, Tenant: l.Tenant, Login: l.Login, Bound: true, Epoch: l.Epoch},
 			map[string]any{"user": map[string]any{"username": l.Login, "uuid": "", "organizations": map[string]any{}}})
 	}
-	u, err := a.logIn(c, f, tenant.Administration, account.Administrators)
+	u, err := a.logIn(c, f, c.admins())
 	var p *problem
 	if errors.As(err, &p) && p.word == "invalid_grant" {
 		return wrong
@@ -213,7 +214,13 @@ func (a *API) listOrganisations(c *call) error {
 	if err != nil {
 		return err
 	}
-	list, more, err := a.Tenants.Organisations(c.ctx(), before, limit)
+	at := id.ID{}
+	if before != "" {
+		if at, err = id.Parse(before); err != nil {
+			return illegal("this cursor was not given by this call")
+		}
+	}
+	list, more, err := a.Tenants.Organisations(c.ctx(), at, limit)
 	if err != nil {
 		return err
 	}
@@ -225,7 +232,7 @@ func (a *API) listOrganisations(c *call) error {
 	}
 	x := answer{data: rows, count: counted(len(rows))}
 	if more {
-		x.cursor = c.cursor(list[len(list)-1].ID)
+		x.cursor = c.cursor(list[len(list)-1].ID.String())
 	}
 	return c.reply(x)
 }
@@ -263,7 +270,7 @@ func (a *API) deleteOrganisation(c *call) error {
 func (a *API) listAdmins(c *call) error {
 	rows := []any{}
 	for _, ad := range c.org.Admins {
-		u, err := a.Accounts.Find(c.ctx(), tenant.Administration, account.Administrators, ad.ID.String())
+		u, err := c.admins().Find(c.ctx(), ad.ID.String())
 		if chat.IsKind(err, chat.NotFound) {
 			continue
 		}
@@ -456,7 +463,7 @@ func (a *API) putAdminPassword(c *call) error {
 	if c.caller.server && name == c.caller.login {
 		return forbidden("the password of the server's administrator is changed in the chat API or in the server's settings")
 	}
-	u, err := a.Accounts.Named(c.ctx(), tenant.Administration, account.Administrators, name)
+	u, err := c.admins().Named(c.ctx(), name)
 	if !c.caller.server && (err != nil || u.ID != c.caller.admin.ID) {
 		return forbidden("only oneself and the administrator of the server may do this")
 	}
@@ -467,11 +474,11 @@ func (a *API) putAdminPassword(c *call) error {
 		if in["oldpassword"] == nil {
 			return illegal("oldPassword is required")
 		}
-		if err := a.checkOld(c, tenant.Administration, account.Administrators, u, *in["oldpassword"]); err != nil {
+		if err := a.checkOld(c, c.admins(), u, *in["oldpassword"]); err != nil {
 			return err
 		}
 	}
-	if _, err := a.Accounts.SetPassword(c.hashing(), account.Administrators, u, *in["newpassword"]); err != nil {
+	if _, err := c.admins().SetPassword(c.hashing(), u, *in["newpassword"]); err != nil {
 		return err
 	}
 	return c.reply(answer{action: "set user password"})

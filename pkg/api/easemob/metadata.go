@@ -5,7 +5,6 @@ import (
 
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/id"
 )
 
 const (
@@ -46,7 +45,7 @@ func (a *API) putMetadata(c *call) error {
 	if err != nil {
 		return err
 	}
-	u, err = a.Accounts.Update(c.ctx(), u, func(d *account.Data) error {
+	u, err = c.people().Update(c.ctx(), u, func(d *account.Data) error {
 		next := maps.Clone(d.Metadata)
 		if next == nil {
 			next = map[string]string{}
@@ -82,7 +81,7 @@ func (a *API) getMetadata(c *call) error {
 func (a *API) deleteMetadata(c *call) error {
 	u, err := c.user()
 	if err == nil && u.Metadata != nil {
-		_, err = a.Accounts.Update(c.ctx(), u, func(d *account.Data) error { d.Metadata = nil; return nil })
+		_, err = c.people().Update(c.ctx(), u, func(d *account.Data) error { d.Metadata = nil; return nil })
 	}
 	if err != nil {
 		return err
@@ -108,7 +107,7 @@ func (a *API) getMetadataOf(c *call) error {
 	}
 	data := map[string]map[string]string{}
 	for _, name := range targets {
-		u, err := a.Accounts.Named(c.ctx(), c.tenant(), c.policy(), name)
+		u, err := c.people().Named(c.ctx(), name)
 		if chat.IsKind(err, chat.NotFound) {
 			continue
 		}
@@ -129,14 +128,14 @@ func (a *API) getMetadataOf(c *call) error {
 // would make every change of metadata wait for every other.
 func (a *API) metadataCapacity(c *call) error {
 	used := 0
-	for after := (id.ID{}); ; {
-		us, more, err := a.Accounts.List(c.ctx(), c.tenant(), after, 1000)
+	for after := ""; ; {
+		us, more, err := c.people().List(c.ctx(), after, 1000)
 		if err != nil {
 			return err
 		}
 		for _, u := range us {
 			used += metadataSize(u.Metadata)
-			after = u.ID
+			after = u.Position()
 		}
 		if !more {
 			return c.reply(answer{data: used})

@@ -51,7 +51,7 @@ func (a *API) token(c *call) error {
 		}
 		return a.issue(c, ttl, auth.APIToken{Kind: auth.AppToken, Tenant: c.tenant()}, nil)
 	case "password":
-		u, err := a.logIn(c, f, c.tenant(), c.policy())
+		u, err := a.logIn(c, f, c.people())
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func differ(given *string, other string) bool {
 }
 
 // logIn checks the username and the password in a body.
-func (a *API) logIn(c *call, f fields, t chat.Tenant, p account.Policy) (account.Account, error) {
+func (a *API) logIn(c *call, f fields, p account.People) (account.Account, error) {
 	in, err := f.texts("username", "password")
 	if err != nil {
 		return account.Account{}, err
@@ -113,7 +113,7 @@ func (a *API) logIn(c *call, f fields, t chat.Tenant, p account.Policy) (account
 	if in["username"] == nil || in["password"] == nil {
 		return account.Account{}, invalidGrant("username and password are missing")
 	}
-	u, err := a.Accounts.LogIn(c.ctx(), t, p, *in["username"], *in["password"], auth.From{Address: api.ClientAddress(c.r, a.Proxied)})
+	u, err := p.LogIn(c.ctx(), *in["username"], *in["password"], auth.From{Address: api.ClientAddress(c.r, a.Proxied)})
 	switch {
 	case chat.IsKind(err, chat.NotFound):
 		err = &problem{status: http.StatusNotFound, word: "invalid_grant", text: "user not found"}
@@ -141,12 +141,12 @@ func (a *API) inherit(c *call, f fields) (account.Account, error) {
 	if name == nil {
 		return account.Account{}, illegal("Entity user requires a property named username")
 	}
-	u, err := a.Accounts.Named(c.ctx(), c.tenant(), c.policy(), *name)
+	u, err := c.people().Named(c.ctx(), *name)
 	if chat.IsKind(err, chat.NotFound) {
 		if create == nil || !*create {
 			return account.Account{}, &problem{status: http.StatusNotFound, word: "entity_not_found", text: "User null not found"}
 		}
-		if _, err := c.policy().Name(*name); err != nil {
+		if _, err := c.people().Policy().Name(*name); err != nil {
 			return account.Account{}, err
 		}
 		u, err = a.ensure(c, *name)
@@ -163,7 +163,7 @@ func (a *API) ensure(c *call, name string) (account.Account, error) {
 	if err != nil {
 		return account.Account{}, err
 	}
-	u, created, err := a.Accounts.Ensure(c.ctx(), c.tenant(), c.policy(), name)
+	u, created, err := c.people().Ensure(c.ctx(), name)
 	if !created {
 		release(1)
 	}
@@ -176,7 +176,7 @@ func (a *API) reserve(c *call, n int) (release func(n int), err error) {
 	if q := c.app.Settings.MaxUsers; q != nil {
 		most = int(*q)
 	}
-	return a.Accounts.Reserve(c.ctx(), c.tenant(), most, n)
+	return c.people().Reserve(c.ctx(), most, n)
 }
 
 func (a *API) issueForUser(c *call, ttl *int64, u account.Account) error {

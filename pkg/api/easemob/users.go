@@ -71,7 +71,7 @@ func usersOf(us []account.Account) []any {
 
 // user finds the user whom the path names.
 func (c *call) user() (account.Account, error) {
-	return c.api.Accounts.Find(c.ctx(), c.tenant(), c.policy(), c.variable("user"))
+	return c.people().Find(c.ctx(), c.variable("user"))
 }
 
 // newUser reads a registration.
@@ -119,7 +119,7 @@ func (a *API) register(c *call) error {
 	if err != nil {
 		return err
 	}
-	if _, err := n.Check(c.policy()); err != nil {
+	if _, err := n.Check(c.people().Policy()); err != nil {
 		return err
 	}
 	if n.Password == nil && !trusted {
@@ -129,7 +129,7 @@ func (a *API) register(c *call) error {
 	if err != nil {
 		return err
 	}
-	u, err := a.Accounts.Create(c.hashing(), c.tenant(), c.policy(), n)
+	u, err := c.people().Create(c.hashing(), n)
 	if err != nil {
 		release(1)
 		return err
@@ -153,7 +153,7 @@ func (a *API) registerAll(c *call, body []byte) error {
 		if err != nil {
 			return err
 		}
-		name, err := n.Check(c.policy())
+		name, err := n.Check(c.people().Policy())
 		if err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func (a *API) registerAll(c *call, body []byte) error {
 	var made []account.Account
 	taken := []any{}
 	for _, n := range news {
-		u, err := a.Accounts.Create(c.hashing(), c.tenant(), c.policy(), n)
+		u, err := c.people().Create(c.hashing(), n)
 		var e *chat.Error
 		switch {
 		case err == nil:
@@ -213,7 +213,7 @@ func (a *API) listUsers(c *call) error {
 		if m == nil {
 			return &problem{status: http.StatusBadRequest, word: "query_parse", text: "ql can only be: select * where username='NAME'"}
 		}
-		u, err := a.Accounts.Named(c.ctx(), c.tenant(), c.policy(), m[1])
+		u, err := c.people().Named(c.ctx(), m[1])
 		if chat.IsKind(err, chat.NotFound) {
 			return c.reply(answer{count: counted(0)})
 		}
@@ -244,10 +244,10 @@ func (a *API) page(c *call) ([]account.Account, answer, error) {
 	if err != nil {
 		return nil, answer{}, err
 	}
-	us, more, err := a.Accounts.List(c.ctx(), c.tenant(), after, limit)
+	us, more, err := c.people().List(c.ctx(), after, limit)
 	x := answer{count: counted(len(us))}
 	if more {
-		x.cursor = c.cursor(us[len(us)-1].ID)
+		x.cursor = c.cursor(us[len(us)-1].Position())
 	}
 	return us, x, err
 }
@@ -273,7 +273,7 @@ func (a *API) putUser(c *call) error {
 		return err
 	}
 	if nickname != nil {
-		if err := c.policy().Nickname(*nickname); err != nil {
+		if err := c.people().Policy().Nickname(*nickname); err != nil {
 			return err
 		}
 	}
@@ -285,7 +285,7 @@ func (a *API) putUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	u, err = a.Accounts.Modify(c.ctx(), u, func(d *account.Data) error {
+	u, err = c.people().Modify(c.ctx(), u, func(d *account.Data) error {
 		if nickname != nil {
 			d.Nickname = nickname
 		}
@@ -352,7 +352,7 @@ func (a *API) deleteUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Accounts.Delete(c.ctx(), u); err != nil {
+	if err := c.people().Delete(c.ctx(), u); err != nil {
 		return err
 	}
 	return c.reply(answer{entities: []any{userOf(u)}})
@@ -366,12 +366,15 @@ func (a *API) deleteUsers(c *call) error {
 	if ql := q.Get("ql"); ql != "" && ql != "None" {
 		return illegal("users are deleted from the oldest on; ql is not supported here")
 	}
+	if c.app.Default() {
+		return forbidden("users of the chat API are deleted one by one")
+	}
 	us, x, err := a.page(c)
 	if err != nil {
 		return err
 	}
 	for _, u := range us {
-		if err := a.Accounts.Delete(c.ctx(), u); err != nil {
+		if err := c.people().Delete(c.ctx(), u); err != nil {
 			return err
 		}
 	}
@@ -400,19 +403,19 @@ func (a *API) putPassword(c *call) error {
 		if old == nil {
 			return illegal("oldPassword is required")
 		}
-		if err := a.checkOld(c, c.tenant(), c.policy(), u, *old); err != nil {
+		if err := a.checkOld(c, c.people(), u, *old); err != nil {
 			return err
 		}
 	}
-	if _, err := a.Accounts.SetPassword(c.hashing(), c.policy(), u, *next); err != nil {
+	if _, err := c.people().SetPassword(c.hashing(), u, *next); err != nil {
 		return err
 	}
 	return c.reply(answer{action: "set user password"})
 }
 
 // checkOld checks the present password of an account.
-func (a *API) checkOld(c *call, t chat.Tenant, p account.Policy, u account.Account, old string) error {
-	_, err := a.Accounts.LogIn(c.ctx(), t, p, u.Name, old, auth.From{Address: c.address(), Known: true})
+func (a *API) checkOld(c *call, p account.People, u account.Account, old string) error {
+	_, err := p.LogIn(c.ctx(), u.Name, old, auth.From{Address: c.address(), Known: true})
 	if chat.IsKind(err, chat.Unauthenticated) {
 		return forbidden("the old password is wrong")
 	}
@@ -425,7 +428,7 @@ func (a *API) deactivate(c *call) error { return a.setActive(c, false, "Deactiva
 func (a *API) setActive(c *call, active bool, action string) error {
 	u, err := c.user()
 	if err == nil {
-		u, err = a.Accounts.SetActive(c.ctx(), u, active)
+		u, err = c.people().SetActive(c.ctx(), u, active)
 	}
 	if err != nil {
 		return err
