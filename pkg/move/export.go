@@ -152,12 +152,12 @@ func (x *exporter) everything(ctx context.Context) error {
 
 // entries writes organisations, apps and their accounts. What belongs to deleted ones, and is being removed, is left out.
 func (x *exporter) entries(ctx context.Context) error {
-	there, err := tenant.Spaces(ctx, x.from)
+	movable, err := tenant.Movable(ctx, x.from)
 	if err != nil {
 		return err
 	}
 	return x.from.EachEntry(ctx, func(e directory.Entry) error {
-		if !there(e.Space) {
+		if !movable(e) {
 			return nil
 		}
 		return x.write(line{Entry: &entry{Space: e.Space, ID: e.ID, Name: e.Name, Value: e.Value}})

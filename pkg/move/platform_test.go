@@ -34,6 +34,9 @@ func fillPlatform(t *testing.T, s store.Store) {
 	old := put("apps/"+gone.String(), "old", `{"name":"old","clientID":"e","sealed":"AAED","settings":{}}`)
 	put("accounts/app-"+old.String(), "removed-1", `{}`)
 	put("accounts/app-"+ids.New().String(), "removed-2", `{}`)
+
+	home := put("organisations", "confab", `{"name":"confab","admins":[],"default":true}`)
+	put("apps/"+home.String(), "chat", `{"name":"chat","tenant":"default","clientID":"f","sealed":"AAED","settings":{}}`)
 }
 
 // What is being deleted does not come back with an import.
@@ -44,6 +47,7 @@ func TestWhatIsBeingDeletedIsLeftOut(t *testing.T) {
 	require.Contains(t, file, "Änn 😀")
 	require.NotContains(t, file, "removed-")
 	require.NotContains(t, file, `"old"`)
+	require.NotContains(t, file, `"name":"confab"`, "each server has a default app of its own")
 }
 
 // An entry keeps its id, and is not changed by an import. A name that another one has here is an error that says so.

@@ -27,7 +27,7 @@ func (s *Service) EnsureDefault(ctx context.Context, name string) error {
 	s.defaultOrg = key(org)
 	o, err := s.Organisation(ctx, org)
 	if chat.IsKind(err, chat.NotFound) {
-		o = Organisation{ID: s.ids.New(), Name: org, version: 1}
+		o = Organisation{ID: s.ids.New(), Name: org, Default: true, version: 1}
 		e, encodeErr := o.entry()
 		if encodeErr != nil {
 			return encodeErr
@@ -40,7 +40,7 @@ func (s *Service) EnsureDefault(ctx context.Context, name string) error {
 		return err
 	}
 	a, err := s.App(ctx, o, app)
-	if chat.IsKind(err, chat.NotFound) && len(o.Admins) == 0 {
+	if chat.IsKind(err, chat.NotFound) && o.Default {
 		a, _, err = s.createApp(ctx, App{ID: s.ids.New(), Organisation: o.ID, Name: app, tenant: chat.DefaultTenant, version: 1})
 		if chat.IsKind(err, chat.Conflict) {
 			a, err = s.App(ctx, o, app)
@@ -51,4 +51,12 @@ func (s *Service) EnsureDefault(ctx context.Context, name string) error {
 			Message: "the organization " + org + " is somebody's, so that its application " + app + " cannot show the chat API's users: name another default app"}
 	}
 	return err
+}
+
+// ordinary returns Forbidden for the organisation of the default app.
+func (o Organisation) ordinary() error {
+	if o.Default {
+		return chat.ErrForbidden("the organization [%s] is that of the chat API's own users: it stays, and has no administrators and no other applications", o.Name)
+	}
+	return nil
 }

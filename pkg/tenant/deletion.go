@@ -2,7 +2,6 @@ package tenant
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -58,12 +57,12 @@ func (s *Service) DeleteApp(ctx context.Context, o Organisation, a App) error {
 
 // DeleteOrganisation is DeleteApp for all apps of an organisation, and ends its administrators.
 func (s *Service) DeleteOrganisation(ctx context.Context, o Organisation) error {
+	if err := o.ordinary(); err != nil {
+		return err
+	}
 	apps, err := s.Apps(ctx, o)
 	if err != nil {
 		return err
-	}
-	if slices.ContainsFunc(apps, App.Default) {
-		return chat.ErrForbidden("this organization has the application that shows the chat API's own users, and stays")
 	}
 	for _, a := range apps {
 		if err := s.DeleteApp(ctx, o, a); err != nil {

@@ -14,25 +14,33 @@ type Inventory interface {
 	EachEntry(ctx context.Context, visit func(directory.Entry) error) error
 }
 
-// Spaces returns whether a space of the directory is of this server, of an organisation or of an app that exists. Spaces of
-// deleted ones have entries until the deletion has come to them. It reads all entries once and keeps those of apps.
-func Spaces(ctx context.Context, from Inventory) (there func(space string) bool, err error) {
+// Movable returns whether an entry of the directory goes with an export: it is of this server, or of an organisation or an
+// app that exists. Deleted ones have entries until the deletion has come to them. The default app and its organisation stay:
+// each server makes its own. Movable reads all entries once and keeps those of apps.
+func Movable(ctx context.Context, from Inventory) (movable func(directory.Entry) bool, err error) {
 	orgs := map[string]bool{}        // spaces of their apps
 	apps := map[chat.Tenant]string{} // the space that an app is in
 	err = from.EachEntry(ctx, func(e directory.Entry) error {
 		switch {
 		case e.Space == orgSpace:
-			orgs[appSpace(e.ID)] = true
+			o, err := decodeOrg(e)
+			if err != nil {
+				return err
+			}
+			orgs[appSpace(e.ID)] = !o.Default
 		case strings.HasPrefix(e.Space, appPrefix):
 			apps[App{ID: e.ID}.Tenant()] = e.Space
 		}
 		return nil
 	})
-	return func(space string) bool {
-		if strings.HasPrefix(space, appPrefix) {
-			return orgs[space]
+	return func(e directory.Entry) bool {
+		switch {
+		case e.Space == orgSpace:
+			return orgs[appSpace(e.ID)]
+		case strings.HasPrefix(e.Space, appPrefix):
+			return orgs[e.Space]
 		}
-		of, ok := account.TenantOf(space)
+		of, ok := account.TenantOf(e.Space)
 		return !ok || !strings.HasPrefix(string(of), tenantPrefix) || orgs[apps[of]]
 	}, err
 }

@@ -173,6 +173,9 @@ func (s *Service) AddAdmin(ctx context.Context, o Organisation, n account.NewAcc
 }
 
 func (s *Service) addAdmin(ctx context.Context, o Organisation, n account.NewAccount) (Organisation, account.Account, error) {
+	if err := o.ordinary(); err != nil {
+		return o, account.Account{}, err
+	}
 	if n.Password == nil {
 		none := ""
 		n.Password = &none
@@ -229,6 +232,9 @@ func missing(err error, what chat.Entity, name string) error {
 
 // CreateApp makes an app with new credentials, and returns them. Invalid, or Conflict if the name is taken.
 func (s *Service) CreateApp(ctx context.Context, o Organisation, name string, settings Settings) (a App, secret string, err error) {
+	if err := o.ordinary(); err != nil {
+		return App{}, "", err
+	}
 	if !ValidApp(name) {
 		return App{}, "", chat.ErrInvalid("application name [%s] is not legal: it has 1 to 32 letters, digits and -", clip(name))
 	}

@@ -29,7 +29,9 @@ type Organisation struct {
 	ID   id.ID
 	Name string // as it was given; unique without regard to case
 	// Admins are its administrators, the first one the owner.
-	Admins  []Admin
+	Admins []Admin
+	// Default says that it is the organisation of the default app. It has no administrators and no other apps, and stays.
+	Default bool
 	version int64
 }
 
@@ -56,19 +58,15 @@ type App struct {
 }
 
 // Tenant is what the app's data belong to.
-<<<<<<< HEAD
-func (a App) Tenant() chat.Tenant { return chat.Tenant(tenantPrefix + a.ID.String()) }
-=======
 func (a App) Tenant() chat.Tenant {
 	if a.Default() {
 		return a.tenant
 	}
-	return chat.Tenant("app-" + a.ID.String())
+	return chat.Tenant(tenantPrefix + a.ID.String())
 }
 
 // Default reports whether the app shows the chat API's own users and rooms.
 func (a App) Default() bool { return a.tenant != "" }
->>>>>>> 2e9d9f6 (platform: the default app shows the chat API's own users)
 
 // CreatedAt is when the app was made, in UTC.
 func (a App) CreatedAt() time.Time { return a.ID.Time() }
@@ -115,8 +113,9 @@ const (
 func appSpace(org id.ID) string { return appPrefix + org.String() }
 
 type orgValue struct {
-	Name   string  `json:"name"`
-	Admins []Admin `json:"admins"`
+	Name    string  `json:"name"`
+	Admins  []Admin `json:"admins"`
+	Default bool    `json:"default,omitzero"`
 }
 
 type appValue struct {
@@ -128,14 +127,14 @@ type appValue struct {
 }
 
 func (o Organisation) entry() (directory.Entry, error) {
-	value, err := json.Marshal(orgValue{o.Name, o.Admins})
+	value, err := json.Marshal(orgValue{o.Name, o.Admins, o.Default})
 	return directory.Entry{Space: orgSpace, ID: o.ID, Name: key(o.Name), Value: value, Version: o.version}, err
 }
 
 func decodeOrg(e directory.Entry) (Organisation, error) {
 	var v orgValue
 	err := json.Unmarshal(e.Value, &v)
-	return Organisation{ID: e.ID, Name: v.Name, Admins: v.Admins, version: e.Version}, err
+	return Organisation{ID: e.ID, Name: v.Name, Admins: v.Admins, Default: v.Default, version: e.Version}, err
 }
 
 func (a App) entry() (directory.Entry, error) {
@@ -148,12 +147,7 @@ func decodeApp(e directory.Entry) (App, error) {
 	if err := json.Unmarshal(e.Value, &v); err != nil {
 		return App{}, err
 	}
-<<<<<<< HEAD
 	org, err := id.Parse(strings.TrimPrefix(e.Space, appPrefix))
-	return App{ID: e.ID, Organisation: org, Name: v.Name, Settings: v.Settings, ClientID: v.ClientID, sealed: v.Sealed,
-=======
-	org, err := id.Parse(strings.TrimPrefix(e.Space, "apps/"))
 	return App{ID: e.ID, Organisation: org, Name: v.Name, Settings: v.Settings, ClientID: v.ClientID, sealed: v.Sealed, tenant: v.Tenant,
->>>>>>> 2e9d9f6 (platform: the default app shows the chat API's own users)
 		version: e.Version}, err
 }

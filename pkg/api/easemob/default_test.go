@@ -121,6 +121,9 @@ func TestTheDefaultAppStays(t *testing.T) {
 	}
 	w.fails(400, "illegal_argument", "POST", "/management/organizations", w.operator,
 		object{"organization": "Confab", "username": unique("boss"), "name": "B", "email": "b@example.org", "password": "pw"})
+	w.fails(403, "forbidden_op", "POST", "/management/organizations/confab/applications", w.operator, object{"name": "other"})
+	w.fails(403, "forbidden_op", "POST", "/management/organizations/confab/users", w.operator,
+		object{"username": unique("boss"), "name": "B", "email": "b@example.org", "password": "pw"})
 	a.ok("GET", "/users", a.token, nil)
 }
 
