@@ -2,13 +2,18 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io/fs"
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -22,21 +27,27 @@ const Mount = "/ui/chat/"
 //go:embed all:dist
 var dist embed.FS
 
-// policy forbids everything the front end does not need: no script and no style
-// that is not a file of ours, whatever a user writes.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
+// policy forbids everything the front end does not need: no script that is not a file of ours, and no style but files and
+// the one in the page itself (named by its hash), whatever a user writes.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'%s; img-src 'self' data: blob:; " +
 	"connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+
+// Settings are what the front end knows of the server before it asks: they are in the page.
+type Settings struct {
+	// PasswordMin is the least length of a new password, in characters.
+	PasswordMin int
+}
 
 // Handler serves the front end at Mount to GET and HEAD; the caller refuses other methods. It sends the
 // compressed form of a file to clients that take it, and lets browsers keep files whose
 // name holds their hash. Without a build it answers every page with how to make one.
-func Handler() http.Handler {
+func Handler(s Settings) http.Handler {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
 		panic(err) // the directory is part of the program
 	}
-	return newHandler(files)
+	return newHandler(files, s)
 }
 
 // file is one file of the front end, ready to be sent.
@@ -49,10 +60,11 @@ type file struct {
 }
 
 type handler struct {
-	files map[string]*file
+	files  map[string]*file
+	policy string
 }
 
-func newHandler(files fs.FS) http.Handler {
+func newHandler(files fs.FS, s Settings) http.Handler {
 	h := &handler{files: map[string]*file{}}
 	// Everything is read once: the files are in memory anyway.
 	_ = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -70,6 +82,15 @@ func newHandler(files fs.FS) http.Handler {
 		}
 		return nil
 	})
+	style := ""
+	if page := h.files["index.html"]; page != nil {
+		page.fill(s)
+		if inline := inlineStyle.FindSubmatch(page.plain); inline != nil {
+			sum := sha256.Sum256(inline[1])
+			style = " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+		}
+	}
+	h.policy = fmt.Sprintf(policy, style)
 	for name, f := range h.files {
 		if f.plain == nil {
 			delete(h.files, name)
@@ -81,6 +102,24 @@ func newHandler(files fs.FS) http.Handler {
 	return h
 }
 
+var (
+	inlineStyle = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
+	passwordMin = []byte(`name="confab:password-min" content=""`)
+)
+
+// fill writes the settings into the page, and packs it anew.
+func (f *file) fill(s Settings) {
+	f.plain = bytes.Replace(f.plain, passwordMin, fmt.Appendf(nil, `name="confab:password-min" content="%d"`, s.PasswordMin), 1)
+	if f.gzipped == nil {
+		return
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, _ = z.Write(f.plain) // to memory
+	_ = z.Close()
+	f.gzipped = packed.Bytes()
+}
+
 func (h *handler) entry(name string) *file {
 	if h.files[name] == nil {
 		h.files[name] = &file{kind: contentType(name), cache: caching(name)}
@@ -90,7 +129,7 @@ func (h *handler) entry(name string) *file {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
-	header.Set("Content-Security-Policy", policy)
+	header.Set("Content-Security-Policy", h.policy)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin")
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")

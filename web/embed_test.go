@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+const page = `<!doctype html><meta name="confab:password-min" content=""><style>a{}</style>`
+
 func built(t *testing.T) http.Handler {
 	t.Helper()
 	var packed bytes.Buffer
@@ -22,7 +24,8 @@ func built(t *testing.T) http.Handler {
 	require.NoError(t, z.Close())
 	return newHandler(fstest.MapFS{
 		".gitkeep":               {},
-		"index.html":             {Data: []byte("<!doctype html>")},
+		"index.html":             {Data: []byte(page)},
+		"index.html.gz":          {Data: packed.Bytes()},
 		"icon.svg":               {Data: []byte("<svg/>")},
 		"sw.js":                  {Data: []byte("//")},
 		"manifest.webmanifest":   {Data: []byte("{}")},
@@ -30,7 +33,7 @@ func built(t *testing.T) http.Handler {
 		"assets/app-1234.js.gz":  {Data: packed.Bytes()},
 		"assets/app-1234.css":    {Data: []byte("a{}")},
 		"assets/orphan-1.css.gz": {Data: []byte("x")},
-	})
+	}, Settings{PasswordMin: 12})
 }
 
 func ask(h http.Handler, method, target string, header ...string) *http.Response {
@@ -67,7 +70,7 @@ func TestNothingInlineAndNothingForeignMayRun(t *testing.T) {
 		policy := header.Get("Content-Security-Policy")
 		require.Contains(t, policy, "default-src 'none'", target)
 		require.Contains(t, policy, "script-src 'self';", target)
-		require.Contains(t, policy, "style-src 'self';", target)
+		require.Contains(t, policy, "style-src 'self' 'sha256-X1RutGBrXCt9KkSaXMK7tHftWiRscFHOhxsS8tv8hBk=';", target)
 		require.Contains(t, policy, "frame-ancestors 'none'", target)
 		require.NotContains(t, policy, "unsafe", target)
 		require.Equal(t, "nosniff", header.Get("X-Content-Type-Options"), target)
@@ -105,6 +108,19 @@ func TestCompressedForThoseWhoTakeIt(t *testing.T) {
 	require.Equal(t, []string{"Origin", "Accept-Encoding"}, w.Header().Values("Vary"))
 }
 
+// The page says what it has to know before it asks, packed or not.
+func TestThePageKnowsTheSettings(t *testing.T) {
+	h := built(t)
+	packed := ask(h, http.MethodGet, "/ui/chat/", "Accept-Encoding", "gzip")
+	z, err := gzip.NewReader(packed.Body)
+	require.NoError(t, err)
+	for _, from := range []io.Reader{ask(h, http.MethodGet, "/ui/chat/").Body, z} {
+		text, err := io.ReadAll(from)
+		require.NoError(t, err)
+		require.Contains(t, string(text), `<meta name="confab:password-min" content="12">`)
+	}
+}
+
 func TestUnchangedFilesAreNotSentAgain(t *testing.T) {
 	h := built(t)
 	first := ask(h, http.MethodGet, "/ui/chat/")
@@ -140,7 +156,7 @@ func TestUnknownFiles(t *testing.T) {
 }
 
 func TestWithoutABuildThePageSaysHowToMakeOne(t *testing.T) {
-	h := newHandler(fstest.MapFS{".gitkeep": {}})
+	h := newHandler(fstest.MapFS{".gitkeep": {}}, Settings{})
 	res := ask(h, http.MethodGet, "/ui/chat/index.html")
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	require.Equal(t, "text/html; charset=utf-8", res.Header.Get("Content-Type"))
@@ -151,11 +167,11 @@ func TestWithoutABuildThePageSaysHowToMakeOne(t *testing.T) {
 }
 
 func TestTheProgramServesWhatItWasBuiltWith(t *testing.T) {
-	res := ask(Handler(), http.MethodGet, "/ui/chat/")
+	res := ask(Handler(Settings{}), http.MethodGet, "/ui/chat/")
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	require.True(t, strings.Contains(string(body), `id="app"`) || strings.Contains(string(body), "make web"))
-	require.NotContains(t, string(body), "<style")
+	require.LessOrEqual(t, strings.Count(string(body), "<style"), 1, "the policy has the hash of one")
 	require.NotRegexp(t, `<script>|<script [^>]*>[^<]`, string(body))
 }

@@ -1,6 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
 import { emojiData } from './build/emoji-data.ts'
+import { firstPaint } from './build/first-paint.ts'
 import { precompress } from './build/precompress.ts'
 import { serviceWorker } from './build/service-worker.ts'
 
@@ -9,7 +10,7 @@ const server = process.env.CONFAB_BASE ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
   base: '/ui/chat/',
-  plugins: [svelte(), emojiData(), serviceWorker(), precompress()],
+  plugins: [svelte(), emojiData(), firstPaint(), serviceWorker(), precompress()],
   build: {
     target: 'es2022',
     outDir: 'dist',

@@ -36,7 +36,7 @@ export function precompress(): Plugin {
       }
       walk(out)
       const page = readFileSync(join(out, 'index.html'), 'utf8')
-      const first = [...page.matchAll(/\/ui\/chat\/(assets\/[^"]+\.(?:js|css))"/g)].map((m) => m[1] ?? '')
+      const first = [...new Set([...page.matchAll(/\/ui\/chat\/(assets\/[^"]+\.(?:js|css))"/g)].map((m) => m[1] ?? ''))]
       const bytes = first.reduce((sum, name) => sum + statSync(join(out, name + '.gz')).size, 0)
       if (first.length < 2 || bytes > budget) {
         throw new Error(`the first load is ${bytes} bytes of ${first.join(', ')}; at most ${budget} are allowed`)

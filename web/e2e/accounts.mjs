@@ -1,6 +1,6 @@
 // Whose page it is: several accounts and tabs in one browser, logging out, and sessions that end.
 import assert from 'node:assert/strict'
-import { ApiUser, device, eventually, unique } from './harness.mjs'
+import { ApiUser, device, eventually, startNode, unique } from './harness.mjs'
 
 /** Ann's device in a room with Bob, who only has the API. */
 async function one({ browser, base, keep }, options = {}) {
@@ -217,6 +217,83 @@ export const flows = [
       await d.row('better not').getByRole('button', { name: 'Cancel' }).click()
       assert.equal(await d.composer.inputValue(), 'better not')
       assert.equal(await d.page.locator('[data-test^=state-]').count(), 0)
+    },
+  },
+  {
+    name: 'what came over the socket can be read without a connection, and logging out leaves nothing of it',
+    async run({ browser, base, keep }) {
+      const [ann, bob] = [await new ApiUser(base, unique('ann'), 'Ann', 'Archer').signUp(), await new ApiUser(base, unique('bob'), 'Bob', 'Briggs').signUp()]
+      const room = unique('Kept')
+      await ann.createRoom(room)
+      await bob.join(room)
+      const d = keep(await device(browser, base, { serviceWorkers: 'allow' }))
+      await d.logIn(ann.login, 'secret', true)
+      await d.page.evaluate(() => navigator.serviceWorker.ready.then(() => navigator.serviceWorker.controller ?? new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true }))).then(() => {}))
+      await d.page.reload()
+      await d.goto(`#/rooms/${room}`)
+      await d.row('Bob Briggs joined').waitFor()
+      await bob.post(room, 'over the socket')
+      await d.row('over the socket').waitFor()
+      await d.composer.fill('a draft of Ann')
+      const kept = () => d.page.evaluate(async () => {
+        if (!(await caches.has('confab-data'))) return ''
+        const cache = await caches.open('confab-data')
+        return (await Promise.all((await cache.keys()).filter((k) => k.url.includes('/messages/')).map(async (k) => (await cache.match(k)).text()))).join()
+      })
+      await eventually('it is kept', async () => (await kept()).includes('over the socket'))
+      await d.context.setOffline(true)
+      await d.page.reload()
+      await d.row('over the socket').waitFor()
+      await d.page.locator('.sidebar').getByText('Bob: over the socket').waitFor()
+      assert.equal(await d.composer.inputValue(), 'a draft of Ann')
+      await d.context.setOffline(false)
+      await d.goto('#/profile')
+      await d.page.getByRole('button', { name: 'Log out' }).click()
+      await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      await eventually('nothing is kept', async () => (await kept()) === '' && (await privateNames(d.page)).length === 0)
+      // Bob, on the same device.
+      await d.logIn(bob.login)
+      await d.goto(`#/rooms/${room}`)
+      await d.composer.waitFor()
+      assert.equal(await d.composer.inputValue(), '')
+    },
+  },
+  {
+    name: 'how long a password must be is said before it is refused',
+    async run({ browser, keep, ...given }) {
+      const server = await startNode(undefined, ['--password-min', '10'])
+      given.finally(() => server.stop())
+      const d = keep(await device(browser, server.base))
+      let asked = 0
+      d.page.on('request', (r) => r.method() === 'POST' && asked++)
+      await d.goto('#/signup')
+      await d.page.getByText('At least 10 characters').waitFor()
+      await d.page.getByLabel('Username').fill(unique('ann'))
+      await d.page.getByLabel('First name').fill('Ann')
+      await d.page.getByLabel('Last name').fill('Archer')
+      const password = d.page.getByLabel('Password', { exact: true })
+      const meter = d.page.getByTestId('strength')
+      for (const [text, word] of [['password1', 'Easy to guess'], ['tk4Rwpm9', 'Could be harder to guess'], ['tk4Rwpm9.v', 'Good'], ['the horse ate it', 'Hard to guess'], ['tk4Rwpm9', 'Could be harder to guess']]) {
+        await password.fill(text)
+        await eventually(`${text}: ${word}`, async () => (await meter.innerText()).trim() === word)
+      }
+      await d.page.getByRole('button', { name: 'Sign up' }).click()
+      await d.page.getByText('At least 10 characters, please.').waitFor()
+      assert.equal(asked, 0)
+      assert.equal(await d.page.evaluate(() => document.activeElement.name), 'password')
+      await d.accessible('a password that is too short')
+      await d.shot('password')
+      await d.page.emulateMedia({ colorScheme: 'dark' })
+      await d.accessible('a password that is too short, dark')
+      await password.fill('the horse ate it')
+      await d.page.getByRole('button', { name: 'Sign up' }).click()
+      await d.page.getByRole('link', { name: 'Your profile' }).click()
+      await d.page.getByText('At least 10 characters').waitFor()
+      await d.page.getByLabel('Current password').fill('the horse ate it')
+      await d.page.getByLabel('New password').fill('short')
+      await d.page.getByRole('button', { name: 'Change the password' }).click()
+      await d.page.getByText('At least 10 characters, please.').waitFor()
+      await d.accessible('a new password that is too short')
     },
   },
 ]

@@ -109,6 +109,8 @@ export const flows = [
             globalThis.intended += scroller.scrollTop - top
             for (let f = 0; f < 4; f++) await nextFrame()
           }
+          // Rows that came since the last frame have not been looked at yet.
+          await nextFrame()
           const before = new Set(ids())
           await turn(-step)
           // So far at once that rows in between never had to be in the DOM: back, until one is there again that was.
@@ -178,6 +180,62 @@ export const flows = [
       await d.goto(`#/rooms/${room}/messages/00000000-0000-1000-8080-808080808080`)
       await d.page.getByText('This message is not there any more.').waitFor()
       await d.log.locator('[data-message-id]').first().waitFor()
+    },
+  },
+  {
+    name: 'a selection holds while one scrolls, and the browser’s own search finds all that is loaded',
+    async run({ browser, base, keep }) {
+      const ann = await new ApiUser(base, unique('ann'), 'Ann', 'Archer').signUp()
+      const room = unique('Select')
+      await ann.createRoom(room)
+      for (let i = 0; i < 150; i++) await ann.post(room, `line ${i}.`)
+      const d = keep(await device(browser, base))
+      await d.logIn(ann.login)
+      await d.goto(`#/rooms/${room}`)
+      await d.row('line 149.').waitFor()
+      const rows = () => d.log.locator('[data-key]').count()
+      const there = (text) => d.log.locator('.text', { hasText: text }).count()
+      const few = await rows()
+      // From one of the last rows far up, past what would have left the page.
+      await d.log.locator('.text', { hasText: 'line 148.' }).dblclick()
+      for (const text of ['line 130.', 'line 112.', 'line 94.', 'line 76.']) {
+        const row = d.log.locator('.text', { hasText: text })
+        await d.log.hover()
+        await eventually(`${text} is on the screen`, async () => {
+          const box = await row.boundingBox({ timeout: 100 }).catch(() => null)
+          if (box && box.y > 80 && box.y < 650) return true
+          await d.page.mouse.wheel(0, -120)
+          return false
+        })
+        await row.click({ modifiers: ['Shift'] })
+      }
+      assert.equal(await there('line 148.'), 1)
+      await d.page.keyboard.press('Control+c')
+      const copied = await d.page.evaluate(() => navigator.clipboard.readText())
+      for (let i = 77; i < 148; i++) assert.ok(copied.includes(`line ${i}.`), `line ${i}. is copied`)
+      // Without a selection the rows go.
+      await d.log.locator('.text', { hasText: 'line 76.' }).click()
+      await d.page.mouse.wheel(0, -400)
+      await eventually('the rows are few', async () => (await rows()) < few * 2 && (await there('line 148.')) === 0)
+      // The browser's search, which a script cannot open, looks for the same as this, and shows what it has found.
+      const found = () => d.page.evaluate(() => globalThis.find('line 147.', false, false, true))
+      assert.equal(await found(), false)
+      await d.page.keyboard.press('Control+f')
+      assert.equal(await there('line 147.'), 1)
+      assert.equal(await found(), true)
+      await d.page.evaluate(() => getSelection().anchorNode.parentElement.scrollIntoView({ block: 'center' }))
+      await d.log.locator('.text', { hasText: 'line 147.' }).waitFor()
+      const seen = () => d.log.locator('.text', { hasText: 'line 147.' }).evaluate((e) => {
+        const [box, view] = [e.getBoundingClientRect(), e.closest('[role=log]').getBoundingClientRect()]
+        return box.top >= view.top && box.bottom <= view.bottom
+      })
+      await eventually('it is on the screen', seen)
+      // What the reader does next leaves them there.
+      await d.page.mouse.move(500, 300)
+      await d.page.mouse.down()
+      await d.page.mouse.up()
+      await eventually('the rows are few', async () => (await rows()) < few * 2)
+      assert.ok(await seen())
     },
   },
 ]

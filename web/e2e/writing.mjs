@@ -357,4 +357,72 @@ export const flows = [
       await eventually('it is sent', async () => (await newest()) === '日本')
     },
   },
+  {
+    name: 'sending does not move the log',
+    async run(given) {
+      const { bob, room, d, open, newest } = await one(given)
+      for (let i = 0; i < 60; i++) await bob.post(room, `line ${i}.`)
+      await open()
+      await d.composer.press('Escape')
+      await d.row('line 59.').waitFor()
+      await d.say('first')
+      await eventually('it is sent', async () => (await newest()) === 'first' && (await d.page.locator('[data-test^=state-]').count()) === 0)
+      // Where the row before is, from the moment the next one is shown until it has been sent.
+      await d.page.evaluate(() => {
+        const log = document.querySelector('[role=log]')
+        globalThis.tops = new Set()
+        const frame = () => {
+          const texts = [...log.querySelectorAll('.text')]
+          if (texts.at(-1)?.textContent === 'second') globalThis.tops.add(Math.round(texts.at(-2).getBoundingClientRect().top))
+          requestAnimationFrame(frame)
+        }
+        requestAnimationFrame(frame)
+      })
+      let release
+      const gate = new Promise((resolve) => (release = resolve))
+      await d.page.route(/\/messages\//, async (route) => {
+        if (route.request().method() === 'POST') await gate
+        await route.continue()
+      })
+      await d.say('second')
+      await d.page.getByTestId('state-sending').waitFor()
+      await twoFrames(d)
+      release()
+      await eventually('it is sent', async () => (await newest()) === 'second' && (await d.page.locator('[data-test^=state-]').count()) === 0)
+      await twoFrames(d)
+      const tops = await d.page.evaluate(() => [...globalThis.tops])
+      assert.equal(tops.length, 1, `the row before is at ${tops}`)
+    },
+  },
+  {
+    name: 'one can write before the style, the messages and the counts have come',
+    async run(given) {
+      const { ann, bob, room, d, open, newest } = await one(given)
+      await bob.post(room, 'there already')
+      await d.logIn(ann.login)
+      await d.page.goto('about:blank')
+      const gate = () => {
+        let open
+        const opened = new Promise((resolve) => (open = resolve))
+        return { open, hold: async (route) => { await opened; await route.continue() } }
+      }
+      const [style, answers] = [gate(), gate()]
+      let asked = 0
+      d.page.on('request', (r) => r.url().endsWith('/remember-me') && asked++)
+      await d.page.route(/\.css$/, style.hold)
+      await d.page.route(/\/api\/chat\/v1\/(messages|rooms|users)\//, (route) => (route.request().method() === 'GET' ? answers.hold(route) : route.continue()))
+      await d.page.goto(`${given.base}/ui/chat/#/rooms/${room}`, { waitUntil: 'commit' })
+      await eventually('the page is painted', () => d.page.evaluate(() => performance.getEntriesByName('first-contentful-paint').length === 1))
+      style.open()
+      await d.composer.waitFor()
+      await d.composer.fill('written early')
+      await d.accessible('a room whose messages have not come')
+      assert.equal(await d.log.count(), 0)
+      answers.open()
+      await d.row('there already').waitFor()
+      assert.equal(await d.composer.inputValue(), 'written early')
+      await d.composer.press('Enter')
+      await eventually('it is sent', async () => (await newest()) === 'written early')
+    },
+  },
 ]

@@ -81,7 +81,7 @@ export function buildRows({ messages, hasOlder, outgoing, self, readBefore, keys
       outgoing: o,
       at,
       day,
-      grouped: !day && author === self && o.replyTo === null && Math.abs(o.at - (last?.at ?? 0)) < together,
+      grouped: !day && author === self && o.replyTo === null && Math.abs(o.at - (last?.at ?? 0)) < together && Math.floor(at / together) === Math.floor((last?.at ?? 0) / together),
       fresh: false,
       folded: null,
     })

@@ -150,6 +150,13 @@ export class ListWindow<T extends Keyed> {
     if (!on) void this.show()
   }
 
+  /** Has all rows in the DOM, for the browser's own search, or as many as one sees. The reader stays. */
+  async expand(on: boolean): Promise<void> {
+    this.capture()
+    this.all = on
+    await this.show()
+  }
+
   private elements(): NodeListOf<HTMLElement> | HTMLElement[] {
     return this.list?.querySelectorAll<HTMLElement>('[data-key]') ?? []
   }
@@ -235,13 +242,26 @@ export class ListWindow<T extends Keyed> {
       if (i >= 0) from = (this.offsets[i] ?? 0) - this.anchor.delta
       else this.anchor = this.survivor(rows)
     }
-    this.start = this.all ? 0 : rowAt(this.offsets, from - height * margin)
-    this.end = this.all ? rows.length : Math.min(rows.length, rowAt(this.offsets, from + height * (1 + margin)) + 1)
+    const selected = this.selected()
+    this.start = this.all ? 0 : Math.min(rowAt(this.offsets, from - height * margin), ...selected)
+    this.end = this.all ? rows.length : Math.min(rows.length, Math.max(rowAt(this.offsets, from + height * (1 + margin)), ...selected) + 1)
     this.shown = {
       rows: rows.slice(this.start, this.end),
       above: this.offsets[this.start] ?? 0,
       below: total - (this.offsets[this.end] ?? 0),
     }
+  }
+
+  /** The rows that a selection begins and ends in. They stay, with those between: what is copied has no hole. */
+  private selected(): number[] {
+    const selection = getSelection()
+    const { list } = this
+    if (!list || !selection || selection.isCollapsed) return []
+    return [selection.anchorNode, selection.focusNode].flatMap((node) => {
+      const key = list.contains(node) ? (node instanceof Element ? node : node?.parentElement)?.closest<HTMLElement>('[data-key]')?.dataset['key'] : undefined
+      const i = key === undefined ? -1 : this.indexOf(key)
+      return i < 0 ? [] : [i]
+    })
   }
 
   /** The anchor itself is gone: the nearest row that is still in the DOM takes its place. */

@@ -1,9 +1,10 @@
 import { ApiError, ChatApi, type User } from '@confab/client'
 import { choose, isRightToLeft, language, t, useLanguage } from '../i18n'
 import { Chat } from './chat.svelte'
+import { pageSize } from './log.svelte'
 import { notices } from './notices.svelte'
 import { router } from './router.svelte'
-import { clearDesktop, forget, forgetOthers, isRemembered, keepAnswers, privateStorage, remember, storage } from './shelf'
+import { clearDesktop, forget, forgetOthers, isRemembered, keepAnswer, keepAnswers, privateStorage, remember, storage } from './shelf'
 import { Tabs } from './tabs'
 import { today } from './today.svelte'
 
@@ -132,6 +133,7 @@ class App {
     const chat = new Chat(this.api, user, {
       shelf: privateStorage(user.login),
       tabs: this.tabs,
+      keep: isRemembered(user.login) ? (room, page) => void keepAnswer(`/api/chat/v1/messages/${encodeURIComponent(room)}?fetchSize=${pageSize}`, page) : null,
       onOver: () => this.over(),
       onAnother: () => this.another(),
     })

@@ -20,6 +20,7 @@ function opened(features: object = {}) {
   const api = { room: asked, online: asked }
   const entry = new RoomEntry('a', api as never)
   const chat = {
+    arrive: (take: () => void) => take(),
     api, user: { login: 'ann' }, features: { ...noFeatures, ...features }, rooms: new Map([['a', entry]]), current: entry,
     hear: () => {},
     realtime: { subscribe: (topic: string, listener: Listener) => (listeners.set(topic, listener), () => {}) },

@@ -76,7 +76,7 @@ function messages(chat: Chat, entry: RoomEntry): () => void {
   return chat.realtime.subscribe(`/topic/messages/${entry.name}`, {
     after: () => entry.log.resume(),
     late: true,
-    onMessage: ({ headers, body }) => {
+    onMessage: ({ headers, body }) => chat.arrive(() => {
       if (chat.rooms.get(entry.name) !== entry) return // left meanwhile
       const message = JSON.parse(body) as Message
       const change = headers['change'] !== undefined
@@ -88,7 +88,7 @@ function messages(chat: Chat, entry: RoomEntry): () => void {
           ? systemText(message.content)
           : t('log.announce', { name: message.author.firstname, text: line(message.content) }))
       }
-    },
+    }),
     onReady: (recovered, first) => {
       if (recovered === true) entry.log.caughtUp()
       if (recovered === true && first && !entry.log.kept) return

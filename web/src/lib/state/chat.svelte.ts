@@ -8,6 +8,7 @@ import {
   type ChatApi,
   type ConnectionState,
   type Message,
+  type MessagePage,
   type Person,
   type Room,
   type RoomState,
@@ -39,6 +40,8 @@ export interface Surroundings {
   /** Where the user's own things are kept. */
   shelf: Storage | null
   tabs: Tabs
+  /** Keeps the newest page of a room for a page without a connection; null: nothing may be kept. */
+  keep?: ((room: string, page: Pick<MessagePage, 'messages' | 'hasMore'>) => void) | null
   /** The session has ended. */
   onOver: () => void
   /** The browser's session is another user's now. */
@@ -173,6 +176,8 @@ export class Chat {
       this.features = await findFeatures(this.api)
     } catch {
       this.learned = false
+      // Without a connection there may be the answer of an earlier visit.
+      first.then((page) => page.rooms.forEach((s) => this.takeState(s, 0)), () => {})
       return
     }
     if (this.features.readPositions) this.listenPersonally()
@@ -193,6 +198,7 @@ export class Chat {
     this.outbox.stop()
     for (const timer of this.reading.values()) clearTimeout(timer)
     clearTimeout(this.asking)
+    clearTimeout(this.keeping)
   }
 
   entry(name: string): RoomEntry {
@@ -206,19 +212,52 @@ export class Chat {
   }
 
   /** The user's rooms, the one with the newest message that somebody wrote first. */
-  get mine(): RoomEntry[] {
-    return [...this.rooms.values()]
+  readonly mine: RoomEntry[] = $derived(
+    [...this.rooms.values()]
       .filter((e) => e.mine)
       .sort((a, b) => {
         const [x, y] = [(a.lastSaid ?? a.lastMessage)?.messageId, (b.lastSaid ?? b.lastMessage)?.messageId]
         if (x && y) return compareIds(y, x)
         return x ? -1 : y ? 1 : a.name.localeCompare(b.name)
-      })
-  }
+      }),
+  )
 
   /** Unread messages in all rooms that are not muted. */
-  get unread(): number {
-    return this.mine.reduce((sum, e) => sum + (e.muted ? 0 : e.unread), 0)
+  readonly unread: number = $derived(this.mine.reduce((sum, e) => sum + (e.muted ? 0 : e.unread), 0))
+
+  private arrived: (() => void)[] = []
+
+  /** Takes what came over the socket, with all else that comes in the same frame: so the page is laid out once for all of it. */
+  arrive(take: () => void): void {
+    if (typeof requestAnimationFrame === 'undefined') return take()
+    if (this.arrived.push(take) > 1) return
+    const all = (): void => {
+      clearTimeout(timer)
+      const due = this.arrived
+      this.arrived = []
+      if (!this.stopped) for (const f of due) f()
+    }
+    // A page that nobody sees has no frames.
+    const timer = setTimeout(all, 100)
+    requestAnimationFrame(all)
+  }
+
+  private readonly changed = new Set<RoomEntry>()
+  private keeping: ReturnType<typeof setTimeout> | undefined
+
+  /** Keeps what came over the socket for a page without a connection, once for all that comes in a while. */
+  private keepSoon(entry: RoomEntry): void {
+    const { keep } = this.around
+    if (!keep) return
+    this.changed.add(entry)
+    this.keeping ??= setTimeout(() => {
+      this.keeping = undefined
+      for (const e of this.changed) {
+        const page = e.log.newestPage()
+        if (page) keep(e.name, page)
+      }
+      this.changed.clear()
+    }, 1000)
   }
 
   /** Fetches a room and shows it. Throws if there is none. */
@@ -298,6 +337,7 @@ export class Chat {
     if (!known && !change && message.author.login === this.user.login) this.recognize(entry, message)
     entry.log.hear(message, change)
     entry.note(message, change)
+    this.keepSoon(entry)
     entry.typing.delete(message.author.login)
     if (change && message.deleted) this.uncount(entry, message)
     if (change || known || !newer) return
@@ -512,7 +552,7 @@ export class Chat {
     this.realtime.subscribe('/topic/me', {
       // The subscription to the room that is shown delivers its messages.
       headers: { skip: 'open-rooms' },
-      onMessage: ({ headers, body }) => this.heardPersonally(headers['event'] ?? '', body),
+      onMessage: ({ headers, body }) => this.arrive(() => this.heardPersonally(headers['event'] ?? '', body)),
       // What came before is not heard: not even between the first answer and this subscription.
       onReady: () => void this.loadStates().catch(() => {}),
       onRefused: () => {

@@ -5,7 +5,7 @@ export type FetchPage = (query: PageQuery, signal?: AbortSignal) => Promise<Mess
 /** What was changed in the room after an id. */
 export type FetchChanges = (after: string) => Promise<ChangeList>
 
-const pageSize = 60
+export const pageSize = 60
 // Ids of several servers can become visible out of order by this much, in ms.
 const disorder = 10_000
 // Above `most` in memory, the end farther from the reader is let go down to `least`.
@@ -56,6 +56,12 @@ export class RoomLog {
 
   get newest(): Message | undefined {
     return this.messages.at(-1)
+  }
+
+  /** The newest page as the server would give it now; null if it is not known here. */
+  newestPage(): Pick<MessagePage, 'messages' | 'hasMore'> | null {
+    if (this.status !== 'ready' || this.hasNewer || this.kept) return null
+    return { messages: this.messages.slice(-pageSize), hasMore: this.hasOlder || this.messages.length > pageSize }
   }
 
   get(id: string): Message | undefined {

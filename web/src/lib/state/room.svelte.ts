@@ -33,7 +33,12 @@ export class RoomEntry {
   constructor(name: string, api: ChatApi) {
     this.name = name
     this.log = new RoomLog(
-      (query, signal) => api.messages(name, query, signal),
+      async (query, signal) => {
+        const page = await api.messages(name, query, signal)
+        // The newest page may be newer than what else is known of the room: without a connection it is.
+        if (!query.before && !query.after && !query.around) for (const m of page.messages) this.note(m, false)
+        return page
+      },
       (after) => api.changes(name, after),
       () => this.lastMessage?.messageId,
     )
