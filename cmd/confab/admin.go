@@ -12,12 +12,14 @@ import (
 )
 
 type adminCmd struct {
-	Rooms  adminRoomsCmd  `cmd:"" help:"Look after rooms."`
-	Sweeps adminSweepsCmd `cmd:"" help:"Show which deleted rooms are still being cleared from the disk."`
-	Users  adminUsersCmd  `cmd:"" help:"Look after users."`
-	Audit  adminAuditCmd  `cmd:"" help:"Show who did what: logins, failures, passwords, roles, tokens, deletions, exports, retention."`
-	Jobs   adminJobsCmd   `cmd:"" help:"Look after the work that goes on in the background."`
-	Backup adminBackupCmd `cmd:"" help:"Copy the data of an embedded store into a folder that a server can be started on."`
+	Rooms       adminRoomsCmd       `cmd:"" help:"Look after rooms."`
+	Sweeps      adminSweepsCmd      `cmd:"" help:"Show which deleted rooms are still being cleared from the disk."`
+	Users       adminUsersCmd       `cmd:"" help:"Look after users."`
+	Audit       adminAuditCmd       `cmd:"" help:"Show who did what: logins, failures, passwords, roles, tokens, deletions, exports, retention."`
+	Bots        adminBotsCmd        `cmd:"" help:"Look after accounts of programs."`
+	Invitations adminInvitationsCmd `cmd:"" help:"Look after invitations to sign up."`
+	Jobs        adminJobsCmd        `cmd:"" help:"Look after the work that goes on in the background."`
+	Backup      adminBackupCmd      `cmd:"" help:"Copy the data of an embedded store into a folder that a server can be started on."`
 }
 
 // remote is a running server, and who talks to it. The token is best given in the environment: command lines

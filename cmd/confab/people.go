@@ -222,9 +222,12 @@ type adminTokensCmd struct {
 }
 
 // Run lists the tokens of an account, or ends one.
-func (c *adminTokensCmd) Run(ctx context.Context) error {
-	if c.End != "" {
-		if err := c.call(ctx, "DELETE", c.path("/tokens/"+url.PathEscape(c.End)), nil, nil); err != nil {
+func (c *adminTokensCmd) Run(ctx context.Context) error { return c.tokens(ctx, c.path(""), c.End) }
+
+// tokens lists the tokens of the account at a path, or ends one.
+func (c *remote) tokens(ctx context.Context, account, end string) error {
+	if end != "" {
+		if err := c.call(ctx, "DELETE", account+"/tokens/"+url.PathEscape(end), nil, nil); err != nil {
 			return err
 		}
 		fmt.Println("The token has ended.")
@@ -233,7 +236,7 @@ func (c *adminTokensCmd) Run(ctx context.Context) error {
 	var all struct {
 		Tokens []adminToken `json:"tokens"`
 	}
-	if err := c.call(ctx, "GET", c.path("/tokens"), nil, &all); err != nil {
+	if err := c.call(ctx, "GET", account+"/tokens", nil, &all); err != nil {
 		return err
 	}
 	return printTokens(all.Tokens)

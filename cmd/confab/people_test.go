@@ -68,3 +68,31 @@ func TestUsersOfAServer(t *testing.T) {
 	_, errs = admin(t, s, 1, "users", "list")
 	require.Contains(t, errs, "401")
 }
+
+func TestBotsAndInvitationsOfAServer(t *testing.T) {
+	s := serveWithAdmin(t, t.TempDir(), "--sign-up", "invite")
+	admin(t, s, 0, "bots", "create", "weather")
+	out, _ := admin(t, s, 0, "bots", "token", "weather", "--scopes", "read,post", "--expires", "0")
+	require.Regexp(t, `^cfp_\w+\n.* expires: never`, out)
+	out, _ = admin(t, s, 0, "bots", "tokens", "weather")
+	id := regexp.MustCompile(`(?m)^([0-9a-f]{24}) +personal +confab admin +post,read`).FindStringSubmatch(out)[1]
+	admin(t, s, 0, "bots", "tokens", "weather", "--end", id)
+	admin(t, s, 2, "bots", "delete", "weather")
+	admin(t, s, 0, "bots", "delete", "--yes", "weather")
+	admin(t, s, 1, "bots", "token", "weather")
+
+	out, _ = admin(t, s, 0, "invitations", "create", "--count", "2", "--expires", "1h", "--note", "the team")
+	require.Contains(t, out, s.url+"/ui/chat/index.html#/signup/inv_")
+	secret := regexp.MustCompile(`inv_\w+`).FindString(out)
+	ann := newUser(t, s, "ann")
+	body := map[string]any{"login": "ann", "password": ann.password, "firstname": "F", "lastname": "L"}
+	ann.must(403, "POST", "/users", body, "")
+	body["invitation"] = secret
+	ann.must(201, "POST", "/users", body, "")
+	out, _ = admin(t, s, 0, "invitations", "list")
+	require.NotContains(t, out, secret)
+	id = regexp.MustCompile(`(?m)^(\S+) +1 of 2 .* operator +the team$`).FindStringSubmatch(out)[1]
+	admin(t, s, 0, "invitations", "delete", id)
+	_, errs := admin(t, s, 1, "invitations", "delete", id)
+	require.Contains(t, errs, "404")
+}

@@ -54,6 +54,7 @@ type settings struct {
 	Limits          string        `help:"Whether limits that are not given have their defaults (on) or are none (off): ${enum}. Off is for tests and load generators." enum:"on,off" default:"on"`
 	Limit           []string      `help:"How much of something one user may do (sign-ups: one address), as in posts=600,sockets=0; 0 for any number. README.md has the names and what holds if they are not given." placeholder:"NAME=N"`
 	ShowEmail       string        `help:"Who sees a user's e-mail address: ${enum}. Owner means the user and administrators." enum:"everyone,owner" default:"everyone"`
+	SignUp          string        `help:"Who may sign up: ${enum}. Invite means who has an invitation that an administrator has made, closed nobody." enum:"open,invite,closed" default:"open"`
 	PasswordMin     int           `help:"Least length of a new password, in characters; ${default} if not given." default:"8"`
 	PasswordHashes  int           `help:"Passwords hashed at once; 0 for half as many as there are processors." default:"0"`
 	Memory          string        `help:"Memory that the server may use, as in 512MiB or 2GiB; if not given, nine tenths of what its container or cgroup may have, otherwise half of the machine's." placeholder:"SIZE"`
@@ -411,7 +412,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 	return server.Config{
 		Secure: strings.HasPrefix(public, "https://") || s.TLSCert != "", Public: public, Origins: origins, Proxied: s.BehindProxy,
 		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, NoLimits: s.Limits == "off", Limits: limits,
-		Hashes: s.PasswordHashes, PasswordMin: s.PasswordMin, PrivateEmail: s.ShowEmail == "owner", Memory: s.shares(),
+		Hashes: s.PasswordHashes, PasswordMin: s.PasswordMin, SignUp: chat.SignUpMode(s.SignUp), PrivateEmail: s.ShowEmail == "owner", Memory: s.shares(),
 		Cluster:   server.Cluster{Listen: s.ClusterListen, Routes: s.ClusterRoutes, NATS: s.Nats, Store: s.where()},
 		HeartBeat: heartBeat,
 		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},

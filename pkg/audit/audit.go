@@ -22,24 +22,26 @@ type Kind string
 
 // The kinds of events. Subject is whom or what it happened to, and Detail says more.
 const (
-	LoggedIn        Kind = "login"
-	LoginFailed     Kind = "login-failed" // Detail: why; Subject: the account, if there is one
-	SignedUp        Kind = "sign-up"
-	AccountCreated  Kind = "account-created"
-	AccountDeleted  Kind = "account-deleted"
-	AccountErased   Kind = "account-erased"
-	AccountDisabled Kind = "account-disabled"
-	AccountEnabled  Kind = "account-enabled"
-	PasswordChanged Kind = "password-changed"
-	LoggedOut       Kind = "logged-out" // by an administrator. Detail: which login, or all
-	RoleGranted     Kind = "role-granted"
-	RoleRevoked     Kind = "role-revoked" // Detail: the role
-	TokenCreated    Kind = "token-created"
-	TokenDeleted    Kind = "token-deleted" // Detail: the token's id, name and scopes
-	RoomDeleted     Kind = "room-deleted"
-	RetentionSet    Kind = "retention-set" // Detail: how long
-	ExportRequested Kind = "export-requested"
-	BackupMade      Kind = "backup-made" // Subject: the folder
+	LoggedIn          Kind = "login"
+	LoginFailed       Kind = "login-failed" // Detail: why; Subject: the account, if there is one
+	SignedUp          Kind = "sign-up"
+	AccountCreated    Kind = "account-created"
+	AccountDeleted    Kind = "account-deleted"
+	AccountErased     Kind = "account-erased"
+	AccountDisabled   Kind = "account-disabled"
+	AccountEnabled    Kind = "account-enabled"
+	PasswordChanged   Kind = "password-changed"
+	LoggedOut         Kind = "logged-out" // by an administrator. Detail: which login, or all
+	RoleGranted       Kind = "role-granted"
+	RoleRevoked       Kind = "role-revoked" // Detail: the role
+	TokenCreated      Kind = "token-created"
+	TokenDeleted      Kind = "token-deleted"      // Detail: the token's id, name and scopes
+	InvitationCreated Kind = "invitation-created" // Detail: for how many accounts, until when
+	InvitationDeleted Kind = "invitation-deleted"
+	RoomDeleted       Kind = "room-deleted"
+	RetentionSet      Kind = "retention-set" // Detail: how long
+	ExportRequested   Kind = "export-requested"
+	BackupMade        Kind = "backup-made" // Subject: the folder
 )
 
 // Event is something that happened.

@@ -50,6 +50,15 @@ func (p *People) account(ctx context.Context, login string) (chat.User, chat.Ide
 	return u, who, err
 }
 
+// Bot returns who a bot is; NotFound for an account that is none.
+func (p *People) Bot(ctx context.Context, login string) (chat.User, chat.Identity, error) {
+	u, who, err := p.account(ctx, login)
+	if err == nil && !u.Bot {
+		err = chat.ErrNotFound("bot", login)
+	}
+	return u, who, err
+}
+
 // SetPassword replaces a user's password: all their logins and tokens end. Invalid for what cannot be one; Conflict for a
 // bot, which has none, and for the administrator in the settings if the settings have the password.
 func (p *People) SetPassword(ctx context.Context, login, password string) error {

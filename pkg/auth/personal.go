@@ -51,13 +51,13 @@ type NewToken struct {
 	ExpiresIn *int64
 }
 
-// validate returns all faults of the token, and its scopes.
-func (n NewToken) validate() (scopes []string, faults []chat.Fault) {
+// validate returns all faults of the token, and its scopes. That of a bot needs no password.
+func (n NewToken) validate(bot bool) (scopes []string, faults []chat.Fault) {
 	add := func(field, message string) { faults = append(faults, chat.Fault{Field: field, Message: message}) }
 	if n.Name == nil || *n.Name == "" || utf8.RuneCountInString(*n.Name) > maxTokenName || strings.ContainsRune(*n.Name, 0) {
 		add("name", fmt.Sprintf("size must be between 1 and %d", maxTokenName))
 	}
-	if n.Password == nil || *n.Password == "" {
+	if !bot && (n.Password == nil || *n.Password == "") {
 		add("password", "may not be empty")
 	}
 	if n.ExpiresIn != nil && (*n.ExpiresIn < 0 || *n.ExpiresIn > maxExpiresIn) {
@@ -99,7 +99,7 @@ func NewPersonal(store TokenStore, tokens *Tokens, accounts *Accounts, officers 
 // wrong password, which counts as a failed login, and for the scope AdminScope of who is no administrator; Conflict if who
 // has as many as one may have.
 func (p *Personal) Create(ctx context.Context, who chat.Identity, n NewToken, address string) (secret string, a APIToken, err error) {
-	scopes, faults := n.validate()
+	scopes, faults := n.validate(false)
 	if err := chat.Faulty("token", faults); err != nil {
 		return "", a, err
 	}
@@ -115,6 +115,29 @@ func (p *Personal) Create(ctx context.Context, who chat.Identity, n NewToken, ad
 	if err != nil {
 		return "", a, err
 	}
+	return p.make(ctx, who, n, scopes, l.Epoch)
+}
+
+// CreateFor makes a token of a bot, as Create does; the caller has checked that an administrator asks.
+func (p *Personal) CreateFor(ctx context.Context, bot chat.Identity, n NewToken) (secret string, a APIToken, err error) {
+	scopes, faults := n.validate(true)
+	if err := chat.Faulty("token", faults); err != nil {
+		return "", a, err
+	}
+	if slices.Contains(scopes, AdminScope) {
+		if err := p.officers.Admit(ctx, bot); err != nil {
+			return "", a, err
+		}
+	}
+	epoch, err := p.epochs.Epoch(ctx, bot)
+	if err != nil {
+		return "", a, err
+	}
+	return p.make(ctx, bot, n, scopes, epoch)
+}
+
+// make makes a token that has no faults.
+func (p *Personal) make(ctx context.Context, who chat.Identity, n NewToken, scopes []string, epoch string) (secret string, a APIToken, err error) {
 	p.making.Lock()
 	defer p.making.Unlock()
 	list, err := p.List(ctx, who)
@@ -124,7 +147,7 @@ func (p *Personal) Create(ctx context.Context, who chat.Identity, n NewToken, ad
 	if len(list) >= maxPersonal {
 		return "", a, &chat.Error{Kind: chat.Conflict, Entity: "token", Message: fmt.Sprintf("a user has at most %d tokens: delete one first", maxPersonal)}
 	}
-	a = APIToken{Kind: PersonalToken, Tenant: who.Tenant, Login: who.Login, Name: *n.Name, Scopes: strings.Join(scopes, " "), Bound: true, Epoch: l.Epoch}
+	a = APIToken{Kind: PersonalToken, Tenant: who.Tenant, Login: who.Login, Name: *n.Name, Scopes: strings.Join(scopes, " "), Bound: true, Epoch: epoch}
 	switch seconds := n.ExpiresIn; {
 	case seconds == nil:
 		a.ExpiresAt = p.now().Add(personalFor).UTC().Truncate(time.Millisecond)

@@ -60,6 +60,8 @@ type Service struct {
 	claimed chan struct{} // closed when all accounts have a claim; see claimLogins
 	// passwordMin is the least length of a new password, in characters.
 	passwordMin int
+	signUp      SignUpMode
+	invitations Invitations
 	// seesEmail says who sees the e-mail addresses of others; nil: everybody. See Options.
 	seesEmail func(ctx context.Context, who Identity) (bool, error)
 
@@ -83,6 +85,9 @@ type Options struct {
 	PictureMemory int64
 	// PasswordMin is the least length of a new password, in characters; 0 means 1.
 	PasswordMin int
+	// SignUp says who may sign up; empty: everybody. InviteSignUp needs Invitations.
+	SignUp      SignUpMode
+	Invitations Invitations
 	// SeesEmail, if set, says who may see the e-mail addresses of other users: administrators. Without it everybody may.
 	SeesEmail func(ctx context.Context, who Identity) (bool, error)
 	// Jobs does what goes on after a call. Without it, deleted rooms leave their rows on disk, and new names may not reach all
@@ -99,6 +104,9 @@ func NewService(o Options) *Service {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.SignUp == "" {
+		o.SignUp = OpenSignUp
 	}
 	if o.Jobs == nil {
 		o.Jobs = noJobs{}
@@ -117,7 +125,7 @@ func NewService(o Options) *Service {
 		Reader: o.Reader, hasher: o.Hasher, limits: o.Limits, pub: o.Publisher, ids: o.IDs, log: o.Log,
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
 		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: picture.NewCropper(o.PictureMemory),
-		claimed: make(chan struct{}), passwordMin: o.PasswordMin, seesEmail: o.SeesEmail,
+		claimed: make(chan struct{}), passwordMin: o.PasswordMin, signUp: o.SignUp, invitations: o.Invitations, seesEmail: o.SeesEmail,
 		jobs: o.Jobs, stop: stop,
 	}
 	s.stopped.Go(func() { s.reads.keep(ctx) })

@@ -106,8 +106,42 @@ type NewUser struct {
 	Login    *string
 	Password *string
 	Profile
+	// Invitation is the secret of an invitation, where one is needed.
+	Invitation string
 	// Address is the client's, for the limit of sign-ups; empty: not limited.
 	Address string
+}
+
+// SignUpMode says who may sign up.
+type SignUpMode string
+
+// The modes. The zero value is OpenSignUp.
+const (
+	OpenSignUp   SignUpMode = "open"   // everybody
+	InviteSignUp SignUpMode = "invite" // who has an invitation
+	ClosedSignUp SignUpMode = "closed" // nobody: operators make accounts
+)
+
+// Invitations are what InviteSignUp needs; see invite.Service.
+type Invitations interface {
+	Use(ctx context.Context, t Tenant, secret string) (giveBack func(context.Context), err error)
+}
+
+// SignUpMode says who may sign up, and how many characters a password has at least.
+func (s *Service) SignUpMode() (mode SignUpMode, passwordMin int) { return s.signUp, s.passwordMin }
+
+// invited takes one account of the invitation of a sign-up, if one is needed. Forbidden if nobody, or this one not, may
+// sign up.
+func (s *Service) invited(ctx context.Context, t Tenant, n NewUser) (giveBack func(context.Context), err error) {
+	switch {
+	case s.signUp == OpenSignUp:
+		return func(context.Context) {}, nil
+	case s.signUp == ClosedSignUp:
+		return nil, ErrForbidden("nobody can sign up here: ask an administrator of the server for an account")
+	case n.Invitation == "":
+		return nil, ErrForbidden("only who has an invitation can sign up here: open the link of yours")
+	}
+	return s.invitations.Use(ctx, t, n.Invitation)
 }
 
 // Validate returns all faults of the sign-up. A password has at least passwordMin characters.
@@ -128,7 +162,7 @@ type UserView struct {
 }
 
 // SignUp creates an account; Invalid with all faults, or Conflict if the login is taken: by an account, by one whose login
-// differs only in case, or by a reserved word.
+// differs only in case, or by a reserved word. Forbidden if the server's SignUpMode does not let them.
 func (s *Service) SignUp(ctx context.Context, t Tenant, n NewUser) (UserView, error) {
 	if err := Faulty(UserEntity, n.Validate(s.passwordMin)); err != nil {
 		return UserView{}, err
@@ -141,7 +175,17 @@ func (s *Service) SignUp(ctx context.Context, t Tenant, n NewUser) (UserView, er
 	if reservedLogins[LoginKey(*n.Login)] {
 		return UserView{}, ErrExists(UserEntity, *n.Login)
 	}
-	return s.createAccount(ctx, t, User{Person: Person{Login: *n.Login}}, n.Password, n.Profile)
+	giveBack, err := s.invited(ctx, t, n)
+	if err != nil {
+		return UserView{}, err
+	}
+	v, err := s.createAccount(ctx, t, User{Person: Person{Login: *n.Login}}, n.Password, n.Profile)
+	if err != nil && !IsKind(err, Unavailable) { // otherwise the account may have been made
+		ctx, cancel := changing(ctx)
+		defer cancel()
+		giveBack(ctx)
+	}
+	return v, err
 }
 
 // User returns an account: NotFound, or Gone if it was deleted.

@@ -27,13 +27,15 @@ import (
 
 // story is the examples of requests in an order in which each can succeed.
 var story = strings.Fields(`
-	healthz readyz signUp/whole signUp/shortest logIn/json logIn/form rememberMe
+	healthz readyz getSignUp signUp/whole signUp/shortest logIn/json logIn/form rememberMe
 	listUsers queryUsers/these queryUsers/page getUser replaceUser/profile updateUser/bio updateUser/utc putAvatar getAvatar deleteAvatar
 	createRoom/room listRooms search queryRooms/these queryRooms/page getRoom setRetention/days join/self leaveOrRemove/remove listParticipants
 	stomp getPresence setTyping/types postMessage/message postMessage/reply getMessage markRead/newest markUnread/first mute/mute listRoomStates
 	listMessages queryMessages/around queryMessages/newest react takeReactionBack editMessage/text listChanges deleteMessage exportRoom getExport getExportedMessages deleteExport leave
 	adminCreateUser/maid adminListUsers adminGetUser adminListSessions adminEndSession adminListTokens adminGetToken adminDeleteToken
 	adminSetPassword/forgotten adminLogOut adminGrantRole adminGetRoles adminListRoles adminRevokeRole adminUpdateUser/disable adminUpdateUser/enable listEvents
+	createBot/weather getBot createBotToken/reader listBotTokens getBotToken deleteBotToken deleteBot
+	createInvitation/team listInvitations getInvitation deleteInvitation
 	adminListRooms adminGetRoom adminSetRetention/days makeBackup/named adminDeleteRoom listSweeps listJobs getJob retryJob eraseUser/keep getErasure
 	createNamedRoom/banner deleteRoom putRoom/banner patchRoom/banner patchRoom/delete
 	createToken/bot listTokens getToken deleteToken
@@ -103,7 +105,11 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 			var m struct{ MessageID string }
 			require.NoError(t, json.Unmarshal(answer, &m))
 			made[exampleOf(t, contract, "Message")["messageId"].(string)] = m.MessageID
-		case "createToken/bot":
+		case "createInvitation/team":
+			var i struct{ ID string }
+			require.NoError(t, json.Unmarshal(answer, &i))
+			made[contract.Doc.Components.Parameters["invitation"].Value.Example.(string)] = i.ID
+		case "createToken/bot", "createBotToken/reader":
 			var made1 struct{ ID string }
 			require.NoError(t, json.Unmarshal(answer, &made1))
 			made[exampleOf(t, contract, "Token")["id"].(string)] = made1.ID

@@ -25,6 +25,7 @@ import (
 	"github.com/confab-chat/confab/pkg/docs"
 	"github.com/confab-chat/confab/pkg/exports"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/invite"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/live"
@@ -59,6 +60,8 @@ type Config struct {
 	NoLimits bool
 	// PasswordMin is the least length of a new password, in characters; 8 if not given. Passwords that exist stay good.
 	PasswordMin int
+	// SignUp says who may sign up; everybody if not given.
+	SignUp chat.SignUpMode
 	// PrivateEmail hides a user's e-mail address from all others but site administrators.
 	PrivateEmail bool
 	// Hashes is how many passwords are hashed concurrently.
@@ -102,6 +105,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.PasswordMin == 0 {
 		c.PasswordMin = 8
+	}
+	if c.SignUp == "" {
+		c.SignUp = chat.OpenSignUp
 	}
 	if c.AuditRetention == 0 {
 		c.AuditRetention = 90 * 24 * time.Hour
@@ -224,7 +230,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(limits.Close)
 	queue, ids := jobs.New(st, c.Log), id.NewGenerator(c.Now)
 	onEnd(nodes.New(ctx, nodes.Options{Store: st, IDs: ids, Now: c.Now, Log: c.Log}).Close)
-	service := chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, Log: c.Log,
+	invitations := invite.New(st, ids, c.Now)
+	service := chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
 		PictureMemory: c.Memory.Pictures, SeesEmail: seesEmail,
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
@@ -242,8 +249,9 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(queue.Close)
 
 	origins := api.Origins{Public: c.Public, Allowed: c.Origins}
+	personal := auth.NewPersonal(st, tokens, accounts, officers, sessions, c.Now)
 	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Exports: exporting, Live: hub, Accounts: accounts,
-		Personal: auth.NewPersonal(st, tokens, accounts, officers, sessions, c.Now), Sessions: manager, Officers: officers, Trail: trail, Origins: origins,
+		Personal: personal, Sessions: manager, Officers: officers, Trail: trail, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
 	sockets := stomp.NewServer(stomp.Options{Hub: hub, Login: session.Of, KeepAlive: keepAlive(sessions, tokens),
 		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log, QueueBytes: queueBytes(c.Memory),
@@ -267,7 +275,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	r.Handle("/", &api.Resource{Route: reading("/", http.RedirectHandler("/ui/chat/index.html", http.StatusFound)), Fail: chatAPI.Fail})
 	registerRealtime(r, sockets, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
-		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), People: people, Upkeep: keeping, Jobs: queue,
+		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), People: people,
+		Accounts: accounts, Personal: personal, Invitations: invitations, Upkeep: keeping, Jobs: queue,
 		Chat: service, Trail: trail, Proxied: c.Proxied, Fail: chatAPI.FailV1})
 	platform.Register(r) // last, because its paths may begin with any word that no other path begins with
 	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, headers(c.Secure, api.Semicolons(origins.CORS(r)))), Chat: service, Accounts: accounts,

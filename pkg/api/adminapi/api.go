@@ -4,6 +4,7 @@ package adminapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -15,6 +16,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/backup"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/invite"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/upkeep"
 )
@@ -51,10 +53,14 @@ type Parts struct {
 	Backups  Backups
 	Eraser   Eraser
 	People   *auth.People
-	Upkeep   Upkeep
-	Jobs     *jobs.Queue
-	Chat     *chat.Service
-	Trail    *audit.Trail
+	Accounts *auth.Accounts
+	Personal *auth.Personal
+	// Invitations are those to sign up.
+	Invitations *invite.Service
+	Upkeep      Upkeep
+	Jobs        *jobs.Queue
+	Chat        *chat.Service
+	Trail       *audit.Trail
 	// Proxied says that a proxy in front of the server writes X-Forwarded-For.
 	Proxied bool
 	// Fail writes an error.
@@ -73,7 +79,7 @@ func Register(r *mux.Router, p Parts) {
 func Routes() []api.Route { return (&admin{}).routes() }
 
 func (a *admin) routes() []api.Route {
-	routes := append(a.peopleRoutes(), []api.Route{
+	routes := append(slices.Concat(a.peopleRoutes(), a.botRoutes(), a.invitationRoutes()), []api.Route{
 		{Path: "/audit", Operations: api.Operations{
 			"GET": {ID: "listEvents", Serve: a.listEvents, Query: []string{"before", "limit", "kind", "login"}, Answers: api.Is(200)},
 		}},

@@ -38,12 +38,16 @@ type world struct {
 	store    *embedded.Store
 	backups  string
 	contract *apitest.Contract
+	mode     chat.SignUpMode
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldWith(t, chat.OpenSignUp) }
+
+// newWorldWith is newWorld of a server where these may sign up.
+func newWorldWith(t *testing.T, mode chat.SignUpMode) *world {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	w := &world{t: t, backups: filepath.Join(t.TempDir(), "backups")}
+	w := &world{t: t, mode: mode, backups: filepath.Join(t.TempDir(), "backups")}
 	var err error
 	w.store, err = embedded.Open(t.TempDir(), embedded.Options{Logger: quiet, CacheBytes: 1 << 20})
 	require.NoError(t, err)
@@ -63,7 +67,7 @@ func newWorld(t *testing.T) *world {
 // start starts the server on the store.
 func (w *world) start() {
 	var err error
-	w.node, err = server.New(w.t.Context(), server.Config{Log: slog.New(slog.DiscardHandler), PasswordMin: 1, Hashes: 2, BackupDir: w.backups,
+	w.node, err = server.New(w.t.Context(), server.Config{Log: slog.New(slog.DiscardHandler), PasswordMin: 1, Hashes: 2, BackupDir: w.backups, NoLimits: true, SignUp: w.mode,
 		Admin: auth.Admin{Login: "root", Password: "x", Token: adminToken}}, w.store)
 	require.NoError(w.t, err)
 	w.t.Cleanup(w.node.Close)
@@ -147,6 +151,17 @@ var endpoints = []endpoint{
 	{"GET", "/users/ann/roles", nil},
 	{"PUT", "/users/ann/roles/site-admin", nil},
 	{"DELETE", "/users/ann/roles/site-admin", nil},
+	{"POST", "/bots", map[string]string{"login": "robot", "firstname": "R", "lastname": "B"}},
+	{"GET", "/bots/ann", nil},
+	{"DELETE", "/bots/ann", nil},
+	{"GET", "/bots/ann/tokens", nil},
+	{"POST", "/bots/ann/tokens", map[string]string{"name": "x"}},
+	{"GET", "/bots/ann/tokens/x", nil},
+	{"DELETE", "/bots/ann/tokens/x", nil},
+	{"GET", "/invitations", nil},
+	{"POST", "/invitations", map[string]int{"count": 2}},
+	{"GET", "/invitations/x", nil},
+	{"DELETE", "/invitations/x", nil},
 	{"GET", "/audit", nil},
 	{"GET", "/rooms", nil},
 	{"GET", "/rooms/lounge", nil},

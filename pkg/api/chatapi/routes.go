@@ -93,6 +93,9 @@ func (m *mount) v1Routes() []route {
 			"GET":  {ID: "listUsers", Serve: m.listUsers, Query: listParams, Cache: api.Revalidate, Answers: api.Is(200, 404, 410)},
 			"POST": {ID: "signUp", Serve: m.signUp, Who: api.Anybody, Body: api.JSON, Answers: api.Is(201, 409, 422, 429)},
 		}),
+		at("/sign-up", api.Operations{
+			"GET": {ID: "getSignUp", Serve: m.getSignUp, Who: api.Anybody, Answers: api.Is(200)},
+		}),
 		at("/users/queries", api.Operations{
 			"POST": {ID: "queryUsers", Serve: queries(m.usersOf, m.users), Body: api.JSON, Answers: api.Is(200)},
 		}),

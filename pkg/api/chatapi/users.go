@@ -24,6 +24,8 @@ type profileBody struct {
 type signUpBody struct {
 	Login    *string `json:"login"`
 	Password *string `json:"password"`
+	// Invitation is the secret of an invitation, where one is needed.
+	Invitation string `json:"invitation"`
 	profileBody
 }
 
@@ -56,12 +58,21 @@ func (m *mount) signUp(w http.ResponseWriter, r *http.Request) error {
 	}
 	address := api.ClientAddress(r, m.proxied)
 	u, err := m.chat.SignUp(auth.WithAddress(r.Context(), address), chat.DefaultTenant,
-		chat.NewUser{Login: b.Login, Password: b.Password, Profile: b.profile(), Address: address})
+		chat.NewUser{Login: b.Login, Password: b.Password, Profile: b.profile(), Invitation: b.Invitation, Address: address})
 	if err != nil {
 		return err
 	}
 	m.trail.Record(r.Context(), audit.Event{Kind: audit.SignedUp, Actor: u.Login, Subject: u.Login, Address: address})
 	return m.created(w, r, "/users/"+url.PathEscape(u.Login), m.form.user(u))
+}
+
+// getSignUp says who may sign up.
+func (m *mount) getSignUp(w http.ResponseWriter, _ *http.Request) error {
+	mode, least := m.chat.SignUpMode()
+	return m.ok(w, struct {
+		SignUp      chat.SignUpMode `json:"signUp"`
+		PasswordMin int             `json:"passwordMin"`
+	}{mode, least})
 }
 
 func (m *mount) getUser(w http.ResponseWriter, r *http.Request) error {

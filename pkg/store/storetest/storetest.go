@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Tokens", tokenTests},
 		{"Secrets", secretTests},
 		{"Entries", entryTests},
+		{"Invitations", invitationTests},
 		{"Roles", roleTests},
 		{"Inventory", inventoryTests},
 		{"Erasing", eraseTests},
