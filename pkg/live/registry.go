@@ -98,6 +98,14 @@ func (h *Hub) Unreachable() []string {
 	return nodes
 }
 
+// Nodes returns how many nodes use the same store and are running, this one included, as the registry has shown it a few
+// seconds ago: a node that has died counts for up to 20 seconds more.
+func (h *Hub) Nodes() int {
+	h.roster.mu.Lock()
+	defer h.roster.mu.Unlock()
+	return 1 + len(h.roster.nodes)
+}
+
 // watchRegistry records in the registry that this node is running, and detects unreachable nodes.
 func (h *Hub) watchRegistry(ctx context.Context) {
 	tick := time.NewTicker(h.opts.Beat)

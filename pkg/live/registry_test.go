@@ -198,9 +198,11 @@ func TestANodeThatEnds(t *testing.T) {
 		a, b := c.join("a", c.exchange.Bus()), c.join("b", c.exchange.Bus())
 		onA, _ := listen(c, a.Hub, "ann", "games", live.Messages)
 		want := c.chatter(time.Minute, a, b)
+		require.Equal(c, 2, a.Nodes())
 		require.NoError(c, b.Close())
 		time.Sleep(time.Minute)
 		require.Empty(c, a.reports(), "it said bye")
+		require.Equal(c, 1, a.Nodes())
 
 		b = c.join("b", c.exchange.Bus())
 		want = append(want, c.chatter(time.Minute, a, b)...)

@@ -42,6 +42,7 @@ type platformParts struct {
 	ids      *id.Generator
 	users    *chat.Service
 	people   *auth.People
+	servers  func() int
 }
 
 // newPlatform makes the API of the platform. Its parts end with onEnd.
@@ -64,7 +65,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	onEnd(buckets.Close)
 	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: accounts,
 		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
-		Limits: buckets, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
+		Limits: buckets, Servers: p.servers, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
 		Now: c.Now, Log: c.Log}), nil
 }
 

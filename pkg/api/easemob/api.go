@@ -48,6 +48,8 @@ type Parts struct {
 	// Limits counts calls. NoLimits switches off the limits that an app has not set itself.
 	Limits   *limit.Buckets
 	NoLimits bool
+	// Servers returns how many servers are up: each gives out its share of a limit.
+	Servers func() int
 	// OpenRegistration lets everybody make organisations.
 	OpenRegistration bool
 	// RequireTLS refuses calls with secrets that do not come over TLS; Proxied says that a proxy tells how they came.
@@ -241,7 +243,8 @@ func (a *API) take(c *call, name string) error {
 	if most == 0 {
 		return nil
 	}
-	// The rate is part of the key: another setting holds for the next call.
+	most = max(most/a.Servers(), 1)
+	// The rate is part of the key: another setting, or another number of servers, holds for the next call.
 	_, wait := a.Limits.Reserve(limit.Use{Key: strings.Join([]string{"calls", c.app.ID.String(), name, strconv.Itoa(most)}, "\x00"), Rate: limit.Rate{Most: most, Per: time.Second}})
 	if wait > 0 {
 		return &problem{status: http.StatusTooManyRequests, word: "reach_limit", text: "This request has reached api limit", cause: chat.RetryAfter{Duration: wait}}
