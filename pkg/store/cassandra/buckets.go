@@ -77,8 +77,13 @@ const newestFor = time.Minute
 // newestBucket returns the first bucket that a reader of the newest messages has to read: that of now, or a later one
 // that had messages when this server last read the index, which it does at least once a minute.
 func (s *Store) newestBucket(ctx context.Context, l chat.Log) (id.Bucket, error) {
+	expected, err := s.expected(ctx, l)
+	if err != nil {
+		return 0, err
+	}
+	// Of a log that is ahead of time nothing is cached: other servers begin buckets there.
 	newest, known := s.newest.GetIfPresent(l)
-	if age := s.now().Sub(newest.at); !known || age < 0 || age > newestFor {
+	if age := s.now().Sub(newest.at); !known || age < 0 || age > newestFor || newest.bucket > expected {
 		newest = newestRead{minBucket, s.now()}
 		buckets, err := s.bucketsBefore(ctx, l, maxBucket, 1)
 		if err != nil {
@@ -92,8 +97,7 @@ func (s *Store) newestBucket(ctx context.Context, l chat.Log) (id.Bucket, error)
 	if ahead, ok := s.ahead.GetIfPresent(l); ok {
 		newest.bucket = max(newest.bucket, ahead)
 	}
-	expected, err := s.expected(ctx, l)
-	return max(newest.bucket, expected), err
+	return max(newest.bucket, expected), nil
 }
 
 // raise records that this server knows of a bucket that is ahead of time.

@@ -18,7 +18,11 @@ const maxLooks = 2
 // written counts messages that were written to b. If the width may no longer fit, it starts a check in the background.
 func (s *Store) written(l chat.Log, b id.Bucket, last id.ID, n int) {
 	now := s.now()
-	if d := now.Sub(last.Time()); d > present || d < -present {
+	switch d := now.Sub(last.Time()); {
+	case d < -present:
+		s.writtenAhead(l, b, last, n)
+		return
+	case d > present:
 		return
 	}
 	p, ok := s.book.paces.GetIfPresent(l)

@@ -115,6 +115,7 @@ type change struct {
 type widthBook struct {
 	logs  *otter.Cache[chat.Log, *widths]
 	paces *otter.Cache[chat.Log, *pace]
+	ahead *otter.Cache[chat.Log, *aheadCount]
 	looks chan struct{} // holds an item for each look at the past that is running
 	poll  singleflight.Group
 	// clock asks the cluster for the time.
@@ -132,6 +133,7 @@ func (s *Store) newWidthBook(entries int) *widthBook {
 	return &widthBook{
 		logs:  otter.Must(&otter.Options[chat.Log, *widths]{MaximumSize: entries}),
 		paces: otter.Must(&otter.Options[chat.Log, *pace]{MaximumSize: entries}),
+		ahead: otter.Must(&otter.Options[chat.Log, *aheadCount]{MaximumSize: entries}),
 		looks: make(chan struct{}, maxLooks),
 		clock: s.clusterClock,
 		seen:  map[change]struct{}{},
