@@ -21,17 +21,22 @@ import (
 //     absence of something is not cached.
 //   - limit is at least 1. No method reads more than about limit rows.
 
-// UserStore keeps accounts.
-type UserStore interface {
-	// CreateUser claims u.Login in the tenant and stores u. Of concurrent calls for one login exactly one succeeds; the
-	// others get Conflict. A deleted user's login is never free again. It also claims LoginKey(u.Login) as ClaimLogin
-	// does, and does not mind if another login has it.
-	CreateUser(ctx context.Context, t Tenant, u User) error
+// LoginStore keeps which login has each key of a login.
+type LoginStore interface {
 	// ClaimLogin claims LoginKey(login) for login, unless another login of the tenant has claimed it, and returns the
 	// login that has it. All calls for one key return the same login. A claim is never taken back.
 	ClaimLogin(ctx context.Context, t Tenant, login string) (holder string, err error)
 	// LoginClaimed returns the login that has claimed LoginKey(login); empty if none has.
 	LoginClaimed(ctx context.Context, t Tenant, login string) (holder string, err error)
+}
+
+// UserStore keeps accounts.
+type UserStore interface {
+	LoginStore
+	// CreateUser claims u.Login in the tenant and stores u. Of concurrent calls for one login exactly one succeeds; the
+	// others get Conflict. A deleted user's login is never free again. It also claims LoginKey(u.Login) as ClaimLogin
+	// does, and does not mind if another login has it.
+	CreateUser(ctx context.Context, t Tenant, u User) error
 	// User returns the account, a deleted one with Deleted set; NotFound if there never was one.
 	User(ctx context.Context, t Tenant, login string) (User, error)
 	// UsersByLogin returns those of logins that exist and are not deleted, keyed by login.

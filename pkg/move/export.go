@@ -23,13 +23,18 @@ type Source interface {
 	auth.Inventory
 	tenant.Inventory
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
-	UsersByLogin(ctx context.Context, t chat.Tenant, logins []string) (map[string]chat.User, error)
 	Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error)
 	Participants(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) ([]chat.Person, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
+	People
+	Work
+}
+
+// People is the part of Source that reads accounts and their data.
+type People interface {
+	UsersByLogin(ctx context.Context, t chat.Tenant, logins []string) (map[string]chat.User, error)
 	Readings(ctx context.Context, t chat.Tenant, login string, rooms []id.ID) (map[id.ID]chat.Reading, error)
 	Avatar(ctx context.Context, t chat.Tenant, login string) (chat.Avatar, error)
-	Work
 }
 
 // Work is the part of Source that says what a store has still to do.

@@ -18,7 +18,9 @@ import (
 // Sink is what Import writes to; see pkg/chat and pkg/auth for the guarantees.
 type Sink interface {
 	Accounts
+	Directory
 	Rooms
+	Readings
 	History
 }
 
@@ -34,13 +36,16 @@ type Accounts interface {
 	Avatar(ctx context.Context, t chat.Tenant, login string) (chat.Avatar, error)
 	SetAvatar(ctx context.Context, t chat.Tenant, login string, a chat.Avatar) error
 	MarkErased(ctx context.Context, t chat.Tenant, login string) error
+}
+
+// Directory is the part of Sink that stores organisations, apps and their accounts.
+type Directory interface {
 	Entry(ctx context.Context, space string, u id.ID) (directory.Entry, error)
 	CreateEntry(ctx context.Context, e directory.Entry) error
 }
 
 // Rooms is the part of Sink that stores rooms and their participants.
 type Rooms interface {
-	chat.LogPlanner
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
 	Footprints(ctx context.Context, t chat.Tenant, login string, after id.ID, limit int) ([]chat.RoomRef, error)
@@ -48,14 +53,19 @@ type Rooms interface {
 	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error)
 	Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error)
 	Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error)
+	Job(ctx context.Context, r jobs.Ref) (jobs.Job, error)
+}
+
+// Readings is the part of Sink that stores what participants have read and muted.
+type Readings interface {
 	SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error
 	SetBack(ctx context.Context, t chat.Tenant, room id.ID, login string, b chat.Back) error
 	SetMuted(ctx context.Context, t chat.Tenant, room id.ID, login string, muted bool) error
-	Job(ctx context.Context, r jobs.Ref) (jobs.Job, error)
 }
 
 // History is the part of Sink that stores messages.
 type History interface {
+	chat.LogPlanner
 	AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error
 	ChangeMessage(ctx context.Context, l chat.Log, m id.ID, decide func(chat.Message) (chat.Change, error)) (chat.Message, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
