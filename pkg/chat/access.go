@@ -172,7 +172,7 @@ func (rd *Reader) Access(ctx context.Context, who Identity, name string) (Room, 
 	}
 	p, err := rd.cachedMembers.Get(ctx, memberKey{who.Tenant, r.ID, who.Login})
 	if IsKind(err, NotFound) {
-		return Room{}, Person{}, errNotIn(name)
+		return Room{}, Person{}, refuse(TakePart, name)
 	}
 	return r, p, err
 }
@@ -185,14 +185,9 @@ func (rd *Reader) Admit(ctx context.Context, who Identity, name string) (Room, e
 	}
 	_, err = rd.store.Participant(ctx, who.Tenant, r.ID, who.Login)
 	if IsKind(err, NotFound) {
-		return Room{}, errNotIn(name)
+		return Room{}, refuse(TakePart, name)
 	}
 	return r, err
-}
-
-func errNotIn(room string) error {
-	return &Error{Kind: Forbidden, Entity: RoomEntity, Name: room,
-		Message: "only participants may do this: join the room '" + room + "' first"}
 }
 
 // membersPage is how many participants Members reads at a time.

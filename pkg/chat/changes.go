@@ -44,8 +44,8 @@ func (s *Service) EditMessage(ctx context.Context, who Identity, room string, m 
 	}
 	return s.changeMessage(ctx, who, r, p, m, func(now Message) (Change, error) {
 		switch {
-		case now.System || now.Author.Login != who.Login:
-			return Change{}, refused(Forbidden, m, "only its author may edit a message")
+		case !May(EditMessage, Participant|r.standing(who)|now.standing(who)):
+			return Change{}, refused(Forbidden, m, ruleOf(EditMessage).refusal)
 		case now.Deleted:
 			return Change{}, errDeleted(m)
 		case now.Content == *content:
@@ -69,8 +69,8 @@ func (s *Service) DeleteMessage(ctx context.Context, who Identity, room string, 
 		switch {
 		case now.System:
 			return Change{}, refused(Forbidden, m, "messages of the system cannot be deleted")
-		case now.Author.Login != who.Login && r.Creator.Login != who.Login:
-			return Change{}, refused(Forbidden, m, "only its author or the room's creator may delete a message")
+		case !May(DeleteMessage, Participant|r.standing(who)|now.standing(who)):
+			return Change{}, refused(Forbidden, m, ruleOf(DeleteMessage).refusal)
 		case now.Deleted:
 			return Change{}, nil
 		}

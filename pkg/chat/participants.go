@@ -45,14 +45,15 @@ func (s *Service) Leave(ctx context.Context, who Identity, name string, login *s
 	if err != nil {
 		return err
 	}
-	if r.Creator.Login != who.Login {
-		if err := speaksFor(who, login); err != nil {
-			return err
-		}
-	}
-	leaving := who.Login
+	leaving, is := who.Login, r.standing(who)
 	if login != nil {
 		leaving = *login
+	}
+	if leaving == who.Login {
+		is |= Themselves
+	}
+	if !May(RemoveParticipant, is) {
+		return refuse(RemoveParticipant, name)
 	}
 	if !ValidName(leaving) {
 		return ErrNotFound(UserEntity, leaving)

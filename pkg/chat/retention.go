@@ -226,7 +226,7 @@ func (s *Service) SetRetention(ctx context.Context, who Identity, name string, t
 	if err := s.may(who.does(limit.Changes)); err != nil {
 		return RoomView{}, err
 	}
-	r, err := s.ownRoom(ctx, who, name)
+	r, err := s.roomFor(ctx, who, ChangeRoom, name)
 	if err != nil {
 		return RoomView{}, err
 	}

@@ -248,7 +248,7 @@ func (s *Service) RoomsInParts(ctx context.Context, t Tenant, rg Range, visit fu
 
 // OwnRoom returns a room as it is now to its creator, otherwise Forbidden.
 func (s *Service) OwnRoom(ctx context.Context, who Identity, name string) (RoomView, error) {
-	r, err := s.ownRoom(ctx, who, name)
+	r, err := s.roomFor(ctx, who, ChangeRoom, name)
 	if err != nil {
 		return RoomView{}, err
 	}
@@ -266,7 +266,7 @@ func (s *Service) SetBanner(ctx context.Context, who Identity, name string, bann
 	if err := s.may(who.does(limit.Changes)); err != nil {
 		return RoomView{}, err
 	}
-	r, err := s.ownRoom(ctx, who, name)
+	r, err := s.roomFor(ctx, who, ChangeRoom, name)
 	if err != nil {
 		return RoomView{}, err
 	}
@@ -283,7 +283,7 @@ func (s *Service) SetBanner(ctx context.Context, who Identity, name string, bann
 // DeleteRoom deletes a room, its messages and memberships; only its creator may do so. The name is free when it
 // returns. The rows on disk are removed in the background.
 func (s *Service) DeleteRoom(ctx context.Context, who Identity, name string) error {
-	r, err := s.ownRoom(ctx, who, name)
+	r, err := s.roomFor(ctx, who, DeleteRoom, name)
 	if err != nil {
 		return err
 	}
@@ -321,15 +321,14 @@ func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
 	return err
 }
 
-// ownRoom returns the room if who created it, otherwise Forbidden.
-func (s *Service) ownRoom(ctx context.Context, who Identity, name string) (Room, error) {
+// roomFor returns the room if an action in it is open to who, whether or not they are in it; otherwise Forbidden.
+func (s *Service) roomFor(ctx context.Context, who Identity, a Action, name string) (Room, error) {
 	r, err := s.room(ctx, who.Tenant, name)
 	if err != nil {
 		return Room{}, err
 	}
-	if r.Creator.Login != who.Login {
-		return Room{}, &Error{Kind: Forbidden, Entity: RoomEntity, Name: name,
-			Message: "only its creator may change or delete the room '" + name + "'"}
+	if !May(a, r.standing(who)) {
+		return Room{}, refuse(a, name)
 	}
 	return r, nil
 }

@@ -6,6 +6,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/api/session"
+	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
@@ -73,6 +75,12 @@ func (m *mount) leave(w http.ResponseWriter, r *http.Request) error {
 	room, login, err := m.participant(w, r)
 	if err != nil {
 		return err
+	}
+	if login != nil && *login != who(r).Login {
+		// Leaving is open to a token that may post; removing others is managing.
+		if err := session.CheckScope(r, api.Operation{Scope: auth.ManageScope}); err != nil {
+			return err
+		}
 	}
 	if err := m.chat.Leave(r.Context(), who(r), room, login); err != nil {
 		return err

@@ -84,6 +84,20 @@ func TestWhatAScopeOpens(t *testing.T) {
 	me.newToken(map[string]any{"scopes": []string{"admin"}}).is(403)
 }
 
+// A token that may post leaves rooms and removes nobody else from them, on any mount.
+func TestRemovingOthersIsManaging(t *testing.T) {
+	me, other := fresh(t, V), fresh(t, V)
+	room := me.room()
+	other.do("PUT", "/rooms/participant/"+room, nil).is(204)
+	remove := map[string]any{"login": other.login}
+	for _, at := range []string{V, K} {
+		program(t, V, me.secret("post")).at(at).do("PATCH", "/rooms/participant/"+room, map[string]any{"login": other.login, "participant": other.person()}).is(403)
+	}
+	require.Equal(t, "insufficient_scope", program(t, V, me.secret("post")).do("PATCH", "/rooms/participant/"+room, remove).is(403).object()["code"])
+	program(t, V, me.secret("post", "manage")).do("PATCH", "/rooms/participant/"+room, remove).is(204)
+	program(t, V, me.secret("post")).do("PATCH", "/rooms/participant/"+room, nil).is(204)
+}
+
 // What decides over an account wants a session, whatever a token opens.
 func TestWhatNoTokenOpens(t *testing.T) {
 	me := fresh(t, V)
