@@ -24,7 +24,7 @@ type storeCheckCmd struct {
 // Help is shown by confab store check --help.
 func (c *storeCheckCmd) Help() string {
 	return "Reads everything and changes nothing. Exits with 0 if all can be read, with 1 if something is damaged or missing, " +
-		"or the folder cannot be opened at all, with 2 if there is no such folder."
+		"or the folder cannot be opened at all, with 2 if there is no such data folder, or a server has it open."
 }
 
 // Run checks the folder.
@@ -36,7 +36,7 @@ func (c *storeCheckCmd) Run(ctx context.Context) error {
 	report, err := embedded.Check(ctx, c.Dir, embedded.Options{Logger: c.logger(), OpenFiles: openFiles(descriptors()), Progress: rowsOn(bar)})
 	if err != nil {
 		bar.Fail()
-		return err
+		return inUse(err)
 	}
 	bar.End("")
 	fmt.Printf("%d rows can be read.\n", report.Rows)
@@ -57,7 +57,7 @@ type storeRepairCmd struct {
 // Help is shown by confab store repair --help.
 func (c *storeRepairCmd) Help() string {
 	return "DIR is only read. Start the server on NEW when it is done. Exits with 0 if all was saved, with 1 if something was lost " +
-		"or nothing could be saved, with 2 if there is no DIR, or NEW is there already."
+		"or nothing could be saved, with 2 if there is no DIR, a server has it open, or NEW is there already."
 }
 
 // Run fills the new folder.
@@ -73,7 +73,7 @@ func (c *storeRepairCmd) Run(ctx context.Context) error {
 		embedded.Options{Logger: c.logger(), OpenFiles: openFiles(descriptors()) / 2, Progress: rowsOn(bar)})
 	if err != nil {
 		bar.Fail()
-		return err
+		return inUse(err)
 	}
 	bar.End("")
 	fmt.Printf("%d rows are saved in %s: start the server on it, with --store embedded:%s.\n", report.Rows, c.New, c.New)
@@ -90,7 +90,18 @@ func dataFolder(dir string) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return badSetting("%s: there is no such data folder", dir)
 	}
+	if !embedded.HasData(dir) {
+		return badSetting("%s is no data folder of confab", dir)
+	}
 	return nil
+}
+
+// inUse tells a folder that is open from one that is damaged.
+func inUse(err error) error {
+	if errors.Is(err, embedded.ErrInUse) {
+		return settingError{err}
+	}
+	return err
 }
 
 func rowsOn(bar *progress.Bar) func(int64) {

@@ -204,7 +204,7 @@ func (im *importer) plausible(file string, date time.Time) error {
 	if im.o.Future || date.Before(time.Date(y, m, d+2, 0, 0, 0, 0, zone)) {
 		return nil
 	}
-	return chat.ErrInvalid("the file %q has the date %s, which is after tomorrow: mend its name or its lines, or ask for such dates", file, date.Format(time.DateOnly))
+	return chat.ErrInvalid("the file %q has the date %s, which is after tomorrow: mend its name or its lines, or allow such dates (--allow-future)", file, date.Format(time.DateOnly))
 }
 
 // anyReadable returns an error if the files have lines and none of them can be read.

@@ -168,6 +168,9 @@ func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error
 	return s, nil
 }
 
+// ErrInUse is the cause of the error for a folder that another process has open.
+var ErrInUse = errors.New("is in use by another confab: stop that first")
+
 // lockFolder creates the folder and takes its lock. It does not change a folder that is opened for reading only.
 func lockFolder(dir string, o Options) (io.Closer, error) {
 	name := o.fs.PathJoin(dir, "LOCK")
@@ -187,7 +190,7 @@ func lockFolder(dir string, o Options) (io.Closer, error) {
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS), passing(err):
 		return nil, fmt.Errorf("cannot write to the data folder %s: %w", dir, err)
 	default:
-		return nil, fmt.Errorf("the data folder %s is in use by another confab: %w", dir, err)
+		return nil, fmt.Errorf("the data folder %s %w", dir, ErrInUse)
 	}
 }
 

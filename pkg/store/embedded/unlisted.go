@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +21,18 @@ import (
 
 // errUnlisted is wrapped, beside errDamaged, by the error of an opening that finds no usable list of files.
 var errUnlisted = errors.New("the list of the store's files is damaged")
+
+// HasData reports whether a folder has files of an embedded store, damaged or not.
+func HasData(dir string) bool {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(files, func(f os.DirEntry) bool {
+		name := f.Name()
+		return holdsRows(name) || strings.HasPrefix(name, "MANIFEST-") || strings.HasPrefix(name, "marker.")
+	})
+}
 
 // unlisted says what is wrong with the database's list of its files, the MANIFEST; empty if nothing is, or nothing is
 // known. The database takes the unreadable rest of that list for an unfinished write, and then removes the files that
