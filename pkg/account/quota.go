@@ -81,10 +81,10 @@ func (s *Service) count(ctx context.Context, t chat.Tenant, most int) (n int, er
 }
 
 // deleted notes that an account is gone.
-func (c *counts) deleted(t chat.Tenant) {
-	c.mu.Lock()
-	n := c.of[t]
-	c.mu.Unlock()
+func (cs *counts) deleted(t chat.Tenant) {
+	cs.mu.Lock()
+	n := cs.of[t]
+	cs.mu.Unlock()
 	if n != nil {
 		n.mu.Lock()
 		n.n--
