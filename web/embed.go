@@ -37,6 +37,8 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'%s; img-s
 type Settings struct {
 	// PasswordMin is the least length of a new password, in characters.
 	PasswordMin int
+	// SignUp says who may sign up: open, invite or closed.
+	SignUp string
 }
 
 // Handler serves the front end at Mount to GET and HEAD; the caller refuses other methods. It sends the
@@ -105,11 +107,13 @@ func newHandler(files fs.FS, s Settings) http.Handler {
 var (
 	inlineStyle = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
 	passwordMin = []byte(`name="confab:password-min" content=""`)
+	signUp      = []byte(`name="confab:sign-up" content=""`)
 )
 
 // fill writes the settings into the page, and packs it anew.
 func (f *file) fill(s Settings) {
 	f.plain = bytes.Replace(f.plain, passwordMin, fmt.Appendf(nil, `name="confab:password-min" content="%d"`, s.PasswordMin), 1)
+	f.plain = bytes.Replace(f.plain, signUp, fmt.Appendf(nil, `name="confab:sign-up" content="%s"`, s.SignUp), 1)
 	if f.gzipped == nil {
 		return
 	}

@@ -266,7 +266,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	for _, rt := range probes(st, hub, strangers) {
 		r.Handle(rt.Path, &api.Resource{Route: rt, Fail: chatAPI.Fail})
 	}
-	page := &api.Resource{Route: reading("/ui/chat/", web.Handler(web.Settings{PasswordMin: c.PasswordMin})), Fail: chatAPI.Fail}
+	page := &api.Resource{Route: reading("/ui/chat/", web.Handler(web.Settings{PasswordMin: c.PasswordMin, SignUp: string(c.SignUp)})), Fail: chatAPI.Fail}
 	r.PathPrefix("/ui/chat/").Handler(page)
 	r.Handle("/ui/chat", page)
 	documents := &api.Resource{Route: reading("/docs", docs.Handler()), Fail: chatAPI.Fail}

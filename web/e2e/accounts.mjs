@@ -296,4 +296,68 @@ export const flows = [
       await d.accessible('a new password that is too short')
     },
   },
+  {
+    name: 'tokens for programs are made, shown once and ended',
+    async run(given) {
+      const { ann, room, d } = await one(given)
+      await d.goto('#/profile')
+      const panel = d.page.getByTestId('tokens')
+      const make = panel.getByRole('button', { name: 'Make a token' })
+      await panel.locator('[name=tokenName]').fill('build server')
+      await panel.locator('[name=tokenPassword]').fill('wrong')
+      await make.click()
+      await panel.getByText('This is not your current password.').waitFor()
+      await panel.locator('[name=tokenPassword]').fill('secret')
+      await make.click()
+      const secret = await panel.getByTestId('token-secret').textContent()
+      assert.match(secret, /^cfp_\w{30,}$/)
+      await d.accessible('the panel')
+      const use = () => fetch(`${given.base}/api/chat/v1/messages/${room}`, { headers: { Authorization: `Bearer ${secret}` } }).then((r) => r.status)
+      assert.equal(await use(), 200)
+      await d.page.reload()
+      await panel.getByText('build server').waitFor()
+      assert.equal(await panel.getByTestId('token-secret').count(), 0, 'it is shown once')
+      await panel.getByText('last used on').waitFor()
+      await panel.getByRole('button', { name: 'End the token build server' }).click()
+      await panel.getByText('build server').waitFor({ state: 'detached' })
+      assert.equal(await use(), 401)
+      const { tokens } = await ann.call('GET', `users/${ann.login}/tokens`)
+      assert.deepEqual(tokens, [])
+    },
+  },
+  {
+    name: 'where it takes an invitation to sign up, its link is enough',
+    async run({ browser, keep, finally: end }) {
+      const token = 'the-token-of-the-operator'
+      const server = await startNode(undefined, ['--sign-up', 'invite'], { CONFAB_ADMIN_LOGIN: 'operator', CONFAB_ADMIN_PASSWORD: 'secret', CONFAB_ADMIN_TOKEN: token })
+      end(() => server.stop())
+      const d = keep(await device(browser, server.base))
+      await d.goto('#/login')
+      await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      await d.page.getByRole('link', { name: 'Sign up' }).waitFor({ state: 'detached' })
+      await d.goto('#/signup')
+      await d.page.getByTestId('refusal').getByText('You need an invitation').waitFor()
+      await d.accessible('the panel')
+      const made = await fetch(`${server.base}/api/chat/v1/admin/invitations`, {
+        method: 'POST', headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` }, body: '{}',
+      }).then((r) => r.json())
+      const invited = async (login) => {
+        await d.page.goto('about:blank')
+        await d.page.goto(server.base + made.link)
+        await d.page.locator('[name=login]').fill(login)
+        await d.page.locator('[name=firstname]').fill('Ann')
+        await d.page.locator('[name=lastname]').fill('Archer')
+        await d.page.locator('[name=password]').fill('secret')
+        await d.page.getByRole('button', { name: 'Sign up' }).click()
+      }
+      await invited(unique('ann'))
+      await d.page.getByRole('link', { name: 'Your profile' }).waitFor()
+      assert.ok(!d.page.url().includes('inv_'), 'the secret leaves the address')
+      await d.goto('#/profile')
+      await d.page.getByRole('button', { name: 'Log out' }).click()
+      await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+      await invited(unique('bob'))
+      await d.page.getByText('This invitation is not good any more').waitFor()
+    },
+  },
 ]

@@ -6,6 +6,7 @@ import type {
   Found,
   Message,
   MessagePage,
+  NewToken,
   NewUser,
   PageQuery,
   ParticipantPage,
@@ -13,6 +14,8 @@ import type {
   Room,
   RoomPage,
   RoomStatePage,
+  SignUpMode,
+  Token,
   User,
   UserPage,
 } from './types.js'
@@ -136,6 +139,26 @@ export class ChatApi {
   /** Ends all sessions of the user, this one too. A wrong current password is status 403. */
   async changePassword(login: string, currentPassword: string, password: string): Promise<void> {
     await this.send(`users/${encodeURIComponent(login)}/password`, { method: 'PUT', body: { currentPassword, password } })
+  }
+
+  /** Who may sign up, and how many characters a password has at least. */
+  signUpMode(): Promise<{ signUp: SignUpMode; passwordMin: number }> {
+    return this.json('sign-up')
+  }
+
+  /** One's own tokens, the newest first. Like what follows it wants a session. */
+  async tokens(login: string): Promise<Token[]> {
+    const { tokens } = await this.json<{ tokens: Token[] }>(`users/${encodeURIComponent(login)}/tokens`)
+    return tokens
+  }
+
+  /** The answer alone has the secret `token`. A wrong password is status 403. */
+  createToken(login: string, token: NewToken): Promise<Token & { token: string }> {
+    return this.json(`users/${encodeURIComponent(login)}/tokens`, { method: 'POST', body: token })
+  }
+
+  async deleteToken(login: string, id: string): Promise<void> {
+    await this.send(`users/${encodeURIComponent(login)}/tokens/${encodeURIComponent(id)}`, { method: 'DELETE' })
   }
 
   async putAvatar(login: string, picture: Blob): Promise<void> {

@@ -136,6 +136,34 @@ export interface NewUser {
   email?: string | null
   bio?: string | null
   timezone?: string | null
+  /** The secret of an invitation, where one is needed. */
+  invitation?: string
+}
+
+/** Who may sign up: everybody, who has an invitation, or nobody. */
+export type SignUpMode = 'open' | 'invite' | 'closed'
+
+/** What a token opens; each may read. */
+export type Scope = 'read' | 'post' | 'manage' | 'admin'
+
+/** A token of a user, for programs. */
+export interface Token {
+  id: string
+  name: string
+  scopes: Scope[]
+  created: string
+  /** null is never. */
+  expires: string | null
+  /** To the minute; null is never. */
+  lastUsed: string | null
+}
+
+export interface NewToken {
+  name: string
+  password: string
+  scopes?: Scope[]
+  /** Seconds; 0 is never. */
+  expiresIn?: number
 }
 
 export type ProfileChange = Partial<Pick<User, 'firstname' | 'lastname' | 'email' | 'bio' | 'timezone'>>

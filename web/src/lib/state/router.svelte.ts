@@ -4,7 +4,7 @@ export type Route =
   | { at: 'browse' }
   | { at: 'profile' }
   | { at: 'login' }
-  | { at: 'signup' }
+  | { at: 'signup'; invitation: string | null }
 
 /** Reads a location's hash. What it does not know is home. */
 export function parseRoute(hash: string): Route {
@@ -13,7 +13,8 @@ export function parseRoute(hash: string): Route {
   if (place === 'rooms' && room) {
     return { at: 'room', room, message: below === 'messages' && message ? message : null }
   }
-  if (place === 'browse' || place === 'profile' || place === 'login' || place === 'signup') return { at: place }
+  if (place === 'signup') return { at: place, invitation: room || null }
+  if (place === 'browse' || place === 'profile' || place === 'login') return { at: place }
   return { at: 'home' }
 }
 

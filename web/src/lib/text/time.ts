@@ -13,6 +13,9 @@ function format(ms: number, key: string, options: Intl.DateTimeFormatOptions): s
 export const clock = (ms: number): string => format(ms, 'clock', { timeStyle: 'short' })
 export const fullTime = (ms: number): string => format(ms, 'full', { dateStyle: 'full', timeStyle: 'medium' })
 
+/** The day of a moment as the server writes it. */
+export const fullDate = (iso: string): string => format(Date.parse(iso), 'full-date', { dateStyle: 'long' })
+
 /** A number that differs for each day of the reader's zone. */
 export function dayOf(ms: number): number {
   const d = new Date(ms)
