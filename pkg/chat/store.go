@@ -81,8 +81,8 @@ type RoomStore interface {
 	DisownRoom(ctx context.Context, t Tenant, r RoomRef, creator Person) error
 	// DeleteRoom deletes the room and frees its name. When it returns, no method of any store interface shows the room,
 	// its memberships or, by its name, its messages. Sweeper removes the rows that are left on disk: the caller has stored
-	// the work before (SweepWork). NotFound if r.Name
-	// does not belong to r.ID, or no longer.
+	// the work before (SweepWork). NotFound if r.Name does not belong to r.ID, or no longer. Of concurrent calls at least one
+	// succeeds; others may too, because a call whose first attempt was not answered cannot tell who has removed the room.
 	DeleteRoom(ctx context.Context, t Tenant, r Room) error
 }
 
