@@ -1,0 +1,23 @@
+package easemob
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The README lists every path.
+func TestReadmeListsThePaths(t *testing.T) {
+	text, err := os.ReadFile("../../../README.md")
+	require.NoError(t, err)
+	either := regexp.MustCompile(`\{\w+:(\w+)\|\w+\}`) // a word that has a short form
+	for prefix, routes := range map[string][]route{"/{org}/{app}": New(Parts{}).apps(), "": New(Parts{}).management()} {
+		for _, rt := range routes {
+			path := prefix + either.ReplaceAllString(rt.path, "$1")
+			require.True(t, strings.Contains(string(text), "`"+path+"`"), path)
+		}
+	}
+}
