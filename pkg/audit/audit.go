@@ -11,6 +11,7 @@ package audit
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
@@ -42,7 +43,25 @@ const (
 	RetentionSet      Kind = "retention-set" // Detail: how long
 	ExportRequested   Kind = "export-requested"
 	BackupMade        Kind = "backup-made" // Subject: the folder
+
+	// Of the platform. Organisations are named ORG, their apps ORG/APP and their administrators ORG/NAME: no login has a slash.
+	OrganisationCreated Kind = "organization-created"
+	OrganisationDeleted Kind = "organization-deleted"
+	AppCreated          Kind = "app-created"
+	AppDeleted          Kind = "app-deleted"
+	AppChanged          Kind = "app-changed" // Detail: the settings
+	AdminCreated        Kind = "admin-created"
+	AdminDeleted        Kind = "admin-deleted"
+	CredentialsShown    Kind = "credentials-shown"
+	CredentialsRenewed  Kind = "credentials-renewed"
 )
+
+var kinds = []Kind{LoggedIn, LoginFailed, SignedUp, AccountCreated, AccountDeleted, AccountErased, AccountDisabled, AccountEnabled, PasswordChanged,
+	LoggedOut, RoleGranted, RoleRevoked, TokenCreated, TokenDeleted, InvitationCreated, InvitationDeleted, RoomDeleted, RetentionSet, ExportRequested, BackupMade,
+	OrganisationCreated, OrganisationDeleted, AppCreated, AppDeleted, AppChanged, AdminCreated, AdminDeleted, CredentialsShown, CredentialsRenewed}
+
+// Kinds returns all kinds.
+func Kinds() []Kind { return slices.Clone(kinds) }
 
 // Event is something that happened.
 type Event struct {
@@ -50,7 +69,7 @@ type Event struct {
 	ID     id.ID
 	Tenant chat.Tenant
 	Kind   Kind
-	// Actor is the login of who did it; empty if that is not known.
+	// Actor is the login of who did it; empty if that is not known. An administrator of an organisation is ORG/NAME.
 	Actor string
 	// Subject is the login of the account, or the name of the room, that it was done to.
 	Subject string

@@ -6,6 +6,7 @@ import (
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/api/easemob"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
@@ -43,6 +44,7 @@ type platformParts struct {
 	users    *chat.Service
 	people   *auth.People
 	servers  func() int
+	trail    *audit.Trail
 }
 
 // newPlatform makes the API of the platform. Its parts end with onEnd.
@@ -66,7 +68,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: accounts,
 		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
 		Limits: buckets, Servers: p.servers, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
-		Now: c.Now, Log: c.Log}), nil
+		Trail: p.trail, Now: c.Now, Log: c.Log}), nil
 }
 
 // epochs knows the epochs of all accounts: those of the chat API, and those of apps and administrators.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/limit"
@@ -45,6 +46,8 @@ type Parts struct {
 	Tokens *auth.Tokens
 	// Box makes cursors that only the server can have made.
 	Box *seal.Box
+	// Trail notes what is done to organisations, apps and their administrators.
+	Trail *audit.Trail
 	// Limits counts calls. NoLimits switches off the limits that an app has not set itself.
 	Limits   *limit.Buckets
 	NoLimits bool

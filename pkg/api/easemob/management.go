@@ -3,15 +3,12 @@ package easemob
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -65,6 +62,8 @@ func (a *API) management() []route {
 func (c *call) address() string { return api.ClientAddress(c.r, c.api.Proxied) }
 
 // managementToken logs administrators in: those of the server first, whose names are taken here.
+//
+// The trail has all of it, and nothing of what was typed by who is nobody.
 func (a *API) managementToken(c *call) error {
 	f, grant, err := c.grant()
 	if err != nil {
@@ -97,12 +96,15 @@ func (a *API) managementToken(c *call) error {
 		if err != nil {
 			return err
 		}
+		c.caller = caller{server: true, login: l.Login}
+		a.record(c, audit.LoggedIn, l.Login, managed)
 		return a.issue(c, ttl, auth.APIToken{Kind: auth.ManagementToken, Tenant: l.Tenant, Login: l.Login, Bound: true, Epoch: l.Epoch},
 			map[string]any{"user": map[string]any{"username": l.Login, "uuid": "", "organizations": map[string]any{}}})
 	}
 	u, err := a.logIn(c, f, c.admins())
 	var p *problem
 	if errors.As(err, &p) && p.word == "invalid_grant" {
+		a.loginFailed(c, *in["username"])
 		return wrong
 	}
 	if err != nil {
@@ -115,6 +117,8 @@ func (a *API) managementToken(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.caller = caller{admin: &u}
+	a.record(c, audit.LoggedIn, o.Name+"/"+u.Name, managed)
 	who, shown := u.Identity(), adminOf(u)
 	shown["organizations"] = map[string]any{o.Name: map[string]any{"name": o.Name, "uuid": o.ID.String()}}
 	return a.issue(c, ttl, auth.APIToken{Kind: auth.ManagementToken, Tenant: who.Tenant, Login: who.Login, Bound: true, Epoch: u.Epoch},
@@ -194,6 +198,7 @@ func (a *API) createOrganisation(c *call) error {
 	if err != nil {
 		return err
 	}
+	a.record(c, audit.OrganisationCreated, o.Name, "owner "+o.Name+"/"+owner.Name)
 	return c.reply(answer{data: map[string]any{"owner": adminOf(owner), "organization": organisationOf(o)}})
 }
 
@@ -264,6 +269,7 @@ func (a *API) deleteOrganisation(c *call) error {
 	if err := a.Tenants.DeleteOrganisation(c.ctx(), c.org); err != nil {
 		return err
 	}
+	a.record(c, audit.OrganisationDeleted, c.org.Name, "")
 	return c.reply(answer{data: map[string]any{"name": c.org.Name, "uuid": c.org.ID.String(), "status": "deleting"}})
 }
 
@@ -295,6 +301,7 @@ func (a *API) createAdmin(c *call) error {
 	if err != nil {
 		return err
 	}
+	a.record(c, audit.AdminCreated, c.org.Name+"/"+u.Name, "")
 	return c.reply(answer{data: map[string]any{"user": adminOf(u)}})
 }
 
@@ -303,147 +310,8 @@ func (a *API) deleteAdmin(c *call) error {
 	if err != nil {
 		return err
 	}
+	a.record(c, audit.AdminDeleted, c.org.Name+"/"+u.Name, "")
 	return c.reply(answer{data: map[string]any{"user": adminOf(u)}})
-}
-
-func (a *API) listApps(c *call) error {
-	all, err := a.appsOf(c)
-	if err != nil {
-		return err
-	}
-	return c.reply(answer{data: all})
-}
-
-// settingsOf reads the settings in a body. known are further members that it may have.
-func settingsOf(f fields, known ...string) (tenant.Settings, error) {
-	var s tenant.Settings
-	clean := map[string]jsontext.Value{}
-	for k, v := range f {
-		if !f.has(k) {
-			continue
-		}
-		clean[k] = v
-		// Numbers may be texts.
-		if v.Kind() == '"' && k != "registration" && k != "timezone" {
-			if n, err := f.number(k); err == nil {
-				clean[k] = jsontext.Value(strconv.FormatInt(*n, 10))
-			} else if b, err := f.flag(k); err == nil {
-				clean[k] = jsontext.Value(map[bool]string{true: "true", false: "false"}[*b])
-			}
-		}
-	}
-	for _, k := range known {
-		delete(clean, k)
-	}
-	b, err := json.Marshal(clean)
-	if err == nil {
-		err = json.Unmarshal(b, &s, json.RejectUnknownMembers(true))
-	}
-	if err != nil {
-		return s, illegal("a setting is not known, or its value has not the right type")
-	}
-	return s, nil
-}
-
-func (a *API) createApp(c *call) error {
-	f, err := c.object()
-	if err != nil {
-		return err
-	}
-	name, err := f.text("name")
-	if err != nil {
-		return err
-	}
-	if name == nil {
-		return illegal("Entity application requires a property named name")
-	}
-	s, err := settingsOf(f, "name")
-	if err != nil {
-		return err
-	}
-	if !c.caller.server && !s.Quotas.IsZero() {
-		return forbidden("only the administrator of the server sets quotas")
-	}
-	app, secret, err := a.Tenants.CreateApp(c.ctx(), c.org, *name, s)
-	if err != nil {
-		return err
-	}
-	return c.reply(answer{data: map[string]any{c.org.Name + "/" + app.Name: app.ID.String()},
-		more: map[string]any{"client_id": app.ClientID, "client_secret": secret}})
-}
-
-// managed finds the app that a path of the management names.
-func (c *call) managed() (tenant.App, error) {
-	app, err := c.api.Tenants.App(c.ctx(), c.org, c.variable("app"))
-	if chat.IsKind(err, chat.NotFound) {
-		err = noApp(c.org.Name, clip(c.variable("app")), clip(strings.TrimPrefix(c.r.URL.Path, "/")))
-	}
-	return app, err
-}
-
-func (a *API) getApp(c *call) error {
-	app, err := c.managed()
-	if err != nil {
-		return err
-	}
-	return c.reply(answer{data: map[string]any{"name": app.Name, "uuid": app.ID.String(), "settings": app.Settings.Complete()}})
-}
-
-func (a *API) putApp(c *call) error {
-	f, err := c.object()
-	if err != nil {
-		return err
-	}
-	s, err := settingsOf(f)
-	if err != nil {
-		return err
-	}
-	app, err := c.managed()
-	if err != nil {
-		return err
-	}
-	if app, err = a.Tenants.Configure(c.ctx(), app, s, c.caller.server); err != nil {
-		return err
-	}
-	return c.reply(answer{data: app.Settings.Complete()})
-}
-
-func (a *API) deleteApp(c *call) error {
-	app, err := c.managed()
-	if err != nil {
-		return err
-	}
-	if !c.caller.server {
-		return forbidden("only the administrator of the server deletes applications")
-	}
-	if err := a.Tenants.DeleteApp(c.ctx(), c.org, app); err != nil {
-		return err
-	}
-	return c.reply(answer{data: map[string]any{"name": app.Name, "uuid": app.ID.String(), "status": "deleting"}})
-}
-
-func (a *API) getCredentials(c *call) error {
-	app, err := c.managed()
-	if err != nil {
-		return err
-	}
-	secret, err := a.Tenants.Secret(app)
-	if err != nil {
-		return err
-	}
-	return c.reply(answer{more: map[string]any{"credentials": map[string]any{"client_id": app.ClientID, "client_secret": secret}}})
-}
-
-func (a *API) newCredentials(c *call) error {
-	app, err := c.managed()
-	if err != nil {
-		return err
-	}
-	app, secret, err := a.Tenants.RenewCredentials(c.ctx(), app)
-	if err != nil {
-		return err
-	}
-	return c.reply(answer{more: map[string]any{"credentials": map[string]any{"client_id": app.ClientID, "client_secret": secret}}})
 }
 
 // putAdminPassword changes the password of the caller, or of anybody if the caller administers the server.
@@ -474,13 +342,22 @@ func (a *API) putAdminPassword(c *call) error {
 		if in["oldpassword"] == nil {
 			return illegal("oldPassword is required")
 		}
-		if err := a.checkOld(c, c.admins(), u, *in["oldpassword"]); err != nil {
+		err := a.checkOld(c, c.admins(), u, *in["oldpassword"])
+		if p := (*problem)(nil); errors.As(err, &p) {
+			a.loginFailed(c, u.Name)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if _, err := c.admins().SetPassword(c.hashing(), u, *in["newpassword"]); err != nil {
 		return err
 	}
+	detail := ""
+	if c.caller.server {
+		detail = "by an administrator"
+	}
+	a.record(c, audit.PasswordChanged, a.nameOf(c, u), detail)
 	return c.reply(answer{action: "set user password"})
 }
 
