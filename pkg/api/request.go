@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/limit"
 )
 
 // MaxBody is the greatest request body that is read, in bytes. It leaves room for the largest message with
@@ -138,7 +139,8 @@ func Int(q url.Values, name string, def int) (int, error) {
 
 // ClientAddress returns the address a request came from, in one spelling and without its port. When the server stands
 // behind a proxy that sets X-Forwarded-For (trust), it is the last entry there: the one the proxy wrote; that of the
-// proxy if this entry is none. An IPv6 address is given as its network (/64), as a client has all addresses of its own.
+// proxy if this entry is none. What
+// is limited for an address is so for limit.Network of it.
 func ClientAddress(r *http.Request, trust bool) string {
 	if vs := r.Header.Values("X-Forwarded-For"); trust && len(vs) > 0 {
 		last := vs[len(vs)-1]
@@ -152,15 +154,14 @@ func ClientAddress(r *http.Request, trust bool) string {
 	return r.RemoteAddr
 }
 
-// PeerAddress returns the address of the other end of a connection as ClientAddress spells it, and whether that is the
-// machine itself.
+// PeerAddress returns the network (see limit.Network) of the other end of a connection, and whether that is the machine itself.
 func PeerAddress(a net.Addr) (address string, local bool) {
 	at, err := netip.ParseAddrPort(a.String())
 	if err != nil {
 		return a.String(), true
 	}
 	address, _ = canonical(a.String())
-	return address, at.Addr().Unmap().IsLoopback()
+	return limit.Network(address), at.Addr().Unmap().IsLoopback()
 }
 
 // canonical returns the one spelling of an address that may have a port.
@@ -173,9 +174,5 @@ func canonical(text string) (string, bool) {
 		}
 		ip = withPort.Addr()
 	}
-	if ip = ip.Unmap().WithZone(""); ip.Is4() {
-		return ip.String(), true
-	}
-	network, _ := ip.Prefix(64) // an IPv6 address has it
-	return network.String(), true
+	return ip.Unmap().WithZone("").String(), true
 }

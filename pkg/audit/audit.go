@@ -73,7 +73,8 @@ type Event struct {
 	Actor string
 	// Subject is the login of the account, or the name of the room, that it was done to.
 	Subject string
-	// Address is that of the client; empty if there is none.
+	// Address is that of the client; empty if there is none. Failures that are counted together may have come from several
+	// addresses of an IPv6 network: then it is the network (/64).
 	Address string
 	Detail  string
 	// Count is how often it happened; more than 1 only for LoginFailed.

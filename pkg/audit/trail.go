@@ -12,6 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/limit"
 )
 
 const (
@@ -35,16 +36,22 @@ type Trail struct {
 	flushing sync.Mutex // held while counted failures are recorded
 
 	mu       sync.Mutex
-	failures map[failure]int // of this window: how many there were beside the first
-	others   int             // failures that have no place there
-	timer    *time.Timer     // ends the window; nil if there is none
+	failures map[failure]*more // of this window
+	others   int               // failures that have no place there
+	timer    *time.Timer       // ends the window; nil if there is none
 	closed   bool
 }
 
 // failure is what failed logins have in common that are counted together.
 type failure struct {
 	tenant                   chat.Tenant
-	subject, address, detail string
+	subject, network, detail string
+}
+
+// more are the failures of a window beside the first of them.
+type more struct {
+	count   int
+	address string // of all of them; their network if they have several
 }
 
 // Options are the parts of a Trail.
@@ -59,7 +66,7 @@ type Options struct {
 
 // New returns a trail. Close ends it.
 func New(o Options) *Trail {
-	return &Trail{store: o.Store, ids: o.IDs, keep: o.Keep, now: o.Now, log: o.Log, failures: map[failure]int{}}
+	return &Trail{store: o.Store, ids: o.IDs, keep: o.Keep, now: o.Now, log: o.Log, failures: map[failure]*more{}}
 }
 
 // Record stores an event that has happened, also if ctx ends meanwhile. ID and Count are set here, and Tenant, if it is
@@ -100,16 +107,16 @@ func clip(s string) string {
 }
 
 // LoginFailed records a failed login to an account; subject is empty if there is none. Whoever sends many does not fill the
-// store: of those with one account, address and reason the first in a minute is recorded immediately and the others are
+// store: of those with one account, network (see limit.Network) and reason the first in a minute is recorded immediately and the others are
 // counted, in one event when the minute is over. No more than mostFailures of them are told apart in a minute, on each server.
 func (t *Trail) LoginFailed(ctx context.Context, tenant chat.Tenant, subject, address, why string) {
-	if t.first(failure{tenant, subject, address, why}) {
+	if t.first(failure{tenant, subject, limit.Network(address), why}, address) {
 		t.Record(ctx, Event{Tenant: tenant, Kind: LoginFailed, Subject: subject, Address: address, Detail: why})
 	}
 }
 
 // first counts a failure, and reports whether it is to be recorded now.
-func (t *Trail) first(f failure) bool {
+func (t *Trail) first(f failure, address string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -118,16 +125,20 @@ func (t *Trail) first(f failure) bool {
 	if t.timer == nil {
 		t.timer = time.AfterFunc(window, func() { guard.Run(t.log, "audit: counted failures", t.flush) })
 	}
-	_, known := t.failures[f]
+	m, known := t.failures[f]
 	switch {
 	case known:
-		t.failures[f]++
+		if m.count++; m.count == 1 {
+			m.address = address
+		} else if m.address != address {
+			m.address = f.network
+		}
 		return false
 	case len(t.failures) == mostFailures:
 		t.others++
 		return false
 	}
-	t.failures[f] = 0
+	t.failures[f] = &more{}
 	return true
 }
 
@@ -137,11 +148,11 @@ func (t *Trail) flush() {
 	defer t.flushing.Unlock()
 	t.mu.Lock()
 	failures, others := t.failures, t.others
-	t.failures, t.others, t.timer = map[failure]int{}, 0, nil
+	t.failures, t.others, t.timer = map[failure]*more{}, 0, nil
 	t.mu.Unlock()
-	for f, n := range failures {
-		if n > 0 {
-			t.add(context.Background(), Event{Tenant: f.tenant, Kind: LoginFailed, Subject: f.subject, Address: f.address, Detail: f.detail, Count: n})
+	for f, m := range failures {
+		if m.count > 0 {
+			t.add(context.Background(), Event{Tenant: f.tenant, Kind: LoginFailed, Subject: f.subject, Address: m.address, Detail: f.detail, Count: m.count})
 		}
 	}
 	if others > 0 {

@@ -82,12 +82,32 @@ func TestRepeatedFailuresAreCounted(t *testing.T) {
 	})
 }
 
+func TestFailuresOfANetworkAreCountedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		trail := newTrail(m, slog.New(slog.DiscardHandler))
+		fail := func(address string) {
+			trail.LoginFailed(t.Context(), chat.DefaultTenant, "ann", address, "wrong password")
+		}
+		fail("2001:db8::1")
+		fail("2001:db8::2")
+		fail("2001:db8::2")
+		trail.flush()
+		require.Equal(t, map[string]int{"ann2001:db8::1": 1, "ann2001:db8::2": 2}, m.failed())
+		for i := range 1000 {
+			fail(fmt.Sprintf("2001:db8:0:1::%x", i+1))
+		}
+		trail.Close()
+		require.Equal(t, map[string]int{"ann2001:db8::1": 1, "ann2001:db8::2": 2, "ann2001:db8:0:1::1": 1, "ann2001:db8:0:1::/64": 999}, m.failed())
+	})
+}
+
 func TestAFloodOfFailuresIsFewEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		trail := newTrail(m, slog.New(slog.DiscardHandler))
 		for i := range 10_000 {
-			trail.LoginFailed(t.Context(), chat.DefaultTenant, "", fmt.Sprint("2001:db8::", i), "no such account")
+			trail.LoginFailed(t.Context(), chat.DefaultTenant, "", fmt.Sprintf("192.0.%d.%d", i/256, i%256), "no such account")
 		}
 		require.Len(t, m.all, mostFailures)
 		trail.Close()

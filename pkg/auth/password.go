@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/turns"
 )
 
@@ -118,7 +119,7 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, reha
 
 // inTurn calls f when it is the caller's turn and that many bytes are free.
 func (h *Hasher) inTurn(ctx context.Context, bytes int64, f func()) error {
-	err := h.turns.Take(ctx, addressOf(ctx))
+	err := h.turns.Take(ctx, limit.Network(addressOf(ctx)))
 	if errors.Is(err, turns.ErrFull) {
 		return &chat.Error{Kind: chat.Unavailable, Cause: chat.RetryAfter{Duration: busyFor},
 			Message: "too many passwords are being checked now; try again in a moment"}

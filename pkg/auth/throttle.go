@@ -36,13 +36,14 @@ func NewThrottle(each, wide int, now func() time.Time, keys int) *Throttle {
 // be more than may fail. refund takes that back. If the try has to wait, Reserve counts nothing and returns how long.
 // An empty login stands for all that cannot exist.
 func (t *Throttle) Reserve(tenant chat.Tenant, login string, from From) (refund func(), wait time.Duration) {
+	network := limit.Network(from.Address)
 	var uses []limit.Use
 	add := func(perMinute int, kind, login, address string) {
 		uses = append(uses, limit.Use{Key: kind + "\x00" + string(tenant) + "\x00" + login + "\x00" + address,
 			Rate: limit.Rate{Most: perMinute, Per: time.Minute}})
 	}
-	add(t.each, "each", login, from.Address)
-	add(t.wide, "address", "", from.Address)
+	add(t.each, "each", login, network)
+	add(t.wide, "address", "", network)
 	if login != "" && !from.Known {
 		add(t.wide, "login", login, "")
 	}

@@ -17,6 +17,13 @@ func newLimits(t *testing.T, set limit.Set) (*limit.Limits, *clocktest.Clock) {
 	return l, clock
 }
 
+func TestAClientHasAWholeNetwork(t *testing.T) {
+	for address, want := range map[string]string{"192.0.2.1": "192.0.2.1", "::1": "::/64", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "odd": "odd", "": ""} {
+		require.Equal(t, want, limit.Network(address))
+		require.Equal(t, want, limit.Network(want), "once more changes nothing")
+	}
+}
+
 func TestABurstThenARate(t *testing.T) {
 	l, clock := newLimits(t, limit.Set{limit.Posts: 60})
 	for range 60 {

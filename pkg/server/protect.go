@@ -8,6 +8,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/budget"
 	"github.com/confab-chat/confab/pkg/guard"
+	"github.com/confab-chat/confab/pkg/limit"
 )
 
 // bodyWithin bounds how long a client may take to send a request's body.
@@ -26,7 +27,8 @@ type client struct {
 	proxied bool
 }
 
-func (c client) address() string { return api.ClientAddress(c.r, c.proxied) }
+// address is what the shares of the pools are for.
+func (c client) address() string { return limit.Network(api.ClientAddress(c.r, c.proxied)) }
 
 // stsFor is for how long browsers use nothing but TLS for a host that has answered over it, in seconds: half a year.
 const stsFor = "max-age=15552000"

@@ -1,0 +1,14 @@
+package limit
+
+import "net/netip"
+
+// Network returns what is limited instead of a single address of a client: the network of an IPv6 address (/64), as a
+// client has all addresses of its own. Any other text is returned as it is.
+func Network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Unmap().Is4() {
+		return address
+	}
+	network, _ := ip.WithZone("").Prefix(64) // an IPv6 address has it
+	return network.String()
+}
