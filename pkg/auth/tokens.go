@@ -80,10 +80,12 @@ func (t *Tokens) FindHash(ctx context.Context, h Hash) (Login, error) {
 	return Login{Identity: who, Token: h, Scopes: a.Scopes, Kind: a.Kind, Epoch: a.Epoch}, nil
 }
 
-// used notes that a personal token is used, to about a minute. A failure is no failure of the request.
+// used notes that a token is used which its user, or an administrator, sees in a list; to about a minute. A failure is no
+// failure of the request.
 func (t *Tokens) used(ctx context.Context, a APIToken) {
 	now := t.now().UTC().Truncate(time.Millisecond)
-	if a.Kind != PersonalToken || now.Sub(a.LastUsedAt) < usedEvery {
+	listed := a.Kind != SettingsToken && a.Tenant == chat.DefaultTenant && a.Login != ""
+	if !listed || now.Sub(a.LastUsedAt) < usedEvery {
 		return
 	}
 	if t.store.TouchToken(ctx, a.Hash, now) == nil {
