@@ -20,8 +20,8 @@ type Policy struct {
 	Pattern *regexp.Regexp
 	// Refused are names that match and are not allowed.
 	Refused func(name string) bool
-	// MaxPassword is the greatest length of a password, in characters.
-	MaxPassword int
+	// MinPassword and MaxPassword bound the length of a password, in characters; MinPassword as chat.CheckPassword counts.
+	MinPassword, MaxPassword int
 	// MaxNickname is the greatest length of a nickname, in characters.
 	MaxNickname int
 }
@@ -38,9 +38,16 @@ var Platform = Policy{Fold: true, MaxBytes: 64, Pattern: regexp.MustCompile(`^[a
 // DefaultSender is the author of what an app sends without naming one. No account of an app has this name.
 const DefaultSender = "admin"
 
-// Administrators is the policy of those who administer organisations.
-var Administrators = Policy{Fold: true, MaxBytes: 64, Pattern: regexp.MustCompile(`^[a-z0-9][a-z0-9_.@+-]*$`), MaxPassword: 64, MaxNickname: 100,
-	Refused: uuidForm.MatchString}
+var adminPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_.@+-]*$`)
+
+// Administrators is the policy of those who administer organisations. Their passwords have at least that many characters.
+func Administrators(minPassword int) Policy {
+	return Policy{Fold: true, MaxBytes: 64, Pattern: adminPattern, MinPassword: min(minPassword, mostOfAdmin), MaxPassword: mostOfAdmin, MaxNickname: 100,
+		Refused: uuidForm.MatchString}
+}
+
+// mostOfAdmin is the greatest length of an administrator's password, in characters.
+const mostOfAdmin = 64
 
 // The texts of faults.
 const (
@@ -75,6 +82,8 @@ func (p Policy) Password(password string) error {
 		return invalid("password", FaultTooLong, "")
 	case strings.ContainsRune(password, 0):
 		return invalid("password", FaultNotLegal, "")
+	case p.MinPassword > 0 && chat.CheckPassword(password, p.MinPassword) != nil:
+		return invalid("password", fmt.Sprintf("has to have %d to %d characters", p.MinPassword, p.MaxPassword), "")
 	}
 	return nil
 }

@@ -73,9 +73,11 @@ func (n NewAccount) Check(p Policy) (name string, err error) {
 		}
 	}
 	if n.Nickname != nil {
-		err = p.Nickname(*n.Nickname)
+		if err := p.Nickname(*n.Nickname); err != nil {
+			return "", err
+		}
 	}
-	return name, err
+	return name, chat.CheckEmail(n.Email)
 }
 
 // Create makes an account: Invalid if n breaks a rule, Conflict if the name is taken.

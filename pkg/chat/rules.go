@@ -106,6 +106,13 @@ func CheckPassword(password string, least int) error {
 	return f.err(UserEntity)
 }
 
+// CheckEmail returns Invalid for a text that is no e-mail address. The empty one says that there is none.
+func CheckEmail(address string) error {
+	var f faults
+	f.email("email", &address)
+	return f.err(UserEntity)
+}
+
 // NormalPassword returns the form of a password that counts: Unicode's NFC, so that it does not matter how a keyboard
 // composes a letter.
 func NormalPassword(password string) string { return norm.NFC.String(password) }

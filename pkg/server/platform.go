@@ -45,6 +45,7 @@ type platformParts struct {
 	people   *auth.People
 	servers  func() int
 	trail    *audit.Trail
+	limits   *limit.Limits
 }
 
 // newPlatform makes the API of the platform. Its parts end with onEnd.
@@ -55,7 +56,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	}
 	accounts := account.New(account.Options{Store: p.store, Watcher: p.watcher, Hasher: p.hasher, Throttle: p.throttle, IDs: p.ids, Now: c.Now})
 	onEnd(accounts.Close)
-	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: accounts, Box: box, Queue: p.queue, IDs: p.ids,
+	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: accounts, PasswordMin: c.PasswordMin, Box: box, Queue: p.queue, IDs: p.ids,
 		NormalOrigin: api.NormalOrigin, Now: c.Now, Log: c.Log})
 	onEnd(tenants.Close)
 	if err := tenants.EnsureDefault(ctx, c.Platform.DefaultApp); err != nil {
@@ -68,7 +69,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: accounts,
 		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
 		Limits: buckets, Servers: p.servers, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
-		Trail: p.trail, Now: c.Now, Log: c.Log}), nil
+		Trail: p.trail, SignUps: p.limits, Now: c.Now, Log: c.Log}), nil
 }
 
 // epochs knows the epochs of all accounts: those of the chat API, and those of apps and administrators.

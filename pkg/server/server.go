@@ -240,7 +240,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(keeping.Close)
 	listenForChanges(hub, rooms, sessions)
 	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, hasher: hasher, throttle: throttle,
-		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: people, servers: hub.Nodes, trail: trail}, onEnd)
+		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: people, servers: hub.Nodes, trail: trail, limits: limits}, onEnd)
 	if err != nil {
 		return nil, err
 	}

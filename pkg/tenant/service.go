@@ -24,6 +24,7 @@ type Service struct {
 	orgs     *directory.Cached[Organisation]
 	apps     *directory.Cached[App]
 	accounts *account.Service
+	policy   account.Policy // of administrators
 	box      *seal.Box
 	queue    *jobs.Queue
 	ids      *id.Generator
@@ -38,7 +39,9 @@ type Options struct {
 	Store    directory.Store
 	Watcher  *cache.Watcher
 	Accounts *account.Service
-	Box      *seal.Box
+	// PasswordMin is the least length of an administrator's new password, in characters.
+	PasswordMin int
+	Box         *seal.Box
 	// Queue runs the deletion of what belonged to an app. New registers the handler.
 	Queue *jobs.Queue
 	IDs   *id.Generator
@@ -53,7 +56,7 @@ const cachedTenants = 10_000
 
 // New returns a Service. Close ends it.
 func New(o Options) *Service {
-	s := &Service{store: o.Store, accounts: o.Accounts, box: o.Box, queue: o.Queue, ids: o.IDs, origin: o.NormalOrigin, log: o.Log,
+	s := &Service{store: o.Store, accounts: o.Accounts, policy: account.Administrators(o.PasswordMin), box: o.Box, queue: o.Queue, ids: o.IDs, origin: o.NormalOrigin, log: o.Log,
 		orgs: directory.NewCached(directory.CachedOptions[Organisation]{Store: o.Store, Watcher: o.Watcher, Decode: decodeOrg, Encode: Organisation.entry, Size: cachedTenants, Now: o.Now}),
 		apps: directory.NewCached(directory.CachedOptions[App]{Store: o.Store, Watcher: o.Watcher, Decode: decodeApp, Encode: App.entry, Size: cachedTenants, Now: o.Now}),
 	}
@@ -66,6 +69,9 @@ func (s *Service) Close() {
 	s.orgs.Close()
 	s.apps.Close()
 }
+
+// Admins returns the administrators of all organisations.
+func (s *Service) Admins() account.People { return s.accounts.Of(Administration, s.policy) }
 
 // Organisation returns the organisation of a name, in any case; NotFound if there is none.
 func (s *Service) Organisation(ctx context.Context, name string) (Organisation, error) {
@@ -118,7 +124,7 @@ func (s *Service) CreateOrganisation(ctx context.Context, name string, owner acc
 	if !ValidOrganisation(name) || key(name) == DefaultOrganisation || key(name) == s.defaultOrg {
 		return Organisation{}, account.Account{}, chat.ErrInvalid("organization name [%s] is not legal: it has 1 to 64 letters, digits, _ and -, begins with a letter or a digit and is not a reserved word", clip(name))
 	}
-	if _, err := owner.Check(account.Administrators); err != nil {
+	if _, err := owner.Check(s.policy); err != nil {
 		return Organisation{}, account.Account{}, err
 	}
 	if _, err := s.Organisation(ctx, name); !chat.IsKind(err, chat.NotFound) {
@@ -181,7 +187,7 @@ func (s *Service) addAdmin(ctx context.Context, o Organisation, n account.NewAcc
 		n.Password = &none
 	}
 	n.Organisation = o.ID
-	a, err := s.accounts.Create(ctx, Administration, account.Administrators, n)
+	a, err := s.accounts.Create(ctx, Administration, s.policy, n)
 	if err != nil {
 		return o, account.Account{}, err
 	}
@@ -197,7 +203,7 @@ func (s *Service) addAdmin(ctx context.Context, o Organisation, n account.NewAcc
 
 // RemoveAdmin ends an administrator; NotFound if the organisation has none of that name, Forbidden for the last one.
 func (s *Service) RemoveAdmin(ctx context.Context, o Organisation, name string) (account.Account, error) {
-	a, err := s.accounts.Named(ctx, Administration, account.Administrators, name)
+	a, err := s.accounts.Named(ctx, Administration, s.policy, name)
 	if err == nil && a.Organisation != o.ID {
 		err = chat.ErrNotFound(AdminEntity, name)
 	}

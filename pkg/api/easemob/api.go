@@ -48,6 +48,8 @@ type Parts struct {
 	Box *seal.Box
 	// Trail notes what is done to organisations, apps and their administrators.
 	Trail *audit.Trail
+	// SignUps counts who registers without a token, by address, with the sign-ups of the chat API.
+	SignUps *limit.Limits
 	// Limits counts calls. NoLimits switches off the limits that an app has not set itself.
 	Limits   *limit.Buckets
 	NoLimits bool
@@ -250,7 +252,7 @@ func (a *API) take(c *call, name string) error {
 	// The rate is part of the key: another setting, or another number of servers, holds for the next call.
 	_, wait := a.Limits.Reserve(limit.Use{Key: strings.Join([]string{"calls", c.app.ID.String(), name, strconv.Itoa(most)}, "\x00"), Rate: limit.Rate{Most: most, Per: time.Second}})
 	if wait > 0 {
-		return &problem{status: http.StatusTooManyRequests, word: "reach_limit", text: "This request has reached api limit", cause: chat.RetryAfter{Duration: wait}}
+		return reachedLimit(wait)
 	}
 	return nil
 }

@@ -72,3 +72,16 @@ func TestTheTrailHasWhatIsDoneToThePlatform(t *testing.T) {
 		}
 	}
 }
+
+func TestTheTrailHasWholeAddresses(t *testing.T) {
+	c := config()
+	c.Proxied = true
+	w, _ := serve(t, openStore(t), c)
+	w.from = "2001:db8::7"
+	w.logIn(adminLogin, adminPassword)
+	w.fails(400, "invalid_grant", "POST", "/management/token", "", object{"grant_type": "password", "username": adminLogin, "password": "x"})
+	for _, e := range w.events() {
+		require.Equal(t, "2001:db8::7", e["address"], e["kind"])
+	}
+	require.Len(t, w.events(), 2)
+}

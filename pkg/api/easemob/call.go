@@ -83,7 +83,7 @@ func (c *call) people() account.People {
 
 // admins are the administrators of all organisations.
 func (c *call) admins() account.People {
-	return c.api.Accounts.Of(tenant.Administration, account.Administrators)
+	return c.api.Tenants.Admins()
 }
 
 func (c *call) tenant() chat.Tenant { return c.app.Tenant() }

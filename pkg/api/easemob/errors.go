@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -43,6 +44,10 @@ func badToken(text string) error {
 
 func unauthorized(text string) error {
 	return &problem{status: http.StatusUnauthorized, word: "unauthorized", text: text}
+}
+
+func reachedLimit(wait time.Duration) error {
+	return &problem{status: http.StatusTooManyRequests, word: "reach_limit", text: "This request has reached api limit", cause: chat.RetryAfter{Duration: wait}}
 }
 
 func noApp(org, app, uri string) error {
@@ -130,8 +135,8 @@ func faultText(e *chat.Error) string {
 		return strings.ToUpper(f.Field) + "_TOO_LONG"
 	case f.Rejected != nil:
 		return fmt.Sprintf("%s [%s] is not legal", f.Field, clip(*f.Rejected))
-	default:
-		return f.Field + " is not legal"
+	default: // what the field has to be
+		return f.Field + " " + f.Message
 	}
 }
 

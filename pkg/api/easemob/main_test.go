@@ -40,6 +40,7 @@ type world struct {
 	*testing.T
 	web  *httptest.Server
 	http *http.Client
+	from string // the client's address, if a proxy says it
 
 	operator         string // a management token
 	boss, stranger   string // management tokens of the two organisations
@@ -129,6 +130,9 @@ func (w *world) raw(method, path, token string, body any) (int, http.Header, []b
 	require.NoError(w, err)
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if w.from != "" {
+		r.Header.Set("X-Forwarded-For", w.from)
 	}
 	if in != nil {
 		r.Header.Set("Content-Type", kind)

@@ -2,7 +2,6 @@ package easemob
 
 import (
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -175,8 +174,8 @@ func (a *API) createOrganisation(c *call) error {
 	case !a.OpenRegistration:
 		return unauthorized("Unable to authenticate (OAuth)")
 	default:
-		if _, wait := a.Limits.Reserve(limit.Use{Key: "organizations\x00" + c.address(), Rate: limit.Rate{Most: orgsAnHour, Per: time.Hour}}); wait > 0 {
-			return &problem{status: http.StatusTooManyRequests, word: "reach_limit", text: "This request has reached api limit", cause: chat.RetryAfter{Duration: wait}}
+		if _, wait := a.Limits.Reserve(limit.Use{Key: "organizations\x00" + limit.Network(c.address()), Rate: limit.Rate{Most: orgsAnHour, Per: time.Hour}}); wait > 0 {
+			return reachedLimit(wait)
 		}
 	}
 	f, err := c.object()

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/confab-chat/confab/pkg/account"
-	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -113,7 +112,7 @@ func (a *API) logIn(c *call, f fields, p account.People) (account.Account, error
 	if in["username"] == nil || in["password"] == nil {
 		return account.Account{}, invalidGrant("username and password are missing")
 	}
-	u, err := p.LogIn(c.ctx(), *in["username"], *in["password"], auth.From{Address: api.ClientAddress(c.r, a.Proxied)})
+	u, err := p.LogIn(c.ctx(), *in["username"], *in["password"], auth.From{Address: c.address()})
 	switch {
 	case chat.IsKind(err, chat.NotFound):
 		err = &problem{status: http.StatusNotFound, word: "invalid_grant", text: "user not found"}

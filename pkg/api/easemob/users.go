@@ -13,6 +13,7 @@ import (
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/limit"
 )
 
 // maxBatch is how many users one call registers.
@@ -124,6 +125,11 @@ func (a *API) register(c *call) error {
 	}
 	if n.Password == nil && !trusted {
 		return illegal("password or pin must provided")
+	}
+	if !trusted {
+		if wait := a.SignUps.Take(limit.Of(limit.SignUps, limit.Network(c.address()))); wait > 0 {
+			return reachedLimit(wait)
+		}
 	}
 	release, err := a.reserve(c, 1)
 	if err != nil {
