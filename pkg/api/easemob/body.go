@@ -74,8 +74,9 @@ func (c *call) object() (fields, error) {
 // members decodes one JSON object.
 func members(body []byte) (fields, error) {
 	out := fields{}
-	if err := json.Unmarshal(body, &out, jsontext.AllowDuplicateNames(true)); err != nil || out == nil {
-		return nil, notJSON()
+	if err := api.DecodeJSON(body, &out); err != nil {
+		_, text := api.StatusOf(err)
+		return nil, &problem{status: http.StatusBadRequest, word: "json_parse", text: text, cause: err}
 	}
 	return out, nil
 }

@@ -1,6 +1,7 @@
 package easemob
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -44,12 +45,17 @@ func settingsOf(f fields, known ...string) (tenant.Settings, error) {
 	for _, k := range known {
 		delete(clean, k)
 	}
-	b, err := json.Marshal(clean)
-	if err == nil {
-		err = json.Unmarshal(b, &s, json.RejectUnknownMembers(true))
-	}
-	if err != nil {
-		return s, illegal("a setting is not known, or its value has not the right type")
+	for _, k := range slices.Sorted(maps.Keys(clean)) {
+		b, err := json.Marshal(map[string]jsontext.Value{k: clean[k]})
+		if err == nil {
+			err = json.Unmarshal(b, &s, json.RejectUnknownMembers(true))
+		}
+		switch {
+		case errors.Is(err, json.ErrUnknownName):
+			return s, illegal("there is no setting %s", clip(k))
+		case err != nil:
+			return s, illegal("the value of the setting %s has not the right type", k)
+		}
 	}
 	return s, nil
 }

@@ -1,0 +1,21 @@
+package easemob_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestErrorsSayWhatIsWrong(t *testing.T) {
+	w := newWorld(t)
+	path := "/management/organizations/" + w.app.organisation + "/applications/" + w.app.uuid
+	for want, body := range map[string]any{
+		"there is no setting colour":                                object{"colour": "red", "token_ttl": 1},
+		"the value of the setting token_ttl has not the right type": object{"token_ttl": true},
+		"the body has to be a JSON object":                          []any{},
+	} {
+		status, out := w.do("PUT", path, w.boss, body)
+		require.Equal(t, 400, status)
+		require.Equal(t, want, out["error_description"])
+	}
+}
