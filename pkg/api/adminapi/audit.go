@@ -1,7 +1,10 @@
 package adminapi
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/audit"
@@ -43,6 +46,9 @@ func (a *admin) listEvents(w http.ResponseWriter, r *http.Request) error {
 		if before, err = id.Parse(text); err != nil {
 			return api.Malformed("before has to be the next of another answer")
 		}
+	}
+	if kind := audit.Kind(q.Get("kind")); kind != "" && !slices.Contains(audit.Kinds(), kind) {
+		return api.Malformed("there is no such kind of events; the kinds are %s", strings.Trim(fmt.Sprint(audit.Kinds()), "[]"))
 	}
 	events, next, err := a.Trail.Events(r.Context(), chat.DefaultTenant, audit.Filter{Kind: audit.Kind(q.Get("kind")), Login: q.Get("login")}, before, limit)
 	if err != nil {

@@ -19,3 +19,11 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 		require.Equal(t, want, out["error_description"])
 	}
 }
+
+func TestAnUnknownKindOfEventsIsAnError(t *testing.T) {
+	w, _ := serve(t, openStore(t), config())
+	status, out := w.do("GET", "/api/chat/v1/admin/audit?kind=foo", adminToken, nil)
+	require.Equal(t, 400, status)
+	require.Contains(t, out["message"], "login-failed")
+	w.ok("GET", "/api/chat/v1/admin/audit?kind=app-created", adminToken, nil)
+}
