@@ -479,12 +479,23 @@ export const flows = [
       await eventually('the worker serves the page', () => d.page.evaluate(() => navigator.serviceWorker.controller !== null))
       await d.page.reload()
       await d.row('Save me a slice').waitFor()
+      // What comes over the socket is kept too: in the room, and beside its name.
+      await lively.bob.post(lively.room, 'said just before')
+      await d.row('said just before').waitFor()
+      await eventually('it is kept', () =>
+        d.page.evaluate(
+          (login) => caches.open('confab-data').then((c) => c.match(`/api/chat/v1/users/${login}/rooms?fetchSize=200`)).then((r) => r?.text()).then((text) => !!text?.includes('said just before')),
+          lively.ann.login,
+        ),
+      )
       await server.halt()
       try {
         await d.page.reload()
         await d.row('Save me a slice').waitFor()
         await d.page.getByText('this is what you read last', { exact: false }).waitFor()
         await d.page.getByTestId('offline').waitFor()
+        await d.row('said just before').waitFor()
+        await d.page.locator('.rooms a', { hasText: lively.room }).getByText('said just before').waitFor()
         await d.shot('kept')
         await d.say('written in the dark')
       } finally {

@@ -1,6 +1,6 @@
 import { ApiError, ChatApi, type User } from '@confab/client'
 import { choose, isRightToLeft, language, t, useLanguage } from '../i18n'
-import { Chat } from './chat.svelte'
+import { Chat, statesAtATime } from './chat.svelte'
 import { pageSize } from './log.svelte'
 import { notices } from './notices.svelte'
 import { router } from './router.svelte'
@@ -134,6 +134,7 @@ class App {
       shelf: privateStorage(user.login),
       tabs: this.tabs,
       keep: isRemembered(user.login) ? (room, page) => void keepAnswer(`/api/chat/v1/messages/${encodeURIComponent(room)}?fetchSize=${pageSize}`, page) : null,
+      keepStates: (page) => void keepAnswer(`/api/chat/v1/users/${encodeURIComponent(user.login)}/rooms?fetchSize=${statesAtATime}`, page),
       onOver: () => this.over(),
       onAnother: () => this.another(),
     })

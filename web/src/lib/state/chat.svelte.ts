@@ -34,7 +34,7 @@ import { lookForNewVersion } from './version'
 // Without a topic of the user's own, this many rooms are listened to.
 const mostWatched = 200
 // As many states of rooms as the server gives in one answer.
-const statesAtATime = 200
+export const statesAtATime = 200
 
 export interface Surroundings {
   /** Where the user's own things are kept. */
@@ -42,6 +42,8 @@ export interface Surroundings {
   tabs: Tabs
   /** Keeps the newest page of a room for a page without a connection; null: nothing may be kept. */
   keep?: ((room: string, page: Pick<MessagePage, 'messages' | 'hasMore'>) => void) | null
+  /** Keeps the states of the rooms in the same way, as the first page of them. */
+  keepStates?: (page: RoomStatePage) => void
   /** The session has ended. */
   onOver: () => void
   /** The browser's session is another user's now. */
@@ -257,6 +259,10 @@ export class Chat {
         if (page) keep(e.name, page)
       }
       this.changed.clear()
+      this.around.keepStates?.({
+        rooms: this.mine.slice(0, statesAtATime).map(({ name, lastMessage, lastRead, unread, muted }) => ({ roomName: name, lastMessage, lastRead, markedUnread: false, unread, muted })),
+        hasMore: false,
+      })
     }, 1000)
   }
 
