@@ -18,6 +18,8 @@ type adminCmd struct {
 	Audit       adminAuditCmd       `cmd:"" help:"Show who did what: logins, failures, passwords, roles, tokens, deletions, exports, retention."`
 	Bots        adminBotsCmd        `cmd:"" help:"Look after accounts of programs."`
 	Invitations adminInvitationsCmd `cmd:"" help:"Look after invitations to sign up."`
+	Orgs        adminOrgsCmd        `cmd:"" help:"Look after the organisations of the platform."`
+	Apps        adminAppsCmd        `cmd:"" help:"Look after the apps of organisations."`
 	Jobs        adminJobsCmd        `cmd:"" help:"Look after the work that goes on in the background."`
 	Backup      adminBackupCmd      `cmd:"" help:"Copy the data of an embedded store into a folder that a server can be started on."`
 }
