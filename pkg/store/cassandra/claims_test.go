@@ -17,6 +17,7 @@ import (
 	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
+	"github.com/confab-chat/confab/pkg/nodes"
 )
 
 // lostAnswers are the ways in which the first attempt of a statement may end without an answer.
@@ -67,6 +68,8 @@ var claims = map[string]struct {
 	"insertUser": {nil, func(c *claimCase) {
 		c.NoError(c.s.CreateUser(c.ctx, c.of, chat.User{Person: person("ann"), PasswordHash: "x"}))
 	}},
+	"insertNode": {nil, func(c *claimCase) { c.leasesNode(nodes.Lease{}) }},
+	"updateNode": {func(c *claimCase) { c.leasesNode(nodes.Lease{}) }, func(c *claimCase) { c.leasesNode(c.lease) }},
 	"insertLogin": {nil, func(c *claimCase) {
 		holder, err := c.s.ClaimLogin(c.ctx, c.of, "Ann")
 		c.NoError(err)
@@ -271,6 +274,7 @@ type claimCase struct {
 	attempts *atomic.Int32
 	of       chat.Tenant
 	job      jobs.Job
+	lease    nodes.Lease
 	room     chat.Room
 	login    auth.Remembered
 }
@@ -300,6 +304,24 @@ func (c *claimCase) isJob(want jobs.Job) {
 	c.NoError(err)
 	c.Equal([]jobs.Job{want}, due[c.of])
 }
+
+// leasesNode takes a number that was free, or was leased until now.
+func (c *claimCase) leasesNode(was nodes.Lease) {
+	if was.Owner == "" {
+		was.Node = int(lastNode.Add(1))
+	}
+	want := nodes.Lease{Node: was.Node, Owner: "us", Until: was.Until + 1}
+	var err error
+	c.lease, err = c.s.LeaseNode(c.ctx, was, want)
+	c.NoError(err)
+	c.Equal(want, c.lease)
+	all, err := c.s.NodeLeases(c.ctx)
+	c.NoError(err)
+	c.Contains(all, want)
+}
+
+// lastNode is the number that a case has leased last: they have one table for all tenants.
+var lastNode atomic.Int32
 
 func givenLeft(c *claimCase) {
 	givenRoom(c)
