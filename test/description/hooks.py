@@ -9,6 +9,7 @@ import schemathesis
 BASE = os.environ["CONFAB_BASE"] + "/api/chat/v1"
 ADMIN = {"Authorization": "Bearer " + os.environ["CONFAB_ADMIN_TOKEN"]}
 LOGIN, PASSWORD, ROOM = "ann", "a good password", "lounge"
+OTHER = "bob"  # an account whose logins may end
 
 session = requests.Session()
 chance = random.Random(1)  # of its own: schemathesis resets the shared one before each case
@@ -16,7 +17,8 @@ chance = random.Random(1)  # of its own: schemathesis resets the shared one befo
 
 def prepare():
     """Signs a user up and logs in, makes a room and a message in it; returns the message's id."""
-    session.post(BASE + "/users", json={"login": LOGIN, "password": PASSWORD, "firstname": "Ann", "lastname": "Lee"}).raise_for_status()
+    for login in (LOGIN, OTHER):
+        session.post(BASE + "/users", json={"login": login, "password": PASSWORD, "firstname": "Ann", "lastname": "Lee"}).raise_for_status()
     session.post(BASE + "/authenticate", json={"login": LOGIN, "password": PASSWORD}).raise_for_status()
     return new_message()
 
@@ -36,6 +38,8 @@ real = {"room": lambda: ROOM, "login": lambda: LOGIN, "message": lambda: message
 
 # What ends the session or the account that the rest of the run needs is called with invented names only, or by nobody.
 ENDS_THE_USER = {"deleteUser", "changePassword", "eraseUser"}
+# These, called by an administrator, do so for the other user.
+ENDS_LOGINS = {"adminUpdateUser", "adminSetPassword", "adminLogOut", "adminEndSession"}
 ENDS_THE_SESSION = {"logOut", "logIn"}
 # After these the room, its message or the membership may be gone.
 ENDS_THE_ROOM = {"deleteRoom", "adminDeleteRoom", "patchRoom", "leave", "leaveOrRemove", "deleteMessage"}
@@ -50,6 +54,8 @@ def before_call(context, case, kwargs):
         for name, value in real.items():
             if name in (case.path_parameters or {}):
                 case.path_parameters[name] = value()
+    if operation in ENDS_LOGINS and (case.path_parameters or {}).get("login") == LOGIN:
+        case.path_parameters["login"] = OTHER
     # It learns names from answers, so it comes to know this one.
     if operation in ENDS_THE_USER:
         if (case.path_parameters or {}).get("login") == LOGIN:
