@@ -19,10 +19,8 @@ const (
 	mostAuditDays = 32
 )
 
-// dayOf is the partition of the events of a moment.
-func dayOf(t time.Time) int64 {
-	return (t.UnixMilli() - ((t.UnixMilli()%auditDay.Milliseconds())+auditDay.Milliseconds())%auditDay.Milliseconds()) / auditDay.Milliseconds()
-}
+// dayOf is the partition of the events of a moment since 1970.
+func dayOf(t time.Time) int64 { return t.UnixMilli() / auditDay.Milliseconds() }
 
 // AddAuditEvent implements audit.Store.
 func (s *Store) AddAuditEvent(ctx context.Context, e audit.Event, until time.Time) error {
@@ -48,8 +46,8 @@ func (s *Store) AuditEvents(ctx context.Context, t chat.Tenant, before id.ID, si
 	from := s.now().Add(auditDay) // another server's clock may be ahead
 	if before.IsZero() {
 		before = id.Max
-	} else {
-		from = before.Time()
+	} else if at := before.Time(); at.Before(from) { // a position may be any id
+		from = at
 	}
 	first := dayOf(since)
 	for day, days := dayOf(from), int64(1); day >= first && len(all) < limit; day, days = day-days, min(2*days, mostAuditDays) {
