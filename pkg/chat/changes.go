@@ -44,7 +44,7 @@ func (s *Service) EditMessage(ctx context.Context, who Identity, room string, m 
 	}
 	return s.changeMessage(ctx, who, r, p, m, func(now Message) (Change, error) {
 		switch {
-		case !May(EditMessage, Participant|r.standing(who)|now.standing(who)):
+		case !May(EditMessage, Participant|r.relation(who)|now.relation(who)):
 			return Change{}, refused(Forbidden, m, ruleOf(EditMessage).refusal)
 		case now.Deleted:
 			return Change{}, errDeleted(m)
@@ -69,7 +69,7 @@ func (s *Service) DeleteMessage(ctx context.Context, who Identity, room string, 
 		switch {
 		case now.System:
 			return Change{}, refused(Forbidden, m, "messages of the system cannot be deleted")
-		case !May(DeleteMessage, Participant|r.standing(who)|now.standing(who)):
+		case !May(DeleteMessage, Participant|r.relation(who)|now.relation(who)):
 			return Change{}, refused(Forbidden, m, ruleOf(DeleteMessage).refusal)
 		case now.Deleted:
 			return Change{}, nil

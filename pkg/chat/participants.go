@@ -45,7 +45,7 @@ func (s *Service) Leave(ctx context.Context, who Identity, name string, login *s
 	if err != nil {
 		return err
 	}
-	leaving, is := who.Login, r.standing(who)
+	leaving, is := who.Login, r.relation(who)
 	if login != nil {
 		leaving = *login
 	}

@@ -1,9 +1,6 @@
 package chat
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Action is what somebody wants to do in a room.
 type Action string
@@ -19,12 +16,12 @@ const (
 	DeleteRoom        Action = "delete a room"
 )
 
-// Standing is what somebody is to a room, and to the message or person that an action is about. Standings are combined.
-type Standing uint8
+// Relation is what somebody is to a room, and to the message or person that an action is about. Relations are combined.
+type Relation uint8
 
 const (
 	// Participant is in the room.
-	Participant Standing = 1 << iota
+	Participant Relation = 1 << iota
 	// Owner is the creator of the room, also after leaving it.
 	Owner
 	// Author has written the message.
@@ -33,22 +30,22 @@ const (
 	Themselves
 )
 
-// rule is one action of the policy: it is open to whoever has one of the combinations of standings. The refusal is the message
-// for others, with the name of the room.
+// rule is one action of the policy: it is open to whoever has one of the combinations of relations. The refusal is the message
+// for others, with {room} for the name of the room.
 type rule struct {
 	action  Action
-	who     []Standing
+	who     []Relation
 	refusal string
 }
 
 // policy decides what is allowed in rooms; nothing else does. What the rules read of the store, the access cache has.
 var policy = []rule{
-	{TakePart, []Standing{Participant}, "only participants may do this: join the room '%s' first"},
-	{EditMessage, []Standing{Participant | Author}, "only its author may edit a message"},
-	{DeleteMessage, []Standing{Participant | Author, Participant | Owner}, "only its author or the room's creator may delete a message"},
-	{RemoveParticipant, []Standing{Owner, Themselves}, "only the creator of the room '%s' may remove others from it"},
-	{ChangeRoom, []Standing{Owner}, "only its creator may change or delete the room '%s'"},
-	{DeleteRoom, []Standing{Owner}, "only its creator may change or delete the room '%s'"},
+	{TakePart, []Relation{Participant}, "only participants may do this: join the room '{room}' first"},
+	{EditMessage, []Relation{Participant | Author}, "only its author may edit a message"},
+	{DeleteMessage, []Relation{Participant | Author, Participant | Owner}, "only its author or the room's creator may delete a message"},
+	{RemoveParticipant, []Relation{Owner, Themselves}, "only the creator of the room '{room}' may remove others from it"},
+	{ChangeRoom, []Relation{Owner}, "only its creator may change or delete the room '{room}'"},
+	{DeleteRoom, []Relation{Owner}, "only its creator may change or delete the room '{room}'"},
 }
 
 func ruleOf(a Action) rule {
@@ -60,8 +57,8 @@ func ruleOf(a Action) rule {
 	return rule{} // nobody may do what has no rule
 }
 
-// May reports whether an action is open to somebody with these standings.
-func May(a Action, is Standing) bool {
+// May reports whether an action is open to somebody with these relations.
+func May(a Action, is Relation) bool {
 	for _, need := range ruleOf(a).who {
 		if is&need == need {
 			return true
@@ -72,23 +69,19 @@ func May(a Action, is Standing) bool {
 
 // refuse is the error for somebody to whom an action in a room is not open.
 func refuse(a Action, room string) error {
-	message := ruleOf(a).refusal
-	if strings.Contains(message, "%s") {
-		message = fmt.Sprintf(message, room)
-	}
-	return &Error{Kind: Forbidden, Entity: RoomEntity, Name: room, Message: message}
+	return &Error{Kind: Forbidden, Entity: RoomEntity, Name: room, Message: strings.ReplaceAll(ruleOf(a).refusal, "{room}", room)}
 }
 
-// standing is what who is to a room, beside being in it.
-func (r Room) standing(who Identity) (is Standing) {
+// relation is what who is to a room, beside being in it.
+func (r Room) relation(who Identity) (is Relation) {
 	if r.Creator.Login == who.Login {
 		is = Owner
 	}
 	return is
 }
 
-// standing is what who is to a message. Messages of the system have no author.
-func (m Message) standing(who Identity) (is Standing) {
+// relation is what who is to a message. Messages of the system have no author.
+func (m Message) relation(who Identity) (is Relation) {
 	if !m.System && m.Author.Login == who.Login {
 		is = Author
 	}

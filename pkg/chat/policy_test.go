@@ -26,16 +26,16 @@ change a room         -        -            yes    -       -           yes      
 delete a room         -        -            yes    -       -           yes                -
 anything else         -        -            -      -       -           -                  -
 `
-	standings := []chat.Standing{0, chat.Participant, chat.Owner, chat.Author, chat.Themselves, chat.Participant | chat.Owner,
+	relations := []chat.Relation{0, chat.Participant, chat.Owner, chat.Author, chat.Themselves, chat.Participant | chat.Owner,
 		chat.Participant | chat.Author}
 	lines := strings.Split(strings.TrimSpace(policy), "\n")
 	titles := strings.Fields(lines[0])
-	require.Len(t, titles, len(standings))
+	require.Len(t, titles, len(relations))
 	var rows []string
 	for _, a := range []chat.Action{chat.TakePart, chat.EditMessage, chat.DeleteMessage, chat.RemoveParticipant, chat.ChangeRoom, chat.DeleteRoom,
 		"anything else"} {
 		row := fmt.Sprintf("%-22s", a)
-		for i, is := range standings {
+		for i, is := range relations {
 			answer := "-"
 			if chat.May(a, is) {
 				answer = "yes"

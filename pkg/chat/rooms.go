@@ -327,7 +327,7 @@ func (s *Service) roomFor(ctx context.Context, who Identity, a Action, name stri
 	if err != nil {
 		return Room{}, err
 	}
-	if !May(a, r.standing(who)) {
+	if !May(a, r.relation(who)) {
 		return Room{}, refuse(a, name)
 	}
 	return r, nil
