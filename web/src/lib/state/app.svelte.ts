@@ -1,6 +1,7 @@
 import { ApiError, ChatApi, type User } from '@confab/client'
 import { choose, isRightToLeft, language, t, useLanguage } from '../i18n'
-import { Chat, statesAtATime } from './chat.svelte'
+import { Chat } from './chat.svelte'
+import { statesAtATime } from './keeper'
 import { pageSize } from './log.svelte'
 import { notices } from './notices.svelte'
 import { router } from './router.svelte'
@@ -133,8 +134,12 @@ class App {
     const chat = new Chat(this.api, user, {
       shelf: privateStorage(user.login),
       tabs: this.tabs,
-      keep: isRemembered(user.login) ? (room, page) => void keepAnswer(`/api/chat/v1/messages/${encodeURIComponent(room)}?fetchSize=${pageSize}`, page) : null,
-      keepStates: (page) => void keepAnswer(`/api/chat/v1/users/${encodeURIComponent(user.login)}/rooms?fetchSize=${statesAtATime}`, page),
+      keep: isRemembered(user.login)
+        ? {
+            messages: (room, page) => void keepAnswer(`/api/chat/v1/messages/${encodeURIComponent(room)}?fetchSize=${pageSize}`, page),
+            states: (page) => void keepAnswer(`/api/chat/v1/users/${encodeURIComponent(user.login)}/rooms?fetchSize=${statesAtATime}`, page),
+          }
+        : null,
       onOver: () => this.over(),
       onAnother: () => this.another(),
     })

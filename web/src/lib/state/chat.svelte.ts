@@ -8,7 +8,6 @@ import {
   type ChatApi,
   type ConnectionState,
   type Message,
-  type MessagePage,
   type Person,
   type Room,
   type RoomState,
@@ -18,10 +17,12 @@ import {
 import { t } from '../i18n'
 import { isHeard } from '../list/rows'
 import { mentions } from '../text/blocks'
+import { Arrivals } from './arrivals'
 import { openChannel, watchChannel } from './channel'
 import { Drafts } from './drafts'
 import type { TabEvent, Tabs } from './tabs'
 import { findFeatures, noFeatures, type Features } from './features'
+import { Keeper, statesAtATime, type Keep } from './keeper'
 import { Lookups } from './lookups'
 import { notices } from './notices.svelte'
 import { notify } from './notify'
@@ -33,17 +34,13 @@ import { lookForNewVersion } from './version'
 
 // Without a topic of the user's own, this many rooms are listened to.
 const mostWatched = 200
-// As many states of rooms as the server gives in one answer.
-export const statesAtATime = 200
 
 export interface Surroundings {
   /** Where the user's own things are kept. */
   shelf: Storage | null
   tabs: Tabs
-  /** Keeps the newest page of a room for a page without a connection; null: nothing may be kept. */
-  keep?: ((room: string, page: Pick<MessagePage, 'messages' | 'hasMore'>) => void) | null
-  /** Keeps the states of the rooms in the same way, as the first page of them. */
-  keepStates?: (page: RoomStatePage) => void
+  /** Keeps answers for a page without a connection; null: nothing may be kept. */
+  keep?: Keep | null
   /** The session has ended. */
   onOver: () => void
   /** The browser's session is another user's now. */
@@ -60,6 +57,8 @@ export class Chat {
   readonly outbox: Outbox
   readonly drafts: Drafts
   readonly realtime: Realtime
+  private readonly arrivals = new Arrivals()
+  private readonly keeper: Keeper | null
   /** The room that is shown. */
   current = $state.raw<RoomEntry | null>(null)
   /** Names of rows that were shown before their message had an id. */
@@ -93,7 +92,8 @@ export class Chat {
     let counted = (): void => {}
     this.counted = new Promise((resolve) => (counted = resolve))
     this.setCounted = counted
-    const { shelf } = around
+    const { shelf, keep } = around
+    this.keeper = keep ? new Keeper(keep, () => this.mine) : null
     this.since = api.serverTime ?? Date.now()
     today.follow(() => api.now())
     this.lookups = new Lookups(api, user.login)
@@ -200,7 +200,8 @@ export class Chat {
     this.outbox.stop()
     for (const timer of this.reading.values()) clearTimeout(timer)
     clearTimeout(this.asking)
-    clearTimeout(this.keeping)
+    this.arrivals.stop()
+    this.keeper?.stop()
   }
 
   entry(name: string): RoomEntry {
@@ -227,43 +228,9 @@ export class Chat {
   /** Unread messages in all rooms that are not muted. */
   readonly unread: number = $derived(this.mine.reduce((sum, e) => sum + (e.muted ? 0 : e.unread), 0))
 
-  private arrived: (() => void)[] = []
-
-  /** Takes what came over the socket, with all else that comes in the same frame: so the page is laid out once for all of it. */
+  /** Takes what came over the socket. */
   arrive(take: () => void): void {
-    if (typeof requestAnimationFrame === 'undefined') return take()
-    if (this.arrived.push(take) > 1) return
-    const all = (): void => {
-      clearTimeout(timer)
-      const due = this.arrived
-      this.arrived = []
-      if (!this.stopped) for (const f of due) f()
-    }
-    // A page that nobody sees has no frames.
-    const timer = setTimeout(all, 100)
-    requestAnimationFrame(all)
-  }
-
-  private readonly changed = new Set<RoomEntry>()
-  private keeping: ReturnType<typeof setTimeout> | undefined
-
-  /** Keeps what came over the socket for a page without a connection, once for all that comes in a while. */
-  private keepSoon(entry: RoomEntry): void {
-    const { keep } = this.around
-    if (!keep) return
-    this.changed.add(entry)
-    this.keeping ??= setTimeout(() => {
-      this.keeping = undefined
-      for (const e of this.changed) {
-        const page = e.log.newestPage()
-        if (page) keep(e.name, page)
-      }
-      this.changed.clear()
-      this.around.keepStates?.({
-        rooms: this.mine.slice(0, statesAtATime).map(({ name, lastMessage, lastRead, unread, muted }) => ({ roomName: name, lastMessage, lastRead, markedUnread: false, unread, muted })),
-        hasMore: false,
-      })
-    }, 1000)
+    this.arrivals.add(take)
   }
 
   /** Fetches a room and shows it. Throws if there is none. */
@@ -343,7 +310,7 @@ export class Chat {
     if (!known && !change && message.author.login === this.user.login) this.recognize(entry, message)
     entry.log.hear(message, change)
     entry.note(message, change)
-    this.keepSoon(entry)
+    this.keeper?.soon(entry)
     entry.typing.delete(message.author.login)
     if (change && message.deleted) this.uncount(entry, message)
     if (change || known || !newer) return
