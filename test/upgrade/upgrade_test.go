@@ -5,7 +5,7 @@
 // may answer more. To keep the data of the present version, before a change of what is stored:
 //
 //	go build -o /tmp/confab ./cmd/confab
-//	go test ./test/upgrade -run TestRecord -record /tmp/confab -name v023
+//	go test ./test/upgrade -record /tmp/confab -name v023
 package upgrade
 
 import (
@@ -37,13 +37,10 @@ type answer struct {
 	Body  json.RawMessage `json:"body"`
 }
 
-// TestRecord keeps the data of a version; it runs only if it is told which.
-func TestRecord(t *testing.T) {
-	if *recorded == "" {
-		t.Skip("without -record nothing is recorded")
-	}
+// record keeps the data of a version.
+func record(t *testing.T) {
 	for _, kind := range []string{"embedded", "cassandra"} {
-		t.Run(kind, func(t *testing.T) {
+		t.Run("record "+kind, func(t *testing.T) {
 			to := filepath.Join("testdata", *name+"-"+kind)
 			require.NoError(t, os.MkdirAll(to, 0o755))
 			kept := newData(t, kind)
@@ -62,6 +59,9 @@ func TestRecord(t *testing.T) {
 }
 
 func TestDataOfEarlierVersions(t *testing.T) {
+	if *recorded != "" {
+		record(t)
+	}
 	files, err := filepath.Glob("testdata/*/" + answersFile)
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
