@@ -89,17 +89,12 @@ func (o of) Create(ctx context.Context, n NewAccount) (Account, error) {
 }
 
 func (o of) Ensure(ctx context.Context, name string) (Account, bool, error) {
-	return ensure(ctx, o, name)
-}
-
-// ensure is Ensure, by Named and Create.
-func ensure(ctx context.Context, p People, name string) (a Account, created bool, err error) {
 	for {
-		a, err = p.Named(ctx, name)
+		a, err := o.Named(ctx, name)
 		if !chat.IsKind(err, chat.NotFound) {
 			return a, false, err
 		}
-		a, err = p.Create(ctx, NewAccount{Name: name})
+		a, err = o.Create(ctx, NewAccount{Name: name})
 		if !chat.IsKind(err, chat.Conflict) {
 			return a, err == nil, err
 		}

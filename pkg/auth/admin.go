@@ -97,9 +97,8 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, store AdminStore) error {
 	}
 	if u.Disabled {
 		a.log.Warn("the administrator in the settings was disabled, and is enabled now", "login", admin.Login)
-		enabled := false
 		epoch, _ := NewSecret()
-		if err := store.EndLogins(ctx, t, admin.Login, epoch, &enabled); err != nil {
+		if err := store.EndLogins(ctx, t, admin.Login, epoch, new(false)); err != nil {
 			return err
 		}
 	}

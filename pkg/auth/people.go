@@ -84,14 +84,12 @@ func (p *People) Disable(ctx context.Context, by chat.Identity, login string) er
 	if err := p.keeps(by, login, "disabled"); err != nil {
 		return err
 	}
-	yes := true
-	return p.end(ctx, login, &yes)
+	return p.end(ctx, login, new(true))
 }
 
 // Enable opens an account that Disable has closed.
 func (p *People) Enable(ctx context.Context, login string) error {
-	no := false
-	return p.end(ctx, login, &no)
+	return p.end(ctx, login, new(false))
 }
 
 func (p *People) end(ctx context.Context, login string, disabled *bool) error {

@@ -168,7 +168,7 @@ func (s *Service) SignUp(ctx context.Context, t Tenant, n NewUser) (UserView, er
 		return UserView{}, err
 	}
 	if n.Address != "" {
-		if err := s.may(limit.Of(limit.SignUps, limit.Network(n.Address))); err != nil {
+		if err := s.may(limit.SignUp(n.Address)); err != nil {
 			return UserView{}, err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/coalesce"
 	"github.com/confab-chat/confab/pkg/guard"
@@ -93,8 +95,8 @@ type Hub struct {
 	roster     roster
 	polls      polls
 	flushes    coalesce.Group[struct{}, struct{}]
-	replays    slots // of replays that read for the first time
-	long       slots // of those that read again
+	replays    *semaphore.Weighted // of replays that read for the first time
+	long       *semaphore.Weighted // of those that read again
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -109,7 +111,7 @@ type Hub struct {
 // leave a processor to others, and a short one does not wait for them.
 const maxReplays = 16
 
-var maxLongReplays = max(1, runtime.GOMAXPROCS(0)/2)
+var maxLongReplays = max(1, int64(runtime.GOMAXPROCS(0)/2))
 
 // New starts a hub. The hub joins the bus now and leaves it in Close. The caller closes the bus itself, after the hub.
 func New(o Options) (*Hub, error) {
@@ -140,7 +142,7 @@ func New(o Options) (*Hub, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	h := &Hub{opts: o, node: o.Node, now: o.Now, log: o.Log, ids: id.NewGenerator(o.Now),
-		replays: make(slots, maxReplays), long: make(slots, maxLongReplays), ctx: ctx, stop: stop}
+		replays: semaphore.NewWeighted(maxReplays), long: semaphore.NewWeighted(maxLongReplays), ctx: ctx, stop: stop}
 	h.departures.last = make(map[departure]uint64)
 	h.presence = &presence{hub: h, rooms: make(map[place]*roomPresence)}
 	h.typing = &typing{hub: h, until: make(map[typist]notice)}

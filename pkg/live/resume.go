@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 )
@@ -96,7 +98,7 @@ func (m *Missed) readFirst(ctx context.Context, rest []missed) error {
 		}
 	}
 	var found map[id.ID]chat.Message
-	if err := m.hub.long.do(ctx, func() (err error) {
+	if err := within(ctx, m.hub.long, func() (err error) {
 		found, err = m.hub.opts.History.MessagesByID(ctx, m.room.at(), ids)
 		return err
 	}); err != nil {
@@ -140,7 +142,7 @@ func (h *Hub) Replay(ctx context.Context, s *Subscription, after id.ID) (m *Miss
 // find adds what was missed since after to m. late are the ids that were delivered after that position although they are
 // older. complete is false if that is too much, or not there any more.
 func (h *Hub) find(ctx context.Context, m *Missed, after id.ID, late []id.ID) (complete bool, err error) {
-	if err := h.replays.do(ctx, func() (err error) {
+	if err := within(ctx, h.replays, func() (err error) {
 		complete, err = h.lateOnes(ctx, m, after, late)
 		return err
 	}); err != nil || !complete {
@@ -149,7 +151,7 @@ func (h *Hub) find(ctx context.Context, m *Missed, after id.ID, late []id.ID) (c
 	reading := h.replays
 	for at := after; len(m.list) <= MaxReplay; reading = h.long {
 		atEnd := false
-		if err := reading.do(ctx, func() (err error) {
+		if err := within(ctx, reading, func() (err error) {
 			most := MaxReplay + 1 - len(m.list)
 			ms, err := h.opts.History.Newer(ctx, m.room.at(), at, false, most)
 			for _, msg := range ms {
@@ -162,7 +164,7 @@ func (h *Hub) find(ctx context.Context, m *Missed, after id.ID, late []id.ID) (c
 			return false, err
 		}
 		if atEnd {
-			err = reading.do(ctx, func() (err error) {
+			err = within(ctx, reading, func() (err error) {
 				complete, err = h.changesSince(ctx, m, after)
 				return err
 			})
@@ -172,18 +174,13 @@ func (h *Hub) find(ctx context.Context, m *Missed, after id.ID, late []id.ID) (c
 	return false, nil
 }
 
-// slots bounds how many calls run concurrently.
-type slots chan struct{}
-
-// do calls f when there is a slot, and returns its error, or that of ctx if it ends before.
-func (s slots) do(ctx context.Context, f func() error) error {
-	select {
-	case s <- struct{}{}:
-		defer func() { <-s }()
-		return f()
-	case <-ctx.Done():
-		return ctx.Err()
+// within calls f when few enough others run, and returns its error, or that of ctx if it ends before.
+func within(ctx context.Context, bound *semaphore.Weighted, f func() error) error {
+	if err := bound.Acquire(ctx, 1); err != nil {
+		return err
 	}
+	defer bound.Release(1)
+	return f()
 }
 
 // lateOnes adds the messages and changes in late: they are older than after, but this node delivered them after it. The

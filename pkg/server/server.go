@@ -204,7 +204,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	})
 	onEnd(sessions.Close)
 	remember := auth.NewRemember(st, sessions, c.RememberGrace, c.Now, c.Log)
-	trail := audit.New(audit.Options{Store: st, IDs: id.NewGenerator(c.Now), Keep: c.AuditRetention, Now: c.Now, Log: c.Log})
+	ids := id.NewGenerator(c.Now)
+	trail := audit.New(audit.Options{Store: st, IDs: ids, Keep: c.AuditRetention, Now: c.Now, Log: c.Log})
 	onEnd(trail.Close)
 	hasher := auth.NewHasher(c.Hashes, c.Memory.Hashing)
 	throttle := auth.NewThrottle(max(c.LoginFailures, 0), c.wideFailures(), c.Now, c.Memory.Entries(limit.MostKeys))
@@ -228,7 +229,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	}
 	limits := limit.New(c.limits(), c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(limits.Close)
-	queue, ids := jobs.New(st, c.Log), id.NewGenerator(c.Now)
+	queue := jobs.New(st, c.Log)
 	onEnd(nodes.New(ctx, nodes.Options{Store: st, IDs: ids, Now: c.Now, Log: c.Log}).Close)
 	invitations := invite.New(st, ids, c.Now)
 	service := chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,

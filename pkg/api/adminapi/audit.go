@@ -33,11 +33,7 @@ const maxEvents = 1000
 
 // listEvents shows the audit trail, the newest first.
 func (a *admin) listEvents(w http.ResponseWriter, r *http.Request) error {
-	_, limit, err := listed(r, maxEvents)
-	if err != nil {
-		return err
-	}
-	q, err := api.Query(r)
+	q, limit, err := listed(r, maxEvents)
 	if err != nil {
 		return err
 	}

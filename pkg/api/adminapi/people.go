@@ -73,28 +73,27 @@ func userOf(u chat.User) userAnswer {
 		Disabled: u.Disabled, Bot: u.Bot}
 }
 
-// listed reads after and limit of a list.
-func listed(r *http.Request, most int) (after string, limit int, err error) {
-	q, err := api.Query(r)
-	if err != nil {
-		return "", 0, err
+// listed reads the query of a list, and its limit.
+func listed(r *http.Request, most int) (q url.Values, limit int, err error) {
+	if q, err = api.Query(r); err != nil {
+		return nil, 0, err
 	}
 	limit, err = api.Int(q, "limit", most)
 	if err == nil && limit < 1 {
 		err = api.Malformed("limit has to be 1 or more")
 	}
-	return q.Get("after"), min(limit, most), err
+	return q, min(limit, most), err
 }
 
 // maxUsers is the greatest number of users in one answer; more is counted as this.
 const maxUsers = 1000
 
 func (a *admin) listUsers(w http.ResponseWriter, r *http.Request) error {
-	after, limit, err := listed(r, maxUsers)
+	q, limit, err := listed(r, maxUsers)
 	if err != nil {
 		return err
 	}
-	users, more, err := a.Chat.Accounts(r.Context(), chat.DefaultTenant, after, limit)
+	users, more, err := a.Chat.Accounts(r.Context(), chat.DefaultTenant, q.Get("after"), limit)
 	if err != nil {
 		return err
 	}

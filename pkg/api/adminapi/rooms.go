@@ -32,11 +32,11 @@ type roomList struct {
 const maxRooms = 1000
 
 func (a *admin) listRooms(w http.ResponseWriter, r *http.Request) error {
-	after, limit, err := listed(r, maxRooms)
+	q, limit, err := listed(r, maxRooms)
 	if err != nil {
 		return err
 	}
-	rooms, more, err := a.Chat.RoomNames(r.Context(), chat.DefaultTenant, after, limit)
+	rooms, more, err := a.Chat.RoomNames(r.Context(), chat.DefaultTenant, q.Get("after"), limit)
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (a *API) register(c *call) error {
 		return illegal("password or pin must provided")
 	}
 	if !trusted {
-		if wait := a.SignUps.Take(limit.Of(limit.SignUps, limit.Network(c.address()))); wait > 0 {
+		if wait := a.SignUps.Take(limit.SignUp(c.address())); wait > 0 {
 			return reachedLimit(wait)
 		}
 	}
