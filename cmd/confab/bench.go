@@ -18,6 +18,8 @@ type benchCmd struct {
 	Chaos benchChaosCmd `cmd:"" help:"Load a server steadily while its store is broken, and look for every acknowledged message at the end."`
 	Table benchTableCmd `cmd:"" help:"Print results that were kept as JSON, and how they compare."`
 	Bare  benchBareCmd  `cmd:"" hidden:"" help:"Serve the bare references."`
+
+	Attackers benchAttackersCmd `cmd:"" hidden:"" help:"Attack a server that is being measured."`
 }
 
 type benchTableCmd struct {
@@ -89,7 +91,7 @@ func (c *benchRunCmd) Run(ctx context.Context) error {
 	o := bench.Options{URL: c.URL, AllowRemote: c.AllowRemote, PID: c.PID, Clients: c.Clients, Rooms: c.Rooms, Count: c.Count,
 		Duration: c.Duration, Warmup: c.Warmup, MessageBytes: c.Bytes, Fill: c.Fill, Room: c.Room, Page: c.Page, PageSize: c.PageSize,
 		Subscribers: c.Subscribers, InFlight: c.InFlight, Connections: c.Connections, Attacks: c.Attacks, Keep: c.Keep,
-		BareCommand: []string{self, "bench", "bare"}, Cassandra: c.Cassandra, Dir: c.Dir}
+		BareCommand: []string{self, "bench", "bare"}, AttackCommand: []string{self, "bench", "attackers"}, Cassandra: c.Cassandra, Dir: c.Dir}
 	var results []bench.Result
 	for _, name := range c.Names {
 		if _, ok := bench.Benchmarks[name]; !ok {
@@ -115,3 +117,8 @@ type benchBareCmd struct{}
 
 // Run serves the bare references until its standard input ends.
 func (benchBareCmd) Run(ctx context.Context) error { return bench.ServeBare(ctx, os.Stdin, os.Stdout) }
+
+type benchAttackersCmd struct{}
+
+// Run attacks until its standard input ends.
+func (benchAttackersCmd) Run(ctx context.Context) error { return bench.Attackers(ctx, os.Stdin) }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 
 const (
 	socketsOfOne = 40 // idle sockets of one account, at an address of its own
-	attackers    = 8  // accounts
+	attacking    = 8  // accounts that attack
 	honest       = 4  // accounts that post
 	postEvery    = 200 * time.Millisecond
 	// bigMessages of bigBytes fill the room whose pages and replays attackers ask for, as far as they may.
@@ -94,7 +95,7 @@ func (s *siege) prepare(ctx context.Context) error {
 	s.rooms = []string{"bench-" + run + "-big", "bench-" + run + "-tea"}
 	s.big, s.tea = s.rooms[0], s.rooms[1]
 	sleepers := (s.o.Connections + socketsOfOne - 1) / socketsOfOne
-	for i := range attackers + honest + sleepers {
+	for i := range attacking + honest + sleepers {
 		from := s.from(ctx, i)
 		s.logins = append(s.logins, fmt.Sprintf("bench-%s-u%d", run, i))
 		c, cookie, err := s.user(from, s.logins[i])
@@ -111,18 +112,18 @@ func (s *siege) prepare(ctx context.Context) error {
 		}
 		switch {
 		case i == 0: // created both
-		case i < attackers:
+		case i < attacking:
 			err = c.Join(from, s.big)
-		case i < attackers+honest:
+		case i < attacking+honest:
 			err = c.Join(from, s.tea)
 		}
 		if err != nil {
 			return err
 		}
-		s.o.Progress(int64(i), int64(attackers+honest+sleepers), "signing up")
+		s.o.Progress(int64(i), int64(attacking+honest+sleepers), "signing up")
 	}
 	for i := range s.o.Connections {
-		who := attackers + honest + i/socketsOfOne
+		who := attacking + honest + i/socketsOfOne
 		l, err := listen(s.from(ctx, who), s.url, s.cookies[who], "/topic/me")
 		if err != nil {
 			return fmt.Errorf("idle socket %d: %w", i, err)
@@ -138,7 +139,7 @@ func (s *siege) fillBig(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, max(s.o.Duration, time.Second))
 	defer cancel()
 	g, gctx := errgroup.WithContext(ctx)
-	for i := range attackers {
+	for i := range attacking {
 		req, err := postRequest(s.url, s.big, s.cookies[i], content(bigBytes))
 		if err != nil {
 			return err
@@ -146,7 +147,7 @@ func (s *siege) fillBig(ctx context.Context) error {
 		g.Go(func() error {
 			c := &client{url: s.url}
 			defer c.close()
-			for n := 0; n < bigMessages/attackers && gctx.Err() == nil; {
+			for n := 0; n < bigMessages/attacking && gctx.Err() == nil; {
 				err := c.do(s.from(gctx, i), req)
 				switch {
 				case err == nil:
@@ -198,12 +199,16 @@ func (s *siege) under(ctx context.Context, a attack, all *Histogram, r *Result) 
 	var each Histogram
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	wg.Go(func() { a.run(ctx, s) })
+	stop, err := startAttack(ctx, s.o.AttackCommand, a.name, attackers{URL: s.url.String(), Connections: s.o.Connections,
+		Logins: s.logins[:attacking], Cookies: s.cookies[:attacking], Big: s.big})
+	if err != nil {
+		return effect{}, err
+	}
 	for i := range honest {
-		who := attackers + i
+		who := attacking + i
 		req, err := postRequest(s.url, s.tea, s.cookies[who], content(s.o.MessageBytes))
 		if err != nil {
-			return effect{}, err
+			return effect{}, errors.Join(err, stop())
 		}
 		wg.Go(func() {
 			c := &client{url: s.url}
@@ -239,6 +244,9 @@ func (s *siege) under(ctx context.Context, a attack, all *Histogram, r *Result) 
 		wait(ctx, 20*time.Millisecond)
 	}
 	wg.Wait()
+	if err := stop(); err != nil {
+		return effect{}, err
+	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return effect{}, ctx.Err()
 	}
@@ -247,7 +255,11 @@ func (s *siege) under(ctx context.Context, a attack, all *Histogram, r *Result) 
 
 // from makes connections come from an address of the account's own, where the server is on loopback.
 func (s *siege) from(ctx context.Context, account int) context.Context {
-	if !strings.HasPrefix(s.url.Hostname(), "127.") {
+	return fromAddress(ctx, s.url, account)
+}
+
+func fromAddress(ctx context.Context, server *url.URL, account int) context.Context {
+	if !strings.HasPrefix(server.Hostname(), "127.") {
 		return ctx
 	}
 	return withAddress(ctx, fmt.Sprintf("127.9.%d.%d", account/250, account%250+1))

@@ -13,12 +13,21 @@ import (
 	"go.uber.org/goleak"
 )
 
-// bareEnv makes this test binary the bare server.
-const bareEnv = "CONFAB_TEST_BARE"
+// These make this test binary the bare server, or attackers.
+const (
+	bareEnv   = "CONFAB_TEST_BARE"
+	attackEnv = "CONFAB_TEST_ATTACK"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(bareEnv) != "" {
 		if err := ServeBare(context.Background(), os.Stdin, os.Stdout); err != nil {
+			panic(err)
+		}
+		return
+	}
+	if os.Getenv(attackEnv) != "" {
+		if err := Attackers(context.Background(), os.Stdin); err != nil {
 			panic(err)
 		}
 		return
@@ -286,4 +295,23 @@ func TestAttacks(t *testing.T) {
 		require.Contains(t, r.More, a.name+"_peak_MiB")
 	}
 	require.Zero(t, r.More["idle_sockets_ended"])
+}
+
+// Attackers in a process of their own reach the server, and end with the attack.
+func TestAttackersInAProcessOfTheirOwn(t *testing.T) {
+	t.Setenv(attackEnv, "1")
+	self, err := os.Executable()
+	require.NoError(t, err)
+	f := newFake(t)
+	o := small(f)
+	o.Connections, o.Duration, o.Attacks, o.AttackCommand = 10, time.Second, []string{"parallel_logins"}, []string{self}
+	r, err := Run(t.Context(), "attacks", o)
+	require.NoError(t, err)
+	require.Zero(t, r.Errors, r.FirstError)
+	require.Positive(t, f.guesses.Load(), "no login came from the attackers")
+
+	o.AttackCommand = []string{"/bin/false"}
+	_, err = Run(t.Context(), "attacks", o)
+	require.Error(t, err)
+	require.ErrorContains(t, Attackers(t.Context(), strings.NewReader("{\"Name\":\"nonsense\"}\n")), "no attack")
 }

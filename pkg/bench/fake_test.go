@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type fake struct {
 	sockets  sync.WaitGroup
 	conns    []net.Conn
 	numbered int
+	guesses  atomic.Int64 // logins that failed
 	ids      *id.Generator
 
 	lose    func(n int) bool // is the n-th message forgotten?
@@ -93,6 +95,7 @@ func (f *fake) login(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.users[c.Login] != c.Password {
+		f.guesses.Add(1)
 		http.Error(w, "no", http.StatusUnauthorized)
 		return
 	}

@@ -40,6 +40,8 @@ type Options struct {
 
 	// BareCommand starts ServeBare in a process of its own: os.Executable and arguments. Nil: in this process.
 	BareCommand []string
+	// AttackCommand starts Attackers in the same way.
+	AttackCommand []string
 	// Cassandra is cassandra://host[:port][,host…]; a keyspace is made in it and dropped.
 	Cassandra string
 	// Dir is the folder whose disk is measured.
