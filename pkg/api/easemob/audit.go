@@ -12,10 +12,23 @@ const managed = "management of the platform"
 // record notes in the audit trail what the caller has done. Who makes an organisation without a token has no name.
 func (a *API) record(c *call, kind audit.Kind, subject, detail string) {
 	actor := c.caller.login
-	if c.caller.admin != nil {
+	switch {
+	case c.caller.admin != nil:
 		actor = a.nameOf(c, *c.caller.admin)
+	case c.caller.user != nil:
+		actor = c.caller.user.Name
+	case c.caller.app:
+		actor = c.org.Name + "/" + c.app.Name
 	}
 	a.Trail.Record(c.ctx(), audit.Event{Kind: kind, Actor: actor, Subject: subject, Address: c.address(), Detail: detail})
+}
+
+// recordUser notes what was done to a user, if that is an account of the chat API. Accounts of other apps are their own
+// business.
+func (a *API) recordUser(c *call, kind audit.Kind, name string) {
+	if c.app.Default() {
+		a.record(c, kind, name, "through the platform")
+	}
 }
 
 // nameOf is an administrator of an organisation in the trail, ORG/NAME: chat users have logins like theirs.

@@ -85,3 +85,22 @@ func TestTheTrailHasWholeAddresses(t *testing.T) {
 	}
 	require.Len(t, w.events(), 2)
 }
+
+// Accounts of the chat API are in the trail, whoever changes them; those of other apps are their own business.
+func TestTheTrailHasWhatIsDoneToUsersOfTheChatAPI(t *testing.T) {
+	w := newWorld(t)
+	a := w.defaultApp("confab/chat", "confab", "chat")
+	before := len(w.trail())
+	for _, of := range []*app{w.app, a} {
+		of.ok("POST", "/users", of.token, object{"username": "bob", "password": "bobs secret"})
+		of.ok("POST", "/token", "", object{"grant_type": "password", "username": "bob", "password": "bobs secret"})
+		of.ok("POST", "/token", of.token, object{"grant_type": "inherit", "username": "carol", "autoCreateUser": true})
+		of.ok("PUT", "/users/bob/password", of.token, object{"newpassword": "another secret"})
+		of.ok("POST", "/users/bob/deactivate", of.token, nil)
+		of.ok("POST", "/users/bob/activate", of.token, nil)
+		of.ok("DELETE", "/users/bob", of.token, nil)
+	}
+	by := "confab/chat"
+	require.Equal(t, []string{"account-created " + by + " bob", "login bob bob", "account-created " + by + " carol", "login " + by + " carol",
+		"password-changed " + by + " bob", "account-disabled " + by + " bob", "account-enabled " + by + " bob", "account-deleted " + by + " bob"}, w.trail()[before:])
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/confab-chat/confab/pkg/account"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 )
@@ -165,6 +166,8 @@ func (a *API) ensure(c *call, name string) (account.Account, error) {
 	u, created, err := c.people().Ensure(c.ctx(), name)
 	if !created {
 		release(1)
+	} else if err == nil {
+		a.recordUser(c, audit.AccountCreated, u.Name)
 	}
 	return u, err
 }
@@ -180,6 +183,10 @@ func (a *API) reserve(c *call, n int) (release func(n int), err error) {
 
 func (a *API) issueForUser(c *call, ttl *int64, u account.Account) error {
 	who := u.Identity()
+	if c.caller == (caller{}) { // logged in by a password
+		c.caller.user = &u
+	}
+	a.recordUser(c, audit.LoggedIn, u.Name)
 	return a.issue(c, ttl, auth.APIToken{Kind: auth.UserToken, Tenant: who.Tenant, Login: who.Login, Bound: true, Epoch: u.Epoch},
 		map[string]any{"user": userOf(u)})
 }

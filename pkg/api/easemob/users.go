@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/confab-chat/confab/pkg/account"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/limit"
@@ -140,6 +141,7 @@ func (a *API) register(c *call) error {
 		release(1)
 		return err
 	}
+	a.recordUser(c, audit.AccountCreated, u.Name)
 	return c.reply(answer{entities: []any{userOf(u)}})
 }
 
@@ -184,6 +186,7 @@ func (a *API) registerAll(c *call, body []byte) error {
 		switch {
 		case err == nil:
 			made = append(made, u)
+			a.recordUser(c, audit.AccountCreated, u.Name)
 		case chat.IsKind(err, chat.Conflict) && errors.As(err, &e):
 			taken = append(taken, map[string]any{"username": e.Name, "registerUserFailReason": "the " + e.Name + " already exists"})
 		default:
@@ -361,6 +364,7 @@ func (a *API) deleteUser(c *call) error {
 	if err := c.people().Delete(c.ctx(), u); err != nil {
 		return err
 	}
+	a.recordUser(c, audit.AccountDeleted, u.Name)
 	return c.reply(answer{entities: []any{userOf(u)}})
 }
 
@@ -416,6 +420,7 @@ func (a *API) putPassword(c *call) error {
 	if _, err := c.people().SetPassword(c.hashing(), u, *next); err != nil {
 		return err
 	}
+	a.recordUser(c, audit.PasswordChanged, u.Name)
 	return c.reply(answer{action: "set user password"})
 }
 
@@ -439,5 +444,10 @@ func (a *API) setActive(c *call, active bool, action string) error {
 	if err != nil {
 		return err
 	}
+	kind := audit.AccountDisabled
+	if active {
+		kind = audit.AccountEnabled
+	}
+	a.recordUser(c, kind, u.Name)
 	return c.reply(answer{action: action, entities: []any{userOf(u)}})
 }
