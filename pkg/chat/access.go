@@ -23,6 +23,7 @@ type Reader struct {
 
 	cachedRooms   *cache.Cache[roomKey, Room]
 	cachedMembers *cache.Cache[memberKey, Person]
+	cachedAvatars *cache.Cache[Identity, string] // the tags of pictures; empty for users without one
 	floors        *floors
 }
 
@@ -50,7 +51,7 @@ type memberKey struct {
 // RoomKey is the key by which a store announces (see pkg/cache) that the room of this name has changed.
 func RoomKey(t Tenant, name string) string { return "room\x00" + string(t) + "\x00" + name }
 
-// AccountKey is the key by which a store announces that an account has another epoch or was deleted.
+// AccountKey is the key by which a store announces that an account has another epoch or picture, or was deleted.
 func AccountKey(t Tenant, login string) string { return "account\x00" + string(t) + "\x00" + login }
 
 // MemberKey is the key by which a store announces that a participant has changed.
@@ -107,6 +108,12 @@ func NewReader(o ReaderOptions) *Reader {
 				defer cancel()
 				return o.Store.Participant(ctx, k.tenant, k.room, k.login)
 			}}),
+		cachedAvatars: cache.Of(cache.Options[Identity, string]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
+			Name: func(who Identity) string { return AccountKey(who.Tenant, who.Login) },
+			Load: func(ctx context.Context, who Identity) (string, error) {
+				tags, err := o.Store.AvatarTags(ctx, who.Tenant, []string{who.Login})
+				return tags[who.Login], err
+			}}),
 	}
 }
 
@@ -114,6 +121,7 @@ func NewReader(o ReaderOptions) *Reader {
 func (rd *Reader) Close() {
 	rd.cachedRooms.Close()
 	rd.cachedMembers.Close()
+	rd.cachedAvatars.Close()
 }
 
 // room reads a room without the cache.

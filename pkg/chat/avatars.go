@@ -29,7 +29,9 @@ func (s *Service) SetAvatar(ctx context.Context, who Identity, login string, fil
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	if err := s.store.SetAvatar(ctx, who.Tenant, login, Avatar{Type: mediaType, Data: data}); err != nil {
+	err = s.store.SetAvatar(ctx, who.Tenant, login, Avatar{Type: mediaType, Data: data})
+	s.cachedAvatars.Forget(who)
+	if err != nil {
 		return err
 	}
 	// If the user was deleted meanwhile, the picture is removed.
@@ -80,5 +82,38 @@ func (s *Service) DeleteAvatar(ctx context.Context, who Identity, login string) 
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	defer s.cachedAvatars.Forget(who)
 	return s.store.DeleteAvatar(ctx, who.Tenant, login)
+}
+
+// AvatarTags returns a tag for each of people who has a picture, keyed by login. Another picture has another tag. Tags are
+// cached: those of pictures that were changed on other nodes are right after cache.Brief.
+func (rd *Reader) AvatarTags(ctx context.Context, t Tenant, people []Person) (map[string]string, error) {
+	var whose []Identity
+	asked := map[string]bool{"": true, SystemLogin: true}
+	for _, p := range people {
+		if !asked[p.Login] {
+			asked[p.Login] = true
+			whose = append(whose, Identity{Tenant: t, Login: p.Login})
+		}
+	}
+	cached, err := rd.cachedAvatars.GetAll(ctx, whose, func(ctx context.Context, missing []Identity) (map[Identity]string, error) {
+		logins := make([]string, len(missing))
+		for i, who := range missing {
+			logins[i] = who.Login
+		}
+		tags, err := rd.store.AvatarTags(ctx, t, logins)
+		all := make(map[Identity]string, len(missing))
+		for _, who := range missing {
+			all[who] = tags[who.Login]
+		}
+		return all, err
+	})
+	tags := make(map[string]string, len(cached))
+	for who, tag := range cached {
+		if tag != "" {
+			tags[who.Login] = tag
+		}
+	}
+	return tags, err
 }

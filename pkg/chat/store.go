@@ -17,7 +17,7 @@ import (
 //   - Text is returned byte for byte. Times are returned in UTC to the millisecond.
 //   - Methods announce what they change (see pkg/cache). SetBanner, RenameCreator, SetRetention, DeleteRoom, SweepRoom
 //     and DisownRoom announce the room (RoomKey). Leave and UpdateParticipant announce the participant (MemberKey).
-//     SetPasswordHash, EndLogins and DeleteUser announce the account (AccountKey). Creations are not announced, because the
+//     SetPasswordHash, EndLogins, DeleteUser, SetAvatar and DeleteAvatar announce the account (AccountKey). Creations are not announced, because the
 //     absence of something is not cached.
 //   - limit is at least 1. No method reads more than about limit rows.
 

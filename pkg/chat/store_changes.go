@@ -99,6 +99,8 @@ type AvatarStore interface {
 	SetAvatar(ctx context.Context, t Tenant, login string, a Avatar) error
 	// Avatar returns a user's picture: NotFound if there is none.
 	Avatar(ctx context.Context, t Tenant, login string) (Avatar, error)
+	// AvatarTags returns a tag for each of logins that has a picture, keyed by login. Another picture has another tag.
+	AvatarTags(ctx context.Context, t Tenant, logins []string) (map[string]string, error)
 	// DeleteAvatar deletes a user's picture; repeating it is no error.
 	DeleteAvatar(ctx context.Context, t Tenant, login string) error
 }

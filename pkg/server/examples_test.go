@@ -238,7 +238,9 @@ func checkClosed(t *testing.T, what string, ref *openapi3.SchemaRef, seen map[*o
 	}
 	s := ref.Value
 	seen[s] = true
-	if s.Type.Is("object") {
+	if values := s.AdditionalProperties.Schema; values != nil { // a map: its keys are data
+		checkClosed(t, what, values, seen)
+	} else if s.Type.Is("object") {
 		require.NotNil(t, s.AdditionalProperties.Has, "%s: an object of %s may have any members", what, ref.Ref)
 		require.False(t, *s.AdditionalProperties.Has, what)
 	}

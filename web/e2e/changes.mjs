@@ -139,7 +139,7 @@ export const flows = [
   {
     name: 'a picture of oneself',
     async run(given) {
-      const { ann, open } = await pair(given)
+      const { ann, bob, room, open } = await pair(given)
       const a = await open(ann)
       await a.goto('#/profile')
       // A red square, made by the page as a browser would read it from a file.
@@ -154,6 +154,17 @@ export const flows = [
       await a.page.locator('.avatar.large img').waitFor()
       await eventually('it is shown', () => a.page.locator('.avatar.large img').evaluate((i) => i.naturalWidth > 0))
       await a.shot('picture')
+      // Who sees the room asks for the pictures that are there, and for no others.
+      await bob.post(room, 'No picture of me')
+      await ann.post(room, 'Look at me')
+      const b = await open(bob)
+      const answers = []
+      b.page.on('response', (r) => r.url().includes('/avatar') && answers.push([new URL(r.url()).pathname, r.status()]))
+      await b.page.reload()
+      await b.row('Look at me').locator('.avatar img').first().waitFor()
+      await eventually('the picture came', () => answers.length > 0)
+      await b.row('No picture of me').waitFor()
+      assert.deepEqual(answers.filter(([path, status]) => status >= 400 || !path.includes(ann.login)), [])
       await a.page.getByRole('button', { name: 'Remove the picture' }).click()
       await eventually('it is gone', async () => (await a.page.locator('.avatar.large img').count()) === 0)
     },

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/chat"
 )
 
 // pictures are the types that an avatar may be sent as.
@@ -40,4 +41,10 @@ func (m *mount) deleteAvatar(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return noContent(w)
+}
+
+// avatars says who of some people has a picture, as tags by login, so that clients ask for no others and see when one has
+// changed.
+func (m *mount) avatars(r *http.Request, people []chat.Person) (map[string]string, error) {
+	return m.chat.AvatarTags(r.Context(), who(r).Tenant, people)
 }

@@ -343,6 +343,24 @@ func TestAvatar(t *testing.T) {
 	}
 	require.Len(t, etags, 3)
 
+	// Answers with people say who has a picture, and another picture has another tag.
+	room := ann.room(bob)
+	ann.post(room, "hello")
+	ann.do("PUT", path, asGIF.String(), header("Content-Type", "image/gif")).is(204)
+	tag := ""
+	for _, list := range []string{"/users?id=" + ann.login + "," + bob.login, "/messages/" + room, "/rooms/" + room + "/participants", "/search?q=" + ann.login} {
+		got := bob.do("GET", list, nil).is(200).object()["avatars"]
+		require.Len(t, got, 1, list)
+		tags, _ := got.(map[string]any)
+		if tag == "" {
+			tag, _ = tags[ann.login].(string)
+		}
+		require.NotEmpty(t, tag, list)
+		require.Equal(t, tag, tags[ann.login], list)
+	}
+	ann.do("PUT", path, asPNG.String(), header("Content-Type", "image/png")).is(204)
+	require.NotContains(t, bob.do("GET", "/users?id="+ann.login+","+bob.login, nil).is(200).body, tag)
+
 	put := func(kind, data string) *answer { return ann.do("PUT", path, data, header("Content-Type", kind)) }
 	put("image/svg+xml", "<svg/>").refused(415)
 	put("application/json", "{}").refused(415)

@@ -83,6 +83,8 @@ type page struct {
 	HasMore       bool      `json:"hasMore"`
 	HasMoreBefore *bool     `json:"hasMoreBefore,omitempty"`
 	HasMoreAfter  *bool     `json:"hasMoreAfter,omitempty"`
+
+	Avatars map[string]string `json:"avatars,omitempty"`
 }
 
 func (m *mount) listMessages(w http.ResponseWriter, r *http.Request) error {
@@ -133,9 +135,17 @@ func (m *mount) messages(w http.ResponseWriter, r *http.Request, q url.Values) e
 	if err != nil {
 		return err
 	}
+	authors := make([]chat.Person, len(p.Messages))
+	for i, msg := range p.Messages {
+		authors[i] = msg.Author
+	}
+	avatars, err := m.avatars(r, authors)
+	if err != nil {
+		return err
+	}
 	var body []byte
 	if err := api.InTurn(r.Context(), chat.Bytes(p.Messages), func() {
-		out := page{Messages: m.form.messages(p.Messages), HasMore: p.HasMore()}
+		out := page{Messages: m.form.messages(p.Messages), HasMore: p.HasMore(), Avatars: avatars}
 		if pq.Around != nil {
 			out.HasMoreBefore, out.HasMoreAfter = &p.HasMoreBefore, &p.HasMoreAfter
 		}

@@ -87,6 +87,8 @@ func (m *mount) writeRoom(w http.ResponseWriter, r *http.Request, name string) e
 type participantList struct {
 	Participants []person `json:"participants"`
 	HasMore      bool     `json:"hasMore"`
+
+	Avatars map[string]string `json:"avatars,omitempty"`
 }
 
 func (m *mount) listParticipants(w http.ResponseWriter, r *http.Request) error {
@@ -102,7 +104,11 @@ func (m *mount) listParticipants(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return m.ok(w, participantList{Participants: peopleOf(ps), HasMore: more})
+	avatars, err := m.avatars(r, ps)
+	if err != nil {
+		return err
+	}
+	return m.ok(w, participantList{Participants: peopleOf(ps), HasMore: more, Avatars: avatars})
 }
 
 // putRoom replaces what can be replaced of a room, its banner; an unknown room is created.

@@ -9,6 +9,8 @@ import (
 type found struct {
 	Rooms []room   `json:"rooms"`
 	Users []person `json:"users"`
+
+	Avatars map[string]string `json:"avatars,omitempty"`
 }
 
 // defaultFound is how many rooms, and people, a search returns if its size was not given.
@@ -30,5 +32,9 @@ func (m *mount) search(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return m.ok(w, found{Rooms: m.form.rooms(f.Rooms), Users: peopleOf(f.People)})
+	avatars, err := m.avatars(r, f.People)
+	if err != nil {
+		return err
+	}
+	return m.ok(w, found{Rooms: m.form.rooms(f.Rooms), Users: peopleOf(f.People), Avatars: avatars})
 }

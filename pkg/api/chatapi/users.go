@@ -169,6 +169,8 @@ func (m *mount) putPassword(w http.ResponseWriter, r *http.Request) error {
 type userList struct {
 	Users   []person `json:"users"`
 	HasMore bool     `json:"hasMore"`
+
+	Avatars map[string]string `json:"avatars,omitempty"`
 }
 
 func (m *mount) listUsers(w http.ResponseWriter, r *http.Request) error {
@@ -196,7 +198,7 @@ func (m *mount) users(w http.ResponseWriter, r *http.Request, q url.Values) erro
 	if err != nil {
 		return err
 	}
-	return m.ok(w, userList{Users: peopleOf(ps), HasMore: more})
+	return m.people(w, r, ps, more)
 }
 
 func (m *mount) usersOf(w http.ResponseWriter, r *http.Request, logins api.Set) error {
@@ -207,7 +209,16 @@ func (m *mount) usersOf(w http.ResponseWriter, r *http.Request, logins api.Set) 
 	if err != nil {
 		return err
 	}
-	return m.ok(w, userList{Users: peopleOf(ps)})
+	return m.people(w, r, ps, false)
+}
+
+// people answers with some users.
+func (m *mount) people(w http.ResponseWriter, r *http.Request, ps []chat.Person, more bool) error {
+	avatars, err := m.avatars(r, ps)
+	if err != nil {
+		return err
+	}
+	return m.ok(w, userList{Users: peopleOf(ps), HasMore: more, Avatars: avatars})
 }
 
 // queries returns the handler of a POST that stands in for the GET of a list: named answers with things by their names,

@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"context"
+	"strconv"
 	"slices"
 
 	"github.com/confab-chat/confab/pkg/chat"
@@ -17,6 +18,7 @@ const (
 	deleteReadings     = `DELETE FROM readings_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ?`
 	selectReadingDates = `SELECT WRITETIME(last_read), WRITETIME(muted) FROM readings_by_user WHERE tenant = ? AND login = ? AND room_id = ?`
 	insertAvatar       = `INSERT INTO avatars (tenant, login, media_type, data) VALUES (?, ?, ?, ?) USING TIMESTAMP ?`
+	selectAvatarDate   = `SELECT WRITETIME(media_type) FROM avatars WHERE tenant = ? AND login = ?`
 	selectAvatar       = `SELECT media_type, data FROM avatars WHERE tenant = ? AND login = ?`
 	deleteAvatar       = `DELETE FROM avatars USING TIMESTAMP ? WHERE tenant = ? AND login = ?`
 	readingsAtATime    = 100 // rooms in one statement
@@ -137,7 +139,26 @@ func (s *Store) SetAvatar(ctx context.Context, t chat.Tenant, login string, a ch
 	if err != nil {
 		return err
 	}
-	return s.db.exec(ctx, insertAvatar, string(t), login, a.Type, a.Data, at)
+	return s.announcing(ctx, chat.AccountKey(t, login), func() error {
+		return s.db.exec(ctx, insertAvatar, string(t), login, a.Type, a.Data, at)
+	})
+}
+
+// AvatarTags implements chat.AvatarStore. A tag is the version of the picture, which is not read.
+func (s *Store) AvatarTags(ctx context.Context, t chat.Tenant, logins []string) (map[string]string, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return lookUp(ctx, distinct(logins), func(ctx context.Context, login string) (string, bool, error) {
+		var version *int64
+		found, err := s.db.row(ctx, selectAvatarDate, []any{string(t), login}, &version)
+		if err != nil || !found || version == nil {
+			return "", false, err
+		}
+		return strconv.FormatInt(*version, 36), true, nil
+	})
 }
 
 // Avatar implements chat.AvatarStore.
@@ -165,5 +186,7 @@ func (s *Store) DeleteAvatar(ctx context.Context, t chat.Tenant, login string) e
 	if err != nil {
 		return err
 	}
-	return s.db.exec(ctx, deleteAvatar, at, string(t), login)
+	return s.announcing(ctx, chat.AccountKey(t, login), func() error {
+		return s.db.exec(ctx, deleteAvatar, at, string(t), login)
+	})
 }

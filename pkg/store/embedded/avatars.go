@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -38,6 +40,26 @@ func (s *Store) Avatar(ctx context.Context, t chat.Tenant, login string) (chat.A
 		}
 	})
 	return a, s.corrupt(err)
+}
+
+// AvatarTags implements chat.AvatarStore. A tag is a hash of the picture.
+func (s *Store) AvatarTags(ctx context.Context, t chat.Tenant, logins []string) (map[string]string, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	tags := map[string]string{}
+	for _, login := range logins {
+		v, found, err := s.find(avatarKey(t, login))
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			sum := sha256.Sum256(v)
+			tags[login] = hex.EncodeToString(sum[:8])
+		}
+	}
+	return tags, nil
 }
 
 // DeleteAvatar implements chat.AvatarStore.

@@ -216,6 +216,7 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"ForgetReading": func(c ctx) error { return s.ForgetReading(c, t, r.ID, "u") },
 		"SetAvatar":     func(c ctx) error { return s.SetAvatar(c, t, "u", chat.Avatar{Type: "image/png", Data: []byte("x")}) },
 		"Avatar":        func(c ctx) error { return second(s.Avatar(c, t, "u")) },
+		"AvatarTags":    func(c ctx) error { return second(s.AvatarTags(c, t, []string{"u"})) },
 		"DeleteAvatar":  func(c ctx) error { return s.DeleteAvatar(c, t, "u") },
 		"AddExport":     func(c ctx) error { return s.AddExport(c, chat.Export{ID: m.ID, Tenant: t, GoneAt: far}) },
 		"FinishExport":  func(c ctx) error { return s.FinishExport(c, chat.Export{ID: m.ID, Tenant: t, GoneAt: far}) },

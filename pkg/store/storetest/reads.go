@@ -221,6 +221,26 @@ var avatarTests = map[string]func(*env){
 			e.isAbout(err, chat.NotFound, chat.AvatarEntity)
 		}
 	},
+	"another tag for another picture": func(e *env) {
+		tags := func() map[string]string {
+			got, err := e.s.AvatarTags(e.ctx, e.tenant, []string{"ann", "bob", "nobody", "ann"})
+			require.NoError(e, err)
+			return got
+		}
+		require.Empty(e, tags())
+		require.NoError(e, e.s.SetAvatar(e.ctx, e.tenant, "ann", chat.Avatar{Type: "image/png", Data: []byte("x")}))
+		first := tags()
+		require.Len(e, first, 1)
+		require.NotEmpty(e, first["ann"])
+		require.Equal(e, first, tags())
+		require.NoError(e, e.s.SetAvatar(e.ctx, e.tenant, "ann", chat.Avatar{Type: "image/png", Data: []byte("y")}))
+		require.NotEqual(e, first["ann"], tags()["ann"])
+		other, err := e.s.AvatarTags(e.ctx, newTenant(), []string{"ann"})
+		require.NoError(e, err)
+		require.Empty(e, other)
+		require.NoError(e, e.s.DeleteAvatar(e.ctx, e.tenant, "ann"))
+		require.Empty(e, tags())
+	},
 	"deleted with the user": func(e *env) {
 		require.NoError(e, e.s.CreateUser(e.ctx, e.tenant, user("ann")))
 		require.NoError(e, e.s.SetAvatar(e.ctx, e.tenant, "ann", chat.Avatar{Type: "image/png", Data: []byte("x")}))

@@ -118,8 +118,8 @@ export class ChatApi {
   }
 
   /** These users, in this order, at most 1000; those that do not exist are left out. */
-  async usersOf(logins: string[]): Promise<UserPage['users']> {
-    return (await this.json<UserPage>('users/queries', { method: 'POST', body: { id: logins } })).users
+  usersOf(logins: string[]): Promise<UserPage> {
+    return this.json('users/queries', { method: 'POST', body: { id: logins } })
   }
 
   /** A user that was deleted is status 410. */

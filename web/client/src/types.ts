@@ -23,13 +23,18 @@ export interface User extends Person {
   chatRooms: string[]
 }
 
+/** Whose picture is there, of the people in an answer: a tag by login, which changes with the picture. */
+export interface Pictured {
+  avatars?: Record<string, string>
+}
+
 /** Whole pages of people; `hasMore` says whether there is a next one. */
-export interface UserPage {
+export interface UserPage extends Pictured {
   users: Person[]
   hasMore: boolean
 }
 
-export interface ParticipantPage {
+export interface ParticipantPage extends Pictured {
   participants: Person[]
   hasMore: boolean
 }
@@ -72,7 +77,7 @@ export interface Message {
 }
 
 /** Some messages of a room without a hole, oldest first. */
-export interface MessagePage {
+export interface MessagePage extends Pictured {
   messages: Message[]
   hasMore: boolean
   /** Only for `around`. */
@@ -106,7 +111,7 @@ export interface RoomPage {
 }
 
 /** What a search found. */
-export interface Found {
+export interface Found extends Pictured {
   rooms: Room[]
   users: Person[]
 }

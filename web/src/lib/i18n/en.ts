@@ -178,6 +178,7 @@ export const en = {
   'write.send': 'Send',
   'write.emoji': 'Emoji',
   'write.editing': 'Editing your message',
+  'write.overtaken': 'This message was changed meanwhile. Saving replaces that text.',
   'write.typing.one': '{a} is typing…',
   'write.typing.two': '{a} and {b} are typing…',
   'write.typing.many': 'Several people are typing…',

@@ -176,6 +176,7 @@ export const fr: Catalogue = {
   'write.send': 'Envoyer',
   'write.emoji': 'Emoji',
   'write.editing': 'Modification de votre message',
+  'write.overtaken': 'Ce message a été modifié entre-temps. Enregistrer remplace ce texte.',
   'write.typing.one': '{a} est en train d’écrire…',
   'write.typing.two': '{a} et {b} sont en train d’écrire…',
   'write.typing.many': 'Plusieurs personnes sont en train d’écrire…',

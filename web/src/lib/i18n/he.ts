@@ -176,6 +176,7 @@ export const he: Catalogue = {
   'write.send': 'שליחה',
   'write.emoji': 'אמוג׳י',
   'write.editing': 'עריכת ההודעה שלך',
+  'write.overtaken': 'ההודעה הזו שונתה בינתיים. שמירה תחליף את הטקסט החדש.',
   'write.typing.one': 'כעת כותב: {a}…',
   'write.typing.two': 'כעת כותבים: {a} ו־{b}…',
   'write.typing.many': 'כמה אנשים כותבים…',

@@ -27,6 +27,7 @@ import { Lookups } from './lookups'
 import { notices } from './notices.svelte'
 import { notify } from './notify'
 import { Outbox, type Outgoing } from './outbox.svelte'
+import { Pictures } from './pictures.svelte'
 import { counts, RoomEntry } from './room.svelte'
 import { roomHash, router } from './router.svelte'
 import { today } from './today.svelte'
@@ -63,8 +64,7 @@ export class Chat {
   current = $state.raw<RoomEntry | null>(null)
   /** Names of rows that were shown before their message had an id. */
   readonly keys = new Map<string, string>()
-  /** Changes when a picture has: pictures are fetched anew. */
-  pictures = $state(0)
+  readonly pictures: Pictures
   private readonly lookups: Lookups
   private closeCurrent: () => void = () => {}
   private readonly watched = new Map<string, () => void>()
@@ -97,6 +97,7 @@ export class Chat {
     this.since = api.serverTime ?? Date.now()
     today.follow(() => api.now())
     this.lookups = new Lookups(api, user.login)
+    this.pictures = new Pictures(async (logins) => (await api.usersOf(logins)).avatars ?? {})
     this.drafts = new Drafts(user.login, shelf, (room, draft) => around.tabs.send({ kind: 'draft', login: user.login, room, draft }))
     this.outbox = new Outbox(
       user.login,
@@ -207,7 +208,7 @@ export class Chat {
   entry(name: string): RoomEntry {
     let entry = this.rooms.get(name)
     if (!entry) {
-      entry = new RoomEntry(name, this.api)
+      entry = new RoomEntry(name, this.api, (page) => this.pictures.learn(page.messages.map((m) => m.author.login), page.avatars))
       entry.lastRead = this.around.shelf?.getItem(this.readName(name)) ?? null
       this.rooms.set(name, entry)
     }

@@ -1,5 +1,5 @@
 import { SvelteMap, SvelteSet } from 'svelte/reactivity'
-import { compareIds, systemLogin, type ChatApi, type Message, type Person, type Room } from '@confab/client'
+import { compareIds, systemLogin, type ChatApi, type Message, type MessagePage, type Person, type Room } from '@confab/client'
 import { RoomLog } from './log.svelte'
 import { Reads } from './reads'
 
@@ -30,11 +30,12 @@ export class RoomEntry {
   /** Who is writing, with the time at which that is no longer believed. */
   readonly typing = new SvelteMap<string, number>()
 
-  constructor(name: string, api: ChatApi) {
+  constructor(name: string, api: ChatApi, seen: (page: MessagePage) => void = () => {}) {
     this.name = name
     this.log = new RoomLog(
       async (query, signal) => {
         const page = await api.messages(name, query, signal)
+        seen(page)
         // The newest page may be newer than what else is known of the room: without a connection it is.
         if (!query.before && !query.after && !query.around) for (const m of page.messages) this.note(m, false)
         return page

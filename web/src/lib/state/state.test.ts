@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ApiError, idBefore, type Message } from '@confab/client'
 import { Chat } from './chat.svelte'
 import { Drafts } from './drafts'
-import { errorText, faultsOf } from './faults'
+import { errorText, faultsOf, messageErrorText } from './faults'
 import { findFeatures } from './features'
 import { counts, RoomEntry } from './room.svelte'
 import { parseRoute, roomHash } from './router.svelte'
@@ -109,6 +109,8 @@ describe('faults', () => {
     expect(errorText(new ApiError(500, 'panic: nil map'))).not.toContain('panic')
     expect(errorText(new ApiError(0, 'x'))).toBe('The server cannot be reached. Please try again.')
     expect(errorText(new ApiError(409, 'the room is busy'))).toBe('the room is busy')
+    expect(messageErrorText(new ApiError(409, 'any'))).toBe('This message was deleted.')
+    expect(messageErrorText(new ApiError(0, 'x'))).toBe('The server cannot be reached. Please try again.')
     expect(errorText(new TypeError('undefined is not'))).not.toContain('undefined')
   })
 })
