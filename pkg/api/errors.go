@@ -65,6 +65,7 @@ func StatusOf(err error) (status int, message string) {
 		chat.Conflict: http.StatusConflict, chat.Stale: http.StatusPreconditionFailed, chat.Forbidden: http.StatusForbidden,
 		chat.Unauthenticated: http.StatusUnauthorized, chat.TooLarge: http.StatusRequestEntityTooLarge,
 		chat.RateLimited: http.StatusTooManyRequests, chat.Unavailable: http.StatusServiceUnavailable,
+		chat.Full: http.StatusConflict,
 	}
 	if e.Kind == chat.Invalid && len(e.Faults) > 0 {
 		return http.StatusUnprocessableEntity, e.Message

@@ -18,7 +18,7 @@ type Fillable interface {
 	CreateUser(ctx context.Context, t chat.Tenant, u chat.User) error
 	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
-	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error)
+	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person, since id.ID) (changed bool, err error)
 	AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error
 }
 
@@ -63,6 +63,7 @@ func Fill(ctx context.Context, st Fillable, o FillOptions) (time.Duration, error
 }
 
 func fillParticipants(ctx context.Context, st Fillable, r chat.Room, o FillOptions) error {
+	ids := id.NewGenerator(nil)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(fillJoins)
 	for i := range o.Participants {
@@ -72,7 +73,7 @@ func fillParticipants(ctx context.Context, st Fillable, r chat.Room, o FillOptio
 		g.Go(func() error {
 			p := chat.Person{Login: fmt.Sprintf("%s.%07d", filler, i), FirstName: "Bench", LastName: fmt.Sprintf("Fill %d", i)}
 			return patiently(ctx, func() error {
-				_, err := st.Join(ctx, chat.DefaultTenant, r, p)
+				_, err := st.Join(ctx, chat.DefaultTenant, r, p, ids.New())
 				return err
 			})
 		})

@@ -66,6 +66,7 @@ type Room struct {
 	Banner    *string
 	CreatedAt time.Time // to the millisecond
 	Retention Retention
+	Settings  RoomSettings
 }
 
 // Ref identifies the room.

@@ -31,11 +31,13 @@ const (
 	RateLimited
 	// Unavailable is a store that cannot answer now; a retry may succeed.
 	Unavailable
+	// Full is a room that has as many members as it may have.
+	Full
 )
 
 func (k Kind) String() string {
 	names := [...]string{"internal", "invalid", "not found", "gone", "conflict", "stale", "forbidden",
-		"unauthenticated", "too large", "rate limited", "unavailable"}
+		"unauthenticated", "too large", "rate limited", "unavailable", "full"}
 	if k < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kind(%d)", int(k))
 	}
@@ -112,6 +114,11 @@ func ErrExists(what Entity, name string) error {
 // ErrStale returns the error for a change of something that is no longer what the change was made for.
 func ErrStale(what Entity, name string) error {
 	return &Error{Kind: Stale, Entity: what, Name: name, Message: fmt.Sprintf("the %s '%s' has changed meanwhile; read it again", what, name)}
+}
+
+// ErrFull returns the error for a room that can take nobody else.
+func ErrFull(room string) error {
+	return &Error{Kind: Full, Entity: RoomEntity, Name: room, Message: "the room is full"}
 }
 
 // ErrForbidden returns the error for something this user may not do.

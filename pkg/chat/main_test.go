@@ -247,11 +247,11 @@ func (h *hooked) Participant(ctx context.Context, t chat.Tenant, room id.ID, log
 	return p, err
 }
 
-func (h *hooked) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (bool, error) {
+func (h *hooked) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person, since id.ID) (bool, error) {
 	if err := h.call(ctx, "Join"); err != nil {
 		return false, err
 	}
-	changed, err := h.Stores.Join(ctx, t, r, p)
+	changed, err := h.Stores.Join(ctx, t, r, p, since)
 	return changed, h.answer("Join", err)
 }
 

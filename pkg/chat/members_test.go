@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 // Members finds the participants of a room among many other logins, over pages of participants.
@@ -18,7 +19,7 @@ func TestMembers(t *testing.T) {
 	r, err := w.Admit(t.Context(), ann, "games")
 	require.NoError(t, err)
 	for i := range 2500 {
-		_, err := w.store.Join(t.Context(), tenant, r, chat.Person{Login: fmt.Sprintf("user%04d", i)})
+		_, err := w.store.Join(t.Context(), tenant, r, chat.Person{Login: fmt.Sprintf("user%04d", i)}, id.ID{})
 		require.NoError(t, err)
 	}
 	for _, c := range []struct{ logins, in []string }{

@@ -119,7 +119,7 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join b
 
 	var changed bool
 	if join {
-		changed, err = s.store.Join(ctx, t, r, p)
+		changed, err = s.store.Join(ctx, t, r, p, ticket.id)
 	} else {
 		changed, err = s.store.Leave(ctx, t, r, p.Login)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/chat/chattest"
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 func TestCreateRoom(t *testing.T) {
@@ -242,7 +243,7 @@ func TestListsOfLargeRooms(t *testing.T) {
 		r, err := w.store.Room(t.Context(), tenant, name)
 		require.NoError(t, err)
 		for i := range n - 1 {
-			_, err := w.store.Join(t.Context(), tenant, r, chat.Person{Login: fmt.Sprintf("user%03d", i), FirstName: long, LastName: long})
+			_, err := w.store.Join(t.Context(), tenant, r, chat.Person{Login: fmt.Sprintf("user%03d", i), FirstName: long, LastName: long}, id.ID{})
 			require.NoError(t, err)
 		}
 	}
@@ -274,7 +275,7 @@ func TestListsOfLargeRooms(t *testing.T) {
 		r, err := w.store.Room(t.Context(), tenant, names[i])
 		require.NoError(t, err)
 		for i := range chat.ListedParticipants {
-			_, err := w.store.Join(t.Context(), tenant, r, chat.Person{Login: fmt.Sprintf("abc%02d", i), FirstName: long, LastName: long})
+			_, err := w.store.Join(t.Context(), tenant, r, chat.Person{Login: fmt.Sprintf("abc%02d", i), FirstName: long, LastName: long}, id.ID{})
 			require.NoError(t, err)
 		}
 	}

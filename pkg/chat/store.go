@@ -15,9 +15,10 @@ import (
 //     store cannot answer: the outcome of a write is then unknown, and repeating it with the same arguments is safe. It
 //     may be applied later, but undoes nothing that was answered with success meanwhile. It is Internal otherwise.
 //   - Text is returned byte for byte. Times are returned in UTC to the millisecond.
-//   - Methods announce what they change (see pkg/cache). SetBanner, RenameCreator, SetRetention, DeleteRoom, SweepRoom
-//     and DisownRoom announce the room (RoomKey). Leave and UpdateParticipant announce the participant (MemberKey).
-//     SetPasswordHash, EndLogins, DeleteUser, SetAvatar and DeleteAvatar announce the account (AccountKey). Creations are not announced, because the
+//   - Methods announce what they change (see pkg/cache). SetBanner, RenameCreator, SetRetention, ChangeSettings,
+//     DeleteRoom, SweepRoom and DisownRoom announce the room (RoomKey). Leave and UpdateParticipant announce the
+//     participant (MemberKey). SetPasswordHash, EndLogins, DeleteUser, SetAvatar and DeleteAvatar announce the account
+//     (AccountKey). Creations are not announced, because the
 //     absence of something is not cached.
 //   - limit is at least 1. No method reads more than about limit rows.
 
@@ -61,7 +62,7 @@ type UserStore interface {
 
 // RoomStore keeps rooms by name.
 type RoomStore interface {
-	// CreateRoom claims r.Name and makes r.Creator the first participant. Of concurrent calls for one name exactly one
+	// CreateRoom claims r.Name and makes r.Creator the first participant, since r.ID. Of concurrent calls for one name exactly one
 	// succeeds; the others get Conflict and leave nothing behind. When it returns, Room, Rooms, Participants and RoomsOf
 	// show the room. After a crash in between, readers see either all of it or nothing.
 	CreateRoom(ctx context.Context, t Tenant, r Room) error
@@ -69,11 +70,17 @@ type RoomStore interface {
 	Room(ctx context.Context, t Tenant, name string) (Room, error)
 	// RoomsByName returns those of names that exist, keyed by name.
 	RoomsByName(ctx context.Context, t Tenant, names []string) (map[string]Room, error)
-	// Rooms returns rooms ascending by name (bytes), after the given name (empty: from the first).
+	// Rooms returns open rooms ascending by name (bytes), after the given name (empty: from the first). Rooms of other kinds
+	// are found by their names alone.
 	Rooms(ctx context.Context, t Tenant, after string, limit int) ([]Room, error)
 	// SetBanner replaces the banner (nil: none) of the room with this name and ID; NotFound if it is gone. If was is not
 	// nil, it does so only while the banner is that of was (otherwise Stale), as UpdateProfile does.
 	SetBanner(ctx context.Context, t Tenant, r RoomRef, banner *string, was *Room) error
+	// ChangeSettings changes the settings of the room with this name and ID, and returns the room as it is then; NotFound if
+	// it is gone. It calls change with the present settings, several times if others change the room meanwhile: of concurrent
+	// changes each sees those before it. An error of change is returned as it is, and nothing is changed then. The kind stays
+	// what it is.
+	ChangeSettings(ctx context.Context, t Tenant, r RoomRef, change func(*RoomSettings) error) (Room, error)
 	// RenameCreator replaces the names of the creator of the room with this name and ID; NotFound if the room is gone or
 	// its creator is not p.
 	RenameCreator(ctx context.Context, t Tenant, r RoomRef, p Person) error
@@ -90,8 +97,10 @@ type RoomStore interface {
 // crash in the middle of a change, both show the state before it or both show the state after it.
 type MembershipStore interface {
 	// Join makes p a participant. changed is false if p was one already; of concurrent calls exactly one returns true.
-	// NotFound if the room is deleted, also if that happens during the call.
-	Join(ctx context.Context, t Tenant, r Room, p Person) (changed bool, err error)
+	// NotFound if the room is deleted, also if that happens during the call. since, made just before the call, is p's place
+	// in the order of joining; who is a participant already keeps the first one. Zero: p has none, and is in no list in
+	// that order.
+	Join(ctx context.Context, t Tenant, r Room, p Person, since id.ID) (changed bool, err error)
 	// Leave removes a participant; changed is as in Join.
 	Leave(ctx context.Context, t Tenant, r Room, login string) (changed bool, err error)
 	// Participant returns a participant of the room; NotFound (UserEntity) if the user is not in it. After a crash in the
@@ -105,7 +114,13 @@ type MembershipStore interface {
 	CountParticipants(ctx context.Context, t Tenant, rooms []id.ID, most int) (map[id.ID]int, error)
 	// RoomsOf returns the rooms a user is in, ascending by name, after the given name (empty: from the first).
 	RoomsOf(ctx context.Context, t Tenant, login, after string, limit int) ([]RoomRef, error)
-	// UpdateParticipant changes the names shown for a participant. It changes nothing if the user is not in the room.
+	// Members returns participants of the room in the order of joining: after the position from, oldest first; or before it,
+	// newest first. from need not exist; zero: from the end of that direction on. Participants without a Since are left out.
+	Members(ctx context.Context, t Tenant, room id.ID, from id.ID, newest bool, limit int) ([]Member, error)
+	// RoomsByJoining returns the rooms that a user is in, the one joined last first: those joined before the position (zero:
+	// from the newest on). Rooms that the user joined without a Since are left out.
+	RoomsByJoining(ctx context.Context, t Tenant, login string, before id.ID, limit int) ([]JoinedRoom, error)
+	// UpdateParticipant changes the names shown for a participant, and keeps their Since. It changes nothing if the user is not in the room.
 	UpdateParticipant(ctx context.Context, t Tenant, room id.ID, p Person) error
 }
 

@@ -32,7 +32,7 @@ type UserStore interface {
 type RoomStore interface {
 	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
-	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error)
+	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person, since id.ID) (changed bool, err error)
 	Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error)
 	Participants(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) ([]chat.Person, error)
 }

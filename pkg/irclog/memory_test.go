@@ -107,7 +107,7 @@ func (s *memory) Room(_ context.Context, _ chat.Tenant, name string) (chat.Room,
 	return chat.Room{}, chat.ErrNotFound(chat.RoomEntity, name)
 }
 
-func (s *memory) Join(_ context.Context, _ chat.Tenant, _ chat.Room, p chat.Person) (bool, error) {
+func (s *memory) Join(_ context.Context, _ chat.Tenant, _ chat.Room, p chat.Person, _ id.ID) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, in := s.members[p.Login]

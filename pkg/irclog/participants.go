@@ -49,7 +49,7 @@ func (im *importer) participants(ctx context.Context, last id.ID, present map[st
 	g.SetLimit(atOnce)
 	for _, p := range join {
 		g.Go(func() error {
-			_, err := im.store.Join(gctx, t, room, p)
+			_, err := im.store.Join(gctx, t, room, p, im.o.IDs.New())
 			return err
 		})
 	}

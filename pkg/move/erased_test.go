@@ -35,7 +35,7 @@ func fillWithNeedle(t *testing.T, s store.Store) {
 		r := chat.Room{ID: ids.New(), Name: name, Creator: creator.Person, CreatedAt: created}
 		require.NoError(t, s.CreateRoom(ctx, chat.DefaultTenant, r))
 		for _, u := range []chat.User{ann, bob, eve} {
-			_, err := s.Join(ctx, chat.DefaultTenant, r, u.Person)
+			_, err := s.Join(ctx, chat.DefaultTenant, r, u.Person, id.ID{})
 			require.NoError(t, err)
 		}
 		require.NoError(t, s.SetMuted(ctx, chat.DefaultTenant, r.ID, "eve", true))
@@ -148,7 +148,7 @@ func TestParticipantsSinceTheExport(t *testing.T) {
 	require.NoError(t, err)
 	_, err = to.Leave(ctx, chat.DefaultTenant, his, "bob")
 	require.NoError(t, err)
-	_, err = to.Join(ctx, chat.DefaultTenant, hers, chat.Person{Login: "ann"})
+	_, err = to.Join(ctx, chat.DefaultTenant, hers, chat.Person{Login: "ann"}, id.ID{})
 	require.NoError(t, err)
 	require.NoError(t, to.SetMuted(ctx, chat.DefaultTenant, hers.ID, "eve", false))
 	require.NoError(t, to.DeleteUser(ctx, chat.DefaultTenant, "eve"))

@@ -50,7 +50,7 @@ type Rooms interface {
 	CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error
 	Footprints(ctx context.Context, t chat.Tenant, login string, after id.ID, limit int) ([]chat.RoomRef, error)
 	AddFootprints(ctx context.Context, t chat.Tenant, r chat.RoomRef, logins []string) error
-	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error)
+	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person, since id.ID) (changed bool, err error)
 	Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error)
 	Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error)
 	Job(ctx context.Context, r jobs.Ref) (jobs.Job, error)

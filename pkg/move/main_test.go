@@ -82,7 +82,7 @@ func fill(t *testing.T, s store.Store) {
 			require.NoError(t, s.CreateRoom(ctx, tenant, r))
 			for i := 1; i < 20; i++ {
 				if i%10 != 9 {
-					_, err := s.Join(ctx, tenant, r, person(fmt.Sprintf("user%02d", i)))
+					_, err := s.Join(ctx, tenant, r, person(fmt.Sprintf("user%02d", i)), id.ID{})
 					require.NoError(t, err)
 				}
 			}

@@ -250,7 +250,7 @@ func (im *importer) member(ctx context.Context, r *roomImport, l *member) error 
 		}
 	}
 	if outcome == added { // last: an import that is interrupted before does the rest when it is repeated
-		if _, err := im.to.Join(ctx, r.tenant, r.Room, p); err != nil {
+		if _, err := im.to.Join(ctx, r.tenant, r.Room, p, id.ID{}); err != nil {
 			return err
 		}
 	}

@@ -254,7 +254,7 @@ func TestErasingWhoActsLate(t *testing.T) {
 	require.NoError(t, err)
 	w.eraseToLate("ann")
 	ann := chat.Person{Login: "ann", FirstName: "Other", LastName: "Name"}
-	_, err = w.store.Join(ctx, tenant, late, ann)
+	_, err = w.store.Join(ctx, tenant, late, ann, id.ID{})
 	require.NoError(t, err)
 	react := chat.Change{Kind: chat.React, ID: id.NewGenerator(w.clock.Now).New(), By: ann, Emoji: "👍", On: true}
 	_, err = w.store.ChangeMessage(ctx, games.Log(tenant), old.ID, func(chat.Message) (chat.Change, error) { return react, nil })

@@ -100,6 +100,8 @@ func problemOf(err error) *problem {
 			if e.Entity == chat.UserEntity {
 				return &problem{http.StatusNotFound, "service_resource_not_found", "username " + clip(e.Name) + " doesn't exist!", err}
 			}
+		case chat.Full:
+			return &problem{http.StatusForbidden, "exceed_limit", e.Message, err}
 		case chat.RateLimited:
 			if errors.Is(err, account.ErrQuota) {
 				return &problem{http.StatusTooManyRequests, "resource_limited", e.Message, err}

@@ -135,6 +135,13 @@ var claims = map[string]struct {
 		c.True(chat.IsKind(c.s.SetBanner(c.ctx, c.of, c.room.Ref(), nil, &c.room), chat.Stale))
 		c.NoError(c.s.SetBanner(c.ctx, c.of, c.room.Ref(), nil, nil))
 	}},
+	"setSettings": {givenRoom, func(c *claimCase) {
+		for _, title := range []string{"new", ""} {
+			r, err := c.s.ChangeSettings(c.ctx, c.of, c.room.Ref(), func(s *chat.RoomSettings) error { s.Title = title; return nil })
+			c.NoError(err)
+			c.Equal(title, r.Settings.Title)
+		}
+	}},
 	"setCreator": {givenRoom, func(c *claimCase) { c.NoError(c.s.RenameCreator(c.ctx, c.of, c.room.Ref(), c.room.Creator)) }},
 	"endRename": {givenRename, func(c *claimCase) {
 		c.NoError(c.s.EndRename(c.ctx, c.of, "ann"))
@@ -173,7 +180,7 @@ var claims = map[string]struct {
 		agree(c.t, c.s, c.of, c.room, "creator", false)
 	}},
 	"firstJoin": {givenRoom, func(c *claimCase) {
-		changed, err := c.s.Join(c.ctx, c.of, c.room, person("ann"))
+		changed, err := c.s.Join(c.ctx, c.of, c.room, person("ann"), ids.New())
 		c.NoError(err)
 		c.True(changed)
 		agree(c.t, c.s, c.of, c.room, "ann", true)
@@ -185,7 +192,7 @@ var claims = map[string]struct {
 		agree(c.t, c.s, c.of, c.room, "creator", false)
 	}},
 	"nextJoin": {givenLeft, func(c *claimCase) {
-		changed, err := c.s.Join(c.ctx, c.of, c.room, person("creator"))
+		changed, err := c.s.Join(c.ctx, c.of, c.room, person("creator"), ids.New())
 		c.NoError(err)
 		c.True(changed)
 		agree(c.t, c.s, c.of, c.room, "creator", true)

@@ -122,11 +122,11 @@ func TestCrashWhileJoiningAndLeaving(t *testing.T) {
 
 	// Decided, but not written to the views: both say what was before.
 	broken.db.around.set(crashing(insertParticipant))
-	_, err := broken.Join(ctx, of, r, person("ann"))
+	_, err := broken.Join(ctx, of, r, person("ann"), ids.New())
 	require.Error(t, err)
 	agree(t, s, of, r, "ann", false)
 	// A repetition repairs, and names are those of the decision.
-	changed, err := s.Join(ctx, of, r, chat.Person{Login: "ann", FirstName: "Other"})
+	changed, err := s.Join(ctx, of, r, chat.Person{Login: "ann", FirstName: "Other"}, ids.New())
 	require.NoError(t, err)
 	require.False(t, changed)
 	agree(t, s, of, r, "ann", true)
@@ -148,7 +148,7 @@ func TestCrashWhileJoiningAndLeaving(t *testing.T) {
 	late := membership{person: person("ann"), joined: true, version: m.version - 1}
 	require.NoError(t, s.db.together(ctx, late.views(of, r.ID, r.Name)...))
 	agree(t, s, of, r, "ann", false)
-	changed, err = s.Join(ctx, of, r, person("ann"))
+	changed, err = s.Join(ctx, of, r, person("ann"), ids.New())
 	require.NoError(t, err)
 	require.True(t, changed)
 	agree(t, s, of, r, "ann", true)

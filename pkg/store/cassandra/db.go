@@ -299,6 +299,25 @@ func optional(p *string) any {
 	return *p
 }
 
+// optionalBytes is optional for bytes.
+func optionalBytes(b []byte) any {
+	if b == nil {
+		return gocql.UnsetValue
+	}
+	return b
+}
+
+// maybe is where the driver puts an id that may be null.
+func maybe(u *id.ID) *gocql.UUID { return (*gocql.UUID)(u) }
+
+// optionalID is optional for an id.
+func optionalID(u id.ID) any {
+	if u.IsZero() {
+		return gocql.UnsetValue
+	}
+	return uuid(u)
+}
+
 // optionalFlag binds a flag of a new row. False is not written.
 func optionalFlag(f bool) any {
 	if !f {

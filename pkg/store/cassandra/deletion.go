@@ -17,6 +17,7 @@ const (
 	deleteRoomIndex  = `DELETE FROM rooms_by_tenant USING TIMESTAMP ? WHERE tenant = ? AND shard = ? AND name = ? AND room_id = ?`
 	hideParticipants = `UPDATE participants_by_room SET room_deleted = true WHERE tenant = ? AND room_id = ?`
 
+	deleteJoinings     = `DELETE FROM members_by_joining USING TIMESTAMP ? WHERE tenant = ? AND room_id = ?`
 	deleteParticipants = `DELETE FROM participants_by_room USING TIMESTAMP ? WHERE tenant = ? AND room_id = ?`
 	// The timestamp is ahead of time, as that of deletions of single messages.
 	deleteMessages = `DELETE FROM messages USING TIMESTAMP ? WHERE tenant = ? AND log_id = ? AND bucket = ?`
@@ -173,29 +174,29 @@ func (s *Store) sweepMessages(ctx context.Context, log chat.Log, at int64, count
 func (s *Store) sweepParticipants(ctx context.Context, sweep chat.Sweep, count func(int)) error {
 	t, room := sweep.Tenant, sweep.Room
 	for after := ""; ; {
-		people, _, err := s.participantRows(ctx, t, room.ID, after, pageRows)
+		members, _, err := s.memberRows(ctx, t, room.ID, after, pageRows)
 		if err != nil {
 			return err
 		}
-		err = forEach(ctx, len(people), func(ctx context.Context, i int) error {
-			login := people[i].Login
+		err = forEach(ctx, len(members), func(ctx context.Context, i int) error {
+			login := members[i].Login
 			if _, err := s.db.apply(ctx, forgetMembership, string(t), uuid(room.ID), login); err != nil {
 				return err
 			}
 			if err := s.db.exec(ctx, deleteReading, ticks(s.finalTime()), string(t), login, uuid(room.ID)); err != nil {
 				return err
 			}
-			gone := membership{person: people[i], version: s.finalTime()}
+			gone := membership{person: members[i].Person, since: members[i].Since, version: s.finalTime()}
 			return s.db.together(ctx, gone.views(t, room.ID, room.Name)...)
 		})
 		if err != nil {
 			return err
 		}
-		count(len(people))
-		if len(people) < pageRows {
+		count(len(members))
+		if len(members) < pageRows {
 			return nil
 		}
-		after = people[len(people)-1].Login
+		after = members[len(members)-1].Login
 	}
 }
 
@@ -209,8 +210,10 @@ func (s *Store) EndSweep(ctx context.Context, sweep chat.Sweep) error {
 	t, room := string(sweep.Tenant), uuid(sweep.Room.ID)
 	log := chat.Log{Tenant: sweep.Tenant, ID: sweep.Room.ID}
 	changes := uuid(chat.ChangesOf(log).ID)
-	err = forEach(ctx, 5, func(ctx context.Context, i int) error {
+	err = forEach(ctx, 6, func(ctx context.Context, i int) error {
 		switch i {
+		case 5:
+			return s.db.exec(ctx, deleteJoinings, s.finalTime(), t, room)
 		case 3:
 			return s.deleteWidths(ctx, log)
 		case 4:

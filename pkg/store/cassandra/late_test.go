@@ -161,10 +161,10 @@ func TestALateAttemptUndoesNothing(t *testing.T) {
 				return all[room.ID], err
 			}},
 		{"firstJoin", func(ctx context.Context) error {
-			_, err := s.Join(ctx, of, room, person("eve"))
+			_, err := s.Join(ctx, of, room, person("eve"), ids.New())
 			return err
 		}, func(ctx context.Context) error {
-			_, err := s.Join(ctx, of, room, person("eve"))
+			_, err := s.Join(ctx, of, room, person("eve"), ids.New())
 			require.NoError(t, err)
 			_, err = s.Leave(ctx, of, room, "eve")
 			return err
@@ -173,7 +173,7 @@ func TestALateAttemptUndoesNothing(t *testing.T) {
 			return gone(err)
 		}},
 		{"insertParticipant", func(ctx context.Context) error {
-			_, err := s.Join(ctx, of, room, person("eve"))
+			_, err := s.Join(ctx, of, room, person("eve"), ids.New())
 			return err
 		}, func(ctx context.Context) error {
 			_, err := s.Leave(ctx, of, room, "eve")

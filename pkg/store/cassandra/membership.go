@@ -10,28 +10,30 @@ import (
 )
 
 const (
-	selectMembership = `SELECT joined, version, decision, first_name, last_name FROM memberships WHERE tenant = ? AND room_id = ? AND login = ?`
+	selectMembership = `SELECT joined, version, decision, first_name, last_name, since FROM memberships WHERE tenant = ? AND room_id = ? AND login = ?`
 	selectJoined     = `SELECT joined FROM memberships WHERE tenant = ? AND room_id = ? AND login = ?`
 	// An UPDATE, not an INSERT: it leaves no row marker, so the row of a user who left expires as a whole.
-	firstJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?
+	firstJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?, since = ?
 WHERE tenant = ? AND room_id = ? AND login = ? IF version = null`
-	nextJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?
+	nextJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?, since = ?
 WHERE tenant = ? AND room_id = ? AND login = ? IF version = ?`
 	// No write of an older version takes as long as 30 days.
-	nextLeave = `UPDATE memberships USING TTL 2592000 SET joined = false, version = ?, decision = ?, first_name = '', last_name = ''
+	nextLeave = `UPDATE memberships USING TTL 2592000 SET joined = false, version = ?, decision = ?, first_name = '', last_name = '', since = ?
 WHERE tenant = ? AND room_id = ? AND login = ? IF version = ?`
 	forgetMembership = `DELETE FROM memberships WHERE tenant = ? AND room_id = ? AND login = ? IF EXISTS`
 	forgetLeave      = `DELETE FROM memberships WHERE tenant = ? AND room_id = ? AND login = ? IF joined = false`
 
-	insertParticipant = `INSERT INTO participants_by_room (tenant, room_id, login, first_name, last_name) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
+	insertParticipant = `INSERT INTO participants_by_room (tenant, room_id, login, first_name, last_name, since) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`
 	deleteParticipant = `DELETE FROM participants_by_room USING TIMESTAMP ? WHERE tenant = ? AND room_id = ? AND login = ?`
-	insertRoomOfUser  = `INSERT INTO rooms_by_user (tenant, login, room_name, room_id) VALUES (?, ?, ?, ?) USING TIMESTAMP ?`
+	insertRoomOfUser  = `INSERT INTO rooms_by_user (tenant, login, room_name, room_id, since) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`
 	deleteRoomOfUser  = `DELETE FROM rooms_by_user USING TIMESTAMP ? WHERE tenant = ? AND login = ? AND room_name = ? AND room_id = ?`
 )
 
 // membership is a row of memberships: the latest decision about a user in a room.
 type membership struct {
 	person   chat.Person
+	since    id.ID // the place in the order of joining, of the last membership if it has ended; zero: none
+	before   id.ID // since of the membership before, where it is known
 	joined   bool
 	version  int64 // microseconds; 0 if there is no row
 	decision gocql.UUID
@@ -40,27 +42,37 @@ type membership struct {
 // views returns the writes by which both directions show m instead of older decisions.
 func (m membership) views(t chat.Tenant, room id.ID, name string) []write {
 	if !m.joined {
-		return []write{
+		return append([]write{
 			{deleteParticipant, []any{m.version, string(t), uuid(room), m.person.Login}},
 			{deleteRoomOfUser, []any{m.version, string(t), m.person.Login, name, uuid(room)}},
-		}
+		}, m.unlisted(t, room, m.since)...)
 	}
-	return []write{
-		{insertParticipant, []any{string(t), uuid(room), m.person.Login, m.person.FirstName, m.person.LastName, m.version}},
-		{insertRoomOfUser, []any{string(t), m.person.Login, name, uuid(room), m.version}},
+	writes := []write{
+		{insertParticipant, []any{string(t), uuid(room), m.person.Login, m.person.FirstName, m.person.LastName, optionalID(m.since), m.version}},
+		{insertRoomOfUser, []any{string(t), m.person.Login, name, uuid(room), optionalID(m.since), m.version}},
 	}
+	if !m.since.IsZero() {
+		writes = append(writes,
+			write{insertJoining, []any{string(t), uuid(room), uuid(m.since), m.person.Login, m.version}},
+			write{insertJoined, []any{string(t), m.person.Login, uuid(m.since), uuid(room), name, m.version}})
+	}
+	if m.before != m.since {
+		writes = append(writes, m.unlisted(t, room, m.before)...) // the leave in between may have broken off
+	}
+	return writes
 }
 
 // membership reads the latest decision. It completes transactions that are still running.
 func (s *Store) membership(ctx context.Context, t chat.Tenant, room id.ID, login string) (membership, error) {
 	m := membership{person: chat.Person{Login: login}}
 	_, err := s.db.decided(ctx, selectMembership, []any{string(t), uuid(room), login},
-		&m.joined, &m.version, &m.decision, &m.person.FirstName, &m.person.LastName)
+		&m.joined, &m.version, &m.decision, &m.person.FirstName, &m.person.LastName, maybe(&m.since))
 	return m, err
 }
 
 // decideMembership replaces decision old by a new one. It returns false if old is no longer the latest.
 func (s *Store) decideMembership(ctx context.Context, t chat.Tenant, room id.ID, old, next membership) (membership, bool, error) {
+	next.before = old.since
 	next.version = max(next.version, micros(s.present()), old.version+1)
 	next.decision = gocql.MustRandomUUID()
 	verify := func(ctx context.Context) (outcome, error) {
@@ -76,18 +88,19 @@ func (s *Store) decideMembership(ctx context.Context, t chat.Tenant, room id.ID,
 			return rejected, nil
 		}
 	}
+	since := orNone(gocql.UUID(next.since))
 	key := []any{string(t), uuid(room), next.person.Login}
 	var done bool
 	var err error
 	switch {
 	case !next.joined:
-		done, err = s.db.decide(ctx, verify, nextLeave, append(append([]any{next.version, next.decision}, key...), old.version)...)
+		done, err = s.db.decide(ctx, verify, nextLeave, append(append([]any{next.version, next.decision, since}, key...), old.version)...)
 	case old.version == 0:
 		done, err = s.db.decide(ctx, verify, firstJoin,
-			append([]any{next.version, next.decision, next.person.FirstName, next.person.LastName}, key...)...)
+			append([]any{next.version, next.decision, next.person.FirstName, next.person.LastName, since}, key...)...)
 	default:
 		done, err = s.db.decide(ctx, verify, nextJoin,
-			append(append([]any{next.version, next.decision, next.person.FirstName, next.person.LastName}, key...), old.version)...)
+			append(append([]any{next.version, next.decision, next.person.FirstName, next.person.LastName, since}, key...), old.version)...)
 	}
 	return next, done, err
 }
@@ -95,7 +108,7 @@ func (s *Store) decideMembership(ctx context.Context, t chat.Tenant, room id.ID,
 // firstMembership makes a new room's creator a participant, unless there is a decision about the creator already. It
 // returns the decision that holds.
 func (s *Store) firstMembership(ctx context.Context, t chat.Tenant, r chat.Room, at int64) (membership, error) {
-	m := membership{person: r.Creator, joined: true, version: at, decision: gocql.MustRandomUUID()}
+	m := membership{person: r.Creator, since: r.ID, joined: true, version: at, decision: gocql.MustRandomUUID()}
 	verify := func(ctx context.Context) (outcome, error) {
 		kept, err := s.membership(ctx, t, r.ID, r.Creator.Login)
 		switch {
@@ -107,7 +120,7 @@ func (s *Store) firstMembership(ctx context.Context, t chat.Tenant, r chat.Room,
 			return rejected, nil
 		}
 	}
-	done, err := s.db.decide(ctx, verify, firstJoin, m.version, m.decision, m.person.FirstName, m.person.LastName,
+	done, err := s.db.decide(ctx, verify, firstJoin, m.version, m.decision, m.person.FirstName, m.person.LastName, uuid(m.since),
 		string(t), uuid(r.ID), m.person.Login)
 	if err != nil || done {
 		return m, err
@@ -116,7 +129,7 @@ func (s *Store) firstMembership(ctx context.Context, t chat.Tenant, r chat.Room,
 }
 
 // Join implements chat.MembershipStore.
-func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error) {
+func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person, since id.ID) (changed bool, err error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return false, err
@@ -132,7 +145,7 @@ func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Per
 	m := membership{}
 	for {
 		var done bool
-		if m, done, err = s.decideMembership(ctx, t, r.ID, m, membership{person: p, joined: true}); err != nil {
+		if m, done, err = s.decideMembership(ctx, t, r.ID, m, membership{person: p, since: since, joined: true}); err != nil {
 			return false, err
 		}
 		if done {
@@ -199,7 +212,7 @@ func (s *Store) leave(ctx context.Context, t chat.Tenant, r chat.Room, login str
 func (s *Store) leaveAfter(ctx context.Context, t chat.Tenant, r chat.Room, login string, m membership) (changed bool, err error) {
 	for {
 		if m.joined {
-			next := membership{person: chat.Person{Login: login}}
+			next := membership{person: chat.Person{Login: login}, since: m.since}
 			if m, changed, err = s.decideMembership(ctx, t, r.ID, m, next); err != nil {
 				return false, err
 			}
@@ -232,12 +245,12 @@ func (s *Store) UpdateParticipant(ctx context.Context, t chat.Tenant, room id.ID
 	}
 	return s.announcing(ctx, chat.MemberKey(t, room, p.Login), func() error {
 		for {
-			next, done, err := s.decideMembership(ctx, t, room, m, membership{person: p, joined: true})
+			next, done, err := s.decideMembership(ctx, t, room, m, membership{person: p, since: m.since, joined: true})
 			if err != nil {
 				return err
 			}
 			if done {
-				return s.db.exec(ctx, insertParticipant, string(t), uuid(room), p.Login, p.FirstName, p.LastName, next.version)
+				return s.db.exec(ctx, insertParticipant, string(t), uuid(room), p.Login, p.FirstName, p.LastName, optionalID(next.since), next.version)
 			}
 			if m, err = s.membership(ctx, t, room, p.Login); err != nil || !m.joined {
 				return err

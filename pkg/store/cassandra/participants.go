@@ -10,7 +10,7 @@ import (
 
 const (
 	selectParticipant = `SELECT first_name, last_name, room_deleted FROM participants_by_room WHERE tenant = ? AND room_id = ? AND login = ?`
-	listParticipants  = `SELECT login, first_name, last_name, room_deleted FROM participants_by_room
+	listParticipants  = `SELECT login, first_name, last_name, since, room_deleted FROM participants_by_room
 WHERE tenant = ? AND room_id = ? AND login > ? AND login <= ? LIMIT ?`
 	countParticipants = `SELECT login, room_deleted FROM participants_by_room
 WHERE tenant = ? AND room_id = ? AND login > ? AND login <= ? LIMIT ?`
@@ -58,28 +58,32 @@ func (s *Store) Participants(ctx context.Context, t chat.Tenant, room id.ID, aft
 }
 
 func (s *Store) participants(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) ([]chat.Person, error) {
-	people, deleted, err := s.participantRows(ctx, t, room, after, limit)
+	members, deleted, err := s.memberRows(ctx, t, room, after, limit)
 	if err != nil || deleted {
 		return nil, err
+	}
+	people := make([]chat.Person, len(members))
+	for i, m := range members {
+		people[i] = m.Person
 	}
 	return people, nil
 }
 
-// participantRows reads rows whether or not the room is deleted.
-func (s *Store) participantRows(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) (people []chat.Person, deleted bool, err error) {
+// memberRows reads rows whether or not the room is deleted.
+func (s *Store) memberRows(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) (members []chat.Member, deleted bool, err error) {
 	var gone atomic.Bool // parts of a list may be read concurrently
-	people, err = inSpan(ctx, span{afterName(after), listEnd}, limit, func(ctx context.Context, sp span, limit int) (part []chat.Person, err error) {
-		var p chat.Person
+	members, err = inSpan(ctx, span{afterName(after), listEnd}, limit, func(ctx context.Context, sp span, limit int) (part []chat.Member, err error) {
+		var m chat.Member
 		var deleted bool
 		err = s.db.rows(ctx, limit, func() {
-			part = append(part, p)
+			part = append(part, m)
 			if deleted {
 				gone.Store(true)
 			}
-		}, listParticipants, []any{string(t), uuid(room), sp.after.name, sp.to.name, limit}, &p.Login, &p.FirstName, &p.LastName, &deleted)
+		}, listParticipants, []any{string(t), uuid(room), sp.after.name, sp.to.name, limit}, &m.Login, &m.FirstName, &m.LastName, maybe(&m.Since), &deleted)
 		return part, err
 	})
-	return people, gone.Load(), err
+	return members, gone.Load(), err
 }
 
 // ParticipantsOf implements chat.MembershipStore.

@@ -10,16 +10,18 @@ import (
 )
 
 const (
-	insertRoom = `INSERT INTO rooms (tenant, name, room_id, claim, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at, retention)
-VALUES (?, ?, ?, ?, ?, false, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`
+	insertRoom = `INSERT INTO rooms (tenant, name, room_id, claim, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at, retention, settings)
+VALUES (?, ?, ?, ?, ?, false, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`
 	selectRoomClaim = `SELECT claim FROM rooms WHERE tenant = ? AND name = ?`
-	selectRoom      = `SELECT room_id, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at, retention
-FROM rooms WHERE tenant = ? AND name = ?`
-	selectRoomID = `SELECT room_id FROM rooms WHERE tenant = ? AND name = ?`
-	readyRoom    = `UPDATE rooms SET ready = true WHERE tenant = ? AND name = ? IF room_id = ?`
+	selectRoom      = `SELECT ` + roomColumns + ` FROM rooms WHERE tenant = ? AND name = ?`
+	roomColumns     = `room_id, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at, retention, settings`
+	selectRoomID    = `SELECT room_id FROM rooms WHERE tenant = ? AND name = ?`
+	readyRoom       = `UPDATE rooms SET ready = true WHERE tenant = ? AND name = ? IF room_id = ?`
 
+	selectRoomWhole  = `SELECT ` + roomColumns + `, change FROM rooms WHERE tenant = ? AND name = ?`
 	selectRoomChange = `SELECT room_id, change, creator_login, banner FROM rooms WHERE tenant = ? AND name = ?`
 	setBanner        = `UPDATE rooms SET change = ?, banner = ? WHERE tenant = ? AND name = ? IF room_id = ? AND change = ?`
+	setSettings      = `UPDATE rooms SET change = ?, settings = ? WHERE tenant = ? AND name = ? IF room_id = ? AND change = ?`
 	setCreator       = `UPDATE rooms SET change = ?, creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ?
 IF room_id = ? AND creator_login = ? AND change = ?`
 
@@ -55,9 +57,13 @@ func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 			return rejected, nil
 		}
 	}
+	settings, err := r.Settings.Document()
+	if err != nil {
+		return err
+	}
 	claimedAt := micros(s.present())
-	claimed, err := s.db.decide(ctx, verify, insertRoom, string(t), r.Name, uuid(r.ID), claim, claimedAt,
-		r.Creator.Login, r.Creator.FirstName, r.Creator.LastName, optional(r.Banner), r.CreatedAt.UTC(), ownRetention(r.Retention))
+	claimed, err := s.db.decide(ctx, verify, insertRoom, string(t), r.Name, uuid(r.ID), claim, claimedAt, r.Creator.Login,
+		r.Creator.FirstName, r.Creator.LastName, optional(r.Banner), r.CreatedAt.UTC(), ownRetention(r.Retention), optionalBytes(settings))
 	if err != nil {
 		return err
 	}
@@ -74,9 +80,11 @@ func (s *Store) completeRoom(ctx context.Context, t chat.Tenant, r chat.Room, cl
 	if err != nil {
 		return err
 	}
-	err = s.db.together(ctx, append(first.views(t, r.ID, r.Name),
-		write{insertRoomIndex, []any{string(t), shardOf(r.Name), r.Name, uuid(r.ID), claimedAt}})...)
-	if err != nil {
+	views := first.views(t, r.ID, r.Name)
+	if r.Settings.Kind == chat.OpenRoom {
+		views = append(views, write{insertRoomIndex, []any{string(t), shardOf(r.Name), r.Name, uuid(r.ID), claimedAt}})
+	}
+	if err := s.db.together(ctx, views...); err != nil {
 		return err
 	}
 	// Not applied means that the room is deleted already. So it existed before.
@@ -99,17 +107,16 @@ func (s *Store) Room(ctx context.Context, t chat.Tenant, name string) (chat.Room
 }
 
 func (s *Store) room(ctx context.Context, t chat.Tenant, name string) (chat.Room, bool, error) {
-	r := chat.Room{Name: name}
-	var claimedAt int64
-	var ready bool
-	var retention int64
-	found, err := s.db.row(ctx, selectRoom, []any{string(t), name}, into(&r.ID), &claimedAt, &ready,
-		&r.Creator.Login, &r.Creator.FirstName, &r.Creator.LastName, &r.Banner, &r.CreatedAt, &retention)
+	row := roomRow{Room: chat.Room{Name: name}}
+	found, err := s.db.row(ctx, selectRoom, []any{string(t), name}, row.columns()...)
 	if err != nil || !found {
 		return chat.Room{}, false, err
 	}
-	r.Retention = retentionOf(retention)
-	if !ready {
+	r, err := row.room()
+	if err != nil {
+		return chat.Room{}, false, err
+	}
+	if !row.ready {
 		// An attempt of the claim may be applied after its room was created, by a repetition, and deleted.
 		deleted, err := s.deletedOf(ctx, t, []chat.RoomRef{r.Ref()})
 		if err == nil && deleted[r.ID] {
@@ -119,11 +126,32 @@ func (s *Store) room(ctx context.Context, t chat.Tenant, name string) (chat.Room
 		if err != nil {
 			return chat.Room{}, false, err
 		}
-		if err := s.completeRoom(ctx, t, r, claimedAt); err != nil {
+		if err := s.completeRoom(ctx, t, r, row.claimedAt); err != nil {
 			return chat.Room{}, false, err
 		}
 	}
 	return r, true, nil
+}
+
+// roomRow are the columns of a room, as selectRoom reads them.
+type roomRow struct {
+	chat.Room
+	claimedAt, retention int64
+	ready                bool
+	settings             []byte
+}
+
+func (r *roomRow) columns() []any {
+	return []any{into(&r.ID), &r.claimedAt, &r.ready, &r.Creator.Login, &r.Creator.FirstName, &r.Creator.LastName, &r.Banner, &r.CreatedAt,
+		&r.retention, &r.settings}
+}
+
+func (r *roomRow) room() (chat.Room, error) {
+	room := r.Room
+	room.Retention = retentionOf(r.retention)
+	var err error
+	room.Settings, err = chat.SettingsOf(r.settings)
+	return room, err
 }
 
 // isRoom reports whether this room still has its name.
@@ -156,7 +184,8 @@ func (s *Store) Rooms(ctx context.Context, t chat.Tenant, after string, limit in
 	}
 	defer end()
 	return named(ctx, s.db.lister(listRooms, t, true, after), limit, s.roomsIn(t), func(row listed, r chat.Room) (chat.Room, bool) {
-		return r, r.ID == row.id // the row may be that of an earlier room of this name
+		// The row may be that of an earlier room of this name. One of a room that is not open is from a server of an earlier version.
+		return r, r.ID == row.id && r.Settings.Kind == chat.OpenRoom
 	})
 }
 
@@ -169,6 +198,43 @@ func (s *Store) SetBanner(ctx context.Context, t chat.Tenant, r chat.RoomRef, ba
 		return nil
 	}
 	return s.changeRoom(ctx, t, r, check, setBanner, replacing(banner), string(t), r.Name, uuid(r.ID))
+}
+
+// ChangeSettings implements chat.RoomStore.
+func (s *Store) ChangeSettings(ctx context.Context, t chat.Tenant, r chat.RoomRef, change func(*chat.RoomSettings) error) (chat.Room, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return chat.Room{}, err
+	}
+	defer end()
+	var now chat.Room
+	look := func(ctx context.Context, read rowReader) (version gocql.UUID, err error) {
+		row := roomRow{Room: chat.Room{Name: r.Name}}
+		found, err := read(ctx, selectRoomWhole, []any{string(t), r.Name}, append(row.columns(), &version)...)
+		if err == nil && (!found || row.ID != r.ID) {
+			return gocql.UUID{}, chat.ErrNotFound(chat.RoomEntity, r.Name)
+		}
+		if err == nil {
+			now, err = row.room()
+		}
+		return version, err
+	}
+	var changed chat.Room
+	args := func() ([]any, error) {
+		changed = now
+		changed.Settings = now.Settings.Clone()
+		if err := change(&changed.Settings); err != nil {
+			return nil, err
+		}
+		changed.Settings.Kind = now.Settings.Kind
+		settings, err := changed.Settings.Document()
+		return []any{settings, string(t), r.Name, uuid(r.ID)}, err
+	}
+	err = s.announcing(ctx, chat.RoomKey(t, r.Name), func() error { return s.replaceBy(ctx, look, args, setSettings) })
+	if err != nil {
+		return chat.Room{}, err
+	}
+	return changed, nil
 }
 
 // RenameCreator implements chat.RoomStore.

@@ -57,7 +57,7 @@ func TestParticipantsAmongMoreWhoLeft(t *testing.T) {
 		return write{deleteParticipant, []any{left, string(of), uuid(r.ID), deadName(i)}}
 	})
 	for _, p := range []chat.Person{ann, zoe} {
-		joined, err := s.Join(ctx, of, r, p)
+		joined, err := s.Join(ctx, of, r, p, ids.New())
 		require.NoError(t, err)
 		require.True(t, joined)
 	}

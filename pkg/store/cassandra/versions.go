@@ -76,9 +76,20 @@ func (s *Store) version(ctx context.Context, least int64, t chat.Tenant, thing .
 // look reads the value of change. Its error is NotFound or Stale if the row must not be changed. A concurrent change has
 // replace read anew, so the change is made unless look refuses.
 func (s *Store) replace(ctx context.Context, look func(ctx context.Context, read rowReader) (gocql.UUID, error), statement string, args ...any) error {
+	return s.replaceBy(ctx, look, func() ([]any, error) { return args, nil }, statement)
+}
+
+// replaceBy is replace with arguments that depend on what look has read last: args is called after each read on which a
+// change is based. An error of it ends the call.
+func (s *Store) replaceBy(ctx context.Context, look func(ctx context.Context, read rowReader) (gocql.UUID, error),
+	args func() ([]any, error), statement string) error {
 	own := gocql.MustRandomUUID()
 	for read := s.db.row; ; read = s.db.decided {
 		before, err := look(ctx, read)
+		if err != nil {
+			return err
+		}
+		values, err := args()
 		if err != nil {
 			return err
 		}
@@ -95,7 +106,7 @@ func (s *Store) replace(ctx context.Context, look func(ctx context.Context, read
 				return rejected, nil
 			}
 		}
-		bound := append(append([]any{own}, args...), orNone(before))
+		bound := append(append([]any{own}, values...), orNone(before))
 		if done, err := s.db.decide(ctx, verify, statement, bound...); err != nil || done {
 			return err
 		}

@@ -31,7 +31,7 @@ var decidedBy = map[string]string{
 	"write_versions": byTransaction, "renames": byTransaction, "times_seen": byTransaction, "logins": byTransaction, "jobs": byTransaction, "node_leases": byTransaction,
 	"directory_entries": byTransaction, "directory_names": byTransaction, "directory_by_space": byDeletion, "directory_hours": byCoordinator,
 	"roles": byVersion, "avatars": byVersion, "erasures": byVersion,
-	"readings_by_user": byData, "rooms_by_user": byData, "ids_noted": byData,
+	"readings_by_user": byData, "rooms_by_user": byData, "members_by_joining": byData, "rooms_by_joining": byData, "ids_noted": byData,
 	"sessions": byDeletion, "sessions_by_user": byDeletion, "remembered_by_user": byDeletion, "tokens": byDeletion, "tokens_by_user": byDeletion,
 	"users_by_tenant": byDeletion, "rooms_by_tenant": byDeletion, "participants_by_room": byDeletion, "room_deletions": byDeletion,
 	"sweeps": byDeletion, "keys_by_log": byDeletion, "jobs_due": byDeletion,
@@ -140,7 +140,7 @@ func TestTheSlowerServerIsNotOverruled(t *testing.T) {
 			}},
 		"membership": {
 			put: func(ctx context.Context, s *Store) error {
-				_, err := s.Join(ctx, of, room, person("ann"))
+				_, err := s.Join(ctx, of, room, person("ann"), ids.New())
 				return err
 			},
 			remove: func(ctx context.Context, s *Store) error {

@@ -69,7 +69,8 @@ func FuzzDecode(f *testing.F) {
 	far := time.UnixMilli(1 << 50).UTC()
 	f.Add(encodeMessage(chat.Message{Author: author, Content: text, System: true}))
 	f.Add(encodeUser(chat.User{Person: author, Email: &text, Bio: new(string), CreatedAt: far, PasswordHash: "x"}))
-	f.Add(encodeRoom(chat.Room{ID: id.Max, Creator: author, Banner: &text, CreatedAt: far}))
+	f.Add(roomRow(chat.Room{ID: id.Max, Creator: author, Banner: &text, CreatedAt: far, Settings: chat.RoomSettings{Kind: chat.GroupRoom, Admins: []string{"l"}}}))
+	f.Add(encodeMember(chat.Member{Person: author, Since: id.Max}))
 	f.Add(encodeRoomOf(id.Max))
 	f.Add(encodeClaim(claim{lease: lease{ExpiresAt: far}, message: id.Max, content: auth.HashOf(text)}))
 	f.Add(encodeSession(auth.Session{Tenant: "t", Login: "l", Series: auth.Hash{1}, CreatedAt: far, ExpiresAt: far}))
@@ -83,15 +84,24 @@ func FuzzDecode(f *testing.F) {
 		again(t, b, decodeOutcome, encodeOutcome)
 		again(t, b, decodeReading, encodeReading)
 		again(t, b, func(b []byte) (chat.User, error) { return decodeUser("l", b) }, encodeUser)
-		again(t, b, func(b []byte) (chat.Room, error) { return decodeRoom("r", b) }, encodeRoom)
-		again(t, b, func(b []byte) (chat.Person, error) { return decodePerson("l", b) }, encodePerson)
+		again(t, b, func(b []byte) (chat.Room, error) { return decodeRoom("r", b) }, roomRow)
+		again(t, b, func(b []byte) (chat.Member, error) { return decodeMember("l", b) }, encodeMember)
 		again(t, b, decodeClaim, encodeClaim)
 		again(t, b, func(b []byte) (auth.Session, error) { return decodeSession(auth.Hash{}, b) }, encodeSession)
 		again(t, b, func(b []byte) (auth.Remembered, error) { return decodeRemembered(auth.Hash{}, b) }, encodeRemembered)
 		again(t, b, func(b []byte) (auth.APIToken, error) { return decodeToken(auth.Hash{}, b) }, encodeToken)
 		_, _ = decodeRoomOf("r", b)
 		_, _ = decodeSweep(b, b)
+		_, _ = decodeJoined(b, b)
 	})
+}
+
+func roomRow(r chat.Room) []byte {
+	b, err := encodeRoom(r)
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 func again[R any](t *testing.T, b []byte, read func([]byte) (R, error), write func(R) []byte) {

@@ -107,7 +107,7 @@ func TestLocksAreFreeDuringSyncs(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, login := range []string{"a", "b", "c", "d"} {
 		wg.Go(func() {
-			changed, err := s.Join(ctx, "t", r, chat.Person{Login: login})
+			changed, err := s.Join(ctx, "t", r, chat.Person{Login: login}, id.ID{})
 			if err != nil || !changed {
 				t.Errorf("%v, %v", changed, err)
 			}
@@ -134,7 +134,7 @@ func TestWhatIsSoAlreadyIsDurableToo(t *testing.T) {
 
 	for name, change := range map[string]func() error{
 		"join": func() error {
-			_, err := s.Join(ctx, "t", r, chat.Person{Login: "a"})
+			_, err := s.Join(ctx, "t", r, chat.Person{Login: "a"}, id.ID{})
 			return err
 		},
 		"append once": func() error {
@@ -235,7 +235,7 @@ func TestACrashLosesNothingAcknowledged(t *testing.T) {
 			}},
 		{"create room", func() error { return s.CreateRoom(ctx, "t", r) },
 			func(t *testing.T, s *Store) { requireMembers(t, s, r, author.Login) }},
-		{"join", func() error { _, err := s.Join(ctx, "t", r, chat.Person{Login: "jdoe"}); return err },
+		{"join", func() error { _, err := s.Join(ctx, "t", r, chat.Person{Login: "jdoe"}, id.ID{}); return err },
 			func(t *testing.T, s *Store) { requireMembers(t, s, r, author.Login, "jdoe") }},
 		{"append", func() error { return s.Append(ctx, r.Log("t"), m) },
 			func(t *testing.T, s *Store) {

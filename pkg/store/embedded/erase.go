@@ -173,14 +173,12 @@ func (s *Store) ForgetTraces(ctx context.Context, t chat.Tenant, r chat.RoomRef,
 
 // DisownRoom implements chat.EraseStore.
 func (s *Store) DisownRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, creator chat.Person) error {
-	k := roomKey(t, r.Name)
-	return s.change(ctx, &s.rooms, k, func(b *pebble.Batch) error {
-		now, found, err := s.room(t, r.Name)
-		if err != nil || !found || now.ID != r.ID {
-			return err
-		}
+	err := s.changeRoom(ctx, t, r, func(now *chat.Room) error {
 		now.Creator = creator
-		set(b, k, encodeRoom(now))
 		return nil
 	})
+	if chat.IsKind(err, chat.NotFound) {
+		return nil // it is deleted
+	}
+	return err
 }

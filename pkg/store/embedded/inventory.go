@@ -31,16 +31,22 @@ func (s *Store) EachUser(ctx context.Context, visit func(chat.Tenant, chat.User)
 	})
 }
 
-// EachRoom implements chat.Inventory, in the order of tenant and name.
+// EachRoom implements chat.Inventory, in the order of tenant and name. Open rooms come first.
 func (s *Store) EachRoom(ctx context.Context, visit func(chat.Tenant, chat.Room) error) error {
-	return s.each(ctx, tableRoom, func(c *columns, v []byte) error {
-		t := chat.Tenant(c.text())
-		r, err := decodeRoom(string(c.rest), v)
-		if err := cmp.Or(c.err, err); err != nil {
-			return s.corrupt(err)
+	for _, of := range []byte{tableRoom, tableClosedRoom} {
+		err := s.each(ctx, of, func(c *columns, v []byte) error {
+			t := chat.Tenant(c.text())
+			r, err := decodeRoom(string(c.rest), v)
+			if err := cmp.Or(c.err, err); err != nil {
+				return s.corrupt(err)
+			}
+			return visit(t, r)
+		})
+		if err != nil {
+			return err
 		}
-		return visit(t, r)
-	})
+	}
+	return nil
 }
 
 // EachRole implements auth.Inventory.

@@ -20,9 +20,12 @@ const (
 	tableDeletedUser  byte = 'U'  // tenant, login
 	tableLogin        byte = 'l'  // tenant, chat.LoginKey
 	tableRole         byte = 'a'  // tenant, login, role
-	tableRoom         byte = 'r'  // tenant, name
+	tableRoom         byte = 'r'  // tenant, name: open rooms
+	tableClosedRoom   byte = 'R'  // tenant, name: rooms of all other kinds, which are in no list of rooms
 	tableParticipant  byte = 'p'  // tenant, room, login
 	tableRoomOf       byte = 'o'  // tenant, login, room name
+	tableJoining      byte = 'P'  // tenant, room, since in sortable form and login: participants by joining
+	tableJoined       byte = 'O'  // tenant, login, since in sortable form and room: rooms of a user by joining
 	tableMessage      byte = 'm'  // tenant, log, message id in sortable form
 	tableFate         byte = 'f'  // tenant, log, message id in sortable form
 	tableReading      byte = 'd'  // tenant, login, room
@@ -90,6 +93,17 @@ func (k key) end() key {
 
 func userKey(t chat.Tenant, login string) key { return table(tableUser).tenant(t).last(login) }
 func roomKey(t chat.Tenant, name string) key  { return table(tableRoom).tenant(t).last(name) }
+func closedRoomKey(t chat.Tenant, name string) key {
+	return table(tableClosedRoom).tenant(t).last(name)
+}
+
+// keyOfRoom is where the room is.
+func keyOfRoom(t chat.Tenant, r chat.Room) key {
+	if r.Settings.Kind == chat.OpenRoom {
+		return roomKey(t, r.Name)
+	}
+	return closedRoomKey(t, r.Name)
+}
 
 func participantsOf(t chat.Tenant, room id.ID) key {
 	return table(tableParticipant).tenant(t).id(room)
@@ -98,6 +112,9 @@ func participantsOf(t chat.Tenant, room id.ID) key {
 func roomsOf(t chat.Tenant, login string) key {
 	return table(tableRoomOf).tenant(t).text(login)
 }
+
+func joiningOf(t chat.Tenant, room id.ID) key  { return table(tableJoining).tenant(t).id(room) }
+func joinedBy(t chat.Tenant, login string) key { return table(tableJoined).tenant(t).text(login) }
 
 func messagesOf(l chat.Log) key { return table(tableMessage).tenant(l.Tenant).id(l.ID) }
 func fatesOf(l chat.Log) key    { return table(tableFate).tenant(l.Tenant).id(l.ID) }

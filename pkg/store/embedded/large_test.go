@@ -24,7 +24,7 @@ func TestDeletingALargeRoom(t *testing.T) {
 	for n := 0; n < people; n += 1000 {
 		b := s.db.NewBatch()
 		for i := range 1000 {
-			addParticipant(b, "t", r, chat.Person{Login: fmt.Sprintf("%s-%06d", strings.Repeat("x", 1000), n+i)})
+			addParticipant(b, "t", r, chat.Member{Person: chat.Person{Login: fmt.Sprintf("%s-%06d", strings.Repeat("x", 1000), n+i)}, Since: ids.New()})
 		}
 		require.NoError(t, b.Commit(pebble.NoSync))
 	}
@@ -34,6 +34,8 @@ func TestDeletingALargeRoom(t *testing.T) {
 	require.NoError(t, s.DeleteRoom(ctx, "t", r))
 	require.Equal(t, 1, rows(t, s, tableParticipant))
 	require.Equal(t, 1, rows(t, s, tableRoomOf))
+	require.Equal(t, 1, rows(t, s, tableJoining))
+	require.Equal(t, 1, rows(t, s, tableJoined))
 	require.Zero(t, rows(t, s, tableMessage))
 	requireMembers(t, s, other, author.Login)
 }

@@ -9,15 +9,47 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
+// joiningKey and joinedKey are the keys of a membership in the two lists in the order of joining.
+func joiningKey(t chat.Tenant, room id.ID, m chat.Member) key {
+	return joiningOf(t, room).lastID(m.Since).last(m.Login)
+}
+
+func joinedKey(t chat.Tenant, m chat.Member, room id.ID) key {
+	return joinedBy(t, m.Login).lastID(m.Since).id(room)
+}
+
 // addParticipant writes a membership in both directions, and the footprint of the user.
-func addParticipant(b *pebble.Batch, t chat.Tenant, r chat.Room, p chat.Person) {
-	set(b, participantsOf(t, r.ID).last(p.Login), encodePerson(p))
-	set(b, roomsOf(t, p.Login).last(r.Name), encodeRoomOf(r.ID))
-	addFootprint(b, t, r.Ref(), p.Login)
+func addParticipant(b *pebble.Batch, t chat.Tenant, r chat.Room, m chat.Member) {
+	set(b, participantsOf(t, r.ID).last(m.Login), encodeMember(m))
+	set(b, roomsOf(t, m.Login).last(r.Name), encodeRoomOf(r.ID))
+	if !m.Since.IsZero() {
+		set(b, joiningKey(t, r.ID, m), nil)
+		set(b, joinedKey(t, m, r.ID), encodeJoined(r.Name))
+	}
+	addFootprint(b, t, r.Ref(), m.Login)
+}
+
+// removeParticipant removes what addParticipant has written, but the footprint.
+func removeParticipant(b *pebble.Batch, t chat.Tenant, r chat.Room, m chat.Member) {
+	remove(b, participantsOf(t, r.ID).last(m.Login))
+	remove(b, roomsOf(t, m.Login).last(r.Name))
+	if !m.Since.IsZero() {
+		remove(b, joiningKey(t, r.ID, m))
+		remove(b, joinedKey(t, m, r.ID))
+	}
+}
+
+func (s *Store) member(t chat.Tenant, room id.ID, login string) (m chat.Member, found bool, err error) {
+	v, found, err := s.find(participantsOf(t, room).last(login))
+	if err != nil || !found {
+		return m, false, err
+	}
+	m, err = decodeMember(login, v)
+	return m, true, s.corrupt(err)
 }
 
 // Join implements chat.MembershipStore.
-func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person) (changed bool, err error) {
+func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person, since id.ID) (changed bool, err error) {
 	members := participantsOf(t, r.ID)
 	err = s.change(ctx, &s.members, members, func(b *pebble.Batch) error {
 		if _, err := s.sameRoom(t, r); err != nil {
@@ -28,7 +60,7 @@ func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Per
 			return err
 		}
 		changed = true
-		addParticipant(b, t, r, p)
+		addParticipant(b, t, r, chat.Member{Person: p, Since: since})
 		return nil
 	})
 	return changed && err == nil, err
@@ -41,13 +73,12 @@ func (s *Store) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login str
 		if _, err := s.sameRoom(t, r); err != nil {
 			return err
 		}
-		there, err := s.has(members.last(login))
+		m, there, err := s.member(t, r.ID, login)
 		if err != nil || !there {
 			return err
 		}
 		changed = true
-		remove(b, members.last(login))
-		remove(b, roomsOf(t, login).last(r.Name))
+		removeParticipant(b, t, r, m)
 		return nil
 	})
 	return changed && err == nil, err
@@ -59,15 +90,14 @@ func (s *Store) Participant(ctx context.Context, t chat.Tenant, room id.ID, logi
 		return chat.Person{}, err
 	}
 	defer s.calls.Done()
-	v, found, err := s.find(participantsOf(t, room).last(login))
+	m, found, err := s.member(t, room, login)
+	if err == nil && !found {
+		err = chat.ErrNotFound(chat.UserEntity, login)
+	}
 	if err != nil {
 		return chat.Person{}, err
 	}
-	if !found {
-		return chat.Person{}, chat.ErrNotFound(chat.UserEntity, login)
-	}
-	p, err := decodePerson(login, v)
-	return p, s.corrupt(err)
+	return m.Person, nil
 }
 
 // Participants implements chat.MembershipStore.
@@ -150,11 +180,66 @@ func (s *Store) RoomsOf(ctx context.Context, t chat.Tenant, login, after string,
 func (s *Store) UpdateParticipant(ctx context.Context, t chat.Tenant, room id.ID, p chat.Person) error {
 	members := participantsOf(t, room)
 	return s.change(ctx, &s.members, members, func(b *pebble.Batch) error {
-		there, err := s.has(members.last(p.Login))
+		m, there, err := s.member(t, room, p.Login)
 		if err != nil || !there {
 			return err
 		}
-		set(b, members.last(p.Login), encodePerson(p))
+		m.Person = p
+		set(b, members.last(p.Login), encodeMember(m))
 		return nil
 	})
+}
+
+// Members implements chat.MembershipStore.
+func (s *Store) Members(ctx context.Context, t chat.Tenant, room id.ID, from id.ID, newest bool, limit int) (members []chat.Member, err error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	visit := func(k, _ []byte) (bool, error) {
+		c := columns{rest: k}
+		since := id.Key(c.id()).ID()
+		if c.err != nil {
+			return false, s.corrupt(c.err)
+		}
+		m, found, err := s.member(t, room, string(c.rest))
+		if err != nil {
+			return false, err
+		}
+		if found && m.Since == since { // the participant may have left since the scan began
+			members = append(members, m)
+		}
+		return len(members) < limit, nil
+	}
+	prefix := joiningOf(t, room)
+	switch {
+	case newest && from.IsZero():
+		err = s.scanBack(ctx, prefix, prefix.end(), visit)
+	case newest:
+		err = s.scanBack(ctx, prefix, prefix.lastID(from), visit)
+	case from.IsZero():
+		err = s.scan(ctx, prefix, prefix, visit)
+	default:
+		err = s.scan(ctx, prefix, prefix.lastID(from).end(), visit)
+	}
+	return members, err
+}
+
+// RoomsByJoining implements chat.MembershipStore.
+func (s *Store) RoomsByJoining(ctx context.Context, t chat.Tenant, login string, before id.ID, limit int) (rooms []chat.JoinedRoom, err error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	prefix := joinedBy(t, login)
+	to := prefix.end()
+	if !before.IsZero() {
+		to = prefix.lastID(before)
+	}
+	err = s.scanBack(ctx, prefix, to, func(k, v []byte) (bool, error) {
+		r, err := decodeJoined(k, v)
+		rooms = append(rooms, r)
+		return len(rooms) < limit, s.corrupt(err)
+	})
+	return rooms, err
 }

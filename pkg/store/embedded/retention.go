@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -13,28 +12,15 @@ import (
 
 // SetRetention implements chat.RetentionStore.
 func (s *Store) SetRetention(ctx context.Context, t chat.Tenant, r chat.RoomRef, to chat.Retention) error {
-	k := roomKey(t, r.Name)
-	return s.change(ctx, &s.rooms, k, func(b *pebble.Batch) error {
-		now, err := s.sameRoom(t, chat.Room{ID: r.ID, Name: r.Name})
-		if err != nil {
-			return err
-		}
+	return s.changeRoom(ctx, t, r, func(now *chat.Room) error {
 		now.Retention = to
-		set(b, k, encodeRoom(now))
 		return nil
 	})
 }
 
 // EachRetention implements chat.RetentionStore.
 func (s *Store) EachRetention(ctx context.Context, visit func(chat.Tenant, id.ID, chat.Retention) error) error {
-	return s.each(ctx, tableRoom, func(c *columns, v []byte) error {
-		t := chat.Tenant(c.text())
-		r, err := decodeRoom(string(c.rest), v)
-		if err := cmp.Or(c.err, err); err != nil {
-			return s.corrupt(err)
-		}
-		return visit(t, r.ID, r.Retention)
-	})
+	return s.EachRoom(ctx, func(t chat.Tenant, r chat.Room) error { return visit(t, r.ID, r.Retention) })
 }
 
 // Between implements chat.RetentionStore.

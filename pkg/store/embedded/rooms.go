@@ -12,17 +12,26 @@ import (
 func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) error {
 	k := roomKey(t, r.Name)
 	return s.change(ctx, &s.rooms, k, func(b *pebble.Batch) error {
-		taken, err := s.has(k)
+		_, taken, err := s.room(t, r.Name)
 		if err != nil {
 			return err
 		}
 		if taken {
 			return chat.ErrExists(chat.RoomEntity, r.Name)
 		}
-		set(b, k, encodeRoom(r))
-		addParticipant(b, t, r, r.Creator)
-		return nil
+		addParticipant(b, t, r, chat.Member{Person: r.Creator, Since: r.ID})
+		return setRoom(b, t, r)
 	})
+}
+
+// setRoom writes the row of a room.
+func setRoom(b *pebble.Batch, t chat.Tenant, r chat.Room) error {
+	row, err := encodeRoom(r)
+	if err != nil {
+		return err
+	}
+	set(b, keyOfRoom(t, r), row)
+	return nil
 }
 
 // Room implements chat.RoomStore.
@@ -40,6 +49,9 @@ func (s *Store) Room(ctx context.Context, t chat.Tenant, name string) (chat.Room
 
 func (s *Store) room(t chat.Tenant, name string) (r chat.Room, found bool, err error) {
 	v, found, err := s.find(roomKey(t, name))
+	if err == nil && !found {
+		v, found, err = s.find(closedRoomKey(t, name))
+	}
 	if err != nil || !found {
 		return chat.Room{}, false, err
 	}
@@ -116,6 +128,21 @@ func (s *Store) RenameCreator(ctx context.Context, t chat.Tenant, r chat.RoomRef
 	})
 }
 
+// ChangeSettings implements chat.RoomStore.
+func (s *Store) ChangeSettings(ctx context.Context, t chat.Tenant, r chat.RoomRef, change func(*chat.RoomSettings) error) (changed chat.Room, err error) {
+	err = s.changeRoom(ctx, t, r, func(now *chat.Room) error {
+		kind := now.Settings.Kind
+		err := change(&now.Settings)
+		now.Settings.Kind = kind
+		changed = *now
+		return err
+	})
+	if err != nil {
+		return chat.Room{}, err
+	}
+	return changed, nil
+}
+
 // changeRoom changes the room with this name and ID; NotFound if there is none. Nothing is changed if change returns an error.
 func (s *Store) changeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, change func(*chat.Room) error) error {
 	k := roomKey(t, r.Name)
@@ -127,8 +154,7 @@ func (s *Store) changeRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef, c
 		if err := change(&now); err != nil {
 			return err
 		}
-		set(b, k, encodeRoom(now))
-		return nil
+		return setRoom(b, t, now)
 	})
 }
 
@@ -139,14 +165,15 @@ func (s *Store) DeleteRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 	// The members' lock is held until the batch is applied, so that no user joins in between.
 	under := []lockOf{{&s.members, participantsOf(t, r.ID)}, {&s.rooms, k}}
 	return s.changeUnder(ctx, under, func(b *pebble.Batch) error {
-		if _, err := s.sameRoom(t, r); err != nil {
+		now, err := s.sameRoom(t, r)
+		if err != nil {
 			return err
 		}
-		remove(b, k)
+		remove(b, keyOfRoom(t, now))
 		if err := s.removeMembers(ctx, b, t, r); err != nil {
 			return err
 		}
-		_, err := s.removeLog(ctx, b, r.Log(t))
+		_, err = s.removeLog(ctx, b, r.Log(t))
 		return err
 	})
 }

@@ -10,21 +10,29 @@ import (
 
 // The numbers of fields, for writing and reading each kind of row. The value does not repeat the columns of the key.
 
-func encodePerson(p chat.Person) []byte {
-	return newRecord().text(1, p.FirstName).text(2, p.LastName)
+func encodeMember(m chat.Member) []byte {
+	return newRecord().text(1, m.FirstName).text(2, m.LastName).someID(3, m.Since)
 }
 
-func decodePerson(login string, b []byte) (chat.Person, error) {
-	p := chat.Person{Login: login}
+func decodeMember(login string, b []byte) (chat.Member, error) {
+	m := chat.Member{Person: chat.Person{Login: login}}
 	err := decode(b, func(f *field) {
 		switch f.number {
 		case 1:
-			p.FirstName = f.text()
+			m.FirstName = f.text()
 		case 2:
-			p.LastName = f.text()
+			m.LastName = f.text()
+		case 3:
+			m.Since = f.id()
 		}
 	})
-	return p, err
+	return m, err
+}
+
+// decodePerson is decodeMember for those who do not mind the order of joining.
+func decodePerson(login string, b []byte) (chat.Person, error) {
+	m, err := decodeMember(login, b)
+	return m.Person, err
 }
 
 func encodeUser(u chat.User) []byte {
@@ -73,10 +81,12 @@ func decodeDeletedUser(login string, b []byte) (chat.User, error) {
 	return u, err
 }
 
-func encodeRoom(r chat.Room) []byte {
+// encodeRoom needs settings that Document accepts: see chat.RoomSettings.
+func encodeRoom(r chat.Room) ([]byte, error) {
+	settings, err := r.Settings.Document()
 	return newRecord().id(1, r.ID).text(2, r.Creator.Login).text(3, r.Creator.FirstName).
 		text(4, r.Creator.LastName).optional(5, r.Banner).time(6, r.CreatedAt).
-		number(7, int(max(time.Duration(r.Retention), 0)/time.Second)).flag(8, r.Retention == chat.Forever)
+		number(7, int(max(time.Duration(r.Retention), 0)/time.Second)).flag(8, r.Retention == chat.Forever).text(9, string(settings)), err
 }
 
 func decodeRoom(name string, b []byte) (chat.Room, error) {
@@ -104,12 +114,32 @@ func decodeRoom(name string, b []byte) (chat.Room, error) {
 			if f.flag() {
 				r.Retention = chat.Forever
 			}
+		case 9:
+			settings, err := chat.SettingsOf([]byte(f.text()))
+			r.Settings, f.bad = settings, f.bad || err != nil
 		}
 	})
 	return r, err
 }
 
 func encodeRoomOf(room id.ID) []byte { return newRecord().id(1, room) }
+
+func encodeJoined(name string) []byte { return newRecord().text(1, name) }
+
+// decodeJoined reads the columns after the login, and the value.
+func decodeJoined(k, b []byte) (r chat.JoinedRoom, err error) {
+	c := columns{rest: k}
+	r.Since, r.ID = id.Key(c.id()).ID(), c.id()
+	if c.err != nil {
+		return r, c.err
+	}
+	err = decode(b, func(f *field) {
+		if f.number == 1 {
+			r.Name = f.text()
+		}
+	})
+	return r, err
+}
 
 func decodeRoomOf(name string, b []byte) (chat.RoomRef, error) {
 	r := chat.RoomRef{Name: name}

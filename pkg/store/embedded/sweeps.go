@@ -13,7 +13,14 @@ import (
 func (s *Store) removeMembers(ctx context.Context, b *pebble.Batch, t chat.Tenant, r chat.Room) error {
 	members := participantsOf(t, r.ID)
 	removeAll(b, members)
-	return s.scan(ctx, members, members, func(login, _ []byte) (bool, error) {
+	removeAll(b, joiningOf(t, r.ID))
+	return s.scan(ctx, members, members, func(login, v []byte) (bool, error) {
+		m, err := decodeMember(string(login), v)
+		if err != nil {
+			_ = s.corrupt(err) // for the log; the row is removed
+		} else if !m.Since.IsZero() {
+			remove(b, joinedKey(t, m, r.ID))
+		}
 		remove(b, roomsOf(t, string(login)).last(r.Name))
 		remove(b, readingsOf(t, string(login)).lastID(r.ID))
 		return true, nil

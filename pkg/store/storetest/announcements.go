@@ -35,7 +35,10 @@ func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken, x director
 	account := chat.AccountKey(e.tenant, "bob")
 	room, bob := chat.RoomKey(e.tenant, r.Name), chat.MemberKey(e.tenant, r.ID, "bob")
 	return map[string]change{
-		"SetBanner":         {room, func() error { return e.s.SetBanner(e.ctx, e.tenant, r.Ref(), ptr("new"), nil) }},
+		"SetBanner": {room, func() error { return e.s.SetBanner(e.ctx, e.tenant, r.Ref(), ptr("new"), nil) }},
+		"ChangeSettings": {room, func() error {
+			return second(e.s.ChangeSettings(e.ctx, e.tenant, r.Ref(), func(s *chat.RoomSettings) error { s.Title = "new"; return nil }))
+		}},
 		"RenameCreator":     {room, func() error { return e.s.RenameCreator(e.ctx, e.tenant, r.Ref(), r.Creator) }},
 		"DisownRoom":        {room, func() error { return e.s.DisownRoom(e.ctx, e.tenant, r.Ref(), chat.Erased) }},
 		"SetRetention":      {room, func() error { return e.s.SetRetention(e.ctx, e.tenant, r.Ref(), chat.Forever) }},

@@ -31,7 +31,7 @@ func (w *walk) compareLists(t *rapid.T, after string, limit int) {
 	rooms, err := w.s.Rooms(w.ctx, w.tenant, after, limit)
 	require.NoError(t, err)
 	var wantRooms []chat.Room
-	for _, name := range w.m.names(after, limit) {
+	for _, name := range w.m.open(after, limit) {
 		wantRooms = append(wantRooms, w.m.rooms[name].Room)
 	}
 	same(t, wantRooms, rooms)
@@ -41,11 +41,17 @@ func (w *walk) compareLists(t *rapid.T, after string, limit int) {
 		people, err := w.s.Participants(w.ctx, w.tenant, r.ID, after, limit)
 		require.NoError(t, err)
 		same(t, r.participants(after, limit), people)
+		members, err := w.s.Members(w.ctx, w.tenant, r.ID, id.ID{}, false, limit)
+		require.NoError(t, err)
+		same(t, r.members(limit), members)
 	}
 	for _, login := range []string{"a", "ab", "B"} {
 		refs, err := w.s.RoomsOf(w.ctx, w.tenant, login, after, limit)
 		require.NoError(t, err)
 		same(t, w.m.roomsOf(login, after, limit), refs)
+		joined, err := w.s.RoomsByJoining(w.ctx, w.tenant, login, id.ID{}, limit)
+		require.NoError(t, err)
+		same(t, w.m.roomsByJoining(login, limit), joined)
 	}
 }
 

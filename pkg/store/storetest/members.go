@@ -17,7 +17,7 @@ var memberTests = map[string]func(*env){
 		for range 2 {
 			e.join(r, "jdoe")
 			e.agrees(r, "creator", "jdoe")
-			changed, err := e.s.Join(e.ctx, e.tenant, r, person("jdoe"))
+			changed, err := e.s.Join(e.ctx, e.tenant, r, person("jdoe"), e.ids.New())
 			require.NoError(e, err)
 			require.False(e, changed)
 			e.agrees(r, "creator", "jdoe")
@@ -34,14 +34,14 @@ var memberTests = map[string]func(*env){
 		changed, err := e.s.Leave(e.ctx, e.tenant, r, "nobody")
 		require.NoError(e, err)
 		require.False(e, changed)
-		changed, err = e.s.Join(e.ctx, e.tenant, r, person("creator"))
+		changed, err = e.s.Join(e.ctx, e.tenant, r, person("creator"), e.ids.New())
 		require.NoError(e, err)
 		require.False(e, changed, "the creator is in the room already")
 	},
 	"a join that changes nothing keeps the names": func(e *env) {
 		r := e.newRoom("games")
 		e.join(r, "jdoe")
-		_, err := e.s.Join(e.ctx, e.tenant, r, chat.Person{Login: "jdoe", FirstName: "Other"})
+		_, err := e.s.Join(e.ctx, e.tenant, r, chat.Person{Login: "jdoe", FirstName: "Other"}, e.ids.New())
 		require.NoError(e, err)
 		p, err := e.s.Participant(e.ctx, e.tenant, r.ID, "jdoe")
 		require.NoError(e, err)
@@ -50,7 +50,7 @@ var memberTests = map[string]func(*env){
 	"of joins at once one changes it, of leaves too": func(e *env) {
 		r := e.newRoom("games")
 		for range 2 {
-			e.once(racers, func(int) (bool, error) { return e.s.Join(e.ctx, e.tenant, r, person("jdoe")) })
+			e.once(racers, func(int) (bool, error) { return e.s.Join(e.ctx, e.tenant, r, person("jdoe"), e.ids.New()) })
 			e.agrees(r, "creator", "jdoe")
 			e.once(racers, func(int) (bool, error) { return e.s.Leave(e.ctx, e.tenant, r, "jdoe") })
 			e.agrees(r, "creator")
@@ -66,7 +66,7 @@ var memberTests = map[string]func(*env){
 				var err error
 				step := 1
 				if i%2 == 0 {
-					changed, err = e.s.Join(e.ctx, e.tenant, r, person("jdoe"))
+					changed, err = e.s.Join(e.ctx, e.tenant, r, person("jdoe"), e.ids.New())
 				} else {
 					step = -1
 					changed, err = e.s.Leave(e.ctx, e.tenant, r, "jdoe")
@@ -98,7 +98,7 @@ var memberTests = map[string]func(*env){
 				}
 				return
 			}
-			_, err := e.s.Join(e.ctx, e.tenant, r, person(fmt.Sprint("p", i)))
+			_, err := e.s.Join(e.ctx, e.tenant, r, person(fmt.Sprint("p", i)), e.ids.New())
 			if err != nil && !chat.IsKind(err, chat.NotFound) {
 				e.Errorf("neither joined nor NotFound: %v", err)
 			}

@@ -17,7 +17,7 @@ type model struct {
 
 type modelRoom struct {
 	chat.Room
-	people   map[string]chat.Person
+	people   map[string]chat.Member
 	messages []chat.Message // in the order of their ids
 	changes  []chat.Message // entries
 	keys     map[[2]string]chat.Message
@@ -51,7 +51,7 @@ func (m *model) createRoom(r chat.Room) bool {
 		return false
 	}
 	m.rooms[r.Name] = &modelRoom{
-		Room: r, people: map[string]chat.Person{r.Creator.Login: r.Creator}, keys: map[[2]string]chat.Message{},
+		Room: r, people: map[string]chat.Member{r.Creator.Login: {Person: r.Creator, Since: r.ID}}, keys: map[[2]string]chat.Message{},
 	}
 	return true
 }
@@ -73,7 +73,7 @@ func (m *model) deleteRoom(r chat.Room) bool {
 	return true
 }
 
-func (r *modelRoom) join(p chat.Person) bool {
+func (r *modelRoom) join(p chat.Member) bool {
 	if _, there := r.people[p.Login]; there {
 		return false
 	}
@@ -163,9 +163,37 @@ func (m *model) names(after string, limit int) []string {
 	return listed(slices.Collect(maps.Keys(m.rooms)), after, limit)
 }
 
+// open returns the names of open rooms.
+func (m *model) open(after string, limit int) []string {
+	var all []string
+	for name, r := range m.rooms {
+		if r.Settings.Kind == chat.OpenRoom {
+			all = append(all, name)
+		}
+	}
+	return listed(all, after, limit)
+}
+
+// members returns the first participants by joining.
+func (r *modelRoom) members(limit int) []chat.Member {
+	all := slices.SortedFunc(maps.Values(r.people), func(a, b chat.Member) int { return a.Since.Compare(b.Since) })
+	return all[:min(len(all), limit)]
+}
+
+// roomsByJoining returns the rooms that a user joined last.
+func (m *model) roomsByJoining(login string, limit int) (all []chat.JoinedRoom) {
+	for _, r := range m.rooms {
+		if member, in := r.people[login]; in {
+			all = append(all, chat.JoinedRoom{RoomRef: r.Ref(), Since: member.Since})
+		}
+	}
+	slices.SortFunc(all, func(a, b chat.JoinedRoom) int { return b.Since.Compare(a.Since) })
+	return all[:min(len(all), limit)]
+}
+
 func (r *modelRoom) participants(after string, limit int) (people []chat.Person) {
 	for _, login := range listed(slices.Collect(maps.Keys(r.people)), after, limit) {
-		people = append(people, r.people[login])
+		people = append(people, r.people[login].Person)
 	}
 	return people
 }

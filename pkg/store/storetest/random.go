@@ -155,6 +155,7 @@ func (w *walk) deleteUser(t *rapid.T) {
 
 func (w *walk) createRoom(t *rapid.T) {
 	r := chat.Room{ID: w.ids.New(), Name: someName.Draw(t, "name"), Creator: w.person(t), CreatedAt: time.UnixMilli(1).UTC()}
+	r.Settings.Kind = rapid.SampledFrom([]chat.RoomKind{chat.OpenRoom, chat.OpenRoom, chat.GroupRoom}).Draw(t, "kind")
 	agree(t, w.m.createRoom(r), chat.Conflict, w.s.CreateRoom(w.ctx, w.tenant, r))
 }
 
@@ -165,6 +166,22 @@ func (w *walk) setBanner(t *rapid.T) {
 		now.Banner = banner
 	}
 	agree(t, now != nil, chat.NotFound, w.s.SetBanner(w.ctx, w.tenant, r.Ref(), banner, nil))
+}
+
+func (w *walk) changeSettings(t *rapid.T) {
+	r, title := w.room(t), someText.Draw(t, "title")
+	now := w.m.same(r)
+	if now != nil {
+		now.Settings.Title = title
+	}
+	got, err := w.s.ChangeSettings(w.ctx, w.tenant, r.Ref(), func(s *chat.RoomSettings) error {
+		s.Kind, s.Title = "other", title
+		return nil
+	})
+	agree(t, now != nil, chat.NotFound, err)
+	if now != nil {
+		require.Equal(t, now.Room, got)
+	}
 }
 
 func (w *walk) renameCreator(t *rapid.T) {
@@ -198,10 +215,11 @@ func (w *walk) sweep(t *rapid.T) {
 
 func (w *walk) join(t *rapid.T) {
 	r, p := w.room(t), w.person(t)
-	changed, err := w.s.Join(w.ctx, w.tenant, r, p)
+	m := chat.Member{Person: p, Since: w.ids.New()}
+	changed, err := w.s.Join(w.ctx, w.tenant, r, p, m.Since)
 	now := w.m.same(r)
 	agree(t, now != nil, chat.NotFound, err)
-	require.Equal(t, now != nil && now.join(p), changed)
+	require.Equal(t, now != nil && now.join(m), changed)
 }
 
 func (w *walk) leave(t *rapid.T) {
@@ -217,8 +235,10 @@ func (w *walk) leave(t *rapid.T) {
 func (w *walk) updateParticipant(t *rapid.T) {
 	r, p := w.room(t), w.person(t)
 	require.NoError(t, w.s.UpdateParticipant(w.ctx, w.tenant, r.ID, p))
-	if now := w.m.same(r); now != nil && now.leave(p.Login) {
-		now.join(p)
+	if now := w.m.same(r); now != nil {
+		if m, there := now.people[p.Login]; there {
+			now.people[p.Login] = chat.Member{Person: p, Since: m.Since}
+		}
 	}
 }
 

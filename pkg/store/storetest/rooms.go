@@ -63,7 +63,7 @@ var roomTests = map[string]func(*env){
 		in, err := e.s.RoomsOf(e.ctx, other, "creator", "", 10)
 		require.NoError(e, err)
 		require.Empty(e, in)
-		_, err = e.s.Join(e.ctx, other, r, person("jdoe"))
+		_, err = e.s.Join(e.ctx, other, r, person("jdoe"), e.ids.New())
 		e.isKind(err, chat.NotFound)
 		e.isKind(e.s.DeleteRoom(e.ctx, other, r), chat.NotFound)
 		e.showsRoom(r)
@@ -187,7 +187,7 @@ var roomTests = map[string]func(*env){
 			require.NoError(e, err)
 			require.Empty(e, in)
 		}
-		_, err = e.s.Join(e.ctx, e.tenant, r, person("c"))
+		_, err = e.s.Join(e.ctx, e.tenant, r, person("c"), e.ids.New())
 		e.isAbout(err, chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.SetBanner(e.ctx, e.tenant, r.Ref(), nil, nil), chat.NotFound, chat.RoomEntity)
 		e.isAbout(e.s.DeleteRoom(e.ctx, e.tenant, r), chat.NotFound, chat.RoomEntity)
@@ -228,7 +228,7 @@ var roomTests = map[string]func(*env){
 		require.Empty(e, ms)
 
 		// A caller that still holds the old room changes nothing of the new one.
-		_, err = e.s.Join(e.ctx, e.tenant, old, person("c"))
+		_, err = e.s.Join(e.ctx, e.tenant, old, person("c"), e.ids.New())
 		e.isKind(err, chat.NotFound)
 		e.isKind(e.s.DeleteRoom(e.ctx, e.tenant, old), chat.NotFound)
 		e.leavesNothing(old, "b")

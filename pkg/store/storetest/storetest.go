@@ -33,6 +33,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Users", userTests},
 		{"Rooms", roomTests},
 		{"Members", memberTests},
+		{"Settings", settingsTests},
+		{"Joining", joiningTests},
 		{"Messages", messageTests},
 		{"Paging", pagingTests},
 		{"Keys", keyTests},
@@ -128,7 +130,7 @@ func (e *env) newRoom(name string) chat.Room {
 
 func (e *env) join(r chat.Room, logins ...string) {
 	for _, login := range logins {
-		changed, err := e.s.Join(e.ctx, e.tenant, r, person(login))
+		changed, err := e.s.Join(e.ctx, e.tenant, r, person(login), e.ids.New())
 		require.NoError(e, err)
 		require.True(e, changed)
 	}
