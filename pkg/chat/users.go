@@ -197,6 +197,12 @@ func (s *Service) User(ctx context.Context, t Tenant, login string) (UserView, e
 	return s.userView(ctx, t, u)
 }
 
+// Person returns the names of a user: NotFound if there never was one, Gone for a user who was deleted.
+func (s *Service) Person(ctx context.Context, t Tenant, login string) (Person, error) {
+	u, err := s.liveUser(ctx, t, login)
+	return u.Person, err
+}
+
 // UserAs is User as who may see them: without their e-mail address, if who may not see those of others.
 func (s *Service) UserAs(ctx context.Context, who Identity, login string) (UserView, error) {
 	v, err := s.User(ctx, who.Tenant, login)

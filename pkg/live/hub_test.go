@@ -276,6 +276,43 @@ func TestPresenceOverNodes(t *testing.T) {
 	eventually(t, func() bool { return len(c.Online(livetest.Tenant, room.Ref())) == 1 })
 }
 
+// A user is online while they have a connection on any node, whether it subscribes to anything or not.
+func TestConnectionsOverNodes(t *testing.T) {
+	w := livetest.NewWorld()
+	x, a, b, _, busB := pair(t, w)
+	both := []string{"ann", "bob", "carl"}
+	online := func(h *live.Hub, want ...string) {
+		t.Helper()
+		eventually(t, func() bool {
+			is := h.ConnectedOf(livetest.Tenant, both)
+			for _, login := range want {
+				if !is[login] {
+					return false
+				}
+			}
+			return len(is) == len(want)
+		})
+	}
+	one, two := a.Connected(livetest.Who("ann")), a.Connected(livetest.Who("ann"))
+	there := b.Connected(livetest.Who("ann"))
+	b.Connected(livetest.Who("bob"))
+	online(a, "ann", "bob")
+	online(b, "ann", "bob")
+	require.Empty(t, a.ConnectedOf("another", both))
+	one()
+	there()
+	online(b, "ann", "bob")
+	require.True(t, a.ConnectedOf(livetest.Tenant, both)["ann"], "the other connection")
+	two()
+	online(a, "bob")
+	online(b, "bob")
+	c := hub(t, w, x.Bus()) // a node that starts later
+	online(c, "bob")
+	require.NoError(t, busB.Close())
+	online(c)
+	online(a)
+}
+
 func TestTypingOverNodes(t *testing.T) {
 	w := livetest.NewWorld()
 	_, a, b, _, _ := pair(t, w)

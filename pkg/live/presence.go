@@ -3,12 +3,15 @@ package live
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 // presence records who is online in which room. A user is online in a room while they have a subscription to one of its
-// topics on any node.
+// topics on any node. Who is online at all is kept as if each tenant had one more room, which everybody with a connection
+// is in: it takes the same packets.
 type presence struct {
 	hub *Hub
 
@@ -18,7 +21,7 @@ type presence struct {
 
 type roomPresence struct {
 	name  string
-	here  map[string]int             // login: subscriptions on this node
+	here  map[string]int             // login: subscriptions, or connections, on this node
 	there map[string]map[string]bool // login: other nodes
 }
 
@@ -44,6 +47,36 @@ func (h *Hub) Online(t chat.Tenant, r chat.RoomRef) []string {
 	return out
 }
 
+// connections is the room that everybody with a connection is in. No room has this id: it is of 1970.
+var connections = chat.RoomRef{ID: id.FirstAt(time.Unix(0, 0))}
+
+// Connected counts a connection of a user on this node until gone is called, which has to be called once. A transport
+// counts each of its connections.
+func (h *Hub) Connected(who chat.Identity) (gone func()) {
+	key := placeOf(who.Tenant, connections)
+	h.presence.count(key, "", who.Login, +1)
+	return func() { h.presence.count(key, "", who.Login, -1) }
+}
+
+// ConnectedOf returns which of the logins have a connection, on this node or another one that is received on the bus. What
+// happens on other nodes shows within a second; the users of a node that died are connected until Options.PeerLost is over.
+func (h *Hub) ConnectedOf(t chat.Tenant, logins []string) map[string]bool {
+	p := h.presence
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make(map[string]bool)
+	rp := p.rooms[placeOf(t, connections)]
+	if rp == nil {
+		return out
+	}
+	for _, login := range logins {
+		if rp.here[login] > 0 || len(rp.there[login]) > 0 {
+			out[login] = true
+		}
+	}
+	return out
+}
+
 func (p *presence) room(key place, name string) *roomPresence {
 	rp := p.rooms[key]
 	if rp == nil {
@@ -60,34 +93,29 @@ func (p *presence) tidy(key place, rp *roomPresence) {
 }
 
 // came counts a new subscription of this node, and left an ended one.
-func (p *presence) came(s *Subscription) {
-	key, login := s.room.key, s.who.Login
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	rp := p.room(key, s.room.name)
-	rp.here[login]++
-	switch rp.here[login] {
-	case 0:
-		delete(rp.here, login)
-		p.tidy(key, rp)
-	case 1:
-		p.changed(key, rp, login, true, len(rp.there[login]) == 0)
+func (p *presence) came(s *Subscription) { p.count(s.room.key, s.room.name, s.who.Login, +1) }
+
+func (p *presence) left(s *Subscription) {
+	if s.kind < User {
+		p.count(s.room.key, s.room.name, s.who.Login, -1)
 	}
 }
 
-func (p *presence) left(s *Subscription) {
-	if s.kind >= User {
-		return
-	}
-	key, login := s.room.key, s.who.Login
+// count adds one to what a login has in a room on this node, or takes one away.
+func (p *presence) count(key place, name, login string, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	rp := p.room(key, s.room.name)
-	rp.here[login]--
-	// If a subscription is ended while it begins, left may be called before came.
-	if rp.here[login] == 0 {
+	rp := p.room(key, name)
+	rp.here[login] += n
+	switch now := rp.here[login]; {
+	case now == 0:
 		delete(rp.here, login)
-		p.changed(key, rp, login, false, len(rp.there[login]) == 0)
+		// If a subscription is ended while it begins, left may be called before came. Nobody was there then.
+		if n < 0 {
+			p.changed(key, rp, login, false, len(rp.there[login]) == 0)
+		}
+	case now == 1 && n > 0:
+		p.changed(key, rp, login, true, len(rp.there[login]) == 0)
 	}
 	p.tidy(key, rp)
 }

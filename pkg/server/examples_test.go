@@ -30,7 +30,7 @@ var story = strings.Fields(`
 	healthz readyz getSignUp signUp/whole signUp/shortest logIn/json logIn/form rememberMe
 	listUsers queryUsers/these queryUsers/page getUser replaceUser/profile updateUser/bio updateUser/utc putAvatar getAvatar deleteAvatar
 	createRoom/room listRooms search queryRooms/these queryRooms/page getRoom setRetention/days join/self leaveOrRemove/remove listParticipants
-	stomp getPresence setTyping/types postMessage/message postMessage/reply getMessage markRead/newest markUnread/first mute/mute listRoomStates
+	stomp getPresence getUserPresence setTyping/types postMessage/message postMessage/reply getMessage markRead/newest markUnread/first mute/mute listRoomStates
 	listMessages queryMessages/around queryMessages/newest react takeReactionBack editMessage/text listChanges deleteMessage exportRoom getExport getExportedMessages deleteExport leave
 	adminCreateUser/maid adminListUsers adminGetUser adminListSessions adminEndSession adminListTokens adminGetToken adminDeleteToken
 	adminSetPassword/forgotten adminLogOut adminGrantRole adminGetRoles adminListRoles adminRevokeRole adminUpdateUser/disable adminUpdateUser/enable listEvents

@@ -69,6 +69,7 @@ type conn struct {
 	subs    []*subscription
 	ending  *ending // set: nothing more is accepted
 	gone    bool    // the subscriptions have ended, and the server's lists do not have it any more
+	offline func()  // says that the user has this connection no longer; nil before CONNECT
 	drained chan struct{}
 }
 
@@ -153,14 +154,29 @@ func (c *conn) release() {
 		c.ending = &endGoAway
 	}
 	c.signalDrained()
-	subs := c.subs
+	subs, offline := c.subs, c.offline
 	c.subs = nil
 	c.mu.Unlock()
+	if offline != nil {
+		offline()
+	}
 	c.account.subs.Add(-int64(len(subs)))
 	for _, s := range subs {
 		s.live.End()
 	}
 	c.srv.forget(c)
+}
+
+// online counts the connection for the presence of its user. No lock may be held.
+func (c *conn) online() {
+	offline := c.srv.opts.Hub.Connected(c.login.Identity)
+	c.mu.Lock()
+	gone := c.gone
+	c.offline = offline
+	c.mu.Unlock()
+	if gone {
+		offline()
+	}
 }
 
 const (

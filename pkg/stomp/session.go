@@ -136,6 +136,7 @@ func (c *conn) connect(f *frame) {
 	if sends > 0 && offer > 0 {
 		c.beatIn.Store(int64(max(sends, offer)))
 	}
+	c.online()
 	ms := offer.Milliseconds()
 	c.send(fmt.Sprintf("CONNECTED\nversion:%s\nheart-beat:%d,%d\nsession:%s\nserver:confab\nuser-name:%s\n\n\x00",
 		versions[chosen], ms, ms, c.srv.ids.New(), c.login.Login))

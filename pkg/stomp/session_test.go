@@ -475,6 +475,24 @@ func TestVanishing(t *testing.T) {
 	require.Empty(t, n.hub.Online(livetest.Tenant, chat.RoomRef{ID: room.ID}))
 }
 
+// Who has connected is online, with or without subscriptions, until the last connection is gone.
+func TestConnectionsAreCounted(t *testing.T) {
+	n := newNode(t, livetest.NewWorld(), nil, nil)
+	online := func() bool { return n.hub.ConnectedOf(livetest.Tenant, []string{"ann", "bob"})["ann"] }
+	one := n.dial(t, "ann", "/stomp")
+	require.False(t, online(), "not before CONNECT")
+	one.connect()
+	require.True(t, online())
+	two := n.dial(t, "ann", sockjsPath)
+	two.connect()
+	one.close()
+	require.Eventually(t, func() bool { return n.stomp.Stats().Connections == 1 }, patience, time.Millisecond)
+	require.True(t, online())
+	two.send("DISCONNECT")
+	require.Eventually(t, func() bool { return n.stomp.Stats().Connections == 0 }, patience, time.Millisecond)
+	require.False(t, online())
+}
+
 func TestSessionEnds(t *testing.T) {
 	w := livetest.NewWorld()
 	n := newNode(t, w, nil, nil)

@@ -193,6 +193,7 @@ func TestPollingStops(t *testing.T) {
 	p.until(2)
 	require.Eventually(t, func() bool { return n.stomp.Stats().Connections == 0 }, patience, time.Millisecond)
 	require.Empty(t, n.hub.Online(livetest.Tenant, livetest.At(room).Room))
+	require.Empty(t, n.hub.ConnectedOf(livetest.Tenant, []string{"ann"}))
 	require.Equal(t, http.StatusNotFound, p.send("x"))
 }
 

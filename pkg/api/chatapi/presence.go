@@ -11,6 +11,8 @@ import (
 type Live interface {
 	// Online returns who is online in a room, over all nodes, ascending.
 	Online(t chat.Tenant, r chat.RoomRef) []string
+	// ConnectedOf returns which of the logins have a socket open, over all nodes.
+	ConnectedOf(t chat.Tenant, logins []string) map[string]bool
 	// SetTyping says that who types, or no longer does. It wears off by itself.
 	SetTyping(who chat.Identity, r chat.RoomRef, on bool)
 }
@@ -26,6 +28,19 @@ func (m *mount) getPresence(w http.ResponseWriter, r *http.Request) error {
 	}
 	online := m.live.Online(who(r).Tenant, room.Ref())
 	return m.ok(w, presence{Online: append([]string{}, online...)})
+}
+
+type userPresence struct {
+	Online bool `json:"online"`
+}
+
+// getUserPresence says of one account of the tenant whether it is online. In which rooms it is, it does not say.
+func (m *mount) getUserPresence(w http.ResponseWriter, r *http.Request) error {
+	u, err := m.chat.Person(r.Context(), who(r).Tenant, api.Variable(r, "login"))
+	if err != nil {
+		return err
+	}
+	return m.ok(w, userPresence{Online: m.live.ConnectedOf(who(r).Tenant, []string{u.Login})[u.Login]})
 }
 
 func (m *mount) putTyping(w http.ResponseWriter, r *http.Request) error {

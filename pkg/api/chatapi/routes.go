@@ -119,6 +119,9 @@ func (m *mount) v1Routes() []route {
 		at("/users/{login}/rooms", api.Operations{
 			"GET": {ID: "listRoomStates", Serve: m.listStates, Who: api.Self, Query: nextParams, Answers: api.Is(200)},
 		}),
+		at("/users/{login}/presence", api.Operations{
+			"GET": {ID: "getUserPresence", Serve: m.getUserPresence, Answers: api.Is(200, 404, 410)},
+		}),
 		at("/users/{login}/avatar", api.Operations{
 			"GET":    {ID: "getAvatar", Serve: m.getAvatar, Cache: api.ForAMinute, AnyType: true, Answers: api.Is(200, 404)},
 			"PUT":    {ID: "putAvatar", Serve: m.putAvatar, Who: api.Self, Body: api.Picture, AnyType: true, Answers: api.Is(204, 404, 410, 422, 429)},

@@ -260,6 +260,10 @@ export class ChatApi {
     return (await this.json<{ online: string[] }>(`rooms/${encodeURIComponent(room)}/presence`)).online
   }
 
+  async userOnline(login: string): Promise<boolean> {
+    return (await this.json<{ online: boolean }>(`users/${encodeURIComponent(login)}/presence`)).online
+  }
+
   async typing(room: string, typing: boolean): Promise<void> {
     await this.send(`rooms/${encodeURIComponent(room)}/typing`, { method: 'PUT', body: { typing }, hasty: true })
   }
