@@ -2,8 +2,8 @@ package cassandra
 
 import (
 	"context"
-	"strconv"
 	"slices"
+	"strconv"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
