@@ -11,11 +11,29 @@ need java "install a JDK 17, which Cassandra runs on"
 port=${CONFAB_TEST_CASSANDRA_PORT:-19742}
 dir="$CACHE/test-cassandra"
 stop() { scripts/cassandra.sh stop --port "$port" --dir "$dir" >/dev/null 2>&1 || true; }
-trap stop EXIT
+trap 'stop; rm -rf "${logs:-}"' EXIT
 
-step "page: build, types, unit tests"
+# behind runs a command beside the next steps; joined waits for it and shows what it printed if it has failed.
+behind() { # NAME COMMAND…
+	local name=$1
+	shift
+	"$@" >"$logs/$name" 2>&1 &
+	jobs_of[$name]=$!
+}
+joined() { # NAME WHAT
+	wait "${jobs_of[$1]}" || { cat "$logs/$1" && fail "$2"; }
+}
+declare -A jobs_of
+logs=$(mktemp -d)
+
+stop
+rm -rf "$dir"
+behind cassandra scripts/cassandra.sh start --quick-schema --port "$port" --dir "$dir" # it mostly waits
+
+step "page: build, types, unit tests; meanwhile, Cassandra for the tests starts"
 scripts/web.sh build
 scripts/web.sh test
+joined cassandra "Cassandra for the tests did not start"
 
 step "format, vet, lint"
 scripts/lint.sh
@@ -23,30 +41,21 @@ scripts/lint.sh
 step "known vulnerabilities"
 scripts/audit.sh
 
-step "Cassandra for the tests"
-stop
-rm -rf "$dir"
-scripts/cassandra.sh start --quick-schema --port "$port" --dir "$dir"
-
 step "Go tests, both stores, race detector on"
 CONFAB_TEST_CASSANDRA="127.0.0.1:$port" go test -race -shuffle=on -timeout 12m ./...
 
 step "fuzz each parser a little; meanwhile, two data centres of Cassandra, one killed"
 # The fuzzing computes, and the other mostly waits for its servers.
-fuzzed=$(mktemp)
-FUZZTIME=2000x scripts/fuzz.sh >"$fuzzed" 2>&1 &
-fuzzing=$!
+behind fuzz env FUZZTIME=2000x scripts/fuzz.sh
 scripts/datacentres.sh
-wait "$fuzzing" || { cat "$fuzzed" && fail "a fuzz test has failed"; }
-rm -f "$fuzzed"
+joined fuzz "a fuzz test has failed"
 
-step "Cassandra with roles and rights"
-scripts/roles.sh
-
-step "real time: the field's own clients"
+step "real time: the field's own clients; meanwhile, Cassandra with roles and rights"
+behind roles scripts/roles.sh
 packages test/realtime
 go build -o bin/confab ./cmd/confab
 (cd test/realtime && CONFAB_BIN="$PWD/../../bin/confab" CONFAB_TEST_CASSANDRA="127.0.0.1:$port" npm test --silent)
+joined roles "the test of roles and rights has failed"
 
 step "answers to generated requests are as described"
 scripts/schemathesis.sh
