@@ -250,7 +250,8 @@ func (p *People) Grant(ctx context.Context, login, role string) error {
 	return p.store.GrantRole(ctx, who.Tenant, login, role)
 }
 
-// Revoke takes a role from a user, immediately. NotFound for one that the user does not have.
+// Revoke takes a role from a user, immediately. The tokens for managing the platform end with the role SiteAdmin: they do not
+// work again if the user gets it back. NotFound for a role that the user does not have.
 func (p *People) Revoke(ctx context.Context, by chat.Identity, login, role string) error {
 	has, err := p.Roles(ctx, login)
 	if err != nil {
@@ -264,7 +265,33 @@ func (p *People) Revoke(ctx context.Context, by chat.Identity, login, role strin
 			return err
 		}
 	}
-	return p.store.RevokeRole(ctx, chat.DefaultTenant, login, role)
+	if err := p.store.RevokeRole(ctx, chat.DefaultTenant, login, role); err != nil || role != SiteAdmin {
+		return err
+	}
+	return p.endManagement(ctx, login)
+}
+
+// endManagement ends a user's tokens for managing the platform.
+func (p *People) endManagement(ctx context.Context, login string) error {
+	for {
+		all, err := p.store.TokensOf(ctx, chat.DefaultTenant, login, perUser)
+		if err != nil {
+			return err
+		}
+		ended := 0
+		for _, t := range all {
+			if t.Kind != ManagementToken {
+				continue
+			}
+			if err := p.tokens.Delete(ctx, t.Hash); err != nil {
+				return err
+			}
+			ended++
+		}
+		if ended == 0 || len(all) < perUser {
+			return nil
+		}
+	}
 }
 
 func errRole(role string) error {

@@ -69,3 +69,22 @@ func TestTheUseOfManagementTokensIsNoted(t *testing.T) {
 	require.Len(t, uses(), 1)
 	require.NotNil(t, uses()[0])
 }
+
+// Who loses the role of an administrator and gets it again has to log in again.
+func TestManagementTokensEndWithTheRole(t *testing.T) {
+	w := newWorld(t)
+	signUp(w, "second", "second secret")
+	role := "/api/chat/v1/admin/users/second/roles/site-admin"
+	grant := func(method string) {
+		status, _, body := w.raw(method, role, adminToken, nil)
+		require.Equal(t, 204, status, string(body))
+	}
+	grant("PUT")
+	token := w.logIn("second", "second secret")
+	w.ok("GET", "/management/organizations", token, nil)
+	grant("DELETE")
+	w.fails(401, "auth_bad_access_token", "GET", "/management/organizations", token, nil)
+	grant("PUT")
+	w.fails(401, "auth_bad_access_token", "GET", "/management/organizations", token, nil)
+	w.ok("GET", "/management/organizations", w.logIn("second", "second secret"), nil)
+}
