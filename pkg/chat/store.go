@@ -79,7 +79,8 @@ type RoomStore interface {
 	// ChangeSettings changes the settings of the room with this name and ID, and returns the room as it is then; NotFound if
 	// it is gone. It calls change with the present settings, several times if others change the room meanwhile: of concurrent
 	// changes each sees those before it. An error of change is returned as it is, and nothing is changed then. The kind stays
-	// what it is.
+	// what it is. If MaxMembers becomes less than the number of participants, nothing is changed and the error is Full; who
+	// joins at that moment may still count by the limit before.
 	ChangeSettings(ctx context.Context, t Tenant, r RoomRef, change func(*RoomSettings) error) (Room, error)
 	// RenameCreator replaces the names of the creator of the room with this name and ID; NotFound if the room is gone or
 	// its creator is not p.
@@ -93,6 +94,9 @@ type RoomStore interface {
 	DeleteRoom(ctx context.Context, t Tenant, r Room) error
 }
 
+// MaxJoins is how many people may join by one call.
+const MaxJoins = 60
+
 // MembershipStore keeps the participants of rooms. Both directions, Participants and RoomsOf, always agree: after a
 // crash in the middle of a change, both show the state before it or both show the state after it.
 type MembershipStore interface {
@@ -100,7 +104,14 @@ type MembershipStore interface {
 	// NotFound if the room is deleted, also if that happens during the call. since, made just before the call, is p's place
 	// in the order of joining; who is a participant already keeps the first one. Zero: p has none, and is in no list in
 	// that order.
+	//
+	// If the room has a limit (RoomSettings.MaxMembers) and as many participants, nothing changes and the error is Full: there
+	// is never one too many, whatever calls run at the same time. For who is a participant already that is no error.
 	Join(ctx context.Context, t Tenant, r Room, p Person, since id.ID) (changed bool, err error)
+	// JoinAll makes several people participants, all or nobody if the room would have too many (Full). It calls since for
+	// each, in their order, and returns the logins of those who were no participants. After another error any of them may
+	// be participants. It is for at most MaxJoins people.
+	JoinAll(ctx context.Context, t Tenant, r Room, ps []Person, since func() id.ID) (joined []string, err error)
 	// Leave removes a participant; changed is as in Join.
 	Leave(ctx context.Context, t Tenant, r Room, login string) (changed bool, err error)
 	// Participant returns a participant of the room; NotFound (UserEntity) if the user is not in it. After a crash in the
@@ -112,6 +123,9 @@ type MembershipStore interface {
 	ParticipantsOf(ctx context.Context, t Tenant, rooms []id.ID, limit int) (map[id.ID][]Person, error)
 	// CountParticipants returns how many participants each room has, keyed by room ID. It counts up to most of each.
 	CountParticipants(ctx context.Context, t Tenant, rooms []id.ID, most int) (map[id.ID]int, error)
+	// CountMembers returns how many participants each room has, keyed by room ID: of a room with a limit by one read, however
+	// many they are, of others up to MaxParticipants. A join that broke off may count until somebody finds the room full.
+	CountMembers(ctx context.Context, t Tenant, rooms []Room) (map[id.ID]int, error)
 	// RoomsOf returns the rooms a user is in, ascending by name, after the given name (empty: from the first).
 	RoomsOf(ctx context.Context, t Tenant, login, after string, limit int) ([]RoomRef, error)
 	// Members returns participants of the room in the order of joining: after the position from, oldest first; or before it,

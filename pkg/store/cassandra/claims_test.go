@@ -142,6 +142,37 @@ var claims = map[string]struct {
 			c.Equal(title, r.Settings.Title)
 		}
 	}},
+	"insertPlace": {givenLimited, func(c *claimCase) {
+		changed, err := c.s.Join(c.ctx, c.of, c.room, person("ann"), ids.New())
+		c.NoError(err)
+		c.True(changed)
+		countsMembers(c.t, c.s, c.of, c.room, 2)
+	}},
+	"deletePlace": {givenLimited, func(c *claimCase) {
+		changed, err := c.s.Leave(c.ctx, c.of, c.room, "creator")
+		c.NoError(err)
+		c.True(changed)
+		countsMembers(c.t, c.s, c.of, c.room, 0)
+	}},
+	"renewPlace": {func(c *claimCase) { // a leave that broke off
+		givenLimited(c)
+		c.s.db.around.set(crashing(selectPlaces))
+		_, err := c.s.Leave(c.ctx, c.of, c.room, "creator")
+		c.Error(err)
+	}, func(c *claimCase) {
+		changed, err := c.s.Join(c.ctx, c.of, c.room, person("creator"), ids.New())
+		c.NoError(err)
+		c.True(changed)
+		countsMembers(c.t, c.s, c.of, c.room, 1)
+	}},
+	"savePlaces": {func(c *claimCase) {
+		c.room.Settings.MaxMembers = 1
+		givenRoom(c)
+	}, func(c *claimCase) { // it looks for places that nobody has
+		_, err := c.s.Join(c.ctx, c.of, c.room, person("ann"), ids.New())
+		c.True(chat.IsKind(err, chat.Full), "%v", err)
+		countsMembers(c.t, c.s, c.of, c.room, 1)
+	}},
 	"setCreator": {givenRoom, func(c *claimCase) { c.NoError(c.s.RenameCreator(c.ctx, c.of, c.room.Ref(), c.room.Creator)) }},
 	"endRename": {givenRename, func(c *claimCase) {
 		c.NoError(c.s.EndRename(c.ctx, c.of, "ann"))
@@ -291,6 +322,11 @@ func givenUser(c *claimCase) {
 }
 
 func givenRoom(c *claimCase) { c.NoError(c.s.CreateRoom(c.ctx, c.of, c.room)) }
+
+func givenLimited(c *claimCase) {
+	c.room.Settings.MaxMembers = 2
+	givenRoom(c)
+}
 
 func givenRename(c *claimCase) {
 	c.NoError(c.s.db.exec(c.ctx, oldRename, shardOf("ann"), string(c.of), "ann", uuid(c.room.ID)))

@@ -137,6 +137,39 @@ func (d *db) rowsWhile(ctx context.Context, size int, each func() bool, statemen
 	}))
 }
 
+// decidedRows is rows of one partition at serial consistency, as decided.
+func (d *db) decidedRows(ctx context.Context, each func(), statement string, args []any, dest ...any) error {
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	return asChat(d.do(ctx, statement, func() error {
+		iter := d.query(ctx, statement, args).Consistency(gocql.Consistency(d.serial)).Iter()
+		for iter.Scan(dest...) {
+			each()
+		}
+		return iter.Close()
+	}))
+}
+
+// casTogether runs the lightweight transactions of one partition in one step: all or none. The error is not translated.
+func (d *db) casTogether(ctx context.Context, writes []write) (done bool, err error) {
+	ctx, cancel := d.bounded(ctx)
+	defer cancel()
+	err = d.do(ctx, writes[len(writes)-1].statement, func() (err error) {
+		b := d.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).RetryPolicy(nil).SerialConsistency(d.serial)
+		b.SetConsistency(d.consistency)
+		for _, w := range writes {
+			b.Entries = append(b.Entries, gocql.BatchEntry{Stmt: w.statement, Args: w.args})
+		}
+		var rows *gocql.Iter
+		done, rows, err = d.session.MapExecuteBatchCAS(b, map[string]any{})
+		if err == nil {
+			err = rows.Close()
+		}
+		return err
+	})
+	return done && err == nil, err
+}
+
 // outcome is the outcome of a lightweight transaction, as its row shows it.
 type outcome int
 

@@ -150,7 +150,7 @@ func (s *Store) ForgetTraces(ctx context.Context, t chat.Tenant, r chat.RoomRef,
 		return err
 	}
 	if !there {
-		if _, err := s.leave(ctx, t, chat.Room{ID: r.ID, Name: r.Name}, login); err != nil {
+		if _, err := s.leave(ctx, t, chat.Room{ID: r.ID, Name: r.Name}, login, false); err != nil {
 			return err
 		}
 	}

@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	selectMembership = `SELECT joined, version, decision, first_name, last_name, since FROM memberships WHERE tenant = ? AND room_id = ? AND login = ?`
+	selectMembership = `SELECT joined, version, decision, first_name, last_name, since, place FROM memberships WHERE tenant = ? AND room_id = ? AND login = ?`
 	selectJoined     = `SELECT joined FROM memberships WHERE tenant = ? AND room_id = ? AND login = ?`
 	// An UPDATE, not an INSERT: it leaves no row marker, so the row of a user who left expires as a whole.
-	firstJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?, since = ?
+	firstJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?, since = ?, place = ?
 WHERE tenant = ? AND room_id = ? AND login = ? IF version = null`
-	nextJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?, since = ?
+	nextJoin = `UPDATE memberships SET joined = true, version = ?, decision = ?, first_name = ?, last_name = ?, since = ?, place = ?
 WHERE tenant = ? AND room_id = ? AND login = ? IF version = ?`
 	// No write of an older version takes as long as 30 days.
-	nextLeave = `UPDATE memberships USING TTL 2592000 SET joined = false, version = ?, decision = ?, first_name = '', last_name = '', since = ?
+	nextLeave = `UPDATE memberships USING TTL 2592000 SET joined = false, version = ?, decision = ?, first_name = '', last_name = '', since = ?, place = ?
 WHERE tenant = ? AND room_id = ? AND login = ? IF version = ?`
 	forgetMembership = `DELETE FROM memberships WHERE tenant = ? AND room_id = ? AND login = ? IF EXISTS`
 	forgetLeave      = `DELETE FROM memberships WHERE tenant = ? AND room_id = ? AND login = ? IF joined = false`
@@ -32,8 +32,9 @@ WHERE tenant = ? AND room_id = ? AND login = ? IF version = ?`
 // membership is a row of memberships: the latest decision about a user in a room.
 type membership struct {
 	person   chat.Person
-	since    id.ID // the place in the order of joining, of the last membership if it has ended; zero: none
-	before   id.ID // since of the membership before, where it is known
+	since    id.ID      // the place in the order of joining, of the last membership if it has ended; zero: none
+	before   id.ID      // since of the membership before, where it is known
+	place    gocql.UUID // see places.go; that of the last membership if it has ended
 	joined   bool
 	version  int64 // microseconds; 0 if there is no row
 	decision gocql.UUID
@@ -66,7 +67,7 @@ func (m membership) views(t chat.Tenant, room id.ID, name string) []write {
 func (s *Store) membership(ctx context.Context, t chat.Tenant, room id.ID, login string) (membership, error) {
 	m := membership{person: chat.Person{Login: login}}
 	_, err := s.db.decided(ctx, selectMembership, []any{string(t), uuid(room), login},
-		&m.joined, &m.version, &m.decision, &m.person.FirstName, &m.person.LastName, maybe(&m.since))
+		&m.joined, &m.version, &m.decision, &m.person.FirstName, &m.person.LastName, maybe(&m.since), &m.place)
 	return m, err
 }
 
@@ -88,27 +89,27 @@ func (s *Store) decideMembership(ctx context.Context, t chat.Tenant, room id.ID,
 			return rejected, nil
 		}
 	}
-	since := orNone(gocql.UUID(next.since))
+	since, place := orNone(gocql.UUID(next.since)), orNone(next.place)
 	key := []any{string(t), uuid(room), next.person.Login}
 	var done bool
 	var err error
 	switch {
 	case !next.joined:
-		done, err = s.db.decide(ctx, verify, nextLeave, append(append([]any{next.version, next.decision, since}, key...), old.version)...)
+		done, err = s.db.decide(ctx, verify, nextLeave, append(append([]any{next.version, next.decision, since, place}, key...), versionOrNone(old.version))...)
 	case old.version == 0:
 		done, err = s.db.decide(ctx, verify, firstJoin,
-			append([]any{next.version, next.decision, next.person.FirstName, next.person.LastName, since}, key...)...)
+			append([]any{next.version, next.decision, next.person.FirstName, next.person.LastName, since, place}, key...)...)
 	default:
 		done, err = s.db.decide(ctx, verify, nextJoin,
-			append(append([]any{next.version, next.decision, next.person.FirstName, next.person.LastName, since}, key...), old.version)...)
+			append(append([]any{next.version, next.decision, next.person.FirstName, next.person.LastName, since, place}, key...), old.version)...)
 	}
 	return next, done, err
 }
 
 // firstMembership makes a new room's creator a participant, unless there is a decision about the creator already. It
 // returns the decision that holds.
-func (s *Store) firstMembership(ctx context.Context, t chat.Tenant, r chat.Room, at int64) (membership, error) {
-	m := membership{person: r.Creator, since: r.ID, joined: true, version: at, decision: gocql.MustRandomUUID()}
+func (s *Store) firstMembership(ctx context.Context, t chat.Tenant, r chat.Room, at int64, place gocql.UUID) (membership, error) {
+	m := membership{person: r.Creator, since: r.ID, place: place, joined: true, version: at, decision: gocql.MustRandomUUID()}
 	verify := func(ctx context.Context) (outcome, error) {
 		kept, err := s.membership(ctx, t, r.ID, r.Creator.Login)
 		switch {
@@ -120,7 +121,7 @@ func (s *Store) firstMembership(ctx context.Context, t chat.Tenant, r chat.Room,
 			return rejected, nil
 		}
 	}
-	done, err := s.db.decide(ctx, verify, firstJoin, m.version, m.decision, m.person.FirstName, m.person.LastName, uuid(m.since),
+	done, err := s.db.decide(ctx, verify, firstJoin, m.version, m.decision, m.person.FirstName, m.person.LastName, uuid(m.since), orNone(m.place),
 		string(t), uuid(r.ID), m.person.Login)
 	if err != nil || done {
 		return m, err
@@ -128,51 +129,12 @@ func (s *Store) firstMembership(ctx context.Context, t chat.Tenant, r chat.Room,
 	return s.membership(ctx, t, r.ID, r.Creator.Login)
 }
 
-// Join implements chat.MembershipStore.
-func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person, since id.ID) (changed bool, err error) {
-	ctx, end, err := s.begin(ctx)
-	if err != nil {
-		return false, err
+// versionOrNone binds the version of a membership about which nothing may have been decided.
+func versionOrNone(version int64) any {
+	if version == 0 {
+		return nil
 	}
-	defer end()
-	// Most callers that are too late find out here, and write nothing.
-	if there, err := s.isRoom(ctx, t, r.Ref()); err != nil || !there {
-		return false, notThere(err, r)
-	}
-	if err := s.addFootprint(ctx, t, r.Ref(), p.Login); err != nil {
-		return false, err
-	}
-	m := membership{}
-	for {
-		var done bool
-		if m, done, err = s.decideMembership(ctx, t, r.ID, m, membership{person: p, since: since, joined: true}); err != nil {
-			return false, err
-		}
-		if done {
-			changed = true
-			break
-		}
-		if m, err = s.membership(ctx, t, r.ID, p.Login); err != nil {
-			return false, err
-		}
-		if m.joined {
-			break
-		}
-	}
-	// For a repeated join, this completes writes that a crash interrupted.
-	if err := s.db.together(ctx, m.views(t, r.ID, r.Name)...); err != nil {
-		return false, err
-	}
-	// A deletion removes the room before it lists the participants to remove. So either the deletion finds these rows,
-	// or this call finds the room gone.
-	there, err := s.isRoom(ctx, t, r.Ref())
-	if err == nil && there {
-		return changed, nil
-	}
-	if err == nil {
-		_, err = s.leave(ctx, t, r, p.Login)
-	}
-	return false, notThere(err, r)
+	return version
 }
 
 func notThere(err error, r chat.Room) error {
@@ -190,29 +152,31 @@ func (s *Store) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login str
 	}
 	defer end()
 	// Rows that a deleted room leaves are no participations.
-	if there, err := s.isRoom(ctx, t, r.Ref()); err != nil || !there {
+	_, places, there, err := s.limitOf(ctx, t, r.Ref())
+	if err != nil || !there {
 		return false, notThere(err, r)
 	}
-	return s.leave(ctx, t, r, login)
+	return s.leave(ctx, t, r, login, places)
 }
 
-func (s *Store) leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error) {
+// leave is Leave of a room that is there, or is deleted. places says whether its members have places.
+func (s *Store) leave(ctx context.Context, t chat.Tenant, r chat.Room, login string, places bool) (changed bool, err error) {
 	m, err := s.membership(ctx, t, r.ID, login)
 	if err != nil || m.version == 0 {
 		return false, err
 	}
 	err = s.announcing(ctx, chat.MemberKey(t, r.ID, login), func() error {
-		changed, err = s.leaveAfter(ctx, t, r, login, m)
+		changed, err = s.leaveAfter(ctx, t, r, login, m, places)
 		return err
 	})
 	return changed && err == nil, err
 }
 
 // leaveAfter is leave when m was the latest decision.
-func (s *Store) leaveAfter(ctx context.Context, t chat.Tenant, r chat.Room, login string, m membership) (changed bool, err error) {
+func (s *Store) leaveAfter(ctx context.Context, t chat.Tenant, r chat.Room, login string, m membership, places bool) (changed bool, err error) {
 	for {
 		if m.joined {
-			next := membership{person: chat.Person{Login: login}, since: m.since}
+			next := membership{person: chat.Person{Login: login}, since: m.since, place: m.place}
 			if m, changed, err = s.decideMembership(ctx, t, r.ID, m, next); err != nil {
 				return false, err
 			}
@@ -227,7 +191,10 @@ func (s *Store) leaveAfter(ctx context.Context, t chat.Tenant, r chat.Room, logi
 		if err := s.db.together(ctx, m.views(t, r.ID, r.Name)...); err != nil {
 			return false, err
 		}
-		return changed, nil
+		if places {
+			err = s.places(ctx, placeRoom{t, r.ID}, &placeCall{give: []*seat{{login: login, own: m.place}}})
+		}
+		return changed, err
 	}
 }
 
@@ -245,7 +212,7 @@ func (s *Store) UpdateParticipant(ctx context.Context, t chat.Tenant, room id.ID
 	}
 	return s.announcing(ctx, chat.MemberKey(t, room, p.Login), func() error {
 		for {
-			next, done, err := s.decideMembership(ctx, t, room, m, membership{person: p, since: m.since, joined: true})
+			next, done, err := s.decideMembership(ctx, t, room, m, membership{person: p, since: m.since, place: m.place, joined: true})
 			if err != nil {
 				return err
 			}

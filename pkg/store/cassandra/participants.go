@@ -116,22 +116,8 @@ func (s *Store) CountParticipants(ctx context.Context, t chat.Tenant, rooms []id
 	}
 	defer end()
 	counts := make([]int, len(rooms))
-	err = forEach(ctx, len(rooms), func(ctx context.Context, i int) error {
-		var gone atomic.Bool // parts of a list may be read concurrently
-		rows, err := inSpan(ctx, span{afterName(""), listEnd}, most, func(ctx context.Context, sp span, limit int) (part []struct{}, err error) {
-			var login string
-			var deleted bool
-			err = s.db.rows(ctx, min(limit, pageRows), func() {
-				part = append(part, struct{}{})
-				if deleted {
-					gone.Store(true)
-				}
-			}, countParticipants, []any{string(t), uuid(rooms[i]), sp.after.name, sp.to.name, limit}, &login, &deleted)
-			return part, err
-		})
-		if !gone.Load() {
-			counts[i] = len(rows)
-		}
+	err = forEach(ctx, len(rooms), func(ctx context.Context, i int) (err error) {
+		counts[i], err = s.countParticipants(ctx, t, rooms[i], most)
 		return err
 	})
 	if err != nil {
@@ -142,6 +128,25 @@ func (s *Store) CountParticipants(ctx context.Context, t chat.Tenant, rooms []id
 		byRoom[r] = counts[i]
 	}
 	return byRoom, nil
+}
+
+func (s *Store) countParticipants(ctx context.Context, t chat.Tenant, room id.ID, most int) (int, error) {
+	var gone atomic.Bool // parts of a list may be read concurrently
+	rows, err := inSpan(ctx, span{afterName(""), listEnd}, most, func(ctx context.Context, sp span, limit int) (part []struct{}, err error) {
+		var login string
+		var deleted bool
+		err = s.db.rows(ctx, min(limit, pageRows), func() {
+			part = append(part, struct{}{})
+			if deleted {
+				gone.Store(true)
+			}
+		}, countParticipants, []any{string(t), uuid(room), sp.after.name, sp.to.name, limit}, &login, &deleted)
+		return part, err
+	})
+	if gone.Load() {
+		return 0, err
+	}
+	return len(rows), err
 }
 
 // RoomsOf implements chat.MembershipStore. It finds rows of rooms that are being deleted, because the sweep removes

@@ -10,18 +10,19 @@ import (
 )
 
 const (
-	insertRoom = `INSERT INTO rooms (tenant, name, room_id, claim, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at, retention, settings)
-VALUES (?, ?, ?, ?, ?, false, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`
+	insertRoom = `INSERT INTO rooms (tenant, name, room_id, claim, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at, retention, settings, max_members)
+VALUES (?, ?, ?, ?, ?, false, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS`
 	selectRoomClaim = `SELECT claim FROM rooms WHERE tenant = ? AND name = ?`
 	selectRoom      = `SELECT ` + roomColumns + ` FROM rooms WHERE tenant = ? AND name = ?`
 	roomColumns     = `room_id, claimed_at, ready, creator_login, creator_first_name, creator_last_name, banner, created_at, retention, settings`
 	selectRoomID    = `SELECT room_id FROM rooms WHERE tenant = ? AND name = ?`
+	selectLimit     = `SELECT room_id, max_members FROM rooms WHERE tenant = ? AND name = ?`
 	readyRoom       = `UPDATE rooms SET ready = true WHERE tenant = ? AND name = ? IF room_id = ?`
 
-	selectRoomWhole  = `SELECT ` + roomColumns + `, change FROM rooms WHERE tenant = ? AND name = ?`
+	selectRoomWhole  = `SELECT ` + roomColumns + `, max_members, change FROM rooms WHERE tenant = ? AND name = ?`
 	selectRoomChange = `SELECT room_id, change, creator_login, banner FROM rooms WHERE tenant = ? AND name = ?`
 	setBanner        = `UPDATE rooms SET change = ?, banner = ? WHERE tenant = ? AND name = ? IF room_id = ? AND change = ?`
-	setSettings      = `UPDATE rooms SET change = ?, settings = ? WHERE tenant = ? AND name = ? IF room_id = ? AND change = ?`
+	setSettings      = `UPDATE rooms SET change = ?, settings = ?, max_members = ? WHERE tenant = ? AND name = ? IF room_id = ? AND change = ?`
 	setCreator       = `UPDATE rooms SET change = ?, creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ?
 IF room_id = ? AND creator_login = ? AND change = ?`
 
@@ -61,9 +62,13 @@ func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 	if err != nil {
 		return err
 	}
+	var limit any = gocql.UnsetValue
+	if r.Settings.MaxMembers > 0 {
+		limit = r.Settings.MaxMembers
+	}
 	claimedAt := micros(s.present())
 	claimed, err := s.db.decide(ctx, verify, insertRoom, string(t), r.Name, uuid(r.ID), claim, claimedAt, r.Creator.Login,
-		r.Creator.FirstName, r.Creator.LastName, optional(r.Banner), r.CreatedAt.UTC(), ownRetention(r.Retention), optionalBytes(settings))
+		r.Creator.FirstName, r.Creator.LastName, optional(r.Banner), r.CreatedAt.UTC(), ownRetention(r.Retention), optionalBytes(settings), limit)
 	if err != nil {
 		return err
 	}
@@ -76,7 +81,11 @@ func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 // completeRoom writes the dependent rows of a claimed room. It may run several times, concurrently and late: all writes
 // are dated by the claim, so they never undo later ones.
 func (s *Store) completeRoom(ctx context.Context, t chat.Tenant, r chat.Room, claimedAt int64) error {
-	first, err := s.firstMembership(ctx, t, r, claimedAt)
+	place, err := s.firstPlace(ctx, t, r)
+	if err != nil {
+		return err
+	}
+	first, err := s.firstMembership(ctx, t, r, claimedAt, place)
 	if err != nil {
 		return err
 	}
@@ -154,6 +163,18 @@ func (r *roomRow) room() (chat.Room, error) {
 	return room, err
 }
 
+// limitOf returns how many members the room may have (0: any number), whether members have places, and whether the room
+// still has its name.
+func (s *Store) limitOf(ctx context.Context, t chat.Tenant, r chat.RoomRef) (limit int, places, there bool, err error) {
+	var kept id.ID
+	var most *int
+	found, err := s.db.row(ctx, selectLimit, []any{string(t), r.Name}, into(&kept), &most)
+	if most != nil {
+		limit = *most
+	}
+	return limit, most != nil, found && kept == r.ID, err
+}
+
 // isRoom reports whether this room still has its name.
 func (s *Store) isRoom(ctx context.Context, t chat.Tenant, r chat.RoomRef) (bool, error) {
 	var kept id.ID
@@ -208,9 +229,10 @@ func (s *Store) ChangeSettings(ctx context.Context, t chat.Tenant, r chat.RoomRe
 	}
 	defer end()
 	var now chat.Room
+	var limit *int
 	look := func(ctx context.Context, read rowReader) (version gocql.UUID, err error) {
 		row := roomRow{Room: chat.Room{Name: r.Name}}
-		found, err := read(ctx, selectRoomWhole, []any{string(t), r.Name}, append(row.columns(), &version)...)
+		found, err := read(ctx, selectRoomWhole, []any{string(t), r.Name}, append(row.columns(), &limit, &version)...)
 		if err == nil && (!found || row.ID != r.ID) {
 			return gocql.UUID{}, chat.ErrNotFound(chat.RoomEntity, r.Name)
 		}
@@ -227,14 +249,36 @@ func (s *Store) ChangeSettings(ctx context.Context, t chat.Tenant, r chat.RoomRe
 			return nil, err
 		}
 		changed.Settings.Kind = now.Settings.Kind
+		if err := s.fits(ctx, t, now, changed.Settings.MaxMembers); err != nil {
+			return nil, err
+		}
 		settings, err := changed.Settings.Document()
-		return []any{settings, string(t), r.Name, uuid(r.ID)}, err
+		var most any // a room that had a limit once goes on counting, so that its places are right when it has one again
+		if limit != nil || changed.Settings.MaxMembers > 0 {
+			most = changed.Settings.MaxMembers
+		}
+		return []any{settings, most, string(t), r.Name, uuid(r.ID)}, err
 	}
 	err = s.announcing(ctx, chat.RoomKey(t, r.Name), func() error { return s.replaceBy(ctx, look, args, setSettings) })
+	if err == nil && changed.Settings.MaxMembers > 0 {
+		err = s.places(ctx, placeRoom{t, r.ID}, &placeCall{}) // fills them, if the limit is the first one
+	}
 	if err != nil {
 		return chat.Room{}, err
 	}
 	return changed, nil
+}
+
+// fits returns Full if a room has more members than a new limit allows.
+func (s *Store) fits(ctx context.Context, t chat.Tenant, r chat.Room, limit int) error {
+	if limit == 0 || limit == r.Settings.MaxMembers {
+		return nil
+	}
+	n, err := s.countMembers(ctx, t, r)
+	if err == nil && n > limit {
+		err = chat.ErrFull(r.Name)
+	}
+	return err
 }
 
 // RenameCreator implements chat.RoomStore.

@@ -47,6 +47,8 @@ type Store struct {
 
 	// gathering batches the messages that are being written.
 	gathering gathering
+	// placeQueues gather those who take or give back places of a room.
+	placeQueues placeQueues
 	// book caches the widths of logs' buckets.
 	book *widthBook
 	// indexed holds the buckets whose index row is known to be written.

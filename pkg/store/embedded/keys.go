@@ -24,6 +24,7 @@ const (
 	tableClosedRoom   byte = 'R'  // tenant, name: rooms of all other kinds, which are in no list of rooms
 	tableParticipant  byte = 'p'  // tenant, room, login
 	tableRoomOf       byte = 'o'  // tenant, login, room name
+	tableCount        byte = 'C'  // tenant, room: how many participants it has, if it has or had a limit
 	tableJoining      byte = 'P'  // tenant, room, since in sortable form and login: participants by joining
 	tableJoined       byte = 'O'  // tenant, login, since in sortable form and room: rooms of a user by joining
 	tableMessage      byte = 'm'  // tenant, log, message id in sortable form
@@ -112,6 +113,8 @@ func participantsOf(t chat.Tenant, room id.ID) key {
 func roomsOf(t chat.Tenant, login string) key {
 	return table(tableRoomOf).tenant(t).text(login)
 }
+
+func countKey(t chat.Tenant, room id.ID) key { return table(tableCount).tenant(t).id(room) }
 
 func joiningOf(t chat.Tenant, room id.ID) key  { return table(tableJoining).tenant(t).id(room) }
 func joinedBy(t chat.Tenant, login string) key { return table(tableJoined).tenant(t).text(login) }

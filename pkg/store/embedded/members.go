@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -50,27 +51,96 @@ func (s *Store) member(t chat.Tenant, room id.ID, login string) (m chat.Member, 
 
 // Join implements chat.MembershipStore.
 func (s *Store) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person, since id.ID) (changed bool, err error) {
+	joined, err := s.JoinAll(ctx, t, r, []chat.Person{p}, func() id.ID { return since })
+	return len(joined) > 0, err
+}
+
+// JoinAll implements chat.MembershipStore.
+func (s *Store) JoinAll(ctx context.Context, t chat.Tenant, r chat.Room, ps []chat.Person, since func() id.ID) (joined []string, err error) {
 	members := participantsOf(t, r.ID)
 	err = s.change(ctx, &s.members, members, func(b *pebble.Batch) error {
-		if _, err := s.sameRoom(t, r); err != nil {
+		now, err := s.sameRoom(t, r)
+		if err != nil {
 			return err
 		}
-		there, err := s.has(members.last(p.Login))
-		if err != nil || there {
-			return err
+		for _, p := range ps {
+			m := chat.Member{Person: p, Since: since()}
+			there, err := s.has(members.last(p.Login))
+			if err != nil {
+				return err
+			}
+			if !there && !slices.Contains(joined, p.Login) {
+				joined = append(joined, p.Login)
+				addParticipant(b, t, r, m)
+			}
 		}
-		changed = true
-		addParticipant(b, t, r, chat.Member{Person: p, Since: since})
-		return nil
+		return s.count(b, t, now, len(joined))
 	})
-	return changed && err == nil, err
+	if err != nil {
+		return nil, err
+	}
+	return joined, nil
+}
+
+// count changes the number of participants of a room that has or had a limit, by some that a batch adds or removes. Full
+// if there would be too many.
+func (s *Store) count(b *pebble.Batch, t chat.Tenant, r chat.Room, by int) error {
+	if by == 0 {
+		return nil
+	}
+	n, counted, err := s.counted(t, r.ID)
+	if err != nil || !counted {
+		return err
+	}
+	if by > 0 && r.Settings.MaxMembers > 0 && n+by > r.Settings.MaxMembers {
+		return chat.ErrFull(r.Name)
+	}
+	set(b, countKey(t, r.ID), encodeCount(n+by))
+	return nil
+}
+
+// counted returns the number of participants of a room that has or had a limit.
+func (s *Store) counted(t chat.Tenant, room id.ID) (n int, counted bool, err error) {
+	v, found, err := s.find(countKey(t, room))
+	if err != nil || !found {
+		return 0, false, err
+	}
+	n, err = decodeCount(v)
+	return n, true, s.corrupt(err)
+}
+
+// countMembers returns the number of participants of any room. It counts up to most if it has to.
+func (s *Store) countMembers(ctx context.Context, t chat.Tenant, room id.ID, most int) (int, error) {
+	n, counted, err := s.counted(t, room)
+	if err != nil || counted {
+		return n, err
+	}
+	return s.countParticipants(ctx, t, room, most)
+}
+
+// CountMembers implements chat.MembershipStore.
+func (s *Store) CountMembers(ctx context.Context, t chat.Tenant, rooms []chat.Room) (map[id.ID]int, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	counts := make(map[id.ID]int, len(rooms))
+	for _, r := range rooms {
+		n, err := s.countMembers(ctx, t, r.ID, chat.MaxParticipants)
+		if err != nil {
+			return nil, err
+		}
+		counts[r.ID] = n
+	}
+	return counts, nil
 }
 
 // Leave implements chat.MembershipStore.
 func (s *Store) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error) {
 	members := participantsOf(t, r.ID)
 	err = s.change(ctx, &s.members, members, func(b *pebble.Batch) error {
-		if _, err := s.sameRoom(t, r); err != nil {
+		now, err := s.sameRoom(t, r)
+		if err != nil {
 			return err
 		}
 		m, there, err := s.member(t, r.ID, login)
@@ -79,7 +149,7 @@ func (s *Store) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login str
 		}
 		changed = true
 		removeParticipant(b, t, r, m)
-		return nil
+		return s.count(b, t, now, -1)
 	})
 	return changed && err == nil, err
 }
@@ -147,17 +217,22 @@ func (s *Store) CountParticipants(ctx context.Context, t chat.Tenant, rooms []id
 	defer s.calls.Done()
 	counts := make(map[id.ID]int, len(rooms))
 	for _, room := range rooms {
-		prefix, n := participantsOf(t, room), 0
-		err := s.scan(ctx, prefix, prefix, func(_, _ []byte) (bool, error) {
-			n++
-			return n < most, nil
-		})
+		n, err := s.countParticipants(ctx, t, room, most)
 		if err != nil {
 			return nil, err
 		}
 		counts[room] = n
 	}
 	return counts, nil
+}
+
+func (s *Store) countParticipants(ctx context.Context, t chat.Tenant, room id.ID, most int) (n int, err error) {
+	prefix := participantsOf(t, room)
+	err = s.scan(ctx, prefix, prefix, func(_, _ []byte) (bool, error) {
+		n++
+		return n < most, nil
+	})
+	return n, err
 }
 
 // RoomsOf implements chat.MembershipStore.

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -20,6 +21,9 @@ func (s *Store) CreateRoom(ctx context.Context, t chat.Tenant, r chat.Room) erro
 			return chat.ErrExists(chat.RoomEntity, r.Name)
 		}
 		addParticipant(b, t, r, chat.Member{Person: r.Creator, Since: r.ID})
+		if r.Settings.MaxMembers > 0 {
+			set(b, countKey(t, r.ID), encodeCount(1))
+		}
 		return setRoom(b, t, r)
 	})
 }
@@ -130,12 +134,30 @@ func (s *Store) RenameCreator(ctx context.Context, t chat.Tenant, r chat.RoomRef
 
 // ChangeSettings implements chat.RoomStore.
 func (s *Store) ChangeSettings(ctx context.Context, t chat.Tenant, r chat.RoomRef, change func(*chat.RoomSettings) error) (changed chat.Room, err error) {
-	err = s.changeRoom(ctx, t, r, func(now *chat.Room) error {
-		kind := now.Settings.Kind
-		err := change(&now.Settings)
+	// The members' lock is held, so that nobody joins by the limit before.
+	under := []lockOf{{&s.members, participantsOf(t, r.ID)}, {&s.rooms, roomKey(t, r.Name)}}
+	err = s.changeUnder(ctx, under, func(b *pebble.Batch) error {
+		now, err := s.sameRoom(t, chat.Room{ID: r.ID, Name: r.Name})
+		if err != nil {
+			return err
+		}
+		kind, limit := now.Settings.Kind, now.Settings.MaxMembers
+		if err := change(&now.Settings); err != nil {
+			return err
+		}
 		now.Settings.Kind = kind
-		changed = *now
-		return err
+		if most := now.Settings.MaxMembers; most > 0 && most != limit {
+			n, err := s.countMembers(ctx, t, r.ID, math.MaxInt)
+			if err != nil {
+				return err
+			}
+			if n > most {
+				return chat.ErrFull(r.Name)
+			}
+			set(b, countKey(t, r.ID), encodeCount(n))
+		}
+		changed = now
+		return setRoom(b, t, now)
 	})
 	if err != nil {
 		return chat.Room{}, err

@@ -124,6 +124,17 @@ func decodeRoom(name string, b []byte) (chat.Room, error) {
 
 func encodeRoomOf(room id.ID) []byte { return newRecord().id(1, room) }
 
+func encodeCount(n int) []byte { return newRecord().number(1, n) }
+
+func decodeCount(b []byte) (n int, err error) {
+	err = decode(b, func(f *field) {
+		if f.number == 1 {
+			n = int(f.number64())
+		}
+	})
+	return n, err
+}
+
 func encodeJoined(name string) []byte { return newRecord().text(1, name) }
 
 // decodeJoined reads the columns after the login, and the value.

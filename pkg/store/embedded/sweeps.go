@@ -14,6 +14,7 @@ func (s *Store) removeMembers(ctx context.Context, b *pebble.Batch, t chat.Tenan
 	members := participantsOf(t, r.ID)
 	removeAll(b, members)
 	removeAll(b, joiningOf(t, r.ID))
+	remove(b, countKey(t, r.ID))
 	return s.scan(ctx, members, members, func(login, v []byte) (bool, error) {
 		m, err := decodeMember(string(login), v)
 		if err != nil {

@@ -123,6 +123,8 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"ChangeSettings": func(c ctx) error {
 			return second(s.ChangeSettings(c, t, r.Ref(), func(*chat.RoomSettings) error { return nil }))
 		},
+		"JoinAll":             func(c ctx) error { return second(s.JoinAll(c, t, r, []chat.Person{person("u")}, e.ids.New)) },
+		"CountMembers":        func(c ctx) error { return second(s.CountMembers(c, t, []chat.Room{r})) },
 		"Members":             func(c ctx) error { return second(s.Members(c, t, r.ID, id.ID{}, true, 1)) },
 		"RoomsByJoining":      func(c ctx) error { return second(s.RoomsByJoining(c, t, "creator", id.ID{}, 1)) },
 		"DeleteRoom":          func(c ctx) error { return s.DeleteRoom(c, t, r) },

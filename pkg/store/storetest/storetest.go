@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Members", memberTests},
 		{"Settings", settingsTests},
 		{"Joining", joiningTests},
+		{"Places", placeTests},
 		{"Messages", messageTests},
 		{"Paging", pagingTests},
 		{"Keys", keyTests},
