@@ -22,11 +22,13 @@ const (
 
 // Change is a change to apply to a message. The zero Change changes nothing.
 type Change struct {
-	Kind ChangeKind
-	ID   id.ID  // dates the change and is its entry's ID in ChangesOf
-	By   Person // the user who makes the change
+	Kind ChangeKind // not that of the Payload, which is the message's
+	ID   id.ID      // dates the change and is its entry's ID in ChangesOf
+	By   Person     // the user who makes the change
 
-	Content string // of an edit
+	// Content and Payload are those of the message after an edit.
+	Content string
+	Payload
 	// A reaction of By.Login: Emoji is set (On) or withdrawn.
 	Emoji string
 	On    bool
@@ -94,11 +96,15 @@ func (m Message) Reacted(login, emoji string) bool {
 	})
 }
 
-// Digest distinguishes new messages under one Idempotency-Key: it covers the content and the message that is answered.
+// Digest distinguishes new messages under one Idempotency-Key: it covers the content, the message that is answered and the
+// payload.
 func (m Message) Digest() [32]byte {
 	s := m.Content
 	if !m.ReplyTo.IsZero() {
 		s += "\x00" + string(m.ReplyTo[:]) // no content has a NUL
+	}
+	if !m.Payload.Plain() {
+		s += "\x00payload\x00" + m.Payload.Encode()
 	}
 	return sha256.Sum256([]byte(s))
 }

@@ -26,59 +26,6 @@ const (
 // WithdrawnFor is how long a withdrawn reaction counts as Withdrawn.
 const WithdrawnFor = 10 * 24 * time.Hour
 
-// EditMessage replaces the content of a message. Only its author may do so, as a participant of the room. The rules for
-// content are those of Post. The same content again changes nothing. Conflict for a deleted message.
-func (s *Service) EditMessage(ctx context.Context, who Identity, room string, m id.ID, content *string) (Message, error) {
-	if err := Faulty(MessageEntity, NewMessage{Content: content}.Validate()); err != nil {
-		return Message{}, err
-	}
-	if err := s.may(who.does(limit.Edits)); err != nil {
-		return Message{}, err
-	}
-	r, p, err := s.Access(ctx, who, room)
-	if err != nil {
-		return Message{}, err
-	}
-	if err := fits(*content); err != nil {
-		return Message{}, err
-	}
-	return s.changeMessage(ctx, who, r, p, m, func(now Message) (Change, error) {
-		switch {
-		case !May(EditMessage, Participant|r.relation(who)|now.relation(who)):
-			return Change{}, refused(Forbidden, m, ruleOf(EditMessage).refusal)
-		case now.Deleted:
-			return Change{}, errDeleted(m)
-		case now.Content == *content:
-			return Change{}, nil
-		}
-		return Change{Kind: Edit, Content: *content}, nil
-	})
-}
-
-// DeleteMessage permanently empties a message. Its author and the room's creator may do so, as participants. Repeating
-// it changes nothing.
-func (s *Service) DeleteMessage(ctx context.Context, who Identity, room string, m id.ID) error {
-	if err := s.may(who.does(limit.Edits)); err != nil {
-		return err
-	}
-	r, p, err := s.Access(ctx, who, room)
-	if err != nil {
-		return err
-	}
-	_, err = s.changeMessage(ctx, who, r, p, m, func(now Message) (Change, error) {
-		switch {
-		case now.System:
-			return Change{}, refused(Forbidden, m, "messages of the system cannot be deleted")
-		case !May(DeleteMessage, Participant|r.relation(who)|now.relation(who)):
-			return Change{}, refused(Forbidden, m, ruleOf(DeleteMessage).refusal)
-		case now.Deleted:
-			return Change{}, nil
-		}
-		return Change{Kind: Delete}, nil
-	})
-	return err
-}
-
 // React sets or withdraws a reaction of who: Invalid unless it is one emoji of the Unicode standard. It is stored in the
 // one spelling of emoji.Normal. Repeating it changes nothing. Conflict for a deleted message, and for one that has reached
 // a limit of reactions. A reaction that earlier versions stored with other text can be withdrawn.
@@ -94,7 +41,7 @@ func (s *Service) React(ctx context.Context, who Identity, room string, m id.ID,
 	if err != nil {
 		return Message{}, err
 	}
-	return s.changeMessage(ctx, who, r, p, m, func(now Message) (Change, error) {
+	return s.changeMessage(ctx, who.Tenant, r, p, m, func(now Message) (Change, error) {
 		as := normal
 		if !on && now.Reacted(who.Login, text) {
 			as = text // from an earlier version
@@ -168,19 +115,25 @@ func refused(k Kind, m id.ID, message string) error {
 func errDeleted(m id.ID) error { return refused(Conflict, m, "this message was deleted") }
 
 // changeMessage applies the Change that decide returns and publishes it. It returns the message as it is afterwards.
-func (s *Service) changeMessage(ctx context.Context, who Identity, r Room, by Person, m id.ID,
+func (s *Service) changeMessage(ctx context.Context, in Tenant, r Room, by Person, m id.ID,
 	decide func(now Message) (Change, error)) (Message, error) {
 	if s.shown(r).hides(m) {
 		return Message{}, ErrNotFound(MessageEntity, m.String())
 	}
+	return s.changeAny(ctx, in, r, by, m, decide)
+}
+
+// changeAny is changeMessage also for a message that retention hides.
+func (s *Service) changeAny(ctx context.Context, in Tenant, r Room, by Person, m id.ID,
+	decide func(now Message) (Change, error)) (Message, error) {
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	t, err := s.begin(ctx, r.Log(who.Tenant))
+	t, err := s.begin(ctx, r.Log(in))
 	if err != nil {
 		return Message{}, err
 	}
 	var done Change
-	now, err := s.store.ChangeMessage(ctx, r.Log(who.Tenant), m, func(now Message) (Change, error) {
+	now, err := s.store.ChangeMessage(ctx, r.Log(in), m, func(now Message) (Change, error) {
 		var err error
 		if done, err = decide(now); err == nil && done.Kind != "" {
 			done.ID, done.By = t.id, by
@@ -189,9 +142,9 @@ func (s *Service) changeMessage(ctx context.Context, who Identity, r Room, by Pe
 	})
 	if err != nil || done.Kind == "" {
 		t.finish(ctx)
-		s.settleChange(who.Tenant, r, done, m, err, decide)
+		s.settleChange(in, r, done, m, err, decide)
 		return now, err
 	}
-	t.finish(ctx, MessageChanged{Place: r.place(who.Tenant), Change: t.id, Kind: done.Kind, Message: now})
+	t.finish(ctx, MessageChanged{Place: r.place(in), Change: t.id, Kind: done.Kind, Message: now})
 	return now, nil
 }

@@ -24,6 +24,12 @@ type Identity struct {
 	Login  string
 }
 
+// Principal is who asks: a user, or an app of the platform. To an app everything in its tenant is open.
+type Principal struct {
+	Identity
+	App bool
+}
+
 // Person is the public short form of a user. Nothing in it is ever null.
 type Person struct {
 	Login     string
@@ -90,10 +96,15 @@ type Log struct {
 
 // Message is one entry of a log. Its time is the time in its ID.
 type Message struct {
-	ID      id.ID
-	Author  Person // the profile at the time of writing
-	Content string // the current text; empty if Deleted
-	System  bool
+	ID     id.ID
+	Author Person // the profile at the time of writing
+	// Content is the current text; empty if Deleted. Of a message of another kind it is what is shown to readers who do not
+	// know the kind.
+	Content string
+	// Payload is what the message has beside its text now; zero if Deleted. That of a system message is a Notice, unless an
+	// earlier version wrote it.
+	Payload
+	System bool
 	// Subject is the login of the user whom a system message is about. It is empty if the message is about nobody, was
 	// written by an earlier version, or that user was erased. It is for erasing: clients do not receive it.
 	Subject string

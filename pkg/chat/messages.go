@@ -13,43 +13,48 @@ const MaxPage = 200
 
 // NewMessage is a message to post. Author, if given, has to be the user who posts it. Key is the Idempotency-Key, if
 // one was given. ReplyTo is the message of the same room that it answers, if any.
+//
+// A text has a Content. A message of another kind has a Body, and the server makes the Content of it; only one of
+// CustomKind may bring its own. Body and Ext may be JSON of any form.
 type NewMessage struct {
 	Author  *string
 	Content *string
 	Key     *string
 	ReplyTo *id.ID
+	Payload
+	// From is the author of a message that an app sends: anybody.
+	From *Person
 }
 
 // Validate returns all faults of the message.
 func (n NewMessage) Validate() []Fault {
-	var f faults
-	f.content("content", n.Content)
+	_, _, f := composed(n.Content, n.Payload)
 	return f
 }
 
 // Post stores a message of who in a room they are in and publishes it. When it returns, the message is durable. If who
 // has used Key before in this room, Post stores nothing and returns the message that was posted first; Conflict if that
-// message has another content.
+// message has another content, payload or ReplyTo.
 func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMessage) (Message, error) {
+	return s.Send(ctx, Principal{Identity: who}, room, n)
+}
+
+// Send is Post. An app sends as From, in any room of its tenant, without a limit.
+func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMessage) (Message, error) {
 	if n.Key != nil {
 		if err := validKey(*n.Key); err != nil {
 			return Message{}, err
 		}
 	}
-	if err := Faulty(MessageEntity, n.Validate()); err != nil {
+	content, payload, f := composed(n.Content, n.Payload)
+	if err := f.err(MessageEntity); err != nil {
 		return Message{}, err
 	}
-	if err := s.may(who.does(limit.Posts)); err != nil {
-		return Message{}, err
-	}
-	r, author, err := s.Access(ctx, who, room)
+	r, author, err := s.sender(ctx, who, room, n)
 	if err != nil {
 		return Message{}, err
 	}
-	if err := speaksFor(who, n.Author); err != nil {
-		return Message{}, err
-	}
-	if err := fits(*n.Content); err != nil {
+	if err := fits(content, payload); err != nil {
 		return Message{}, err
 	}
 	if n.ReplyTo != nil {
@@ -63,7 +68,7 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 	if err != nil {
 		return Message{}, err
 	}
-	m := Message{ID: t.id, Author: author, Content: *n.Content}
+	m := Message{ID: t.id, Author: author, Content: content, Payload: payload}
 	if n.ReplyTo != nil {
 		m.ReplyTo = *n.ReplyTo
 	}
@@ -93,15 +98,39 @@ func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMess
 	if repeated {
 		return m, nil
 	}
-	s.reads.posted(who, r.ID, m.ID)
+	if !who.App {
+		s.reads.posted(who.Identity, r.ID, m.ID)
+	}
 	return m, nil
 }
 
-func fits(content string) error {
-	if len(content) <= MaxContent {
-		return nil
+// sender returns the room in which a message is to be posted and its author.
+func (s *Service) sender(ctx context.Context, who Principal, room string, n NewMessage) (Room, Person, error) {
+	if who.App {
+		r, err := s.open(ctx, who.Tenant, room)
+		switch {
+		case err != nil:
+			return Room{}, Person{}, err
+		case n.From == nil:
+			return Room{}, Person{}, Faulty(MessageEntity, []Fault{Missing("author")})
+		}
+		return r, *n.From, nil
 	}
-	return &Error{Kind: TooLarge, Entity: MessageEntity, Message: "the content of a message is at most 65536 bytes of UTF-8"}
+	if err := s.may(who.does(limit.Posts)); err != nil {
+		return Room{}, Person{}, err
+	}
+	r, author, err := s.Access(ctx, who.Identity, room)
+	if err != nil {
+		return Room{}, Person{}, err
+	}
+	return r, author, speaksFor(who.Identity, n.Author)
+}
+
+func fits(content string, p Payload) error {
+	if len(content) > MaxContent {
+		return &Error{Kind: TooLarge, Entity: MessageEntity, Message: "the content of a message is at most 65536 bytes of UTF-8"}
+	}
+	return fitsPayload(p)
 }
 
 // Message returns one message of a room; who has to be a participant.

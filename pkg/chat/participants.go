@@ -23,7 +23,7 @@ func (s *Service) Join(ctx context.Context, who Identity, name string, login *st
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, who.Tenant, r, u.Person, true)
+	return s.change(ctx, who.Tenant, r, u.Person, u.Person, true)
 }
 
 // Types is Access for a notice that who is typing in a room, or has stopped. RateLimited if there are too many.
@@ -68,7 +68,15 @@ func (s *Service) Leave(ctx context.Context, who Identity, name string, login *s
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, who.Tenant, r, p, false)
+	by := p
+	if leaving != who.Login {
+		u, err := s.liveUser(ctx, who.Tenant, who.Login)
+		if err != nil {
+			return err
+		}
+		by = u.Person
+	}
+	return s.change(ctx, who.Tenant, r, p, by, false)
 }
 
 // Participants returns a range of the participants of a room, ascending by login, and whether there are more.
@@ -85,14 +93,6 @@ func (s *Service) Participants(ctx context.Context, t Tenant, name string, rg Ra
 
 const joinsText, leavesText = " joins the room", " leaves the room"
 
-// MembershipText returns the text of the system message about p, who joins or leaves a room.
-func MembershipText(p Person, joins bool) string {
-	if joins {
-		return p.FullName() + joinsText
-	}
-	return p.FullName() + leavesText
-}
-
 // membershipEvent returns the event that p has joined or left.
 func membershipEvent(at Place, p Person, join, repeated bool) Event {
 	if join {
@@ -101,10 +101,10 @@ func membershipEvent(at Place, p Person, join, repeated bool) Event {
 	return ParticipantLeft{Place: at, Person: p, Repeated: repeated}
 }
 
-// change stores a change of a membership and then, if anything changed, the system message about it. It publishes both,
+// change stores a change of a membership, by whom it was made, and then, if anything changed, the system message about it. It publishes both,
 // the participant first. If nothing changed, it publishes the state nevertheless, because the node that made the change
 // may have died before it did so.
-func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join bool) error {
+func (s *Service) change(ctx context.Context, t Tenant, r Room, p, by Person, join bool) error {
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	ticket, err := s.begin(ctx, r.Log(t))
@@ -132,7 +132,14 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p Person, join b
 	if !changed {
 		return nil
 	}
-	m := Message{ID: ticket.id, Author: System, System: true, Subject: p.Login, Content: MembershipText(p, join)}
+	told := Notice{Type: NoticeLeft, Who: p}
+	switch {
+	case join:
+		told.Type = NoticeJoined
+	case by.Login != p.Login:
+		told.Type, told.By = NoticeRemoved, by
+	}
+	m := told.Message(ticket.id)
 	if join {
 		s.entered(ctx, t, r, p.Login, ticket.id)
 	} else {

@@ -13,12 +13,12 @@ const (
 	shortText = 1 << 10
 )
 
-// Bytes returns about how many bytes the text and the reactions of m take in an answer, as JSON. It is at most half of
+// Bytes returns about how many bytes the text, the payload and the reactions of m take in an answer, as JSON. It is at most half of
 // MaxRead.
 func (m Message) Bytes() int { return min(m.bytes(), MaxRead/2) }
 
 func (m Message) bytes() int {
-	n := len(m.Content)
+	n := len(m.Content) + m.Payload.Bytes()
 	for _, r := range m.Reactions {
 		n += len(r.Emoji) + reactionBytes*len(r.Logins)
 	}

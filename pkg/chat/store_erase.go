@@ -17,8 +17,10 @@ var Erased = Person{Login: ErasedLogin, FirstName: "Deleted", LastName: "User"}
 type Disowned struct {
 	ID     id.ID
 	Author Person
-	// Content replaces the text as it was first written, and removes the Subject; nil leaves both.
+	// Content replaces the text as it was first written, and Payload and Subject what they were; nil leaves all three.
 	Content *string
+	Payload Payload
+	Subject string
 }
 
 // Erasure is the removal of all data of a user, while it is running.

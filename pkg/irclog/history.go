@@ -79,8 +79,10 @@ func messageOf(e Event) *chat.Message {
 	switch e.Kind {
 	case Message, Action:
 		m.Author, m.System, m.Content = person("", e.Nick), false, content(e.Kind, e.Nick, e.Text)
-	case Join, Leave:
-		m.Content = chat.MembershipText(person("", e.Nick), e.Kind == Join)
+	case Join:
+		m.Content = chat.Notice{Type: chat.NoticeJoined, Who: person("", e.Nick)}.Sentence()
+	case Leave:
+		m.Content = chat.Notice{Type: chat.NoticeLeft, Who: person("", e.Nick)}.Sentence()
 	case Rename:
 		m.Content = e.Nick + " is now known as " + e.NewNick
 	case Topic:

@@ -65,9 +65,10 @@ type wireEvent struct {
 
 // wireMessage is a chat.Message as it is sent. Fields that most messages do not have are omitted when empty.
 type wireMessage struct {
-	ID        id.ID
-	Author    chat.Person
-	Content   string
+	ID      id.ID
+	Author  chat.Person
+	Content string
+	chat.Payload
 	System    bool
 	Subject   string            `json:"-"`
 	EditedAt  time.Time         `json:",omitzero"`

@@ -58,12 +58,8 @@ func (im *importer) withoutErased(ctx context.Context, t chat.Tenant, ms []chat.
 	}
 	names := im.erased.of(t)
 	for i := range out {
-		switch m := &out[i]; {
-		case !m.System || entries:
-		case m.Subject == "":
-			m.Content = chat.WithoutNames(m.Content, names)
-		case gone[m.Subject]:
-			m.Content, m.Subject = chat.ErasedText(m.Content, names), ""
+		if m := &out[i]; m.System && !entries {
+			*m, _ = m.WithoutUser(func(login string) bool { return gone[login] }, names)
 		}
 	}
 	return out, theirs, nil
@@ -89,8 +85,8 @@ func (im *importer) erasedOf(ctx context.Context, t chat.Tenant, ms []chat.Messa
 	named := map[string]bool{}
 	for _, m := range ms {
 		named[m.Author.Login] = true
-		if m.Subject != "" {
-			named[m.Subject] = true
+		for _, login := range m.About() {
+			named[login] = true
 		}
 		for _, r := range m.Reactions {
 			for _, login := range r.Logins {

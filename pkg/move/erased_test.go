@@ -41,13 +41,14 @@ func fillWithNeedle(t *testing.T, s store.Store) {
 		require.NoError(t, s.SetMuted(ctx, chat.DefaultTenant, r.ID, "eve", true))
 		require.NoError(t, s.SetRead(ctx, chat.DefaultTenant, r.ID, "ann", ids.New()))
 		l := r.Log(chat.DefaultTenant)
-		joins := chat.Message{ID: ids.New(), Author: chat.System, System: true, Content: chat.MembershipText(ann.Person, true)}
+		joins := chat.Message{ID: ids.New(), Author: chat.System, System: true, Content: chat.Notice{Type: chat.NoticeJoined, Who: ann.Person}.Sentence()}
 		former := chat.Person{Login: "ann", FirstName: needle, LastName: "of old"}
 		said := chat.Message{ID: ids.New(), Author: former, Content: needle}
 		renamed := chat.Message{ID: ids.New(), Author: chat.System, System: true, Subject: "ann",
-			Content: chat.MembershipText(chat.Person{FirstName: needle, LastName: "in between"}, false)}
+			Content: chat.Notice{Type: chat.NoticeLeft, Who: chat.Person{FirstName: needle, LastName: "in between"}}.Sentence()}
+		told := chat.Notice{Type: chat.NoticeRemoved, Who: bob.Person, By: former}.Message(ids.New())
 		others := chat.Message{ID: ids.New(), Author: bob.Person, Content: "what others say", ReplyTo: said.ID}
-		require.NoError(t, s.AppendBatch(ctx, l, []chat.Message{joins, said, renamed, others}))
+		require.NoError(t, s.AppendBatch(ctx, l, []chat.Message{joins, said, renamed, told, others}))
 		for m, c := range map[id.ID]chat.Change{
 			said.ID:   {Kind: chat.Edit, ID: ids.New(), By: former, Content: needle + " edited"},
 			others.ID: {Kind: chat.React, ID: ids.New(), By: ann.Person, Emoji: "👍", On: true},
@@ -73,10 +74,10 @@ func TestErasedUsersStayErased(t *testing.T) {
 			for _, want := range []move.Report{
 				{Users: move.Outcome{Added: 2, Deleted: 1}, Roles: move.Outcome{Deleted: 1}, Tokens: move.Outcome{Deleted: 1},
 					Rooms: move.Outcome{Added: 2}, Members: move.Outcome{Added: 4, Deleted: 2},
-					Messages: move.Outcome{Added: 6, Deleted: 2}, Changes: move.Outcome{Added: 4}},
+					Messages: move.Outcome{Added: 8, Deleted: 2}, Changes: move.Outcome{Added: 4}},
 				{Users: move.Outcome{There: 2, Deleted: 1}, Roles: move.Outcome{Deleted: 1}, Tokens: move.Outcome{Deleted: 1},
 					Rooms: move.Outcome{There: 2}, Members: move.Outcome{There: 4, Deleted: 2},
-					Messages: move.Outcome{There: 8}, Changes: move.Outcome{There: 4}},
+					Messages: move.Outcome{There: 10}, Changes: move.Outcome{There: 4}},
 			} {
 				got := importInto(t, to, bytes.NewReader(file))
 				require.Contains(t, got.String(), "left out: the user was deleted here")
@@ -91,7 +92,10 @@ func TestErasedUsersStayErased(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, chat.Message{ID: ms[1].ID, Author: chat.Erased, Deleted: true}, ms[1])
 			require.Equal(t, "Deleted User joins the room", ms[0].Content)
-			require.Equal(t, "what others say", ms[3].Content)
+			told, ok := ms[3].Notice()
+			require.True(t, ok)
+			require.Equal(t, chat.Notice{Type: chat.NoticeRemoved, Who: person("bob"), By: chat.Erased}, told)
+			require.Equal(t, "what others say", ms[4].Content)
 
 			// A copy of the store knows it too.
 			importInto(t, next, bytes.NewReader(export(t, to, move.ExportOptions{})))

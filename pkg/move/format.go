@@ -16,8 +16,8 @@ import (
 
 // Version is the version of the files that Export writes. Import reads it and all earlier ones. Version 1 has no
 // changes. Version 2 does not say which users were erased, nor whom system messages are about. Version 3 has no entries of
-// the directory.
-const Version = 4
+// the directory. Version 4 has no kinds of messages, and no data of system messages.
+const Version = 5
 
 // line is one line of a file. Exactly one member is set.
 type line struct {
@@ -135,6 +135,7 @@ type message struct {
 	Deleted   bool       `json:"deleted,omitzero"`
 	ReplyTo   id.ID      `json:"replyTo,omitzero"`
 	Reactions []reaction `json:"reactions,omitzero"`
+	chat.Payload
 }
 
 // change is an entry of the log of changes of a room's messages. Clients that resume from before it need it. The line
@@ -206,7 +207,7 @@ func (r *room) chat() chat.Room {
 
 func messageOf(m chat.Message) *message {
 	l := &message{ID: m.ID, Author: personOf(m.Author), Content: m.Content, System: m.System, Subject: m.Subject,
-		EditedAt: m.EditedAt, Deleted: m.Deleted, ReplyTo: m.ReplyTo}
+		EditedAt: m.EditedAt, Deleted: m.Deleted, ReplyTo: m.ReplyTo, Payload: m.Payload}
 	for _, r := range m.Reactions {
 		l.Reactions = append(l.Reactions, reaction(r))
 	}
@@ -215,7 +216,7 @@ func messageOf(m chat.Message) *message {
 
 func (m *message) chat() chat.Message {
 	c := chat.Message{ID: m.ID, Author: m.Author.chat(), Content: m.Content, System: m.System, Subject: m.Subject,
-		EditedAt: m.EditedAt.UTC(), Deleted: m.Deleted, ReplyTo: m.ReplyTo}
+		EditedAt: m.EditedAt.UTC(), Deleted: m.Deleted, ReplyTo: m.ReplyTo, Payload: m.Payload}
 	for _, r := range m.Reactions {
 		c.Reactions = append(c.Reactions, chat.Reaction(r))
 	}

@@ -237,7 +237,7 @@ func (im *importer) start(ctx context.Context, l line) error {
 // collect adds a message or the entry of a change to the batch of its kind.
 func (im *importer) collect(m chat.Message) {
 	im.batch = append(im.batch, m)
-	if im.size += len(m.Content); len(im.batch) >= batchMessages || im.size >= batchBytes {
+	if im.size += len(m.Content) + m.Payload.Bytes(); len(im.batch) >= batchMessages || im.size >= batchBytes {
 		im.flush()
 	}
 }

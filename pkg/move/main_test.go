@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -131,6 +132,14 @@ func happen(t *testing.T, s store.Store, ids *id.Generator, tenant chat.Tenant, 
 	change(ms[13], chat.Change{Kind: chat.React, By: person("user05"), Emoji: "🎉"})
 	reply := chat.Message{ID: ids.New(), Author: person("user03"), Content: "a reply", ReplyTo: ms[11].ID}
 	require.NoError(t, s.Append(ctx, r.Log(tenant), reply))
+	image := chat.Message{ID: ids.New(), Author: person("user03"), Content: "[image]",
+		Payload: chat.Payload{Kind: chat.ImageKind, Body: jsontext.Value(`{"url":"/1"}`), Ext: jsontext.Value(`{"n":1.0}`)}}
+	wave := chat.Message{ID: ids.New(), Author: person("user03"), Content: "[custom] wave",
+		Payload: chat.Payload{Kind: chat.CustomKind, Body: jsontext.Value(`{"event":"wave"}`)}}
+	told := chat.Notice{Type: chat.NoticeRemoved, Who: person("user04"), By: person("user03")}.Message(ids.New())
+	require.NoError(t, s.AppendBatch(ctx, r.Log(tenant), []chat.Message{image, wave, told}))
+	change(wave, chat.Change{Kind: chat.Edit, By: wave.Author, Content: "[custom] bow",
+		Payload: chat.Payload{Kind: chat.CustomKind, Body: jsontext.Value(`{"event":"bow"}`)}})
 	require.NoError(t, s.SetRead(ctx, tenant, r.ID, "user03", reply.ID))
 	require.NoError(t, s.SetMuted(ctx, tenant, r.ID, "user04", true))
 }

@@ -3,6 +3,7 @@ package move
 import (
 	"context"
 	"crypto/sha256"
+	"reflect"
 	"slices"
 	"time"
 
@@ -64,7 +65,10 @@ func (im *importer) entries(ctx context.Context, r *roomImport, ms []chat.Messag
 func (r *roomImport) footprints(ctx context.Context, ms []chat.Message) error {
 	logins := map[string]bool{}
 	for _, m := range ms {
-		logins[m.Author.Login], logins[m.Subject] = true, true
+		logins[m.Author.Login] = true
+		for _, login := range m.About() {
+			logins[login] = true
+		}
 		for _, reaction := range m.Reactions {
 			for _, login := range reaction.Logins {
 				logins[login] = true
@@ -102,7 +106,8 @@ func (im *importer) write(ctx context.Context, r *roomImport, l chat.Log, ms []c
 // rest returns the part of all that is left to do after done: nothing, unless an interrupted import may have caused
 // this state.
 func rest(done, all []chat.Change) []chat.Change {
-	if len(done) > len(all) || !slices.Equal(done, all[:len(done)]) {
+	same := func(a, b chat.Change) bool { return reflect.DeepEqual(a, b) }
+	if len(done) > len(all) || !slices.EqualFunc(done, all[:len(done)], same) {
 		return nil
 	}
 	return all[len(done):]
@@ -158,7 +163,7 @@ func changes(m chat.Message) []chat.Change {
 		}
 	}
 	if !m.EditedAt.IsZero() {
-		cs = append(cs, chat.Change{Kind: chat.Edit, ID: edits.At(m.EditedAt), By: m.Author, Content: m.Content})
+		cs = append(cs, chat.Change{Kind: chat.Edit, ID: edits.At(m.EditedAt), By: m.Author, Content: m.Content, Payload: m.Payload})
 	}
 	return cs
 }

@@ -26,7 +26,7 @@ type held struct {
 func (h *held) add(l line) bool {
 	h.lines = append(h.lines, l)
 	if l.Message != nil {
-		h.bytes += len(l.Message.Content)
+		h.bytes += len(l.Message.Content) + l.Message.Payload.Bytes()
 		h.bins = chat.Counted(h.bins, l.Message.ID.Time())
 	}
 	return len(h.lines) < heldLines && h.bytes < heldBytes

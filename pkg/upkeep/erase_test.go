@@ -393,6 +393,31 @@ func TestErasingFormerNames(t *testing.T) {
 	require.NotContains(t, w.everything("games"), "Login:ann")
 }
 
+// A system message loses the one who did something as well, and keeps whom it is about.
+func TestErasingWhoRemovedSomebody(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("games", ann, bob)
+	require.NoError(t, w.Leave(t.Context(), ann, "games", &bob.Login))
+	_, err := w.upkeep.EraseUser(t.Context(), tenant, "ann", false)
+	require.NoError(t, err)
+	w.finish("ann")
+	r, err := w.store.Room(t.Context(), tenant, "games")
+	require.NoError(t, err)
+	ms, err := w.store.Newer(t.Context(), r.Log(tenant), id.Min, true, 10)
+	require.NoError(t, err)
+	removed, ok := ms[1].Notice()
+	require.True(t, ok)
+	require.Equal(t, chat.NoticeRemoved, removed.Type)
+	require.Equal(t, "bob", removed.Who.Login)
+	require.Equal(t, chat.Erased, removed.By)
+	require.Equal(t, "bob", ms[1].Subject, "bob can still be erased from it")
+	left, ok := ms[2].Notice()
+	require.True(t, ok)
+	require.Equal(t, chat.Erased, left.Who)
+	require.NotContains(t, w.everything("games"), "First-ann")
+}
+
 // System messages of earlier versions have no subject.
 func TestErasingNamesOfEarlierVersions(t *testing.T) {
 	w := newWorld(t)
@@ -403,7 +428,7 @@ func TestErasingNamesOfEarlierVersions(t *testing.T) {
 	ids := id.NewGenerator(w.clock.Now)
 	former := chat.Person{Login: "ann", FirstName: "Ada", LastName: "L."}
 	for _, m := range []chat.Message{
-		{ID: ids.New(), Author: chat.System, System: true, Content: chat.MembershipText(former, true)},
+		{ID: ids.New(), Author: chat.System, System: true, Content: chat.Notice{Type: chat.NoticeJoined, Who: former}.Sentence()},
 		{ID: ids.New(), Author: former, Content: "hello"},
 	} {
 		require.NoError(t, w.store.Append(t.Context(), r.Log(tenant), m))

@@ -157,8 +157,8 @@ func (s *Service) erasePage(ctx context.Context, e *erasing, ref chat.RoomRef, p
 	for _, m := range page {
 		switch {
 		case m.System:
-			if text, theirs := erasedText(e, m); theirs {
-				disowned = append(disowned, chat.Disowned{ID: m.ID, Author: m.Author, Content: &text})
+			if m, theirs := m.WithoutUser(func(login string) bool { return login == e.Login }, e.Names); theirs {
+				disowned = append(disowned, chat.Disowned{ID: m.ID, Author: m.Author, Content: &m.Content, Payload: m.Payload, Subject: m.Subject})
 			}
 		case m.Author.Login == e.Login:
 			if name := m.Author.FullName(); !slices.Contains(e.Names, name) {
@@ -197,16 +197,6 @@ func (s *Service) erasePage(ctx context.Context, e *erasing, ref chat.RoomRef, p
 	}
 	e.Messages += len(disowned)
 	return s.store.Disown(ctx, chat.Log{Tenant: e.Tenant, ID: ref.ID}, disowned)
-}
-
-// erasedText returns the text of a system message without the user of e, and whether it is about them. Messages of earlier
-// versions do not say whom they are about: names decide, those that the user's own messages and account have.
-func erasedText(e *erasing, m chat.Message) (text string, theirs bool) {
-	if m.Subject != "" {
-		return chat.ErasedText(m.Content, e.Names), m.Subject == e.Login
-	}
-	text = chat.WithoutNames(m.Content, e.Names)
-	return text, text != m.Content
 }
 
 // eraseChanges removes the user's name from the log of the changes of a room's messages, and erases them from the

@@ -22,9 +22,9 @@ import (
 // Only withdrawn reactions have a TTL: with one, any other change would undo itself. A change that is written after its
 // message is gone leaves an incomplete row, which is no message: see whole.
 const (
-	editMessage = `UPDATE messages USING TIMESTAMP ? SET edit = ?, edited_content = ?
+	editMessage = `UPDATE messages USING TIMESTAMP ? SET edit = ?, edited_content = ?, edited_payload = ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
-	deleteMessage = `UPDATE messages USING TIMESTAMP ? SET deleted = true, content = '', edited_content = '', reactions = null
+	deleteMessage = `UPDATE messages USING TIMESTAMP ? SET deleted = true, content = '', edited_content = '', payload = '', edited_payload = '', reactions = null
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	react = `UPDATE messages USING TIMESTAMP ? SET reactions[?] = ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
@@ -48,11 +48,13 @@ type messageRow struct {
 	deleted       bool
 	reactions     map[string]int64
 	subject       string
+	payload       string
+	editedPayload *string // nil also after an edit by a server of an earlier version
 }
 
 func (r *messageRow) dest() []any {
 	return []any{into(&r.id), &r.author.Login, &r.author.FirstName, &r.author.LastName, &r.content, &r.system,
-		&r.replyTo, &r.edit, &r.edited, &r.deleted, &r.reactions, &r.subject}
+		&r.replyTo, &r.edit, &r.edited, &r.deleted, &r.reactions, &r.subject, &r.payload, &r.editedPayload}
 }
 
 // whole is false for the row that a change leaves if it is written after its message was swept.
@@ -69,14 +71,26 @@ func (r *messageRow) withdrawn() (all []chat.ReactionBy) {
 	return all
 }
 
-func (r *messageRow) message() chat.Message {
-	m := chat.Message{ID: r.id, Author: r.author, Content: r.content, System: *r.system, Subject: r.subject, ReplyTo: id.ID(r.replyTo)}
+func (r *messageRow) message() (m chat.Message, err error) {
+	m = chat.Message{ID: r.id, Author: r.author, Content: r.content, System: *r.system, Subject: r.subject, ReplyTo: id.ID(r.replyTo)}
 	if r.deleted {
 		m.Content, m.Deleted = "", true
-		return m
+		return m, nil
 	}
+	payload := r.payload
 	if edit := id.ID(r.edit); !edit.IsZero() {
 		m.Content, m.EditedAt = r.edited, chat.EditedAt(edit)
+		if r.editedPayload != nil {
+			payload = *r.editedPayload
+		}
+	}
+	if m.Payload, err = chat.DecodePayload(payload); err != nil {
+		return m, asChat(err)
+	}
+	if r.subject == "" && r.payload != "" {
+		if n, ok := m.Notice(); ok && n.Who.Login != "" && n.Who.Login != chat.ErasedLogin {
+			m.Payload = chat.Payload{} // a server of an earlier version has erased the user, and knows only the text
+		}
 	}
 	if len(r.reactions) > 0 {
 		all := make([]chat.ReactionBy, 0, len(r.reactions))
@@ -89,7 +103,7 @@ func (r *messageRow) message() chat.Message {
 		}
 		m.Reactions = chat.GroupReactions(all)
 	}
-	return m
+	return m, nil
 }
 
 // ChangeMessage implements chat.ChangeStore. The message may change between decide and the write.
@@ -110,7 +124,10 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 	if err != nil {
 		return chat.Message{}, err
 	}
-	now := row.message()
+	now, err := row.message()
+	if err != nil {
+		return chat.Message{}, err
+	}
 	now.Withdrawn = row.withdrawn()
 	c, err := decide(now)
 	if err != nil {
@@ -149,7 +166,7 @@ func (s *Store) change(l chat.Log, b id.Bucket, u id.ID, c chat.Change) write {
 		// Changes before it may be dated by a clock that was ahead. This one's id is newer than theirs.
 		return write{deleteMessage, append([]any{max(s.finalTime(), at)}, row...)}
 	case c.Kind == chat.Edit:
-		return write{editMessage, append([]any{at, uuid(c.ID), c.Content}, row...)}
+		return write{editMessage, append([]any{at, uuid(c.ID), c.Content, c.Payload.Encode()}, row...)}
 	case c.On:
 		return write{react, append([]any{at, key, at}, row...)}
 	case c.Forget:

@@ -18,7 +18,7 @@ const (
 	// The timestamp is ahead of time, as that of deletions: the message may be written once more with its author.
 	disownMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
-	rewriteMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?, content = ?, subject = ''
+	rewriteMessage = `UPDATE messages USING TIMESTAMP ? SET author_login = ?, author_first_name = ?, author_last_name = ?, content = ?, payload = ?, subject = ?
 WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	disownRoom = `UPDATE rooms SET change = ?, creator_login = ?, creator_first_name = ?, creator_last_name = ? WHERE tenant = ? AND name = ?
 IF room_id = ? AND change = ?`
@@ -134,7 +134,7 @@ func (s *Store) disown(ctx context.Context, l chat.Log, d chat.Disowned) error {
 	if d.Content == nil {
 		return s.db.exec(ctx, disownMessage, append(args, row...)...)
 	}
-	return s.db.exec(ctx, rewriteMessage, append(append(args, *d.Content), row...)...)
+	return s.db.exec(ctx, rewriteMessage, append(append(args, *d.Content, d.Payload.Encode(), d.Subject), row...)...)
 }
 
 // ForgetTraces implements chat.EraseStore.

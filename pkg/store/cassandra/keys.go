@@ -34,7 +34,7 @@ const keySeconds = int(chat.KeyLifetime/time.Second) + 3600
 
 // claimed is a row of idempotency_keys.
 type claimed struct {
-	message chat.Message // without its content
+	message chat.Message // without its content and payload
 	hash    []byte
 }
 
@@ -98,7 +98,7 @@ func (s *Store) appended(ctx context.Context, l chat.Log, c claimed, hash [32]by
 		return m, err
 	}
 	// The contents are equal, because their hashes are.
-	c.message.Content, c.message.ReplyTo = repetition.Content, repetition.ReplyTo
+	c.message.Content, c.message.ReplyTo, c.message.Payload = repetition.Content, repetition.ReplyTo, repetition.Payload
 	if !trimmed.IsZero() && c.message.ID.Compare(trimmed) <= 0 {
 		return c.message, nil
 	}

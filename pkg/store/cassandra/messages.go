@@ -1,6 +1,7 @@
 package cassandra
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -13,13 +14,15 @@ import (
 
 const (
 	messageColumns = `message_id, author_login, author_first_name, author_last_name, content, system,
-reply_to, edit, edited_content, deleted, reactions, subject`
+reply_to, edit, edited_content, deleted, reactions, subject, payload, edited_payload`
 	insertMessage = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertReply = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system, reply_to)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertAbout = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system, subject)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertWhole = `INSERT INTO messages (tenant, log_id, bucket, message_id, author_login, author_first_name, author_last_name, content, system,
+reply_to, subject, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	selectMessage = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
 	selectThere   = `SELECT message_id, system FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id IN ?`
@@ -31,11 +34,21 @@ FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id > ? 
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id >= ? ORDER BY message_id ASC LIMIT ?`
 )
 
-// insert returns the write of a message. One with a Subject answers no other.
+// insert returns the write of a message. One with a Subject answers no other. What a message does not have is not written: a
+// null would be a deleted cell.
 func insert(l chat.Log, b id.Bucket, m chat.Message) write {
-	args := append(make([]any, 0, 10), string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID),
+	args := append(make([]any, 0, 12), string(l.Tenant), uuid(l.ID), int64(b), uuid(m.ID),
 		m.Author.Login, m.Author.FirstName, m.Author.LastName, m.Content, m.System)
 	switch {
+	case !m.Payload.Plain():
+		var reply, subject any = gocql.UnsetValue, gocql.UnsetValue
+		if !m.ReplyTo.IsZero() {
+			reply = uuid(m.ReplyTo)
+		}
+		if m.Subject != "" {
+			subject = m.Subject
+		}
+		return write{insertWhole, append(args, reply, subject, m.Payload.Encode())}
 	case m.Subject != "":
 		return write{insertAbout, append(args, m.Subject)}
 	case m.ReplyTo.IsZero():
@@ -191,7 +204,7 @@ func split(l chat.Log, b id.Bucket, ms []chat.Message) [][]write {
 }
 
 // sizeOf is the approximate size of a message's row, in bytes.
-func sizeOf(m chat.Message) int { return len(m.Content) + 200 }
+func sizeOf(m chat.Message) int { return len(m.Content) + m.Payload.Bytes() + 200 }
 
 // Message implements chat.MessageStore.
 func (s *Store) Message(ctx context.Context, l chat.Log, m id.ID) (chat.Message, error) {
@@ -216,7 +229,8 @@ func (s *Store) message(ctx context.Context, l chat.Log, of id.ID) (m chat.Messa
 	if err != nil || !found {
 		return chat.Message{}, false, err
 	}
-	return row.message(), true, nil
+	m, err = row.message()
+	return m, err == nil, err
 }
 
 // messageRow reads the row of a message, if it is whole.
@@ -245,14 +259,18 @@ func (s *Store) page(ctx context.Context, w walk, b id.Bucket, limit, most, fetc
 			args = append(args, uuid(w.after))
 		}
 		rows := 0
+		var broken error
 		err := s.db.rowsWhile(ctx, min(limit, fetch), func() bool {
 			if rows++; row.whole() {
-				m := row.message()
+				var m chat.Message
+				if m, broken = row.message(); broken != nil {
+					return false
+				}
 				ms, size = append(ms, m), size+m.Bytes()
 			}
 			return len(ms) < limit && size < most
 		}, w.statement, append(args, limit), dest...)
-		if err != nil || rows < limit || len(ms) == limit || size >= most {
+		if err = cmp.Or(err, broken); err != nil || rows < limit || len(ms) == limit || size >= most {
 			return ms, err
 		}
 		if w.at = row.id; w.statement == newerMessagesAnd {

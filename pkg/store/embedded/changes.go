@@ -18,7 +18,8 @@ import (
 // the message again, as a repeated import does, undoes no change.
 type outcome struct {
 	edit      id.ID  // the newest; zero: never
-	content   string // if edited
+	content   string // if edited, as payload
+	payload   chat.Payload
 	deleted   bool
 	reactions []chat.ReactionBy
 	withdrawn []chat.ReactionBy // At is when
@@ -26,7 +27,7 @@ type outcome struct {
 
 func encodeOutcome(f outcome) []byte {
 	r := newRecord().someID(1, f.edit).text(2, f.content).flag(3, f.deleted)
-	return r.reactions(4, f.reactions).reactions(5, f.withdrawn)
+	return r.reactions(4, f.reactions).reactions(5, f.withdrawn).text(6, f.payload.Encode())
 }
 
 func (r record) reactions(n protowire.Number, all []chat.ReactionBy) record {
@@ -61,6 +62,8 @@ func decodeOutcome(b []byte) (f outcome, err error) {
 			f.reactions = append(f.reactions, x.reaction())
 		case 5:
 			f.withdrawn = append(f.withdrawn, x.reaction())
+		case 6:
+			f.payload = x.payload()
 		}
 	})
 	return f, err
@@ -69,11 +72,11 @@ func decodeOutcome(b []byte) (f outcome, err error) {
 // apply applies the outcome of a message to m.
 func (f outcome) apply(m *chat.Message) {
 	if f.deleted {
-		m.Content, m.Deleted = "", true
+		m.Content, m.Payload, m.Deleted = "", chat.Payload{}, true
 		return
 	}
 	if !f.edit.IsZero() {
-		m.Content, m.EditedAt = f.content, chat.EditedAt(f.edit)
+		m.Content, m.Payload, m.EditedAt = f.content, f.payload, chat.EditedAt(f.edit)
 	}
 	m.Reactions = chat.GroupReactions(slices.Clone(f.reactions))
 }
@@ -155,9 +158,12 @@ func (s *Store) ChangeMessage(ctx context.Context, l chat.Log, u id.ID, decide f
 			return err
 		}
 		f.take(c)
+		if err := s.keepsPayload(f.payload); err != nil {
+			return err
+		}
 		set(b, k, encodeOutcome(f))
 		if f.deleted {
-			written.Content = ""
+			written.Content, written.Payload = "", chat.Payload{}
 			addMessage(b, l, written)
 		}
 		now = written
@@ -180,7 +186,7 @@ func (f *outcome) take(c chat.Change) {
 		*f = outcome{deleted: true}
 	case chat.Edit:
 		if f.edit.IsZero() || c.ID.Compare(f.edit) > 0 {
-			f.content, f.edit = c.Content, c.ID
+			f.content, f.payload, f.edit = c.Content, c.Payload, c.ID
 		}
 	case chat.React:
 		same := func(r chat.ReactionBy) bool { return r.Emoji == c.Emoji && r.Login == c.By.Login }

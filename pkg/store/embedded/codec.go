@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -117,6 +118,12 @@ func (f *field) number64() uint64 {
 
 func (f *field) time() time.Time {
 	return time.UnixMilli(protowire.DecodeZigZag(f.number64())).UTC()
+}
+
+func (f *field) payload() chat.Payload {
+	p, err := chat.DecodePayload(f.text())
+	f.bad = f.bad || err != nil
+	return p
 }
 
 func (f *field) flag() bool { return f.number64() != 0 }

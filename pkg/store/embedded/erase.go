@@ -158,7 +158,7 @@ func (s *Store) disown(ctx context.Context, l chat.Log, d chat.Disowned) error {
 		}
 		m.Author = d.Author
 		if d.Content != nil {
-			m.Content, m.Subject = *d.Content, ""
+			m.Content, m.Payload, m.Subject = *d.Content, d.Payload, d.Subject
 		}
 		addMessage(b, l, m)
 		return nil

@@ -16,10 +16,14 @@ func addMessage(b *pebble.Batch, l chat.Log, m chat.Message) {
 // addNew is addMessage unless the log has the message. So it does not undo Disown or a deletion.
 func (s *Store) addNew(b *pebble.Batch, l chat.Log, m chat.Message) error {
 	there, err := s.has(messagesOf(l).lastID(m.ID))
-	if err == nil && !there {
-		addMessage(b, l, m)
+	if err != nil || there {
+		return err
 	}
-	return err
+	if err := s.keepsPayload(m.Payload); err != nil {
+		return err
+	}
+	addMessage(b, l, m)
+	return nil
 }
 
 // Append implements chat.MessageStore.

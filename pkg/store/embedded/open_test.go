@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
@@ -84,11 +85,11 @@ func TestSinceWhenThereAreFootprints(t *testing.T) {
 func TestDataOfAnotherFormatIsRefused(t *testing.T) {
 	mem := vfs.NewMem()
 	s := open(t, "data", on(mem))
-	require.NoError(t, s.db.Set(table(tableMeta).last("format"), []byte("2"), pebble.Sync))
+	require.NoError(t, s.db.Set(table(tableMeta).last("format"), []byte("3"), pebble.Sync))
 	require.NoError(t, s.Close())
 	for range 2 { // a refusal leaves the folder as it was
 		_, err := Open("data", on(mem))
-		require.ErrorContains(t, err, `its format is "2", this confab knows "1"`)
+		require.ErrorContains(t, err, `its format is "3", this confab knows up to "2"`)
 	}
 }
 
@@ -171,4 +172,32 @@ func TestCheckpoint(t *testing.T) {
 
 	require.NoError(t, s.Close())
 	require.True(t, chat.IsKind(s.Checkpoint(filepath.Join(dir, "late")), chat.Unavailable))
+}
+
+// An older program would lose what it does not know when it writes a row anew. It does not open a database with payloads.
+// System messages do not count: their text says the same.
+func TestTheFormatRisesWithTheFirstPayload(t *testing.T) {
+	mem := vfs.NewMem()
+	s := open(t, "data", on(mem))
+	format := func() string {
+		v, err := s.get(formatKey())
+		require.NoError(t, err)
+		return string(v)
+	}
+	l := chat.Log{Tenant: "t", ID: id.NewGenerator(nil).New()}
+	ids := id.NewGenerator(nil)
+	require.NoError(t, s.Append(t.Context(), l, chat.Notice{Type: chat.NoticeJoined}.Message(ids.New())))
+	text := chat.Message{ID: ids.New(), Content: "x"}
+	require.NoError(t, s.Append(t.Context(), l, text))
+	require.Equal(t, "1", format())
+	edit := chat.Change{Kind: chat.Edit, ID: ids.New(), Content: "y", Payload: chat.Payload{Ext: jsontext.Value(`{"a":1}`)}}
+	_, err := s.ChangeMessage(t.Context(), l, text.ID, func(chat.Message) (chat.Change, error) { return edit, nil })
+	require.NoError(t, err)
+	require.Equal(t, "2", format())
+	require.NoError(t, s.Close())
+	s = open(t, "data", on(mem))
+	now, err := s.Message(t.Context(), l, text.ID)
+	require.NoError(t, err)
+	require.Equal(t, edit.Payload, now.Payload)
+	require.NoError(t, s.Close())
 }

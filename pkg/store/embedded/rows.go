@@ -163,9 +163,9 @@ func decodeRoomOf(name string, b []byte) (chat.RoomRef, error) {
 }
 
 func encodeMessage(m chat.Message) []byte {
-	r := make(record, 0, len(m.Content)+len(m.Author.Login)+len(m.Author.FirstName)+len(m.Author.LastName)+32)
+	r := make(record, 0, len(m.Content)+m.Payload.Bytes()+len(m.Author.Login)+len(m.Author.FirstName)+len(m.Author.LastName)+64)
 	return append(r, valueForm).text(1, m.Author.Login).text(2, m.Author.FirstName).
-		text(3, m.Author.LastName).text(4, m.Content).flag(5, m.System).someID(6, m.ReplyTo).text(7, m.Subject)
+		text(3, m.Author.LastName).text(4, m.Content).flag(5, m.System).someID(6, m.ReplyTo).text(7, m.Subject).text(8, m.Payload.Encode())
 }
 
 func decodeMessage(u id.ID, b []byte) (chat.Message, error) {
@@ -186,6 +186,8 @@ func decodeMessage(u id.ID, b []byte) (chat.Message, error) {
 			m.ReplyTo = f.id()
 		case 7:
 			m.Subject = f.text()
+		case 8:
+			m.Payload = f.payload()
 		}
 	})
 	return m, err

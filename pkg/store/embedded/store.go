@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -88,6 +89,7 @@ type Store struct {
 	health *health
 	held   held
 
+	payloads atomic.Bool // the format says that there are payloads
 	salvage  bool
 	lostMu   sync.Mutex
 	lost     []lostRange
@@ -268,19 +270,39 @@ func (s *Store) openNow(d *disk, o Options) (err error) {
 	return nil
 }
 
-// formatVersion is the version of keys and values. It rises when an older confab could not read them.
-const formatVersion = "1"
+// formatVersion is the version of keys and values of a new database. It rises to payloadFormat with the first message that
+// has a payload of its own: an older confab would lose it when it writes the message's row, or its outcome, anew.
+const (
+	formatVersion = "1"
+	payloadFormat = "2"
+)
+
+func formatKey() key { return table(tableMeta).last("format") }
+
+// keepsPayload makes sure that older programs do not open a database with this payload. Those of notices may be lost: the
+// text says the same.
+func (s *Store) keepsPayload(p chat.Payload) error {
+	if p.Plain() || p.Kind == chat.NoticeKind || s.payloads.Load() {
+		return nil
+	}
+	if err := s.db.Set(formatKey(), []byte(payloadFormat), pebble.Sync); err != nil {
+		return s.unavailable("write", err)
+	}
+	s.payloads.Store(true)
+	return nil
+}
 
 // checkFormat refuses data of other versions and of other programs, and marks a
 // new database as ours.
 func (s *Store) checkFormat(readOnly bool) error {
-	k := table(tableMeta).last("format")
+	k := formatKey()
 	v, err := s.get(k)
 	switch {
-	case err == nil && string(v) == formatVersion:
+	case err == nil && (string(v) == formatVersion || string(v) == payloadFormat):
+		s.payloads.Store(string(v) == payloadFormat)
 		return nil
 	case err == nil:
-		return fmt.Errorf("its format is %q, this confab knows %q: %w", v, formatVersion, errFormat)
+		return fmt.Errorf("its format is %q, this confab knows up to %q: %w", v, payloadFormat, errFormat)
 	case s.salvage && pebble.IsCorruptionError(err):
 		s.lose(k, k.after()) // the rest may be well, and can only be read as this version's
 		return nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
@@ -64,6 +65,52 @@ var changeTests = map[string]func(*env){
 		want := m
 		want.Content, want.EditedAt = "newer", c.ID.Time().Truncate(time.Millisecond)
 		e.shows(l, want)
+	},
+	"payloads": func(e *env) {
+		l, plain, m, once := e.newLog(), e.message("hello"), e.message("[image] a.png"), e.message("[file] b")
+		m.Payload = chat.Payload{Kind: chat.ImageKind, Body: jsontext.Value(`{"name":"é\u0000","url":"/1"}`), Ext: jsontext.Value(`{"n":1.0}`)}
+		m.ReplyTo = plain.ID
+		once.Payload = chat.Payload{Kind: chat.FileKind, Body: jsontext.Value(`{"url":"/2"}`)}
+		told := chat.Notice{Type: chat.NoticeRemoved, Who: person("bob"), By: person("ann")}.Message(e.ids.New())
+		require.NoError(e, e.s.AppendBatch(e.ctx, l, []chat.Message{plain, m}))
+		for range 2 {
+			first, _, err := e.s.AppendOnce(e.ctx, l, "k", once, id.ID{})
+			require.NoError(e, err)
+			require.Equal(e, once, first)
+		}
+		e.append(l, told)
+		e.holds(l, plain, m, once, told)
+		other := once
+		other.Ext = jsontext.Value(`{}`)
+		_, _, err := e.s.AppendOnce(e.ctx, l, "k", other, id.ID{})
+		e.isAbout(err, chat.Conflict, chat.KeyEntity)
+
+		e.change(l, m.ID, chat.Change{Kind: chat.React, Emoji: "👍", On: true})
+		want := m
+		want.Reactions = []chat.Reaction{{Emoji: "👍", Logins: []string{"changer"}}}
+		e.shows(l, want)
+		to := chat.Payload{Kind: chat.ImageKind, Body: jsontext.Value(`{"url":"/3"}`)}
+		c := e.change(l, m.ID, chat.Change{Kind: chat.Edit, Content: "[image]", Payload: to})
+		want.Content, want.Payload, want.EditedAt = "[image]", to, chat.EditedAt(c.ID)
+		e.shows(l, want)
+		c = e.change(l, plain.ID, chat.Change{Kind: chat.Edit, Content: "hi", Payload: chat.Payload{Ext: jsontext.Value(`{"a":[]}`)}})
+		said := plain
+		said.Content, said.Ext, said.EditedAt = "hi", jsontext.Value(`{"a":[]}`), chat.EditedAt(c.ID)
+		e.shows(l, said)
+		c = e.change(l, plain.ID, chat.Change{Kind: chat.Edit, Content: "hi there"})
+		said.Content, said.Payload, said.EditedAt = "hi there", chat.Payload{}, chat.EditedAt(c.ID)
+		e.shows(l, said)
+		e.change(l, m.ID, chat.Change{Kind: chat.Delete})
+		e.append(l, m)
+		require.NoError(e, e.s.AppendBatch(e.ctx, l, []chat.Message{m}))
+		want.Content, want.Payload, want.EditedAt, want.Reactions, want.Deleted = "", chat.Payload{}, time.Time{}, nil, true
+		e.holds(l, said, want, once, told)
+
+		gone, _ := told.WithoutUser(func(login string) bool { return login == "ann" }, nil)
+		require.NoError(e, e.s.Disown(e.ctx, l, []chat.Disowned{{ID: told.ID, Author: chat.System, Content: &gone.Content,
+			Payload: gone.Payload, Subject: gone.Subject}}))
+		e.append(l, told)
+		e.holds(l, said, want, once, gone)
 	},
 	"reply": func(e *env) {
 		l, m := e.newLog(), e.message("question")

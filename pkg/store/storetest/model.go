@@ -103,7 +103,7 @@ func (r *modelRoom) appendOnce(key string, m chat.Message) (first chat.Message, 
 	k := [2]string{m.Author.Login, key}
 	if first, repeated = r.keys[k]; repeated {
 		at, _ := r.find(first.ID)
-		return r.messages[at], true, first.Content == m.Content
+		return r.messages[at], true, first.Digest() == m.Digest()
 	}
 	r.keys[k] = m
 	r.append(m)
@@ -117,7 +117,7 @@ func (m *modelMessage) change(c chat.Change) {
 	}
 	switch c.Kind {
 	case chat.Edit:
-		m.Content, m.EditedAt = c.Content, chat.EditedAt(c.ID)
+		m.Content, m.Payload, m.EditedAt = c.Content, c.Payload, chat.EditedAt(c.ID)
 	case chat.Delete:
 		*m = modelMessage{ID: m.ID, Author: m.Author, System: m.System, ReplyTo: m.ReplyTo, Deleted: true}
 	case chat.React:

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -64,13 +65,14 @@ type walk struct {
 
 // Few names, so that operations meet; some are beginnings of others.
 var (
-	someLogin = rapid.SampledFrom([]string{"a", "b", "ab", "B", "a\u2028", "\u00e9"})
-	someName  = rapid.SampledFrom([]string{"x", "y", "xy", "X", "\u00e9"})
-	someAfter = rapid.SampledFrom([]string{"", "0", "B", "a", "aa", "x", "xx", "\u00e9", "z"})
-	someKey   = rapid.SampledFrom([]string{"k", "l"})
-	someText  = rapid.SampledFrom([]string{"hello", "", "\u2028", "😀"})
-	someLimit = rapid.IntRange(1, 8)
-	someID    = rapid.Custom(func(t *rapid.T) id.ID {
+	someLogin   = rapid.SampledFrom([]string{"a", "b", "ab", "B", "a\u2028", "\u00e9"})
+	someName    = rapid.SampledFrom([]string{"x", "y", "xy", "X", "\u00e9"})
+	someAfter   = rapid.SampledFrom([]string{"", "0", "B", "a", "aa", "x", "xx", "\u00e9", "z"})
+	someKey     = rapid.SampledFrom([]string{"k", "l"})
+	somePayload = rapid.SampledFrom([]chat.Payload{{}, {}, {Ext: jsontext.Value(`{"a":1.0}`)}, {Kind: chat.CustomKind, Body: jsontext.Value(`{"event":"e"}`)}})
+	someText    = rapid.SampledFrom([]string{"hello", "", "\u2028", "😀"})
+	someLimit   = rapid.IntRange(1, 8)
+	someID      = rapid.Custom(func(t *rapid.T) id.ID {
 		// Around the edges of seven-day buckets, over twelve years.
 		week := 52*rapid.IntRange(0, 11).Draw(t, "years") + rapid.IntRange(0, 2).Draw(t, "weeks")
 		at := time.Date(2014, 1, 2, 0, 0, 0, 0, time.UTC).AddDate(0, 0, 7*week).
@@ -244,7 +246,8 @@ func (w *walk) updateParticipant(t *rapid.T) {
 
 // message draws a message for a room: a new one, or a present one.
 func (w *walk) message(t *rapid.T, r *modelRoom) chat.Message {
-	m := chat.Message{ID: someID.Draw(t, "id"), Author: w.person(t), Content: someText.Draw(t, "content"), System: rapid.Bool().Draw(t, "system")}
+	m := chat.Message{ID: someID.Draw(t, "id"), Author: w.person(t), Content: someText.Draw(t, "content"), Payload: somePayload.Draw(t, "payload"),
+		System: rapid.Bool().Draw(t, "system")}
 	if at, found := r.find(m.ID); found {
 		return r.messages[at]
 	}
@@ -270,7 +273,7 @@ func (w *walk) appendBatch(t *rapid.T) {
 
 func (w *walk) appendOnce(t *rapid.T) {
 	r := w.live(t)
-	m := chat.Message{ID: w.ids.New(), Author: w.person(t), Content: someText.Draw(t, "content")}
+	m := chat.Message{ID: w.ids.New(), Author: w.person(t), Content: someText.Draw(t, "content"), Payload: somePayload.Draw(t, "payload")}
 	key := someKey.Draw(t, "key")
 	first, repeated, ok := r.appendOnce(key, m)
 	got, again, err := w.s.AppendOnce(w.ctx, r.Log(w.tenant), key, m, id.ID{})
@@ -288,7 +291,7 @@ func (w *walk) change(t *rapid.T) {
 	}
 	m := &r.messages[rapid.IntRange(0, len(r.messages)-1).Draw(t, "message")]
 	c := chat.Change{ID: w.ids.New(), By: person("reacting"), Kind: rapid.SampledFrom([]chat.ChangeKind{chat.Edit, chat.React, chat.React,
-		chat.Delete}).Draw(t, "kind"), Content: someText.Draw(t, "content"), Emoji: rapid.SampledFrom([]string{"😀", "x"}).Draw(t, "emoji"),
+		chat.Delete}).Draw(t, "kind"), Content: someText.Draw(t, "content"), Payload: somePayload.Draw(t, "payload"), Emoji: rapid.SampledFrom([]string{"😀", "x"}).Draw(t, "emoji"),
 		On: rapid.Bool().Draw(t, "on")}
 	c.On = c.On && !chat.Message(*m).Reacted(c.By.Login, c.Emoji) // as the domain does: nothing is set twice
 	before := *m
