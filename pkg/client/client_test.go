@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -105,6 +106,25 @@ func TestPagesInBothDirections(t *testing.T) {
 	for m, err := range bob.MessagesBefore(t.Context(), room, middle) {
 		require.NoError(t, err)
 		require.Equal(t, "199", m.Content)
+		break
+	}
+}
+
+func TestMessagesOfAKind(t *testing.T) {
+	_, ann, bob := begin(t)
+	ext := map[string]any{"n": json.Number("12345678901234567890")}
+	m, err := ann.Post(t.Context(), room, "", client.As("location", map[string]any{"latitude": 32.5, "longitude": -96, "address": "Dallas"}), client.Ext(ext))
+	require.NoError(t, err)
+	require.Equal(t, "[location] Dallas", m.Content)
+	got, err := bob.Message(t.Context(), room, m.ID)
+	require.NoError(t, err)
+	require.Equal(t, m, got)
+	require.Equal(t, []string{"location", `{"address":"Dallas","latitude":32.5,"longitude":-96}`, `{"n":12345678901234567890}`},
+		[]string{got.Kind, string(got.Body), string(got.Ext)})
+	for joined, err := range bob.MessagesAfter(t.Context(), room, client.ID{}) {
+		require.NoError(t, err)
+		require.Equal(t, "notice", joined.Kind)
+		require.Contains(t, string(joined.Body), `"type":"joined"`)
 		break
 	}
 }

@@ -19,10 +19,21 @@ const pageSize = 200
 type PostOption func(*post)
 
 type post struct {
-	Content string `json:"content"`
+	Content string `json:"content,omitzero"`
 	ReplyTo ID     `json:"replyTo,omitzero"`
+	Kind    string `json:"kind,omitzero"`
+	Body    any    `json:"body,omitzero"`
+	Ext     any    `json:"ext,omitzero"`
 	key     string
 }
+
+// As makes the message one of another kind: image, file, audio, video, location, custom or command. The body becomes a JSON
+// object; the description of the API says which members each kind has. The content is left empty, as the server makes it; only
+// a custom message may have one.
+func As(kind string, body any) PostOption { return func(p *post) { p.Kind, p.Body = kind, body } }
+
+// Ext adds what clients agree on among themselves. It becomes a JSON object.
+func Ext(ext any) PostOption { return func(p *post) { p.Ext = ext } }
 
 // ReplyTo makes the message an answer to another one of the room.
 func ReplyTo(message ID) PostOption { return func(p *post) { p.ReplyTo = message } }

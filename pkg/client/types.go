@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/id"
@@ -65,6 +66,13 @@ type Message struct {
 	// System is true for what the server writes: that somebody joined or left.
 	System    bool      `json:"systemMessage"`
 	CreatedAt time.Time `json:"creationDate"`
+
+	// Kind is empty for a text. Content stands for a message whose kind a program does not know. Body is what the message is,
+	// by its kind, and Ext what clients have added for each other; both are JSON objects, or nil. The description of the API
+	// has the members of each Body. A Body of kind notice is that of a system message.
+	Kind string          `json:"kind"`
+	Body json.RawMessage `json:"body"`
+	Ext  json.RawMessage `json:"ext"`
 
 	EditedAt  time.Time  `json:"editedAt"` // zero: never
 	Deleted   bool       `json:"deleted"`  // it keeps its place, without content

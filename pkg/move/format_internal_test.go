@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/auth"
@@ -24,6 +25,9 @@ func fillValue(v reflect.Value) {
 	switch v.Interface().(type) {
 	case time.Time:
 		v.Set(reflect.ValueOf(time.UnixMilli(1_400_000_000_123).UTC()))
+		return
+	case jsontext.Value:
+		v.Set(reflect.ValueOf(jsontext.Value(`{"n":1.0}`)))
 		return
 	case id.ID:
 		v.Set(reflect.ValueOf(id.NewGenerator(nil).New()))

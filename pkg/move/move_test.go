@@ -31,8 +31,8 @@ func TestThereAndBack(t *testing.T) {
 	require.Equal(t, move.Outcome{Added: 6}, report.Entries)
 	require.Equal(t, move.Outcome{Added: 6}, report.Rooms)
 	require.Equal(t, move.Outcome{Added: 2 * (18 + 18 + 17)}, report.Members)
-	require.Equal(t, move.Outcome{Added: 2 * (1101 + 2201)}, report.Messages)
-	require.Equal(t, move.Outcome{Added: 2 * (16 + 16)}, report.Changes)
+	require.Equal(t, move.Outcome{Added: 2 * (1104 + 2204)}, report.Messages)
+	require.Equal(t, move.Outcome{Added: 2 * (17 + 17)}, report.Changes)
 	samePages(t, first, cluster)
 
 	second := export(t, cluster, move.ExportOptions{})
@@ -138,7 +138,7 @@ func TestFalteringStore(t *testing.T) {
 	fill(t, from)
 	file := export(t, from, move.ExportOptions{})
 	report := importInto(t, &faltering{Store: to}, bytes.NewReader(file))
-	require.EqualValues(t, 2*(1101+2201), report.Messages.Added+report.Messages.There)
+	require.EqualValues(t, 2*(1104+2204), report.Messages.Added+report.Messages.There)
 	require.Equal(t, lastLine(file), lastLine(export(t, to, move.ExportOptions{})))
 	samePages(t, from, to)
 }
@@ -258,7 +258,7 @@ func TestOneRoom(t *testing.T) {
 	require.EqualValues(t, 18, report.Users.Added, "the participants, and the creator who has left")
 	require.EqualValues(t, 1, report.Rooms.Added)
 	require.EqualValues(t, 17, report.Members.Added)
-	require.EqualValues(t, 2201, report.Messages.Added)
+	require.EqualValues(t, 2204, report.Messages.Added)
 	_, err := to.Room(t.Context(), "org#app", "lounge")
 	require.True(t, chat.IsKind(err, chat.NotFound))
 	_, err = move.Export(t.Context(), &bytes.Buffer{}, from, move.ExportOptions{Room: "nowhere"})

@@ -13,6 +13,7 @@ import (
 func (m *mount) editMessage(w http.ResponseWriter, r *http.Request) error {
 	var b struct {
 		Content *string `json:"content"`
+		payloadBody
 	}
 	if err := api.ReadJSON(w, r, &b); err != nil {
 		return err
@@ -21,7 +22,8 @@ func (m *mount) editMessage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	msg, err := m.chat.EditMessage(r.Context(), who(r), api.Variable(r, "room"), mid, b.Content)
+	as := chat.Principal{Identity: who(r)}
+	msg, err := m.chat.Rewrite(r.Context(), as, api.Variable(r, "room"), mid, chat.Rewrite{Content: b.Content, Payload: b.payload()})
 	if err != nil {
 		return err
 	}

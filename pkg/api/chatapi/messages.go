@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -20,6 +22,22 @@ type messageBody struct {
 	Content *string     `json:"content"`
 	ReplyTo *string     `json:"replyTo"`
 	Room    *string     `json:"roomName"`
+	payloadBody
+}
+
+// payloadBody is what a request says of a message beside its text; v1 only.
+type payloadBody struct {
+	Kind *string        `json:"kind"`
+	Body jsontext.Value `json:"body"`
+	Ext  jsontext.Value `json:"ext"`
+}
+
+func (b payloadBody) payload() chat.Payload {
+	p := chat.Payload{Body: b.Body, Ext: b.Ext}
+	if b.Kind != nil {
+		p.Kind = chat.MessageKind(*b.Kind)
+	}
+	return p
 }
 
 func (m *mount) post(w http.ResponseWriter, r *http.Request) error {
@@ -34,6 +52,9 @@ func (m *mount) post(w http.ResponseWriter, r *http.Request) error {
 	n := chat.NewMessage{Author: loginOf(b.Author), Content: b.Content}
 	if keys := r.Header.Values("Idempotency-Key"); len(keys) > 0 {
 		n.Key = &keys[0]
+	}
+	if m.v1 {
+		n.Payload = b.payload()
 	}
 	if m.v1 && b.ReplyTo != nil {
 		to, err := id.Parse(*b.ReplyTo)

@@ -75,6 +75,7 @@ type message struct {
 	Deleted   bool       `json:"deleted,omitzero"`
 	ReplyTo   string     `json:"replyTo,omitempty"`
 	Reactions []reaction `json:"reactions,omitempty"`
+	chat.Payload
 }
 
 type reaction struct {
@@ -140,7 +141,7 @@ func (f form) message(m chat.Message) message {
 		}
 		return out
 	}
-	out.Deleted = m.Deleted
+	out.Deleted, out.Payload = m.Deleted, m.Payload
 	if !m.EditedAt.IsZero() {
 		out.EditedAt = f.time(m.EditedAt)
 	}

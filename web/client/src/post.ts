@@ -2,7 +2,7 @@ import { Backoff } from './backoff.js'
 import { ApiError } from './errors.js'
 import { pause } from './pause.js'
 import type { ChatApi } from './rest.js'
-import type { Message } from './types.js'
+import type { Message, NewMessage } from './types.js'
 
 export interface PostOptions {
   /** The message that this one answers. */
@@ -27,11 +27,11 @@ export function newKey(): string {
  * rejects with the last error, or with the AbortError of `signal`. After an error that is `temporary`, whether the message was
  * posted is unknown: posting it later with the same `key` is safe.
  */
-export async function postSafely(api: ChatApi, room: string, content: string, options: PostOptions = {}): Promise<Message> {
+export async function postSafely(api: ChatApi, room: string, message: string | NewMessage, options: PostOptions = {}): Promise<Message> {
   const { key = newKey(), tries = 10, signal, backoff = new Backoff() } = options
   for (let tried = 1; ; tried++) {
     try {
-      return await api.post(room, content, key, options.replyTo, signal)
+      return await api.post(room, message, key, options.replyTo, signal)
     } catch (error) {
       if (!(error instanceof ApiError && error.temporary) || tried >= tries) throw error
       await pause(Math.max(backoff.next(), (error.retryAfter ?? 0) * 1000), signal)

@@ -6,6 +6,7 @@ import type {
   Found,
   Message,
   MessagePage,
+  NewMessage,
   NewToken,
   NewUser,
   PageQuery,
@@ -286,18 +287,20 @@ export class ChatApi {
   }
 
   /** However often it is sent with one key (within 7 days), there is one message. */
-  post(room: string, content: string, idempotencyKey: string, replyTo?: string, signal?: AbortSignal): Promise<Message> {
+  post(room: string, message: string | NewMessage, idempotencyKey: string, replyTo?: string, signal?: AbortSignal): Promise<Message> {
+    const body = typeof message === 'string' ? { content: message } : message
     return this.json(`messages/${encodeURIComponent(room)}`, {
       method: 'POST',
-      body: replyTo === undefined ? { content } : { content, replyTo },
+      body: replyTo === undefined ? body : { ...body, replyTo },
       headers: { 'Idempotency-Key': idempotencyKey },
       signal,
       hasty: true,
     })
   }
 
-  edit(room: string, messageId: string, content: string): Promise<Message> {
-    return this.json(`messages/${encodeURIComponent(room)}/${messageId}`, { method: 'PATCH', body: { content } })
+  /** Replaces the content, or what is given of content, body and ext. Texts and custom messages can be edited. */
+  edit(room: string, messageId: string, to: string | NewMessage): Promise<Message> {
+    return this.json(`messages/${encodeURIComponent(room)}/${messageId}`, { method: 'PATCH', body: typeof to === 'string' ? { content: to } : to })
   }
 
   async deleteMessage(room: string, messageId: string): Promise<void> {

@@ -60,7 +60,68 @@ export interface Reaction {
   count: number
 }
 
-export interface Message {
+/** A file elsewhere: the body of an image, a file, an audio or a video. */
+export interface Attachment {
+  /** An http or https address, or a path of the server. */
+  url: string
+  name?: string
+  type?: string
+  /** Bytes. */
+  size?: number
+  secret?: string
+  width?: number
+  height?: number
+  /** Seconds. */
+  duration?: number
+  thumbnail?: string
+  thumbnailSecret?: string
+}
+
+export interface Location {
+  latitude: number
+  longitude: number
+  address?: string
+}
+
+/** What clients have agreed on among themselves. */
+export interface Custom {
+  event: string
+  params?: Record<string, string>
+}
+
+/** For programs. */
+export interface Command {
+  action: string
+  params?: Record<string, unknown>
+}
+
+export type NoticeType =
+  | 'joined' | 'left' | 'removed' | 'banned' | 'muted' | 'unmuted' | 'owner' | 'admin' | 'member' | 'announcement' | 'renamed' | 'created'
+
+/** What a system message tells; more types may come. One of an earlier version has only a content. */
+export interface Notice {
+  type: NoticeType | (string & {})
+  who?: Person
+  by?: Person
+  /** Of `renamed`: what the room is called. */
+  text?: string
+}
+
+/** What a message has beside its text. Of a kind that a program does not know it shows the content. */
+export interface Payload {
+  /** Absent for a text. */
+  kind?: 'image' | 'file' | 'audio' | 'video' | 'location' | 'custom' | 'command' | 'notice' | (string & {})
+  body?: Attachment | Location | Custom | Command | Notice
+  /** What clients have added for each other. */
+  ext?: Record<string, unknown>
+}
+
+/** A message to post: a text, or a message of another kind, whose content the server makes. */
+export interface NewMessage extends Payload {
+  content?: string
+}
+
+export interface Message extends Payload {
   /** A timeuuid. Order messages with compareIds, never as text. */
   messageId: string
   author: Person

@@ -18,7 +18,7 @@ export function actionsOn(message: Message, entry: Pick<RoomEntry, 'room'>, { us
   const actions: Action[] = []
   if (features.reactions) actions.push({ act: 'react', icon: 'smile', key: 'message.react' })
   if (features.edit) actions.push({ act: 'reply', icon: 'reply', key: 'message.reply' })
-  if (features.edit && mine) actions.push({ act: 'edit', icon: 'edit', key: 'message.edit' })
+  if (features.edit && mine && !message.kind) actions.push({ act: 'edit', icon: 'edit', key: 'message.edit' })
   if (features.readPositions && !mine) actions.push({ act: 'unread', icon: 'unread', key: 'message.markUnread' })
   actions.push({ act: 'copy', icon: 'copy', key: 'message.copyText' }, { act: 'link', icon: 'link', key: 'message.copyLink' })
   if (features.remove && (mine || entry.room?.creator.login === user.login)) {

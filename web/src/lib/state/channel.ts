@@ -2,7 +2,7 @@ import type { Message, Person } from '@confab/client'
 import { t } from '../i18n'
 import type { Chat } from './chat.svelte'
 import { notices } from './notices.svelte'
-import { line, systemText } from '../text/preview'
+import { preview } from '../text/preview'
 import type { RoomEntry } from './room.svelte'
 
 // Somebody who writes says so again within this time.
@@ -84,9 +84,7 @@ function messages(chat: Chat, entry: RoomEntry): () => void {
       const fresh = !change && entry.log.get(message.messageId) === undefined
       chat.hear(entry, message, change)
       if (fresh && chat.current === entry && message.author.login !== chat.user.login) {
-        notices.say(message.systemMessage
-          ? systemText(message.content)
-          : t('log.announce', { name: message.author.firstname, text: line(message.content) }))
+        notices.say(message.systemMessage ? preview(message) : t('log.announce', { name: message.author.firstname, text: preview(message) }))
       }
     }),
     onReady: (recovered, first) => {

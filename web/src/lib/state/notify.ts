@@ -1,6 +1,6 @@
 import type { Message } from '@confab/client'
 import { t } from '../i18n'
-import { line } from '../text/preview'
+import { preview } from '../text/preview'
 import { fullName } from './room.svelte'
 import { roomHash } from './router.svelte'
 
@@ -28,7 +28,7 @@ export function notify(room: string, message: Message): void {
   const title = t('notify.title', { name: fullName(message.author), room })
   const url = location.pathname + roomHash(room)
   const options: NotificationOptions = {
-    body: line(message.content),
+    body: preview(message),
     tag: room,
     icon: `${import.meta.env.BASE_URL}icon-192.png`,
     data: { url },

@@ -1,39 +1,73 @@
 import type { Message } from '@confab/client'
-import { region, t } from '../i18n'
+import { region, t, type Key } from '../i18n'
+import { fullName } from '../state/room.svelte'
 import { parse, wordsOf } from './blocks'
+import { kindText, noticeOf } from './kinds'
 
 const joined = /^(.*) joins the room$/s
 const left = /^(.*) leaves the room$/s
 
-/** A system message in the reader's language; as it stands if it is none that is known. */
-export function systemText(content: string): string {
-  const came = joined.exec(content)
-  if (came) return t('log.joins', { name: came[1] ?? '' })
-  const went = left.exec(content)
-  if (went) return t('log.leaves', { name: went[1] ?? '' })
-  return content
+const told: Record<string, Key> = {
+  joined: 'log.joins',
+  left: 'log.leaves',
+  removed: 'notice.removed',
+  banned: 'notice.banned',
+  muted: 'notice.muted',
+  unmuted: 'notice.unmuted',
+  owner: 'notice.owner',
+  admin: 'notice.admin',
+  member: 'notice.member',
+  announcement: 'notice.announcement',
+  renamed: 'notice.renamed',
+  created: 'notice.created',
 }
 
-/** Who came and who went, of several system messages in a row. */
-export function comings(contents: readonly string[]): string {
-  const [here, gone] = [new Set<string>(), new Set<string>()]
-  for (const content of contents) {
-    const [came, went] = [joined.exec(content), left.exec(content)]
-    if (came) here.add(came[1] ?? '')
-    if (went) gone.add(went[1] ?? '')
+/** A system message in the reader's language: worded from its data, or from the English text of one that has none. */
+export function systemText(message: Message): string {
+  const notice = noticeOf(message)
+  const key = told[notice?.type ?? '']
+  if (notice && key) {
+    const names = { name: notice.who ? fullName(notice.who) : '', text: notice.text ?? '' }
+    return notice.by && key === 'notice.removed' ? t('notice.removedBy', { ...names, by: fullName(notice.by) }) : t(key, names)
+  }
+  const [came, went] = comesOrGoes(message)
+  if (came !== undefined) return t('log.joins', { name: came })
+  if (went !== undefined) return t('log.leaves', { name: went })
+  return message.content
+}
+
+/** Who came, or who went. */
+function comesOrGoes(message: Message): [came: string | undefined, went: string | undefined] {
+  const notice = noticeOf(message)
+  if (notice) {
+    const name = notice.who ? fullName(notice.who) : ''
+    const went = notice.type === 'left' || notice.type === 'removed'
+    return [notice.type === 'joined' ? name : undefined, went ? name : undefined]
+  }
+  return [joined.exec(message.content)?.[1], left.exec(message.content)?.[1]]
+}
+
+/** Who came and who went, of several system messages in a row, and what else they tell. */
+export function comings(messages: readonly Message[]): string {
+  const [here, gone, more] = [new Set<string>(), new Set<string>(), new Set<string>()]
+  for (const message of messages) {
+    const [came, went] = comesOrGoes(message)
+    if (came !== undefined) here.add(came)
+    else if (went !== undefined) gone.add(went)
+    else if (noticeOf(message)) more.add(systemText(message))
   }
   const names = (all: Set<string>): string => {
     const some = [...all].slice(0, 3)
     return new Intl.ListFormat(region(), { type: 'conjunction' }).format(all.size > 3 ? [...some, t('log.others', { n: all.size - 3 })] : some)
   }
-  return [here.size > 0 ? t('log.joins', { name: names(here) }) : '', gone.size > 0 ? t('log.leaves', { name: names(gone) }) : ''].filter((x) => x !== '').join(' · ')
+  return [here.size > 0 ? t('log.joins', { name: names(here) }) : '', gone.size > 0 ? t('log.leaves', { name: names(gone) }) : '', ...more].filter((x) => x !== '').join(' · ')
 }
 
 /** A message in one line. */
 export function preview(message: Message): string {
   if (message.deleted) return t('log.deleted')
-  if (message.systemMessage) return systemText(message.content)
-  return line(message.content)
+  if (message.systemMessage) return systemText(message)
+  return message.kind ? kindText(message) : line(message.content)
 }
 
 /** A text in one line, without its marks. Of a long one the beginning is enough. */

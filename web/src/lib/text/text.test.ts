@@ -6,6 +6,7 @@ import type { Person } from '@confab/client'
 import { askedAt, completed, peopleFor } from './complete'
 import { findEmoji, hasNames, isEmojiOnly, recentEmoji, turnNames, type Emoji } from './emoji'
 import { rank } from './fuzzy'
+import { coordinates, describe as describeFile, safeUrl } from './kinds'
 import { comings, preview, systemText } from './preview'
 import { dayName } from './time'
 
@@ -59,21 +60,56 @@ describe('completion', () => {
 describe('words about messages', () => {
   const m = (content: string, more = {}) => ({ messageId: '', author: { login: 'a', firstname: 'A', lastname: 'B' }, content, systemMessage: false, creationDate: '', ...more })
 
+  const told = (content: string, more = {}) => m(content, { systemMessage: true, ...more })
+
   it('says system messages in the reader’s language, and unknown ones as they stand', () => {
-    expect(systemText('Ann B joins the room')).toBe('Ann B joined')
-    expect(systemText('Ann B leaves the room')).toBe('Ann B left')
-    expect(systemText('Something else')).toBe('Something else')
+    expect(systemText(told('Ann B joins the room'))).toBe('Ann B joined')
+    expect(systemText(told('Ann B leaves the room'))).toBe('Ann B left')
+    expect(systemText(told('Something else'))).toBe('Something else')
+  })
+
+  it('words system messages from their data', () => {
+    const who = { login: 'bob', firstname: 'Bob', lastname: 'B' }
+    const by = { login: 'ann', firstname: 'Ann', lastname: 'A' }
+    const notice = (body: object, content = 'in English') => told(content, { kind: 'notice', body })
+    expect(systemText(notice({ type: 'joined', who }))).toBe('Bob B joined')
+    expect(systemText(notice({ type: 'removed', who, by }))).toBe('Ann A removed Bob B')
+    expect(systemText(notice({ type: 'removed', who }))).toBe('Bob B was removed')
+    expect(systemText(notice({ type: 'renamed', by, text: 'Tea {name}' }))).toBe('This room is now called Tea {name}')
+    expect(systemText(notice({ type: 'of a later version', who }))).toBe('in English')
+    expect(comings([notice({ type: 'joined', who }), notice({ type: 'removed', who: by, by: who }), notice({ type: 'created' })])).toBe('Bob B joined · Ann A left · This room was created')
   })
 
   it('sums up who came and went', () => {
-    const joins = (...names: string[]) => names.map((n) => `${n} joins the room`)
+    const joins = (...names: string[]) => names.map((n) => told(`${n} joins the room`))
     expect(comings(joins('A', 'B'))).toBe('A and B joined')
-    expect(comings([...joins('A', 'B', 'C', 'D', 'E', 'A'), 'F leaves the room'])).toBe('A, B, C, and 2 others joined · F left')
+    expect(comings([...joins('A', 'B', 'C', 'D', 'E', 'A'), told('F leaves the room')])).toBe('A, B, C, and 2 others joined · F left')
   })
 
   it('makes one line of a message', () => {
     expect(preview(m('a\n\n`b`  c'))).toBe('a b c')
     expect(preview(m('', { deleted: true }))).toBe('This message was deleted.')
+  })
+
+  it('makes one line of a message of another kind', () => {
+    const of = (kind: string, body: object, content = '') => preview(m(content, { kind, body }))
+    expect(of('image', { url: '/1', name: 'a.png' }, '[image] a.png')).toBe('Image: a.png')
+    expect(of('audio', { url: '/1', duration: 2 }, '[audio]')).toBe('Audio')
+    expect(of('location', { latitude: 1, longitude: 2, address: 'Dallas' })).toBe('Place: Dallas')
+    expect(of('custom', { event: 'wave' }, '[custom] wave')).toBe('Message for an app: wave')
+    expect(of('custom', { event: 'wave' }, 'Ann waves')).toBe('Message for an app: Ann waves')
+    expect(of('command', { action: 'go' }, '[command] go')).toBe('Command: go')
+    expect(of('of a later version', {}, 'what stands for it')).toBe('what stands for it')
+  })
+
+  it('describes files and places, and follows only addresses of the web', () => {
+    expect(describeFile({ url: '/1', type: 'image/png', width: 640, height: 480, size: 1_234_567 })).toBe('image/png · 640 × 480 · 1.2 MB')
+    expect(describeFile({ url: '/1', duration: 3661.4, size: 0 })).toBe('1:01:01 · 0 byte')
+    expect(describeFile({ url: '/1' })).toBe('')
+    expect(coordinates({ latitude: -32.5, longitude: 96.1234567 })).toBe('-32.5; 96.12346')
+    expect(safeUrl('https://example.org/1')).toBe('https://example.org/1')
+    expect(safeUrl('/files/1')).toBe('/files/1')
+    for (const bad of ['javascript:alert(1)', '//example.org', '/\\\\example.org', 'data:text/html,x', 'x']) expect(safeUrl(bad), bad).toBeUndefined()
   })
 
   it('names days', () => {
