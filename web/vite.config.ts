@@ -8,6 +8,9 @@ import { serviceWorker } from './build/service-worker.ts'
 // During `npm run dev` the API comes from a running server; CONFAB_BASE says where.
 const server = process.env.CONFAB_BASE ?? 'http://127.0.0.1:8080'
 
+// Modules that are loaded when they are needed, with their styles.
+const later = /\/(Profile|TokensPanel|PasswordForm)\.svelte|\/i18n\/(fr|he)\.ts|\/highlight\.ts|virtual:emoji/
+
 export default defineConfig({
   base: '/ui/chat/',
   plugins: [svelte(), emojiData(), firstPaint(), serviceWorker(), precompress()],
@@ -21,6 +24,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: {
       output: {
+        // The first load is one file, without what is imported when it is needed: many small files are compressed worse.
+        codeSplitting: { groups: [{ name: 'index', test: (id) => !later.test(id) }] },
         // The service worker tells the emoji by their name.
         chunkFileNames: (chunk) =>
           `assets/${chunk.moduleIds.some((id) => id.includes('virtual:emoji')) ? 'emoji-' : ''}[name]-[hash].js`,

@@ -47,7 +47,7 @@ export const flows = [
 
       // What comes while one looks is shown as well, and said in one line of the sidebar.
       await post('file', { url: '/files/4', name: 'late.pdf' })
-      await d.page.getByRole('link', { name: 'late.pdf' }).waitFor()
+      await d.log.getByRole('link', { name: 'late.pdf' }).waitFor()
       await d.page.locator('.sidebar', { hasText: 'Bob: File: late.pdf' }).waitFor()
 
       const f = keep(await device(browser, base, { locale: 'fr-FR', viewport: { width: 390, height: 844 } }))
