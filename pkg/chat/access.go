@@ -16,13 +16,13 @@ const cachedAccess = 100_000
 // usually costs no reads. A Service uses one, and so does the delivery of the Service's events. Its methods may be
 // called concurrently; they return *Error.
 type Reader struct {
-	store Stores
+	store stores
 	now   func() time.Time
 	// retention is how long messages are kept in rooms without a retention of their own; 0 for ever.
 	retention time.Duration
 
 	cachedRooms   *cache.Cache[roomKey, Room]
-	cachedMembers *cache.Cache[memberKey, Person]
+	cachedMembers *cache.Cache[memberKey, member]
 	cachedAvatars *cache.Cache[Identity, string] // the tags of pictures; empty for users without one
 	floors        *floors
 }
@@ -54,7 +54,7 @@ func RoomKey(t Tenant, name string) string { return "room\x00" + string(t) + "\x
 // AccountKey is the key by which a store announces that an account has another epoch or picture, or was deleted.
 func AccountKey(t Tenant, login string) string { return "account\x00" + string(t) + "\x00" + login }
 
-// MemberKey is the key by which a store announces that a participant has changed.
+// MemberKey is the key by which a store announces that a participant has changed, or what a room's lists have of somebody.
 func MemberKey(t Tenant, room id.ID, login string) string {
 	return "member\x00" + string(t) + "\x00" + room.String() + "\x00" + login
 }
@@ -92,21 +92,14 @@ func NewReader(o ReaderOptions) *Reader {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Reader{
-		store: o.Store, now: o.Now, retention: o.Retention, floors: newFloors(o.Store, o.Now, o.Watcher.Entries(flooredRooms)),
+	rd := &Reader{
+		store: withLists(o.Store), now: o.Now, retention: o.Retention, floors: newFloors(o.Store, o.Now, o.Watcher.Entries(flooredRooms)),
 		cachedRooms: cache.Of(cache.Options[roomKey, Room]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
 			Name: func(k roomKey) string { return RoomKey(k.tenant, k.name) },
 			Load: func(ctx context.Context, k roomKey) (Room, error) {
 				ctx, cancel := changing(ctx) // other callers wait for this result too
 				defer cancel()
 				return readRoom(ctx, o.Store, k.tenant, k.name)
-			}}),
-		cachedMembers: cache.Of(cache.Options[memberKey, Person]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
-			Name: func(k memberKey) string { return MemberKey(k.tenant, k.room, k.login) },
-			Load: func(ctx context.Context, k memberKey) (Person, error) {
-				ctx, cancel := changing(ctx)
-				defer cancel()
-				return o.Store.Participant(ctx, k.tenant, k.room, k.login)
 			}}),
 		cachedAvatars: cache.Of(cache.Options[Identity, string]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
 			Name: func(who Identity) string { return AccountKey(who.Tenant, who.Login) },
@@ -115,6 +108,9 @@ func NewReader(o ReaderOptions) *Reader {
 				return tags[who.Login], err
 			}}),
 	}
+	rd.cachedMembers = cache.Of(cache.Options[memberKey, member]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
+		Name: func(k memberKey) string { return MemberKey(k.tenant, k.room, k.login) }, Load: rd.loadMember})
+	return rd
 }
 
 // Close stops the background work of the caches.
@@ -130,7 +126,7 @@ func (rd *Reader) room(ctx context.Context, t Tenant, name string) (Room, error)
 }
 
 func readRoom(ctx context.Context, store RoomStore, t Tenant, name string) (Room, error) {
-	if !ValidName(name) {
+	if !ValidRoomName(name) {
 		return Room{}, ErrNotFound(RoomEntity, name)
 	}
 	return store.Room(ctx, t, name)
@@ -169,38 +165,6 @@ func (rd *Reader) ForgetMember(key string) {
 	if room, err := id.Parse(parts[1]); err == nil {
 		rd.cachedMembers.Forget(memberKey{Tenant(parts[0]), room, parts[2]})
 	}
-}
-
-// Access returns the room and who as its participant: NotFound for an unknown room, Forbidden for a user who is not in
-// it. It shows changes made on this node immediately, and changes made on other nodes after cache.Brief.
-func (rd *Reader) Access(ctx context.Context, who Identity, name string) (Room, Person, error) {
-	r, err := rd.cachedRooms.Get(ctx, roomKey{who.Tenant, name})
-	if err != nil {
-		return Room{}, Person{}, err
-	}
-	p, err := rd.cachedMembers.Get(ctx, memberKey{who.Tenant, r.ID, who.Login})
-	if IsKind(err, NotFound) {
-		return Room{}, Person{}, refuse(TakePart, name)
-	}
-	return r, p, err
-}
-
-// open returns a room for an app, to which everything in its tenant is open.
-func (rd *Reader) open(ctx context.Context, t Tenant, name string) (Room, error) {
-	return rd.cachedRooms.Get(ctx, roomKey{t, name})
-}
-
-// Admit is Access without the caches: it shows all changes made before the call.
-func (rd *Reader) Admit(ctx context.Context, who Identity, name string) (Room, error) {
-	r, err := rd.room(ctx, who.Tenant, name)
-	if err != nil {
-		return Room{}, err
-	}
-	_, err = rd.store.Participant(ctx, who.Tenant, r.ID, who.Login)
-	if IsKind(err, NotFound) {
-		return Room{}, refuse(TakePart, name)
-	}
-	return r, err
 }
 
 // membersPage is how many participants Members reads at a time.

@@ -183,7 +183,7 @@ func TestPositionsAreStoredAtTheEnd(t *testing.T) {
 
 func (w *world) id(room string) id.ID {
 	w.t.Helper()
-	v, err := w.Room(w.t.Context(), tenant, room)
+	v, err := w.Room(w.t.Context(), app, room)
 	require.NoError(w.t, err)
 	return v.ID
 }

@@ -24,7 +24,8 @@ type Identity struct {
 	Login  string
 }
 
-// Principal is who asks: a user, or an app of the platform. To an app everything in its tenant is open.
+// Principal is who asks: a user, or an app of the platform, or an administrator of it (App). To these everything in their
+// tenant is open that is open to the owner of each room, whether or not Login names a user.
 type Principal struct {
 	Identity
 	App bool

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"time"
 
 	"github.com/confab-chat/confab/pkg/id"
 )
@@ -83,6 +84,29 @@ type ParticipantLeft struct {
 type ParticipantRenamed struct {
 	Place
 	Person Person
+}
+
+// RoomChanged is a room with other settings. Those who are in it receive it.
+type RoomChanged struct {
+	Place
+	Settings RoomSettings
+}
+
+// MemberChanged is a participant with another role, or who was muted or may post anew. Those who are in the room receive it.
+type MemberChanged struct {
+	Place
+	Login string
+	Role  Role
+	Muted bool
+	Until time.Time // of the mute; zero: it has no end
+}
+
+// Invited is an invitation to a room. Only the person who is invited receives it.
+type Invited struct {
+	Place
+	Login string
+	Title string // what the room is called
+	By    Person
 }
 
 // RoomDeleted is the last event of a room.

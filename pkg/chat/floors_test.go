@@ -58,7 +58,7 @@ func TestANodeLearnsOfAClockAhead(t *testing.T) {
 	require.EqualValues(t, 1, reads.n.Load(), "a post costs no read")
 	m := post(ahead, "ahead")
 	require.Negative(t, post(right, "neither received nor read").ID.Compare(m.ID))
-	r, err := w.Room(t.Context(), tenant, "games")
+	r, err := w.Room(t.Context(), app, "games")
 	require.NoError(t, err)
 	place := chat.Place{Tenant: tenant, Room: r.Ref()}
 	rd.Observed(chat.MessagePosted{Place: place, Message: m})

@@ -217,7 +217,7 @@ func TestRecallByForce(t *testing.T) {
 	w.room("games", ann)
 	_, err := w.SetRetention(t.Context(), ann, "games", chat.Retention(time.Hour))
 	require.NoError(t, err)
-	room, err := w.Room(t.Context(), tenant, "games")
+	room, err := w.Room(t.Context(), app, "games")
 	require.NoError(t, err)
 	m := chat.Message{ID: id.NewSequence([8]byte{1}).At(time.Now().Add(-2 * time.Hour)), Author: chat.Person{Login: "ann"}, Content: "old"}
 	require.NoError(t, w.store.Append(t.Context(), room.Log(tenant), m))

@@ -30,13 +30,21 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldWith(t, func(*chat.Options) {})
+}
+
+// newWorldWith is newWorld with other options.
+func newWorldWith(t *testing.T, set func(*chat.Options)) *world {
+	t.Helper()
 	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20})
 	require.NoError(t, err)
 	h := &hooked{Stores: st}
 	rec := &recorder{}
 	w := &world{t: t, store: h, events: rec}
-	w.Service = chat.NewService(chat.Options{Reader: reader(t, chat.ReaderOptions{Store: h}), Hasher: chattest.PlainHasher{}, Publisher: rec,
-		Jobs: &w.intents, Log: slog.New(slog.DiscardHandler)})
+	o := chat.Options{Reader: reader(t, chat.ReaderOptions{Store: h}), Hasher: chattest.PlainHasher{}, Publisher: rec,
+		Jobs: &w.intents, Log: slog.New(slog.DiscardHandler)}
+	set(&o)
+	w.Service = chat.NewService(o)
 	t.Cleanup(func() {
 		w.Close()
 		require.NoError(t, st.Close())
@@ -86,7 +94,7 @@ func said(ms []chat.Message) []string {
 
 func (w *world) participants(room string) []string {
 	w.t.Helper()
-	v, err := w.Room(w.t.Context(), tenant, room)
+	v, err := w.Room(w.t.Context(), app, room)
 	require.NoError(w.t, err)
 	out := make([]string, len(v.Participants))
 	for i, p := range v.Participants {
@@ -139,6 +147,16 @@ func (r *recorder) take() []string {
 			out = append(out, map[bool]string{false: "left: ", true: "left before: "}[e.Repeated]+e.Person.Login)
 		case chat.ParticipantRenamed:
 			out = append(out, "renamed in "+e.Room.Name+": "+e.Person.FullName())
+		case chat.RoomChanged:
+			out = append(out, "room changed")
+		case chat.MemberChanged:
+			is := map[chat.Role]string{chat.PlainRole: "a member", chat.AdminRole: "an admin", chat.OwnerRole: "owner"}[e.Role]
+			if e.Muted {
+				is = "muted"
+			}
+			out = append(out, e.Login+" is "+is)
+		case chat.Invited:
+			out = append(out, "invited: "+e.Login)
 		case chat.RoomDeleted:
 			out = append(out, "deleted by "+e.By)
 		}
@@ -187,6 +205,33 @@ func (h *hooked) onDone(after func(call string)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.after = after
+}
+
+// failing makes one kind of call fail, beside what fails already.
+func (h *hooked) failing(call string, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	was := h.before
+	h.before = func(ctx context.Context, name string) error {
+		if name == call {
+			return err
+		}
+		if was != nil {
+			return was(ctx, name)
+		}
+		return nil
+	}
+}
+
+// onceBefore runs f before the next call of that name.
+func (h *hooked) onceBefore(call string, f func()) {
+	h.on(func(_ context.Context, name string) error {
+		if name == call {
+			h.on(nil)
+			f()
+		}
+		return nil
+	})
 }
 
 func (h *hooked) call(ctx context.Context, name string) error {
@@ -253,6 +298,20 @@ func (h *hooked) Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Pe
 	}
 	changed, err := h.Stores.Join(ctx, t, r, p, since)
 	return changed, h.answer("Join", err)
+}
+
+func (h *hooked) JoinAll(ctx context.Context, t chat.Tenant, r chat.Room, ps []chat.Person, since func() id.ID) ([]string, error) {
+	if err := h.call(ctx, "JoinAll"); err != nil {
+		return nil, err
+	}
+	return h.Stores.JoinAll(ctx, t, r, ps, since)
+}
+
+func (h *hooked) ChangeSettings(ctx context.Context, t chat.Tenant, r chat.RoomRef, change func(*chat.RoomSettings) error) (chat.Room, error) {
+	if err := h.call(ctx, "ChangeSettings"); err != nil {
+		return chat.Room{}, err
+	}
+	return h.Stores.ChangeSettings(ctx, t, r, change)
 }
 
 func (h *hooked) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (bool, error) {

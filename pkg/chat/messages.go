@@ -32,7 +32,8 @@ func (n NewMessage) Validate() []Fault {
 	return f
 }
 
-// Post stores a message of who in a room they are in and publishes it. When it returns, the message is durable. If who
+// Post stores a message of who in a room they are in and publishes it. Forbidden for who is muted, or may not post there for
+// another reason. When it returns, the message is durable. If who
 // has used Key before in this room, Post stores nothing and returns the message that was posted first; Conflict if that
 // message has another content, payload or ReplyTo.
 func (s *Service) Post(ctx context.Context, who Identity, room string, n NewMessage) (Message, error) {
@@ -106,24 +107,19 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 
 // sender returns the room in which a message is to be posted and its author.
 func (s *Service) sender(ctx context.Context, who Principal, room string, n NewMessage) (Room, Person, error) {
-	if who.App {
-		r, err := s.open(ctx, who.Tenant, room)
-		switch {
-		case err != nil:
-			return Room{}, Person{}, err
-		case n.From == nil:
-			return Room{}, Person{}, Faulty(MessageEntity, []Fault{Missing("author")})
-		}
-		return r, *n.From, nil
-	}
-	if err := s.may(who.does(limit.Posts)); err != nil {
+	if err := s.limited(who, limit.Posts); err != nil {
 		return Room{}, Person{}, err
 	}
-	r, author, err := s.Access(ctx, who.Identity, room)
-	if err != nil {
+	v, err := s.speaks(ctx, who, room)
+	switch {
+	case err != nil:
 		return Room{}, Person{}, err
+	case !who.App:
+		return v.Room, v.member.Person, speaksFor(who.Identity, n.Author)
+	case n.From == nil:
+		return Room{}, Person{}, Faulty(MessageEntity, []Fault{Missing("author")})
 	}
-	return r, author, speaksFor(who.Identity, n.Author)
+	return v.Room, *n.From, nil
 }
 
 func fits(content string, p Payload) error {

@@ -199,7 +199,7 @@ func TestAPageHasAnUpperBound(t *testing.T) {
 	w := newWorld(t)
 	jdoe := w.user("jdoe")
 	w.room("Dallas", jdoe)
-	room, err := w.Room(t.Context(), tenant, "Dallas")
+	room, err := w.Room(t.Context(), app, "Dallas")
 	require.NoError(t, err)
 	ids := id.NewGenerator(nil)
 	var ms []chat.Message

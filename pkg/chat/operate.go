@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/id"
@@ -70,9 +71,21 @@ func (s *Service) ImposeRetention(ctx context.Context, t Tenant, name string, to
 
 // The use cases of pkg/upkeep. An operator or the domain has decided that they may run.
 
-// EndAccount removes a user from all rooms and deletes the account. The login is never free again. Rooms they created
-// and messages they wrote stay. It can be repeated, also for a deleted account.
+// EndAccount ends a user's memberships and deletes the account. The login is never free again. Open and private rooms they
+// created and messages they wrote stay. It can be repeated, also for a deleted account.
 func (s *Service) EndAccount(ctx context.Context, t Tenant, login string) error {
+	if err := s.EndMemberships(ctx, t, login); err != nil {
+		return err
+	}
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	return s.store.DeleteUser(ctx, t, login)
+}
+
+// EndMemberships removes somebody from all rooms, whatever they are there, and ends their invitations and requests to join.
+// Groups and chat rooms of which they are the owner are deleted; a private room gets another owner, as in Leave. It can be
+// repeated.
+func (s *Service) EndMemberships(ctx context.Context, t Tenant, login string) error {
 	const page = 500
 	for {
 		// Each page is the first one again, because the user has left the rooms of the page before.
@@ -81,8 +94,7 @@ func (s *Service) EndAccount(ctx context.Context, t Tenant, login string) error 
 			return err
 		}
 		for _, ref := range refs {
-			err := s.Leave(ctx, Identity{Tenant: t, Login: login}, ref.Name, nil)
-			if err != nil && !IsKind(err, NotFound) {
+			if err := s.endMembership(ctx, t, ref, login); err != nil && !IsKind(err, NotFound) {
 				return err
 			}
 		}
@@ -90,9 +102,49 @@ func (s *Service) EndAccount(ctx context.Context, t Tenant, login string) error 
 			break
 		}
 	}
-	ctx, cancel := changing(ctx)
-	defer cancel()
-	return s.store.DeleteUser(ctx, t, login)
+	for _, list := range []RoomList{InviteList, RequestList} {
+		if err := s.unlistEverywhere(ctx, t, list, login); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) endMembership(ctx context.Context, t Tenant, ref RoomRef, login string) error {
+	r, err := s.store.Room(ctx, t, ref.Name)
+	if err != nil {
+		return err
+	}
+	if r.ID != ref.ID {
+		return ErrNotFound(RoomEntity, ref.Name)
+	}
+	if r.governs(login) == Owner && r.Settings.Kind.needsOwner() {
+		return s.deleteRoom(ctx, Identity{Tenant: t, Login: login}, r)
+	}
+	p, err := s.participantNow(ctx, t, r, login)
+	if err != nil || p.Login == "" {
+		return err
+	}
+	return s.depart(ctx, t, r, Notice{Type: NoticeLeft, Who: p})
+}
+
+func (s *Service) unlistEverywhere(ctx context.Context, t Tenant, list RoomList, login string) error {
+	const page = 500
+	for before := (id.ID{}); ; {
+		refs, err := s.store.ListedIn(ctx, t, login, list, before, page)
+		if err != nil {
+			return err
+		}
+		for _, ref := range refs {
+			if _, err := s.store.Unlist(ctx, t, ref.ID, list, login); err != nil {
+				return err
+			}
+			before = ref.Since
+		}
+		if len(refs) < page {
+			return nil
+		}
+	}
 }
 
 // Redact deletes a message or withdraws a reaction, whoever its author is and however old the message is. It does
@@ -124,18 +176,66 @@ func (s *Service) Redact(ctx context.Context, p Place, m id.ID, c Change) error 
 	return nil
 }
 
-// DisownRoom replaces a room's creator by Erased, if the creator is login.
+// DisownRoom takes an erased user out of what a room says of itself: Erased replaces them as its creator and owner, and
+// nothing of them stays in its settings and lists.
 func (s *Service) DisownRoom(ctx context.Context, p Place, login string) error {
 	r, err := s.store.Room(ctx, p.Tenant, p.Room.Name)
 	switch {
-	case IsKind(err, NotFound) || err == nil && (r.ID != p.Room.ID || r.Creator.Login != login):
+	case IsKind(err, NotFound) || err == nil && r.ID != p.Room.ID:
 		return nil
 	case err != nil:
 		return err
 	}
-	err = s.store.DisownRoom(ctx, p.Tenant, p.Room, Erased)
-	s.forgetRoom(p.Tenant, p.Room.Name)
-	return err
+	if r.Creator.Login == login {
+		err := s.store.DisownRoom(ctx, p.Tenant, p.Room, Erased)
+		s.forgetRoom(p.Tenant, p.Room.Name)
+		if err != nil {
+			return err
+		}
+	}
+	if now := r.Settings; now.Owner == login || slices.Contains(now.Admins, login) || slices.Contains(now.Between, login) {
+		_, err := s.changeRoles(ctx, p.Tenant, r, func(now *RoomSettings, _ Room) error {
+			if now.Owner == login {
+				now.Owner = ErasedLogin // not none: the creator would be the owner anew
+			}
+			now.Admins, now.Between = without(now.Admins, login), without(now.Between, login)
+			return nil
+		})
+		if err != nil && !IsKind(err, NotFound) {
+			return err
+		}
+	}
+	return s.disownLists(ctx, p, login)
+}
+
+// disownLists takes a user off the lists of a room, also as who has put others on them.
+func (s *Service) disownLists(ctx context.Context, p Place, login string) error {
+	const page = 500
+	for _, list := range RoomLists {
+		if _, err := s.store.Unlist(ctx, p.Tenant, p.Room.ID, list, login); err != nil {
+			return err
+		}
+		for after := ""; ; {
+			all, err := s.store.Listed(ctx, p.Tenant, p.Room.ID, list, after, page)
+			if err != nil {
+				return err
+			}
+			for _, l := range all {
+				if after = l.Login; l.By != login {
+					continue
+				}
+				l.By = ""
+				if err := s.store.SetListed(ctx, p.Tenant, p.Room.ID, list, l); err != nil {
+					return err
+				}
+			}
+			if len(all) < page {
+				break
+			}
+		}
+	}
+	s.forgetMember(p.Tenant, p.Room.ID, login)
+	return nil
 }
 
 // ForgetReading removes a user's reading of a room, also a position that is not written yet.

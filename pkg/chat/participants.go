@@ -6,24 +6,65 @@ import (
 	"github.com/confab-chat/confab/pkg/limit"
 )
 
-// Join makes who a participant. login, if given, has to be theirs: a user cannot join for another. Joining twice
-// changes nothing.
+// Join makes who a participant of a room that they may join by themselves, by an invitation if they need one. login, if
+// given, has to be theirs: a user cannot join for another. Joining twice changes nothing. Forbidden for who is blocked or
+// needs the consent of somebody, Full if the room has no place.
 func (s *Service) Join(ctx context.Context, who Identity, name string, login *string) error {
 	if err := s.may(who.does(limit.Joins)); err != nil {
 		return err
 	}
-	r, err := s.room(ctx, who.Tenant, name)
+	v, err := s.visitNow(ctx, who.Principal(), name)
 	if err != nil {
 		return err
 	}
 	if err := speaksFor(who, login); err != nil {
 		return err
 	}
-	u, err := s.liveUser(ctx, who.Tenant, who.Login)
+	p, err := s.Person(ctx, who.Tenant, who.Login)
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, who.Tenant, r, u.Person, u.Person, true)
+	if err := v.may(JoinRoom); err != nil {
+		return err
+	}
+	return s.joins(ctx, v, p)
+}
+
+// joins makes the visitor a participant, and ends their invitation and request.
+func (s *Service) joins(ctx context.Context, v visit, p Person) error {
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	if err := s.change(ctx, v.who.Tenant, v.Room, Notice{Type: NoticeJoined, Who: p}); err != nil {
+		return err
+	}
+	if v.member.in {
+		return nil
+	}
+	s.unlistJoined(ctx, v.who.Tenant, v.Room, v.member.lists, p.Login)
+	// Somebody may have blocked them meanwhile: either this read finds that, or the other one has found the participant.
+	lists, err := s.store.OnLists(ctx, v.who.Tenant, v.ID, p.Login)
+	if err != nil {
+		return err
+	}
+	if _, blocked := lists[BlockList]; blocked {
+		if err := s.depart(ctx, v.who.Tenant, v.Room, Notice{Type: NoticeBanned, Who: p}); err != nil {
+			return err
+		}
+		return refuse(JoinRoom, v.Room)
+	}
+	return nil
+}
+
+// unlistJoined takes somebody who has joined from the lists of those who wait.
+func (s *Service) unlistJoined(ctx context.Context, t Tenant, r Room, lists map[RoomList]Listed, login string) {
+	for _, list := range []RoomList{InviteList, RequestList} {
+		if _, on := lists[list]; !on {
+			continue
+		}
+		if _, err := s.store.Unlist(ctx, t, r.ID, list, login); err != nil {
+			s.log.Warn("an invitation or a request to join was not removed", "room", r.Name, "error", err)
+		}
+	}
 }
 
 // Types is Access for a notice that who is typing in a room, or has stopped. RateLimited if there are too many.
@@ -35,60 +76,145 @@ func (s *Service) Types(ctx context.Context, who Identity, room string) (Room, e
 	return r, err
 }
 
-// Leave removes a participant: who, or login if who is the room's creator. It changes nothing if the user is not in the
-// room.
+// Leave removes a participant: who, or login if who may remove them. It changes nothing if the user is not in the room.
+// Forbidden for the owner of a group, who has to hand it over before, and in a direct conversation. A private room that
+// its owner leaves gets another one: the admin, otherwise the participant, who has been in it for longest. One that its
+// last participant leaves is deleted.
 func (s *Service) Leave(ctx context.Context, who Identity, name string, login *string) error {
-	if err := s.may(who.does(limit.Joins)); err != nil {
-		return err
-	}
-	r, err := s.room(ctx, who.Tenant, name)
-	if err != nil {
-		return err
-	}
-	leaving, is := who.Login, r.relation(who)
+	leaving := who.Login
 	if login != nil {
 		leaving = *login
 	}
-	if leaving == who.Login {
-		is |= Themselves
+	return s.remove(ctx, who.Principal(), name, leaving, nil)
+}
+
+// RemoveMember is Leave for members only: Conflict if login is not in the room. Those who are removed may join again; see
+// List for what prevents that. Forbidden for the owner, and for an admin who removes another one.
+func (s *Service) RemoveMember(ctx context.Context, who Principal, name, login string) error {
+	return s.remove(ctx, who, name, login, func(r Room) error { return errNotIn(r, login) })
+}
+
+// errNotIn is the error for an action about somebody who would have to be in the room.
+func errNotIn(r Room, login string) error {
+	return &Error{Kind: Conflict, Entity: RoomEntity, Message: "'" + login + "' is not in the room '" + r.Called() + "'"}
+}
+
+// errIn is the error for somebody who is in the room already.
+func errIn(r Room, login string) error {
+	return &Error{Kind: Conflict, Entity: RoomEntity, Message: "'" + login + "' is in the room '" + r.Called() + "' already"}
+}
+
+// remove removes a participant. missing, if set, returns the error for somebody who is not in the room.
+func (s *Service) remove(ctx context.Context, who Principal, name, leaving string, missing func(Room) error) error {
+	if err := s.limited(who, limit.Joins); err != nil {
+		return err
 	}
-	if !May(RemoveParticipant, is) {
-		return refuse(RemoveParticipant, name)
-	}
-	if !ValidName(leaving) {
-		return ErrNotFound(UserEntity, leaving)
-	}
-	p, err := s.store.Participant(ctx, who.Tenant, r.ID, leaving)
-	if IsKind(err, NotFound) {
-		// An earlier attempt may have died before it was published.
-		gone := membershipEvent(r.place(who.Tenant), Person{Login: leaving}, false, true)
-		s.order.begin(r.ID, s.ids).finish(ctx, gone)
-		return nil
-	}
+	v, err := s.visitNow(ctx, who, name)
 	if err != nil {
 		return err
 	}
-	by := p
+	n, action := Notice{Type: NoticeRemoved}, RemoveParticipant
+	if leaving == who.Login && !who.App {
+		n.Type, action = NoticeLeft, LeaveRoom
+	}
+	if err := v.mayAbout(action, leaving); err != nil {
+		return err
+	}
+	n.Who = v.member.Person
 	if leaving != who.Login {
-		u, err := s.liveUser(ctx, who.Tenant, who.Login)
-		if err != nil {
+		if n.Who, err = s.participantNow(ctx, who.Tenant, v.Room, leaving); err != nil {
 			return err
 		}
-		by = u.Person
 	}
-	return s.change(ctx, who.Tenant, r, p, by, false)
+	if n.Who.Login == "" {
+		if missing != nil {
+			return missing(v.Room)
+		}
+		// An earlier attempt may have died before it was published.
+		gone := membershipEvent(v.place(who.Tenant), Person{Login: leaving}, false, true)
+		s.order.begin(v.ID, s.ids).finish(ctx, gone)
+		return nil
+	}
+	if n.Type == NoticeRemoved {
+		if n.By, err = s.actor(ctx, v); err != nil {
+			return err
+		}
+	}
+	return s.depart(ctx, who.Tenant, v.Room, n)
 }
 
-// Participants returns a range of the participants of a room, ascending by login, and whether there are more.
-func (s *Service) Participants(ctx context.Context, t Tenant, name string, rg Range) ([]Person, bool, error) {
-	r, err := s.room(ctx, t, name)
+// participantNow returns a participant as the store has them; empty for somebody else.
+func (s *Service) participantNow(ctx context.Context, t Tenant, r Room, login string) (Person, error) {
+	if !validLogin(login) {
+		return Person{}, ErrNotFound(UserEntity, login)
+	}
+	p, err := s.store.Participant(ctx, t, r.ID, login)
+	if IsKind(err, NotFound) {
+		return Person{}, nil
+	}
+	return p, err
+}
+
+// depart ends the membership of n.Who, and with it what they were in the room.
+func (s *Service) depart(ctx context.Context, t Tenant, r Room, n Notice) error {
+	p := n.Who
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	if r.governs(p.Login) == Owner && r.Settings.Kind != OpenRoom {
+		// Before they go: a server that dies in between leaves no room without an owner.
+		if err := s.handOver(ctx, t, r, p.Login); err != nil {
+			return err
+		}
+	}
+	if err := s.change(ctx, t, r, n); err != nil {
+		return err
+	}
+	if err := s.endRoles(ctx, t, r.Ref(), p.Login); err != nil {
+		s.log.Warn("what somebody was in a room they have left was not ended", "room", r.Name, "error", err)
+	}
+	if k := r.Settings.Kind; k == PrivateRoom || k == DirectRoom {
+		return s.endEmpty(ctx, t, r)
+	}
+	return nil
+}
+
+// endEmpty deletes a room that nobody sees any more.
+func (s *Service) endEmpty(ctx context.Context, t Tenant, r Room) error {
+	rest, err := s.store.Participants(ctx, t, r.ID, "", 1)
+	if err != nil || len(rest) > 0 {
+		return err
+	}
+	err = s.deleteRoom(ctx, Identity{Tenant: t, Login: SystemLogin}, r)
+	if IsKind(err, NotFound) {
+		return nil
+	}
+	return err
+}
+
+// Participants returns a range of the participants of a room, ascending by login, and whether there are more. Forbidden for
+// who may see the room and not who is in it.
+func (s *Service) Participants(ctx context.Context, who Principal, name string, rg Range) ([]Person, bool, error) {
+	r, err := s.participantsOf(ctx, who, name)
 	if err != nil {
 		return nil, false, err
 	}
 	list := func(after string, limit int) ([]Person, error) {
-		return s.store.Participants(ctx, t, r.ID, after, limit)
+		return s.store.Participants(ctx, who.Tenant, r.ID, after, limit)
 	}
 	return rangeOf(rg, list, func(p Person) string { return p.Login })
+}
+
+// participantsOf returns a room if who may see its participants.
+func (s *Service) participantsOf(ctx context.Context, who Principal, name string) (Room, error) {
+	r, err := s.room(ctx, who.Tenant, name)
+	if err != nil || May(SeeParticipants, r.relation(who)) {
+		return r, err
+	}
+	v, err := s.visitRoom(ctx, who, r)
+	if err != nil {
+		return Room{}, err
+	}
+	return v.Room, v.may(SeeParticipants)
 }
 
 const joinsText, leavesText = " joins the room", " leaves the room"
@@ -101,10 +227,11 @@ func membershipEvent(at Place, p Person, join, repeated bool) Event {
 	return ParticipantLeft{Place: at, Person: p, Repeated: repeated}
 }
 
-// change stores a change of a membership, by whom it was made, and then, if anything changed, the system message about it. It publishes both,
-// the participant first. If nothing changed, it publishes the state nevertheless, because the node that made the change
-// may have died before it did so.
-func (s *Service) change(ctx context.Context, t Tenant, r Room, p, by Person, join bool) error {
+// change stores a change of the membership of n.Who and then, if anything changed, the notice of it. It publishes both, the
+// participant first. If nothing changed, it publishes the state nevertheless, because the node that made the change may
+// have died before it did so.
+func (s *Service) change(ctx context.Context, t Tenant, r Room, n Notice) error {
+	p := n.Who
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	ticket, err := s.begin(ctx, r.Log(t))
@@ -117,7 +244,7 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p, by Person, jo
 		ticket.wait()
 	}()
 
-	var changed bool
+	join, changed := n.Type == NoticeJoined, false
 	if join {
 		changed, err = s.store.Join(ctx, t, r, p, ticket.id)
 	} else {
@@ -132,25 +259,13 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, p, by Person, jo
 	if !changed {
 		return nil
 	}
-	told := Notice{Type: NoticeLeft, Who: p}
-	switch {
-	case join:
-		told.Type = NoticeJoined
-	case by.Login != p.Login:
-		told.Type, told.By = NoticeRemoved, by
-	}
-	m := told.Message(ticket.id)
 	if join {
 		s.entered(ctx, t, r, p.Login, ticket.id)
 	} else {
 		s.departed(ctx, t, r, p.Login)
 	}
-	if err := s.store.Append(ctx, r.Log(t), m); err != nil {
-		// The membership has changed and is published; only the message about it is missing.
-		s.log.Error("a system message was not stored", "room", r.Name, "error", err)
-		s.settleMessage(t, r, m.ID, err)
-		return nil
+	if r.Settings.Kind.hasNotices() {
+		events = append(events, s.appendNotice(ctx, t, r, n.Message(ticket.id))...)
 	}
-	events = append(events, MessagePosted{Place: r.place(t), Message: m})
 	return nil
 }

@@ -5,33 +5,76 @@ import "strings"
 // Action is what somebody wants to do in a room.
 type Action string
 
-// The actions in rooms. What is not in this list is open to every account of the tenant: to see a room and who is in it,
-// to join it, and to leave it.
+// The actions in rooms.
 const (
-	TakePart          Action = "take part" // read, post, react, say what one has read, mute
+	SeeRoom           Action = "see a room"           // that there is one, and what it is called
+	SeeParticipants   Action = "see the participants" // and who governs, and the announcement
+	SeeLists          Action = "see the lists"        // of who is muted, blocked or invited, or has asked to join
+	JoinRoom          Action = "join a room"          // by oneself
+	AskToJoin         Action = "ask to join"
+	LeaveRoom         Action = "leave a room" // by oneself
+	TakePart          Action = "take part"    // read, react, say what one has read
+	PostMessage       Action = "post a message"
 	EditMessage       Action = "edit a message"
 	DeleteMessage     Action = "delete a message"
+	AddParticipant    Action = "add a participant" // or invite somebody
 	RemoveParticipant Action = "remove a participant"
-	ChangeRoom        Action = "change a room" // its banner and retention
+	Moderate          Action = "mute or block somebody" // or let them post in a silent room; and undo it
+	ChangeRoom        Action = "change a room"          // its banner, title, description, announcement and silence
+	GovernRoom        Action = "govern a room"          // who gets in, who is owner and admin, how long it keeps messages
 	DeleteRoom        Action = "delete a room"
 )
 
-// Relation is what somebody is to a room, and to the message or person that an action is about. Relations are combined.
-type Relation uint8
+// Actions are all actions, in the order of the policy.
+func Actions() (all []Action) {
+	for _, r := range policy {
+		all = append(all, r.action)
+	}
+	return all
+}
+
+// Relation is what somebody is to a room and what the room is to them, and what they are to the message or person that an
+// action is about. Relations are combined.
+type Relation uint32
 
 const (
+	// App is an app of the platform, or an administrator of it.
+	App Relation = 1 << iota
 	// Participant is in the room.
-	Participant Relation = 1 << iota
-	// Owner is the creator of the room, also after leaving it.
+	Participant
+	// Owner owns the room: its creator, until they hand it over. The creator of an open room stays the owner after leaving it.
 	Owner
+	// Admin was made an admin of the room by its owner.
+	Admin
+	// Speaker is not silenced: not muted, and the room is not disabled, nor silent for them. The owner and admins never are.
+	Speaker
+	// Invitee has an invitation to the room.
+	Invitee
+	// Unblocked is not on the room's block list.
+	Unblocked
+	// Unbound may go: not the owner of a group or chat room, who has to hand it over before, and not in a direct conversation.
+	Unbound
+
+	// Shown says that the room shows everybody that it is there: all but private rooms, private groups and direct
+	// conversations.
+	Shown
+	// Open says that the room shows everybody who is in it: open rooms and chat rooms.
+	Open
+	// Free says that the room lets everybody join who sees it, without anybody's consent.
+	Free
+	// Inviting says that the room lets its participants add and invite others.
+	Inviting
+
 	// Author has written the message.
 	Author
-	// Themselves is the person that the action is about.
-	Themselves
+	// Ordinary is somebody else who is neither the owner nor an admin; the action is about them.
+	Ordinary
+	// NotOwner is somebody else who is not the owner; the action is about them.
+	NotOwner
 )
 
 // rule is one action of the policy: it is open to whoever has one of the combinations of relations. The refusal is the message
-// for others, with {room} for the name of the room.
+// for others, with {room} for what the room is called.
 type rule struct {
 	action  Action
 	who     []Relation
@@ -40,12 +83,38 @@ type rule struct {
 
 // policy decides what is allowed in rooms; nothing else does. What the rules read of the store, the access cache has.
 var policy = []rule{
-	{TakePart, []Relation{Participant}, "only participants may do this: join the room '{room}' first"},
-	{EditMessage, []Relation{Participant | Author}, "only its author may edit a message"},
-	{DeleteMessage, []Relation{Participant | Author, Participant | Owner}, "only its author or the room's creator may delete a message"},
-	{RemoveParticipant, []Relation{Owner, Themselves}, "only the creator of the room '{room}' may remove others from it"},
-	{ChangeRoom, []Relation{Owner}, "only its creator may change or delete the room '{room}'"},
-	{DeleteRoom, []Relation{Owner}, "only its creator may change or delete the room '{room}'"},
+	{SeeRoom, []Relation{Shown, Participant, Invitee, App},
+		"there is no such room"}, // never shown: who may not see a room gets the error of one that does not exist
+	{SeeParticipants, []Relation{Open, Participant, App},
+		"only participants may see who is in the room '{room}'"},
+	{SeeLists, []Relation{Admin, Owner, App},
+		"only the owner and admins of the room '{room}' may see this"},
+	{JoinRoom, []Relation{Participant, Free | Unblocked, Invitee | Unblocked},
+		"you cannot join the room '{room}': somebody who is in it has to add you"},
+	{AskToJoin, []Relation{Shown | Unblocked},
+		"you cannot ask to join the room '{room}'"},
+	{LeaveRoom, []Relation{Unbound},
+		"you cannot leave the room '{room}': an owner has to hand it over first, and a direct conversation cannot be left"},
+	{TakePart, []Relation{Participant},
+		"only participants may do this: join the room '{room}' first"},
+	{PostMessage, []Relation{Participant | Speaker, App | Speaker},
+		"you cannot post in the room '{room}' now: you are muted there, or only some may post there"},
+	{EditMessage, []Relation{Participant | Author | Speaker, App},
+		"only its author may edit a message"},
+	{DeleteMessage, []Relation{Participant | Author, Participant | Owner, Participant | Admin, App},
+		"only its author, or the owner or an admin of the room, may delete a message"},
+	{AddParticipant, []Relation{Participant | Inviting, Admin, Owner, App},
+		"only the owner and admins of the room '{room}' may add others to it"},
+	{RemoveParticipant, []Relation{Owner | NotOwner, Admin | Ordinary, App | NotOwner},
+		"only the owner and admins of the room '{room}' may remove others from it, and not the owner, or as an admin another one"},
+	{Moderate, []Relation{Owner | NotOwner, Admin | Ordinary, App | NotOwner},
+		"only the owner and admins of the room '{room}' may do this, and not to the owner, or as an admin to another one"},
+	{ChangeRoom, []Relation{Admin, Owner, App},
+		"only the owner and admins of the room '{room}' may change it"},
+	{GovernRoom, []Relation{Owner, App},
+		"only the owner of the room '{room}' may do this"},
+	{DeleteRoom, []Relation{Owner, App},
+		"only its owner may delete the room '{room}'"},
 }
 
 func ruleOf(a Action) rule {
@@ -68,22 +137,25 @@ func May(a Action, is Relation) bool {
 }
 
 // refuse is the error for somebody to whom an action in a room is not open.
-func refuse(a Action, room string) error {
-	return &Error{Kind: Forbidden, Entity: RoomEntity, Name: room, Message: strings.ReplaceAll(ruleOf(a).refusal, "{room}", room)}
+func refuse(a Action, r Room) error {
+	return &Error{Kind: Forbidden, Entity: RoomEntity, Name: r.Name, Message: strings.ReplaceAll(ruleOf(a).refusal, "{room}", r.Called())}
 }
 
-// relation is what who is to a room, beside being in it.
-func (r Room) relation(who Identity) (is Relation) {
-	if r.Creator.Login == who.Login {
-		is = Owner
+// Called is what people call a room: its title, or its name.
+func (r Room) Called() string {
+	if r.Settings.Title != "" {
+		return r.Settings.Title
 	}
-	return is
+	return r.Name
 }
 
-// relation is what who is to a message. Messages of the system have no author.
-func (m Message) relation(who Identity) (is Relation) {
-	if !m.System && m.Author.Login == who.Login {
-		is = Author
+// Owner returns the login of the room's owner; empty for a direct conversation, which has none.
+func (r Room) Owner() string {
+	switch {
+	case r.Settings.Kind == DirectRoom:
+		return ""
+	case r.Settings.Owner != "":
+		return r.Settings.Owner
 	}
-	return is
+	return r.Creator.Login
 }

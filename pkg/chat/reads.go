@@ -20,9 +20,10 @@ const MaxRoomStates = 200
 
 // RoomState is a room as one participant sees it.
 type RoomState struct {
-	Name   string
-	Last   *Message // the newest; nil if there is none
-	Unread int      // newer than Position, by others, not deleted; at most MaxUnread
+	Name     string
+	Settings RoomSettings
+	Last     *Message // the newest; nil if there is none
+	Unread   int      // newer than Position, by others, not deleted; at most MaxUnread
 	Reading
 }
 
@@ -73,14 +74,15 @@ func (s *Service) roomStates(ctx context.Context, who Identity, refs []RoomRef) 
 	}
 	var readings map[id.ID]Reading
 	var newest map[id.ID]Message
+	var there map[id.ID]Room
 	g, gctx := guard.WithContext(ctx)
 	g.Go(func() (err error) {
 		readings, err = s.readings(gctx, who, rooms)
 		return err
 	})
 	g.Go(func() (err error) {
-		hidden, err := s.horizons(gctx, who.Tenant, refs)
-		if err != nil {
+		var hidden map[id.ID]id.ID
+		if hidden, there, err = s.horizons(gctx, who.Tenant, refs); err != nil {
 			return err
 		}
 		for i, ref := range refs {
@@ -95,7 +97,7 @@ func (s *Service) roomStates(ctx context.Context, who Identity, refs []RoomRef) 
 	states := make([]RoomState, len(refs))
 	var from []Position
 	for i, ref := range refs {
-		states[i] = RoomState{Name: ref.Name, Reading: readings[ref.ID]}
+		states[i] = RoomState{Name: ref.Name, Settings: there[ref.ID].Settings, Reading: readings[ref.ID]}
 		if m, ok := newest[ref.ID]; ok {
 			states[i].Last = &m
 			if read := states[i].Position(); m.ID.Compare(read) > 0 {

@@ -33,7 +33,7 @@ var toAnna = chat.ProfileChange{FirstName: chat.Set(new("Anna"))}
 func (w *world) firstNames(rooms ...string) (out []string) {
 	w.t.Helper()
 	for _, name := range rooms {
-		v, err := w.Room(w.t.Context(), tenant, name)
+		v, err := w.Room(w.t.Context(), app, name)
 		require.NoError(w.t, err)
 		for _, p := range append(v.Participants, v.Creator) {
 			if p.Login == "ann" {

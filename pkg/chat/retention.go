@@ -134,7 +134,7 @@ func (rd *Reader) Horizon(r Retention, at time.Time) id.ID { return horizonAt(rd
 
 // shown reads a room's messages without those that are older than the horizon.
 type shown struct {
-	store Stores
+	store stores
 	after id.ID // the horizon
 }
 
@@ -180,25 +180,25 @@ func (v shown) MessagesByID(ctx context.Context, l Log, ids []id.ID) (map[id.ID]
 	return v.store.MessagesByID(ctx, l, there)
 }
 
-// horizons returns the horizon of each room, keyed by its ID. The horizon of a room that does not exist (any more)
-// hides all messages. It uses the same cached rooms as Access.
-func (rd *Reader) horizons(ctx context.Context, t Tenant, refs []RoomRef) (map[id.ID]id.ID, error) {
+// horizons returns the horizon of each room, keyed by its ID, and those rooms that exist. The horizon of a room that does
+// not exist (any more) hides all messages. It uses the same cached rooms as Access.
+func (rd *Reader) horizons(ctx context.Context, t Tenant, refs []RoomRef) (out map[id.ID]id.ID, there map[id.ID]Room, err error) {
 	keys := make([]roomKey, len(refs))
 	for i, ref := range refs {
 		keys[i] = roomKey{t, ref.Name}
 	}
 	rooms, err := rd.cachedRooms.GetAll(ctx, keys, rd.loadRooms)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out := make(map[id.ID]id.ID, len(refs))
+	out, there = make(map[id.ID]id.ID, len(refs)), make(map[id.ID]Room, len(refs))
 	for i, ref := range refs {
 		out[ref.ID] = id.Max
 		if r, ok := rooms[keys[i]]; ok && r.ID == ref.ID {
-			out[ref.ID] = rd.horizon(rd.keep(r))
+			out[ref.ID], there[ref.ID] = rd.horizon(rd.keep(r)), r
 		}
 	}
-	return out, nil
+	return out, there, nil
 }
 
 // loadRooms reads rooms of one tenant for the cache.
@@ -220,13 +220,13 @@ func (rd *Reader) loadRooms(ctx context.Context, keys []roomKey) (map[roomKey]Ro
 	return out, nil
 }
 
-// SetRetention sets how long the messages of a room are kept; only its creator may do so. Older messages are hidden
+// SetRetention sets how long the messages of a room are kept; only its owner may do so. Older messages are hidden
 // immediately and permanently removed within about an hour. Until then a longer retention shows them again.
 func (s *Service) SetRetention(ctx context.Context, who Identity, name string, to Retention) (RoomView, error) {
 	if err := s.may(who.does(limit.Changes)); err != nil {
 		return RoomView{}, err
 	}
-	r, err := s.roomFor(ctx, who, ChangeRoom, name)
+	r, err := s.roomFor(ctx, who, GovernRoom, name)
 	if err != nil {
 		return RoomView{}, err
 	}
@@ -244,5 +244,5 @@ func (s *Service) setRetention(ctx context.Context, t Tenant, r Room, to Retenti
 	if err != nil {
 		return RoomView{}, err
 	}
-	return s.Room(ctx, t, r.Name)
+	return s.sharedRoom(ctx, t, r.Name)
 }

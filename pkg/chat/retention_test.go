@@ -79,7 +79,7 @@ func TestOldMessagesAreShownNowhere(t *testing.T) {
 	ann, bob := w.user("ann"), w.user("bob")
 	w.room("lounge", ann, bob)
 	w.retain(ann, "lounge", chat.MinRetention)
-	v, err := w.Room(ctx, tenant, "lounge")
+	v, err := w.Room(ctx, app, "lounge")
 	require.NoError(t, err)
 	place := chat.Place{Tenant: tenant, Room: chat.RoomRef{ID: v.ID, Name: "lounge"}}
 
@@ -189,7 +189,7 @@ func TestHistoryOfARoomThatIsGone(t *testing.T) {
 	ann := w.user("ann")
 	w.room("lounge", ann)
 	m := w.post(ann, "lounge", "hello")
-	v, err := w.Room(t.Context(), tenant, "lounge")
+	v, err := w.Room(t.Context(), app, "lounge")
 	require.NoError(t, err)
 	place := chat.Place{Tenant: tenant, Room: chat.RoomRef{ID: v.ID, Name: "lounge"}}
 	shows := func(want int) {
@@ -215,7 +215,7 @@ func TestTheServersRetention(t *testing.T) {
 	for room, to := range map[string]chat.Retention{"default": chat.ServerRetention, "ever": chat.Forever, "long": chat.Retention(48 * time.Hour)} {
 		w.room(room, ann)
 		w.retain(ann, room, to)
-		v, err := w.Room(ctx, tenant, room)
+		v, err := w.Room(ctx, app, room)
 		require.NoError(t, err)
 		keep := map[string]time.Duration{"default": 24 * time.Hour, "ever": 0, "long": 48 * time.Hour}[room]
 		require.Equal(t, keep, v.Keep)
@@ -252,7 +252,7 @@ func TestWhoSetsARetention(t *testing.T) {
 	require.True(t, chat.IsKind(err, chat.NotFound))
 	_, err = w.SetBanner(ctx, ann, "lounge", new("hi"), nil)
 	require.NoError(t, err)
-	v, err = w.Room(ctx, tenant, "lounge")
+	v, err = w.Room(ctx, app, "lounge")
 	require.NoError(t, err)
 	require.Equal(t, chat.MaxRetention, v.Retention, "the banner is another thing")
 }

@@ -21,7 +21,7 @@ type Rewrite struct {
 	Window time.Duration // how old the message may be; 0: as old as it is
 }
 
-// EditMessage replaces the content of a message. Only its author may do so, as a participant of the room. The rules for
+// EditMessage replaces the content of a message. Only its author may do so, as a participant who may post. The rules for
 // content are those of Post. The same content again changes nothing. Conflict for a deleted message, and for one that is
 // neither a text nor a custom message.
 func (s *Service) EditMessage(ctx context.Context, who Identity, room string, m id.ID, content *string) (Message, error) {
@@ -37,7 +37,7 @@ func (s *Service) Rewrite(ctx context.Context, who Principal, room string, m id.
 	if err := f.err(MessageEntity); err != nil {
 		return Message{}, err
 	}
-	r, p, err := s.editor(ctx, who, room)
+	v, err := s.editor(ctx, who, room)
 	if err != nil {
 		return Message{}, err
 	}
@@ -46,9 +46,12 @@ func (s *Service) Rewrite(ctx context.Context, who Principal, room string, m id.
 			return Message{}, err
 		}
 	}
-	return s.changeMessage(ctx, who.Tenant, r, p, m, func(now Message) (Change, error) {
-		if !who.App && !May(EditMessage, Participant|r.relation(who.Identity)|now.relation(who.Identity)) {
+	return s.changeMessage(ctx, who.Tenant, v.Room, v.member.Person, m, func(now Message) (Change, error) {
+		switch is := v.is | now.relation(who.Identity); {
+		case !May(EditMessage, is|Speaker):
 			return Change{}, refused(Forbidden, m, ruleOf(EditMessage).refusal)
+		case !May(EditMessage, is):
+			return Change{}, refuse(PostMessage, v.Room)
 		}
 		if now.Deleted {
 			return Change{}, errDeleted(m)
@@ -97,8 +100,8 @@ type Recall struct {
 	Force bool
 }
 
-// DeleteMessage permanently empties a message. Its author and the room's creator may do so, as participants. Repeating
-// it changes nothing.
+// DeleteMessage permanently empties a message. Its author and the room's owner and admins may do so, as participants.
+// Repeating it changes nothing.
 func (s *Service) DeleteMessage(ctx context.Context, who Identity, room string, m id.ID) error {
 	return s.Recall(ctx, Principal{Identity: who}, room, m, Recall{})
 }
@@ -106,7 +109,7 @@ func (s *Service) DeleteMessage(ctx context.Context, who Identity, room string, 
 // Recall is DeleteMessage, for messages that are not older than a window. An app may recall any message but those of the
 // system. ErrTooLate is in the chain of the error for a message that is older, which is Forbidden.
 func (s *Service) Recall(ctx context.Context, who Principal, room string, m id.ID, how Recall) error {
-	r, p, err := s.editor(ctx, who, room)
+	v, err := s.editor(ctx, who, room)
 	if err != nil {
 		return err
 	}
@@ -114,11 +117,11 @@ func (s *Service) Recall(ctx context.Context, who Principal, room string, m id.I
 	if how.Force {
 		change = s.changeAny
 	}
-	_, err = change(ctx, who.Tenant, r, p, m, func(now Message) (Change, error) {
+	_, err = change(ctx, who.Tenant, v.Room, v.member.Person, m, func(now Message) (Change, error) {
 		switch {
 		case now.System:
 			return Change{}, refused(Forbidden, m, "messages of the system cannot be deleted")
-		case !who.App && !May(DeleteMessage, Participant|r.relation(who.Identity)|now.relation(who.Identity)):
+		case !May(DeleteMessage, v.is|now.relation(who.Identity)):
 			return Change{}, refused(Forbidden, m, ruleOf(DeleteMessage).refusal)
 		case now.Deleted:
 			return Change{}, nil
@@ -129,15 +132,15 @@ func (s *Service) Recall(ctx context.Context, who Principal, room string, m id.I
 }
 
 // editor returns the room of a message that is to be edited or deleted, and who does it.
-func (s *Service) editor(ctx context.Context, who Principal, room string) (Room, Person, error) {
+func (s *Service) editor(ctx context.Context, who Principal, room string) (visit, error) {
+	if err := s.limited(who, limit.Edits); err != nil {
+		return visit{}, err
+	}
+	v, err := s.take(ctx, who, room)
 	if who.App {
-		r, err := s.open(ctx, who.Tenant, room)
-		return r, System, err
+		v.member.Person = System
 	}
-	if err := s.may(who.does(limit.Edits)); err != nil {
-		return Room{}, Person{}, err
-	}
-	return s.Access(ctx, who.Identity, room)
+	return v, err
 }
 
 // inTime returns an error with ErrTooLate for a message that is older than a window, which is none if 0.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/limit"
 )
@@ -24,20 +25,53 @@ const (
 
 // NewRoom is a room to create. Creator, if given, has to be the user who creates it.
 type NewRoom struct {
-	Name    string
+	Name    string // of an open room; the server names others
 	Creator *string
 	Banner  *string
+	// Kind is OpenRoom or PrivateRoom. A private room needs a Title.
+	Kind               RoomKind
+	Title, Description *string
+	// MembersInvite lets all participants of a private room invite others, not only its owner and admins.
+	MembersInvite bool
 }
 
 // Validate returns all faults of the room.
 func (n NewRoom) Validate() []Fault {
 	var f faults
-	f.name("roomName", &n.Name)
-	if reservedRooms[n.Name] {
-		f.add("roomName", reserved, &n.Name)
+	switch n.Kind {
+	case OpenRoom:
+		f.name("roomName", &n.Name)
+		if reservedRooms[n.Name] {
+			f.add("roomName", reserved, &n.Name)
+		}
+	case PrivateRoom:
+		if n.Name != "" {
+			f.add("roomName", "cannot be chosen for a private room: give it a title", &n.Name)
+		}
+		if n.Title == nil {
+			f.add("title", notEmpty, nil)
+		}
+	default:
+		f.add("kind", "must be that of an open or a private room", nil)
+		return f
 	}
+	c := RoomChange{Title: n.Title, Description: n.Description}
+	if n.MembersInvite {
+		c.MembersInvite = &n.MembersInvite
+	}
+	f = append(f, c.Validate(n.Kind)...)
 	f.text("banner", n.Banner)
 	return f
+}
+
+// room returns the room to create, but for what createWith sets.
+func (n NewRoom) room(rid id.ID) Room {
+	r := Room{Name: n.Name, Banner: n.Banner, Settings: RoomSettings{Kind: n.Kind, MembersInvite: n.MembersInvite}}
+	if n.Kind != OpenRoom {
+		r.Name = RoomNameOf(rid)
+	}
+	RoomChange{Title: n.Title, Description: n.Description}.over(&r.Settings)
+	return r
 }
 
 // RoomView is a room with its participants, ascending by login.
@@ -48,7 +82,7 @@ type RoomView struct {
 	Keep         time.Duration // how long messages are kept, by the room's retention or the server's default; 0 for ever
 }
 
-// CreateRoom creates a room with who as creator and first participant; Conflict if the name is taken.
+// CreateRoom creates an open or private room with who as owner and first participant; Conflict if the name is taken.
 func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (RoomView, error) {
 	if err := Faulty(RoomEntity, n.Validate()); err != nil {
 		return RoomView{}, err
@@ -59,35 +93,41 @@ func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (Room
 	if err := s.may(who.does(limit.Rooms)); err != nil {
 		return RoomView{}, err
 	}
-	u, err := s.liveUser(ctx, who.Tenant, who.Login)
+	p, err := s.Person(ctx, who.Tenant, who.Login)
 	if err != nil {
 		return RoomView{}, err
 	}
-	rid := s.ids.New()
-	r := Room{ID: rid, Name: n.Name, Creator: u.Person, Banner: n.Banner, CreatedAt: rid.Time().Truncate(time.Millisecond)}
-	ctx, cancel := changing(ctx)
-	defer cancel()
-	created := RoomCreated{Place: r.place(who.Tenant), Creator: u.Person}
-	if err := s.store.CreateRoom(ctx, who.Tenant, r); err != nil {
+	return s.createWith(ctx, who.Tenant, []Person{p}, n.room)
+}
+
+// createRoom creates a room with its creator in it.
+func (s *Service) createRoom(ctx context.Context, t Tenant, r Room) error {
+	created := RoomCreated{Place: r.place(t), Creator: r.Creator}
+	if err := s.store.CreateRoom(ctx, t, r); err != nil {
 		s.settle(r.ID, err, func(ctx context.Context) (Event, error) {
-			now, err := s.store.Room(ctx, who.Tenant, r.Name)
+			now, err := s.store.Room(ctx, t, r.Name)
 			if err != nil || now.ID != r.ID {
 				return nil, err
 			}
-			s.entered(ctx, who.Tenant, r, who.Login, rid)
+			s.entered(ctx, t, r, r.Creator.Login, r.ID)
 			return created, nil
 		})
-		return RoomView{}, err
+		return err
 	}
-	s.forgetRoom(who.Tenant, r.Name)
-	s.entered(ctx, who.Tenant, r, who.Login, rid)
+	s.forgetRoom(t, r.Name)
+	s.entered(ctx, t, r, r.Creator.Login, r.ID)
 	s.order.begin(r.ID, s.ids).finish(ctx, created)
-	return RoomView{Room: r, Participants: []Person{u.Person}, Count: 1, Keep: s.keep(r)}, nil
+	return nil
 }
 
-// Room returns a room and its participants. The result may be shared, as that of Messages.
-func (s *Service) Room(ctx context.Context, t Tenant, name string) (RoomView, error) {
-	return s.sharedRoom(ctx, t, name)
+// Room returns a room and its participants as who sees them: NotFound for a room that who may not see; somebody who sees
+// it without being in it gets what they may see. The result may be shared, as that of Messages.
+func (s *Service) Room(ctx context.Context, who Principal, name string) (RoomView, error) {
+	view, err := s.sharedRoom(ctx, who.Tenant, name)
+	if err != nil {
+		return RoomView{}, err
+	}
+	return s.seen(ctx, who, view)
 }
 
 func (s *Service) roomView(ctx context.Context, t Tenant, name string) (RoomView, error) {
@@ -103,7 +143,7 @@ func (s *Service) viewOf(ctx context.Context, t Tenant, r Room) (RoomView, error
 	return RoomView{Room: r, Participants: ps, Count: len(ps), Keep: s.keep(r)}, err
 }
 
-// Rooms returns a range of rooms, ascending by name, each with its first ListedParticipants, and whether there are more.
+// Rooms returns a range of open rooms, ascending by name, each with its first ListedParticipants, and whether there are more.
 // It may return fewer than the limit, as together they take less than MaxRead.
 func (s *Service) Rooms(ctx context.Context, t Tenant, rg Range) ([]RoomView, bool, error) {
 	rs, more, err := s.roomRange(ctx, t, rg)
@@ -119,10 +159,11 @@ func (s *Service) roomRange(ctx context.Context, t Tenant, rg Range) ([]Room, bo
 	return rangeOf(rg, list, func(r Room) string { return r.Name })
 }
 
-// RoomsByName returns those of names that exist, in the order of names, each once, as Rooms does. more says that they took
-// too much, so that the last ones are missing.
-func (s *Service) RoomsByName(ctx context.Context, t Tenant, names []string) (_ []RoomView, more bool, err error) {
-	found, err := s.store.RoomsByName(ctx, t, validNames(names))
+// RoomsByName returns those of names that exist and that who may see, in the order of names, each once, as Room shows them,
+// but for the participants, of which it returns as many as Rooms. more says that they took too much, so that the last ones
+// are missing.
+func (s *Service) RoomsByName(ctx context.Context, who Principal, names []string) (_ []RoomView, more bool, err error) {
+	found, err := s.store.RoomsByName(ctx, who.Tenant, validRooms(names))
 	if err != nil {
 		return nil, false, err
 	}
@@ -133,8 +174,45 @@ func (s *Service) RoomsByName(ctx context.Context, t Tenant, names []string) (_ 
 			delete(found, n)
 		}
 	}
-	views, err := s.views(ctx, t, rs)
+	visits, err := s.visits(ctx, who, rs)
+	if err != nil {
+		return nil, false, err
+	}
+	rs = slices.DeleteFunc(rs, func(r Room) bool { return visits[r.ID] == nil })
+	views, err := s.views(ctx, who.Tenant, rs)
+	for i, v := range views {
+		views[i] = visits[v.ID].show(v)
+	}
 	return views, len(views) < len(rs), err
+}
+
+// visits returns of rooms those that who may see, keyed by ID.
+func (s *Service) visits(ctx context.Context, who Principal, rs []Room) (map[id.ID]*visit, error) {
+	all := make([]*visit, len(rs))
+	g, gctx := guard.WithContext(ctx)
+	g.SetLimit(bulkParallel)
+	for i, r := range rs {
+		if is := r.relation(who); May(SeeParticipants, is) {
+			all[i] = &visit{Room: r, who: who, is: is}
+			continue
+		}
+		g.Go(func() error {
+			v, err := s.visitRoom(gctx, who, r)
+			if IsKind(err, NotFound) {
+				return nil
+			}
+			all[i] = &v
+			return err
+		})
+	}
+	err := g.Wait()
+	visits := make(map[id.ID]*visit, len(rs))
+	for i, r := range rs {
+		if all[i] != nil {
+			visits[r.ID] = all[i]
+		}
+	}
+	return visits, err
 }
 
 // views returns the first rooms of rs as a list shows them: as many as take less than MaxRead, one at least.
@@ -212,7 +290,7 @@ func (v RoomView) Bounded() RoomView {
 	return v
 }
 
-// RoomsInParts visits a range of rooms, ascending by name, with up to MaxParticipants of each. They come in parts of about
+// RoomsInParts visits a range of open rooms, ascending by name, with up to MaxParticipants of each. They come in parts of about
 // partParticipants participants. last is true for the last part, which may be empty. An error of visit ends the reading
 // and is returned as it is.
 func (s *Service) RoomsInParts(ctx context.Context, t Tenant, rg Range, visit func(part []RoomView, last bool) error) error {
@@ -246,7 +324,7 @@ func (s *Service) RoomsInParts(ctx context.Context, t Tenant, rg Range, visit fu
 	return visit(part, true)
 }
 
-// OwnRoom returns a room as it is now to its creator, otherwise Forbidden.
+// OwnRoom returns a room as it is now to who may change it, otherwise Forbidden.
 func (s *Service) OwnRoom(ctx context.Context, who Identity, name string) (RoomView, error) {
 	r, err := s.roomFor(ctx, who, ChangeRoom, name)
 	if err != nil {
@@ -255,7 +333,7 @@ func (s *Service) OwnRoom(ctx context.Context, who Identity, name string) (RoomV
 	return s.viewOf(ctx, who.Tenant, r)
 }
 
-// SetBanner replaces a room's banner; only its creator may do so. If was is not nil and the banner is no longer that of
+// SetBanner replaces a room's banner; only its owner and admins may do so. If was is not nil and the banner is no longer that of
 // was, the error is Stale.
 func (s *Service) SetBanner(ctx context.Context, who Identity, name string, banner *string, was *Room) (RoomView, error) {
 	var f faults
@@ -277,17 +355,25 @@ func (s *Service) SetBanner(ctx context.Context, who Identity, name string, bann
 	if err != nil {
 		return RoomView{}, err
 	}
-	return s.Room(ctx, who.Tenant, name)
+	return s.sharedRoom(ctx, who.Tenant, name)
 }
 
-// DeleteRoom deletes a room, its messages and memberships; only its creator may do so. The name is free when it
-// returns. The rows on disk are removed in the background.
+// DeleteRoom is DeleteRoomAs for a user.
 func (s *Service) DeleteRoom(ctx context.Context, who Identity, name string) error {
-	r, err := s.roomFor(ctx, who, DeleteRoom, name)
+	return s.DeleteRoomAs(ctx, who.Principal(), name)
+}
+
+// DeleteRoomAs deletes a room, its messages and memberships; only its owner and apps may do so. The name is free when it
+// returns. The rows on disk are removed in the background.
+func (s *Service) DeleteRoomAs(ctx context.Context, who Principal, name string) error {
+	v, err := s.visitNow(ctx, who, name)
+	if err == nil {
+		err = v.may(DeleteRoom)
+	}
 	if err != nil {
 		return err
 	}
-	return s.deleteRoom(ctx, who, r)
+	return s.deleteRoom(ctx, who.Identity, v.Room)
 }
 
 func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
@@ -323,14 +409,11 @@ func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
 
 // roomFor returns the room if an action in it is open to who, whether or not they are in it; otherwise Forbidden.
 func (s *Service) roomFor(ctx context.Context, who Identity, a Action, name string) (Room, error) {
-	r, err := s.room(ctx, who.Tenant, name)
+	v, err := s.visitNow(ctx, who.Principal(), name)
 	if err != nil {
 		return Room{}, err
 	}
-	if !May(a, r.relation(who)) {
-		return Room{}, refuse(a, name)
-	}
-	return r, nil
+	return v.Room, v.may(a)
 }
 
 func (r Room) place(t Tenant) Place {

@@ -22,7 +22,7 @@ func TestCreateRoom(t *testing.T) {
 	jdoe := w.user("jdoe")
 	v, err := w.CreateRoom(t.Context(), jdoe, chat.NewRoom{Name: "Dallas", Creator: new("jdoe"), Banner: new("J.R.")})
 	require.NoError(t, err)
-	got, err := w.Room(t.Context(), tenant, "Dallas")
+	got, err := w.Room(t.Context(), app, "Dallas")
 	require.NoError(t, err)
 	require.Equal(t, v, got)
 	require.Equal(t, "First-jdoe", v.Creator.FirstName, "persons come from the profile")
@@ -38,7 +38,7 @@ func TestCreateRoom(t *testing.T) {
 	requireKind(t, chat.Forbidden, err)
 	_, err = w.CreateRoom(t.Context(), as("nobody"), chat.NewRoom{Name: "Houston"})
 	requireKind(t, chat.NotFound, err)
-	_, err = w.Room(t.Context(), tenant, "Houston")
+	_, err = w.Room(t.Context(), app, "Houston")
 	requireKind(t, chat.NotFound, err)
 }
 
@@ -52,7 +52,7 @@ func TestOneOfManyCreationsWins(t *testing.T) {
 		_, err := w.CreateRoom(t.Context(), users[i], chat.NewRoom{Name: "Dallas", Banner: &users[i].Login})
 		return err
 	})
-	v, err := w.Room(t.Context(), tenant, "Dallas")
+	v, err := w.Room(t.Context(), app, "Dallas")
 	require.NoError(t, err)
 	for i, err := range errs {
 		u, uerr := w.User(t.Context(), tenant, users[i].Login)
@@ -217,7 +217,7 @@ func TestListsOfRooms(t *testing.T) {
 	require.False(t, more)
 	require.Len(t, vs, 1)
 	require.Equal(t, "Houston", vs[0].Name)
-	vs, more, err = w.RoomsByName(t.Context(), tenant, []string{"Houston", "nowhere", "a/b", "Austin", "Houston"})
+	vs, more, err = w.RoomsByName(t.Context(), app, []string{"Houston", "nowhere", "a/b", "Austin", "Houston"})
 	require.NoError(t, err)
 	require.False(t, more)
 	require.Len(t, vs, 2)
@@ -290,7 +290,7 @@ func TestListsOfLargeRooms(t *testing.T) {
 	}
 	require.Equal(t, names, got)
 	require.Equal(t, 2, pages)
-	vs, more, err = w.RoomsByName(t.Context(), tenant, names)
+	vs, more, err = w.RoomsByName(t.Context(), app, names)
 	require.NoError(t, err)
 	require.True(t, more)
 	require.Equal(t, names[len(vs)-1], vs[len(vs)-1].Name)

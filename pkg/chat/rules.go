@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 // Limits of what users write. Sizes of names and texts count characters (code points); the size of a message's content
@@ -37,6 +39,7 @@ const (
 	sizeName   = "size must be between 3 and 31"
 	sizePerson = "size must be between 0 and 100"
 	sizeText   = "size must be between 0 and 2000"
+	sizeMost   = "size must be at most %d"
 	badEmail   = "not a well-formed email address"
 	badName    = `must match "[a-zA-Z0-9][a-zA-Z0-9_.-]{2,30}"`
 	noNUL      = "may not contain the character U+0000"
@@ -50,12 +53,28 @@ const (
 
 var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{2,30}$`)
 
-// ValidName reports whether s may be a login or a room's name.
+// ValidName reports whether s may be a login, or the name of an open room. Those of other rooms the server makes: see
+// ValidRoomName.
 func ValidName(s string) bool { return namePattern.MatchString(s) }
+
+// validLogin reports whether s may be a login: that of a user, or the id of an account of an app.
+func validLogin(s string) bool {
+	_, err := id.Parse(s)
+	return err == nil || ValidName(s)
+}
+
+// Chosen reports whether somebody has chosen the name of a room: whether the room is an open one. All others have names
+// that the server makes.
+func Chosen(room string) bool { return !strings.HasPrefix(room, "_") }
 
 // validNames returns those of names that can be names. Stores are asked for no others: they may be longer than a key.
 func validNames(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !ValidName(n) })
+}
+
+// validRooms is validNames for names of rooms.
+func validRooms(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !ValidRoomName(n) })
 }
 
 // reservedRooms are words that the API's paths use where a room's name could be.
@@ -222,6 +241,10 @@ func (f *faults) noNUL(field string, v *string) {
 	if strings.ContainsRune(*v, 0) {
 		f.add(field, noNUL, v)
 	}
+}
+
+func (f *faults) size(field string, v *string, most int) {
+	f.add(field, fmt.Sprintf(sizeMost, most), v)
 }
 
 func outside(s string, least, most int) bool {

@@ -64,6 +64,10 @@ type Service struct {
 	invitations Invitations
 	// seesEmail says who sees the e-mail addresses of others; nil: everybody. See Options.
 	seesEmail func(ctx context.Context, who Identity) (bool, error)
+	// accounts, blocks and mutes may be nil; see Options.
+	accounts Accounts
+	blocks   Blocks
+	mutes    GlobalMutes
 
 	jobs    Jobs
 	stop    context.CancelFunc
@@ -90,6 +94,11 @@ type Options struct {
 	Invitations Invitations
 	// SeesEmail, if set, says who may see the e-mail addresses of other users: administrators. Without it everybody may.
 	SeesEmail func(ctx context.Context, who Identity) (bool, error)
+	// Accounts, if set, finds the people of all tenants but DefaultTenant. Without it they are in the store.
+	Accounts Accounts
+	// Blocks and Mutes, if set, say who may not write to whom, and who may not post anywhere.
+	Blocks Blocks
+	Mutes  GlobalMutes
 	// Jobs does what goes on after a call. Without it, deleted rooms leave their rows on disk, and new names may not reach all
 	// rooms.
 	Jobs Jobs
@@ -126,6 +135,7 @@ func NewService(o Options) *Service {
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
 		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: picture.NewCropper(o.PictureMemory),
 		claimed: make(chan struct{}), passwordMin: o.PasswordMin, signUp: o.SignUp, invitations: o.Invitations, seesEmail: o.SeesEmail,
+		accounts: o.Accounts, blocks: o.Blocks, mutes: o.Mutes,
 		jobs: o.Jobs, stop: stop,
 	}
 	s.stopped.Go(func() { s.reads.keep(ctx) })

@@ -40,6 +40,7 @@ type RoomSettings struct {
 	Owner        string   `json:"owner,omitzero"`      // a login; empty: the creator
 	Admins       []string `json:"admins,omitempty"`    // logins, at most MaxAdmins, ascending
 	MaxMembers   int      `json:"maxMembers,omitzero"` // 0: no limit
+	Between      []string `json:"between,omitempty"`   // the logins of a direct conversation, ascending
 
 	Public         bool `json:"public,omitzero"`
 	Approval       bool `json:"approval,omitzero"`       // joining needs the consent of the owner or an admin
@@ -63,6 +64,9 @@ func (s RoomSettings) normal() RoomSettings {
 	if len(s.Admins) == 0 {
 		s.Admins = nil
 	}
+	if len(s.Between) == 0 {
+		s.Between = nil
+	}
 	if len(s.Unknown) == 0 {
 		s.Unknown = nil
 	}
@@ -71,7 +75,7 @@ func (s RoomSettings) normal() RoomSettings {
 
 // Clone returns a copy that shares nothing with s.
 func (s RoomSettings) Clone() RoomSettings {
-	s.Admins, s.Unknown = slices.Clone(s.Admins), slices.Clone(s.Unknown)
+	s.Admins, s.Between, s.Unknown = slices.Clone(s.Admins), slices.Clone(s.Between), slices.Clone(s.Unknown)
 	return s
 }
 

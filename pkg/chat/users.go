@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/confab-chat/confab/pkg/limit"
 )
@@ -199,15 +200,23 @@ func (s *Service) User(ctx context.Context, t Tenant, login string) (UserView, e
 
 // Person returns the names of a user: NotFound if there never was one, Gone for a user who was deleted.
 func (s *Service) Person(ctx context.Context, t Tenant, login string) (Person, error) {
+	if s.accounts != nil && t != DefaultTenant {
+		return s.accounts.Person(ctx, Identity{Tenant: t, Login: login})
+	}
 	u, err := s.liveUser(ctx, t, login)
 	return u.Person, err
 }
 
-// UserAs is User as who may see them: without their e-mail address, if who may not see those of others.
+// UserAs is User as who may see them: of others without rooms that are not open, and without their e-mail address if who
+// may not see those of others.
 func (s *Service) UserAs(ctx context.Context, who Identity, login string) (UserView, error) {
 	v, err := s.User(ctx, who.Tenant, login)
-	if err != nil || s.seesEmail == nil || login == who.Login || v.Email == nil {
+	if err != nil || login == who.Login {
 		return v, err
+	}
+	v.ChatRooms = slices.DeleteFunc(v.ChatRooms, func(room string) bool { return !Chosen(room) })
+	if s.seesEmail == nil || v.Email == nil {
+		return v, nil
 	}
 	sees, err := s.seesEmail(ctx, who)
 	if err != nil {

@@ -229,7 +229,7 @@ func TestUpdateProfile(t *testing.T) {
 	require.Equal(t, "hash of secret of jdoe", got.PasswordHash, "a profile has no password")
 
 	johnny := chat.Person{Login: "jdoe", FirstName: "Johnny", LastName: "Last-jdoe"}
-	room, err := w.Room(t.Context(), tenant, "Dallas")
+	room, err := w.Room(t.Context(), app, "Dallas")
 	require.NoError(t, err)
 	require.Equal(t, johnny, room.Creator)
 	require.Contains(t, room.Participants, johnny)
@@ -315,7 +315,7 @@ func TestAStoreThatIsAwayIsNotHidden(t *testing.T) {
 		"CreateUser": func() error { _, err := w.SignUp(t.Context(), tenant, chattest.NewUser("late")); return err },
 		"User":       func() error { _, err := w.User(t.Context(), tenant, "jdoe"); return err },
 		"CreateRoom": func() error { _, err := w.CreateRoom(t.Context(), jdoe, chat.NewRoom{Name: "Houston"}); return err },
-		"Room":       func() error { _, err := w.Room(t.Context(), tenant, "Dallas"); return err },
+		"Room":       func() error { _, err := w.Room(t.Context(), app, "Dallas"); return err },
 		"Join":       func() error { return w.Join(t.Context(), other, "Dallas", nil) },
 		"Leave":      func() error { return w.Leave(t.Context(), jdoe, "Dallas", nil) },
 		"DeleteRoom": func() error { return w.DeleteRoom(t.Context(), jdoe, "Dallas") },

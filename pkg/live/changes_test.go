@@ -35,6 +35,12 @@ func (d *diary) Deliver(v *live.Delivery) {
 		text = v.Room + " left"
 	case chat.RoomDeleted:
 		text = v.Room + " deleted"
+	case chat.RoomChanged:
+		text = v.Room + " is called " + e.Settings.Title
+	case chat.MemberChanged:
+		text = fmt.Sprint(v.Room, ": ", e.Login, " is ", e.Role, " muted ", e.Muted, " until ", e.Until.Unix())
+	case chat.Invited:
+		text = fmt.Sprint("invited to ", v.Room, " ", e.Title, " by ", e.By.Login)
 	case chat.ParticipantRenamed:
 		text = v.Room + " renamed " + e.Person.FullName()
 	case chat.MessagePosted:

@@ -37,6 +37,10 @@ type Options struct {
 	// Access returns the room of that name if the user may subscribe to it. Otherwise it returns *chat.Error NotFound
 	// or Forbidden. The result must not be older than the call.
 	Access func(ctx context.Context, who chat.Identity, room string) (chat.Room, error)
+	// Inside returns the room of that name, and whether a user who had access is in it: NotFound only if there is no such
+	// room. Access may say the same of a room that the user may not see any more. The result must not be older than the
+	// call. If Inside is nil, Access says NotFound of no room that exists.
+	Inside func(ctx context.Context, who chat.Identity, room string) (r chat.Room, in bool, err error)
 
 	// RoomsOf returns the rooms a user is in; see chat.MembershipStore. If it is nil, the topic of a user has no events
 	// of the user's rooms.
@@ -136,6 +140,15 @@ func New(o Options) (*Hub, error) {
 	}
 	if o.OnUnreachable == nil {
 		o.OnUnreachable = func([]string) {}
+	}
+	if o.Inside == nil {
+		o.Inside = func(ctx context.Context, who chat.Identity, name string) (chat.Room, bool, error) {
+			r, err := o.Access(ctx, who, name)
+			if chat.IsKind(err, chat.Forbidden) {
+				return chat.Room{}, false, nil
+			}
+			return r, err == nil, err
+		}
 	}
 	if o.Node == "" {
 		o.Node = id.NewGenerator(nil).New().String()

@@ -61,6 +61,11 @@ type wireEvent struct {
 	At      *id.ID       `json:"at,omitempty"` // a change, or a read position
 	Change  string       `json:"change,omitempty"`
 	Retried bool         `json:"retried,omitempty"`
+	// Settings are a room's, as chat.RoomSettings.Document spells them.
+	Settings json.RawMessage `json:"settings,omitempty"`
+	Title    string          `json:"title,omitempty"`
+	Role     chat.Role       `json:"role,omitempty"`
+	Until    time.Time       `json:"until,omitzero"`
 }
 
 // wireMessage is a chat.Message as it is sent. Fields that most messages do not have are omitted when empty.
@@ -104,6 +109,16 @@ func toWire(e chat.Event) (wireEvent, error) {
 		w.Type, w.Person = "created", &e.Creator
 	case chat.ParticipantRenamed:
 		w.Type, w.Person = "renamed", &e.Person
+	case chat.RoomChanged:
+		doc, err := e.Settings.Document()
+		if err != nil {
+			return w, err
+		}
+		w.Type, w.Settings = "room", doc
+	case chat.MemberChanged:
+		w.Type, w.Login, w.Role, w.On, w.Until = "member", e.Login, e.Role, e.Muted, e.Until
+	case chat.Invited:
+		w.Type, w.Login, w.Title, w.Person = "invited", e.Login, e.Title, &e.By
 	case PresenceChanged:
 		w.Type, w.Login, w.On = "presence", e.Login, e.Online
 	case TypingChanged:
@@ -133,6 +148,13 @@ func (w wireEvent) event() (chat.Event, error) {
 		return chat.RoomCreated{Place: p, Creator: *w.Person}, nil
 	case w.Type == "renamed" && w.Person != nil:
 		return chat.ParticipantRenamed{Place: p, Person: *w.Person}, nil
+	case w.Type == "room":
+		settings, err := chat.SettingsOf(w.Settings)
+		return chat.RoomChanged{Place: p, Settings: settings}, err
+	case w.Type == "member":
+		return chat.MemberChanged{Place: p, Login: w.Login, Role: w.Role, Muted: w.On, Until: w.Until}, nil
+	case w.Type == "invited" && w.Person != nil:
+		return chat.Invited{Place: p, Login: w.Login, Title: w.Title, By: *w.Person}, nil
 	case w.Type == "deleted":
 		return chat.RoomDeleted{Place: p, By: w.Login}, nil
 	case w.Type == "presence":

@@ -28,6 +28,9 @@ func (h *Hub) apply(e chat.Event) {
 	case chat.MuteChanged:
 		h.deliverToUser(tenant, e.Login, e)
 		return
+	case chat.Invited:
+		h.deliverToUser(tenant, e.Login, e)
+		return
 	case chat.RoomCreated:
 		h.userEnters(tenant, ref, e.Creator.Login, e)
 		return
@@ -98,7 +101,7 @@ func (h *Hub) applyTo(sh *shard, key place, e chat.Event) (ended []*Subscription
 		r.deliver(feed, &Delivery{Kind: User, Room: r.name, ID: h.ids.New(), Event: e}, now)
 		ended = r.endAll(func(*Subscription) bool { return true })
 		delete(sh.places, key)
-	case chat.ParticipantRenamed:
+	case chat.ParticipantRenamed, chat.RoomChanged, chat.MemberChanged:
 		r.deliver(feed, &Delivery{Kind: User, Room: r.name, ID: h.ids.New(), Event: e}, now)
 	case PresenceChanged:
 		r.deliver(Presence, &Delivery{Kind: Presence, Room: r.name, ID: h.ids.New(), Event: e}, now)

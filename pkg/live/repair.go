@@ -404,14 +404,14 @@ func (h *Hub) outside(ctx context.Context, r *room, logins []string) (deleted bo
 		out = slices.DeleteFunc(slices.Clone(logins[1:]), func(login string) bool { return in[login] })
 	}
 	for _, login := range single {
-		now, err := h.opts.Access(ctx, chat.Identity{Tenant: r.key.tenant, Login: login}, r.name)
+		now, in, err := h.opts.Inside(ctx, chat.Identity{Tenant: r.key.tenant, Login: login}, r.name)
 		switch {
-		case chat.IsKind(err, chat.NotFound) || err == nil && now.ID != r.key.room:
+		case chat.IsKind(err, chat.NotFound) || err == nil && !now.ID.IsZero() && now.ID != r.key.room:
 			return true, nil, nil
-		case chat.IsKind(err, chat.Forbidden):
-			out = append(out, login)
 		case err != nil:
 			return false, nil, err
+		case !in:
+			out = append(out, login)
 		}
 	}
 	return false, out, nil

@@ -21,7 +21,8 @@ const (
 	//   - chat.MessagePosted and chat.MessageChanged (edits and deletions) in all the user's rooms,
 	//   - the chat.RoomCreated, chat.ParticipantJoined, chat.ParticipantLeft and chat.RoomDeleted that add or remove
 	//     one of the user's rooms,
-	//   - chat.ParticipantRenamed for the participants of the user's rooms.
+	//   - chat.ParticipantRenamed and chat.MemberChanged for the participants of the user's rooms, and chat.RoomChanged,
+	//   - the user's own chat.Invited.
 	User
 	// feed is a User subscription's room feed in one room.
 	feed

@@ -111,11 +111,11 @@ func (h *Hub) followRooms(ctx context.Context, s *Subscription, tell bool) error
 	}
 	for _, e := range gone {
 		// Access is checked again, because the list may be older than the room feed.
-		r, err := h.opts.Access(ctx, s.who, e.room.name)
-		if err == nil && r.ID == e.room.key.room {
+		r, in, err := h.opts.Inside(ctx, s.who, e.room.name)
+		if err == nil && in && r.ID == e.room.key.room {
 			continue
 		}
-		if err != nil && !chat.IsKind(err, chat.NotFound) && !chat.IsKind(err, chat.Forbidden) {
+		if err != nil && !chat.IsKind(err, chat.NotFound) {
 			return err
 		}
 		if !e.end() {
@@ -137,9 +137,9 @@ func (h *Hub) addFeed(ctx context.Context, s *Subscription, ref chat.RoomRef, ma
 			return entered, nil
 		}
 		mark = h.departures.mark()
-		r, err := h.opts.Access(ctx, s.who, ref.Name)
+		r, in, err := h.opts.Inside(ctx, s.who, ref.Name)
 		switch {
-		case chat.IsKind(err, chat.NotFound), chat.IsKind(err, chat.Forbidden), err == nil && r.ID != ref.ID:
+		case chat.IsKind(err, chat.NotFound), err == nil && (!in || r.ID != ref.ID):
 			return false, nil
 		case err != nil:
 			return false, err
@@ -245,9 +245,9 @@ func (h *Hub) userEnters(t chat.Tenant, ref chat.RoomRef, login string, e chat.E
 	h.spawn("checking a join", func() {
 		ctx, cancel := context.WithTimeout(h.ctx, checkTimeout)
 		defer cancel()
-		r, err := h.opts.Access(ctx, chat.Identity{Tenant: t, Login: login}, ref.Name)
+		r, in, err := h.opts.Inside(ctx, chat.Identity{Tenant: t, Login: login}, ref.Name)
 		switch {
-		case chat.IsKind(err, chat.Forbidden):
+		case err == nil && !in:
 			h.endFeeds(placeOf(t, ref), login, nil)
 		case chat.IsKind(err, chat.NotFound) || err == nil && r.ID != ref.ID:
 			// The event of the deletion may arrive later. It would find no room feed then.

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/server"
 	"github.com/confab-chat/confab/pkg/stomp"
 	"github.com/confab-chat/confab/schema"
@@ -261,7 +262,10 @@ func TestTheTopicsAreDescribed(t *testing.T) {
 // Every frame that a server sends is one of those that are described, and every one that is described is sent.
 func TestWhatComesInRealTimeIsDescribed(t *testing.T) {
 	doc := describedRealtime(t)
-	web := httptest.NewServer(start(t, open(t), server.Config{Hashes: 1}))
+	n, err := server.New(t.Context(), server.Config{Hashes: 1, Log: quiet}, open(t))
+	require.NoError(t, err)
+	t.Cleanup(n.Close)
+	web := httptest.NewServer(n.Handler)
 	t.Cleanup(web.Close)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	cookies := map[string]*http.Cookie{}
@@ -337,6 +341,14 @@ func TestWhatComesInRealTimeIsDescribed(t *testing.T) {
 	v1.wait("me.read")
 	call("jdoe", "PUT", "/rooms/Dallas/mute", `{"muted":true}`)
 	v1.wait("me.mute")
+
+	jdoe := chat.Identity{Tenant: chat.DefaultTenant, Login: "jdoe"}
+	_, err = n.Chat.ChangeRoom(t.Context(), jdoe.Principal(), "Dallas", chat.RoomChange{Title: new("Southfork")})
+	require.NoError(t, err)
+	v1.wait("me.room")
+	_, err = n.Chat.SetAdmin(t.Context(), jdoe.Principal(), "Dallas", "hsue", true)
+	require.NoError(t, err)
+	v1.wait("me.member")
 
 	for _, s := range []*socket{v1, k} {
 		s.send("UNSUBSCRIBE", "id", "messages", "receipt", "r-u")

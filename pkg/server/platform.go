@@ -35,8 +35,7 @@ type platformParts struct {
 	store    store.Store
 	watcher  *cache.Watcher
 	sessions *auth.Sessions
-	hasher   *auth.Hasher
-	throttle *auth.Throttle
+	accounts *account.Service
 	admins   *auth.Accounts
 	officers *auth.Officers
 	queue    *jobs.Queue
@@ -54,22 +53,32 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	if err != nil {
 		return nil, err
 	}
-	accounts := account.New(account.Options{Store: p.store, Watcher: p.watcher, Hasher: p.hasher, Throttle: p.throttle, IDs: p.ids, Now: c.Now})
-	onEnd(accounts.Close)
-	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: accounts, PasswordMin: c.PasswordMin, Box: box, Queue: p.queue, IDs: p.ids,
+	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: p.accounts, PasswordMin: c.PasswordMin, Box: box, Queue: p.queue, IDs: p.ids,
 		NormalOrigin: api.NormalOrigin, Now: c.Now, Log: c.Log})
 	onEnd(tenants.Close)
 	if err := tenants.EnsureDefault(ctx, c.Platform.DefaultApp); err != nil {
 		return nil, err
 	}
-	tokens := auth.NewTokens(p.store, epochs{p.sessions, accounts}, p.watcher, c.Now, easemob.Kinds...)
+	tokens := auth.NewTokens(p.store, epochs{p.sessions, p.accounts}, p.watcher, c.Now, easemob.Kinds...)
 	onEnd(tokens.Close)
 	buckets := limit.NewBuckets(c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(buckets.Close)
-	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: accounts,
+	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: p.accounts,
 		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
 		Limits: buckets, Servers: p.servers, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
 		Trail: p.trail, SignUps: p.limits, Now: c.Now, Log: c.Log}), nil
+}
+
+// appPeople shows the accounts of apps as people of rooms. Their names never change.
+type appPeople struct{ accounts *account.Service }
+
+// Person implements chat.Accounts.
+func (p appPeople) Person(ctx context.Context, who chat.Identity) (chat.Person, error) {
+	a, err := p.accounts.Cached(ctx, who)
+	if chat.IsKind(err, chat.NotFound) {
+		err = chat.ErrNotFound(chat.UserEntity, who.Login)
+	}
+	return chat.Person{Login: who.Login, FirstName: a.Name}, err
 }
 
 // epochs knows the epochs of all accounts: those of the chat API, and those of apps and administrators.

@@ -15,6 +15,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/api/apitest"
 	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/server"
 )
 
@@ -36,6 +37,7 @@ var exceptions = map[string]string{"setRetention": "administrator"}
 type matrix struct {
 	t        *testing.T
 	h        http.Handler
+	chat     *chat.Service
 	contract *apitest.Contract
 	routes   []api.Route
 	people   int
@@ -56,7 +58,7 @@ func newMatrix(t *testing.T) *matrix {
 		Admin: auth.Admin{Login: "operator", Password: "secret", Token: operatorToken}}, open(t))
 	require.NoError(t, err)
 	t.Cleanup(n.Close)
-	m := &matrix{t: t, h: n.Handler}
+	m := &matrix{t: t, h: n.Handler, chat: n.Chat}
 	m.contract, err = apitest.Load()
 	require.NoError(t, err)
 	m.routes, err = server.Registered(n)

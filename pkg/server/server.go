@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/api/adminapi"
 	"github.com/confab-chat/confab/pkg/api/chatapi"
@@ -187,7 +188,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	onEnd(watcher.Close)
 	rooms := chat.NewReader(chat.ReaderOptions{Store: st, Watcher: watcher, Retention: c.Retention, Now: c.Now})
 	onEnd(rooms.Close)
-	hub, err := live.New(live.Options{Bus: bus, History: rooms.History(), Access: rooms.Admit, Members: rooms.Members, RoomsOf: st.RoomsOf, Readings: st.Readings,
+	hub, err := live.New(live.Options{Bus: bus, History: rooms.History(), Access: rooms.Admit, Inside: rooms.Inside, Members: rooms.Members, RoomsOf: st.RoomsOf, Readings: st.Readings,
 		Observe: rooms.Observed, Now: c.Now, Log: c.Log, Node: c.Cluster.nodeName(), Registry: registryOf(st), OnUnreachable: c.Cluster.warn(c.Log)})
 	if err != nil {
 		return nil, err
@@ -232,15 +233,17 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	queue := jobs.New(st, c.Log)
 	onEnd(nodes.New(ctx, nodes.Options{Store: st, IDs: ids, Now: c.Now, Log: c.Log}).Close)
 	invitations := invite.New(st, ids, c.Now)
+	apps := account.New(account.Options{Store: st, Watcher: watcher, Hasher: hasher, Throttle: throttle, IDs: ids, Now: c.Now})
+	onEnd(apps.Close)
 	service := chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
-		PictureMemory: c.Memory.Pictures, SeesEmail: seesEmail,
+		PictureMemory: c.Memory.Pictures, SeesEmail: seesEmail, Accounts: appPeople{apps},
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)
 	keeping := upkeep.New(upkeep.Options{Store: st, Domain: service, Queue: queue, Now: c.Now, Log: c.Log})
 	onEnd(keeping.Close)
 	listenForChanges(hub, rooms, sessions)
-	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, hasher: hasher, throttle: throttle,
+	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, accounts: apps,
 		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: people, servers: hub.Nodes, trail: trail, limits: limits}, onEnd)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package stomp
 
 import (
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/live"
 )
@@ -32,6 +33,9 @@ func (c *conn) subscribe(f *frame, receipt string) error {
 	skip, err := parseSkip(f, kind)
 	if err != nil {
 		return err
+	}
+	if !c.extra && !chat.Chosen(room) {
+		return chat.ErrNotFound(chat.RoomEntity, room) // KillrChat has open rooms only
 	}
 	if err := c.mayAdd(name, hasID); err != nil {
 		return err

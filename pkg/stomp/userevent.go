@@ -16,6 +16,10 @@ func (e *encoding) userEvent(d *live.Delivery) (header string, body []byte) {
 		Muted   *bool           `json:"muted,omitempty"`
 		Message json.RawMessage `json:"message,omitempty"`
 		Person  json.RawMessage `json:"person,omitempty"`
+		Title   string          `json:"title,omitempty"`
+		Login   string          `json:"login,omitempty"`
+		Role    chat.Role       `json:"role,omitempty"`
+		Until   string          `json:"mutedUntil,omitempty"`
 	}
 	n := event{Room: d.Room}
 	change := ""
@@ -30,6 +34,15 @@ func (e *encoding) userEvent(d *live.Delivery) (header string, body []byte) {
 		header, n.Muted = "mute", &v.Muted
 	case chat.ParticipantRenamed:
 		header, n.Person = "renamed", e.bodies.Person(v.Person)
+	case chat.RoomChanged:
+		header, n.Title = "room", v.Settings.Title
+	case chat.MemberChanged:
+		header, n.Login, n.Role, n.Muted = "member", v.Login, v.Role, &v.Muted
+		if !v.Until.IsZero() {
+			n.Until = v.Until.UTC().Format("2006-01-02T15:04:05.000Z")
+		}
+	case chat.Invited:
+		header, n.Title, n.Person = "invited", v.Title, e.bodies.Person(v.By)
 	case chat.RoomCreated, chat.ParticipantJoined:
 		header = "joined"
 	case chat.ParticipantLeft:

@@ -105,7 +105,7 @@ func TestErasing(t *testing.T) {
 			require.True(t, chat.IsKind(err, chat.Conflict))
 			_, err = w.Messages(ctx, ann, "lounge", chat.PageQuery{Limit: 1})
 			require.True(t, chat.IsKind(err, chat.Forbidden))
-			v, err := w.Room(ctx, tenant, "games")
+			v, err := w.Room(ctx, chat.Principal{Identity: chat.Identity{Tenant: tenant}}, "games")
 			require.NoError(t, err)
 			require.Equal(t, []chat.Person{{Login: "bob", FirstName: "First-bob", LastName: "Last-bob"}}, v.Participants)
 
@@ -118,7 +118,7 @@ func TestErasing(t *testing.T) {
 				require.Equal(t, keep, strings.Contains(all, "secret"), room)
 				require.Contains(t, all, "Deleted User leaves the room")
 			}
-			v, err = w.Room(ctx, tenant, "lounge")
+			v, err = w.Room(ctx, chat.Principal{Identity: chat.Identity{Tenant: tenant}}, "lounge")
 			require.NoError(t, err)
 			require.Equal(t, chat.Erased, v.Creator)
 			page, err := w.Messages(ctx, bob, "games", chat.PageQuery{Limit: 100})

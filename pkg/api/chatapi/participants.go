@@ -44,6 +44,14 @@ func (m *mount) participant(w http.ResponseWriter, r *http.Request) (room string
 // roomOf returns the room of a request: from the path, or, as KillrChat's published paths want
 // it, from the parameter or the body member roomName.
 func (m *mount) roomOf(r *http.Request, inBody *string) (string, error) {
+	name, err := m.roomNamed(r, inBody)
+	if err != nil {
+		return "", err
+	}
+	return name, m.shows(name)
+}
+
+func (m *mount) roomNamed(r *http.Request, inBody *string) (string, error) {
 	if name := api.Variable(r, "room"); name != "" {
 		return name, nil
 	}

@@ -76,8 +76,19 @@ func (m *mount) getRoom(w http.ResponseWriter, r *http.Request) error {
 	return m.roomsOf(w, r, names)
 }
 
+// shows returns NotFound for a room that the mount does not show, whoever asks: KillrChat's have open rooms only.
+func (m *mount) shows(room string) error {
+	if m.v1 || chat.Chosen(room) {
+		return nil
+	}
+	return chat.ErrNotFound(chat.RoomEntity, room)
+}
+
 func (m *mount) writeRoom(w http.ResponseWriter, r *http.Request, name string) error {
-	v, err := m.chat.Room(r.Context(), who(r).Tenant, name)
+	if err := m.shows(name); err != nil {
+		return err
+	}
+	v, err := m.chat.Room(r.Context(), who(r).Principal(), name)
 	if err != nil {
 		return err
 	}
@@ -100,7 +111,7 @@ func (m *mount) listParticipants(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ps, more, err := m.chat.Participants(r.Context(), who(r).Tenant, api.Variable(r, "room"), rg)
+	ps, more, err := m.chat.Participants(r.Context(), who(r).Principal(), api.Variable(r, "room"), rg)
 	if err != nil {
 		return err
 	}
@@ -187,6 +198,9 @@ func (m *mount) patchRoom(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (m *mount) deleteRoom(w http.ResponseWriter, r *http.Request) error {
+	if err := m.shows(api.Variable(r, "room")); err != nil {
+		return err
+	}
 	if _, err := m.roomIf(r); err != nil {
 		return err
 	}
@@ -276,7 +290,7 @@ func (m *mount) roomsOf(w http.ResponseWriter, r *http.Request, names api.Set) e
 	if names.One {
 		return m.writeRoom(w, r, names.Names[0])
 	}
-	vs, more, err := m.chat.RoomsByName(r.Context(), who(r).Tenant, names.Names)
+	vs, more, err := m.chat.RoomsByName(r.Context(), who(r).Principal(), names.Names)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -103,6 +104,8 @@ func peopleOf(ps []chat.Person) []person {
 func (f form) user(u chat.UserView) user {
 	if f.full {
 		u = u.Bounded()
+	} else {
+		u.ChatRooms = slices.DeleteFunc(slices.Clone(u.ChatRooms), func(room string) bool { return !chat.Chosen(room) })
 	}
 	out := user{Login: u.Login, FirstName: u.FirstName, LastName: u.LastName,
 		Email: u.Email, Bio: u.Bio, ChatRooms: u.ChatRooms}

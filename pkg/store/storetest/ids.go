@@ -69,7 +69,7 @@ var idTests = map[string]func(*env){
 		require.NoError(e, err)
 		clock.Set(time.Now())
 		now := node()
-		r, err := now.Room(e.ctx, e.tenant, "games")
+		r, err := now.Room(e.ctx, ann.Principal(), "games")
 		require.NoError(e, err)
 		l := r.Log(e.tenant)
 		require.NoError(e, now.DeleteMessage(e.ctx, ann, "games", m.ID))

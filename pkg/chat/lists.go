@@ -1,0 +1,193 @@
+package chat
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/limit"
+)
+
+// MaxNote is the greatest length of the note of who is listed, in characters.
+const MaxNote = 500
+
+// List puts people on MuteList, WhiteList or BlockList of a room, all or nobody. until ends a mute (zero: it has no end);
+// note is shown to those who may see the list. Who is on it already gets the new until and note. Blocking ends the
+// membership. The owner and admins may do so, but not to the owner or, as an admin, to another one: Forbidden. NotFound for
+// somebody without an account. Conflict for a mute, or a place on the white list, of somebody who is not in the room.
+// Invalid for another list, more than MaxBulk people, or a time that is over.
+func (s *Service) List(ctx context.Context, who Principal, name string, list RoomList, logins []string, until time.Time, note string) error {
+	if err := s.checkListing(list, logins, until, note); err != nil {
+		return err
+	}
+	if err := s.limited(who, limit.Changes); err != nil {
+		return err
+	}
+	v, err := s.visitNow(ctx, who, name)
+	if err != nil {
+		return err
+	}
+	if err := v.mayModerate(logins); err != nil {
+		return err
+	}
+	all, err := s.candidates(ctx, who.Tenant, v.Room, logins)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if !c.in && list != BlockList {
+			return errNotIn(v.Room, c.Person.Login)
+		}
+	}
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	for _, c := range all {
+		l := Listed{Login: c.Person.Login, At: s.ids.New(), Until: until.Truncate(time.Millisecond), By: who.Login, Note: note}
+		if err := s.setListed(ctx, v, list, l); err != nil {
+			return err
+		}
+		if list == BlockList {
+			if err := s.expel(ctx, v, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Service) checkListing(list RoomList, logins []string, until time.Time, note string) error {
+	if !slices.Contains([]RoomList{MuteList, WhiteList, BlockList}, list) {
+		return ErrInvalid("nobody can be put on the list '%s'", list)
+	}
+	if err := bulk(logins); err != nil {
+		return err
+	}
+	var f faults
+	f.upTo("note", &note, MaxNote)
+	if !until.IsZero() && !until.After(s.now()) {
+		f.add("until", "must be in the future", nil)
+	}
+	f.only("until", !until.IsZero(), list == MuteList)
+	return f.err(RoomEntity)
+}
+
+// mayModerate returns the refusal if one of logins may not be muted or blocked, or the like, by the visitor.
+func (v visit) mayModerate(logins []string) error {
+	for _, login := range logins {
+		if err := v.mayAbout(Moderate, login); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setListed puts somebody on a list and publishes it.
+func (s *Service) setListed(ctx context.Context, v visit, list RoomList, l Listed) error {
+	err := s.store.SetListed(ctx, v.who.Tenant, v.ID, list, l)
+	s.forgetMember(v.who.Tenant, v.ID, l.Login)
+	if err == nil && list == MuteList {
+		s.publishMute(ctx, v, l.Login, true, l.Until)
+	}
+	return err
+}
+
+func (s *Service) publishMute(ctx context.Context, v visit, login string, muted bool, until time.Time) {
+	s.order.begin(v.ID, s.ids).finish(ctx, MemberChanged{Place: v.place(v.who.Tenant), Login: login, Role: v.Role(login), Muted: muted, Until: until})
+}
+
+// expel ends what a blocked person has in a room. That they are blocked is stored before: who joins meanwhile finds it.
+func (s *Service) expel(ctx context.Context, v visit, c candidate) error {
+	for _, list := range []RoomList{InviteList, RequestList, WhiteList} {
+		if _, on := c.lists[list]; !on {
+			continue
+		}
+		if _, err := s.store.Unlist(ctx, v.who.Tenant, v.ID, list, c.Person.Login); err != nil {
+			return err
+		}
+	}
+	p, err := s.participantNow(ctx, v.who.Tenant, v.Room, c.Person.Login)
+	if err != nil || p.Login == "" {
+		return err
+	}
+	by, err := s.actor(ctx, v)
+	if err != nil {
+		return err
+	}
+	return s.depart(ctx, v.who.Tenant, v.Room, Notice{Type: NoticeBanned, Who: p, By: by})
+}
+
+// Unlist takes people off a list of a room, and returns those who were on it. The owner and admins may do so as in List.
+// For InviteList, who may invite others takes invitations back; for RequestList, who may add others refuses requests.
+// Who is on no list needs no account.
+func (s *Service) Unlist(ctx context.Context, who Principal, name string, list RoomList, logins []string) (removed []string, err error) {
+	if err := bulk(logins); err != nil {
+		return nil, err
+	}
+	if err := s.limited(who, limit.Changes); err != nil {
+		return nil, err
+	}
+	v, err := s.visitNow(ctx, who, name)
+	if err != nil {
+		return nil, err
+	}
+	switch list {
+	case InviteList, RequestList:
+		err = v.may(AddParticipant)
+	case MuteList, WhiteList, BlockList:
+		err = v.mayModerate(logins)
+	default:
+		err = ErrInvalid("there is no list '%s'", list)
+	}
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	for _, login := range logins {
+		if !validLogin(login) {
+			continue
+		}
+		was, err := s.store.Unlist(ctx, who.Tenant, v.ID, list, login)
+		s.forgetMember(who.Tenant, v.ID, login)
+		if err != nil {
+			return removed, err
+		}
+		if was {
+			removed = append(removed, login)
+		}
+		if was && list == MuteList {
+			s.publishMute(ctx, v, login, false, time.Time{})
+		}
+	}
+	return removed, nil
+}
+
+// Listed returns who is on a list of a room, ascending by login, after a login, and whether there are more. Mutes that have
+// ended are left out. The owner, admins and apps may see the lists.
+func (s *Service) Listed(ctx context.Context, who Principal, name string, list RoomList, after string, limit int) (all []Listed, more bool, err error) {
+	if !slices.Contains(RoomLists, list) {
+		return nil, false, ErrInvalid("there is no list '%s'", list)
+	}
+	v, err := s.visitNow(ctx, who, name)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := v.may(SeeLists); err != nil {
+		return nil, false, err
+	}
+	for now := s.now(); len(all) <= limit; {
+		page, err := s.store.Listed(ctx, who.Tenant, v.ID, list, after, limit+1)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, l := range page {
+			if after = l.Login; !l.ended(now) {
+				all = append(all, l)
+			}
+		}
+		if len(page) <= limit {
+			break
+		}
+	}
+	return all[:min(limit, len(all))], len(all) > limit, nil
+}
