@@ -16,7 +16,8 @@ import (
 
 // Version is the version of the files that Export writes. Import reads it and all earlier ones. Version 1 has no
 // changes. Version 2 does not say which users were erased, nor whom system messages are about. Version 3 has no entries of
-// the directory. Version 4 has no kinds of messages, and no data of system messages.
+// the directory. Version 4 has no kinds of messages, no data of system messages and no
+// settings of rooms.
 const Version = 5
 
 // line is one line of a file. Exactly one member is set.
@@ -113,7 +114,8 @@ type room struct {
 	// CreatorLeft is true if the creator is no longer a participant. The creator of a new room is one.
 	CreatorLeft bool `json:"creatorLeft,omitzero"`
 	// Retention is in the syntax of chat.ParseRetention. Empty: the room has the server's retention.
-	Retention chat.Retention `json:"retention,omitzero"`
+	Retention chat.Retention    `json:"retention,omitzero"`
+	Settings  chat.RoomSettings `json:"settings,omitzero"`
 }
 
 // member is a participant, with the participant's own data about the room.
@@ -197,12 +199,12 @@ func (k *token) auth() (auth.APIToken, error) {
 
 func roomOf(t chat.Tenant, r chat.Room, creatorLeft bool) *room {
 	return &room{Tenant: t, ID: r.ID, Name: r.Name, Creator: personOf(r.Creator), Banner: r.Banner, CreatedAt: r.CreatedAt,
-		CreatorLeft: creatorLeft, Retention: r.Retention}
+		CreatorLeft: creatorLeft, Retention: r.Retention, Settings: r.Settings}
 }
 
 func (r *room) chat() chat.Room {
 	return chat.Room{ID: r.ID, Name: r.Name, Creator: r.Creator.chat(), Banner: r.Banner, CreatedAt: r.CreatedAt.UTC(),
-		Retention: r.Retention}
+		Retention: r.Retention, Settings: r.Settings}
 }
 
 func messageOf(m chat.Message) *message {

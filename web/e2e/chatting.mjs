@@ -137,7 +137,7 @@ export const flows = [
       await a.row('still here').waitFor()
       await remove.click()
       await a.page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click()
-      await a.row('Bob Briggs left').waitFor()
+      await a.row('Ann Archer removed Bob Briggs').waitFor()
       await eventually('he is off the list', async () => (await a.page.getByRole('complementary').getByText('Bob Briggs').count()) === 0)
       await eventually('his page has left the room', () => new URL(b.page.url()).hash === '#/')
       assert.equal(await b.page.locator('.sidebar').getByText(room).count(), 0)
