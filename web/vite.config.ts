@@ -9,7 +9,8 @@ import { serviceWorker } from './build/service-worker.ts'
 const server = process.env.CONFAB_BASE ?? 'http://127.0.0.1:8080'
 
 // Modules that are loaded when they are needed, with their styles.
-const later = /\/(Profile|TokensPanel|PasswordForm)\.svelte|\/i18n\/(fr|he)\.ts|\/highlight\.ts|virtual:emoji/
+const later =
+  /\/(Browse|EmojiPicker|MessageSheet|Profile|TokensPanel|PasswordForm|PersonCard|Help|CreateRoom|NewMessage|PickPeople|AddPeople|ManageMember|RoomLists|RoomSettings)\.svelte|\/i18n\/(fr|he)\.ts|\/highlight\.ts|virtual:emoji/
 
 export default defineConfig({
   base: '/ui/chat/',

@@ -4,15 +4,21 @@ import type {
   ChangeList,
   Condition,
   Found,
+  Invitation,
+  ListedPage,
   Message,
   MessagePage,
   NewMessage,
+  NewRoom,
   NewToken,
   NewUser,
   PageQuery,
   ParticipantPage,
   ProfileChange,
   Room,
+  RoomAction,
+  RoomChange,
+  RoomList,
   RoomPage,
   RoomStatePage,
   SignUpMode,
@@ -209,6 +215,20 @@ export class ChatApi {
     return this.json(`rooms/${encodeURIComponent(name)}`, { method: 'POST', body: { banner } })
   }
 
+  /** A room of another kind than an open one. The server makes its name. */
+  makeRoom(room: NewRoom): Promise<Room> {
+    return this.json('rooms', { method: 'POST', body: room })
+  }
+
+  /** The conversation of the user with 1 to 9 others, new or known. Status 403 if one of two has blocked the other. */
+  converse(logins: string[]): Promise<Room> {
+    return this.json('conversations', { method: 'POST', body: { logins } })
+  }
+
+  changeRoom(name: string, change: RoomChange, condition?: Condition): Promise<Room> {
+    return this.json(`rooms/${encodeURIComponent(name)}`, { method: 'PATCH', body: change, ...condition })
+  }
+
   changeBanner(name: string, banner: string | null, condition?: Condition): Promise<Room> {
     return this.json(`rooms/${encodeURIComponent(name)}`, { method: 'PATCH', body: { banner }, ...condition })
   }
@@ -230,7 +250,58 @@ export class ChatApi {
     await this.send(`rooms/participant/${encodeURIComponent(room)}`, { method: 'DELETE' })
   }
 
-  /** Removes another participant; only the room's creator may. */
+  // Who may do what in a room
+
+  /** What one may do in a room now. An action about somebody is named if it may be done to an ordinary participant. */
+  async capabilities(room: string): Promise<RoomAction[]> {
+    return (await this.json<{ actions: RoomAction[] }>(`rooms/${encodeURIComponent(room)}/capabilities`)).actions
+  }
+
+  handOver(room: string, login: string): Promise<Room> {
+    return this.json(`rooms/${encodeURIComponent(room)}/owner`, { method: 'PUT', body: { login } })
+  }
+
+  async setAdmin(room: string, login: string, on: boolean): Promise<void> {
+    await this.send(`rooms/${encodeURIComponent(room)}/admins/${encodeURIComponent(login)}`, { method: on ? 'PUT' : 'DELETE' })
+  }
+
+  async add(room: string, login: string): Promise<void> {
+    await this.send(`rooms/${encodeURIComponent(room)}/participants/${encodeURIComponent(login)}`, { method: 'PUT' })
+  }
+
+  /** As remove does, with a reason. */
+  async dismiss(room: string, login: string, reason?: string): Promise<void> {
+    await this.send(`rooms/${encodeURIComponent(room)}/participants/${encodeURIComponent(login)}`, { method: 'DELETE', query: { reason } })
+  }
+
+  /** Who is on a list of a room, by login, ascending, from after `after` on. */
+  listed(room: string, list: RoomList, after?: string, fetchSize = 100): Promise<ListedPage> {
+    return this.json(`rooms/${encodeURIComponent(room)}/lists/${list}`, { query: { after, fetchSize } })
+  }
+
+  /** Mutes somebody, lets them post in a silent room, or blocks them, which ends their membership. `until` is ISO 8601. */
+  async setListed(room: string, list: 'mute' | 'white' | 'block', login: string, how: { until?: string; note?: string } = {}): Promise<void> {
+    await this.send(`rooms/${encodeURIComponent(room)}/lists/${list}/${encodeURIComponent(login)}`, { method: 'PUT', body: how })
+  }
+
+  async unlist(room: string, list: RoomList, login: string): Promise<void> {
+    await this.send(`rooms/${encodeURIComponent(room)}/lists/${list}/${encodeURIComponent(login)}`, { method: 'DELETE' })
+  }
+
+  async invite(room: string, logins: string[], note?: string): Promise<void> {
+    await this.send(`rooms/${encodeURIComponent(room)}/invitations`, { method: 'POST', body: { logins, note } })
+  }
+
+  /** One's own invitations, the newest first. To accept one, join. */
+  invitations(login: string): Promise<{ invitations: Invitation[]; hasMore: boolean }> {
+    return this.json(`users/${encodeURIComponent(login)}/invitations`)
+  }
+
+  async decline(login: string, room: string): Promise<void> {
+    await this.send(`users/${encodeURIComponent(login)}/invitations/${encodeURIComponent(room)}`, { method: 'DELETE' })
+  }
+
+  /** Removes another participant; only the room's owner and admins may. */
   async remove(room: string, login: string): Promise<void> {
     await this.send(`rooms/participant/${encodeURIComponent(room)}`, { method: 'PATCH', body: { login } })
   }

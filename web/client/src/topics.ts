@@ -15,6 +15,11 @@ export type UserEvent =
   /** With `markedUnread` the position may have moved back. */
   | { event: 'read'; roomName: string; messageId: string; markedUnread?: true }
   | { event: 'mute'; roomName: string; muted: boolean }
+  /** The room's settings are others now; its title, if it has one. */
+  | { event: 'room'; roomName: string; title?: string }
+  /** Somebody has another role in the room, or was muted, or may post. */
+  | { event: 'member'; roomName: string; login: string; role?: 'owner' | 'admin'; muted: boolean; mutedUntil?: string }
+  | { event: 'invited'; roomName: string; title: string; person: Person }
 
 /** What was missed while there was no connection does not come: read it in `onReady`, with allRoomStates for example. */
 export function onUser(realtime: Realtime, take: (event: UserEvent) => void, further: Further = {}): () => void {

@@ -39,8 +39,25 @@ export interface ParticipantPage extends Pictured {
   hasMore: boolean
 }
 
+/** Everybody finds an open room and may join it; the others have names that the server makes, which begin with `_`. */
+export type RoomKind = 'open' | 'private' | 'direct' | 'group' | 'chatroom' | (string & {})
+
 export interface Room {
   roomName: string
+  kind?: RoomKind
+  /** What the room is called, if it is not its name. */
+  title?: string | null
+  description?: string
+  announcement?: string
+  /** Of an open room at first its creator; null for a direct conversation. */
+  owner?: string | null
+  admins?: string[]
+  /** Only the owner, admins and those on the list `white` may post. */
+  silent?: boolean
+  /** Those who are in the room may add and invite others. */
+  membersInvite?: boolean
+  /** Who is in a direct conversation. */
+  between?: Person[]
   creator: Person
   banner: string | null
   /** By login, ascending: the first 10,000, in lists of rooms the first 20. `participants` of the API goes through all. */
@@ -166,6 +183,50 @@ export interface ChangeList {
   next?: string
 }
 
+/** What one may do in a room. More may come. */
+export type RoomAction =
+  | 'see a room' | 'see the participants' | 'see the lists' | 'join a room' | 'ask to join' | 'leave a room' | 'take part'
+  | 'post a message' | 'edit a message' | 'delete a message' | 'add a participant' | 'remove a participant'
+  | 'mute or block somebody' | 'change a room' | 'govern a room' | 'delete a room'
+
+/** Lists of people that a room has: who may not post, who may in a silent room, who may not join, who is invited, who has asked. */
+export type RoomList = 'mute' | 'white' | 'block' | 'invited' | 'asked'
+
+export interface Listed {
+  login: string
+  /** ISO 8601; null: without an end. */
+  until: string | null
+  by: string
+  note: string
+  at: string
+}
+
+export interface ListedPage {
+  people: Listed[]
+  hasMore: boolean
+}
+
+/** A room that one is invited to. */
+export interface Invitation {
+  roomName: string
+  kind: RoomKind
+  title: string | null
+  by: Person | null
+  note: string
+  at: string
+}
+
+/** A room of another kind than an open one, to be made. */
+export interface NewRoom {
+  kind: 'private'
+  title: string
+  description?: string
+  membersInvite?: boolean
+}
+
+/** What is to be another in a room; what is absent stays. */
+export type RoomChange = Partial<Pick<Room, 'banner' | 'title' | 'description' | 'announcement' | 'silent' | 'membersInvite'>>
+
 export interface RoomPage {
   rooms: Room[]
   hasMore: boolean
@@ -185,6 +246,9 @@ export interface RoomStatePage {
 /** What a user has to read in one room. */
 export interface RoomState {
   roomName: string
+  kind?: RoomKind
+  title?: string | null
+  between?: Person[]
   lastMessage: Message | null
   lastRead: string | null
   /** The user has marked messages as unread: lastRead may be older than it was. */

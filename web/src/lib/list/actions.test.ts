@@ -6,7 +6,7 @@ import { actionsOn } from './actions'
 
 const all = Object.fromEntries(Object.keys(noFeatures).map((f) => [f, true])) as unknown as typeof noFeatures
 const user = { login: 'ann' } as User
-const entry = (creator: string): Pick<RoomEntry, 'room'> => ({ room: { creator: { login: creator } } }) as unknown as RoomEntry
+const entry = (owner: string): Pick<RoomEntry, 'may'> => ({ may: () => owner === user.login })
 const message = (login: string, more: Partial<Message> = {}): Message => ({ author: { login }, content: 'x', ...more }) as Message
 const acts = (m: Message, creator = 'eve', features = all): string => actionsOn(m, entry(creator), { user, features }).map((a) => a.act).join()
 

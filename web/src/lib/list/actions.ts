@@ -12,7 +12,7 @@ export interface Action {
 }
 
 /** What the user can do about a message, for the toolbar, the sheet and the keys alike. */
-export function actionsOn(message: Message, entry: Pick<RoomEntry, 'room'>, { user, features }: Pick<Chat, 'user' | 'features'>): Action[] {
+export function actionsOn(message: Message, entry: Pick<RoomEntry, 'may'>, { user, features }: Pick<Chat, 'user' | 'features'>): Action[] {
   if (message.systemMessage || message.deleted) return []
   const mine = message.author.login === user.login
   const actions: Action[] = []
@@ -21,7 +21,7 @@ export function actionsOn(message: Message, entry: Pick<RoomEntry, 'room'>, { us
   if (features.edit && mine && !message.kind) actions.push({ act: 'edit', icon: 'edit', key: 'message.edit' })
   if (features.readPositions && !mine) actions.push({ act: 'unread', icon: 'unread', key: 'message.markUnread' })
   actions.push({ act: 'copy', icon: 'copy', key: 'message.copyText' }, { act: 'link', icon: 'link', key: 'message.copyLink' })
-  if (features.remove && (mine || entry.room?.creator.login === user.login)) {
+  if (features.remove && (mine || entry.may('delete a message'))) {
     actions.push({ act: 'delete', icon: 'trash', key: 'message.delete' })
   }
   return actions

@@ -23,6 +23,7 @@ function opened(features: object = {}) {
     arrive: (take: () => void) => take(),
     api, user: { login: 'ann' }, features: { ...noFeatures, ...features }, rooms: new Map([['a', entry]]), current: entry,
     hear: () => {},
+    reread: (e: RoomEntry) => e.read(asked),
     realtime: { subscribe: (topic: string, listener: Listener) => (listeners.set(topic, listener), () => {}) },
   }
   openChannel(chat as never, entry)

@@ -1,4 +1,4 @@
-import type { Message, Person } from '@confab/client'
+import type { ChatApi, Message, Person, Realtime } from '@confab/client'
 import { t } from '../i18n'
 import type { Chat } from './chat.svelte'
 import { notices } from './notices.svelte'
@@ -18,27 +18,17 @@ export function openChannel(chat: Chat, entry: RoomEntry): () => void {
         const person = JSON.parse(body) as Person
         const here = headers['status'] === 'JOIN'
         entry.setParticipant(person, here)
-        if (!here && person.login === chat.user.login) chat.gone(entry, t('room.removed', { room: entry.name }))
+        if (!here && person.login === chat.user.login) chat.gone(entry, t('room.removed', { room: entry.label }))
       },
       // Who joined since the room was read, and before this subscription, is in no event: the first time too.
       onReady: () => {
-        entry.read(() => api.room(entry.name)).catch(() => {})
+        chat.reread(entry).catch(() => {})
       },
     }),
     action(chat, entry),
   ]
   if (chat.features.presence) {
-    stops.push(
-      realtime.subscribe(`/topic/presence/${entry.name}`, {
-        onMessage: ({ body }) => {
-          const { login, status } = JSON.parse(body) as { login: string; status: string }
-          entry.setOnline(login, status === 'online')
-        },
-        onReady: () => {
-          entry.readOnline(() => api.online(entry.name)).catch(() => {})
-        },
-      }),
-    )
+    stops.push(presence(realtime, api, entry))
   }
   if (chat.features.typing) {
     stops.push(
@@ -62,6 +52,19 @@ export function openChannel(chat: Chat, entry: RoomEntry): () => void {
     for (const stop of stops) stop()
     entry.typing.clear()
   }
+}
+
+/** Listens to who of a room comes online and goes. */
+export function presence(realtime: Realtime, api: ChatApi, entry: RoomEntry): () => void {
+  return realtime.subscribe(`/topic/presence/${entry.name}`, {
+    onMessage: ({ body }) => {
+      const { login, status } = JSON.parse(body) as { login: string; status: string }
+      entry.setOnline(login, status === 'online')
+    },
+    onReady: () => {
+      entry.readOnline(() => api.online(entry.name)).catch(() => {})
+    },
+  })
 }
 
 /** Listens to a room that is not shown, for its count of unread messages. */
@@ -102,9 +105,9 @@ function messages(chat: Chat, entry: RoomEntry): () => void {
     onRefused: () => {
       void chat.show(entry.name).then(
         () => {
-          if (!entry.mine) chat.gone(entry, t('room.removed', { room: entry.name }))
+          if (!entry.mine) chat.gone(entry, t('room.removed', { room: entry.label }))
         },
-        () => chat.gone(entry, t('room.deleted', { room: entry.name })),
+        () => chat.gone(entry, t('room.deleted', { room: entry.label })),
       )
     },
   })

@@ -8,6 +8,7 @@ import {
   type ChatApi,
   type ConnectionState,
   type Message,
+  type NewRoom,
   type Person,
   type Room,
   type RoomState,
@@ -19,16 +20,18 @@ import { isHeard } from '../list/rows'
 import { mentions } from '../text/blocks'
 import { Arrivals } from './arrivals'
 import { openChannel, watchChannel } from './channel'
+import { Company } from './company'
 import { Drafts } from './drafts'
 import type { TabEvent, Tabs } from './tabs'
 import { findFeatures, noFeatures, type Features } from './features'
+import { Invitations } from './invitations.svelte'
 import { Keeper, statesAtATime, type Keep } from './keeper'
 import { Lookups } from './lookups'
 import { notices } from './notices.svelte'
 import { notify } from './notify'
 import { Outbox, type Outgoing } from './outbox.svelte'
 import { Pictures } from './pictures.svelte'
-import { counts, RoomEntry } from './room.svelte'
+import { counts, fullName, RoomEntry } from './room.svelte'
 import { roomHash, router } from './router.svelte'
 import { today } from './today.svelte'
 import { lookForNewVersion } from './version'
@@ -65,6 +68,10 @@ export class Chat {
   /** Names of rows that were shown before their message had an id. */
   readonly keys = new Map<string, string>()
   readonly pictures: Pictures
+  readonly invitations: Invitations
+  readonly company: Company
+  /** Counts the rooms that were found to be others than those of their names before. */
+  readonly eras = new SvelteMap<string, number>()
   private readonly lookups: Lookups
   private closeCurrent: () => void = () => {}
   private readonly watched = new Map<string, () => void>()
@@ -129,6 +136,8 @@ export class Chat {
       },
       onLost: () => this.verify(),
     })
+    this.invitations = new Invitations(api, user.login)
+    this.company = new Company(this.realtime, api)
     this.stopListening = around.tabs.listen((event) => this.tabEvent(event))
   }
 
@@ -208,7 +217,7 @@ export class Chat {
   entry(name: string): RoomEntry {
     let entry = this.rooms.get(name)
     if (!entry) {
-      entry = new RoomEntry(name, this.api, (page) => this.pictures.learn(page.messages.map((m) => m.author.login), page.avatars))
+      entry = new RoomEntry(name, this.api, (page) => this.pictures.learn(page.messages.map((m) => m.author.login), page.avatars), this.user.login)
       entry.lastRead = this.around.shelf?.getItem(this.readName(name)) ?? null
       this.rooms.set(name, entry)
     }
@@ -222,9 +231,15 @@ export class Chat {
       .sort((a, b) => {
         const [x, y] = [(a.lastSaid ?? a.lastMessage)?.messageId, (b.lastSaid ?? b.lastMessage)?.messageId]
         if (x && y) return compareIds(y, x)
-        return x ? -1 : y ? 1 : a.name.localeCompare(b.name)
+        return x ? -1 : y ? 1 : a.label.localeCompare(b.label)
       }),
   )
+
+  /** The direct conversations among them. */
+  readonly direct: RoomEntry[] = $derived(this.mine.filter((e) => e.kind === 'direct'))
+
+  /** All of them as they are listed: direct conversations before rooms. */
+  readonly listed: RoomEntry[] = $derived([...this.direct, ...this.mine.filter((e) => e.kind !== 'direct')])
 
   /** Unread messages in all rooms that are not muted. */
   readonly unread: number = $derived(this.mine.reduce((sum, e) => sum + (e.muted ? 0 : e.unread), 0))
@@ -237,9 +252,36 @@ export class Chat {
   /** Fetches a room and shows it. Throws if there is none. */
   async show(name: string): Promise<RoomEntry> {
     const entry = this.entry(name)
+    const shown = await this.reread(entry)
+    shown.mine = shown.isParticipant(this.user.login)
+    return shown
+  }
+
+  /** Reads a room and what the user may do in it. The entry is another one if the room is: it was deleted, and one of its name made. */
+  async reread(entry: RoomEntry): Promise<RoomEntry> {
+    const { name, room: before } = entry
+    const actions = this.readActions(entry)
     await entry.read(() => this.api.room(name))
-    entry.mine = entry.isParticipant(this.user.login)
-    return entry
+    if (!before || before.creationDate === entry.room?.creationDate || this.rooms.get(name) !== entry) {
+      await actions
+      return entry
+    }
+    const { mine } = entry
+    entry.mine = false
+    if (this.current === entry) this.shut()
+    this.rooms.delete(name)
+    const another = this.entry(name)
+    if (entry.room) another.take(entry.room)
+    another.mine = mine
+    another.muted = entry.muted
+    this.eras.set(name, (this.eras.get(name) ?? 0) + 1)
+    await this.readActions(another)
+    return another
+  }
+
+  /** Reads what the user may do in a room. */
+  async readActions(entry: RoomEntry): Promise<void> {
+    if (this.features.kinds) await entry.readActions(() => this.api.capabilities(entry.name)).catch(() => {})
   }
 
   /** Makes a room the one that is listened to in full. */
@@ -266,8 +308,23 @@ export class Chat {
     this.joined(room)
   }
 
+  /** Makes a private room. */
+  async make(room: NewRoom): Promise<string> {
+    const made = await this.api.makeRoom(room)
+    this.joined(made)
+    return made.roomName
+  }
+
+  /** Finds or begins the conversation with some people. */
+  async converse(logins: string[]): Promise<string> {
+    const room = await this.api.converse(logins)
+    if (!this.rooms.get(room.roomName)?.mine) this.joined(room)
+    return room.roomName
+  }
+
   async join(name: string): Promise<void> {
     await this.api.join(name)
+    this.invitations.drop(name)
     this.joined(await this.api.room(name))
   }
 
@@ -283,7 +340,7 @@ export class Chat {
 
   private joined(room: Room): void {
     const entry = this.entry(room.roomName)
-    entry.room = room
+    entry.take(room)
     entry.mine = true
     entry.log.clear()
     if (!this.personal && this.current !== entry) this.watch(entry)
@@ -334,7 +391,7 @@ export class Chat {
     const called = mentions(message.content, this.user.login)
     if (called) entry.mentioned = true
     const seen = (this.current === entry && looking()) || this.elsewhere === entry.name
-    if (!seen && (!entry.muted || called)) notify(entry.name, message)
+    if (!seen && (!entry.muted || called)) notify(entry, message)
   }
 
   /** Gives up a message that is not sent. Its text goes back to where it was written, if nothing else is there. */
@@ -495,6 +552,7 @@ export class Chat {
   private takeState(s: RoomState, asked: number): void {
     const entry = this.entry(s.roomName)
     entry.mine = true
+    entry.describe(s)
     const last = s.lastMessage
     const newer = last && (!entry.lastMessage || compareIds(last.messageId, entry.lastMessage.messageId) > 0)
     if (last) entry.note(last, false)
@@ -528,7 +586,10 @@ export class Chat {
       headers: { skip: 'open-rooms' },
       onMessage: ({ headers, body }) => this.arrive(() => this.heardPersonally(headers['event'] ?? '', body)),
       // What came before is not heard: not even between the first answer and this subscription.
-      onReady: () => void this.loadStates().catch(() => {}),
+      onReady: () => {
+        void this.loadStates().catch(() => {})
+        if (this.features.kinds) this.invitations.read().catch(() => {})
+      },
       onRefused: () => {
         this.personal = false
         for (const entry of this.mine) if (entry !== this.current) this.watch(entry)
@@ -546,6 +607,8 @@ export class Chat {
       muted?: boolean
       message?: Message
       person?: Person
+      title?: string
+      login?: string
     }
     const known = this.rooms.get(told.roomName)
     switch (event) {
@@ -575,7 +638,22 @@ export class Chat {
         known?.rename(told.person)
         if (told.person.login === this.user.login) this.user = { ...this.user, ...told.person }
         break
+      case 'room':
+        if (known) known.title = told.title ?? null
+        if (known && known === this.current) this.reread(known).catch(() => {})
+        break
+      case 'member':
+        if (known && known === this.current) {
+          known.changed++
+          this.reread(known).catch(() => {})
+        }
+        break
+      case 'invited':
+        if (told.person) notices.say(t('invite.told', { name: fullName(told.person), room: told.title ?? '' }))
+        this.invitations.read().catch(() => {})
+        break
       case 'joined':
+        this.invitations.drop(told.roomName)
         this.entry(told.roomName).mine = true
         void this.loadStates()
         break
@@ -597,7 +675,7 @@ export class Chat {
 
   /** The room has been deleted, by whomever. */
   roomDeleted(entry: RoomEntry): void {
-    this.gone(entry, t('room.deleted', { room: entry.name }))
+    this.gone(entry, t('room.deleted', { room: entry.label }))
   }
 
   link(room: string, message?: string): string {

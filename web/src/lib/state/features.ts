@@ -10,6 +10,8 @@ export interface Features {
   typing: boolean
   readPositions: boolean
   mute: boolean
+  /** Rooms of all kinds, with roles, lists and invitations. */
+  kinds: boolean
 }
 
 export const noFeatures: Features = {
@@ -21,14 +23,16 @@ export const noFeatures: Features = {
   typing: false,
   readPositions: false,
   mute: false,
+  kinds: false,
 }
 
 // Any version-1 UUID has the methods of a message.
 const anyMessage = '00000000-0000-1000-8080-808080808080'
 
-const all: Features = { edit: true, remove: true, reactions: true, avatar: true, presence: true, typing: true, readPositions: true, mute: true }
+const all: Features = { edit: true, remove: true, reactions: true, avatar: true, presence: true, typing: true, readPositions: true, mute: true, kinds: false }
 
-/** Asks the server what it can do, by one question: all of it came at once. It answers OPTIONS for what need not exist. */
+/** Asks the server what it can do, by two questions: what each is about came at one time. It answers OPTIONS for what need not exist. */
 export async function findFeatures(api: Pick<ChatApi, 'methods'>): Promise<Features> {
-  return (await api.methods(`messages/any/${anyMessage}`)).has('PATCH') ? all : noFeatures
+  const [messages, conversations] = await Promise.all([api.methods(`messages/any/${anyMessage}`), api.methods('conversations')])
+  return { ...(messages.has('PATCH') ? all : noFeatures), kinds: conversations.has('POST') }
 }

@@ -37,7 +37,7 @@ export class Keeper {
       this.keep.states({
         rooms: this.rooms()
           .slice(0, statesAtATime)
-          .map(({ name, lastMessage, lastRead, unread, muted }) => ({ roomName: name, lastMessage, lastRead, markedUnread: false, unread, muted })),
+          .map(({ name, kind, title, between, lastMessage, lastRead, unread, muted }) => ({ roomName: name, kind, title, between, lastMessage, lastRead, markedUnread: false, unread, muted })),
         hasMore: false,
       })
     }, keepEvery)

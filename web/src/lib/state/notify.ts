@@ -1,7 +1,7 @@
 import type { Message } from '@confab/client'
 import { t } from '../i18n'
 import { preview } from '../text/preview'
-import { fullName } from './room.svelte'
+import { fullName, type RoomEntry } from './room.svelte'
 import { roomHash } from './router.svelte'
 
 const wanted = 'confab:notify'
@@ -23,9 +23,10 @@ export async function setNotifications(on: boolean): Promise<boolean> {
 }
 
 /** Shows a message on the desktop; the newest of a room takes the place of the one before. */
-export function notify(room: string, message: Message): void {
+export function notify({ name: room, label, kind, others }: RoomEntry, message: Message): void {
   if (!notificationsOn()) return
-  const title = t('notify.title', { name: fullName(message.author), room })
+  const name = fullName(message.author)
+  const title = kind === 'direct' && others.length <= 1 ? name : t('notify.title', { name, room: label })
   const url = location.pathname + roomHash(room)
   const options: NotificationOptions = {
     body: preview(message),

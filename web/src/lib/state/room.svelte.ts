@@ -1,5 +1,6 @@
 import { SvelteMap, SvelteSet } from 'svelte/reactivity'
-import { compareIds, systemLogin, type ChatApi, type Message, type MessagePage, type Person, type Room } from '@confab/client'
+import { compareIds, systemLogin, type ChatApi, type Listed, type Message, type MessagePage, type Person, type Room, type RoomAction, type RoomKind, type RoomList, type RoomState } from '@confab/client'
+import { region } from '../i18n'
 import { RoomLog } from './log.svelte'
 import { Reads } from './reads'
 
@@ -9,6 +10,12 @@ export class RoomEntry {
   readonly log: RoomLog
   /** Null until it has been fetched. */
   room = $state.raw<Room | null>(null)
+  kind = $state<RoomKind>('open')
+  title = $state<string | null>(null)
+  /** Who is in a direct conversation. */
+  between = $state.raw<Person[]>([])
+  /** What the user may do here; null: not known, or the server does not say it. */
+  actions = $state.raw<ReadonlySet<RoomAction> | null>(null)
   /** The user is a participant. */
   mine = $state(false)
   lastMessage = $state.raw<Message | null>(null)
@@ -24,14 +31,25 @@ export class RoomEntry {
   /** Somebody wrote the user's login since it was read. */
   mentioned = $state(false)
   muted = $state(false)
+  /** Who is on lists of the room, for those who may see it and have looked. */
+  listed = $state.raw<Partial<Record<RoomList, Listed[]>>>({})
+  /** Counts changes of roles, mutes and lists. */
+  changed = $state(0)
   readonly online = new SvelteSet<string>()
   /** The rows of very long messages that are shown whole. */
   readonly unfolded = new SvelteSet<string>()
   /** Who is writing, with the time at which that is no longer believed. */
   readonly typing = new SvelteMap<string, number>()
 
-  constructor(name: string, api: ChatApi, seen: (page: MessagePage) => void = () => {}) {
+  constructor(
+    name: string,
+    api: ChatApi,
+    seen: (page: MessagePage) => void = () => {},
+    private readonly self = '',
+  ) {
     this.name = name
+    // Until more is known: a chosen name does not begin like this.
+    if (name.startsWith('_')) this.kind = name.startsWith('_d') ? 'direct' : 'private'
     this.log = new RoomLog(
       async (query, signal) => {
         const page = await api.messages(name, query, signal)
@@ -43,6 +61,48 @@ export class RoomEntry {
       (after) => api.changes(name, after),
       () => this.lastMessage?.messageId,
     )
+  }
+
+  /** The others of a direct conversation. */
+  readonly others = $derived(this.between.filter((p) => p.login !== this.self))
+
+  /** What the room is called where it is shown. */
+  readonly label: string = $derived.by(() => {
+    if (this.title) return this.title
+    if (this.others.length > 0) return new Intl.ListFormat(region(), { style: 'short', type: 'unit' }).format(this.others.map(fullName))
+    return this.name.startsWith('_') ? '…' : this.name
+  })
+
+  /** Takes over what an answer says of the room as such. */
+  describe({ kind, title, between }: Pick<RoomState, 'kind' | 'title' | 'between'>): void {
+    if (kind) this.kind = kind
+    this.title = title ?? null
+    if (between) this.between = between
+  }
+
+  /** Reports whether the user may do something here, to an ordinary participant if it is about one. */
+  may(action: RoomAction): boolean {
+    if (this.actions) return this.actions.has(action)
+    return (this.kind !== 'direct' && this.room?.creator.login === this.self) || action === 'take part' || action === 'post a message' || action === 'leave a room'
+  }
+
+  /** What somebody else is here, for who looks at the list of participants. */
+  role(login: string): 'owner' | 'admin' | null {
+    const { room } = this
+    if (!room || this.kind === 'direct') return null
+    if (login === (room.owner ?? room.creator.login)) return 'owner'
+    return room.admins?.includes(login) ? 'admin' : null
+  }
+
+  /** Reports whether the user may do something to a participant: nobody governs the owner, and admins not each other. */
+  mayTo(action: RoomAction, login: string): boolean {
+    if (!this.may(action) || login === this.self) return false
+    const role = this.role(login)
+    return role === null || (role === 'admin' && this.may('govern a room'))
+  }
+
+  isListed(list: RoomList, login: string): boolean {
+    return this.listed[list]?.some((l) => l.login === login) === true
   }
 
   private readonly byLogin = $derived(new Map(this.room?.participants.map((p) => [p.login, p])))
@@ -61,7 +121,21 @@ export class RoomEntry {
   /** Reads the room. What is heard of its participants meanwhile is newer than the answer. */
   async read(fetch: () => Promise<Room>): Promise<void> {
     await this.roomReads.read(fetch, (room, since) => {
-      this.room = since.reduce((r, apply) => apply(r), room)
+      this.take(since.reduce((r, apply) => apply(r), room))
+    })
+  }
+
+  take(room: Room): void {
+    this.room = room
+    this.describe(room)
+  }
+
+  private readonly actionReads = new Reads<never>()
+
+  /** Reads what the user may do here. */
+  async readActions(fetch: () => Promise<RoomAction[]>): Promise<void> {
+    await this.actionReads.read(fetch, (actions) => {
+      this.actions = new Set(actions)
     })
   }
 
@@ -94,6 +168,7 @@ export class RoomEntry {
   rename(person: Person): void {
     const renamed = (p: Person): Person => (p.login === person.login ? person : p)
     this.change((room) => ({ ...room, creator: renamed(room.creator), participants: room.participants.map(renamed) }))
+    this.between = this.between.map(renamed)
   }
 
   /** Takes the event that somebody joined or left. */

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ApiError, idBefore, type Message } from '@confab/client'
+import { ApiError, idBefore, type Message, type Person, type Room } from '@confab/client'
 import { Chat } from './chat.svelte'
+import { Company } from './company'
 import { Drafts } from './drafts'
 import { errorText, faultsOf, messageErrorText } from './faults'
-import { findFeatures } from './features'
+import { findFeatures, noFeatures } from './features'
+import { Invitations } from './invitations.svelte'
 import { counts, RoomEntry } from './room.svelte'
 import { parseRoute, roomHash } from './router.svelte'
 import { shortcut } from './shortcuts'
@@ -116,12 +118,13 @@ describe('faults', () => {
 })
 
 describe('what a server can do', () => {
-  it('is all or nothing, by one question', async () => {
+  it('is all or nothing of each time, by two questions', async () => {
     const asked: string[] = []
     const with_ = (...methods: string[]) => findFeatures({ methods: (path) => (asked.push(path), Promise.resolve(new Set(methods))) })
     expect(await with_('GET', 'PATCH')).toMatchObject({ edit: true, mute: true, readPositions: true })
     expect(await with_('GET')).toMatchObject({ edit: false, reactions: false })
-    expect(asked).toHaveLength(2)
+    expect(asked).toHaveLength(4)
+    expect(await findFeatures({ methods: (path) => Promise.resolve(new Set(path === 'conversations' ? ['POST'] : [])) })).toEqual({ ...noFeatures, kinds: true })
   })
 })
 
@@ -307,5 +310,90 @@ describe('the count of unread messages', () => {
     expect(entry.countUnread('ann')).toBeNull()
     entry.lastRead = said(5).messageId
     expect(entry.countUnread('ann')).toBe(0)
+  })
+})
+
+describe('rooms of other kinds than open ones', () => {
+  const person = (login: string, firstname: string, lastname = ''): Person => ({ login, firstname, lastname })
+  const [ann, bob, eve] = [person('ann', 'Ann', 'Archer'), person('bob', 'Bob', 'Briggs'), person('eve', 'Eve', 'Elder')]
+  const entry = (name: string): RoomEntry => new RoomEntry(name, {} as never, undefined, 'ann')
+
+  it('are called by their title, or by who else is in them, and never by a name that the server has made', () => {
+    const pair = entry('_dabc')
+    expect([pair.kind, pair.label]).toEqual(['direct', '…'])
+    pair.describe({ kind: 'direct', title: null, between: [ann, bob] })
+    expect([pair.label, pair.others]).toEqual(['Bob Briggs', [bob]])
+    pair.describe({ kind: 'direct', title: null, between: [ann, bob, eve] })
+    expect(pair.label).toBe('Bob Briggs, Eve Elder')
+    pair.rename(person('eve', 'Eve', 'Evans'))
+    expect(pair.label).toBe('Bob Briggs, Eve Evans')
+    const secret = entry('_123')
+    expect([secret.kind, secret.label]).toEqual(['private', '…'])
+    secret.describe({ kind: 'private', title: 'Tea party' })
+    expect(secret.label).toBe('Tea party')
+    expect(entry('Dallas').label).toBe('Dallas')
+  })
+
+  it('offer what the server says; without a word of it, what a creator may do in any', () => {
+    const room = entry('Dallas')
+    room.take({ roomName: 'Dallas', creator: ann, participants: [] } as unknown as Room)
+    expect([room.may('change a room'), room.may('post a message')]).toEqual([true, true])
+    room.actions = new Set(['take part'])
+    expect([room.may('change a room'), room.may('post a message'), room.may('take part')]).toEqual([false, false, true])
+    const pair = entry('_dabc')
+    pair.take({ roomName: '_dabc', kind: 'direct', creator: ann, participants: [], between: [ann, bob] } as unknown as Room)
+    expect(pair.may('change a room')).toBe(false)
+  })
+
+  it('let nobody govern the owner or themselves, and admins not each other', () => {
+    const room = entry('_1')
+    room.take({ roomName: '_1', kind: 'private', creator: bob, owner: 'bob', admins: ['ann', 'eve'], participants: [] } as unknown as Room)
+    room.actions = new Set(['remove a participant'])
+    expect(['ann', 'bob', 'eve', 'joe'].filter((l) => room.mayTo('remove a participant', l))).toEqual(['joe'])
+    room.actions = new Set(['remove a participant', 'govern a room'])
+    expect(['ann', 'bob', 'eve', 'joe'].filter((l) => room.mayTo('remove a participant', l))).toEqual(['eve', 'joe'])
+    expect([room.role('bob'), room.role('eve'), room.role('joe')]).toEqual(['owner', 'admin', null])
+  })
+
+  it('are others when they were deleted and made anew while nobody heard of it', async () => {
+    let created = '2026-01-01T00:00:00.000Z'
+    const api = { room: async () => ({ roomName: 'a', creator: bob, participants: [ann], creationDate: created }) }
+    const chat = new Chat(api as never, { ...ann, chatRooms: [] } as never, alone)
+    const before = await chat.show('a')
+    before.muted = true
+    expect(await chat.show('a')).toBe(before)
+    created = '2026-02-01T00:00:00.000Z'
+    const after = await chat.show('a')
+    expect(after).not.toBe(before)
+    expect([chat.rooms.get('a') === after, after.mine, after.room?.creationDate, chat.eras.get('a')]).toEqual([true, true, created, 1])
+  })
+
+  it('are invited to until one answers', async () => {
+    let answer = (_: unknown): void => {}
+    const api = { invitations: () => new Promise((resolve) => (answer = resolve)), decline: vi.fn(async () => {}) }
+    const invitations = new Invitations(api as never, 'ann')
+    const all = { invitations: [{ roomName: '_1' }, { roomName: '_2' }], hasMore: false }
+    let read = invitations.read()
+    answer(all)
+    await read
+    expect(invitations.all.map((i) => i.roomName)).toEqual(['_1', '_2'])
+    // The answer of a question that was asked before is older.
+    read = invitations.read()
+    await invitations.decline('_1')
+    answer(all)
+    await read
+    expect(invitations.all.map((i) => i.roomName)).toEqual(['_2'])
+    expect(api.decline).toHaveBeenCalledWith('ann', '_1')
+  })
+
+  it('show who is online in the first of the direct conversations only, and stop where one is none any more', () => {
+    const followed = new Set<string>()
+    const realtime = { subscribe: (topic: string) => (followed.add(topic), () => followed.delete(topic)) }
+    const company = new Company(realtime as never, {} as never)
+    const pairs = Array.from({ length: 25 }, (_, i) => entry(`_d${i}`))
+    company.follow(pairs)
+    expect(followed.size).toBe(20)
+    company.follow([pairs[24]!, pairs[0]!])
+    expect([...followed].sort()).toEqual(['/topic/presence/_d0', '/topic/presence/_d24'])
   })
 })
