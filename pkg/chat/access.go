@@ -16,7 +16,7 @@ const cachedAccess = 100_000
 // usually costs no reads. A Service uses one, and so does the delivery of the Service's events. Its methods may be
 // called concurrently; they return *Error.
 type Reader struct {
-	store stores
+	store Stores
 	now   func() time.Time
 	// retention is how long messages are kept in rooms without a retention of their own; 0 for ever.
 	retention time.Duration
@@ -93,7 +93,7 @@ func NewReader(o ReaderOptions) *Reader {
 		o.Now = time.Now
 	}
 	rd := &Reader{
-		store: withLists(o.Store), now: o.Now, retention: o.Retention, floors: newFloors(o.Store, o.Now, o.Watcher.Entries(flooredRooms)),
+		store: o.Store, now: o.Now, retention: o.Retention, floors: newFloors(o.Store, o.Now, o.Watcher.Entries(flooredRooms)),
 		cachedRooms: cache.Of(cache.Options[roomKey, Room]{Watcher: o.Watcher, Now: o.Now, Size: cachedAccess,
 			Name: func(k roomKey) string { return RoomKey(k.tenant, k.name) },
 			Load: func(ctx context.Context, k roomKey) (Room, error) {

@@ -83,7 +83,7 @@ func (v visit) mayModerate(logins []string) error {
 
 // setListed puts somebody on a list and publishes it.
 func (s *Service) setListed(ctx context.Context, v visit, list RoomList, l Listed) error {
-	err := s.store.SetListed(ctx, v.who.Tenant, v.ID, list, l)
+	err := s.store.SetListed(ctx, v.who.Tenant, v.Ref(), list, l)
 	s.forgetMember(v.who.Tenant, v.ID, l.Login)
 	if err == nil && list == MuteList {
 		s.publishMute(ctx, v, l.Login, true, l.Until)

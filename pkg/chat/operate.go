@@ -225,7 +225,7 @@ func (s *Service) disownLists(ctx context.Context, p Place, login string) error 
 					continue
 				}
 				l.By = ""
-				if err := s.store.SetListed(ctx, p.Tenant, p.Room.ID, list, l); err != nil {
+				if err := s.store.SetListed(ctx, p.Tenant, p.Room, list, l); err != nil && !IsKind(err, NotFound) {
 					return err
 				}
 			}

@@ -134,7 +134,7 @@ func (rd *Reader) Horizon(r Retention, at time.Time) id.ID { return horizonAt(rd
 
 // shown reads a room's messages without those that are older than the horizon.
 type shown struct {
-	store stores
+	store Stores
 	after id.ID // the horizon
 }
 

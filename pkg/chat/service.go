@@ -24,6 +24,7 @@ type Stores interface {
 	UserStore
 	RoomStore
 	MembershipStore
+	ListStore
 	MessageStore
 	ChangeStore
 	DigestStore

@@ -16,7 +16,7 @@ import (
 //     may be applied later, but undoes nothing that was answered with success meanwhile. It is Internal otherwise.
 //   - Text is returned byte for byte. Times are returned in UTC to the millisecond.
 //   - Methods announce what they change (see pkg/cache). SetBanner, RenameCreator, SetRetention, ChangeSettings,
-//     DeleteRoom, SweepRoom and DisownRoom announce the room (RoomKey). Leave and UpdateParticipant announce the
+//     DeleteRoom, SweepRoom and DisownRoom announce the room (RoomKey). Leave, UpdateParticipant, SetListed and Unlist announce the
 //     participant (MemberKey). SetPasswordHash, EndLogins, DeleteUser, SetAvatar and DeleteAvatar announce the account
 //     (AccountKey). Creations are not announced, because the
 //     absence of something is not cached.

@@ -66,7 +66,7 @@ type EraseStore interface {
 	// Append or ChangeMessage of the same message at the same time do not undo it.
 	Disown(ctx context.Context, l Log, ms []Disowned) error
 	// ForgetTraces removes what the store keeps of a user in a room after they have left: how their membership was decided,
-	// and their idempotency keys. A participant of a room that exists stays one. The account has ended, and no Join, Leave or
+	// their idempotency keys, and what the room's lists have of them, as somebody who is listed or who has listed others. A participant of a room that exists stays one. The account has ended, and no Join, Leave or
 	// AppendOnce of the user is running any more: one that is could succeed twice. The room may be deleted. Repeating it is
 	// no error.
 	ForgetTraces(ctx context.Context, t Tenant, r RoomRef, login string) error

@@ -37,6 +37,7 @@ type Store interface {
 	chat.UserStore
 	chat.RoomStore
 	chat.MembershipStore
+	chat.ListStore
 	chat.MessageStore
 	chat.LogPlanner
 	chat.ChangeStore

@@ -131,6 +131,9 @@ func (s *Store) SweepRoom(ctx context.Context, sweep chat.Sweep, progress func(r
 	if err := s.sweepParticipants(ctx, sweep, count); err != nil {
 		return err
 	}
+	if err := s.sweepLists(ctx, sweep.Tenant, sweep.Room.ID); err != nil {
+		return err
+	}
 	if err := s.sweepPlaces(ctx, placeRoom{sweep.Tenant, sweep.Room.ID}); err != nil {
 		return err
 	}

@@ -157,6 +157,9 @@ func (s *Store) ForgetTraces(ctx context.Context, t chat.Tenant, r chat.RoomRef,
 	if _, err := s.db.apply(ctx, forgetLeave, string(t), uuid(r.ID), login); err != nil {
 		return err
 	}
+	if err := s.forgetListed(ctx, t, r.ID, login); err != nil {
+		return err
+	}
 	return s.forgetKeys(ctx, chat.Log{Tenant: t, ID: r.ID}, login)
 }
 

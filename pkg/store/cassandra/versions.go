@@ -36,6 +36,7 @@ const (
 	avatarThing  = "avatar"
 	erasureThing = "erasure"
 	readingThing = "reading"
+	listThing    = "list"
 )
 
 // version returns the timestamp, in microseconds, for a change of a thing. It is at least least, and greater than each

@@ -30,7 +30,7 @@ var decidedBy = map[string]string{
 	"remembered": byTransaction, "secrets": byTransaction, "log_widths": byTransaction, "schema_lock": byTransaction,
 	"write_versions": byTransaction, "renames": byTransaction, "times_seen": byTransaction, "logins": byTransaction, "jobs": byTransaction, "node_leases": byTransaction, "room_places": byTransaction,
 	"directory_entries": byTransaction, "directory_names": byTransaction, "directory_by_space": byDeletion, "directory_hours": byCoordinator,
-	"roles": byVersion, "avatars": byVersion, "erasures": byVersion,
+	"roles": byVersion, "avatars": byVersion, "erasures": byVersion, "room_lists": byVersion, "rooms_by_list": byVersion,
 	"readings_by_user": byData, "rooms_by_user": byData, "members_by_joining": byData, "rooms_by_joining": byData, "ids_noted": byData,
 	"sessions": byDeletion, "sessions_by_user": byDeletion, "remembered_by_user": byDeletion, "tokens": byDeletion, "tokens_by_user": byDeletion,
 	"users_by_tenant": byDeletion, "rooms_by_tenant": byDeletion, "participants_by_room": byDeletion, "room_deletions": byDeletion,

@@ -167,6 +167,9 @@ func (s *Store) disown(ctx context.Context, l chat.Log, d chat.Disowned) error {
 
 // ForgetTraces implements chat.EraseStore. Nothing is kept of a membership that has ended.
 func (s *Store) ForgetTraces(ctx context.Context, t chat.Tenant, r chat.RoomRef, login string) error {
+	if err := s.forgetListed(ctx, t, r.ID, login); err != nil {
+		return err
+	}
 	_, err := s.removeKeys(ctx, keysOf(chat.Log{Tenant: t, ID: r.ID}).text(login))
 	return err
 }

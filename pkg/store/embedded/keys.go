@@ -24,6 +24,8 @@ const (
 	tableClosedRoom   byte = 'R'  // tenant, name: rooms of all other kinds, which are in no list of rooms
 	tableParticipant  byte = 'p'  // tenant, room, login
 	tableRoomOf       byte = 'o'  // tenant, login, room name
+	tableListed       byte = 'i'  // tenant, room, list, login
+	tableListedIn     byte = 'I'  // tenant, login, list, time of listing in sortable form and room
 	tableCount        byte = 'C'  // tenant, room: how many participants it has, if it has or had a limit
 	tableJoining      byte = 'P'  // tenant, room, since in sortable form and login: participants by joining
 	tableJoined       byte = 'O'  // tenant, login, since in sortable form and room: rooms of a user by joining
@@ -115,6 +117,16 @@ func roomsOf(t chat.Tenant, login string) key {
 }
 
 func countKey(t chat.Tenant, room id.ID) key { return table(tableCount).tenant(t).id(room) }
+
+func listsOf(t chat.Tenant, room id.ID) key { return table(tableListed).tenant(t).id(room) }
+
+func listedOf(t chat.Tenant, room id.ID, list chat.RoomList) key {
+	return listsOf(t, room).text(string(list))
+}
+
+func listedIn(t chat.Tenant, login string, list chat.RoomList) key {
+	return table(tableListedIn).tenant(t).text(login).text(string(list))
+}
 
 func joiningOf(t chat.Tenant, room id.ID) key  { return table(tableJoining).tenant(t).id(room) }
 func joinedBy(t chat.Tenant, login string) key { return table(tableJoined).tenant(t).text(login) }

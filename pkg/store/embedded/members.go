@@ -301,12 +301,16 @@ func (s *Store) Members(ctx context.Context, t chat.Tenant, room id.ID, from id.
 }
 
 // RoomsByJoining implements chat.MembershipStore.
-func (s *Store) RoomsByJoining(ctx context.Context, t chat.Tenant, login string, before id.ID, limit int) (rooms []chat.JoinedRoom, err error) {
+func (s *Store) RoomsByJoining(ctx context.Context, t chat.Tenant, login string, before id.ID, limit int) ([]chat.JoinedRoom, error) {
+	return s.roomsIn(ctx, joinedBy(t, login), before, limit)
+}
+
+// roomsIn returns rooms of a list that ends with a time, the newest first.
+func (s *Store) roomsIn(ctx context.Context, prefix key, before id.ID, limit int) (rooms []chat.JoinedRoom, err error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
 	defer s.calls.Done()
-	prefix := joinedBy(t, login)
 	to := prefix.end()
 	if !before.IsZero() {
 		to = prefix.lastID(before)

@@ -204,7 +204,7 @@ func (s *Store) Lost() []string {
 
 var tableNames = map[byte]string{
 	tableMeta: "the format", tableUser: "accounts", tableDeletedUser: "deleted accounts", tableLogin: "claims of logins", tableRole: "roles", tableRoom: "rooms", tableClosedRoom: "rooms that are not open",
-	tableParticipant: "participants", tableRoomOf: "rooms of users", tableCount: "numbers of participants", tableJoining: "participants by joining", tableJoined: "rooms of users by joining", tableMessage: "messages", tableFate: "changes of messages",
+	tableParticipant: "participants", tableRoomOf: "rooms of users", tableListed: "lists of rooms", tableListedIn: "invitations and requests of users", tableCount: "numbers of participants", tableJoining: "participants by joining", tableJoined: "rooms of users by joining", tableMessage: "messages", tableFate: "changes of messages",
 	tableReading: "read positions", tableAvatar: "pictures", tableFootprint: "footprints", tableErasure: "erasures", tableRename: "renames",
 	tableKey: "idempotency keys", tableSweep: "deleted rooms", tableSession: "sessions", tableSessionOf: "sessions of users",
 	tableRemembered: "remembered logins", tableRememberedOf: "remembered logins of users", tableToken: "API tokens",

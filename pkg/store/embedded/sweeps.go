@@ -15,6 +15,9 @@ func (s *Store) removeMembers(ctx context.Context, b *pebble.Batch, t chat.Tenan
 	removeAll(b, members)
 	removeAll(b, joiningOf(t, r.ID))
 	remove(b, countKey(t, r.ID))
+	if err := s.removeLists(ctx, b, t, r.ID); err != nil {
+		return err
+	}
 	return s.scan(ctx, members, members, func(login, v []byte) (bool, error) {
 		m, err := decodeMember(string(login), v)
 		if err != nil {

@@ -39,11 +39,15 @@ func (e *env) outdating(r chat.Room, s auth.Session, a auth.APIToken, x director
 		"ChangeSettings": {room, func() error {
 			return second(e.s.ChangeSettings(e.ctx, e.tenant, r.Ref(), func(s *chat.RoomSettings) error { s.Title = "new"; return nil }))
 		}},
-		"RenameCreator":     {room, func() error { return e.s.RenameCreator(e.ctx, e.tenant, r.Ref(), r.Creator) }},
-		"DisownRoom":        {room, func() error { return e.s.DisownRoom(e.ctx, e.tenant, r.Ref(), chat.Erased) }},
-		"SetRetention":      {room, func() error { return e.s.SetRetention(e.ctx, e.tenant, r.Ref(), chat.Forever) }},
-		"DeleteRoom":        {room, func() error { return e.s.DeleteRoom(e.ctx, e.tenant, r) }},
-		"Leave":             {bob, func() error { return second(e.s.Leave(e.ctx, e.tenant, r, "bob")) }},
+		"RenameCreator": {room, func() error { return e.s.RenameCreator(e.ctx, e.tenant, r.Ref(), r.Creator) }},
+		"DisownRoom":    {room, func() error { return e.s.DisownRoom(e.ctx, e.tenant, r.Ref(), chat.Erased) }},
+		"SetRetention":  {room, func() error { return e.s.SetRetention(e.ctx, e.tenant, r.Ref(), chat.Forever) }},
+		"DeleteRoom":    {room, func() error { return e.s.DeleteRoom(e.ctx, e.tenant, r) }},
+		"Leave":         {bob, func() error { return second(e.s.Leave(e.ctx, e.tenant, r, "bob")) }},
+		"SetListed": {bob, func() error {
+			return e.s.SetListed(e.ctx, e.tenant, r.Ref(), chat.MuteList, chat.Listed{Login: "bob", At: e.ids.New()})
+		}},
+		"Unlist":            {bob, func() error { return second(e.s.Unlist(e.ctx, e.tenant, r.ID, chat.MuteList, "bob")) }},
 		"UpdateParticipant": {bob, func() error { return e.s.UpdateParticipant(e.ctx, e.tenant, r.ID, person("bob")) }},
 		"DeleteSession":     {auth.SessionKey(s.Hash), func() error { return e.s.DeleteSession(e.ctx, s.Hash) }},
 		"SetPasswordHash":   {account, func() error { return e.s.SetPasswordHash(e.ctx, e.tenant, "bob", "$", "epoch") }},

@@ -123,6 +123,13 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		"ChangeSettings": func(c ctx) error {
 			return second(s.ChangeSettings(c, t, r.Ref(), func(*chat.RoomSettings) error { return nil }))
 		},
+		"SetListed": func(c ctx) error {
+			return s.SetListed(c, t, r.Ref(), chat.MuteList, chat.Listed{Login: "u", At: e.ids.New()})
+		},
+		"Unlist":              func(c ctx) error { return second(s.Unlist(c, t, r.ID, chat.MuteList, "u")) },
+		"OnLists":             func(c ctx) error { return second(s.OnLists(c, t, r.ID, "u")) },
+		"Listed":              func(c ctx) error { return second(s.Listed(c, t, r.ID, chat.MuteList, "", 1)) },
+		"ListedIn":            func(c ctx) error { return second(s.ListedIn(c, t, "u", chat.InviteList, id.ID{}, 1)) },
 		"JoinAll":             func(c ctx) error { return second(s.JoinAll(c, t, r, []chat.Person{person("u")}, e.ids.New)) },
 		"CountMembers":        func(c ctx) error { return second(s.CountMembers(c, t, []chat.Room{r})) },
 		"Members":             func(c ctx) error { return second(s.Members(c, t, r.ID, id.ID{}, true, 1)) },

@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Settings", settingsTests},
 		{"Joining", joiningTests},
 		{"Places", placeTests},
+		{"Lists", listTests},
 		{"Messages", messageTests},
 		{"Paging", pagingTests},
 		{"Keys", keyTests},
