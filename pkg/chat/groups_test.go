@@ -42,6 +42,12 @@ func logins(of ...chat.Identity) (out []string) {
 	return out
 }
 
+// list puts people on a list of a room, without an end.
+func (w *world) list(by chat.Identity, room string, list chat.RoomList, logins ...string) {
+	w.t.Helper()
+	require.NoError(w.t, w.List(w.t.Context(), by.Principal(), room, list, logins, noEnd, ""))
+}
+
 // joinedIn returns the members of a room in the order of joining.
 func (w *world) joinedIn(room string, newest bool) (out []string) {
 	w.t.Helper()
@@ -294,6 +300,8 @@ func TestEndOfAnAccount(t *testing.T) {
 	owned, other := w.group(chat.RoomSettings{Kind: chat.GroupRoom}, ann, bob), w.group(chat.RoomSettings{Kind: chat.GroupRoom}, bob, ann)
 	private := w.private("Tea", ann, bob)
 	w.room("lounge", ann, bob)
+	invited := w.private("Cake", bob)
+	require.NoError(t, w.Invite(ctx, bob, invited, []string{"ann"}, ""))
 	direct, _, err := w.OpenDirect(ctx, ann, []string{"bob"})
 	require.NoError(t, err)
 	_, err = w.SetAdmin(ctx, bob.Principal(), other, "ann", true)
@@ -309,15 +317,12 @@ func TestEndOfAnAccount(t *testing.T) {
 	refs, err := w.store.RoomsOf(ctx, tenant, "ann", "", 10)
 	require.NoError(t, err)
 	require.Empty(t, refs)
+	on, _, err := w.Listed(ctx, app, invited, chat.InviteList, "", 10)
+	require.NoError(t, err)
+	require.Empty(t, on)
 	require.NoError(t, w.EndAccount(ctx, tenant, "bob"))
 	_, err = w.Room(ctx, app, direct.Name)
 	isHidden(t, direct.Name, err, "nobody is in it")
-}
-
-// says tries to post a message.
-func (w *world) says(who chat.Identity, room string) error {
-	_, err := w.Post(w.t.Context(), who, room, chat.NewMessage{Content: new("hello")})
-	return err
 }
 
 func TestAddMembers(t *testing.T) {
@@ -380,4 +385,33 @@ func TestAGroupIsNeverTooFull(t *testing.T) {
 	require.EqualValues(t, places-1, in.Load())
 	require.EqualValues(t, people-places+1, full.Load())
 	require.Len(t, w.participants(name), places)
+}
+
+// What a public group shows to those who are not in it, and how they get in.
+func TestJoiningGroups(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	ctx := t.Context()
+	name := w.group(chat.RoomSettings{Kind: chat.GroupRoom, Public: true, Approval: true, Announcement: "hush"}, ann)
+	v := w.seenBy(bob, name)
+	require.Empty(t, v.Participants)
+	require.Empty(t, v.Settings.Announcement)
+	require.Equal(t, 1, v.Count)
+	_, _, err := w.ListMembers(ctx, bob.Principal(), name, id.ID{}, false, 10)
+	isKind(t, chat.Forbidden, err, true)
+	isKind(t, chat.Forbidden, w.Join(ctx, bob, name, nil), true)
+	require.NoError(t, w.Ask(ctx, bob, name, "please"))
+	asked, _, err := w.Listed(ctx, ann.Principal(), name, chat.RequestList, "", 10)
+	require.NoError(t, err)
+	require.Len(t, asked, 1)
+	require.Equal(t, "please", asked[0].Note)
+	_, err = w.AddMembers(ctx, ann.Principal(), name, []string{"bob"})
+	require.NoError(t, err)
+	asked, _, err = w.Listed(ctx, ann.Principal(), name, chat.RequestList, "", 10)
+	require.NoError(t, err)
+	require.Empty(t, asked, "the request is granted")
+	isKind(t, chat.Conflict, w.Ask(ctx, bob, name, ""), true)
+	require.Equal(t, "hush", w.seenBy(bob, name).Settings.Announcement)
+	_, err = w.AddMembers(ctx, bob.Principal(), name, []string{"bob"})
+	isKind(t, chat.Conflict, err, true)
 }

@@ -177,7 +177,7 @@ func (s *Service) Redact(ctx context.Context, p Place, m id.ID, c Change) error 
 }
 
 // DisownRoom takes an erased user out of what a room says of itself: Erased replaces them as its creator and owner, and
-// nothing of them stays in its settings and lists.
+// nothing of them stays in its settings. ForgetTraces of the store takes them out of its lists.
 func (s *Service) DisownRoom(ctx context.Context, p Place, login string) error {
 	r, err := s.store.Room(ctx, p.Tenant, p.Room.Name)
 	switch {
@@ -205,36 +205,6 @@ func (s *Service) DisownRoom(ctx context.Context, p Place, login string) error {
 			return err
 		}
 	}
-	return s.disownLists(ctx, p, login)
-}
-
-// disownLists takes a user off the lists of a room, also as who has put others on them.
-func (s *Service) disownLists(ctx context.Context, p Place, login string) error {
-	const page = 500
-	for _, list := range RoomLists {
-		if _, err := s.store.Unlist(ctx, p.Tenant, p.Room.ID, list, login); err != nil {
-			return err
-		}
-		for after := ""; ; {
-			all, err := s.store.Listed(ctx, p.Tenant, p.Room.ID, list, after, page)
-			if err != nil {
-				return err
-			}
-			for _, l := range all {
-				if after = l.Login; l.By != login {
-					continue
-				}
-				l.By = ""
-				if err := s.store.SetListed(ctx, p.Tenant, p.Room, list, l); err != nil && !IsKind(err, NotFound) {
-					return err
-				}
-			}
-			if len(all) < page {
-				break
-			}
-		}
-	}
-	s.forgetMember(p.Tenant, p.Room.ID, login)
 	return nil
 }
 

@@ -206,3 +206,50 @@ func TestRolesEndWithTheMembership(t *testing.T) {
 	require.NoError(t, w.Leave(t.Context(), ann, "lounge", nil))
 	require.Equal(t, "ann", w.seenBy(bob, "lounge").Owner(), "an open room keeps its owner")
 }
+
+// Who is invited sees what the room is called, and nothing that is in it, until they join.
+func TestInvitations(t *testing.T) {
+	w := newWorld(t)
+	ann, bob, eve := w.user("ann"), w.user("bob"), w.user("eve")
+	name := w.private("Tea", ann)
+	ctx := t.Context()
+	isKind(t, chat.Forbidden, w.Invite(ctx, bob, w.private("Other", bob), []string{"ann"}, ""), false)
+	require.NoError(t, w.Invite(ctx, ann, name, []string{"bob", "eve"}, "come"))
+	require.NoError(t, w.Invite(ctx, ann, name, []string{"bob"}, "once more"))
+
+	all, more, err := w.Invitations(ctx, bob, id.ID{}, 10)
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Len(t, all, 1)
+	require.Equal(t, "Tea", all[0].Room.Settings.Title)
+	require.Equal(t, "ann", all[0].By)
+	require.Equal(t, "come", all[0].Note)
+	for _, v := range []chat.RoomView{all[0].Room, w.seenBy(bob, name)} {
+		require.Equal(t, name, v.Name)
+		require.Empty(t, v.Participants)
+		require.Zero(t, v.Count)
+		require.Zero(t, v.Creator)
+	}
+	_, err = w.Messages(ctx, bob, name, chat.PageQuery{Limit: 1})
+	isKind(t, chat.Forbidden, err, true)
+	_, _, err = w.Participants(ctx, bob.Principal(), name, chat.Range{Limit: 1})
+	isKind(t, chat.Forbidden, err, true)
+
+	require.NoError(t, w.Join(ctx, bob, name, nil))
+	require.Equal(t, []string{"ann", "bob"}, w.participants(name))
+	require.NoError(t, w.Decline(ctx, eve, name))
+	isHidden(t, name, w.Join(ctx, eve, name, nil), "declined")
+	for _, who := range []chat.Identity{bob, eve} {
+		all, _, err := w.Invitations(ctx, who, id.ID{}, 10)
+		require.NoError(t, err)
+		require.Empty(t, all)
+	}
+	isKind(t, chat.Forbidden, w.Invite(ctx, bob, name, []string{"eve"}, ""), true)
+	_, err = w.ChangeRoom(ctx, ann.Principal(), name, chat.RoomChange{MembersInvite: new(true)})
+	require.NoError(t, err)
+	require.NoError(t, w.Invite(ctx, bob, name, []string{"eve"}, ""))
+	removed, err := w.Unlist(ctx, ann.Principal(), name, chat.InviteList, []string{"eve"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"eve"}, removed)
+	isHidden(t, name, w.Join(ctx, eve, name, nil), "the invitation was taken back")
+}

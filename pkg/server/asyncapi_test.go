@@ -343,12 +343,20 @@ func TestWhatComesInRealTimeIsDescribed(t *testing.T) {
 	v1.wait("me.mute")
 
 	jdoe := chat.Identity{Tenant: chat.DefaultTenant, Login: "jdoe"}
+	hsue := chat.Identity{Tenant: chat.DefaultTenant, Login: "hsue"}
 	_, err = n.Chat.ChangeRoom(t.Context(), jdoe.Principal(), "Dallas", chat.RoomChange{Title: new("Southfork")})
 	require.NoError(t, err)
 	v1.wait("me.room")
 	_, err = n.Chat.SetAdmin(t.Context(), jdoe.Principal(), "Dallas", "hsue", true)
 	require.NoError(t, err)
 	v1.wait("me.member")
+	until := time.Now().Add(time.Hour)
+	require.NoError(t, n.Chat.List(t.Context(), jdoe.Principal(), "Dallas", chat.MuteList, []string{"hsue"}, until, "noise"))
+	v1.wait("me.member")
+	private, err := n.Chat.CreateRoom(t.Context(), hsue, chat.NewRoom{Kind: chat.PrivateRoom, Title: new("Secrets")})
+	require.NoError(t, err)
+	require.NoError(t, n.Chat.Invite(t.Context(), hsue, private.Name, []string{"jdoe"}, ""))
+	v1.wait("me.invited")
 
 	for _, s := range []*socket{v1, k} {
 		s.send("UNSUBSCRIBE", "id", "messages", "receipt", "r-u")
