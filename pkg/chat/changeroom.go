@@ -33,8 +33,8 @@ func (c RoomChange) governs() bool {
 	return c.MaxMembers != nil || c.Public != nil || c.Approval != nil || c.MembersInvite != nil || c.ConfirmInvites != nil || c.Disabled != nil
 }
 
-// over makes the change.
-func (c RoomChange) over(s *RoomSettings) {
+// Over makes the change.
+func (c RoomChange) Over(s *RoomSettings) {
 	set(&s.Title, c.Title)
 	set(&s.Description, c.Description)
 	set(&s.Custom, c.Custom)
@@ -153,7 +153,7 @@ func (s *Service) ChangeRoom(ctx context.Context, who Principal, name string, c 
 	wctx, cancel := changing(ctx)
 	defer cancel()
 	now, err := s.changeSettings(wctx, v, action, func(now *RoomSettings, _ Room) error {
-		c.over(now)
+		c.Over(now)
 		return nil
 	})
 	if err != nil {

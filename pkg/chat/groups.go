@@ -18,6 +18,7 @@ const bulkParallel = 8
 
 // NewGroup is a group or chat room to create. Its members come into it with its owner.
 type NewGroup struct {
+	ID       id.ID        // zero: a new one
 	Settings RoomSettings // of kind GroupRoom or ChatRoom; the server sets Owner and Admins
 	Owner    string       // a login; empty: who creates it
 	Members  []string     // logins; the owner may be among them
@@ -70,7 +71,10 @@ func (s *Service) CreateGroup(ctx context.Context, who Principal, n NewGroup) (R
 	settings := n.Settings.Clone()
 	settings.Owner, settings.Admins = "", nil
 	return s.createWith(ctx, who.Tenant, people, func(rid id.ID) Room {
-		return Room{Name: RoomNameOf(rid), Settings: settings}
+		if !n.ID.IsZero() {
+			rid = n.ID
+		}
+		return Room{ID: rid, Name: RoomNameOf(rid), Settings: settings}
 	})
 }
 
@@ -79,6 +83,9 @@ func (s *Service) CreateGroup(ctx context.Context, who Principal, n NewGroup) (R
 func (s *Service) createWith(ctx context.Context, t Tenant, people []Person, of func(id.ID) Room) (RoomView, error) {
 	rid := s.ids.New()
 	r := of(rid)
+	if !r.ID.IsZero() {
+		rid = r.ID
+	}
 	r.ID, r.Creator, r.CreatedAt = rid, people[0], rid.Time().Truncate(time.Millisecond)
 	ctx, cancel := changing(ctx)
 	defer cancel()

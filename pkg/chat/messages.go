@@ -119,7 +119,7 @@ func (s *Service) sender(ctx context.Context, who Principal, room string, n NewM
 	case n.From == nil:
 		return Room{}, Person{}, Faulty(MessageEntity, []Fault{Missing("author")})
 	}
-	return v.Room, *n.From, nil
+	return v.Room, *n.From, s.unmuted(ctx, Identity{Tenant: who.Tenant, Login: n.From.Login}, v.Settings.Kind)
 }
 
 func fits(content string, p Payload) error {

@@ -44,18 +44,22 @@ type Payload struct {
 	Kind MessageKind    `json:"kind,omitzero"`
 	Body jsontext.Value `json:"body,omitzero"` // nil: none
 	Ext  jsontext.Value `json:"ext,omitzero"`  // nil: none
+	// To is the name of the user to whom an app has addressed the message; empty in rooms. See Service.SendTo.
+	To string `json:"to,omitzero"`
 }
 
 // Plain reports whether p is that of a plain text. It is not called IsZero: what embeds a Payload is not zero then.
-func (p Payload) Plain() bool { return p.Kind == TextKind && p.Body == nil && p.Ext == nil }
+func (p Payload) Plain() bool {
+	return p.Kind == TextKind && p.Body == nil && p.Ext == nil && p.To == ""
+}
 
 // Same reports whether two payloads are the same.
 func (p Payload) Same(q Payload) bool {
-	return p.Kind == q.Kind && bytes.Equal(p.Body, q.Body) && bytes.Equal(p.Ext, q.Ext)
+	return p.Kind == q.Kind && p.To == q.To && bytes.Equal(p.Body, q.Body) && bytes.Equal(p.Ext, q.Ext)
 }
 
 // Bytes returns about how many bytes the payload takes in an answer and on disk.
-func (p Payload) Bytes() int { return len(p.Kind) + len(p.Body) + len(p.Ext) }
+func (p Payload) Bytes() int { return len(p.Kind) + len(p.Body) + len(p.Ext) + len(p.To) }
 
 // Encode returns the form in which stores keep a payload: one JSON object, empty for the zero Payload.
 func (p Payload) Encode() string {

@@ -98,6 +98,8 @@ type Recall struct {
 	Window time.Duration // how old the message may be; 0: as old as it is
 	// Force is for messages that retention hides, too.
 	Force bool
+	// Once makes it NotFound that the message was deleted before.
+	Once bool
 }
 
 // DeleteMessage permanently empties a message. Its author and the room's owner and admins may do so, as participants.
@@ -123,6 +125,8 @@ func (s *Service) Recall(ctx context.Context, who Principal, room string, m id.I
 			return Change{}, refused(Forbidden, m, "messages of the system cannot be deleted")
 		case !May(DeleteMessage, v.is|now.relation(who.Identity)):
 			return Change{}, refused(Forbidden, m, ruleOf(DeleteMessage).refusal)
+		case now.Deleted && how.Once:
+			return Change{}, ErrNotFound(MessageEntity, m.String())
 		case now.Deleted:
 			return Change{}, nil
 		}

@@ -70,7 +70,7 @@ func (n NewRoom) room(rid id.ID) Room {
 	if n.Kind != OpenRoom {
 		r.Name = RoomNameOf(rid)
 	}
-	RoomChange{Title: n.Title, Description: n.Description}.over(&r.Settings)
+	RoomChange{Title: n.Title, Description: n.Description}.Over(&r.Settings)
 	return r
 }
 

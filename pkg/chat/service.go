@@ -68,6 +68,7 @@ type Service struct {
 	// accounts, blocks and mutes may be nil; see Options.
 	accounts Accounts
 	blocks   Blocks
+	friends  Friends
 	mutes    GlobalMutes
 
 	jobs    Jobs
@@ -99,7 +100,9 @@ type Options struct {
 	Accounts Accounts
 	// Blocks and Mutes, if set, say who may not write to whom, and who may not post anywhere.
 	Blocks Blocks
-	Mutes  GlobalMutes
+	// Friends, if set, says whom users of apps may send to that want that; see Addressed.
+	Friends Friends
+	Mutes   GlobalMutes
 	// Jobs does what goes on after a call. Without it, deleted rooms leave their rows on disk, and new names may not reach all
 	// rooms.
 	Jobs Jobs
@@ -136,7 +139,7 @@ func NewService(o Options) *Service {
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
 		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: picture.NewCropper(o.PictureMemory),
 		claimed: make(chan struct{}), passwordMin: o.PasswordMin, signUp: o.SignUp, invitations: o.Invitations, seesEmail: o.SeesEmail,
-		accounts: o.Accounts, blocks: o.Blocks, mutes: o.Mutes,
+		accounts: o.Accounts, blocks: o.Blocks, friends: o.Friends, mutes: o.Mutes,
 		jobs: o.Jobs, stop: stop,
 	}
 	s.stopped.Go(func() { s.reads.keep(ctx) })

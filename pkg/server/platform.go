@@ -53,7 +53,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	if err != nil {
 		return nil, err
 	}
-	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: p.accounts, PasswordMin: c.PasswordMin, Box: box, Queue: p.queue, IDs: p.ids,
+	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: p.accounts, Chat: p.users, PasswordMin: c.PasswordMin, Box: box, Queue: p.queue, IDs: p.ids,
 		NormalOrigin: api.NormalOrigin, Now: c.Now, Log: c.Log})
 	onEnd(tenants.Close)
 	if err := tenants.EnsureDefault(ctx, c.Platform.DefaultApp); err != nil {
@@ -64,6 +64,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	buckets := limit.NewBuckets(c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(buckets.Close)
 	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: p.accounts,
+		Chats: p.users, Rooms: tenants.Rooms(),
 		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
 		Limits: buckets, Servers: p.servers, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
 		Trail: p.trail, SignUps: p.limits, Now: c.Now, Log: c.Log}), nil

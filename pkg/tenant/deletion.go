@@ -143,6 +143,15 @@ func (s *Service) delete(ctx context.Context, r *jobs.Run) error {
 		}
 	}
 	if !d.App.IsZero() {
+		done := r.Done
+		if err := s.rooms.removeAll(ctx, App{ID: d.App}.Tenant(), func(n int) error {
+			done += int64(n)
+			return r.Save(ctx, nil, done, 0)
+		}); err != nil {
+			return err
+		}
+	}
+	if !d.App.IsZero() {
 		if err := s.removeAccounts(ctx, r, App{ID: d.App}.Tenant()); err != nil {
 			return err
 		}

@@ -24,6 +24,7 @@ type Service struct {
 	orgs     *directory.Cached[Organisation]
 	apps     *directory.Cached[App]
 	accounts *account.Service
+	rooms    *Rooms
 	policy   account.Policy // of administrators
 	box      *seal.Box
 	queue    *jobs.Queue
@@ -39,6 +40,8 @@ type Options struct {
 	Store    directory.Store
 	Watcher  *cache.Watcher
 	Accounts *account.Service
+	// Chat has the rooms of all apps.
+	Chat *chat.Service
 	// PasswordMin is the least length of an administrator's new password, in characters.
 	PasswordMin int
 	Box         *seal.Box
@@ -60,6 +63,7 @@ func New(o Options) *Service {
 		orgs: directory.NewCached(directory.CachedOptions[Organisation]{Store: o.Store, Watcher: o.Watcher, Decode: decodeOrg, Encode: Organisation.entry, Size: cachedTenants, Now: o.Now}),
 		apps: directory.NewCached(directory.CachedOptions[App]{Store: o.Store, Watcher: o.Watcher, Decode: decodeApp, Encode: App.entry, Size: cachedTenants, Now: o.Now}),
 	}
+	s.rooms = &Rooms{store: o.Store, chat: o.Chat, ids: o.IDs}
 	o.Queue.Register(deletionJob, s.delete)
 	return s
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,9 @@ type Parts struct {
 	Accounts *account.Service
 	// Chat are the users of the chat API, as the default app shows them.
 	Chat *account.Chat
+	// Chats has what is said and done in rooms; Rooms lists groups and chat rooms.
+	Chats *chat.Service
+	Rooms *tenant.Rooms
 	// Admins checks the passwords of the server's own administrators.
 	Admins   *auth.Accounts
 	Officers Officers
@@ -77,6 +81,8 @@ const (
 	byApp rights = iota
 	// byUser is byApp, and the user whom the path names.
 	byUser
+	// byMember is byApp, and any user of the app. What they may do says the domain.
+	byMember
 	// byAnybody is for calls that check what they are given by themselves.
 	byAnybody
 	// byServer is an administrator of the server.
@@ -116,6 +122,9 @@ func (a *API) Register(r *mux.Router) {
 	}
 	apps.PathPrefix("/{org}/{app}").Handler(a.resource(route{}, true, a.unknown))
 }
+
+// apps are the routes below an app.
+func (a *API) apps() []route { return slices.Concat(a.users(), a.rooms(), a.messages()) }
 
 // appPath reports whether a path is that of an app: its first segment may be the name of an organisation.
 func appPath(path string) bool {

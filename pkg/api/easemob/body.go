@@ -154,3 +154,18 @@ func (f fields) list(name string, most int) ([]string, error) {
 	}
 	return out, nil
 }
+
+// objects returns a member that is an array of objects.
+func (f fields) objects(name string, most int) ([]fields, error) {
+	var out []fields
+	if !f.has(name) || json.Unmarshal(f[name], &out) != nil || len(out) == 0 || len(out) > most {
+		return nil, illegal("%s has to be an array of 1 to %d objects", name, most)
+	}
+	return out, nil
+}
+
+// quoted is a text as a member of a body.
+func quoted(s string) jsontext.Value {
+	b, _ := jsontext.AppendQuote(nil, s) // bodies are UTF-8
+	return b
+}

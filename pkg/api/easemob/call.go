@@ -28,6 +28,8 @@ type call struct {
 	org    tenant.Organisation
 	app    tenant.App
 	caller caller
+	// who is the caller in the room that the call is about.
+	who chat.Principal
 }
 
 // caller is who calls. At most one of its parts says so; none for a call without a token.
@@ -175,6 +177,10 @@ func (a *API) allow(c *call, by rights) error {
 	}
 	refused := badToken("this token may not do this")
 	switch by {
+	case byMember:
+		if c.caller.user != nil || c.caller.app || c.administers(c.org) {
+			return nil
+		}
 	case byUser:
 		if u := c.caller.user; u != nil {
 			name, err := c.people().Policy().Name(c.variable("user"))

@@ -21,6 +21,7 @@ type problem struct {
 	word   string // the member "error"
 	text   string // the member "error_description"
 	cause  error
+	code   int // the member "error_code"; 0: none
 }
 
 func (p *problem) Error() string { return fmt.Sprintf("%d %s: %s", p.status, p.word, p.text) }
@@ -83,28 +84,28 @@ func problemOf(err error) *problem {
 	if errors.As(err, &e) {
 		switch e.Kind {
 		case chat.Invalid:
-			return &problem{http.StatusBadRequest, "illegal_argument", faultText(e), err}
+			return &problem{status: http.StatusBadRequest, word: "illegal_argument", text: faultText(e), cause: err}
 		case chat.Conflict:
 			if e.Name == "" { // not about a name that is taken
-				return &problem{http.StatusForbidden, "forbidden_op", e.Message, err}
+				return &problem{status: http.StatusForbidden, word: "forbidden_op", text: e.Message, cause: err}
 			}
 			text := e.Message
 			if e.Entity == chat.UserEntity {
 				text = fmt.Sprintf("Application %s Entity user requires that property named username be unique, value of %s exists", "null", e.Name)
 			}
-			return &problem{http.StatusBadRequest, "duplicate_unique_property_exists", text, err}
+			return &problem{status: http.StatusBadRequest, word: "duplicate_unique_property_exists", text: text, cause: err}
 		case chat.NotFound, chat.Gone:
 			if e.Entity == tenant.OrganisationEntity || e.Entity == tenant.AppEntity {
-				return &problem{http.StatusNotFound, "organization_application_not_found", e.Message, err}
+				return &problem{status: http.StatusNotFound, word: "organization_application_not_found", text: e.Message, cause: err}
 			}
 			if e.Entity == chat.UserEntity {
-				return &problem{http.StatusNotFound, "service_resource_not_found", "username " + clip(e.Name) + " doesn't exist!", err}
+				return &problem{status: http.StatusNotFound, word: "service_resource_not_found", text: "username " + clip(e.Name) + " doesn't exist!", cause: err}
 			}
 		case chat.Full:
-			return &problem{http.StatusForbidden, "exceed_limit", e.Message, err}
+			return &problem{status: http.StatusForbidden, word: "exceed_limit", text: e.Message, cause: err}
 		case chat.RateLimited:
 			if errors.Is(err, account.ErrQuota) {
-				return &problem{http.StatusTooManyRequests, "resource_limited", e.Message, err}
+				return &problem{status: http.StatusTooManyRequests, word: "resource_limited", text: e.Message, cause: err}
 			}
 		}
 	}
@@ -119,7 +120,7 @@ func problemOf(err error) *problem {
 	case http.StatusGone:
 		status = http.StatusNotFound
 	}
-	return &problem{status, word, message, err}
+	return &problem{status: status, word: word, text: message, cause: err}
 }
 
 // faultText words the first fault as clients know it.
@@ -169,8 +170,11 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if c := callOf(r); c != nil {
 		took = now.Sub(c.began).Milliseconds()
 	}
-	b, _ := json.Marshal(map[string]any{"error": p.word, "exception": exceptions(p.word), "timestamp": now.UnixMilli(), "duration": max(took, 0),
-		"error_description": p.text}, json.Deterministic(true))
+	out := map[string]any{"error": p.word, "exception": exceptions(p.word), "timestamp": now.UnixMilli(), "duration": max(took, 0), "error_description": p.text}
+	if p.code != 0 {
+		out["error_code"] = p.code
+	}
+	b, _ := json.Marshal(out, json.Deterministic(true))
 	api.Write(w, p.status, "application/json", b)
 }
 

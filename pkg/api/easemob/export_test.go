@@ -10,6 +10,7 @@ type Operation struct {
 const (
 	ByApp, ByUser, ByAnybody          = byApp, byUser, byAnybody
 	ByServer, ByOrganisation, ByAdmin = byServer, byOrganisation, byAdmin
+	ByMember                          = byMember
 )
 
 // Operations returns every operation that the API has.

@@ -35,12 +35,16 @@ var quiet = slog.New(slog.DiscardHandler)
 
 type object = map[string]any
 
+// rawJSON is a body that is sent as it is.
+type rawJSON string
+
 // world is a server with an organisation and two apps, and another organisation with an app.
 type world struct {
 	*testing.T
-	web  *httptest.Server
-	http *http.Client
-	from string // the client's address, if a proxy says it
+	web   *httptest.Server
+	store store.Store
+	http  *http.Client
+	from  string // the client's address, if a proxy says it
 
 	operator         string // a management token
 	boss, stranger   string // management tokens of the two organisations
@@ -78,7 +82,7 @@ func config() server.Config {
 func serve(t *testing.T, st store.Store, c server.Config) (w *world, stop func()) {
 	n, err := server.New(t.Context(), c, st)
 	require.NoError(t, err)
-	w = &world{T: t, web: httptest.NewServer(n.Handler), http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	w = &world{T: t, store: st, web: httptest.NewServer(n.Handler), http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 	stopped := false
 	stop = func() {
 		if !stopped {
@@ -119,6 +123,8 @@ func (w *world) raw(method, path, token string, body any) (int, http.Header, []b
 	kind := "application/json"
 	switch b := body.(type) {
 	case nil:
+	case rawJSON:
+		in = strings.NewReader(string(b))
 	case string:
 		in, kind = strings.NewReader(b), "application/x-www-form-urlencoded"
 	default:

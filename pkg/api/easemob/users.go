@@ -23,8 +23,8 @@ const maxBatch = 60
 // Limits that several calls share; see usual.
 const registerLimit = "register and push"
 
-// apps are the routes below /{org}/{app}.
-func (a *API) apps() []route {
+// users are the routes of tokens and users.
+func (a *API) users() []route {
 	return []route{
 		{path: "/token", methods: map[string]operation{"POST": {by: byAnybody, serve: a.token, secret: true}}},
 		{path: "/users", collection: true, methods: map[string]operation{

@@ -1,0 +1,462 @@
+package easemob
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// numberedPage reads pagenum, from 1 on (0 is 1), and pagesize. from is how many rows come before the page.
+func (c *call) numberedPage(q url.Values, def, most int) (from, size int, err error) {
+	page, err := api.Int(q, "pagenum", 1)
+	if err != nil || page < 0 || page > 1<<30 {
+		return 0, 0, badParameter("pagenum has to be a whole number from 1 on")
+	}
+	if size, err = api.Int(q, "pagesize", def); err != nil || size < 1 {
+		return 0, 0, badParameter("pagesize has to be a whole number from 1 to " + itoa(most))
+	}
+	size = min(size, most)
+	return (max(page, 1) - 1) * size, size, nil
+}
+
+// listMembers lists members in one of two forms.
+func (a *API) listMembers(c *call, k roomKind, r chat.Room) error {
+	q, err := c.query()
+	if err != nil {
+		return err
+	}
+	if strings.EqualFold(q.Get("version"), "v3") {
+		return a.listByCursor(c, r, q)
+	}
+	from, size, err := c.numberedPage(q, k.pageSize, k.mostPage)
+	if err != nil {
+		return err
+	}
+	rows := []any{}
+	for after, passed := (id.ID{}), 0; len(rows) < size; {
+		ms, more, err := a.Chats.ListMembers(c.ctx(), c.who, r.Name, after, false, k.mostPage)
+		if err != nil {
+			return err
+		}
+		for _, m := range ms {
+			if passed++; passed <= from || len(rows) == size {
+				continue
+			}
+			role := "member"
+			if m.Login == r.Owner() {
+				role = "owner"
+			}
+			rows = append(rows, map[string]any{role: c.nameOf(m.Person)})
+		}
+		if !more || len(ms) == 0 {
+			break
+		}
+		after = ms[len(ms)-1].Since
+	}
+	return c.reply(answer{data: rows, count: counted(len(rows))})
+}
+
+// listByCursor lists the names of members but the owner's, in the order of joining or the other way round.
+func (a *API) listByCursor(c *call, r chat.Room, q url.Values) error {
+	limit, err := c.limit(q, 10, 100)
+	if err != nil {
+		return invalidParameter(err)
+	}
+	sort := strings.ToLower(q.Get("sort"))
+	if sort == "" {
+		sort = "desc"
+	}
+	if sort != "asc" && sort != "desc" {
+		return badParameter("sort has to be asc or desc")
+	}
+	at, err := c.position(q)
+	if err != nil {
+		return err
+	}
+	var from id.ID
+	if at != "" {
+		order, position, _ := strings.Cut(at, " ")
+		if order != sort {
+			return illegal("this cursor was not given by this call")
+		}
+		if from, err = id.Parse(position); err != nil {
+			return illegal("this cursor was not given by this call")
+		}
+	}
+	// One more than is shown says whether there are more; another one is for the owner, who is not shown.
+	ms, _, err := a.Chats.ListMembers(c.ctx(), c.who, r.Name, from, sort == "desc", limit+2)
+	if err != nil {
+		return err
+	}
+	names := []string{}
+	x := answer{}
+	for _, m := range ms {
+		if m.Login == r.Owner() {
+			continue
+		}
+		if len(names) == limit {
+			x.cursor = c.cursor(sort + " " + from.String())
+			break
+		}
+		names, from = append(names, c.nameOf(m.Person)), m.Since
+	}
+	x.data, x.count = names, counted(len(names))
+	return c.reply(x)
+}
+
+func (a *API) isJoined(c *call, _ roomKind, r chat.Room) error {
+	login, err := c.login(c.variable("name"))
+	if err != nil {
+		return err
+	}
+	in, err := a.Chats.Has(c.ctx(), c.who, r.Name, login)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: in})
+}
+
+func (a *API) addMember(c *call, k roomKind, r chat.Room) error {
+	u, err := c.people().Named(c.ctx(), c.variable("names"))
+	if err != nil {
+		return err
+	}
+	if _, err := a.Chats.AddMembers(c.ctx(), c.who, r.Name, []string{u.Identity().Login}); chat.IsKind(err, chat.Conflict) {
+		return forbidden("can not join this %s, reason:user: %s already in %s: %s", k.noun, u.Name, k.noun, numberOf(r))
+	} else if err != nil {
+		return err
+	}
+	return c.reply(answer{data: map[string]any{"result": true, "action": "add_member", "user": u.Name, k.id: numberOf(r)}})
+}
+
+// addMembers adds several users, all or nobody. Groups name those who were not in it; rooms all.
+func (a *API) addMembers(c *call, k roomKind, r chat.Room) error {
+	f, err := c.object()
+	if err != nil {
+		return err
+	}
+	names, err := c.usernames(f)
+	if err != nil {
+		return err
+	}
+	logins, nameOf, err := c.logins(names)
+	if err != nil {
+		return err
+	}
+	added, err := a.Chats.AddMembers(c.ctx(), c.who, r.Name, logins)
+	if chat.IsKind(err, chat.Conflict) && k.kind == chat.ChatRoom {
+		err = nil
+	}
+	if chat.IsKind(err, chat.Conflict) {
+		return forbidden("users %v are already members of this %s!", names, k.noun)
+	}
+	if err != nil {
+		return err
+	}
+	if k.kind == chat.ChatRoom {
+		added = logins
+	}
+	shown := make([]string, len(added))
+	for i, login := range added {
+		shown[i] = nameOf[login]
+	}
+	return c.reply(answer{data: map[string]any{"newmembers": shown, "action": "add_member", k.id: numberOf(r)}})
+}
+
+// removalsAtOnce bounds the removals of one call that run at the same time.
+const removalsAtOnce = 8
+
+// removeMembers removes one member, or several: then each has a row that says how it went.
+func (a *API) removeMembers(c *call, k roomKind, r chat.Room) error {
+	names, err := c.inPath(k.kick)
+	if err != nil {
+		return err
+	}
+	errs, shown := make([]error, len(names)), make([]string, len(names))
+	g := guard.NewGroup()
+	g.SetLimit(removalsAtOnce)
+	for i, name := range names {
+		shown[i] = name
+		g.Go(func() error {
+			u, err := c.people().Named(c.ctx(), name)
+			if err == nil {
+				shown[i] = u.Name
+				err = a.Chats.RemoveMember(c.ctx(), c.who, r.Name, u.Identity().Login)
+			}
+			errs[i] = err
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	rows, removed := make([]any, len(names)), 0
+	var refused error
+	for i, err := range errs {
+		row := map[string]any{"result": err == nil, "action": "remove_member", "user": shown[i], k.id: numberOf(r)}
+		switch {
+		case err == nil:
+			removed++
+		case chat.IsKind(err, chat.Conflict):
+			row["reason"] = "user: " + clip(shown[i]) + " doesn't exist in this " + k.noun
+		case chat.IsKind(err, chat.NotFound), chat.IsKind(err, chat.Forbidden):
+			row["reason"] = problemOf(err).text
+		default:
+			return err
+		}
+		if chat.IsKind(err, chat.Forbidden) {
+			refused = err
+		}
+		rows[i] = row
+	}
+	switch {
+	case len(names) == 1 && errs[0] == nil:
+		return c.reply(answer{data: rows[0]})
+	case removed == 0 && refused != nil:
+		return refused
+	case len(names) == 1 && chat.IsKind(errs[0], chat.NotFound):
+		return errs[0]
+	case removed == 0 && (k.kind == chat.GroupRoom || len(names) == 1):
+		return forbidden("users %v are not members of this %s!", shown, k.noun)
+	}
+	return c.reply(answer{data: rows})
+}
+
+func (a *API) listRoomAdmins(c *call, _ roomKind, r chat.Room) error {
+	if _, err := a.Chats.Has(c.ctx(), c.who, r.Name, c.who.Login); err != nil {
+		return err
+	}
+	names, err := c.namesOf(r.Settings.Admins)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: names, count: counted(len(names))})
+}
+
+func (a *API) addRoomAdmin(c *call, _ roomKind, r chat.Room) error {
+	f, err := c.object()
+	if err != nil {
+		return err
+	}
+	name, err := f.text("newadmin")
+	if err != nil {
+		return err
+	}
+	if name == nil {
+		return badParameter("newadmin must be provided")
+	}
+	return a.setAdmin(c, r, *name, true, "newadmin")
+}
+
+func (a *API) removeRoomAdmin(c *call, _ roomKind, r chat.Room) error {
+	return a.setAdmin(c, r, c.variable("name"), false, "oldadmin")
+}
+
+func (a *API) setAdmin(c *call, r chat.Room, name string, on bool, as string) error {
+	u, err := c.people().Named(c.ctx(), name)
+	if err != nil {
+		return err
+	}
+	if _, err := a.Chats.SetAdmin(c.ctx(), c.who, r.Name, u.Identity().Login, on); chat.IsKind(err, chat.Conflict) {
+		return forbidden("users [%s] are not members of this group!", u.Name)
+	} else if err != nil {
+		return err
+	}
+	return c.reply(answer{data: map[string]any{"result": "success", as: u.Name}})
+}
+
+// roomList is a list of people that a room keeps.
+type roomList struct {
+	list        chat.RoomList
+	path        string
+	add, remove string // the member "action"
+}
+
+var roomLists = []roomList{
+	{chat.BlockList, "blocks/users", "add_blocks", "remove_blocks"},
+	{chat.WhiteList, "white/users", "add_user_whitelist", "remove_user_whitelist"},
+}
+
+// listed returns all who are on a list.
+func (a *API) listed(c *call, r chat.Room, list chat.RoomList) (all []chat.Listed, err error) {
+	for after, more := "", true; more; {
+		var page []chat.Listed
+		if page, more, err = a.Chats.Listed(c.ctx(), c.who, r.Name, list, after, 1000); err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) > 0 {
+			after = page[len(page)-1].Login
+		}
+	}
+	return all, nil
+}
+
+func (a *API) listListed(c *call, _ roomKind, r chat.Room, l roomList) error {
+	all, err := a.listed(c, r, l.list)
+	if err != nil {
+		return err
+	}
+	logins := make([]string, len(all))
+	for i, on := range all {
+		logins[i] = on.Login
+	}
+	names, err := c.namesOf(logins)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: names, count: counted(len(names))})
+}
+
+func (a *API) listOne(c *call, k roomKind, r chat.Room, l roomList) error {
+	rows, err := a.putOn(c, k, r, l, []string{c.variable("names")})
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: rows[0]})
+}
+
+func (a *API) listAll(c *call, k roomKind, r chat.Room, l roomList) error {
+	f, err := c.object()
+	if err != nil {
+		return err
+	}
+	names, err := c.usernames(f)
+	if err != nil {
+		return err
+	}
+	rows, err := a.putOn(c, k, r, l, names)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: rows})
+}
+
+func (a *API) putOn(c *call, k roomKind, r chat.Room, l roomList, names []string) ([]any, error) {
+	logins, nameOf, err := c.logins(names)
+	if err != nil {
+		return nil, err
+	}
+	err = a.Chats.List(c.ctx(), c.who, r.Name, l.list, logins, time.Time{}, "")
+	if chat.IsKind(err, chat.Conflict) {
+		return nil, forbidden("users %v are not members of this %s!", names, k.noun)
+	}
+	rows := make([]any, len(logins))
+	for i, login := range logins {
+		rows[i] = map[string]any{"result": true, "action": l.add, "user": nameOf[login], k.listID: numberOf(r)}
+	}
+	return rows, err
+}
+
+func (a *API) unlist(c *call, k roomKind, r chat.Room, l roomList) error {
+	rows, err := a.takeOff(c, r, l.list, map[string]any{"action": l.remove, k.listID: numberOf(r)})
+	if err != nil {
+		return err
+	}
+	if len(rows) == 1 {
+		return c.reply(answer{data: rows[0]})
+	}
+	return c.reply(answer{data: rows})
+}
+
+// takeOff takes the users whom the path names off a list. Each has a row with the given members.
+func (a *API) takeOff(c *call, r chat.Room, list chat.RoomList, more map[string]any) ([]any, error) {
+	names, err := c.inPath(maxBulk)
+	if err != nil {
+		return nil, err
+	}
+	logins, nameOf, err := c.logins(names)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.Chats.Unlist(c.ctx(), c.who, r.Name, list, logins); err != nil {
+		return nil, err
+	}
+	rows := make([]any, len(logins))
+	for i, login := range logins {
+		row := map[string]any{"result": true, "user": nameOf[login]}
+		for k, v := range more {
+			row[k] = v
+		}
+		rows[i] = row
+	}
+	return rows, nil
+}
+
+// expireOf is the end of a mute in milliseconds; -1 for none.
+func expireOf(until time.Time) int64 {
+	if until.IsZero() {
+		return -1
+	}
+	return until.UnixMilli()
+}
+
+func (a *API) listMutes(c *call, _ roomKind, r chat.Room) error {
+	all, err := a.listed(c, r, chat.MuteList)
+	if err != nil {
+		return err
+	}
+	rows := make([]any, 0, len(all))
+	for _, m := range all {
+		names, err := c.namesOf([]string{m.Login})
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			rows = append(rows, map[string]any{"user": name, "expire": expireOf(m.Until)})
+		}
+	}
+	return c.reply(answer{data: rows, count: counted(len(rows))})
+}
+
+// maxMute bounds the length of a mute that has an end, in milliseconds: a hundred years.
+const maxMute = 100 * 365 * 24 * 3_600_000
+
+func (a *API) muteMembers(c *call, k roomKind, r chat.Room) error {
+	f, err := c.object()
+	if err != nil {
+		return err
+	}
+	names, err := c.usernames(f)
+	if err != nil {
+		return err
+	}
+	ms, err := f.number("mute_duration")
+	if err != nil {
+		return err
+	}
+	if ms == nil || *ms != -1 && (*ms < 1 || *ms > maxMute) {
+		return badParameter("mute_duration has to be a number of milliseconds, or -1 for ever")
+	}
+	var until time.Time
+	if *ms > 0 {
+		until = a.Now().UTC().Add(time.Duration(*ms) * time.Millisecond)
+	}
+	logins, nameOf, err := c.logins(names)
+	if err != nil {
+		return err
+	}
+	if err := a.Chats.List(c.ctx(), c.who, r.Name, chat.MuteList, logins, until, ""); chat.IsKind(err, chat.Conflict) {
+		return forbidden("users %v are not members of this %s!", names, k.noun)
+	} else if err != nil {
+		return err
+	}
+	rows := make([]any, len(logins))
+	for i, login := range logins {
+		rows[i] = map[string]any{"result": true, "expire": expireOf(until), "user": nameOf[login]}
+	}
+	return c.reply(answer{data: rows})
+}
+
+func (a *API) unmuteMembers(c *call, _ roomKind, r chat.Room) error {
+	rows, err := a.takeOff(c, r, chat.MuteList, nil)
+	if err != nil {
+		return err
+	}
+	return c.reply(answer{data: rows})
+}

@@ -1,0 +1,158 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"github.com/confab-chat/confab/pkg/guard"
+	"github.com/confab-chat/confab/pkg/id"
+)
+
+// Messages that an app, or a user of one, sends to users one by one are in one log of the app, in the order of time. A
+// message for several users is there once for each, with an id of its own: each may be recalled alone.
+
+// Friends says who are contacts of each other.
+type Friends interface {
+	Friends(ctx context.Context, t Tenant, one, two string) (bool, error)
+}
+
+// MaxReceivers is how many users one message may be sent to.
+const MaxReceivers = 600
+
+// appRoom is the name under which changes of addressed messages are published. No room has it.
+const appRoom = "_app"
+
+// Receiver is somebody to whom a message is addressed.
+type Receiver struct {
+	Name  string // as the message says it
+	Login string // empty if there is no such account: the message is kept, and nobody gets it
+}
+
+// Sent is what became of a message for one receiver.
+type Sent struct {
+	Receiver
+	ID      id.ID // zero if it was refused
+	Refused error // Forbidden
+}
+
+// Addressed is a message for users one by one.
+type Addressed struct {
+	NewMessage
+	Log      Log // of the app
+	To       []Receiver
+	Contacts bool // only contacts of the author may be sent to, but by an app
+}
+
+// SendTo stores a message for each of its receivers and returns what became of it for each, in their order. An app sends as
+// From, whom it need not have; a user as themselves. A user is refused by receivers who have blocked them or, if Contacts is
+// set, are no contacts. Forbidden for an author who is muted. When it returns, the messages are durable; if it fails, none
+// is stored, unless the kind is Unavailable.
+func (s *Service) SendTo(ctx context.Context, who Principal, m Addressed) ([]Sent, error) {
+	content, payload, f := composed(m.Content, m.Payload)
+	if err := f.err(MessageEntity); err != nil {
+		return nil, err
+	}
+	if err := fits(content, payload); err != nil {
+		return nil, err
+	}
+	author, err := s.addressing(ctx, who, m)
+	if err != nil {
+		return nil, err
+	}
+	sent, err := s.accepted(ctx, who, m)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	var ms []Message
+	for i, to := range sent {
+		if to.Refused != nil {
+			continue
+		}
+		sent[i].ID = s.ids.New()
+		p := payload
+		p.To = to.Name
+		ms = append(ms, Message{ID: sent[i].ID, Author: author, Content: content, Payload: p})
+	}
+	if len(ms) == 0 {
+		return sent, nil
+	}
+	return sent, s.store.AppendBatch(ctx, m.Log, ms)
+}
+
+// addressing returns the author of an addressed message. Forbidden for one who is muted.
+func (s *Service) addressing(ctx context.Context, who Principal, m Addressed) (author Person, err error) {
+	if who.App {
+		if m.From == nil {
+			return Person{}, Faulty(MessageEntity, []Fault{Missing("author")})
+		}
+		author = *m.From
+	} else if author, err = s.Person(ctx, who.Tenant, who.Login); err != nil {
+		return Person{}, err
+	}
+	return author, s.unmuted(ctx, Identity{Tenant: who.Tenant, Login: author.Login}, DirectRoom)
+}
+
+// accepted finds out which receivers take a message.
+func (s *Service) accepted(ctx context.Context, who Principal, m Addressed) ([]Sent, error) {
+	sent := make([]Sent, len(m.To))
+	g, gctx := guard.WithContext(ctx)
+	g.SetLimit(bulkParallel)
+	for i, to := range m.To {
+		sent[i].Receiver = to
+		if who.App || to.Login == "" || s.blocks == nil {
+			continue
+		}
+		g.Go(func() error {
+			err := s.takes(gctx, who.Identity, to.Login, m.Contacts)
+			if IsKind(err, Forbidden) {
+				sent[i].Refused, err = err, nil
+			}
+			return err
+		})
+	}
+	return sent, g.Wait()
+}
+
+// takes returns Forbidden if somebody takes no message of who.
+func (s *Service) takes(ctx context.Context, who Identity, login string, contacts bool) error {
+	blocked, err := s.blocks.Blocks(ctx, who.Tenant, login, who.Login)
+	if err != nil {
+		return err
+	}
+	if blocked {
+		return ErrForbidden("the receiver has blocked you")
+	}
+	if !contacts || s.friends == nil {
+		return nil
+	}
+	are, err := s.friends.Friends(ctx, who.Tenant, who.Login, login)
+	if err == nil && !are {
+		err = ErrForbidden("the receiver is not one of your contacts")
+	}
+	return err
+}
+
+// RecallFrom is Recall for a message that was addressed to a user. The author may recall it, and the app. NotFound if there
+// is no such message to that receiver, or it was recalled.
+func (s *Service) RecallFrom(ctx context.Context, who Principal, l Log, m id.ID, to string, window time.Duration) error {
+	r := Room{ID: l.ID, Name: appRoom}
+	now, err := s.store.Message(ctx, l, m)
+	if err == nil && (now.Deleted || now.To != to) {
+		err = ErrNotFound(MessageEntity, m.String())
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.changeMessage(ctx, who.Tenant, r, System, m, func(now Message) (Change, error) {
+		switch {
+		case !who.App && now.Author.Login != who.Login:
+			return Change{}, refused(Forbidden, m, "only its author may recall a message")
+		case now.Deleted:
+			return Change{}, ErrNotFound(MessageEntity, m.String())
+		}
+		return Change{Kind: Delete}, s.inTime(m, window)
+	})
+	return err
+}
