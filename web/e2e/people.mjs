@@ -5,9 +5,9 @@ import { ApiUser, device, eventually, LeftOut, unique } from './harness.mjs'
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
 
 /** Ann, Bob and Eve, if the server has what these flows are about. */
-async function three(base) {
+async function three(base, needs = 'rooms/any/invitations') {
   const ann = await new ApiUser(base, unique('ann'), 'Ann', 'Archer').signUp()
-  const answer = await fetch(`${base}/api/chat/v1/conversations`, { method: 'OPTIONS', headers: { Cookie: ann.cookie } })
+  const answer = await fetch(`${base}/api/chat/v1/${needs}`, { method: 'OPTIONS', headers: { Cookie: ann.cookie } })
   if (!(answer.headers.get('allow') ?? '').includes('POST')) throw new LeftOut('a server with rooms of all kinds')
   const bob = await new ApiUser(base, unique('bob'), 'Bob', 'Briggs').signUp()
   const eve = await new ApiUser(base, unique('eve'), 'Eve', 'Elder').signUp()
@@ -37,7 +37,7 @@ export const flows = [
   {
     name: 'a direct conversation begins at a profile card; the other one is notified',
     async run(given) {
-      const { ann, bob, eve } = await three(given.base)
+      const { ann, bob, eve } = await three(given.base, 'conversations')
       const room = unique('Dallas')
       await ann.createRoom(room)
       await bob.join(room)

@@ -588,7 +588,7 @@ export class Chat {
       // What came before is not heard: not even between the first answer and this subscription.
       onReady: () => {
         void this.loadStates().catch(() => {})
-        if (this.features.kinds) this.invitations.read().catch(() => {})
+        if (this.features.lists) this.invitations.read().catch(() => {})
       },
       onRefused: () => {
         this.personal = false

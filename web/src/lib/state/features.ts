@@ -10,8 +10,10 @@ export interface Features {
   typing: boolean
   readPositions: boolean
   mute: boolean
-  /** Rooms of all kinds, with roles, lists and invitations. */
+  /** Rooms of all kinds, with roles. */
   kinds: boolean
+  /** Invitations, and lists of rooms: who is muted, banned and invited. */
+  lists: boolean
 }
 
 export const noFeatures: Features = {
@@ -24,15 +26,16 @@ export const noFeatures: Features = {
   readPositions: false,
   mute: false,
   kinds: false,
+  lists: false,
 }
 
 // Any version-1 UUID has the methods of a message.
 const anyMessage = '00000000-0000-1000-8080-808080808080'
 
-const all: Features = { edit: true, remove: true, reactions: true, avatar: true, presence: true, typing: true, readPositions: true, mute: true, kinds: false }
+const all: Features = { edit: true, remove: true, reactions: true, avatar: true, presence: true, typing: true, readPositions: true, mute: true, kinds: false, lists: false }
 
-/** Asks the server what it can do, by two questions: what each is about came at one time. It answers OPTIONS for what need not exist. */
+/** Asks the server what it can do, by three questions: what each is about came at one time. It answers OPTIONS for what need not exist. */
 export async function findFeatures(api: Pick<ChatApi, 'methods'>): Promise<Features> {
-  const [messages, conversations] = await Promise.all([api.methods(`messages/any/${anyMessage}`), api.methods('conversations')])
-  return { ...(messages.has('PATCH') ? all : noFeatures), kinds: conversations.has('POST') }
+  const [messages, conversations, invitations] = await Promise.all([`messages/any/${anyMessage}`, 'conversations', 'rooms/any/invitations'].map((path) => api.methods(path)))
+  return { ...(messages?.has('PATCH') ? all : noFeatures), kinds: conversations?.has('POST') === true, lists: invitations?.has('POST') === true }
 }
