@@ -25,7 +25,7 @@ type ChatStore interface {
 // and is never free again, the first and the last name are the nickname. Its users have no push settings and no metadata,
 // are listed by login, and are found by login only: their UUID is a hash of it.
 type Chat struct {
-	store  ChatStore
+	chatUsers
 	users  *chat.Service
 	logins *auth.Accounts
 	admin  *auth.People
@@ -37,7 +37,7 @@ var _ People = (*Chat)(nil)
 
 // NewChat returns the users of the default tenant as accounts.
 func NewChat(store ChatStore, users *chat.Service, logins *auth.Accounts, admin *auth.People, now func() time.Time) *Chat {
-	return &Chat{store: store, users: users, logins: logins, admin: admin, now: now}
+	return &Chat{chatUsers: chatUsers{store}, users: users, logins: logins, admin: admin, now: now}
 }
 
 const home = chat.DefaultTenant
@@ -72,8 +72,14 @@ func accountOf(u chat.User) Account {
 	return a
 }
 
+// chatUsers finds the users of the chat API.
+type chatUsers struct{ store ChatStore }
+
+// ChatFinder finds the users of the chat API as accounts.
+func ChatFinder(store ChatStore) Finder { return chatUsers{store} }
+
 // Named implements Finder.
-func (c *Chat) Named(ctx context.Context, name string) (Account, error) {
+func (c chatUsers) Named(ctx context.Context, name string) (Account, error) {
 	if _, err := chatPolicy.Name(name); err != nil {
 		return Account{}, chat.ErrNotFound(chat.UserEntity, name)
 	}
@@ -85,15 +91,15 @@ func (c *Chat) Named(ctx context.Context, name string) (Account, error) {
 }
 
 // Find implements Finder.
-func (c *Chat) Find(ctx context.Context, name string) (Account, error) { return c.Named(ctx, name) }
+func (c chatUsers) Find(ctx context.Context, name string) (Account, error) { return c.Named(ctx, name) }
 
 // Cached implements Finder.
-func (c *Chat) Cached(ctx context.Context, who chat.Identity) (Account, error) {
+func (c chatUsers) Cached(ctx context.Context, who chat.Identity) (Account, error) {
 	return c.Named(ctx, who.Login)
 }
 
 // List implements Finder: by login.
-func (c *Chat) List(ctx context.Context, after string, limit int) (list []Account, more bool, err error) {
+func (c chatUsers) List(ctx context.Context, after string, limit int) (list []Account, more bool, err error) {
 	people, err := c.store.Users(ctx, home, after, limit+1)
 	if err != nil {
 		return nil, false, err

@@ -25,6 +25,7 @@ type Service struct {
 	cached   *directory.Cached[Account]
 	hasher   Hasher
 	throttle *auth.Throttle
+	jobs     chat.Jobs
 	ids      *id.Generator
 	now      func() time.Time
 	counts   counts
@@ -36,8 +37,10 @@ type Options struct {
 	Watcher  *cache.Watcher
 	Hasher   Hasher
 	Throttle *auth.Throttle
-	IDs      *id.Generator
-	Now      func() time.Time
+	// Jobs does chat.PeopleWork.
+	Jobs chat.Jobs
+	IDs  *id.Generator
+	Now  func() time.Time
 }
 
 // cachedAccounts bounds the accounts whose epochs are cached.
@@ -45,7 +48,7 @@ const cachedAccounts = 100_000
 
 // New returns a Service. Close ends it.
 func New(o Options) *Service {
-	return &Service{store: o.Store, hasher: o.Hasher, throttle: o.Throttle, ids: o.IDs, now: o.Now,
+	return &Service{store: o.Store, hasher: o.Hasher, throttle: o.Throttle, jobs: o.Jobs, ids: o.IDs, now: o.Now,
 		cached: directory.NewCached(directory.CachedOptions[Account]{Store: o.Store, Watcher: o.Watcher, Decode: decode, Encode: Account.entry, Size: cachedAccounts, Now: o.Now})}
 }
 
@@ -157,6 +160,21 @@ func (s *Service) Cached(ctx context.Context, who chat.Identity) (Account, error
 	return s.cached.Get(ctx, spaceOf(who.Tenant), u)
 }
 
+// Exists reports whether a store has the account of an identity.
+func Exists(ctx context.Context, from interface {
+	Entry(ctx context.Context, space string, u id.ID) (directory.Entry, error)
+}, who chat.Identity) (bool, error) {
+	u, err := id.Parse(who.Login)
+	if err != nil {
+		return false, nil
+	}
+	_, err = from.Entry(ctx, spaceOf(who.Tenant), u)
+	if chat.IsKind(err, chat.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Epoch implements auth.Epochs: NotFound for an account that was deleted or is not active.
 func (s *Service) Epoch(ctx context.Context, who chat.Identity) (string, error) {
 	a, err := s.Cached(ctx, who)
@@ -266,10 +284,24 @@ func busy(err error) error {
 	return err
 }
 
-// Delete removes an account, and frees its name. From then on nothing finds it, and its tokens have ended.
+// Delete removes an account, and frees its name. From then on nothing finds it, and its tokens have ended. What belongs to
+// it is removed in the background.
 func (s *Service) Delete(ctx context.Context, a Account) error {
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	forget, err := s.jobs.Intend(ctx, chat.PeopleOf(a.Identity()))
+	if err != nil {
+		return err
+	}
+	if err := s.Remove(ctx, a); err != nil {
+		return err
+	}
+	forget()
+	return nil
+}
+
+// Remove is Delete for a caller that removes what belongs to the account.
+func (s *Service) Remove(ctx context.Context, a Account) error {
 	err := s.store.DeleteEntry(ctx, spaceOf(a.Tenant), a.ID)
 	s.cached.Forget(spaceOf(a.Tenant), a.ID)
 	if err == nil {

@@ -79,7 +79,19 @@ func (s *Service) EndAccount(ctx context.Context, t Tenant, login string) error 
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	return s.store.DeleteUser(ctx, t, login)
+	forget := func() {}
+	if u, err := s.store.User(ctx, t, login); err != nil {
+		return err
+	} else if !u.Deleted {
+		if forget, err = s.jobs.Intend(ctx, PeopleOf(Identity{Tenant: t, Login: login})); err != nil {
+			return err
+		}
+	}
+	if err := s.store.DeleteUser(ctx, t, login); err != nil {
+		return err
+	}
+	forget()
+	return nil
 }
 
 // EndMemberships removes somebody from all rooms, whatever they are there, and ends their invitations and requests to join.

@@ -30,6 +30,8 @@ const (
 	SweepWork = "sweep"
 	// RenameWork copies a user's names to their rooms; its key is the login.
 	RenameWork = "rename"
+	// PeopleWork removes what pkg/people keeps of a deleted account; its key is the login. pkg/people does it.
+	PeopleWork = "people"
 )
 
 // sweepPayload is how SweepWork is stored.
@@ -62,6 +64,11 @@ func ParseSweep(t Tenant, key string, payload []byte) (Sweep, error) {
 // RenameOf returns the work of a rename. A later rename of the same user takes its place.
 func RenameOf(t Tenant, login string) Work {
 	return Work{Tenant: t, Kind: RenameWork, Key: login, Delay: renameLate, Replace: true}
+}
+
+// PeopleOf returns the work of removing what pkg/people keeps of an account. It waits for as long as the deletion may take.
+func PeopleOf(who Identity) Work {
+	return Work{Tenant: who.Tenant, Kind: PeopleWork, Key: who.Login, Delay: 2 * writeTimeout}
 }
 
 // noJobs is for programs that neither delete rooms nor rename users.

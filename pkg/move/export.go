@@ -9,11 +9,13 @@ import (
 	"github.com/go-json-experiment/json"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
+	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/tenant"
 )
 
@@ -22,6 +24,7 @@ type Source interface {
 	chat.Inventory
 	auth.Inventory
 	tenant.Inventory
+	Entry(ctx context.Context, space string, u id.ID) (directory.Entry, error)
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error)
 	Participants(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) ([]chat.Person, error)
@@ -155,18 +158,46 @@ func (x *exporter) everything(ctx context.Context) error {
 	return x.footprints(ctx, func(chat.Tenant, id.ID) bool { return true })
 }
 
-// entries writes organisations, apps and their accounts. What belongs to deleted ones, and is being removed, is left out.
+// entries writes organisations, apps, their accounts and what people have to do with each other. What belongs to deleted ones, and is being removed, is left out.
 func (x *exporter) entries(ctx context.Context) error {
 	movable, err := tenant.Movable(ctx, x.from)
 	if err != nil {
 		return err
 	}
+	known := make(map[chat.Identity]bool)
 	return x.from.EachEntry(ctx, func(e directory.Entry) error {
 		if !movable(e) {
 			return nil
 		}
+		for _, who := range people.Of(e) {
+			if there, err := x.exists(ctx, known, who); err != nil || !there {
+				return err
+			}
+		}
 		return x.write(line{Entry: &entry{Space: e.Space, ID: e.ID, Name: e.Name, Value: e.Value}})
 	})
+}
+
+// mostKnown bounds the people of whom an export knows whether they exist.
+const mostKnown = 100_000
+
+// exists reports whether there is an account. known has what was looked up before.
+func (x *exporter) exists(ctx context.Context, known map[chat.Identity]bool, who chat.Identity) (there bool, err error) {
+	if there, ok := known[who]; ok {
+		return there, nil
+	}
+	if who.Tenant == chat.DefaultTenant {
+		var users map[string]chat.User
+		users, err = x.from.UsersByLogin(ctx, who.Tenant, []string{who.Login})
+		_, there = users[who.Login]
+	} else {
+		there, err = account.Exists(ctx, x.from, who)
+	}
+	if len(known) >= mostKnown {
+		clear(known)
+	}
+	known[who] = there
+	return there, err
 }
 
 func (x *exporter) footprints(ctx context.Context, wanted func(chat.Tenant, id.ID) bool) error {

@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/move"
+	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/store"
+	"github.com/confab-chat/confab/pkg/tenant"
 )
 
 // fillPlatform makes an organisation with its administrator, two apps, two accounts of one of them, and what the deletion of
@@ -48,6 +53,86 @@ func TestWhatIsBeingDeletedIsLeftOut(t *testing.T) {
 	require.NotContains(t, file, "removed-")
 	require.NotContains(t, file, `"old"`)
 	require.NotContains(t, file, `"name":"confab"`, "each server has a default app of its own")
+}
+
+// Contacts, blocks and mutes move with the people whom they are about: not with those of whom one is deleted.
+func TestPeopleMove(t *testing.T) {
+	from, to := openEmbedded(t), openEmbedded(t)
+	fillPlatform(t, from)
+	acme, err := from.EntryNamed(t.Context(), "organisations", "acme")
+	require.NoError(t, err)
+	shop, err := from.EntryNamed(t.Context(), "apps/"+acme.ID.String(), "shop")
+	require.NoError(t, err)
+	of := tenant.App{ID: shop.ID}.Tenant()
+	for _, login := range []string{"ann", "bob", "carl"} {
+		require.NoError(t, from.CreateUser(t.Context(), chat.DefaultTenant, chat.User{Person: chat.Person{Login: login}}))
+	}
+	put := func(store store.Store) (*people.Service, *account.Service) {
+		ids := id.NewGenerator(nil)
+		queue := jobs.New(store, nil)
+		accounts := account.New(account.Options{Store: store, IDs: ids, Jobs: queue, Now: time.Now})
+		t.Cleanup(accounts.Close)
+		s := people.New(people.Options{Store: store, Queue: queue, IDs: ids, Now: time.Now, Accounts: func(of chat.Tenant) account.Finder {
+			if of == chat.DefaultTenant {
+				return account.ChatFinder(store)
+			}
+			return accounts.Of(of, account.Platform)
+		}})
+		t.Cleanup(s.Close)
+		return s, accounts
+	}
+	before, accounts := put(from)
+	carl, err := accounts.Create(t.Context(), of, account.Platform, account.NewAccount{Name: "carl"})
+	require.NoError(t, err)
+	for _, find := range []account.Finder{accounts.Of(of, account.Platform), account.ChatFinder(from)} {
+		var all []account.Account
+		for _, name := range []string{"ann", "bob", "carl"} {
+			a, err := find.Named(t.Context(), name)
+			require.NoError(t, err)
+			all = append(all, a)
+		}
+		for i := range all {
+			require.NoError(t, before.Befriend(t.Context(), all[i], all[(i+1)%3]))
+			require.NoError(t, before.Block(t.Context(), all[i].Identity(), []account.Account{all[(i+1)%3]}))
+			require.NoError(t, before.Mute(t.Context(), all[i].Identity(), people.Mutes{people.Group: people.Forever}))
+		}
+	}
+	require.NoError(t, accounts.Delete(t.Context(), carl))
+	require.NoError(t, from.DeleteUser(t.Context(), chat.DefaultTenant, "carl"))
+
+	file := export(t, from, move.ExportOptions{})
+	_, err = move.Import(t.Context(), to, bytes.NewReader(file), move.ImportOptions{})
+	require.NoError(t, err)
+	after, moved := put(to)
+	// What two have with each other here already stays, when the file comes once more.
+	one, err := moved.Named(t.Context(), of, account.Platform, "ann")
+	require.NoError(t, err)
+	two, err := moved.Named(t.Context(), of, account.Platform, "bob")
+	require.NoError(t, err)
+	require.NoError(t, after.Unfriend(t.Context(), one.Identity(), two.Identity()))
+	require.NoError(t, after.Befriend(t.Context(), one, two))
+	_, err = move.Import(t.Context(), to, bytes.NewReader(file), move.ImportOptions{})
+	require.NoError(t, err)
+	for _, find := range []account.Finder{moved.Of(of, account.Platform), account.ChatFinder(to)} {
+		ann, err := find.Named(t.Context(), "ann")
+		require.NoError(t, err)
+		list, _, err := after.Contacts(t.Context(), ann.Identity(), id.ID{}, 10)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.Equal(t, "bob", list[0].Account.Name)
+		blocked, err := after.Blocked(t.Context(), ann.Identity())
+		require.NoError(t, err)
+		require.Len(t, blocked, 1)
+		muted, err := after.AllMuted(t.Context(), ann.Tenant, 0, 10)
+		require.NoError(t, err)
+		require.Len(t, muted, 2)
+	}
+	require.NoError(t, to.EachEntry(t.Context(), func(e directory.Entry) error {
+		for _, who := range people.Of(e) {
+			require.NotContains(t, []string{"carl", carl.ID.String()}, who.Login, e.Space)
+		}
+		return nil
+	}))
 }
 
 // An entry keeps its id, and is not changed by an import. A name that another one has here is an error that says so.

@@ -13,6 +13,8 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/limit"
+	"github.com/confab-chat/confab/pkg/live"
+	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/seal"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/tenant"
@@ -36,6 +38,8 @@ type platformParts struct {
 	watcher  *cache.Watcher
 	sessions *auth.Sessions
 	accounts *account.Service
+	contacts *people.Service
+	live     *live.Hub
 	admins   *auth.Accounts
 	officers *auth.Officers
 	queue    *jobs.Queue
@@ -53,7 +57,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	if err != nil {
 		return nil, err
 	}
-	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: p.accounts, Chat: p.users, PasswordMin: c.PasswordMin, Box: box, Queue: p.queue, IDs: p.ids,
+	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: p.accounts, Chat: p.users, PasswordMin: c.PasswordMin, Box: box, Queue: p.queue, Forget: p.contacts.Remove, IDs: p.ids,
 		NormalOrigin: api.NormalOrigin, Now: c.Now, Log: c.Log})
 	onEnd(tenants.Close)
 	if err := tenants.EnsureDefault(ctx, c.Platform.DefaultApp); err != nil {
@@ -63,7 +67,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	onEnd(tokens.Close)
 	buckets := limit.NewBuckets(c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(buckets.Close)
-	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: p.accounts,
+	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: p.accounts, People: p.contacts, Live: p.live,
 		Chats: p.users, Rooms: tenants.Rooms(),
 		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
 		Limits: buckets, Servers: p.servers, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
@@ -80,6 +84,16 @@ func (p appPeople) Person(ctx context.Context, who chat.Identity) (chat.Person, 
 		err = chat.ErrNotFound(chat.UserEntity, who.Login)
 	}
 	return chat.Person{Login: who.Login, FirstName: a.Name}, err
+}
+
+// finders returns what finds the accounts of a tenant.
+func finders(st store.Store, tenants *account.Service) func(chat.Tenant) account.Finder {
+	return func(t chat.Tenant) account.Finder {
+		if t == chat.DefaultTenant {
+			return account.ChatFinder(st)
+		}
+		return tenants.Of(t, account.Platform)
+	}
 }
 
 // epochs knows the epochs of all accounts: those of the chat API, and those of apps and administrators.

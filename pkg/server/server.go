@@ -31,6 +31,7 @@ import (
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/nodes"
+	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/stomp"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/tenant"
@@ -223,7 +224,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	officers, people := auth.NewOfficers(st), auth.NewPeople(st, accounts)
+	officers, logins := auth.NewOfficers(st), auth.NewPeople(st, accounts)
 	var seesEmail func(context.Context, chat.Identity) (bool, error)
 	if c.PrivateEmail {
 		seesEmail = officers.Is
@@ -233,8 +234,10 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	queue := jobs.New(st, c.Log)
 	onEnd(nodes.New(ctx, nodes.Options{Store: st, IDs: ids, Now: c.Now, Log: c.Log}).Close)
 	invitations := invite.New(st, ids, c.Now)
-	apps := account.New(account.Options{Store: st, Watcher: watcher, Hasher: hasher, Throttle: throttle, IDs: ids, Now: c.Now})
+	apps := account.New(account.Options{Store: st, Watcher: watcher, Hasher: hasher, Throttle: throttle, Jobs: queue, IDs: ids, Now: c.Now})
 	onEnd(apps.Close)
+	contacts := people.New(people.Options{Store: st, Watcher: watcher, Accounts: finders(st, apps), Queue: queue, IDs: ids, Now: c.Now})
+	onEnd(contacts.Close)
 	service := chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
 		PictureMemory: c.Memory.Pictures, SeesEmail: seesEmail, Accounts: appPeople{apps},
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
@@ -243,8 +246,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	keeping := upkeep.New(upkeep.Options{Store: st, Domain: service, Queue: queue, Now: c.Now, Log: c.Log})
 	onEnd(keeping.Close)
 	listenForChanges(hub, rooms, sessions)
-	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, accounts: apps,
-		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: people, servers: hub.Nodes, trail: trail, limits: limits}, onEnd)
+	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, accounts: apps, contacts: contacts, live: hub,
+		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: logins, servers: hub.Nodes, trail: trail, limits: limits}, onEnd)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +282,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	r.Handle("/", &api.Resource{Route: reading("/", http.RedirectHandler("/ui/chat/index.html", http.StatusFound)), Fail: chatAPI.Fail})
 	registerRealtime(r, sockets, chatAPI, manager, origins)
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
-		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), People: people,
+		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), People: logins,
 		Accounts: accounts, Personal: personal, Invitations: invitations, Upkeep: keeping, Jobs: queue,
 		Chat: service, Trail: trail, Proxied: c.Proxied, Fail: chatAPI.FailV1})
 	platform.Register(r) // last, because its paths may begin with any word that no other path begins with

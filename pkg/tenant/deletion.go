@@ -138,7 +138,7 @@ func (s *Service) delete(ctx context.Context, r *jobs.Run) error {
 		return err
 	}
 	for _, u := range d.Admins {
-		if err := s.accounts.Delete(ctx, account.Account{Tenant: Administration, ID: u}); err != nil {
+		if err := s.accounts.Remove(ctx, account.Account{Tenant: Administration, ID: u}); err != nil {
 			return err
 		}
 	}
@@ -159,7 +159,7 @@ func (s *Service) delete(ctx context.Context, r *jobs.Run) error {
 	return s.finish(ctx, d)
 }
 
-// removeAccounts deletes the accounts of a tenant.
+// removeAccounts deletes the accounts of a tenant, each after what belongs to it.
 func (s *Service) removeAccounts(ctx context.Context, r *jobs.Run, t chat.Tenant) error {
 	for done := r.Done; ; {
 		page, more, err := s.accounts.List(ctx, t, id.ID{}, deletionPage)
@@ -167,7 +167,10 @@ func (s *Service) removeAccounts(ctx context.Context, r *jobs.Run, t chat.Tenant
 			return err
 		}
 		for _, a := range page {
-			if err := s.accounts.Delete(ctx, a); err != nil {
+			if err := s.forget(ctx, a.Identity()); err != nil {
+				return err
+			}
+			if err := s.accounts.Remove(ctx, a); err != nil {
 				return err
 			}
 		}

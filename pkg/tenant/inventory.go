@@ -7,6 +7,7 @@ import (
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/people"
 )
 
 // Inventory visits all organisations, apps and accounts; see directory.Store.
@@ -41,6 +42,9 @@ func Movable(ctx context.Context, from Inventory) (movable func(directory.Entry)
 			return orgs[e.Space]
 		}
 		of, ok := account.TenantOf(e.Space)
+		if about := people.Of(e); len(about) > 0 {
+			of, ok = about[0].Tenant, true
+		}
 		return !ok || !strings.HasPrefix(string(of), tenantPrefix) || orgs[apps[of]]
 	}, err
 }

@@ -28,6 +28,7 @@ type Service struct {
 	policy   account.Policy // of administrators
 	box      *seal.Box
 	queue    *jobs.Queue
+	forget   func(context.Context, chat.Identity) error
 	ids      *id.Generator
 	origin   func(string) (string, error)
 	log      *slog.Logger
@@ -47,7 +48,9 @@ type Options struct {
 	Box         *seal.Box
 	// Queue runs the deletion of what belonged to an app. New registers the handler.
 	Queue *jobs.Queue
-	IDs   *id.Generator
+	// Forget removes what belongs to an account of a deleted app. It may be called again for the same one.
+	Forget func(context.Context, chat.Identity) error
+	IDs    *id.Generator
 	// NormalOrigin returns an origin as browsers send it.
 	NormalOrigin func(string) (string, error)
 	Now          func() time.Time
@@ -59,7 +62,7 @@ const cachedTenants = 10_000
 
 // New returns a Service. Close ends it.
 func New(o Options) *Service {
-	s := &Service{store: o.Store, accounts: o.Accounts, policy: account.Administrators(o.PasswordMin), box: o.Box, queue: o.Queue, ids: o.IDs, origin: o.NormalOrigin, log: o.Log,
+	s := &Service{store: o.Store, accounts: o.Accounts, policy: account.Administrators(o.PasswordMin), box: o.Box, queue: o.Queue, forget: o.Forget, ids: o.IDs, origin: o.NormalOrigin, log: o.Log,
 		orgs: directory.NewCached(directory.CachedOptions[Organisation]{Store: o.Store, Watcher: o.Watcher, Decode: decodeOrg, Encode: Organisation.entry, Size: cachedTenants, Now: o.Now}),
 		apps: directory.NewCached(directory.CachedOptions[App]{Store: o.Store, Watcher: o.Watcher, Decode: decodeApp, Encode: App.entry, Size: cachedTenants, Now: o.Now}),
 	}

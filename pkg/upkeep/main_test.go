@@ -64,6 +64,7 @@ func (w *world) start(st store.Store) {
 	w.reader = chat.NewReader(chat.ReaderOptions{Store: st, Now: w.clock.Now, Retention: w.retention})
 	w.Service = chat.NewService(chat.Options{Reader: w.reader, Hasher: chattest.PlainHasher{}, Log: quiet, Publisher: &w.events, Jobs: w.queue})
 	w.upkeep = upkeep.New(upkeep.Options{Store: st, Domain: w.Service, Queue: w.queue, Log: quiet, Now: w.clock.Now})
+	w.queue.Register(chat.PeopleWork, func(context.Context, *jobs.Run) error { return nil }) // that of pkg/people
 	w.queue.Start()
 	w.t.Cleanup(w.stop)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/clocktest"
+	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/store/cassandra/cassandratest"
 )
@@ -119,6 +120,7 @@ func (w *world) eraseOne() {
 	_, err = w.upkeep.EraseUser(ctx, tenant, login, false)
 	require.NoError(t, err)
 	w.finish(login)
+	w.until(jobs.Ref{Tenant: tenant, Kind: chat.PeopleWork, Key: login}, "the removal of contacts", ended)
 	require.NoError(t, w.store.AppendBatch(ctx, his.Log(tenant), said[3:6]))
 	u, err := w.store.User(ctx, tenant, login)
 	require.NoError(t, err)

@@ -22,6 +22,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/limit"
+	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/seal"
 	"github.com/confab-chat/confab/pkg/tenant"
 )
@@ -34,10 +35,19 @@ type Officers interface {
 	Is(ctx context.Context, who chat.Identity) (bool, error)
 }
 
+// Live is the part of the hub that the API uses.
+type Live interface {
+	// ConnectedOf returns which of the logins are connected, over all nodes.
+	ConnectedOf(t chat.Tenant, logins []string) map[string]bool
+}
+
 // Parts are what an API is made of.
 type Parts struct {
 	Tenants  *tenant.Service
 	Accounts *account.Service
+	// People keeps contacts, blocks, mutes and settings of notifications.
+	People *people.Service
+	Live   Live
 	// Chat are the users of the chat API, as the default app shows them.
 	Chat *account.Chat
 	// Chats has what is said and done in rooms; Rooms lists groups and chat rooms.
@@ -124,7 +134,7 @@ func (a *API) Register(r *mux.Router) {
 }
 
 // apps are the routes below an app.
-func (a *API) apps() []route { return slices.Concat(a.users(), a.rooms(), a.messages()) }
+func (a *API) apps() []route { return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.messages()) }
 
 // appPath reports whether a path is that of an app: its first segment may be the name of an organisation.
 func appPath(path string) bool {
@@ -237,7 +247,8 @@ func (a *API) requireTLS(r *http.Request) error {
 }
 
 // Usual limits of calls a second, by the name of the limit; all others have 100.
-var usual = map[string]int{"POST /token": 300, "DELETE /users": 30, "batch status": 50}
+var usual = map[string]int{"POST /token": 300, "DELETE /users": 30, "batch status": 50,
+	"GET /users/{user}/blocks/users": 50, "POST /users/{user}/blocks/users": 50, "DELETE /users/{user}/blocks/users/{friend}": 50}
 
 // take counts a call against the limits of its app.
 func (a *API) take(c *call, name string) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/api/easemob"
+	"github.com/confab-chat/confab/pkg/directory"
 )
 
 // Each operation is refused to everybody who may not call it, and to nobody else.
@@ -34,7 +35,7 @@ func TestRightsOfThePlatform(t *testing.T) {
 	}
 	tried := 0
 	for _, op := range easemob.Operations() {
-		path := strings.NewReplacer("{word:organizations|orgs}", "organizations", "{word2:applications|apps}", "applications").Replace(op.Path)
+		path := strings.NewReplacer("{word:organizations|orgs}", "organizations", "{word2:applications|apps}", "applications", "{kind:user|chatgroup}", "user").Replace(op.Path)
 		allowed, ok := exceptions[op.Method+" "+path]
 		if !ok {
 			allowed, ok = may[op.By]
@@ -46,7 +47,7 @@ func TestRightsOfThePlatform(t *testing.T) {
 				continue // what they may is in the other tests
 			}
 			// The name of nothing that is there: who is let through changes nothing either.
-			target := strings.NewReplacer("{org}", org, "{app}", appName, "{user}", name, "{admin}", "nobody-at-all").Replace(path)
+			target := strings.NewReplacer("{org}", org, "{app}", appName, "{user}", name, "{friend}", name, "{key}", name, "{admin}", "nobody-at-all").Replace(path)
 			status, out := w.do(op.Method, target, token, object{"name": "x", "username": "x", "password": "x", "organization": unique("o"), "newpassword": "y"})
 			if strings.HasSuffix(path, "/token") {
 				require.Equal(t, 400, status, "%s %s by %s: %v", op.Method, target, caller, out)
@@ -57,7 +58,7 @@ func TestRightsOfThePlatform(t *testing.T) {
 		}
 		if op.By == easemob.ByUser && op.Method == "GET" {
 			for _, caller := range may[op.By] {
-				target := strings.NewReplacer("{org}", org, "{app}", appName, "{user}", name).Replace(path)
+				target := strings.NewReplacer("{org}", org, "{app}", appName, "{user}", name, "{key}", name).Replace(path)
 				w.ok(op.Method, target, callers[caller], nil)
 			}
 		}
@@ -229,6 +230,10 @@ func TestAfterARestart(t *testing.T) {
 	gone := w.newApp(org, boss, nil)
 	_, token := a.user("ann")
 	gone.user("ann")
+	gone.user("bob")
+	gone.ok("POST", "/users/ann/contacts/users/bob", gone.token, nil)
+	gone.ok("POST", "/users/ann/blocks/users", gone.token, object{"usernames": []string{"bob"}})
+	gone.ok("POST", "/mutes", gone.token, object{"username": "bob", "chat": -1})
 	w.ok("DELETE", "/management/organizations/"+org+"/applications/"+strings.SplitN(gone.key, "/", 2)[1], w.operator, nil)
 	stop()
 
@@ -243,6 +248,10 @@ func TestAfterARestart(t *testing.T) {
 		rows := next.ok("GET", "/management/deletions", w.operator, nil)["data"].([]any)
 		return rows[0].(object)["uuid"] == gone.uuid && rows[0].(object)["status"] == "done"
 	}, time.Minute, 20*time.Millisecond)
+	require.NoError(t, st.EachEntry(t.Context(), func(e directory.Entry) error {
+		require.NotContains(t, e.Space, gone.uuid, "what belonged to the app")
+		return nil
+	}))
 	again := next.ok("POST", "/management/organizations/"+org+"/applications", boss, object{"name": strings.SplitN(gone.key, "/", 2)[1]})
 	require.NotEqual(t, gone.uuid, again["data"].(object)[gone.key])
 	gone.fails(401, "auth_bad_access_token", "GET", "/users", gone.token, nil)

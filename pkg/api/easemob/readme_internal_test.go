@@ -13,7 +13,7 @@ import (
 func TestReadmeListsThePaths(t *testing.T) {
 	text, err := os.ReadFile("../../../README.md")
 	require.NoError(t, err)
-	either := regexp.MustCompile(`\{\w+:(\w+)\|\w+\}`) // a word that has a short form
+	either := regexp.MustCompile(`\{\w+:(\w+)\|\w+\}`) // a word that has a short form, or one of two
 	for prefix, routes := range map[string][]route{"/{org}/{app}": New(Parts{}).apps(), "": New(Parts{}).management()} {
 		for _, rt := range routes {
 			path := prefix + either.ReplaceAllString(rt.path, "$1")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,6 +37,11 @@ func (a *API) users() []route {
 			"GET":    {by: byUser, serve: a.getUser},
 			"PUT":    {by: byApp, serve: a.putUser, limit: registerLimit},
 			"DELETE": {by: byApp, serve: a.deleteUser},
+		}},
+		// POST is that of the user "batch": of several users.
+		{path: "/users/{user}/status", methods: map[string]operation{
+			"GET":  {by: byUser, serve: a.status},
+			"POST": {by: byApp, serve: a.batchStatus, limit: "batch status"},
 		}},
 		{path: "/users/{user}/password", methods: map[string]operation{"PUT": {by: byUser, serve: a.putPassword}}},
 		{path: "/users/{user}/activate", methods: map[string]operation{"POST": {by: byApp, serve: a.activate}}},
