@@ -30,6 +30,8 @@ type Service struct {
 	records  *cache.Cache[chat.Identity, brief]
 	ids      *id.Generator
 	now      func() time.Time
+
+	endMemberships func(ctx context.Context, who chat.Identity) error // may be nil
 }
 
 // Options are the parts of a Service.
@@ -40,8 +42,11 @@ type Options struct {
 	Accounts func(chat.Tenant) account.Finder
 	// Queue runs the removal of what concerns deleted accounts. New registers the handler.
 	Queue *jobs.Queue
-	IDs   *id.Generator
-	Now   func() time.Time
+	// EndMemberships, if set, takes somebody out of all rooms, and deletes the groups and chat rooms that they own. It is called
+	// for deleted accounts of apps, and may be repeated.
+	EndMemberships func(ctx context.Context, who chat.Identity) error
+	IDs            *id.Generator
+	Now            func() time.Time
 }
 
 const (
@@ -55,7 +60,7 @@ const (
 
 // New returns a Service. Close ends it.
 func New(o Options) *Service {
-	s := &Service{store: o.Store, accounts: o.Accounts, ids: o.IDs, now: o.Now,
+	s := &Service{store: o.Store, endMemberships: o.EndMemberships, accounts: o.Accounts, ids: o.IDs, now: o.Now,
 		contacts: directory.NewCached(directory.CachedOptions[contact]{Store: o.Store, Watcher: o.Watcher, Decode: decodeContact, Encode: contact.entry, Size: cachedContacts, Now: o.Now})}
 	s.records = cache.Of(cache.Options[chat.Identity, brief]{Watcher: o.Watcher, Now: o.Now, Size: cachedRecords,
 		Name: func(who chat.Identity) string { return directory.Key(recordSpace(who), recordID) },

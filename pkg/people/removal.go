@@ -35,6 +35,11 @@ func (s *Service) remove(ctx context.Context, r *jobs.Run) error {
 	case !chat.IsKind(err, chat.NotFound):
 		return err
 	}
+	if s.endMemberships != nil && who.Tenant != chat.DefaultTenant {
+		if err := s.endMemberships(ctx, who); err != nil {
+			return err
+		}
+	}
 	if err := s.Remove(ctx, who); err != nil {
 		return err
 	}

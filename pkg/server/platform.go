@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/api"
@@ -94,6 +95,21 @@ func finders(st store.Store, tenants *account.Service) func(chat.Tenant) account
 		}
 		return tenants.Of(t, account.Platform)
 	}
+}
+
+// globalMutes are those of pkg/people, by the kinds of rooms.
+type globalMutes struct{ people *people.Service }
+
+// MutedUntil implements chat.GlobalMutes.
+func (m globalMutes) MutedUntil(ctx context.Context, who chat.Identity, k chat.RoomKind) (time.Time, error) {
+	kind := people.Group
+	switch k {
+	case chat.DirectRoom:
+		kind = people.Direct
+	case chat.ChatRoom:
+		kind = people.Room
+	}
+	return m.people.MutedUntil(ctx, who, kind)
 }
 
 // epochs knows the epochs of all accounts: those of the chat API, and those of apps and administrators.

@@ -236,10 +236,14 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	invitations := invite.New(st, ids, c.Now)
 	apps := account.New(account.Options{Store: st, Watcher: watcher, Hasher: hasher, Throttle: throttle, Jobs: queue, IDs: ids, Now: c.Now})
 	onEnd(apps.Close)
-	contacts := people.New(people.Options{Store: st, Watcher: watcher, Accounts: finders(st, apps), Queue: queue, IDs: ids, Now: c.Now})
+	var service *chat.Service
+	contacts := people.New(people.Options{Store: st, Watcher: watcher, Accounts: finders(st, apps), Queue: queue, IDs: ids, Now: c.Now,
+		EndMemberships: func(ctx context.Context, who chat.Identity) error {
+			return service.EndMemberships(ctx, who.Tenant, who.Login)
+		}})
 	onEnd(contacts.Close)
-	service := chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
-		PictureMemory: c.Memory.Pictures, SeesEmail: seesEmail, Accounts: appPeople{apps},
+	service = chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
+		PictureMemory: c.Memory.Pictures, SeesEmail: seesEmail, Accounts: appPeople{apps}, Blocks: contacts, Friends: contacts, Mutes: globalMutes{contacts},
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)

@@ -134,7 +134,9 @@ func (a *API) Register(r *mux.Router) {
 }
 
 // apps are the routes below an app.
-func (a *API) apps() []route { return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.messages()) }
+func (a *API) apps() []route {
+	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.messages())
+}
 
 // appPath reports whether a path is that of an app: its first segment may be the name of an organisation.
 func appPath(path string) bool {

@@ -396,7 +396,7 @@ func expireOf(until time.Time) int64 {
 	return until.UnixMilli()
 }
 
-func (a *API) listMutes(c *call, _ roomKind, r chat.Room) error {
+func (a *API) listMuted(c *call, _ roomKind, r chat.Room) error {
 	all, err := a.listed(c, r, chat.MuteList)
 	if err != nil {
 		return err

@@ -192,3 +192,50 @@ func TestWhoMaySendToGroups(t *testing.T) {
 	r := a.chatRoom(u[0], nil)
 	require.Contains(t, a.ok("POST", "/messages/chatrooms", a.token, object{"to": []string{r}, "type": "txt", "body": object{"msg": "x"}})["data"], r)
 }
+
+// Who is muted everywhere, or blocked by the receiver, sends nothing; an app sends for those who are blocked.
+func TestMutesAndBlocksOfSenders(t *testing.T) {
+	w := newWorld(t)
+	a := w.newApp(w.app.organisation, w.boss, object{"contact_check": true})
+	u, tokens := a.users(3)
+	text := func(to string) object { return object{"to": []string{to}, "type": "txt", "body": object{"msg": "x"}} }
+	a.fails(403, "forbidden_op", "POST", "/messages/users", tokens[0], text(u[1])) // no contact yet
+	a.ok("POST", "/users/"+u[0]+"/contacts/users/"+u[1], a.token, nil)
+	a.ok("POST", "/messages/users", tokens[0], text(u[1]))
+	a.ok("POST", "/users/"+u[1]+"/blocks/users", a.token, object{"usernames": []string{u[0]}})
+	a.fails(403, "forbidden_op", "POST", "/messages/users", tokens[0], text(u[1]))
+	// With several receivers, those who refuse are missing.
+	a.ok("POST", "/users/"+u[0]+"/contacts/users/"+u[2], a.token, nil)
+	both := object{"to": []string{u[1], u[2]}, "type": "txt", "body": object{"msg": "x"}}
+	require.Len(t, a.ok("POST", "/messages/users", tokens[0], both)["data"], 1)
+	both["from"] = u[0]
+	require.Len(t, a.ok("POST", "/messages/users", a.token, both)["data"], 2)
+
+	g := a.group(u[2], nil, u[0])
+	inGroup := object{"to": []string{g}, "type": "txt", "body": object{"msg": "x"}, "from": u[0]}
+	a.ok("POST", "/messages/chatgroups", tokens[0], inGroup)
+	for _, seconds := range []int{-1, 3600} {
+		a.ok("POST", "/mutes", a.token, object{"username": u[0], "chat": seconds, "groupchat": seconds, "chatroom": seconds})
+		for _, token := range []string{tokens[0], a.token} {
+			a.fails(403, "forbidden_op", "POST", "/messages/chatgroups", token, inGroup)
+			a.fails(403, "forbidden_op", "POST", "/messages/users", token, object{"to": []string{u[2]}, "type": "txt", "body": object{"msg": "x"}, "from": u[0]})
+		}
+	}
+	a.ok("POST", "/mutes", a.token, object{"username": u[0], "chat": 0, "groupchat": 0, "chatroom": 0})
+	a.ok("POST", "/messages/chatgroups", a.token, inGroup)
+}
+
+// A deleted user leaves groups, and those that they own go with them.
+func TestADeletedUserLeavesGroups(t *testing.T) {
+	a := newWorld(t).app
+	u, _ := a.users(3)
+	own, other := a.group(u[0], nil, u[1]), a.group(u[1], nil, u[0], u[2])
+	a.ok("POST", "/chatgroups/"+other+"/admin", a.token, object{"newadmin": u[0]})
+	a.ok("DELETE", "/users/"+u[0], a.token, nil)
+	a.fails(404, "resource_not_found", "GET", "/chatgroups/"+own, a.token, nil)
+	require.Equal(t, []string{u[2]}, texts(a.ok("GET", "/chatgroups/"+other+"/users?version=v3", a.token, nil)["data"]))
+	require.Empty(t, a.ok("GET", "/chatgroups/"+other+"/admin", a.token, nil)["data"])
+	require.Len(t, a.ok("GET", "/users/"+u[1]+"/joined_chatgroups", a.token, nil)["data"], 1)
+	a.user(u[0])
+	require.Empty(t, a.ok("GET", "/users/"+u[0]+"/joined_chatgroups", a.token, nil)["data"])
+}

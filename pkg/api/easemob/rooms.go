@@ -61,7 +61,7 @@ func (a *API) rooms() (all []route) {
 			route{path: k.path + "/{id}/user/{name}/is_joined", methods: map[string]operation{"GET": at(a.isJoined)}},
 			route{path: k.path + "/{id}/admin", collection: true, methods: map[string]operation{"GET": at(a.listRoomAdmins), "POST": at(a.addRoomAdmin)}},
 			route{path: k.path + "/{id}/admin/{name}", methods: map[string]operation{"DELETE": at(a.removeRoomAdmin)}},
-			route{path: k.path + "/{id}/mute", collection: true, methods: map[string]operation{"GET": at(a.listMutes), "POST": at(a.muteMembers)}},
+			route{path: k.path + "/{id}/mute", collection: true, methods: map[string]operation{"GET": at(a.listMuted), "POST": at(a.muteMembers)}},
 			route{path: k.path + "/{id}/mute/{names}", methods: map[string]operation{"DELETE": at(a.unmuteMembers)}},
 			route{path: k.path + "/{id}/ban", methods: map[string]operation{"POST": at(a.ban), "DELETE": at(a.unban)}},
 			route{path: k.path + "/{id}/announcement", methods: map[string]operation{

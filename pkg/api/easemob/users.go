@@ -1,10 +1,10 @@
 package easemob
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -367,7 +367,7 @@ func (a *API) deleteUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.people().Delete(c.ctx(), u); err != nil {
+	if err := a.endUser(c, u); err != nil {
 		return err
 	}
 	a.recordUser(c, audit.AccountDeleted, u.Name)
@@ -390,7 +390,7 @@ func (a *API) deleteUsers(c *call) error {
 		return err
 	}
 	for _, u := range us {
-		if err := c.people().Delete(c.ctx(), u); err != nil {
+		if err := a.endUser(c, u); err != nil {
 			return err
 		}
 	}
@@ -456,4 +456,14 @@ func (a *API) setActive(c *call, active bool, action string) error {
 	}
 	a.recordUser(c, kind, u.Name)
 	return c.reply(answer{action: action, entities: []any{userOf(u)}})
+}
+
+// endUser ends an account, and what it has in rooms: nobody sees it there when the call is answered. A job does the same, if
+// this server dies now.
+func (a *API) endUser(c *call, u account.Account) error {
+	if err := c.people().Delete(c.ctx(), u); err != nil || c.app.Default() {
+		return err
+	}
+	who := u.Identity()
+	return a.Chats.EndMemberships(context.WithoutCancel(c.ctx()), who.Tenant, who.Login)
 }
