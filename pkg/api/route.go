@@ -37,7 +37,7 @@ const (
 	Self
 	// Member is a participant of the room.
 	Member
-	// Creator is the creator of the room.
+	// Creator is the owner of the room, its creator until they hand it over, or an admin where the domain says so.
 	Creator
 	// Author is the author of the message, or the creator of its room where the domain says so.
 	Author

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -18,14 +19,23 @@ const (
 	MaxRoomAvatar   = 1024
 )
 
-// RoomChange is a change of a room. It leaves alone what is nil.
+// RoomChange is a change of a room. It leaves alone what is nil, and a banner that is not set.
 type RoomChange struct {
 	// What the owner and admins may change.
+	Banner                                           Optional
 	Title, Description, Custom, Avatar, Announcement *string
 	Silent                                           *bool
 	// What only the owner may change.
 	MaxMembers                                                *int
 	Public, Approval, MembersInvite, ConfirmInvites, Disabled *bool
+
+	// Was, if set, makes the change Stale if what it changes is no longer that of Was.
+	Was *Room
+}
+
+// settles reports whether the change is one of settings.
+func (c RoomChange) settles() bool {
+	return c.governs() || c.Title != nil || c.Description != nil || c.Custom != nil || c.Avatar != nil || c.Announcement != nil || c.Silent != nil
 }
 
 // governs reports whether the change is the owner's.
@@ -62,11 +72,16 @@ func (c RoomChange) Validate(k RoomKind) []Fault {
 	if k.needsOwner() {
 		title = MaxGroupName
 	}
-	f.title("title", c.Title, title)
+	if k != OpenRoom || c.Title == nil || *c.Title != "" { // an open room has a name, and needs no title
+		f.title("title", c.Title, title)
+	}
 	f.upTo("description", c.Description, MaxDescription)
 	f.upTo("announcement", c.Announcement, MaxAnnouncement)
 	f.bytes("custom", c.Custom, MaxCustom)
 	f.bytes("avatar", c.Avatar, MaxRoomAvatar)
+	if c.Banner.Set {
+		f.text("banner", c.Banner.Value)
+	}
 	if c.MaxMembers != nil && *c.MaxMembers < 1 {
 		f.add("maxMembers", "must be at least 1", nil)
 	}
@@ -126,7 +141,8 @@ func (f *faults) only(field string, there, may bool) {
 
 // ChangeRoom changes a room. Title, description, custom text, avatar, announcement and silence are open to its owner and
 // admins; the other members to its owner. Invalid with faults for what breaks a rule, or does not fit the kind of the room.
-// Full if the room has more participants than MaxMembers. Nothing is changed then.
+// Full if the room has more participants than MaxMembers; Stale as c.Was says. Nothing is changed then. A banner is stored
+// after the rest: if somebody else changes it meanwhile, only that is Stale.
 func (s *Service) ChangeRoom(ctx context.Context, who Principal, name string, c RoomChange) (RoomView, error) {
 	if err := s.limited(who, limit.Changes); err != nil {
 		return RoomView{}, err
@@ -152,12 +168,26 @@ func (s *Service) ChangeRoom(ctx context.Context, who Principal, name string, c 
 	}
 	wctx, cancel := changing(ctx)
 	defer cancel()
-	now, err := s.changeSettings(wctx, v, action, func(now *RoomSettings, _ Room) error {
-		c.Over(now)
-		return nil
-	})
-	if err != nil {
-		return RoomView{}, err
+	now := v.Room
+	if c.settles() {
+		now, err = s.changeSettings(wctx, v, action, func(now *RoomSettings, _ Room) error {
+			if c.Was != nil && !reflect.DeepEqual(now.normal(), c.Was.Settings.normal()) {
+				return ErrStale(RoomEntity, name)
+			}
+			c.Over(now)
+			return nil
+		})
+		if err != nil {
+			return RoomView{}, err
+		}
+	}
+	if c.Banner.Set {
+		err = s.store.SetBanner(wctx, who.Tenant, v.Ref(), c.Banner.Value, c.Was)
+		s.forgetRoom(who.Tenant, name)
+		if err != nil {
+			return RoomView{}, err
+		}
+		now.Banner = c.Banner.Value
 	}
 	s.order.begin(now.ID, s.ids).finish(wctx, RoomChanged{Place: now.place(who.Tenant), Settings: now.Settings})
 	return s.viewAs(ctx, who, now)

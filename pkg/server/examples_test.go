@@ -29,7 +29,8 @@ import (
 var story = strings.Fields(`
 	healthz readyz getSignUp signUp/whole signUp/shortest logIn/json logIn/form rememberMe
 	listUsers queryUsers/these queryUsers/page getUser replaceUser/profile updateUser/bio updateUser/utc putAvatar getAvatar deleteAvatar
-	createRoom/room listRooms search queryRooms/these queryRooms/page getRoom setRetention/days join/self leaveOrRemove/remove listParticipants
+	createRoom/room createRoom/private openConversation/hsue listRooms search queryRooms/these queryRooms/page getRoom setRetention/days join/self leaveOrRemove/remove listParticipants
+	addParticipant addAdmin getCapabilities removeAdmin removeParticipant addParticipant setOwner/hsue
 	stomp getPresence getUserPresence setTyping/types postMessage/message postMessage/reply getMessage markRead/newest markUnread/first mute/mute listRoomStates
 	listMessages queryMessages/around queryMessages/newest react takeReactionBack editMessage/text listChanges deleteMessage exportRoom getExport getExportedMessages deleteExport leave
 	adminCreateUser/maid adminListUsers adminGetUser adminListSessions adminEndSession adminListTokens adminGetToken adminDeleteToken
@@ -37,7 +38,7 @@ var story = strings.Fields(`
 	createBot/weather getBot createBotToken/reader listBotTokens getBotToken deleteBotToken deleteBot
 	createInvitation/team listInvitations getInvitation deleteInvitation
 	adminListRooms adminGetRoom adminSetRetention/days makeBackup/named adminDeleteRoom listSweeps listJobs getJob retryJob eraseUser/keep getErasure
-	createNamedRoom/banner deleteRoom putRoom/banner patchRoom/banner patchRoom/delete
+	createNamedRoom/banner deleteRoom putRoom/banner patchRoom/banner patchRoom/announcement patchRoom/delete
 	createToken/bot listTokens getToken deleteToken
 	changePassword/new logIn/json logOut logIn/json deleteUser`)
 

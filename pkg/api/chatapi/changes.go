@@ -114,7 +114,11 @@ func pageSize(q url.Values) (int, error) {
 }
 
 type roomState struct {
-	Name   string   `json:"roomName"`
+	Name    string   `json:"roomName"`
+	Kind    string   `json:"kind"`
+	Title   *string  `json:"title"`
+	Between []person `json:"between,omitempty"`
+
 	Last   *message `json:"lastMessage"`
 	Read   *string  `json:"lastRead"`
 	Back   bool     `json:"markedUnread"`
@@ -136,9 +140,18 @@ func (m *mount) listStates(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	people, err := m.between(r, states)
+	if err != nil {
+		return err
+	}
 	out := stateList{Rooms: make([]roomState, len(states)), HasMore: more}
 	for i, s := range states {
-		out.Rooms[i] = roomState{Name: s.Name, Back: s.MarkedUnread(), Unread: s.Unread, Muted: s.Muted}
+		out.Rooms[i] = roomState{Name: s.Name, Kind: kindName(s.Settings.Kind), Title: orNull(s.Settings.Title), Back: s.MarkedUnread(), Unread: s.Unread, Muted: s.Muted}
+		for _, login := range s.Settings.Between {
+			if p, ok := people[login]; ok {
+				out.Rooms[i].Between = append(out.Rooms[i].Between, personOf(p))
+			}
+		}
 		if s.Last != nil {
 			last := m.form.message(*s.Last)
 			out.Rooms[i].Last = &last

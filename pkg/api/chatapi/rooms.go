@@ -21,6 +21,23 @@ type roomBody struct {
 	Creator      *personBody `json:"creator"`
 	Banner       optional    `json:"banner"`
 	Participants *[]any      `json:"participants"`
+
+	settingsBody // of v1; without meaning to the plain mounts
+}
+
+// readRoom reads a body about a room. The plain mounts ignore what KillrChat does not know.
+func (m *mount) readRoom(w http.ResponseWriter, r *http.Request) (b roomBody, err error) {
+	if m.v1 {
+		return b, api.ReadJSON(w, r, &b)
+	}
+	var plain struct {
+		Name         *string     `json:"roomName"`
+		Creator      *personBody `json:"creator"`
+		Banner       optional    `json:"banner"`
+		Participants *[]any      `json:"participants"`
+	}
+	err = api.ReadJSON(w, r, &plain)
+	return roomBody{Name: plain.Name, Creator: plain.Creator, Banner: plain.Banner, Participants: plain.Participants}, err
 }
 
 // loginOf returns the login that a body names; nil if it names none.
@@ -32,8 +49,8 @@ func loginOf(p *personBody) *string {
 }
 
 func (m *mount) createRoom(w http.ResponseWriter, r *http.Request) error {
-	var b roomBody
-	if err := api.ReadJSON(w, r, &b); err != nil {
+	b, err := m.readRoom(w, r)
+	if err != nil {
 		return err
 	}
 	name := api.Variable(r, "room")
@@ -41,6 +58,7 @@ func (m *mount) createRoom(w http.ResponseWriter, r *http.Request) error {
 		name = *b.Name
 	}
 	n := chat.NewRoom{Name: name, Creator: loginOf(b.Creator), Banner: b.Banner.Value}
+	n.Kind, n.Title, n.Description, n.MembersInvite = kindOf(b.Kind), b.Title.pointer(), b.Description.pointer(), b.MembersInvite.value
 	faults := n.Validate()
 	if !m.v1 && n.Creator == nil {
 		faults = append(faults, chat.Missing("creator"))
@@ -124,12 +142,12 @@ func (m *mount) listParticipants(w http.ResponseWriter, r *http.Request) error {
 
 // putRoom replaces what can be replaced of a room, its banner; an unknown room is created.
 func (m *mount) putRoom(w http.ResponseWriter, r *http.Request) error {
-	var b roomBody
-	if err := api.ReadJSON(w, r, &b); err != nil {
+	b, err := m.readRoom(w, r)
+	if err != nil {
 		return err
 	}
 	name := api.Variable(r, "room")
-	err := m.setBanner(w, r, b.Banner.Value)
+	err = m.setBanner(w, r, b.Banner.Value)
 	if !chat.IsKind(err, chat.NotFound) {
 		return err
 	}
@@ -175,10 +193,10 @@ func (m *mount) ownRoom(r *http.Request) (chat.RoomView, error) {
 }
 
 // patchRoom deletes the room if the body names participants, whoever they are: so KillrChat spells it. On v1 it
-// otherwise changes the banner.
+// otherwise changes what the body names.
 func (m *mount) patchRoom(w http.ResponseWriter, r *http.Request) error {
-	var b roomBody
-	if err := api.ReadJSON(w, r, &b); err != nil {
+	b, err := m.readRoom(w, r)
+	if err != nil {
 		return err
 	}
 	switch {
@@ -186,15 +204,8 @@ func (m *mount) patchRoom(w http.ResponseWriter, r *http.Request) error {
 		return m.deleteRoom(w, r)
 	case !m.v1:
 		return chat.Faulty(chat.RoomEntity, []chat.Fault{chat.Missing("participants")})
-	case b.Banner.Set:
-		return m.setBanner(w, r, b.Banner.Value)
 	}
-	// A patch that names nothing changes nothing, and is refused all the same to who may not patch.
-	v, err := m.ownRoom(r)
-	if err != nil {
-		return err
-	}
-	return m.entity(w, r, m.form.room(v))
+	return m.changeRoom(w, r, b)
 }
 
 func (m *mount) deleteRoom(w http.ResponseWriter, r *http.Request) error {

@@ -140,11 +140,14 @@ func (m *mount) v1Routes() []route {
 			"GET":  {ID: "listRooms", Serve: m.listRooms, Query: listParams, Cache: api.Revalidate, Answers: api.Is(200, 404)},
 			"POST": {ID: "createRoom", Serve: m.createRoom, Body: api.JSON, Answers: api.Is(201, 409, 422, 429)},
 		}),
+		at("/conversations", api.Operations{
+			"POST": {ID: "openConversation", Serve: m.openConversation, Scope: api.Posts, Body: api.JSON, Answers: api.Is(200, 201, 404, 410, 422, 429)},
+		}),
 		at("/rooms/queries", api.Operations{
 			"POST": {ID: "queryRooms", Serve: queries(m.roomsOf, m.rooms), Body: api.JSON, Answers: api.Is(200)},
 		}),
 		at("/rooms/participant/{room}", api.Operations{
-			"PUT":    {ID: "join", Serve: m.join, Scope: api.Posts, Body: api.OptionalJSON, Answers: api.Is(204, 404, 429)},
+			"PUT":    {ID: "join", Serve: m.join, Scope: api.Posts, Body: api.OptionalJSON, Answers: api.Is(204, 404, 409, 429)},
 			"PATCH":  {ID: "leaveOrRemove", Serve: m.leave, Scope: api.Posts, Body: api.OptionalJSON, Answers: api.Is(204, 404, 429)},
 			"DELETE": {ID: "leave", Serve: m.leaveSelf, Scope: api.Posts, Answers: api.Is(204, 404, 429)},
 		}),
@@ -168,8 +171,22 @@ func (m *mount) v1Routes() []route {
 		at("/exports/{export}/messages", api.Operations{
 			"GET": {ID: "getExportedMessages", Serve: m.getExported, AnyType: true, Answers: api.Is(200, 404, 410)},
 		}),
+		at("/rooms/{room}/owner", api.Operations{
+			"PUT": {ID: "setOwner", Serve: m.putOwner, Who: api.Creator, Body: api.JSON, Answers: api.Is(200, 404, 409, 422, 429)},
+		}),
+		at("/rooms/{room}/admins/{login}", api.Operations{
+			"PUT":    {ID: "addAdmin", Serve: m.putAdmin, Who: api.Creator, Answers: api.Is(204, 404, 409, 429)},
+			"DELETE": {ID: "removeAdmin", Serve: m.deleteAdmin, Who: api.Creator, Answers: api.Is(204, 404, 409, 429)},
+		}),
+		at("/rooms/{room}/participants/{login}", api.Operations{
+			"PUT":    {ID: "addParticipant", Serve: m.putParticipant, Who: api.Creator, Answers: api.Is(204, 404, 409, 410, 429)},
+			"DELETE": {ID: "removeParticipant", Serve: m.deleteParticipant, Who: api.Creator, Answers: api.Is(204, 404, 429)},
+		}),
 		at("/rooms/{room}/participants", api.Operations{
-			"GET": {ID: "listParticipants", Serve: m.listParticipants, Query: rangeParams, Answers: api.Is(200, 404)},
+			"GET": {ID: "listParticipants", Serve: m.listParticipants, Query: rangeParams, Answers: api.Is(200, 403, 404)},
+		}),
+		at("/rooms/{room}/capabilities", api.Operations{
+			"GET": {ID: "getCapabilities", Serve: m.getCapabilities, Answers: api.Is(200, 404)},
 		}),
 		at("/rooms/{room}/presence", api.Operations{
 			"GET": {ID: "getPresence", Serve: m.getPresence, Who: api.Member, Answers: api.Is(200, 404)},

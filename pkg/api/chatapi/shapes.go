@@ -49,6 +49,56 @@ type room struct {
 
 	Count     *int       `json:"participantCount,omitzero"`
 	Retention *retention `json:"retention,omitzero"`
+	*settings            // of v1
+}
+
+// settings is what v1 shows of a room beside what KillrChat has.
+type settings struct {
+	Kind          string   `json:"kind"`
+	Title         *string  `json:"title"`
+	Description   string   `json:"description"`
+	Announcement  string   `json:"announcement"`
+	Owner         *string  `json:"owner"` // null: there is none, or it is not shown
+	Admins        []string `json:"admins"`
+	Silent        bool     `json:"silent"`
+	MembersInvite bool     `json:"membersInvite"`
+
+	Between []person `json:"between,omitempty"`
+}
+
+const openKind = "open"
+
+// kindName spells the kind of a room.
+func kindName(k chat.RoomKind) string {
+	if k == chat.OpenRoom {
+		return openKind
+	}
+	return string(k)
+}
+
+// kindOf is kindName backwards. A room whose kind is not said is an open one.
+func kindOf(name *string) chat.RoomKind {
+	if name == nil || *name == openKind {
+		return chat.OpenRoom
+	}
+	return chat.RoomKind(*name)
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func settingsOf(r chat.RoomView) *settings {
+	s := r.Settings
+	out := &settings{Kind: kindName(s.Kind), Title: orNull(s.Title), Description: s.Description, Announcement: s.Announcement,
+		Owner: orNull(r.Owner()), Admins: append([]string{}, s.Admins...), Silent: s.Silent, MembersInvite: s.MembersInvite}
+	if s.Kind == chat.DirectRoom {
+		out.Between = peopleOf(r.Participants)
+	}
+	return out
 }
 
 // retention is how long messages are kept: what the room says, and what comes of it.
@@ -122,7 +172,7 @@ func (f form) room(r chat.RoomView) room {
 	out := room{Name: r.Name, Creator: personOf(r.Creator), Banner: r.Banner,
 		Participants: peopleOf(r.Participants), CreationDate: f.time(r.CreatedAt)}
 	if f.full {
-		out.Retention, out.Count = retentionOf(r), &r.Count
+		out.Retention, out.Count, out.settings = retentionOf(r), &r.Count, settingsOf(r)
 	}
 	return out
 }
