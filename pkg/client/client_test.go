@@ -365,3 +365,41 @@ func TestRetriesWaitAsTheServerAsks(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }
+
+func TestPrivateRoomsAndConversations(t *testing.T) {
+	_, ann, bob := begin(t)
+	ctx := t.Context()
+	talk, err := ann.Converse(ctx, "bob")
+	require.NoError(t, err)
+	require.Equal(t, client.DirectRoom, talk.Kind)
+	require.Len(t, talk.Between, 2)
+	same, err := bob.Converse(ctx, "ann")
+	require.NoError(t, err)
+	require.Equal(t, talk, same)
+
+	tea, err := ann.CreatePrivateRoom(ctx, client.NewPrivateRoom{Title: "Tea", Description: "Us"})
+	require.NoError(t, err)
+	require.Equal(t, []any{client.PrivateRoom, "Tea", "Us", "ann"}, []any{tea.Kind, tea.Title, tea.Description, tea.Owner})
+	_, err = bob.Room(ctx, tea.Name)
+	require.True(t, client.IsNotFound(err), err)
+	require.NoError(t, ann.Add(ctx, tea.Name, "bob"))
+	require.NoError(t, ann.SetAdmin(ctx, tea.Name, "bob", true))
+	tea, err = bob.ChangeRoom(ctx, tea.Name, client.RoomChange{Announcement: new("On Friday"), Silent: new(true), Description: new("")})
+	require.NoError(t, err)
+	require.Equal(t, []any{"Tea", "", "On Friday", true, []string{"bob"}}, []any{tea.Title, tea.Description, tea.Announcement, tea.Silent, tea.Admins})
+	require.NoError(t, ann.SetAdmin(ctx, tea.Name, "bob", false))
+	may, err := bob.Capabilities(ctx, tea.Name)
+	require.NoError(t, err)
+	require.Contains(t, may, "take part")
+	require.NotContains(t, may, "post a message")
+	tea, err = ann.HandOver(ctx, tea.Name, "bob")
+	require.NoError(t, err)
+	require.Equal(t, "bob", tea.Owner)
+	require.NoError(t, bob.Remove(ctx, tea.Name, "ann"))
+	var kinds []client.RoomKind
+	for s, err := range bob.MyRooms(ctx) {
+		require.NoError(t, err)
+		kinds = append(kinds, s.Kind)
+	}
+	require.ElementsMatch(t, []client.RoomKind{client.OpenRoom, client.DirectRoom, client.PrivateRoom}, kinds)
+}

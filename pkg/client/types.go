@@ -40,6 +40,14 @@ type NewUser struct {
 // Room is a room. Of a large one Participants has the first 10,000, in lists the first 20; Client.Participants has all.
 type Room struct {
 	Name         string    `json:"roomName"`
+	Kind         RoomKind  `json:"kind"`
+	Title        string    `json:"title"` // empty: the room is called by its name
+	Description  string    `json:"description"`
+	Announcement string    `json:"announcement"`
+	Owner        string    `json:"owner"`   // a login; empty for a direct conversation
+	Admins       []string  `json:"admins"`  // logins
+	Silent       bool      `json:"silent"`  // only the owner, admins and those on WhiteList may post
+	Between      []Person  `json:"between"` // of a direct conversation
 	Creator      Person    `json:"creator"`
 	Banner       string    `json:"banner"`
 	Participants []Person  `json:"participants"`
@@ -49,7 +57,11 @@ type Room struct {
 
 // RoomState is what the client's user has to read in one of their rooms.
 type RoomState struct {
-	Name string   `json:"roomName"`
+	Name    string   `json:"roomName"`
+	Kind    RoomKind `json:"kind"`
+	Title   string   `json:"title"`
+	Between []Person `json:"between"` // of a direct conversation
+
 	Last *Message `json:"lastMessage"` // nil if the room has none
 	Read ID       `json:"lastRead"`    // zero: nothing
 	// MarkedUnread is true if Read may be older than it was, because the user marked messages as unread.
