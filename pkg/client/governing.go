@@ -2,7 +2,10 @@ package client
 
 import (
 	"context"
+	"iter"
 	"net/http"
+	"net/url"
+	"time"
 )
 
 // RoomKind says who finds a room and who may join it. There may be more kinds than these.
@@ -84,4 +87,95 @@ func (c *Client) Add(ctx context.Context, room, login string) error {
 // Remove ends somebody's participation. Removing twice changes nothing.
 func (c *Client) Remove(ctx context.Context, room, login string) error {
 	return c.Call(ctx, http.MethodDelete, path("rooms", room, "participants", login), nil, nil)
+}
+
+// List is a list that a room keeps of people.
+type List string
+
+// The lists of a room. Only the first three are set by SetListed.
+const (
+	MuteList    List = "mute"    // may not post
+	WhiteList   List = "white"   // may post in a silent room
+	BlockList   List = "block"   // may not join
+	InviteList  List = "invited" // were invited
+	RequestList List = "asked"   // have asked to join
+)
+
+// Listed is somebody on a list of a room.
+type Listed struct {
+	Login string    `json:"login"`
+	Until time.Time `json:"until"` // zero: it has no end
+	By    string    `json:"by"`    // the login of who has listed them; empty if that account was erased
+	Note  string    `json:"note"`
+	At    time.Time `json:"at"`
+}
+
+// Listed goes through a list of a room by login, ascending. The owner and admins may.
+func (c *Client) Listed(ctx context.Context, room string, l List) iter.Seq2[Listed, error] {
+	return list(ctx, c, path("rooms", room, "lists", string(l)), "people", func(p Listed) string { return p.Login })
+}
+
+// SetListed puts somebody on a list; until, if it is not zero, ends a mute. Blocking ends the participation.
+func (c *Client) SetListed(ctx context.Context, room string, l List, login string, until time.Time, note string) error {
+	how := map[string]string{"note": note}
+	if !until.IsZero() {
+		how["until"] = until.UTC().Format(time.RFC3339Nano)
+	}
+	return c.Call(ctx, http.MethodPut, path("rooms", room, "lists", string(l), login), how, nil)
+}
+
+// Unlist takes somebody off a list: an invitation back, or refuses a request. Doing so twice changes nothing.
+func (c *Client) Unlist(ctx context.Context, room string, l List, login string) error {
+	return c.Call(ctx, http.MethodDelete, path("rooms", room, "lists", string(l), login), nil, nil)
+}
+
+// Invite invites at most 60 people to a room, or nobody.
+func (c *Client) Invite(ctx context.Context, room, note string, logins ...string) error {
+	return c.Call(ctx, http.MethodPost, path("rooms", room, "invitations"), map[string]any{"logins": logins, "note": note}, nil)
+}
+
+// Invitation is a room that the client's user is invited to. Joining accepts it.
+type Invitation struct {
+	ID    ID        `json:"id"`
+	Room  string    `json:"roomName"`
+	Kind  RoomKind  `json:"kind"`
+	Title string    `json:"title"`
+	By    Person    `json:"by"` // empty if that account was deleted
+	Note  string    `json:"note"`
+	At    time.Time `json:"at"`
+}
+
+// Invitations goes through the invitations of the client's user, the newest first.
+func (c *Client) Invitations(ctx context.Context) iter.Seq2[Invitation, error] {
+	return func(yield func(Invitation, error) bool) {
+		me, err := c.Me(ctx)
+		for query := (url.Values{}); err == nil; {
+			var page struct {
+				Invitations []Invitation
+				HasMore     bool
+			}
+			if err = c.Call(ctx, http.MethodGet, path("users", me.Login, "invitations")+"?"+query.Encode(), nil, &page); err != nil {
+				break
+			}
+			for _, i := range page.Invitations {
+				if !yield(i, nil) {
+					return
+				}
+				query.Set("before", i.ID.String())
+			}
+			if !page.HasMore || len(page.Invitations) == 0 {
+				return
+			}
+		}
+		yield(Invitation{}, err)
+	}
+}
+
+// Decline ends an invitation of the client's user. IsNotFound if there is none.
+func (c *Client) Decline(ctx context.Context, room string) error {
+	me, err := c.Me(ctx)
+	if err != nil {
+		return err
+	}
+	return c.Call(ctx, http.MethodDelete, path("users", me.Login, "invitations", room), nil, nil)
 }

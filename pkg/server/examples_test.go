@@ -30,9 +30,11 @@ var story = strings.Fields(`
 	healthz readyz getSignUp signUp/whole signUp/shortest logIn/json logIn/form rememberMe
 	listUsers queryUsers/these queryUsers/page getUser replaceUser/profile updateUser/bio updateUser/utc putAvatar getAvatar deleteAvatar
 	createRoom/room createRoom/private openConversation/hsue listRooms search queryRooms/these queryRooms/page getRoom setRetention/days join/self leaveOrRemove/remove listParticipants
-	addParticipant addAdmin getCapabilities removeAdmin removeParticipant addParticipant setOwner/hsue
+	addParticipant addAdmin getCapabilities removeAdmin putListed/mute listListed deleteListed removeParticipant invite/hsue listRoomInvitations
+	addParticipant setOwner/hsue
 	stomp getPresence getUserPresence setTyping/types postMessage/message postMessage/reply getMessage markRead/newest markUnread/first mute/mute listRoomStates
 	listMessages queryMessages/around queryMessages/newest react takeReactionBack editMessage/text listChanges deleteMessage exportRoom getExport getExportedMessages deleteExport leave
+	askToJoin/note takeRequestBack declineInvitation
 	adminCreateUser/maid adminListUsers adminGetUser adminListSessions adminEndSession adminListTokens adminGetToken adminDeleteToken
 	adminSetPassword/forgotten adminLogOut adminGrantRole adminGetRoles adminListRoles adminRevokeRole adminUpdateUser/disable adminUpdateUser/enable listEvents
 	createBot/weather getBot createBotToken/reader listBotTokens getBotToken deleteBotToken deleteBot
@@ -114,6 +116,8 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 			var made1 struct{ ID string }
 			require.NoError(t, json.Unmarshal(answer, &made1))
 			made[exampleOf(t, contract, "Token")["id"].(string)] = made1.ID
+		case "takeRequestBack":
+			invited(t, web.URL, examples["signUp/shortest"].Body, examples["signUp/whole"].Body, "Dallas")
 		case "adminCreateUser/maid":
 			useAccount(t, web.URL, body)
 		case "adminListSessions":
@@ -141,6 +145,25 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 	}
 	for name := range examples {
 		require.True(t, sent[name], "the example %s is not in the story", name)
+	}
+}
+
+// invited has the owner of a room invite somebody; both are the bodies with which they signed up.
+func invited(t *testing.T, at, owner, who, room string) {
+	var host, guest struct{ Login, Password string }
+	require.NoError(t, json.Unmarshal([]byte(owner), &host))
+	require.NoError(t, json.Unmarshal([]byte(who), &guest))
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	client := &http.Client{Jar: jar}
+	for _, c := range []struct{ path, body string }{
+		{"/authenticate", fmt.Sprintf(`{"login":%q,"password":%q}`, host.Login, host.Password)},
+		{"/rooms/" + room + "/invitations", fmt.Sprintf(`{"logins":[%q]}`, guest.Login)},
+	} {
+		res, err := client.Post(at+"/api/chat/v1"+c.path, "application/json", strings.NewReader(c.body))
+		require.NoError(t, err)
+		res.Body.Close()
+		require.Less(t, res.StatusCode, 300)
 	}
 }
 

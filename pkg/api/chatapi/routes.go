@@ -119,6 +119,12 @@ func (m *mount) v1Routes() []route {
 		at("/users/{login}/rooms", api.Operations{
 			"GET": {ID: "listRoomStates", Serve: m.listStates, Who: api.Self, Query: nextParams, Answers: api.Is(200)},
 		}),
+		at("/users/{login}/invitations", api.Operations{
+			"GET": {ID: "listRoomInvitations", Serve: m.listInvited, Who: api.Self, Query: []string{"fetchSize", "before"}, Answers: api.Is(200)},
+		}),
+		at("/users/{login}/invitations/{room}", api.Operations{
+			"DELETE": {ID: "declineInvitation", Serve: m.decline, Scope: api.Posts, Who: api.Self, Answers: api.Is(204, 404)},
+		}),
 		at("/users/{login}/presence", api.Operations{
 			"GET": {ID: "getUserPresence", Serve: m.getUserPresence, Answers: api.Is(200, 404, 410)},
 		}),
@@ -184,6 +190,20 @@ func (m *mount) v1Routes() []route {
 		}),
 		at("/rooms/{room}/participants", api.Operations{
 			"GET": {ID: "listParticipants", Serve: m.listParticipants, Query: rangeParams, Answers: api.Is(200, 403, 404)},
+		}),
+		at("/rooms/{room}/lists/{list}", api.Operations{
+			"GET": {ID: "listListed", Serve: m.getListed, Who: api.Creator, Query: nextParams, Answers: api.Is(200, 404)},
+		}),
+		at("/rooms/{room}/lists/{list}/{login}", api.Operations{
+			"PUT":    {ID: "putListed", Serve: m.putListed, Who: api.Creator, Body: api.OptionalJSON, Answers: api.Is(204, 404, 409, 410, 422, 429)},
+			"DELETE": {ID: "deleteListed", Serve: m.deleteListed, Who: api.Creator, Answers: api.Is(204, 404, 429)},
+		}),
+		at("/rooms/{room}/invitations", api.Operations{
+			"POST": {ID: "invite", Serve: m.invite, Who: api.Creator, Body: api.JSON, Answers: api.Is(204, 404, 410, 422, 429)},
+		}),
+		at("/rooms/{room}/request", api.Operations{
+			"PUT":    {ID: "askToJoin", Serve: m.ask, Scope: api.Posts, Body: api.OptionalJSON, Answers: api.Is(204, 404, 409, 422, 429)},
+			"DELETE": {ID: "takeRequestBack", Serve: m.unask, Scope: api.Posts, Answers: api.Is(204, 404)},
 		}),
 		at("/rooms/{room}/capabilities", api.Operations{
 			"GET": {ID: "getCapabilities", Serve: m.getCapabilities, Answers: api.Is(200, 404)},
