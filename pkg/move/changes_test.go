@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -54,7 +53,8 @@ func TestFilesOfVersion1(t *testing.T) {
 	report := importInto(t, second, bytes.NewReader(file))
 	require.Equal(t, move.Outcome{Added: 3}, report.Messages)
 	require.Zero(t, report.Changes)
-	_, digest, _ := strings.Cut(lastLine(file), "digest")
+	// The creator has a place in the order of joining here, which the file does not know.
+	const digest = `"digest":"b3ded951cd553a42a0377744df75a32965d4fe1a0e4e2f3e26d5c760ec144d79"`
 	require.Contains(t, lastLine(export(t, second, move.ExportOptions{})), digest, "what the import has done to messages is no change of anybody")
 
 	r, err := second.Room(t.Context(), chat.DefaultTenant, "lounge")

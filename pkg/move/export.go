@@ -28,6 +28,8 @@ type Source interface {
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error)
 	Participants(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) ([]chat.Person, error)
+	Members(ctx context.Context, t chat.Tenant, room id.ID, from id.ID, newest bool, limit int) ([]chat.Member, error)
+	Listed(ctx context.Context, t chat.Tenant, room id.ID, list chat.RoomList, after string, limit int) ([]chat.Listed, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
 	People
 	Work
@@ -355,6 +357,10 @@ func (x *exporter) room(ctx context.Context, t chat.Tenant, r chat.Room) error {
 	if err := x.write(line{Room: roomOf(t, r, left)}); err != nil {
 		return err
 	}
+	since, err := x.since(ctx, t, r)
+	if err != nil {
+		return err
+	}
 	err = x.eachParticipant(ctx, t, r, func(ps []chat.Person) error {
 		readings := make([]chat.Reading, len(ps))
 		g, gctx := errgroup.WithContext(ctx)
@@ -370,7 +376,7 @@ func (x *exporter) room(ctx context.Context, t chat.Tenant, r chat.Room) error {
 			return err
 		}
 		for i, p := range ps {
-			if err := x.write(line{Member: memberOf(x.named(t, p), readings[i])}); err != nil {
+			if err := x.write(line{Member: memberOf(x.named(t, p), since[p.Login], readings[i])}); err != nil {
 				return err
 			}
 		}
@@ -383,13 +389,56 @@ func (x *exporter) room(ctx context.Context, t chat.Tenant, r chat.Room) error {
 	if err != nil {
 		return err
 	}
-	return x.eachOf(ctx, chat.ChangesOf(r.Log(t)), func(entry chat.Message) error {
+	err = x.eachOf(ctx, chat.ChangesOf(r.Log(t)), func(entry chat.Message) error {
 		c, ok := changeOf(entry)
 		if !ok || madeUp(c) {
 			return nil
 		}
 		return x.write(line{Change: c})
 	})
+	if err != nil {
+		return err
+	}
+	return x.lists(ctx, t, r)
+}
+
+// since returns when the participants of a room joined, by login.
+func (x *exporter) since(ctx context.Context, t chat.Tenant, r chat.Room) (map[string]id.ID, error) {
+	since := map[string]id.ID{}
+	for from := (id.ID{}); ; {
+		ms, err := x.from.Members(ctx, t, r.ID, from, false, pageRows)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range ms {
+			since[m.Login], from = m.Since, m.Since
+		}
+		if len(ms) < pageRows {
+			return since, nil
+		}
+	}
+}
+
+// lists writes the lists of a room.
+func (x *exporter) lists(ctx context.Context, t chat.Tenant, r chat.Room) error {
+	for _, list := range chat.RoomLists {
+		for after := ""; ; {
+			page, err := x.from.Listed(ctx, t, r.ID, list, after, pageRows)
+			if err != nil {
+				return err
+			}
+			for _, l := range page {
+				if err := x.write(line{Listed: listedOf(list, l)}); err != nil {
+					return err
+				}
+				after = l.Login
+			}
+			if len(page) < pageRows {
+				break
+			}
+		}
+	}
+	return nil
 }
 
 // eachOf visits all entries of a log, oldest first.

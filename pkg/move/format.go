@@ -16,8 +16,8 @@ import (
 
 // Version is the version of the files that Export writes. Import reads it and all earlier ones. Version 1 has no
 // changes. Version 2 does not say which users were erased, nor whom system messages are about. Version 3 has no entries of
-// the directory. Version 4 has no kinds of messages, no data of system messages and no
-// settings of rooms.
+// the directory. Version 4 has no kinds of messages, no data of system messages, and open rooms only: no settings, lists,
+// nor the order in which participants joined.
 const Version = 5
 
 // line is one line of a file. Exactly one member is set.
@@ -31,6 +31,7 @@ type line struct {
 	Member  *member  `json:"member,omitzero"`
 	Message *message `json:"message,omitzero"`
 	Change  *change  `json:"change,omitzero"`
+	Listed  *listed  `json:"listed,omitzero"`
 	// Footprint is a room that a user is or was in. It serves to find the user's data.
 	Footprint *footprint `json:"footprint,omitzero"`
 	End       *end       `json:"end,omitzero"`
@@ -121,6 +122,7 @@ type room struct {
 // member is a participant, with the participant's own data about the room.
 type member struct {
 	person
+	Since    id.ID `json:"since,omitzero"` // the place in the order of joining; the creator comes first after an import
 	Read     id.ID `json:"read,omitzero"`
 	BackTo   id.ID `json:"backTo,omitzero"`
 	BackFrom id.ID `json:"backFrom,omitzero"`
@@ -149,6 +151,16 @@ type change struct {
 	By      person          `json:"by"`
 }
 
+// listed is a person on a list of the room.
+type listed struct {
+	List  chat.RoomList `json:"list"`
+	Login string        `json:"login"`
+	At    id.ID         `json:"at"`
+	Until time.Time     `json:"until,omitzero"`
+	By    string        `json:"by,omitzero"`
+	Note  string        `json:"note,omitzero"`
+}
+
 type footprint struct {
 	Tenant chat.Tenant `json:"tenant"`
 	Login  string      `json:"login"`
@@ -164,12 +176,20 @@ type reaction struct {
 func personOf(p chat.Person) person { return person(p) }
 func (p person) chat() chat.Person  { return chat.Person(p) }
 
-func memberOf(p chat.Person, r chat.Reading) *member {
-	return &member{person: personOf(p), Read: r.Read, BackTo: r.Back.To, BackFrom: r.Back.From, Muted: r.Muted}
+func memberOf(p chat.Person, since id.ID, r chat.Reading) *member {
+	return &member{person: personOf(p), Since: since, Read: r.Read, BackTo: r.Back.To, BackFrom: r.Back.From, Muted: r.Muted}
 }
 
 func (m *member) reading() chat.Reading {
 	return chat.Reading{Read: m.Read, Back: chat.Back{To: m.BackTo, From: m.BackFrom}, Muted: m.Muted}
+}
+
+func listedOf(list chat.RoomList, l chat.Listed) *listed {
+	return &listed{List: list, Login: l.Login, At: l.At, Until: l.Until, By: l.By, Note: l.Note}
+}
+
+func (l *listed) chat() chat.Listed {
+	return chat.Listed{Login: l.Login, At: l.At, Until: l.Until.UTC(), By: l.By, Note: l.Note}
 }
 
 func userOf(t chat.Tenant, u chat.User) *user {
@@ -244,7 +264,7 @@ func decode(b []byte) (line, error) {
 	if l.kind() == "" {
 		return l, errors.New("a line has to hold one thing")
 	}
-	if l.Room != nil && l.Room.ID.IsZero() || l.Footprint != nil && l.Footprint.Room.IsZero() || l.Message != nil && l.Message.ID.IsZero() ||
+	if l.Listed != nil && l.Listed.At.IsZero() || l.Room != nil && l.Room.ID.IsZero() || l.Footprint != nil && l.Footprint.Room.IsZero() || l.Message != nil && l.Message.ID.IsZero() ||
 		l.Change != nil && (l.Change.ID.IsZero() || l.Change.Message.IsZero()) {
 		return l, errors.New("the id is missing")
 	}
@@ -274,7 +294,7 @@ func (l line) kind() string {
 		there bool
 	}{{"header", l.Header != nil}, {"user", l.User != nil}, {"role", l.Role != nil}, {"token", l.Token != nil},
 		{"entry", l.Entry != nil},
-		{"room", l.Room != nil}, {"member", l.Member != nil}, {"message", l.Message != nil}, {"change", l.Change != nil},
+		{"room", l.Room != nil}, {"member", l.Member != nil}, {"message", l.Message != nil}, {"change", l.Change != nil}, {"listed", l.Listed != nil},
 		{"footprint", l.Footprint != nil}, {"end", l.End != nil}} {
 		if k.there {
 			kind, n = k.name, n+1
@@ -287,4 +307,6 @@ func (l line) kind() string {
 }
 
 // within reports whether a line belongs to the room before it.
-func (l line) within() bool { return l.Member != nil || l.Message != nil || l.Change != nil }
+func (l line) within() bool {
+	return l.Member != nil || l.Message != nil || l.Change != nil || l.Listed != nil
+}

@@ -83,12 +83,16 @@ func TestNoFieldIsForgotten(t *testing.T) {
 	require.Equal(t, u, throughText(t, line{User: userOf("t", u)}).User.chat())
 	r := full[chat.Room]()
 	r.Retention = chat.Retention(90 * time.Minute)
+	r.Settings.Unknown = []byte(`{"later":1.50}`)
 	require.Equal(t, r, throughText(t, line{Room: roomOf("t", r, true)}).Room.chat())
 	m := full[chat.Message]()
 	m.Withdrawn = nil // is not read
 	require.Equal(t, m, throughText(t, line{Message: messageOf(m)}).Message.chat())
 	p, reading := full[chat.Person](), full[chat.Reading]()
-	member := throughText(t, line{Member: memberOf(p, reading)}).Member
+	member := throughText(t, line{Member: memberOf(p, r.ID, reading)}).Member
+	require.Equal(t, r.ID, member.Since)
+	on := full[chat.Listed]()
+	require.Equal(t, on, throughText(t, line{Listed: listedOf(chat.MuteList, on)}).Listed.chat())
 	require.Equal(t, p, member.chat())
 	require.Equal(t, reading, member.reading())
 	change := full[chat.Change]()

@@ -53,6 +53,8 @@ type Rooms interface {
 	Join(ctx context.Context, t chat.Tenant, r chat.Room, p chat.Person, since id.ID) (changed bool, err error)
 	Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error)
 	Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error)
+	SetListed(ctx context.Context, t chat.Tenant, r chat.RoomRef, list chat.RoomList, l chat.Listed) error
+	OnLists(ctx context.Context, t chat.Tenant, room id.ID, login string) (map[chat.RoomList]chat.Listed, error)
 	Job(ctx context.Context, r jobs.Ref) (jobs.Job, error)
 }
 
@@ -98,7 +100,7 @@ const (
 //     left. Footprints outlive a deleted room: when an import that restores such a room is interrupted among its
 //     participants, the next one leaves those out who were in it before.)
 //
-// Roles, tokens, reactions, organisations, apps and their accounts that were removed here are added anew: a store cannot distinguish them from those that
+// Roles, tokens, reactions, entries of lists, organisations, apps and their accounts that were removed here are added anew: a store cannot distinguish them from those that
 // an interrupted import did not reach.
 //
 // If the store does not answer for a minute, Import continues. It fails at a line that it does not know, and at a room,
@@ -217,6 +219,9 @@ func (im *importer) start(ctx context.Context, l line) error {
 	case l.Member != nil:
 		room := im.room
 		im.concurrently(func(ctx context.Context) error { return im.member(ctx, room, l.Member) })
+	case l.Listed != nil:
+		room := im.room
+		im.concurrently(func(ctx context.Context) error { return im.listed(ctx, room, l.Listed) })
 	case l.Footprint != nil:
 		f := l.Footprint
 		im.concurrently(func(ctx context.Context) error {

@@ -80,16 +80,25 @@ func fill(t *testing.T, s store.Store) {
 				r.Banner = &odd
 				r.Retention = []chat.Retention{chat.Forever, chat.MaxRetention}[n-1]
 			}
+			if name == "left" {
+				r.Settings = chat.RoomSettings{Title: odd, Admins: []string{"user01", "user02"}, MaxMembers: 30, Silent: true}
+			}
 			require.NoError(t, s.CreateRoom(ctx, tenant, r))
 			for i := 1; i < 20; i++ {
 				if i%10 != 9 {
-					_, err := s.Join(ctx, tenant, r, person(fmt.Sprintf("user%02d", i)), id.ID{})
+					_, err := s.Join(ctx, tenant, r, person(fmt.Sprintf("user%02d", i)), ids.New())
 					require.NoError(t, err)
 				}
 			}
 			if name == "left" {
 				_, err := s.Leave(ctx, tenant, r, "user00")
 				require.NoError(t, err)
+			}
+			if name == "lounge" {
+				for _, l := range []chat.Listed{{Login: "user03", At: ids.New(), Until: created.Add(time.Hour), By: "user00", Note: odd}, {Login: "user20", At: ids.New()}} {
+					require.NoError(t, s.SetListed(ctx, tenant, r.Ref(), chat.InviteList, l))
+					require.NoError(t, s.SetListed(ctx, tenant, r.Ref(), chat.MuteList, l))
+				}
 			}
 			ms := history(n, odd)
 			require.NoError(t, s.AppendBatch(ctx, r.Log(tenant), ms))

@@ -33,6 +33,10 @@ func TestThereAndBack(t *testing.T) {
 	require.Equal(t, move.Outcome{Added: 2 * (18 + 18 + 17)}, report.Members)
 	require.Equal(t, move.Outcome{Added: 2 * (1104 + 2204)}, report.Messages)
 	require.Equal(t, move.Outcome{Added: 2 * (17 + 17)}, report.Changes)
+	require.Equal(t, move.Outcome{Added: 2 * 4}, report.Listed)
+	in, err := cluster.Room(t.Context(), chat.DefaultTenant, "left")
+	require.NoError(t, err)
+	require.Equal(t, []string{"user01", "user02"}, in.Settings.Admins)
 	samePages(t, first, cluster)
 
 	second := export(t, cluster, move.ExportOptions{})
@@ -53,7 +57,7 @@ func TestImportingAgainAddsNothing(t *testing.T) {
 	second := importInto(t, to, bytes.NewReader(file))
 	for _, pair := range [][2]move.Outcome{{first.Users, second.Users}, {first.Roles, second.Roles}, {first.Tokens, second.Tokens},
 		{first.Entries, second.Entries}, {first.Rooms, second.Rooms}, {first.Members, second.Members}, {first.Messages, second.Messages},
-		{first.Changes, second.Changes}} {
+		{first.Changes, second.Changes}, {first.Listed, second.Listed}} {
 		require.Equal(t, move.Outcome{There: pair[0].Added}, pair[1])
 	}
 	require.Equal(t, lastLine(file), lastLine(export(t, to, move.ExportOptions{})))

@@ -22,6 +22,8 @@ type Counts struct {
 	Messages int64 `json:"messages"`
 	// Changes are the entries of the logs of changes.
 	Changes int64 `json:"changes"`
+	// Listed are the people on lists of rooms. Files of versions before 5 have none.
+	Listed int64 `json:"listed,omitzero"`
 	// Footprints are the rooms that users are or were in.
 	Footprints int64 `json:"footprints"`
 }
@@ -34,7 +36,7 @@ func (c Counts) differences(want Counts) string {
 		got, want int64
 	}{{"users", c.Users, want.Users}, {"roles", c.Roles, want.Roles}, {"API tokens", c.Tokens, want.Tokens},
 		{"organisations, apps and their accounts", c.Entries, want.Entries}, {"rooms", c.Rooms, want.Rooms},
-		{"participants", c.Members, want.Members}, {"messages", c.Messages, want.Messages}, {"changes", c.Changes, want.Changes},
+		{"participants", c.Members, want.Members}, {"messages", c.Messages, want.Messages}, {"changes", c.Changes, want.Changes}, {"people on lists", c.Listed, want.Listed},
 		{"rooms that users were in", c.Footprints, want.Footprints}} {
 		if k.got != k.want {
 			all = append(all, fmt.Sprintf("%d %s instead of %d", k.got, k.name, k.want))
@@ -74,6 +76,8 @@ func (t *tally) add(l line, text []byte) {
 		t.Messages++
 	case l.Change != nil:
 		t.Changes++
+	case l.Listed != nil:
+		t.Listed++
 	case l.Footprint != nil:
 		t.Footprints++
 	default:

@@ -3,6 +3,7 @@ package move
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -187,6 +188,9 @@ func (im *importer) enter(ctx context.Context, l *room) error {
 		r.Creator = chat.Erased
 	}
 	left = left || creator.Deleted
+	if r.Settings, err = im.settings(ctx, t, r.Settings); err != nil {
+		return err
+	}
 	im.room = &roomImport{Room: r, tenant: t, users: chat.NewFootprints(im.to, t, r.Ref())}
 	err = im.to.CreateRoom(ctx, t, r)
 	if err != nil && !chat.IsKind(err, chat.Conflict) {
@@ -255,11 +259,59 @@ func (im *importer) member(ctx context.Context, r *roomImport, l *member) error 
 		}
 	}
 	if outcome == added { // last: an import that is interrupted before does the rest when it is repeated
-		if _, err := im.to.Join(ctx, r.tenant, r.Room, p, id.ID{}); err != nil {
+		if _, err := im.to.Join(ctx, r.tenant, r.Room, p, l.Since); chat.IsKind(err, chat.Full) {
+			outcome = hasLeft // others have joined here
+		} else if err != nil {
 			return err
 		}
 	}
 	im.done.count(&im.done.Members, outcome, 1)
+	return nil
+}
+
+// settings returns the settings of a room without the accounts that were deleted here.
+func (im *importer) settings(ctx context.Context, t chat.Tenant, s chat.RoomSettings) (chat.RoomSettings, error) {
+	s = s.Clone()
+	var err error
+	gone := func(login string) bool {
+		u, readErr := im.account(ctx, t, login)
+		err = errors.Join(err, readErr)
+		return u.Deleted
+	}
+	if s.Owner != "" && gone(s.Owner) {
+		s.Owner = ""
+	}
+	s.Admins = slices.DeleteFunc(s.Admins, gone)
+	return s, err
+}
+
+// listed puts somebody on a list, unless the list has them.
+func (im *importer) listed(ctx context.Context, r *roomImport, l *listed) error {
+	entry := l.chat()
+	u, err := im.account(ctx, r.tenant, l.Login)
+	if err != nil {
+		return err
+	}
+	by, err := im.account(ctx, r.tenant, l.By)
+	if err != nil {
+		return err
+	}
+	if by.Erased {
+		entry.By = ""
+	}
+	outcome := added
+	if u.Deleted {
+		outcome = ofDeleted
+	} else if on, err := im.to.OnLists(ctx, r.tenant, r.ID, l.Login); err != nil {
+		return err
+	} else if was, is := on[l.List]; is {
+		if outcome = there; was != entry {
+			outcome = differs
+		}
+	} else if err := im.to.SetListed(ctx, r.tenant, r.Ref(), l.List, entry); err != nil {
+		return err
+	}
+	im.done.count(&im.done.Listed, outcome, 1)
 	return nil
 }
 
