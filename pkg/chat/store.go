@@ -99,6 +99,8 @@ const MaxJoins = 60
 
 // MembershipStore keeps the participants of rooms. Both directions, Participants and RoomsOf, always agree: after a
 // crash in the middle of a change, both show the state before it or both show the state after it.
+//
+//nolint:interfacebloat // one subject, in several orders
 type MembershipStore interface {
 	// Join makes p a participant. changed is false if p was one already; of concurrent calls exactly one returns true.
 	// NotFound if the room is deleted, also if that happens during the call. since, made just before the call, is p's place

@@ -20,6 +20,8 @@ import (
 )
 
 // Source is what Export reads; see pkg/chat and pkg/auth for the guarantees.
+//
+//nolint:interfacebloat // all that is exported
 type Source interface {
 	chat.Inventory
 	auth.Inventory

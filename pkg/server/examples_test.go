@@ -32,7 +32,7 @@ var story = strings.Fields(`
 	createRoom/room createRoom/private openConversation/hsue listRooms search queryRooms/these queryRooms/page getRoom setRetention/days join/self leaveOrRemove/remove listParticipants
 	addParticipant addAdmin getCapabilities removeAdmin putListed/mute listListed deleteListed removeParticipant invite/hsue listRoomInvitations
 	addParticipant setOwner/hsue
-	stomp getPresence getUserPresence setTyping/types postMessage/message postMessage/reply getMessage markRead/newest markUnread/first mute/mute listRoomStates
+	stomp getPresence getUserPresence setTyping/types postMessage/message postMessage/reply postMessage/location getMessage markRead/newest markUnread/first mute/mute listRoomStates
 	listMessages queryMessages/around queryMessages/newest react takeReactionBack editMessage/text listChanges deleteMessage exportRoom getExport getExportedMessages deleteExport leave
 	askToJoin/note takeRequestBack declineInvitation
 	adminCreateUser/maid adminListUsers adminGetUser adminListSessions adminEndSession adminListTokens adminGetToken adminDeleteToken

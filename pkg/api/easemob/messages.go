@@ -3,7 +3,6 @@ package easemob
 import (
 	"errors"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -146,7 +145,7 @@ func (a *API) sendTo(c *call, t target, f fields, list, kind string, body fields
 		return nil, nil, err
 	}
 	m.From = &from
-	sent := make([]chat.Sent, 0, len(names))
+	var sent []chat.Sent
 	if t.rooms == nil {
 		sent, err = a.sendToUsers(c, names, m)
 	} else {
@@ -292,8 +291,6 @@ const (
 	noSuchRoom  = "can't find msg to"
 	maxRecalled = 100
 )
-
-var messageNumber = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
 
 // recall recalls one message and says what came of it. Errors are those of who may not.
 func (a *API) recall(c *call, f fields) (out map[string]any, err error) {

@@ -31,6 +31,7 @@ var modelTests = map[string]func(*env){
 				"delete user":        w.deleteUser,
 				"create room":        w.createRoom,
 				"set banner":         w.setBanner,
+				"change settings":    w.changeSettings,
 				"rename creator":     w.renameCreator,
 				"delete room":        w.deleteRoom,
 				"sweep":              w.sweep,
