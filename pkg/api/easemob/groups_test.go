@@ -285,6 +285,7 @@ func TestUserTokensInGroups(t *testing.T) {
 		{"POST", "/users/" + u[stranger], nil, staff, nil},
 		{"POST", "/users/" + u[stranger], nil, inside, object{"allowinvites": true}},
 		{"POST", "/users", object{"usernames": []string{u[stranger]}}, staff, nil},
+		{"POST", "/users", object{"usernames": []string{u[outsider]}}, staff, nil},
 		{"DELETE", "/users/" + u[member2], nil, staff, nil},
 		{"DELETE", "/users/" + u[admin2], nil, alone, nil},
 		{"DELETE", "/users/" + u[owner], nil, nil, nil},

@@ -148,6 +148,9 @@ func (a *API) addMembers(c *call, k roomKind, r chat.Room) error {
 	if err != nil {
 		return err
 	}
+	if !c.who.App && len(logins) == 1 && logins[0] == c.who.Login {
+		return forbidden("this call adds others: join with POST %s/%s/users/%s", k.path, numberOf(r), nameOf[logins[0]])
+	}
 	added, err := a.Chats.AddMembers(c.ctx(), c.who, r.Name, logins)
 	if chat.IsKind(err, chat.Conflict) && k.kind == chat.ChatRoom {
 		err = nil
