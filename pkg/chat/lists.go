@@ -85,14 +85,22 @@ func (v visit) mayModerate(logins []string) error {
 func (s *Service) setListed(ctx context.Context, v visit, list RoomList, l Listed) error {
 	err := s.store.SetListed(ctx, v.who.Tenant, v.Ref(), list, l)
 	s.forgetMember(v.who.Tenant, v.ID, l.Login)
-	if err == nil && list == MuteList {
-		s.publishMute(ctx, v, l.Login, true, l.Until)
+	if err != nil || list != MuteList && list != WhiteList {
+		return err
 	}
-	return err
+	return s.publishVoice(ctx, v, l.Login)
 }
 
-func (s *Service) publishMute(ctx context.Context, v visit, login string, muted bool, until time.Time) {
-	s.order.begin(v.ID, s.ids).finish(ctx, MemberChanged{Place: v.place(v.who.Tenant), Login: login, Role: v.Role(login), Muted: muted, Until: until})
+// publishVoice publishes that somebody may post now, or may not, because of a list.
+func (s *Service) publishVoice(ctx context.Context, v visit, login string) error {
+	lists, err := s.store.OnLists(ctx, v.who.Tenant, v.ID, login)
+	if err != nil {
+		return err
+	}
+	mute, on := lists[MuteList]
+	s.order.begin(v.ID, s.ids).finish(ctx, MemberChanged{Place: v.place(v.who.Tenant), Login: login, Role: v.Role(login),
+		Muted: on && !mute.ended(s.now()), Until: mute.Until})
+	return nil
 }
 
 // expel ends what a blocked person has in a room. That they are blocked is stored before: who joins meanwhile finds it.
@@ -155,8 +163,10 @@ func (s *Service) Unlist(ctx context.Context, who Principal, name string, list R
 		if was {
 			removed = append(removed, login)
 		}
-		if was && list == MuteList {
-			s.publishMute(ctx, v, login, false, time.Time{})
+		if was && (list == MuteList || list == WhiteList) {
+			if err := s.publishVoice(ctx, v, login); err != nil {
+				return removed, err
+			}
 		}
 	}
 	return removed, nil
