@@ -32,7 +32,7 @@ func TestRepeatedAppendAfterHours(t *testing.T) {
 	row := []any{string(l.Tenant), uuid(l.ID), int64(b), uuid(want[0].ID)}
 	require.NoError(t, s.db.exec(ctx, deleteMessage, append([]any{then}, row...)...))
 	row[3] = uuid(want[1].ID)
-	require.NoError(t, s.db.exec(ctx, rewriteMessage, append([]any{then, chat.Erased.Login, chat.Erased.FirstName, chat.Erased.LastName, "z"}, row...)...))
+	require.NoError(t, s.db.exec(ctx, rewriteMessage, append([]any{then, chat.Erased.Login, chat.Erased.FirstName, chat.Erased.LastName, "z", "", ""}, row...)...))
 	want[0].Content, want[0].Deleted = "", true
 	want[1].Author, want[1].Content = chat.Erased, "z"
 
