@@ -50,15 +50,14 @@ behind fuzz env FUZZTIME=2000x scripts/fuzz.sh
 scripts/datacentres.sh
 joined fuzz "a fuzz test has failed"
 
-step "real time: the field's own clients; meanwhile, Cassandra with roles and rights"
-behind roles scripts/roles.sh
+step "real time: the field's own clients; meanwhile, Cassandra with roles and rights, and generated requests"
 packages test/realtime
 go build -o bin/confab ./cmd/confab
+behind roles scripts/roles.sh
+behind schemathesis scripts/schemathesis.sh
 (cd test/realtime && CONFAB_BIN="$PWD/../../bin/confab" CONFAB_TEST_CASSANDRA="127.0.0.1:$port" npm test --silent)
 joined roles "the test of roles and rights has failed"
-
-step "answers to generated requests are as described"
-scripts/schemathesis.sh
+joined schemathesis "an answer to a generated request is not as described"
 
 step "page: flows in Chromium"
 CONFAB_E2E_CASSANDRA="127.0.0.1:$port" scripts/web.sh browser
