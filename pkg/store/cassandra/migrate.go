@@ -264,11 +264,19 @@ func (m *migrator) renew(ctx context.Context) error {
 	return err
 }
 
+// unlock gives up the lock. An answer that is lost is asked for again: otherwise the other servers wait until the lock has
+// expired.
 func (m *migrator) unlock(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
 	defer cancel()
-	// After an error the lock expires.
-	_, _ = m.keyed.cas(ctx, deleteLock, []any{component, m.owner})
+	_, _ = m.keyed.decide(ctx, func(ctx context.Context) (outcome, error) {
+		switch o, err := m.verifyLock(ctx); {
+		case err == nil && o == applied:
+			return undecided, nil // this migrator still has it
+		default:
+			return applied, err
+		}
+	}, deleteLock, component, m.owner)
 }
 
 // warn logs a warning if the data would not survive the loss of a node.

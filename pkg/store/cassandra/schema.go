@@ -235,3 +235,6 @@ var errLostLock = errors.New("the lock on the schema was lost; try again")
 
 // schemaTimeout is what a change of the schema may take, agreement of all nodes included.
 const schemaTimeout = 60 * time.Second
+
+// unlockTimeout is what giving up the lock may take.
+const unlockTimeout = 15 * time.Second

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -251,6 +252,28 @@ func TestApplyGoesOnAfterACrash(t *testing.T) {
 	require.True(t, status.Current())
 	// Should it come back, it finds that its time is over.
 	require.ErrorIs(t, m.run(ctx, small[0]), errLostLock)
+}
+
+// Servers that wait for the lock go on when it is given up, even if the answer to that is lost.
+func TestTheLockIsGivenUpWhenTheAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	c, ctx := testConfig(t), withTimeout(t)
+	m, next := newSmall(t, c), newSmall(t, c)
+	require.NoError(t, m.bootstrap(ctx))
+	require.NoError(t, next.use(ctx))
+	for name, how := range lostAnswers {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, m.lock(ctx))
+			var attempts atomic.Int32
+			m.keyed.around.set(losing(deleteLock, &attempts, how))
+			defer m.keyed.around.set(nil)
+			m.unlock(ctx)
+			require.Greater(t, attempts.Load(), int32(0))
+			o, err := next.verifyLock(ctx)
+			require.NoError(t, err)
+			require.Equal(t, undecided, o, "the lock is still held")
+		})
+	}
 }
 
 func TestOpenKeepsTheSchema(t *testing.T) {
