@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"context"
+	"slices"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -94,20 +95,7 @@ func (s *Store) RoomsByJoining(ctx context.Context, t chat.Tenant, login string,
 		return nil, err
 	}
 	defer end()
-	at := span{listed{id: id.Min}, listed{id: id.Max}}
-	read := func(ctx context.Context, want int) ([]chat.JoinedRoom, error) {
-		return inSpan(ctx, entrySpan{at, true}, want, func(ctx context.Context, sp entrySpan, n int) (part []chat.JoinedRoom, err error) {
-			var r chat.JoinedRoom
-			err = s.db.rows(ctx, n, func() { part = append(part, r) }, listJoined,
-				[]any{string(t), login, uuid(sp.after.id), uuid(sp.to.id), n}, into(&r.Since), into(&r.ID), &r.Name)
-			return part, err
-		})
-	}
-	pass := func(r chat.JoinedRoom) { at.to.id = r.Since.Before() }
-	if !before.IsZero() {
-		pass(chat.JoinedRoom{Since: before})
-	}
-	return verified(ctx, limit, read, pass, func(ctx context.Context, page []chat.JoinedRoom) (map[id.ID]chat.JoinedRoom, error) {
+	return s.roomsNewestFirst(ctx, listJoined, []any{string(t), login}, before, limit, func(ctx context.Context, page []chat.JoinedRoom) (map[id.ID]chat.JoinedRoom, error) {
 		names, refs, byID := make([]string, len(page)), make([]chat.RoomRef, len(page)), map[id.ID]chat.JoinedRoom{}
 		for i, r := range page {
 			names[i], refs[i], byID[r.ID] = r.Name, r.RoomRef, r
@@ -124,7 +112,27 @@ func (s *Store) RoomsByJoining(ctx context.Context, t chat.Tenant, login string,
 			}
 		}, selectRoomsOfUser, []any{string(t), login, names}, into(&room), maybe(&since))
 		return found, err
-	}, func(r chat.JoinedRoom) id.ID { return r.Since })
+	})
+}
+
+// roomsNewestFirst returns up to limit rooms of an index in the reverse order of time, before a position (zero: from the
+// newest). list reads the part of it that key names; check returns the rows of a page that stand for something.
+func (s *Store) roomsNewestFirst(ctx context.Context, list string, key []any, before id.ID, limit int,
+	check func(ctx context.Context, page []chat.JoinedRoom) (map[id.ID]chat.JoinedRoom, error)) ([]chat.JoinedRoom, error) {
+	at := span{listed{id: id.Min}, listed{id: id.Max}}
+	read := func(ctx context.Context, want int) ([]chat.JoinedRoom, error) {
+		return inSpan(ctx, entrySpan{at, true}, want, func(ctx context.Context, sp entrySpan, n int) (part []chat.JoinedRoom, err error) {
+			var r chat.JoinedRoom
+			err = s.db.rows(ctx, n, func() { part = append(part, r) }, list,
+				append(slices.Clone(key), uuid(sp.after.id), uuid(sp.to.id), n), into(&r.Since), into(&r.ID), &r.Name)
+			return part, err
+		})
+	}
+	pass := func(r chat.JoinedRoom) { at.to.id = r.Since.Before() }
+	if !before.IsZero() {
+		pass(chat.JoinedRoom{Since: before})
+	}
+	return verified(ctx, limit, read, pass, check, func(r chat.JoinedRoom) id.ID { return r.Since })
 }
 
 // verified returns up to limit rows of an index that stand for something. read returns the next rows, and pass moves the

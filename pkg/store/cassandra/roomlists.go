@@ -208,20 +208,7 @@ func (s *Store) ListedIn(ctx context.Context, t chat.Tenant, login string, list 
 		return nil, err
 	}
 	defer end()
-	at := span{listed{id: id.Min}, listed{id: id.Max}}
-	read := func(ctx context.Context, want int) ([]chat.JoinedRoom, error) {
-		return inSpan(ctx, entrySpan{at, true}, want, func(ctx context.Context, sp entrySpan, n int) (part []chat.JoinedRoom, err error) {
-			var r chat.JoinedRoom
-			err = s.db.rows(ctx, n, func() { part = append(part, r) }, listListedIn,
-				[]any{string(t), login, string(list), uuid(sp.after.id), uuid(sp.to.id), n}, into(&r.Since), into(&r.ID), &r.Name)
-			return part, err
-		})
-	}
-	pass := func(r chat.JoinedRoom) { at.to.id = r.Since.Before() }
-	if !before.IsZero() {
-		pass(chat.JoinedRoom{Since: before})
-	}
-	return verified(ctx, limit, read, pass, func(ctx context.Context, page []chat.JoinedRoom) (map[id.ID]chat.JoinedRoom, error) {
+	return s.roomsNewestFirst(ctx, listListedIn, []any{string(t), login, string(list)}, before, limit, func(ctx context.Context, page []chat.JoinedRoom) (map[id.ID]chat.JoinedRoom, error) {
 		refs := make([]chat.RoomRef, len(page))
 		for i, r := range page {
 			refs[i] = r.RoomRef
@@ -244,7 +231,7 @@ func (s *Store) ListedIn(ctx context.Context, t chat.Tenant, login string, list 
 			}
 		}
 		return found, err
-	}, func(r chat.JoinedRoom) id.ID { return r.Since })
+	})
 }
 
 // forgetListed removes a user from all lists of a room, also as the one who has listed others.
