@@ -137,21 +137,13 @@ func (s *Service) takes(ctx context.Context, who Identity, login string, contact
 // RecallFrom is Recall for a message that was addressed to a user. The author may recall it, and the app. NotFound if there
 // is no such message to that receiver, or it was recalled.
 func (s *Service) RecallFrom(ctx context.Context, who Principal, l Log, m id.ID, to string, window time.Duration) error {
-	r := Room{ID: l.ID, Name: appRoom}
-	now, err := s.store.Message(ctx, l, m)
-	if err == nil && (now.Deleted || now.To != to) {
-		err = ErrNotFound(MessageEntity, m.String())
-	}
-	if err != nil {
-		return err
-	}
-	_, err = s.changeMessage(ctx, who.Tenant, r, System, m, func(now Message) (Change, error) {
+	_, err := s.changeMessage(ctx, who.Tenant, Room{ID: l.ID, Name: appRoom}, System, m, func(now Message) (Change, error) {
 		switch {
+		case now.Deleted || now.To != to:
+			return Change{}, ErrNotFound(MessageEntity, m.String())
 		// It is in no room: whoever may edit a message where they are in may take it back.
 		case !who.App && !May(EditMessage, Participant|Speaker|now.relation(who.Identity)):
 			return Change{}, refused(Forbidden, m, "only its author may recall a message")
-		case now.Deleted:
-			return Change{}, ErrNotFound(MessageEntity, m.String())
 		}
 		return Change{Kind: Delete}, s.inTime(m, window)
 	})

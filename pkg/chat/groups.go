@@ -277,7 +277,7 @@ func (s *Service) joinAll(ctx context.Context, t Tenant, r Room, people []Person
 // the newest first (zero: from the first, or the last, on), and whether there are more. Forbidden for who may not see them.
 // Members of open rooms are listed by Participants: some may have joined before their order was kept.
 func (s *Service) ListMembers(ctx context.Context, who Principal, name string, from id.ID, newest bool, limit int) (ms []Member, more bool, err error) {
-	r, err := s.participantsOf(ctx, who, name)
+	r, err := s.LookInside(ctx, who, name)
 	if err != nil {
 		return nil, false, err
 	}

@@ -194,7 +194,7 @@ func (s *Service) endEmpty(ctx context.Context, t Tenant, r Room) error {
 // Participants returns a range of the participants of a room, ascending by login, and whether there are more. Forbidden for
 // who may see the room and not who is in it.
 func (s *Service) Participants(ctx context.Context, who Principal, name string, rg Range) ([]Person, bool, error) {
-	r, err := s.participantsOf(ctx, who, name)
+	r, err := s.LookInside(ctx, who, name)
 	if err != nil {
 		return nil, false, err
 	}
@@ -204,17 +204,38 @@ func (s *Service) Participants(ctx context.Context, who Principal, name string, 
 	return rangeOf(rg, list, func(p Person) string { return p.Login })
 }
 
-// participantsOf returns a room if who may see its participants.
-func (s *Service) participantsOf(ctx context.Context, who Principal, name string) (Room, error) {
+// Has reports whether a login is in a room whose participants who may see; Forbidden for others.
+func (s *Service) Has(ctx context.Context, who Principal, name, login string) (bool, error) {
+	r, err := s.LookInside(ctx, who, name)
+	if err != nil {
+		return false, err
+	}
+	p, err := s.participantNow(ctx, who.Tenant, r, login)
+	return p.Login != "", err
+}
+
+// Look returns a room that who may see, without its participants: NotFound for others, as for a room that does not exist.
+// It reads without the caches.
+func (s *Service) Look(ctx context.Context, who Principal, name string) (Room, error) {
+	return s.look(ctx, who, SeeRoom, name)
+}
+
+// LookInside is Look for who may see the participants, the admins and the announcement; Forbidden for others.
+func (s *Service) LookInside(ctx context.Context, who Principal, name string) (Room, error) {
+	return s.look(ctx, who, SeeParticipants, name)
+}
+
+// look reads who is in the room, and its lists, only if the room itself does not say that the action is open to who.
+func (s *Service) look(ctx context.Context, who Principal, a Action, name string) (Room, error) {
 	r, err := s.room(ctx, who.Tenant, name)
-	if err != nil || May(SeeParticipants, r.relation(who)) {
+	if err != nil || May(a, r.relation(who)) {
 		return r, err
 	}
 	v, err := s.visitRoom(ctx, who, r)
 	if err != nil {
 		return Room{}, err
 	}
-	return v.Room, v.may(SeeParticipants)
+	return v.Room, v.may(a)
 }
 
 const joinsText, leavesText = " joins the room", " leaves the room"

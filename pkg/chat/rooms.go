@@ -224,10 +224,10 @@ func (s *Service) views(ctx context.Context, t Tenant, rs []Room) ([]RoomView, e
 		if err != nil {
 			return nil, err
 		}
-		var large []id.ID
+		var large []Room
 		for _, r := range part {
 			if len(people[r.ID]) > ListedParticipants {
-				large = append(large, r.ID)
+				large = append(large, r)
 			}
 		}
 		counts, err := s.store.CountParticipants(ctx, t, large, MaxParticipants)

@@ -123,11 +123,9 @@ type MembershipStore interface {
 	Participants(ctx context.Context, t Tenant, room id.ID, after string, limit int) ([]Person, error)
 	// ParticipantsOf returns the first limit participants of each room, keyed by room ID.
 	ParticipantsOf(ctx context.Context, t Tenant, rooms []id.ID, limit int) (map[id.ID][]Person, error)
-	// CountParticipants returns how many participants each room has, keyed by room ID. It counts up to most of each.
-	CountParticipants(ctx context.Context, t Tenant, rooms []id.ID, most int) (map[id.ID]int, error)
-	// CountMembers returns how many participants each room has, keyed by room ID: of a room with a limit by one read, however
-	// many they are, of others up to MaxParticipants. A join that broke off may count until somebody finds the room full.
-	CountMembers(ctx context.Context, t Tenant, rooms []Room) (map[id.ID]int, error)
+	// CountParticipants returns how many participants each room has, at most most, keyed by room ID: of a room with a limit by
+	// one read, however many they are. There a join that broke off may count until somebody finds the room full.
+	CountParticipants(ctx context.Context, t Tenant, rooms []Room, most int) (map[id.ID]int, error)
 	// RoomsOf returns the rooms a user is in, ascending by name, after the given name (empty: from the first).
 	RoomsOf(ctx context.Context, t Tenant, login, after string, limit int) ([]RoomRef, error)
 	// Members returns participants of the room in the order of joining: after the position from, oldest first; or before it,

@@ -84,7 +84,10 @@ func (p appPeople) Person(ctx context.Context, who chat.Identity) (chat.Person, 
 	if chat.IsKind(err, chat.NotFound) {
 		err = chat.ErrNotFound(chat.UserEntity, who.Login)
 	}
-	return chat.Person{Login: who.Login, FirstName: a.Name}, err
+	if err != nil {
+		return chat.Person{}, err
+	}
+	return a.Person(), nil
 }
 
 // finders returns what finds the accounts of a tenant.

@@ -171,35 +171,14 @@ func (s *Store) firstPlace(ctx context.Context, t chat.Tenant, r chat.Room) (pla
 	return x.place, err
 }
 
-// CountMembers implements chat.MembershipStore.
-func (s *Store) CountMembers(ctx context.Context, t chat.Tenant, rooms []chat.Room) (map[id.ID]int, error) {
-	ctx, end, err := s.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	counts := make([]int, len(rooms))
-	err = forEach(ctx, len(rooms), func(ctx context.Context, i int) (err error) {
-		counts[i], err = s.countMembers(ctx, t, rooms[i])
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	byRoom := make(map[id.ID]int, len(rooms))
-	for i, r := range rooms {
-		byRoom[r.ID] = counts[i]
-	}
-	return byRoom, nil
-}
-
-func (s *Store) countMembers(ctx context.Context, t chat.Tenant, r chat.Room) (int, error) {
+// countMembers returns the number of participants of a room, at most most: of one with a limit by its places.
+func (s *Store) countMembers(ctx context.Context, t chat.Tenant, r chat.Room, most int) (int, error) {
 	if r.Settings.MaxMembers > 0 {
 		var taken int
 		var filled bool
 		if _, err := s.db.row(ctx, selectTaken, []any{string(t), uuid(r.ID)}, &taken, &filled); err != nil || filled {
-			return taken, err
+			return min(taken, most), err
 		}
 	}
-	return s.countParticipants(ctx, t, r.ID, chat.MaxParticipants)
+	return s.countParticipants(ctx, t, r.ID, most)
 }

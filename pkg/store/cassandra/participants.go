@@ -109,7 +109,7 @@ func (s *Store) ParticipantsOf(ctx context.Context, t chat.Tenant, rooms []id.ID
 }
 
 // CountParticipants implements chat.MembershipStore.
-func (s *Store) CountParticipants(ctx context.Context, t chat.Tenant, rooms []id.ID, most int) (map[id.ID]int, error) {
+func (s *Store) CountParticipants(ctx context.Context, t chat.Tenant, rooms []chat.Room, most int) (map[id.ID]int, error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func (s *Store) CountParticipants(ctx context.Context, t chat.Tenant, rooms []id
 	defer end()
 	counts := make([]int, len(rooms))
 	err = forEach(ctx, len(rooms), func(ctx context.Context, i int) (err error) {
-		counts[i], err = s.countParticipants(ctx, t, rooms[i], most)
+		counts[i], err = s.countMembers(ctx, t, rooms[i], most)
 		return err
 	})
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Store) CountParticipants(ctx context.Context, t chat.Tenant, rooms []id
 	}
 	byRoom := make(map[id.ID]int, len(rooms))
 	for i, r := range rooms {
-		byRoom[r] = counts[i]
+		byRoom[r.ID] = counts[i]
 	}
 	return byRoom, nil
 }

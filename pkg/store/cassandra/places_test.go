@@ -23,7 +23,7 @@ func limited(most int) chat.Room {
 // countsMembers requires that a room has so many members, by its places and by its list.
 func countsMembers(t *testing.T, s *Store, of chat.Tenant, r chat.Room, want int) {
 	t.Helper()
-	n, err := s.CountMembers(t.Context(), of, []chat.Room{r})
+	n, err := s.CountParticipants(t.Context(), of, []chat.Room{r}, 1000)
 	require.NoError(t, err)
 	require.Equal(t, want, n[r.ID])
 	people, err := s.Participants(t.Context(), of, r.ID, "", 1000)

@@ -274,7 +274,7 @@ func (s *Store) fits(ctx context.Context, t chat.Tenant, r chat.Room, limit int)
 	if limit == 0 || limit == r.Settings.MaxMembers {
 		return nil
 	}
-	n, err := s.countMembers(ctx, t, r)
+	n, err := s.countMembers(ctx, t, r, limit+1)
 	if err == nil && n > limit {
 		err = chat.ErrFull(r.Name)
 	}

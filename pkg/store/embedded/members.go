@@ -118,23 +118,6 @@ func (s *Store) countMembers(ctx context.Context, t chat.Tenant, room id.ID, mos
 	return s.countParticipants(ctx, t, room, most)
 }
 
-// CountMembers implements chat.MembershipStore.
-func (s *Store) CountMembers(ctx context.Context, t chat.Tenant, rooms []chat.Room) (map[id.ID]int, error) {
-	if err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	defer s.calls.Done()
-	counts := make(map[id.ID]int, len(rooms))
-	for _, r := range rooms {
-		n, err := s.countMembers(ctx, t, r.ID, chat.MaxParticipants)
-		if err != nil {
-			return nil, err
-		}
-		counts[r.ID] = n
-	}
-	return counts, nil
-}
-
 // Leave implements chat.MembershipStore.
 func (s *Store) Leave(ctx context.Context, t chat.Tenant, r chat.Room, login string) (changed bool, err error) {
 	members := participantsOf(t, r.ID)
@@ -210,18 +193,18 @@ func (s *Store) ParticipantsOf(ctx context.Context, t chat.Tenant, rooms []id.ID
 }
 
 // CountParticipants implements chat.MembershipStore.
-func (s *Store) CountParticipants(ctx context.Context, t chat.Tenant, rooms []id.ID, most int) (map[id.ID]int, error) {
+func (s *Store) CountParticipants(ctx context.Context, t chat.Tenant, rooms []chat.Room, most int) (map[id.ID]int, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
 	defer s.calls.Done()
 	counts := make(map[id.ID]int, len(rooms))
-	for _, room := range rooms {
-		n, err := s.countParticipants(ctx, t, room, most)
+	for _, r := range rooms {
+		n, err := s.countMembers(ctx, t, r.ID, most)
 		if err != nil {
 			return nil, err
 		}
-		counts[room] = n
+		counts[r.ID] = min(n, most)
 	}
 	return counts, nil
 }

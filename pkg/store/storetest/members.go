@@ -173,7 +173,7 @@ var memberTests = map[string]func(*env){
 		require.Equal(e, []chat.Person{person("creator")}, got[b.ID])
 		require.Empty(e, got[unknown])
 		for _, most := range []int{1, 2, 3, 100} {
-			counts, err := e.s.CountParticipants(e.ctx, e.tenant, []id.ID{a.ID, unknown, b.ID}, most)
+			counts, err := e.s.CountParticipants(e.ctx, e.tenant, []chat.Room{a, {ID: unknown}, b}, most)
 			require.NoError(e, err)
 			for _, r := range []id.ID{a.ID, unknown, b.ID} {
 				ps, err := e.s.Participants(e.ctx, e.tenant, r, "", most)

@@ -33,7 +33,7 @@ func (e *env) isFull(r chat.Room) {
 // counts requires that a room has so many members.
 func (e *env) counts(r chat.Room, want int) {
 	e.Helper()
-	n, err := e.s.CountMembers(e.ctx, e.tenant, []chat.Room{r})
+	n, err := e.s.CountParticipants(e.ctx, e.tenant, []chat.Room{r}, 1000)
 	require.NoError(e, err)
 	require.Equal(e, want, n[r.ID])
 	people, err := e.s.Participants(e.ctx, e.tenant, r.ID, "", 1000)
@@ -237,7 +237,7 @@ var placeTests = map[string]func(*env){
 		require.NoError(e, e.s.DeleteRoom(e.ctx, e.tenant, r))
 		require.NoError(e, e.s.SweepRoom(e.ctx, e.sweepOf(r), nil))
 		require.NoError(e, e.s.EndSweep(e.ctx, e.sweepOf(r)))
-		n, err := e.s.CountMembers(e.ctx, e.tenant, []chat.Room{r})
+		n, err := e.s.CountParticipants(e.ctx, e.tenant, []chat.Room{r}, 1000)
 		require.NoError(e, err)
 		require.Zero(e, n[r.ID])
 		_, err = e.s.Join(e.ctx, e.tenant, r, person("ann"), e.ids.New())
@@ -247,7 +247,7 @@ var placeTests = map[string]func(*env){
 		open, group := e.newRoom("games"), e.limited(10)
 		e.join(open, "a", "b")
 		e.join(group, "a")
-		n, err := e.s.CountMembers(e.ctx, e.tenant, []chat.Room{open, group})
+		n, err := e.s.CountParticipants(e.ctx, e.tenant, []chat.Room{open, group}, 1000)
 		require.NoError(e, err)
 		require.Equal(e, 3, n[open.ID])
 		require.Equal(e, 2, n[group.ID])

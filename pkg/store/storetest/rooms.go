@@ -310,7 +310,7 @@ func (e *env) showsNothing(room id.ID) {
 	of, err := e.s.ParticipantsOf(e.ctx, e.tenant, []id.ID{room}, 100)
 	require.NoError(e, err)
 	require.Empty(e, of[room])
-	counts, err := e.s.CountParticipants(e.ctx, e.tenant, []id.ID{room}, 100)
+	counts, err := e.s.CountParticipants(e.ctx, e.tenant, []chat.Room{{ID: room}}, 100)
 	require.NoError(e, err)
 	require.Zero(e, counts[room])
 }
