@@ -82,6 +82,11 @@ func (a Account) Identity() chat.Identity {
 	return chat.Identity{Tenant: a.Tenant, Login: a.ID.String()}
 }
 
+// Person shows an account of an app as a participant of rooms. The login is its id; the name never changes.
+func (a Account) Person() chat.Person {
+	return chat.Person{Login: a.Identity().Login, FirstName: a.Name}
+}
+
 const spacePrefix = "accounts/"
 
 // spaceOf is where the accounts of a tenant are.

@@ -2,6 +2,7 @@ package easemob
 
 import (
 	"github.com/confab-chat/confab/pkg/account"
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/people"
 )
@@ -159,11 +160,16 @@ func (a *API) addBlocks(c *call) error {
 	if err != nil {
 		return err
 	}
+	found, err := eachAtOnce(c, asked, c.people().Find)
+	if err != nil {
+		return err
+	}
 	others := make([]account.Account, len(asked))
-	for i, name := range asked {
-		if others[i], err = c.people().Find(c.ctx(), name); err != nil {
-			return err
+	for i, other := range found {
+		if other == nil {
+			return chat.ErrNotFound(chat.UserEntity, asked[i])
 		}
+		others[i] = *other
 	}
 	if err := a.People.Block(c.ctx(), u.Identity(), others); err != nil {
 		return err

@@ -1,10 +1,13 @@
 package easemob
 
 import (
+	"maps"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/guard"
@@ -18,7 +21,7 @@ func (c *call) numberedPage(q url.Values, def, most int) (from, size int, err er
 		return 0, 0, badParameter("pagenum has to be a whole number from 1 on")
 	}
 	if size, err = api.Int(q, "pagesize", def); err != nil || size < 1 {
-		return 0, 0, badParameter("pagesize has to be a whole number from 1 to " + itoa(most))
+		return 0, 0, badParameter("pagesize has to be a whole number from 1 to " + strconv.Itoa(most))
 	}
 	size = min(size, most)
 	return (max(page, 1) - 1) * size, size, nil
@@ -231,10 +234,11 @@ func (a *API) removeMembers(c *call, k roomKind, r chat.Room) error {
 }
 
 func (a *API) listRoomAdmins(c *call, _ roomKind, r chat.Room) error {
-	if _, err := a.Chats.Has(c.ctx(), c.who, r.Name, c.who.Login); err != nil {
+	now, err := a.Chats.LookInside(c.ctx(), c.who, r.Name)
+	if err != nil {
 		return err
 	}
-	names, err := c.namesOf(r.Settings.Admins)
+	names, err := c.namesOf(now.Settings.Admins)
 	if err != nil {
 		return err
 	}
@@ -285,33 +289,36 @@ var roomLists = []roomList{
 	{chat.WhiteList, "white/users", "add_user_whitelist", "remove_user_whitelist"},
 }
 
-// listed returns all who are on a list.
-func (a *API) listed(c *call, r chat.Room, list chat.RoomList) (all []chat.Listed, err error) {
+// listed returns all who are on a list, with their accounts: nil for those that were deleted.
+func (a *API) listed(c *call, r chat.Room, list chat.RoomList) (all []chat.Listed, accounts []*account.Account, err error) {
 	for after, more := "", true; more; {
 		var page []chat.Listed
 		if page, more, err = a.Chats.Listed(c.ctx(), c.who, r.Name, list, after, 1000); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		all = append(all, page...)
 		if len(page) > 0 {
 			after = page[len(page)-1].Login
 		}
 	}
-	return all, nil
-}
-
-func (a *API) listListed(c *call, _ roomKind, r chat.Room, l roomList) error {
-	all, err := a.listed(c, r, l.list)
-	if err != nil {
-		return err
-	}
 	logins := make([]string, len(all))
 	for i, on := range all {
 		logins[i] = on.Login
 	}
-	names, err := c.namesOf(logins)
+	accounts, err = c.accountsOf(logins)
+	return all, accounts, err
+}
+
+func (a *API) listListed(c *call, _ roomKind, r chat.Room, l roomList) error {
+	_, accounts, err := a.listed(c, r, l.list)
 	if err != nil {
 		return err
+	}
+	names := []string{}
+	for _, u := range accounts {
+		if u != nil {
+			names = append(names, u.Name)
+		}
 	}
 	return c.reply(answer{data: names, count: counted(len(names))})
 }
@@ -341,19 +348,32 @@ func (a *API) listAll(c *call, k roomKind, r chat.Room, l roomList) error {
 }
 
 func (a *API) putOn(c *call, k roomKind, r chat.Room, l roomList, names []string) ([]any, error) {
+	return a.putUntil(c, k, r, l.list, names, time.Time{}, map[string]any{"action": l.add, k.listID: numberOf(r)})
+}
+
+// putUntil puts users on a list, until a time if it is not zero. Each has a row with the given members.
+func (a *API) putUntil(c *call, k roomKind, r chat.Room, list chat.RoomList, names []string, until time.Time, more map[string]any) ([]any, error) {
 	logins, nameOf, err := c.logins(names)
 	if err != nil {
 		return nil, err
 	}
-	err = a.Chats.List(c.ctx(), c.who, r.Name, l.list, logins, time.Time{}, "")
-	if chat.IsKind(err, chat.Conflict) {
+	if err := a.Chats.List(c.ctx(), c.who, r.Name, list, logins, until, ""); chat.IsKind(err, chat.Conflict) {
 		return nil, forbidden("users %v are not members of this %s!", names, k.noun)
+	} else if err != nil {
+		return nil, err
 	}
+	return rowsOf(logins, nameOf, more), nil
+}
+
+// rowsOf has a row for each of some users, with the given members.
+func rowsOf(logins []string, nameOf map[string]string, more map[string]any) []any {
 	rows := make([]any, len(logins))
 	for i, login := range logins {
-		rows[i] = map[string]any{"result": true, "action": l.add, "user": nameOf[login], k.listID: numberOf(r)}
+		row := map[string]any{"result": true, "user": nameOf[login]}
+		maps.Copy(row, more)
+		rows[i] = row
 	}
-	return rows, err
+	return rows
 }
 
 func (a *API) unlist(c *call, k roomKind, r chat.Room, l roomList) error {
@@ -380,15 +400,7 @@ func (a *API) takeOff(c *call, r chat.Room, list chat.RoomList, more map[string]
 	if _, err := a.Chats.Unlist(c.ctx(), c.who, r.Name, list, logins); err != nil {
 		return nil, err
 	}
-	rows := make([]any, len(logins))
-	for i, login := range logins {
-		row := map[string]any{"result": true, "user": nameOf[login]}
-		for k, v := range more {
-			row[k] = v
-		}
-		rows[i] = row
-	}
-	return rows, nil
+	return rowsOf(logins, nameOf, more), nil
 }
 
 // expireOf is the end of a mute in milliseconds; -1 for none.
@@ -400,18 +412,14 @@ func expireOf(until time.Time) int64 {
 }
 
 func (a *API) listMuted(c *call, _ roomKind, r chat.Room) error {
-	all, err := a.listed(c, r, chat.MuteList)
+	all, accounts, err := a.listed(c, r, chat.MuteList)
 	if err != nil {
 		return err
 	}
 	rows := make([]any, 0, len(all))
-	for _, m := range all {
-		names, err := c.namesOf([]string{m.Login})
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			rows = append(rows, map[string]any{"user": name, "expire": expireOf(m.Until)})
+	for i, m := range all {
+		if u := accounts[i]; u != nil {
+			rows = append(rows, map[string]any{"user": u.Name, "expire": expireOf(m.Until)})
 		}
 	}
 	return c.reply(answer{data: rows, count: counted(len(rows))})
@@ -440,18 +448,9 @@ func (a *API) muteMembers(c *call, k roomKind, r chat.Room) error {
 	if *ms > 0 {
 		until = a.Now().UTC().Add(time.Duration(*ms) * time.Millisecond)
 	}
-	logins, nameOf, err := c.logins(names)
+	rows, err := a.putUntil(c, k, r, chat.MuteList, names, until, map[string]any{"expire": expireOf(until)})
 	if err != nil {
 		return err
-	}
-	if err := a.Chats.List(c.ctx(), c.who, r.Name, chat.MuteList, logins, until, ""); chat.IsKind(err, chat.Conflict) {
-		return forbidden("users %v are not members of this %s!", names, k.noun)
-	} else if err != nil {
-		return err
-	}
-	rows := make([]any, len(logins))
-	for i, login := range logins {
-		rows[i] = map[string]any{"result": true, "expire": expireOf(until), "user": nameOf[login]}
 	}
 	return c.reply(answer{data: rows})
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -43,9 +42,6 @@ var (
 	targets  = []target{toUsers, toGroups, toRooms}
 )
 
-// lookUpsAtOnce bounds the accounts that one call looks up at the same time.
-const lookUpsAtOnce = 16
-
 // send sends a message whose receivers the path tells the kind of.
 func (a *API) send(c *call, t target) error {
 	f, err := c.object()
@@ -65,15 +61,11 @@ func (a *API) send(c *call, t target) error {
 	if kind == nil {
 		return illegal("type must be provided")
 	}
-	ids, order, err := a.sendTo(c, t, f, "to", *kind, body)
+	ids, err := a.sendTo(c, t, f, "to", *kind, body)
 	if err != nil {
 		return err
 	}
-	data := map[string]any{}
-	for _, name := range order {
-		data[name] = ids[name]
-	}
-	return c.reply(answer{data: data})
+	return c.reply(answer{data: ids})
 }
 
 // sendOld sends a message in the older way: the kind of receivers, and the body, are members.
@@ -102,47 +94,45 @@ func (a *API) sendOld(c *call) error {
 			typ = new(string)
 		}
 		delete(msg, "type")
-		ids, order, err := a.sendTo(c, t, f, "target", *typ, msg)
+		ids, err := a.sendTo(c, t, f, "target", *typ, msg)
 		if err != nil {
 			return err
 		}
-		data := map[string]any{}
-		for _, name := range order {
-			data[name] = "success"
-			if strings.EqualFold(c.r.URL.Query().Get("useMsgId"), "true") {
-				data[name] = ids[name]
+		if !strings.EqualFold(c.r.URL.Query().Get("useMsgId"), "true") {
+			for name := range ids {
+				ids[name] = "success"
 			}
 		}
-		return c.reply(answer{data: data})
+		return c.reply(answer{data: ids})
 	}
 	return illegal("target_type can only be 'users' or 'chatgroups' or 'chatrooms'")
 }
 
 // sendTo sends a message to all receivers, and returns the id of each message. Receivers who refuse it are missing; if all
 // do, the error is that.
-func (a *API) sendTo(c *call, t target, f fields, list, kind string, body fields) (ids map[string]string, order []string, err error) {
+func (a *API) sendTo(c *call, t target, f fields, list, kind string, body fields) (ids map[string]string, err error) {
 	names, err := f.list(list, 1<<20)
 	switch {
 	case err != nil:
-		return nil, nil, err
+		return nil, err
 	case len(names) == 0:
-		return nil, nil, illegal("%s must be provided", list)
+		return nil, illegal("%s must be provided", list)
 	case len(names) > t.most:
-		return nil, nil, illegal("param to exceed limit")
+		return nil, illegal("param to exceed limit")
 	}
 	if _, there := f["ext"]; there && !f.has("ext") {
-		return nil, nil, illegal("ext has to be an object")
+		return nil, illegal("ext has to be an object")
 	}
 	m, err := newMessage(kind, body, f["ext"])
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if most := *c.app.Settings.Complete().MaxMessageBytes; int64(m.bytes) > most {
-		return nil, nil, &problem{status: http.StatusBadRequest, word: "message_send_error", text: "message is too large", code: 14007}
+		return nil, &problem{status: http.StatusBadRequest, word: "message_send_error", text: "message is too large", code: 14007}
 	}
 	from, err := c.sender(f)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	m.From = &from
 	var sent []chat.Sent
@@ -152,7 +142,7 @@ func (a *API) sendTo(c *call, t target, f fields, list, kind string, body fields
 		sent, err = a.sendToRooms(c, t, names, m)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	ids = map[string]string{}
 	var refused error
@@ -163,17 +153,14 @@ func (a *API) sendTo(c *call, t target, f fields, list, kind string, body fields
 		}
 		n, ok := s.ID.Number()
 		if !ok {
-			return nil, nil, chat.ErrUnavailable(errors.New("this server has no number for its ids"))
-		}
-		if ids[s.Name] == "" {
-			order = append(order, s.Name)
+			return nil, chat.ErrUnavailable(errors.New("this server has no number for its ids"))
 		}
 		ids[s.Name] = strconv.FormatInt(n, 10)
 	}
 	if len(ids) == 0 && refused != nil {
-		return nil, nil, refused
+		return nil, refused
 	}
-	return ids, order, nil
+	return ids, nil
 }
 
 // sender is who a message is from. An app names anybody, or nobody: then it is from admin.
@@ -193,7 +180,7 @@ func (c *call) sender(f fields) (chat.Person, error) {
 		if name != nil && !strings.EqualFold(*name, u.Name) {
 			return chat.Person{}, forbidden("a user sends only as themselves")
 		}
-		return personOf(*u), nil
+		return u.Person(), nil
 	}
 	switch {
 	case name == nil:
@@ -211,27 +198,21 @@ func (c *call) sender(f fields) (chat.Person, error) {
 	if chat.IsKind(err, chat.NotFound) {
 		return chat.Person{FirstName: folded}, nil
 	}
-	return personOf(u), err
+	return u.Person(), err
 }
 
 // sendToUsers sends a message to each of some users. Who does not exist gets nothing.
 func (a *API) sendToUsers(c *call, names []string, m outgoing) ([]chat.Sent, error) {
-	to := make([]chat.Receiver, len(names))
-	g, gctx := guard.WithContext(c.ctx())
-	g.SetLimit(lookUpsAtOnce)
-	for i, name := range names {
-		g.Go(func() error {
-			to[i].Name = name
-			u, err := c.people().Named(gctx, name)
-			if chat.IsKind(err, chat.NotFound) {
-				return nil
-			}
-			to[i].Name, to[i].Login = u.Name, u.Identity().Login
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
+	found, err := c.lookUp(names)
+	if err != nil {
 		return nil, err
+	}
+	to := make([]chat.Receiver, len(names))
+	for i, u := range found {
+		to[i].Name = names[i]
+		if u != nil {
+			to[i] = chat.Receiver{Name: u.Name, Login: u.Identity().Login}
+		}
 	}
 	check := c.app.Settings.ContactCheck
 	sent, err := a.Chats.SendTo(c.ctx(), c.principal(), chat.Addressed{NewMessage: m.NewMessage, Log: c.log(), To: to, Contacts: check != nil && *check})
@@ -250,7 +231,7 @@ func (a *API) sendToRooms(c *call, t target, numbers []string, m outgoing) ([]ch
 	var missing error
 	for _, number := range numbers {
 		r, err := a.roomBy(c, *t.rooms, number)
-		if chat.IsKind(err, chat.NotFound) || isMissing(err) {
+		if isMissing(err) {
 			missing = err
 			continue
 		}

@@ -4,7 +4,6 @@ import (
 	"maps"
 
 	"github.com/confab-chat/confab/pkg/account"
-	"github.com/confab-chat/confab/pkg/chat"
 )
 
 const (
@@ -106,13 +105,13 @@ func (a *API) getMetadataOf(c *call) error {
 		return illegal("targets and properties have to be arrays with texts")
 	}
 	data := map[string]map[string]string{}
-	for _, name := range targets {
-		u, err := c.people().Named(c.ctx(), name)
-		if chat.IsKind(err, chat.NotFound) {
+	found, err := c.lookUp(targets)
+	if err != nil {
+		return err
+	}
+	for _, u := range found {
+		if u == nil {
 			continue
-		}
-		if err != nil {
-			return err
 		}
 		data[u.Name] = map[string]string{}
 		for _, p := range properties {

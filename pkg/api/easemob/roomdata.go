@@ -9,8 +9,6 @@ import (
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 // usualMembers is maxusers if it is not given.
 const usualMembers = 200
 
@@ -199,7 +197,7 @@ const maxDetails = 100
 func (a *API) getRooms(c *call, k roomKind) error {
 	numbers := strings.Split(c.variable("id"), ",")
 	if len(numbers) > maxDetails {
-		return badParameter("at most " + itoa(maxDetails) + " at once")
+		return badParameter("at most " + strconv.Itoa(maxDetails) + " at once")
 	}
 	rows := make([]any, 0, len(numbers))
 	for _, number := range numbers {
@@ -208,7 +206,7 @@ func (a *API) getRooms(c *call, k roomKind) error {
 		if err == nil {
 			row, err = a.detail(c, k, r)
 		}
-		if p := (*problem)(nil); err != nil && len(numbers) > 1 && asProblem(err, &p) && p.status == 404 {
+		if len(numbers) > 1 && isMissing(err) {
 			row, err = map[string]any{"id": number, "error": "group id doesn't exist"}, nil
 		}
 		if err != nil {
@@ -217,11 +215,6 @@ func (a *API) getRooms(c *call, k roomKind) error {
 		rows = append(rows, row)
 	}
 	return c.reply(answer{data: rows, count: counted(len(rows))})
-}
-
-func asProblem(err error, p **problem) bool {
-	*p = problemOf(err)
-	return true
 }
 
 // detail is a room as it is shown alone.
@@ -350,10 +343,11 @@ func (a *API) setDisabled(c *call, r chat.Room, off bool) error {
 }
 
 func (a *API) getAnnouncement(c *call, _ roomKind, r chat.Room) error {
-	if _, err := a.Chats.Has(c.ctx(), c.who, r.Name, c.who.Login); err != nil {
+	now, err := a.Chats.LookInside(c.ctx(), c.who, r.Name)
+	if err != nil {
 		return err
 	}
-	return c.reply(answer{data: map[string]any{"announcement": r.Settings.Announcement}})
+	return c.reply(answer{data: map[string]any{"announcement": now.Settings.Announcement}})
 }
 
 func (a *API) setAnnouncement(c *call, _ roomKind, r chat.Room) error {

@@ -1,13 +1,16 @@
 package easemob
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 )
 
 // roomKind has the words in which groups and chat rooms differ.
@@ -176,17 +179,49 @@ func (c *call) login(name string) (string, error) {
 
 // logins is login for several names, each once, in their order.
 func (c *call) logins(names []string) (logins []string, nameOf map[string]string, err error) {
+	found, err := c.lookUp(names)
+	if err != nil {
+		return nil, nil, err
+	}
 	nameOf = map[string]string{}
-	for _, name := range names {
-		u, err := c.people().Named(c.ctx(), name)
-		if err != nil {
-			return nil, nil, err
+	for i, u := range found {
+		if u == nil {
+			return nil, nil, chat.ErrNotFound(chat.UserEntity, names[i])
 		}
 		if login := u.Identity().Login; nameOf[login] == "" {
 			logins, nameOf[login] = append(logins, login), u.Name
 		}
 	}
 	return logins, nameOf, nil
+}
+
+// lookUpsAtOnce bounds the accounts that one call looks up at the same time.
+const lookUpsAtOnce = 16
+
+// lookUp finds the accounts that names mean, in their order; nil for nobody.
+func (c *call) lookUp(names []string) ([]*account.Account, error) {
+	return eachAtOnce(c, names, c.people().Named)
+}
+
+// eachAtOnce finds an account for each text, some at the same time; nil where there is none.
+func eachAtOnce(c *call, texts []string, find func(ctx context.Context, text string) (account.Account, error)) ([]*account.Account, error) {
+	found := make([]*account.Account, len(texts))
+	g, ctx := guard.WithContext(c.ctx())
+	g.SetLimit(lookUpsAtOnce)
+	for i, text := range texts {
+		g.Go(func() error {
+			u, err := find(ctx, text)
+			switch {
+			case chat.IsKind(err, chat.NotFound):
+				return nil
+			case err != nil:
+				return err
+			}
+			found[i] = &u
+			return nil
+		})
+	}
+	return found, g.Wait()
 }
 
 // nameOf is the name of a participant.
@@ -197,20 +232,23 @@ func (c *call) nameOf(p chat.Person) string {
 	return p.FirstName
 }
 
+// accountsOf returns the accounts of logins, in their order; nil for those that were deleted.
+func (c *call) accountsOf(logins []string) ([]*account.Account, error) {
+	return eachAtOnce(c, logins, func(ctx context.Context, login string) (account.Account, error) {
+		return c.people().Cached(ctx, chat.Identity{Tenant: c.tenant(), Login: login})
+	})
+}
+
 // namesOf returns the names of accounts; those that were deleted are missing.
 func (c *call) namesOf(logins []string) ([]string, error) {
+	found, err := c.accountsOf(logins)
 	names := make([]string, 0, len(logins))
-	for _, login := range logins {
-		u, err := c.people().Cached(c.ctx(), chat.Identity{Tenant: c.tenant(), Login: login})
-		if chat.IsKind(err, chat.NotFound) {
-			continue
+	for _, u := range found {
+		if u != nil {
+			names = append(names, u.Name)
 		}
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, u.Name)
 	}
-	return names, nil
+	return names, err
 }
 
 // ownerOf is the name of a room's owner.
@@ -241,12 +279,7 @@ func (c *call) usernames(f fields) ([]string, error) {
 func (c *call) inPath(most int) ([]string, error) {
 	names := strings.Split(c.variable("names"), ",")
 	if len(names) > most {
-		return nil, badParameter("at most " + itoa(most) + " users at once")
+		return nil, badParameter("at most " + strconv.Itoa(most) + " users at once")
 	}
 	return names, nil
-}
-
-// person is an account as a participant of rooms.
-func personOf(u account.Account) chat.Person {
-	return chat.Person{Login: u.Identity().Login, FirstName: u.Name}
 }

@@ -1,17 +1,9 @@
 package easemob
 
-import (
-	"net/http"
+import "net/http"
 
-	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/guard"
-)
-
-// maxStatuses is of how many users one call asks the status, and readStatuses how many of them are looked up concurrently.
-const (
-	maxStatuses  = 100
-	readStatuses = 16
-)
+// maxStatuses is of how many users one call asks the status.
+const maxStatuses = 100
 
 func word(online bool) string {
 	if online {
@@ -45,21 +37,15 @@ func (a *API) batchStatus(c *call) error {
 	if len(asked) == 0 {
 		return illegal("usernames has to be an array of names")
 	}
-	logins := make([]string, len(asked)) // empty for nobody
-	g, ctx := guard.WithContext(c.ctx())
-	g.SetLimit(readStatuses)
-	for i, name := range asked {
-		g.Go(func() error {
-			u, err := c.people().Named(ctx, name)
-			if chat.IsKind(err, chat.NotFound) {
-				return nil
-			}
-			logins[i] = u.Identity().Login
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
+	found, err := c.lookUp(asked)
+	if err != nil {
 		return err
+	}
+	logins := make([]string, len(asked)) // empty for nobody
+	for i, u := range found {
+		if u != nil {
+			logins[i] = u.Identity().Login
+		}
 	}
 	online := a.Live.ConnectedOf(c.tenant(), logins)
 	rows := make([]map[string]string, len(asked))
