@@ -272,6 +272,8 @@ func TestExitStatuses(t *testing.T) {
 		"bad store":          {[]string{"serve", "--store", "mysql://x"}, 2, "--store"},
 		"bad Cassandra URL":  {[]string{"config", "check", "--store", "cassandra://"}, 2, "--store"},
 		"bad public URL":     {[]string{"config", "check", "--public-url", "chat.example"}, 2, "--public-url"},
+		"public URL, a path": {[]string{"config", "check", "--public-url", "https://chat.example/talk"}, 2, "--public-url"},
+		"public URL, slash":  {[]string{"config", "check", "--public-url", "https://chat.example/"}, 0, ""},
 		"origin with a path": {[]string{"config", "check", "--allow-origin", "https://x.example/y"}, 2, "--allow-origin"},
 		"idle of nothing":    {[]string{"config", "check", "--session-idle", "0s"}, 2, "--session-idle"},
 		"negative failures":  {[]string{"config", "check", "--login-failures=-1"}, 2, "--login-failures"},

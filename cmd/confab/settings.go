@@ -98,13 +98,11 @@ func (s *settings) check() error {
 	if err := s.checkTLS(); err != nil {
 		return err
 	}
-	if s.PublicURL != "" {
-		if _, err := api.NormalOrigin(s.PublicURL); err != nil {
-			return badSetting("--public-url %q has to be like https://chat.example.org", s.PublicURL)
-		}
+	if s.PublicURL != "" && !isOrigin(s.PublicURL) {
+		return badSetting("--public-url %q has to be like https://chat.example.org, without a path: the server needs the root of its address", s.PublicURL)
 	}
 	for _, o := range s.AllowOrigin {
-		if _, err := api.NormalOrigin(o); err != nil || strings.Count(strings.TrimSuffix(o, "/"), "/") != 2 || strings.ContainsAny(o, "?#") {
+		if !isOrigin(o) {
 			return badSetting("--allow-origin %q has to be like https://app.example.org, without a path", o)
 		}
 	}
@@ -160,6 +158,12 @@ func (s *settings) check() error {
 		return settingError{fmt.Errorf("--admin-login: %w", err)}
 	}
 	return nil
+}
+
+// isOrigin reports whether a text is an origin, with a slash behind it or without.
+func isOrigin(text string) bool {
+	_, err := api.NormalOrigin(text)
+	return err == nil && strings.Count(strings.TrimSuffix(text, "/"), "/") == 2 && !strings.ContainsAny(text, "?#")
 }
 
 // checkTLS returns what is wrong with the settings of the listener's TLS.

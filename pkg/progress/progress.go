@@ -113,7 +113,8 @@ func (b *Bar) line(done, total int64, note string, now time.Time) string {
 		s += " [" + strings.Repeat("=", full) + strings.Repeat(" ", barWidth-full) + "]"
 	}
 	s += fmt.Sprintf(" %3.0f%%", part*100)
-	if gone := now.Sub(b.start); done > 0 && done < total {
+	// From less than a thousandth nothing can be concluded.
+	if gone := now.Sub(b.start); part >= 0.001 && done < total {
 		left := time.Duration(float64(gone) * (1 - part) / part)
 		s += fmt.Sprintf(" %s left", left.Round(time.Second))
 	}

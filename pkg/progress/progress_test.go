@@ -31,6 +31,16 @@ func TestTerminal(t *testing.T) {
 	require.Equal(t, "\rimport: done (2s)"+strings.Repeat(" ", 27)+"\n", out.String())
 }
 
+// One of very many things says nothing about the time that the rest takes.
+func TestNoTimeLeftFromAlmostNothing(t *testing.T) {
+	var out strings.Builder
+	c := &clocktest.Clock{}
+	b := newBar(&out, "import", false, c.Now)
+	c.Add(time.Minute)
+	b.Set(1, 1<<40, "row")
+	require.Equal(t, "import   0% row\n", out.String())
+}
+
 func TestPlain(t *testing.T) {
 	var out strings.Builder
 	c := &clocktest.Clock{}
