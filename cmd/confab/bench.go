@@ -121,4 +121,6 @@ func (benchBareCmd) Run(ctx context.Context) error { return bench.ServeBare(ctx,
 type benchAttackersCmd struct{}
 
 // Run attacks until its standard input ends.
-func (benchAttackersCmd) Run(ctx context.Context) error { return bench.Attackers(ctx, os.Stdin) }
+func (benchAttackersCmd) Run(ctx context.Context) error {
+	return bench.Attackers(ctx, os.Stdin, os.Stdout)
+}

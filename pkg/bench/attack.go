@@ -43,7 +43,8 @@ type attackers struct {
 }
 
 // Attackers runs an attack until ctx or in ends. The first line of in is a JSON document that says which; see startAttack.
-func Attackers(ctx context.Context, in io.Reader) error {
+// Attackers writes a line when it begins.
+func Attackers(ctx context.Context, in io.Reader, out io.Writer) error {
 	line := bufio.NewReader(in)
 	order, err := line.ReadBytes('\n')
 	if err != nil {
@@ -62,6 +63,9 @@ func Attackers(ctx context.Context, in io.Reader) error {
 		_, _ = io.Copy(io.Discard, line) // until whoever started this ends it, or dies
 		cancel()
 	}()
+	if _, err := io.WriteString(out, "attacking\n"); err != nil {
+		return err
+	}
 	return o.attackers.run(ctx, o.Name)
 }
 
@@ -77,8 +81,9 @@ func (s *attackers) run(ctx context.Context, name string) (err error) {
 	return err
 }
 
-// startAttack starts an attack, with a command in a process of its own, that wait ends and waits for. The process has a low
-// priority: attackers are other machines, whose work takes no time of the server's processors.
+// startAttack starts an attack, with a command in a process of its own, that wait ends and waits for. It returns when the
+// attack has begun. The process has a low priority: attackers are other machines, whose work takes no time of the server's
+// processors.
 func startAttack(ctx context.Context, command []string, name string, s attackers) (wait func() error, err error) {
 	if len(command) == 0 {
 		ended := make(chan error, 1)
@@ -102,11 +107,17 @@ func startAttack(ctx context.Context, command []string, name string, s attackers
 	if err != nil {
 		return nil, err
 	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
 	_ = syscall.Setpriority(syscall.PRIO_PROCESS, c.Process.Pid, 15)
-	_, err = in.Write(append(order, '\n'))
+	if _, err = in.Write(append(order, '\n')); err == nil {
+		_, err = bufio.NewReader(out).ReadString('\n')
+	}
 	wait = func() error { return errors.Join(in.Close(), c.Wait()) }
 	if err != nil {
 		return nil, errors.Join(err, wait())

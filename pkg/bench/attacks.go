@@ -194,8 +194,6 @@ type effect struct {
 
 // under runs one attack for o.Duration while the honest post and the server's memory is watched.
 func (s *siege) under(ctx context.Context, a attack, all *Histogram, r *Result) (effect, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.o.Duration)
-	defer cancel()
 	var each Histogram
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -204,6 +202,8 @@ func (s *siege) under(ctx context.Context, a attack, all *Histogram, r *Result) 
 	if err != nil {
 		return effect{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.o.Duration)
+	defer cancel()
 	for i := range honest {
 		who := attacking + i
 		req, err := postRequest(s.url, s.tea, s.cookies[who], content(s.o.MessageBytes))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	if os.Getenv(attackEnv) != "" {
-		if err := Attackers(context.Background(), os.Stdin); err != nil {
+		if err := Attackers(context.Background(), os.Stdin, os.Stdout); err != nil {
 			panic(err)
 		}
 		return
@@ -303,15 +304,19 @@ func TestAttackersInAProcessOfTheirOwn(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	f := newFake(t)
+	stop, err := startAttack(t.Context(), []string{self}, "parallel_logins", attackers{URL: f.URL, Connections: 10, Logins: []string{"ann"}, Cookies: []string{""}})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return f.guesses.Load() > 0 }, time.Minute, time.Millisecond, "no login came from the attackers")
+	require.NoError(t, stop())
+
 	o := small(f)
-	o.Connections, o.Duration, o.Attacks, o.AttackCommand = 10, time.Second, []string{"parallel_logins"}, []string{self}
+	o.Connections, o.Duration, o.Attacks, o.AttackCommand = 10, 50*time.Millisecond, []string{"parallel_logins"}, []string{self}
 	r, err := Run(t.Context(), "attacks", o)
 	require.NoError(t, err)
 	require.Zero(t, r.Errors, r.FirstError)
-	require.Positive(t, f.guesses.Load(), "no login came from the attackers")
 
 	o.AttackCommand = []string{"/bin/false"}
 	_, err = Run(t.Context(), "attacks", o)
 	require.Error(t, err)
-	require.ErrorContains(t, Attackers(t.Context(), strings.NewReader("{\"Name\":\"nonsense\"}\n")), "no attack")
+	require.ErrorContains(t, Attackers(t.Context(), strings.NewReader("{\"Name\":\"nonsense\"}\n"), io.Discard), "no attack")
 }
