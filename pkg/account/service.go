@@ -251,6 +251,7 @@ func (s *Service) LogIn(ctx context.Context, t chat.Tenant, p Policy, name, pass
 	folded, _ := p.Name(name)
 	refund, wait := s.throttle.Reserve(t, folded, from)
 	if wait > 0 {
+		s.throttle.Hold(ctx)
 		return Account{}, &chat.Error{Kind: chat.RateLimited, Cause: chat.RetryAfter{Duration: wait}, Message: "too many failed logins; wait a little"}
 	}
 	a, err := s.Named(ctx, t, p, name)
@@ -261,6 +262,7 @@ func (s *Service) LogIn(ctx context.Context, t chat.Tenant, p Policy, name, pass
 	ok, _, verifyErr := s.hasher.Verify(auth.WithAddress(ctx, from.Address), a.PasswordHash, password)
 	if verifyErr != nil {
 		refund()
+		s.throttle.Hold(ctx)
 		return Account{}, busy(verifyErr)
 	}
 	switch {

@@ -84,12 +84,16 @@ func (a *Accounts) LogIn(ctx context.Context, t chat.Tenant, login, password str
 	}
 	refund, wait := a.throttle.Reserve(t, login, from)
 	if wait > 0 {
+		a.throttle.Hold(ctx)
 		return Login{}, &chat.Error{Kind: chat.RateLimited, Cause: chat.RetryAfter{Duration: wait},
 			Message: "too many failed logins; wait a little"}
 	}
 	l, err := a.check(WithAddress(ctx, from.Address), t, login, password)
 	if !chat.IsKind(err, chat.Unauthenticated) {
 		refund()
+	}
+	if chat.IsKind(err, chat.Unavailable) {
+		a.throttle.Hold(ctx)
 	}
 	return l, err
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
@@ -16,7 +17,15 @@ const WideFailures = 300
 type Throttle struct {
 	each, wide int
 	buckets    *limit.Buckets
+	held       chan struct{} // a place for each caller of Hold that waits
 }
+
+const (
+	// holdFor is how long the answer to a refused login waits.
+	holdFor = 250 * time.Millisecond
+	// maxHeld bounds how many of them wait, as each holds its connection and its request.
+	maxHeld = 1024
+)
 
 // From says where a login comes from.
 type From struct {
@@ -29,7 +38,7 @@ type From struct {
 // NewThrottle allows each failures a minute for a login from an address, and wide for an address and for a login; in a
 // burst or spread. 0 means any number.
 func NewThrottle(each, wide int, now func() time.Time, keys int) *Throttle {
-	return &Throttle{each: each, wide: wide, buckets: limit.NewBuckets(now, keys)}
+	return &Throttle{each: each, wide: wide, buckets: limit.NewBuckets(now, keys), held: make(chan struct{}, maxHeld)}
 }
 
 // Reserve counts a try as failed before its password is checked: tries that are checked at the same time cannot
@@ -48,6 +57,21 @@ func (t *Throttle) Reserve(tenant chat.Tenant, login string, from From) (refund 
 		add(t.wide, "login", login, "")
 	}
 	return t.buckets.Reserve(uses...)
+}
+
+// Hold waits a little before a login is answered that was refused unchecked: clients that try without a pause, on many
+// connections, would otherwise keep the processors busy with refusals. It does not wait if many wait already.
+func (t *Throttle) Hold(ctx context.Context) {
+	select {
+	case t.held <- struct{}{}:
+	default:
+		return
+	}
+	defer func() { <-t.held }()
+	select {
+	case <-time.After(holdFor):
+	case <-ctx.Done():
+	}
 }
 
 // Close stops the background work.

@@ -1,10 +1,12 @@
 package auth
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -124,4 +126,27 @@ func TestNoLimits(t *testing.T) {
 		requireKind(t, chat.Unauthenticated, w.try(t, "jdoe", "wrong", From{}))
 	}
 	require.NoError(t, w.try(t, "jdoe", "secret", From{}))
+}
+
+// Refused logins are answered slowly, but not more of them than there are places: the others are answered immediately.
+func TestRefusedLoginsAreHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		throttle := NewThrottle(1, 0, time.Now, 10)
+		defer throttle.Close()
+		began := time.Now()
+		var held sync.WaitGroup
+		for range maxHeld {
+			held.Go(func() { throttle.Hold(t.Context()) })
+		}
+		synctest.Wait()
+		throttle.Hold(t.Context())
+		require.Zero(t, time.Since(began), "a caller without a place waits")
+		held.Wait()
+		require.Equal(t, holdFor, time.Since(began))
+
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		throttle.Hold(ctx) // its client has gone
+		require.Equal(t, holdFor, time.Since(began))
+	})
 }
