@@ -11,7 +11,7 @@ import (
 // MaxAvatar is the maximum size of an uploaded picture in bytes.
 const MaxAvatar = 1 << 20
 
-// SetAvatar makes the middle of a picture, as picture.Cropper cuts it out, the avatar of who. Metadata of the file,
+// SetAvatar makes the middle of a picture, as picture.Decoder cuts it out, the avatar of who. Metadata of the file,
 // such as the place where the picture was taken, is not stored.
 func (s *Service) SetAvatar(ctx context.Context, who Identity, login string, file []byte) error {
 	if err := s.may(who.does(limit.Uploads)); err != nil {
@@ -23,13 +23,13 @@ func (s *Service) SetAvatar(ctx context.Context, who Identity, login string, fil
 	if len(file) > MaxAvatar {
 		return &Error{Kind: TooLarge, Entity: AvatarEntity, Message: "a picture is at most 1 MiB"}
 	}
-	mediaType, data, err := s.pictures.Square(ctx, string(who.Tenant)+"/"+who.Login, file)
+	square, err := s.pictures.Square(ctx, string(who.Tenant)+"/"+who.Login, file)
 	if err != nil {
 		return errPicture(err)
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	err = s.store.SetAvatar(ctx, who.Tenant, login, Avatar{Type: mediaType, Data: data})
+	err = s.store.SetAvatar(ctx, who.Tenant, login, Avatar{Type: square.Type, Data: square.Data})
 	s.cachedAvatars.Forget(who)
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ type Service struct {
 
 	reads    *reads
 	settling *settling
-	pictures *picture.Cropper
+	pictures *picture.Decoder
 
 	claimed chan struct{} // closed when all accounts have a claim; see claimLogins
 	// passwordMin is the least length of a new password, in characters.
@@ -87,8 +87,8 @@ type Options struct {
 	// RoomChanged and MemberChanged are called with the keys of the rooms and participants that other nodes must
 	// invalidate, with ForgetRoom and ForgetMember.
 	RoomChanged, MemberChanged func(key string)
-	// PictureMemory is about how many bytes are used for decoding uploaded pictures; 0 means the default of picture.NewCropper.
-	PictureMemory int64
+	// Pictures decodes uploaded pictures; nil means one with the default of picture.NewDecoder.
+	Pictures *picture.Decoder
 	// PasswordMin is the least length of a new password, in characters; 0 means 1.
 	PasswordMin int
 	// SignUp says who may sign up; empty: everybody. InviteSignUp needs Invitations.
@@ -121,6 +121,9 @@ func NewService(o Options) *Service {
 	if o.SignUp == "" {
 		o.SignUp = OpenSignUp
 	}
+	if o.Pictures == nil {
+		o.Pictures = picture.NewDecoder(0)
+	}
 	if o.Jobs == nil {
 		o.Jobs = noJobs{}
 	}
@@ -137,7 +140,7 @@ func NewService(o Options) *Service {
 	s := &Service{
 		Reader: o.Reader, hasher: o.Hasher, limits: o.Limits, pub: o.Publisher, ids: o.IDs, log: o.Log,
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
-		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: picture.NewCropper(o.PictureMemory),
+		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: o.Pictures,
 		claimed: make(chan struct{}), passwordMin: o.PasswordMin, signUp: o.SignUp, invitations: o.Invitations, seesEmail: o.SeesEmail,
 		accounts: o.Accounts, blocks: o.Blocks, friends: o.Friends, mutes: o.Mutes,
 		jobs: o.Jobs, stop: stop,

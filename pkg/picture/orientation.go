@@ -5,16 +5,13 @@ import (
 	"image"
 )
 
-// orientation returns the orientation of a JPEG (EXIF tag 0x0112, 1 to 8); 1, upright, if the file has none.
-func orientation(jpeg []byte) int {
-	for marker, body := range segments(jpeg) {
-		if marker == 0xe1 && len(body) > 6 && string(body[:6]) == "Exif\x00\x00" {
-			return exifOrientation(body[6:])
-		}
-	}
-	return 1
-}
+// A camera that was held otherwise says so in the EXIF tag 0x0112: 1 is upright, 2 to 4 are mirrored or upside down, 5 to 8
+// lie on a side.
 
+// exifMark begins EXIF in a JPEG.
+var exifMark = []byte("Exif\x00\x00")
+
+// exifOrientation returns an orientation from 1 to 8; 1 if EXIF says none.
 func exifOrientation(tiff []byte) int {
 	if len(tiff) < 8 {
 		return 1
@@ -39,16 +36,23 @@ func exifOrientation(tiff []byte) int {
 	return 1
 }
 
-// upright rotates and mirrors a square picture so that its top is the top that the camera saw.
-func upright(img *image.NRGBA, orientation int) {
+// exifOnly returns EXIF that says an orientation and nothing else.
+func exifOnly(orientation int) []byte {
+	return []byte{'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, byte(orientation), 0, 0, 0, 0, 0, 0}
+}
+
+// upright rotates and mirrors a picture so that its top is the top that the camera saw.
+func upright(seen *image.NRGBA, orientation int) *image.NRGBA {
 	if orientation <= 1 || orientation > 8 {
-		return
+		return seen
 	}
-	side := img.Bounds().Dx()
-	seen := image.NewNRGBA(img.Bounds())
-	copy(seen.Pix, img.Pix)
-	for y := range side {
-		for x := range side {
+	width, height := seen.Bounds().Dx(), seen.Bounds().Dy()
+	out := image.NewNRGBA(image.Rect(0, 0, width, height))
+	if orientation >= 5 {
+		out = image.NewNRGBA(image.Rect(0, 0, height, width))
+	}
+	for y := range out.Bounds().Dy() {
+		for x := range out.Bounds().Dx() {
 			fx, fy := x, y
 			if orientation >= 5 {
 				fx, fy = y, x
@@ -56,13 +60,14 @@ func upright(img *image.NRGBA, orientation int) {
 			// The pixel at (x, y) comes from (fx, fy), which is mirrored or not along each of the two axes.
 			switch orientation {
 			case 2, 8:
-				fx = side - 1 - fx
+				fx = width - 1 - fx
 			case 3, 7:
-				fx, fy = side-1-fx, side-1-fy
+				fx, fy = width-1-fx, height-1-fy
 			case 4, 6:
-				fy = side - 1 - fy
+				fy = height - 1 - fy
 			}
-			img.SetNRGBA(x, y, seen.NRGBAAt(fx, fy))
+			out.SetNRGBA(x, y, seen.NRGBAAt(fx, fy))
 		}
 	}
+	return out
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/nodes"
 	"github.com/confab-chat/confab/pkg/people"
+	"github.com/confab-chat/confab/pkg/picture"
 	"github.com/confab-chat/confab/pkg/stomp"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/tenant"
@@ -243,7 +244,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		}})
 	onEnd(contacts.Close)
 	service = chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
-		PictureMemory: c.Memory.Pictures, SeesEmail: seesEmail, Accounts: appPeople{apps}, Blocks: contacts, Friends: contacts, Mutes: globalMutes{contacts},
+		Pictures: picture.NewDecoder(c.Memory.Pictures), SeesEmail: seesEmail, Accounts: appPeople{apps}, Blocks: contacts, Friends: contacts, Mutes: globalMutes{contacts},
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)

@@ -67,6 +67,13 @@ func PNG(w, h int, interlaced bool) []byte {
 		}
 	}
 	_ = z.Close()
+	return png(w, h, interlaced, data.Bytes())
+}
+
+// PNGHeader returns a PNG of 16 bits a channel that has a size and no pixels.
+func PNGHeader(w, h int) []byte { return png(w, h, false, nil) }
+
+func png(w, h int, interlaced bool, data []byte) []byte {
 	header := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(w)), uint32(h))
 	header = append(header, 16, 6, 0, 0, 0)
 	if interlaced {
@@ -76,7 +83,7 @@ func PNG(w, h int, interlaced bool) []byte {
 	for _, c := range []struct {
 		name string
 		data []byte
-	}{{"IHDR", header}, {"IDAT", data.Bytes()}, {"IEND", nil}} {
+	}{{"IHDR", header}, {"IDAT", data}, {"IEND", nil}} {
 		out = binary.BigEndian.AppendUint32(out, uint32(len(c.data)))
 		named := append([]byte(c.name), c.data...)
 		out = binary.BigEndian.AppendUint32(append(out, named...), crc32.ChecksumIEEE(named))
