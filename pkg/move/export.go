@@ -14,6 +14,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/tenant"
@@ -25,6 +26,7 @@ import (
 type Source interface {
 	chat.Inventory
 	auth.Inventory
+	inbox.Store
 	tenant.Inventory
 	Entry(ctx context.Context, space string, u id.ID) (directory.Entry, error)
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
@@ -78,7 +80,7 @@ func Export(ctx context.Context, w io.Writer, from Source, o ExportOptions) (Cou
 	if o.Progress == nil {
 		o.Progress = func(Counts) {}
 	}
-	x := &exporter{from: from, o: o, w: bufio.NewWriterSize(w, 1<<20), tally: newTally()}
+	x := &exporter{from: from, o: o, w: bufio.NewWriterSize(w, 1<<20), tally: newTally(), known: map[chat.Identity]bool{}}
 	if err := x.readRenames(ctx); err != nil {
 		return x.tally.Counts, err
 	}
@@ -103,6 +105,8 @@ type exporter struct {
 	o       ExportOptions
 	w       *bufio.Writer
 	tally   *tally
+	known   map[chat.Identity]bool // see exists
+	apps    []appLog
 	renamed map[chat.Identity]chat.Person // see readRenames
 }
 
@@ -159,6 +163,12 @@ func (x *exporter) everything(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := x.appLogs(ctx); err != nil {
+		return err
+	}
+	if err := x.mailboxes(ctx); err != nil {
+		return err
+	}
 	return x.footprints(ctx, func(chat.Tenant, id.ID) bool { return true })
 }
 
@@ -168,15 +178,17 @@ func (x *exporter) entries(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known := make(map[chat.Identity]bool)
 	return x.from.EachEntry(ctx, func(e directory.Entry) error {
 		if !movable(e) {
 			return nil
 		}
 		for _, who := range people.Of(e) {
-			if there, err := x.exists(ctx, known, who); err != nil || !there {
+			if there, err := x.exists(ctx, who); err != nil || !there {
 				return err
 			}
+		}
+		if app, ok := tenant.AppOf(e); ok {
+			x.apps = append(x.apps, appLog{Tenant: app.Tenant(), ID: app.ID})
 		}
 		return x.write(line{Entry: &entry{Space: e.Space, ID: e.ID, Name: e.Name, Value: e.Value}})
 	})
@@ -185,9 +197,9 @@ func (x *exporter) entries(ctx context.Context) error {
 // mostKnown bounds the people of whom an export knows whether they exist.
 const mostKnown = 100_000
 
-// exists reports whether there is an account. known has what was looked up before.
-func (x *exporter) exists(ctx context.Context, known map[chat.Identity]bool, who chat.Identity) (there bool, err error) {
-	if there, ok := known[who]; ok {
+// exists reports whether there is an account.
+func (x *exporter) exists(ctx context.Context, who chat.Identity) (there bool, err error) {
+	if there, ok := x.known[who]; ok {
 		return there, nil
 	}
 	if who.Tenant == chat.DefaultTenant {
@@ -197,10 +209,10 @@ func (x *exporter) exists(ctx context.Context, known map[chat.Identity]bool, who
 	} else {
 		there, err = account.Exists(ctx, x.from, who)
 	}
-	if len(known) >= mostKnown {
-		clear(known)
+	if len(x.known) >= mostKnown {
+		clear(x.known)
 	}
-	known[who] = there
+	x.known[who] = there
 	return there, err
 }
 

@@ -12,13 +12,14 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/inbox"
 )
 
 // Version is the version of the files that Export writes. Import reads it and all earlier ones. Version 1 has no
 // changes. Version 2 does not say which users were erased, nor whom system messages are about. Version 3 has no entries of
 // the directory. Version 4 has no kinds of messages, no data of system messages, and open rooms only: no settings, lists,
-// nor the order in which participants joined.
-const Version = 5
+// nor the order in which participants joined. Version 5 has no logs of apps and no mailboxes.
+const Version = 6
 
 // line is one line of a file. Exactly one member is set.
 type line struct {
@@ -32,6 +33,10 @@ type line struct {
 	Message *message `json:"message,omitzero"`
 	Change  *change  `json:"change,omitzero"`
 	Listed  *listed  `json:"listed,omitzero"`
+	// Log begins the messages that an app has sent to users one by one.
+	Log *appLog `json:"log,omitzero"`
+	// Waiting are messages that wait for an account.
+	Waiting *waiting `json:"waiting,omitzero"`
 	// Footprint is a room that a user is or was in. It serves to find the user's data.
 	Footprint *footprint `json:"footprint,omitzero"`
 	End       *end       `json:"end,omitzero"`
@@ -103,6 +108,33 @@ type entry struct {
 	ID    id.ID          `json:"id"`
 	Name  string         `json:"name"`
 	Value jsontext.Value `json:"value"`
+}
+
+// appLog is the log of an app.
+type appLog struct {
+	Tenant chat.Tenant `json:"tenant"`
+	ID     id.ID       `json:"id"`
+}
+
+// waiting is what waits in a mailbox, or a part of it, in the order of arrival.
+type waiting struct {
+	Tenant chat.Tenant  `json:"tenant"`
+	Login  string       `json:"login"`
+	Refs   []waitingRef `json:"refs"`
+}
+
+type waitingRef struct {
+	Log     id.ID        `json:"log"`
+	Message id.ID        `json:"message"`
+	Reason  inbox.Reason `json:"reason"`
+}
+
+func (w *waiting) inbox() []inbox.Ref {
+	refs := make([]inbox.Ref, len(w.Refs))
+	for i, r := range w.Refs {
+		refs[i] = inbox.Ref{Log: r.Log, Message: r.Message, Reason: r.Reason}
+	}
+	return refs
 }
 
 type room struct {
@@ -295,7 +327,7 @@ func (l line) kind() string {
 	}{{"header", l.Header != nil}, {"user", l.User != nil}, {"role", l.Role != nil}, {"token", l.Token != nil},
 		{"entry", l.Entry != nil},
 		{"room", l.Room != nil}, {"member", l.Member != nil}, {"message", l.Message != nil}, {"change", l.Change != nil}, {"listed", l.Listed != nil},
-		{"footprint", l.Footprint != nil}, {"end", l.End != nil}} {
+		{"log", l.Log != nil}, {"waiting", l.Waiting != nil}, {"footprint", l.Footprint != nil}, {"end", l.End != nil}} {
 		if k.there {
 			kind, n = k.name, n+1
 		}

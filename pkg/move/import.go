@@ -12,6 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/jobs"
 )
 
@@ -22,6 +23,7 @@ type Sink interface {
 	Rooms
 	Readings
 	History
+	inbox.Store
 }
 
 // Accounts is the part of Sink that stores users and their data.
@@ -191,7 +193,7 @@ func (im *importer) start(ctx context.Context, l line) error {
 	if l.Message != nil || l.Change != nil {
 		limit = batches
 	}
-	if kind != im.kind || kind == "room" {
+	if kind != im.kind || kind == "room" || kind == "log" {
 		im.flush()
 		if err := im.work.Wait(); err != nil {
 			return err
@@ -231,6 +233,10 @@ func (im *importer) start(ctx context.Context, l line) error {
 			}
 			return im.to.AddFootprints(ctx, f.Tenant, chat.RoomRef{ID: f.Room, Name: f.Name}, []string{f.Login})
 		})
+	case l.Log != nil:
+		im.enterLog(l.Log)
+	case l.Waiting != nil:
+		im.concurrently(func(ctx context.Context) error { return im.waiting(ctx, l.Waiting) })
 	case l.Message != nil:
 		im.collect(l.Message.chat())
 	case l.Change != nil:

@@ -63,6 +63,9 @@ func (im *importer) entries(ctx context.Context, r *roomImport, ms []chat.Messag
 // footprints records that the users who wrote messages, changed them or are named in them were in the room. Files of
 // stores that are older than footprints do not say so.
 func (r *roomImport) footprints(ctx context.Context, ms []chat.Message) error {
+	if r.app {
+		return nil
+	}
 	logins := map[string]bool{}
 	for _, m := range ms {
 		logins[m.Author.Login] = true

@@ -12,6 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/move"
 	"github.com/confab-chat/confab/pkg/people"
@@ -158,4 +159,52 @@ func TestEntriesThatAreThere(t *testing.T) {
 	kept, err := to.Entry(t.Context(), acme.Space, acme.ID)
 	require.NoError(t, err)
 	require.Equal(t, acme.Value, kept.Value)
+}
+
+// What an app has sent, and what of it waits, moves with the accounts that exist.
+func TestMailboxesMove(t *testing.T) {
+	from, to := openEmbedded(t), openEmbedded(t)
+	fillPlatform(t, from)
+	acme, err := from.EntryNamed(t.Context(), "organisations", "acme")
+	require.NoError(t, err)
+	shop, err := from.EntryNamed(t.Context(), "apps/"+acme.ID.String(), "shop")
+	require.NoError(t, err)
+	of := tenant.App{ID: shop.ID}.Tenant()
+	ann, err := from.EntryNamed(t.Context(), "accounts/"+string(of), "ann")
+	require.NoError(t, err)
+	log, ids := chat.Log{Tenant: of, ID: shop.ID}, id.NewGenerator(nil)
+	var ms []chat.Message
+	var refs []inbox.Ref
+	var all []id.ID
+	for range 700 {
+		m := chat.Message{ID: ids.New(), Author: chat.Person{FirstName: "admin"}, Content: "hello", Payload: chat.Payload{To: "ann"}}
+		ms, all = append(ms, m), append(all, m.ID)
+		refs = append(refs, inbox.Ref{Log: log.ID, Message: m.ID, Reason: inbox.ToUser})
+	}
+	require.NoError(t, from.AppendBatch(t.Context(), log, ms))
+	box, gone := chat.Identity{Tenant: of, Login: ann.ID.String()}, chat.Identity{Tenant: of, Login: ids.New().String()}
+	before := inbox.New(inbox.Options{Store: from})
+	for _, who := range []chat.Identity{box, gone} {
+		require.NoError(t, before.Append(t.Context(), who, refs...))
+		_, err = before.Acknowledge(t.Context(), who, all[3:100])
+		require.NoError(t, err)
+	}
+	file := export(t, from, move.ExportOptions{})
+	require.NotContains(t, string(file), gone.Login)
+	report := importInto(t, to, bytes.NewReader(file))
+	require.Equal(t, move.Outcome{Added: 603}, report.Waiting)
+	require.Equal(t, move.Outcome{Added: 700}, report.Messages)
+	after := inbox.New(inbox.Options{Store: to})
+	_, err = after.Acknowledge(t.Context(), box, all[:3])
+	require.NoError(t, err)
+	report = importInto(t, to, bytes.NewReader(file))
+	require.Equal(t, move.Outcome{There: 603}, report.Waiting)
+	require.Equal(t, move.Outcome{There: 700}, report.Messages)
+	got, _, _, err := after.Waiting(t.Context(), box, 0, 1000)
+	require.NoError(t, err)
+	require.Len(t, got, 600)
+	require.Equal(t, all[100], got[0].Message, "what was acknowledged here stays so")
+	kept, err := to.Newer(t.Context(), log, id.Min, true, 1000)
+	require.NoError(t, err)
+	require.Equal(t, ms, kept)
 }

@@ -31,8 +31,8 @@ const (
 
 // Report is the result of an import.
 type Report struct {
-	Users, Roles, Tokens, Entries, Rooms, Members, Messages, Changes, Listed Outcome
-	Duration                                                                 time.Duration
+	Users, Roles, Tokens, Entries, Rooms, Members, Messages, Changes, Listed, Waiting Outcome
+	Duration                                                                          time.Duration
 }
 
 // Counts reports whether anything was added, or found there already.
@@ -45,7 +45,7 @@ func (r Report) String() string {
 		name string
 		Outcome
 	}{{"users", r.Users}, {"roles", r.Roles}, {"API tokens", r.Tokens}, {"platform", r.Entries}, {"rooms", r.Rooms},
-		{"participants", r.Members}, {"messages", r.Messages}, {"changes", r.Changes}, {"lists", r.Listed}} {
+		{"participants", r.Members}, {"messages", r.Messages}, {"changes", r.Changes}, {"lists", r.Listed}, {"mailboxes", r.Waiting}} {
 		fmt.Fprintf(&b, "%-13s %9d added %9d there already", k.name, k.Added, k.There)
 		if k.Differ > 0 {
 			fmt.Fprintf(&b, ", %d there with other data, which was kept", k.Differ)

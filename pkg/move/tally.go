@@ -24,6 +24,9 @@ type Counts struct {
 	Changes int64 `json:"changes"`
 	// Listed are the people on lists of rooms. Files of versions before 5 have none.
 	Listed int64 `json:"listed,omitzero"`
+	// Logs are the logs of apps, and Waiting the messages that wait for accounts. Files of versions before 6 have none.
+	Logs    int64 `json:"logs,omitzero"`
+	Waiting int64 `json:"waiting,omitzero"`
 	// Footprints are the rooms that users are or were in.
 	Footprints int64 `json:"footprints"`
 }
@@ -37,6 +40,7 @@ func (c Counts) differences(want Counts) string {
 	}{{"users", c.Users, want.Users}, {"roles", c.Roles, want.Roles}, {"API tokens", c.Tokens, want.Tokens},
 		{"organisations, apps and their accounts", c.Entries, want.Entries}, {"rooms", c.Rooms, want.Rooms},
 		{"participants", c.Members, want.Members}, {"messages", c.Messages, want.Messages}, {"changes", c.Changes, want.Changes}, {"people on lists", c.Listed, want.Listed},
+		{"logs of apps", c.Logs, want.Logs}, {"waiting messages", c.Waiting, want.Waiting},
 		{"rooms that users were in", c.Footprints, want.Footprints}} {
 		if k.got != k.want {
 			all = append(all, fmt.Sprintf("%d %s instead of %d", k.got, k.name, k.want))
@@ -78,6 +82,11 @@ func (t *tally) add(l line, text []byte) {
 		t.Changes++
 	case l.Listed != nil:
 		t.Listed++
+	case l.Log != nil:
+		t.Logs++
+		t.room = append(append([]byte(l.Log.Tenant+"\x00"), l.Log.ID[:]...), 0)
+	case l.Waiting != nil:
+		t.Waiting += int64(len(l.Waiting.Refs))
 	case l.Footprint != nil:
 		t.Footprints++
 	default:

@@ -171,6 +171,7 @@ type roomImport struct {
 	tenant chat.Tenant
 	isNew  bool // created by this import, so it has no rows to compare with
 	users  *chat.Footprints
+	app    bool // it is the log of an app, and no room
 }
 
 // enter creates a room unless it exists. The following lines belong to it.

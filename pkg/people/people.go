@@ -32,6 +32,7 @@ type Service struct {
 	now      func() time.Time
 
 	endMemberships func(ctx context.Context, who chat.Identity) error // may be nil
+	also           func(ctx context.Context, who chat.Identity) error // may be nil
 }
 
 // Options are the parts of a Service.
@@ -45,8 +46,10 @@ type Options struct {
 	// EndMemberships, if set, takes somebody out of all rooms, and deletes the groups and chat rooms that they own. It is called
 	// for deleted accounts of apps, and may be repeated.
 	EndMemberships func(ctx context.Context, who chat.Identity) error
-	IDs            *id.Generator
-	Now            func() time.Time
+	// Also, if set, removes what other packages keep of a deleted account. It may be repeated.
+	Also func(ctx context.Context, who chat.Identity) error
+	IDs  *id.Generator
+	Now  func() time.Time
 }
 
 const (
@@ -60,7 +63,7 @@ const (
 
 // New returns a Service. Close ends it.
 func New(o Options) *Service {
-	s := &Service{store: o.Store, endMemberships: o.EndMemberships, accounts: o.Accounts, ids: o.IDs, now: o.Now,
+	s := &Service{store: o.Store, endMemberships: o.EndMemberships, also: o.Also, accounts: o.Accounts, ids: o.IDs, now: o.Now,
 		contacts: directory.NewCached(directory.CachedOptions[contact]{Store: o.Store, Watcher: o.Watcher, Decode: decodeContact, Encode: contact.entry, Size: cachedContacts, Now: o.Now})}
 	s.records = cache.Of(cache.Options[chat.Identity, brief]{Watcher: o.Watcher, Now: o.Now, Size: cachedRecords,
 		Name: func(who chat.Identity) string { return directory.Key(recordSpace(who), recordID) },

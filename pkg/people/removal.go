@@ -55,6 +55,11 @@ func (s *Service) remove(ctx context.Context, r *jobs.Run) error {
 // Remove removes what the Service keeps of a person, and their contacts' entries. It may be repeated. What others have
 // decided about the person, blocks and notifications, goes when they need the place.
 func (s *Service) Remove(ctx context.Context, who chat.Identity) error {
+	if s.also != nil {
+		if err := s.also(ctx, who); err != nil {
+			return err
+		}
+	}
 	for {
 		es, err := s.store.Entries(ctx, contactSpace(who), id.ID{}, removalPage)
 		if err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/confab-chat/confab/pkg/docs"
 	"github.com/confab-chat/confab/pkg/exports"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/invite"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/limit"
@@ -238,7 +239,8 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	apps := account.New(account.Options{Store: st, Watcher: watcher, Hasher: hasher, Throttle: throttle, Jobs: queue, IDs: ids, Now: c.Now})
 	onEnd(apps.Close)
 	var service *chat.Service
-	contacts := people.New(people.Options{Store: st, Watcher: watcher, Accounts: finders(st, apps), Queue: queue, IDs: ids, Now: c.Now,
+	boxes := inbox.New(inbox.Options{Store: st})
+	contacts := people.New(people.Options{Store: st, Watcher: watcher, Accounts: finders(st, apps), Queue: queue, IDs: ids, Now: c.Now, Also: boxes.Remove,
 		EndMemberships: func(ctx context.Context, who chat.Identity) error {
 			return service.EndMemberships(ctx, who.Tenant, who.Login)
 		}})

@@ -1,7 +1,7 @@
 // Package store defines what a confab server needs from its database.
 //
 // Store is the whole interface. It is the sum of the narrow interfaces of pkg/chat, pkg/auth, pkg/audit, pkg/directory,
-// pkg/jobs, pkg/nodes and pkg/cache, which state the guarantees of each method. Package storetest checks these guarantees.
+// pkg/inbox, pkg/jobs, pkg/nodes and pkg/cache, which state the guarantees of each method. Package storetest checks these guarantees.
 // Registry and Faulty are the parts that only
 // the wiring of a server uses. A new store is one new folder that passes storetest.
 package store
@@ -15,6 +15,7 @@ import (
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/nodes"
 )
@@ -62,6 +63,7 @@ type Store interface {
 	auth.Inventory
 	audit.Store
 	directory.Store
+	inbox.Store
 	cache.Announcements
 	jobs.Store
 	nodes.Store

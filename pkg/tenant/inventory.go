@@ -48,3 +48,8 @@ func Movable(ctx context.Context, from Inventory) (movable func(directory.Entry)
 		return !ok || !strings.HasPrefix(string(of), tenantPrefix) || orgs[apps[of]]
 	}, err
 }
+
+// AppOf returns the app that an entry of the directory is; false if it is none.
+func AppOf(e directory.Entry) (App, bool) {
+	return App{ID: e.ID}, strings.HasPrefix(e.Space, appPrefix)
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/nodes"
 )
@@ -68,8 +69,17 @@ var claims = map[string]struct {
 	"insertUser": {nil, func(c *claimCase) {
 		c.NoError(c.s.CreateUser(c.ctx, c.of, chat.User{Person: person("ann"), PasswordHash: "x"}))
 	}},
-	"insertNode": {nil, func(c *claimCase) { c.leasesNode(nodes.Lease{}) }},
-	"updateNode": {func(c *claimCase) { c.leasesNode(nodes.Lease{}) }, func(c *claimCase) { c.leasesNode(c.lease) }},
+	"insertNode":  {nil, func(c *claimCase) { c.leasesNode(nodes.Lease{}) }},
+	"updateNode":  {func(c *claimCase) { c.leasesNode(nodes.Lease{}) }, func(c *claimCase) { c.leasesNode(c.lease) }},
+	"insertInbox": {nil, func(c *claimCase) { c.replacesInbox() }},
+	"updateInbox": {func(c *claimCase) { c.replacesInbox() }, func(c *claimCase) { c.replacesInbox() }},
+	"deleteInbox": {func(c *claimCase) { c.replacesInbox() }, func(c *claimCase) {
+		who := chat.Identity{Tenant: c.of, Login: "ann"}
+		c.NoError(c.s.RemoveInbox(c.ctx, who))
+		now, err := c.s.Inbox(c.ctx, who)
+		c.NoError(err)
+		c.Zero(now.Version)
+	}},
 	"insertLogin": {nil, func(c *claimCase) {
 		holder, err := c.s.ClaimLogin(c.ctx, c.of, "Ann")
 		c.NoError(err)
@@ -385,6 +395,21 @@ func (c *claimCase) entry() directory.Entry {
 	x, err := c.s.EntryNamed(c.ctx, string(c.of), "ann")
 	c.NoError(err)
 	return x
+}
+
+// replacesInbox replaces the state of a mailbox, whatever it is.
+func (c *claimCase) replacesInbox() {
+	who := chat.Identity{Tenant: c.of, Login: "ann"}
+	was, err := c.s.Inbox(c.ctx, who)
+	c.NoError(err)
+	next := inbox.Cell{Version: was.Version, Value: []byte{byte(was.Version)}}
+	done, err := c.s.ReplaceInbox(c.ctx, who, next)
+	c.NoError(err)
+	c.True(done)
+	now, err := c.s.Inbox(c.ctx, who)
+	c.NoError(err)
+	next.Version++
+	c.Equal(next, now)
 }
 
 func createsEntry(c *claimCase) {

@@ -29,7 +29,7 @@ var decidedBy = map[string]string{
 	"users": byTransaction, "rooms": byTransaction, "memberships": byTransaction, "idempotency_keys": byTransaction,
 	"remembered": byTransaction, "secrets": byTransaction, "log_widths": byTransaction, "schema_lock": byTransaction,
 	"write_versions": byTransaction, "renames": byTransaction, "times_seen": byTransaction, "logins": byTransaction, "jobs": byTransaction, "node_leases": byTransaction, "room_places": byTransaction,
-	"directory_entries": byTransaction, "directory_names": byTransaction, "directory_by_space": byDeletion, "directory_hours": byCoordinator,
+	"directory_entries": byTransaction, "inbox": byTransaction, "inbox_notes": byDeletion, "directory_names": byTransaction, "directory_by_space": byDeletion, "directory_hours": byCoordinator,
 	"roles": byVersion, "avatars": byVersion, "erasures": byVersion, "room_lists": byVersion, "rooms_by_list": byVersion,
 	"readings_by_user": byData, "rooms_by_user": byData, "members_by_joining": byData, "rooms_by_joining": byData, "ids_noted": byData,
 	"sessions": byDeletion, "sessions_by_user": byDeletion, "remembered_by_user": byDeletion, "tokens": byDeletion, "tokens_by_user": byDeletion,

@@ -55,6 +55,9 @@ const (
 	tableJob          byte = 'j'  // tenant, kind, key
 	tableJobDue       byte = 'q'  // tenant, time, kind, key
 	tableNode         byte = 'L'  // node number
+	tableInbox        byte = 'g'  // tenant, login
+	tableInboxPage    byte = 'G'  // tenant, login, number
+	tableInboxNote    byte = 'H'  // tenant, login, message id in sortable form
 )
 
 var errKey = errors.New("embedded: malformed key")

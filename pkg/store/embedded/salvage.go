@@ -210,6 +210,7 @@ var tableNames = map[byte]string{
 	tableRemembered: "remembered logins", tableRememberedOf: "remembered logins of users", tableToken: "API tokens",
 	tableTokenOf: "API tokens of users", tableSecret: "the server's secrets", tableExpiry: "times of expiry",
 	tableExport: "exports", tableExportOf: "exports of rooms", tableExportPart: "files of exports", tableAudit: "audit trail", tableJob: "jobs", tableJobDue: "times of jobs",
+	tableInbox: "mailboxes", tableInboxPage: "waiting messages", tableInboxNote: "places of messages in mailboxes",
 	tableNode: "node numbers", tableEntry: "organisations, apps and their accounts", tableEntryName: "names of organisations, apps and their accounts",
 }
 

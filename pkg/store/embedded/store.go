@@ -105,6 +105,7 @@ type Store struct {
 	reads   locks // by reading
 	secrets locks // by name
 	entries locks // by name
+	inboxes locks // by mailbox, or page of one
 	jobs    locks // by job
 	jobBook jobBook
 
@@ -140,7 +141,7 @@ func Open(dir string, opts Options) (*Store, error) {
 func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error) {
 	o := opts.withDefaults()
 	s := &Store{now: o.Now, stop: make(chan struct{}), onDisk: o.fs == vfs.Default, salvage: o.Salvage, diary: &diary{log: o.Logger}}
-	for _, l := range []*locks{&s.users, &s.rooms, &s.members, &s.leases, &s.fates, &s.reads, &s.secrets, &s.jobs, &s.entries} {
+	for _, l := range []*locks{&s.users, &s.rooms, &s.members, &s.leases, &s.fates, &s.reads, &s.secrets, &s.jobs, &s.entries, &s.inboxes} {
 		l.init()
 	}
 	d := &disk{FS: o.fs, dir: dir}

@@ -14,6 +14,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/nodes"
 	"github.com/confab-chat/confab/pkg/store"
@@ -101,25 +102,35 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 	m := e.message("x")
 	type ctx = context.Context
 	return map[string]func(ctx) error{
-		"Beat":            func(c ctx) error { return s.Beat(c, string(t), 1) },
-		"Beats":           func(c ctx) error { return second(s.Beats(c)) },
-		"CreateUser":      func(c ctx) error { return s.CreateUser(c, t, user("u")) },
-		"ClaimLogin":      func(c ctx) error { return second(s.ClaimLogin(c, t, "U")) },
-		"LoginClaimed":    func(c ctx) error { return second(s.LoginClaimed(c, t, "U")) },
-		"User":            func(c ctx) error { return second(s.User(c, t, "u")) },
-		"UsersByLogin":    func(c ctx) error { return second(s.UsersByLogin(c, t, []string{"u"})) },
-		"Users":           func(c ctx) error { return second(s.Users(c, t, "", 1)) },
-		"UpdateProfile":   func(c ctx) error { return s.UpdateProfile(c, t, user("u"), nil) },
-		"SetPasswordHash": func(c ctx) error { return s.SetPasswordHash(c, t, "u", "x", "e") },
-		"EndLogins":       func(c ctx) error { return s.EndLogins(c, t, "u", "e", nil) },
-		"Rehash":          func(c ctx) error { return s.Rehash(c, t, "u", "x", "y") },
-		"DeleteUser":      func(c ctx) error { return s.DeleteUser(c, t, "u") },
-		"CreateRoom":      func(c ctx) error { return s.CreateRoom(c, t, e.room("new")) },
-		"Room":            func(c ctx) error { return second(s.Room(c, t, r.Name)) },
-		"RoomsByName":     func(c ctx) error { return second(s.RoomsByName(c, t, []string{r.Name})) },
-		"Rooms":           func(c ctx) error { return second(s.Rooms(c, t, "", 1)) },
-		"SetBanner":       func(c ctx) error { return s.SetBanner(c, t, r.Ref(), nil, nil) },
-		"RenameCreator":   func(c ctx) error { return s.RenameCreator(c, t, r.Ref(), r.Creator) },
+		"Beat":             func(c ctx) error { return s.Beat(c, string(t), 1) },
+		"Beats":            func(c ctx) error { return second(s.Beats(c)) },
+		"CreateUser":       func(c ctx) error { return s.CreateUser(c, t, user("u")) },
+		"Inbox":            func(c ctx) error { return second(s.Inbox(c, e.box("u"))) },
+		"ReplaceInbox":     func(c ctx) error { return second(s.ReplaceInbox(c, e.box("u"), inbox.Cell{Value: []byte("x")})) },
+		"RemoveInbox":      func(c ctx) error { return s.RemoveInbox(c, e.box("u")) },
+		"EachInbox":        func(c ctx) error { return s.EachInbox(c, func(chat.Identity) error { return nil }) },
+		"InboxPages":       func(c ctx) error { return second(s.InboxPages(c, e.box("u"), 0, 1)) },
+		"ReplaceInboxPage": func(c ctx) error { return second(s.ReplaceInboxPage(c, e.box("u"), inbox.Cell{Value: []byte("x")})) },
+		"RemoveInboxPages": func(c ctx) error { return s.RemoveInboxPages(c, e.box("u"), 0, 1) },
+		"NoteInbox":        func(c ctx) error { return s.NoteInbox(c, e.box("u"), []inbox.Note{{Message: m.ID}}) },
+		"InboxNotes":       func(c ctx) error { return second(s.InboxNotes(c, e.box("u"), []id.ID{m.ID})) },
+		"RemoveInboxNotes": func(c ctx) error { return s.RemoveInboxNotes(c, e.box("u"), m.ID, m.ID) },
+		"ClaimLogin":       func(c ctx) error { return second(s.ClaimLogin(c, t, "U")) },
+		"LoginClaimed":     func(c ctx) error { return second(s.LoginClaimed(c, t, "U")) },
+		"User":             func(c ctx) error { return second(s.User(c, t, "u")) },
+		"UsersByLogin":     func(c ctx) error { return second(s.UsersByLogin(c, t, []string{"u"})) },
+		"Users":            func(c ctx) error { return second(s.Users(c, t, "", 1)) },
+		"UpdateProfile":    func(c ctx) error { return s.UpdateProfile(c, t, user("u"), nil) },
+		"SetPasswordHash":  func(c ctx) error { return s.SetPasswordHash(c, t, "u", "x", "e") },
+		"EndLogins":        func(c ctx) error { return s.EndLogins(c, t, "u", "e", nil) },
+		"Rehash":           func(c ctx) error { return s.Rehash(c, t, "u", "x", "y") },
+		"DeleteUser":       func(c ctx) error { return s.DeleteUser(c, t, "u") },
+		"CreateRoom":       func(c ctx) error { return s.CreateRoom(c, t, e.room("new")) },
+		"Room":             func(c ctx) error { return second(s.Room(c, t, r.Name)) },
+		"RoomsByName":      func(c ctx) error { return second(s.RoomsByName(c, t, []string{r.Name})) },
+		"Rooms":            func(c ctx) error { return second(s.Rooms(c, t, "", 1)) },
+		"SetBanner":        func(c ctx) error { return s.SetBanner(c, t, r.Ref(), nil, nil) },
+		"RenameCreator":    func(c ctx) error { return s.RenameCreator(c, t, r.Ref(), r.Creator) },
 		"ChangeSettings": func(c ctx) error {
 			return second(s.ChangeSettings(c, t, r.Ref(), func(*chat.RoomSettings) error { return nil }))
 		},

@@ -13,6 +13,7 @@ type model struct {
 	users map[string]chat.User // deleted ones too
 	rooms map[string]*modelRoom
 	stale []chat.Room // deleted
+	boxes map[string]*modelBox
 }
 
 type modelRoom struct {
@@ -24,7 +25,7 @@ type modelRoom struct {
 }
 
 func newModel() *model {
-	return &model{users: map[string]chat.User{}, rooms: map[string]*modelRoom{}}
+	return &model{users: map[string]chat.User{}, rooms: map[string]*modelRoom{}, boxes: map[string]*modelBox{}}
 }
 
 func (m *model) createUser(u chat.User) bool {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/store"
 )
 
@@ -23,7 +24,7 @@ func ModelChecks(n int) { _ = flag.Set("rapid.checks", strconv.Itoa(n)) }
 var modelTests = map[string]func(*env){
 	"random operations agree with a model": func(e *env) {
 		rapid.Check(e.T, func(t *rapid.T) {
-			w := &walk{T: t, s: e.s, ctx: e.ctx, tenant: newTenant(), ids: e.ids, m: newModel()}
+			w := &walk{T: t, s: e.s, ctx: e.ctx, tenant: newTenant(), ids: e.ids, m: newModel(), boxes: inbox.New(inbox.Options{Store: e.s})}
 			t.Repeat(map[string]func(*rapid.T){
 				"create user":        w.createUser,
 				"update profile":     w.updateProfile,
@@ -45,6 +46,9 @@ var modelTests = map[string]func(*env){
 				"append once again":  w.appendOnce,
 				"change":             w.change,
 				"change again":       w.change,
+				"deliver":            w.deliver,
+				"acknowledge":        w.acknowledge,
+				"remove mailbox":     w.removeBox,
 				"page":               w.page,
 				"page again":         w.page,
 				"list":               w.list,
@@ -62,6 +66,7 @@ type walk struct {
 	tenant chat.Tenant
 	ids    *id.Generator
 	m      *model
+	boxes  *inbox.Service
 }
 
 // Few names, so that operations meet; some are beginnings of others.

@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Tokens", tokenTests},
 		{"Secrets", secretTests},
 		{"Entries", entryTests},
+		{"Inboxes", inboxTests},
 		{"Invitations", invitationTests},
 		{"Roles", roleTests},
 		{"Inventory", inventoryTests},
