@@ -30,9 +30,19 @@ func WriteParts(w http.ResponseWriter, contentType string) *Parts {
 	}
 	WriteHead(w, http.StatusOK, contentType)
 	if p.compressed {
-		_, _ = w.Write([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}) // the head of RFC 1952
+		_, _ = w.Write(gzipHead)
 	}
 	return p
+}
+
+// gzipHead is that of RFC 1952.
+var gzipHead = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
+
+// WriteGzip begins an answer that is a compressed file, with status 200.
+func WriteGzip(w http.ResponseWriter) *Parts {
+	WriteHead(w, http.StatusOK, "application/gzip")
+	_, _ = w.Write(gzipHead)
+	return &Parts{w: w, compressed: true}
 }
 
 // Write writes a part, and after the last one the end of the answer. An error means that the client is gone.

@@ -139,7 +139,7 @@ func (s *Service) takes(ctx context.Context, who Identity, login string, contact
 func (s *Service) RecallFrom(ctx context.Context, who Principal, l Log, m id.ID, to string, window time.Duration) error {
 	_, err := s.changeMessage(ctx, who.Tenant, Room{ID: l.ID, Name: appRoom}, System, m, func(now Message) (Change, error) {
 		switch {
-		case now.Deleted || now.To != to:
+		case now.Deleted || now.Kind == referenceKind || now.To != to:
 			return Change{}, ErrNotFound(MessageEntity, m.String())
 		// It is in no room: whoever may edit a message where they are in may take it back.
 		case !who.App && !May(EditMessage, Participant|Speaker|now.relation(who.Identity)):

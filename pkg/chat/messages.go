@@ -24,6 +24,8 @@ type NewMessage struct {
 	Payload
 	// From is the author of a message that an app sends: anybody.
 	From *Person
+	// Index is the log of the app, which is to have a reference to a message in a room; zero for none.
+	Index Log
 }
 
 // Validate returns all faults of the message.
@@ -75,7 +77,7 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 	}
 	repeated := false
 	if n.Key == nil {
-		err = s.store.Append(ctx, r.Log(who.Tenant), m)
+		err = s.append(ctx, r.Log(who.Tenant), n.Index, r, m)
 	} else {
 		m, repeated, err = s.store.AppendOnce(ctx, r.Log(who.Tenant), *n.Key, m, s.horizon(s.keep(r)))
 	}
@@ -103,6 +105,16 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 		s.reads.posted(who.Identity, r.ID, m.ID)
 	}
 	return m, nil
+}
+
+// append stores a message of a room. The reference comes first: one without a message is not shown.
+func (s *Service) append(ctx context.Context, l, index Log, r Room, m Message) error {
+	if !index.ID.IsZero() {
+		if err := s.store.Append(ctx, index, referenceTo(r, m)); err != nil {
+			return err
+		}
+	}
+	return s.store.Append(ctx, l, m)
 }
 
 // sender returns the room in which a message is to be posted and its author.

@@ -54,6 +54,8 @@ type Service struct {
 
 	shared sharedReads
 
+	importing sync.Mutex // see Import
+
 	reads    *reads
 	settling *settling
 	pictures *picture.Decoder

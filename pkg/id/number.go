@@ -1,5 +1,7 @@
 package id
 
+import "time"
+
 // An id that is made with a node number has a second spelling, a positive number of at most 63 bits:
 //
 //	number = (microseconds since 1970) << 10 | node
@@ -43,6 +45,16 @@ func FromNumber(n int64) (ID, bool) {
 		return ID{}, false
 	}
 	return compose(uint64(n>>nodeBits)*ticksPerMicro+gregorian, lowOf(int(n%Nodes))), true
+}
+
+// At returns the id with a number that the node of u makes at a time after 1970, in whole microseconds. It is false if u has
+// no number.
+func (u ID) At(t time.Time) (ID, bool) {
+	n, ok := u.Number()
+	if !ok {
+		return ID{}, false
+	}
+	return FromNumber(t.UnixMicro()<<nodeBits | n%Nodes)
 }
 
 // Micros returns the time of u in whole microseconds since 1970, rounded down.

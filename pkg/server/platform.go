@@ -19,6 +19,7 @@ import (
 	"github.com/confab-chat/confab/pkg/seal"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/tenant"
+	"github.com/confab-chat/confab/pkg/upkeep"
 )
 
 // Platform are the settings of the API for organisations and their apps.
@@ -73,6 +74,15 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
 		Limits: buckets, Servers: p.servers, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
 		Trail: p.trail, SignUps: p.limits, Now: c.Now, Log: c.Log}), nil
+}
+
+// keepingOf says how long apps keep what is said in them. The rooms of the default app are the chat API's own.
+func keepingOf(tenants *tenant.Service) func(ctx context.Context, visit func(upkeep.App) error) error {
+	return func(ctx context.Context, visit func(upkeep.App) error) error {
+		return tenants.EachApp(ctx, func(a tenant.App) error {
+			return visit(upkeep.App{Log: chat.Log{Tenant: a.Tenant(), ID: a.ID}, Keep: a.Settings.Keep(), Rooms: !a.Default()})
+		})
+	}
 }
 
 // appPeople shows the accounts of apps as people of rooms. Their names never change.

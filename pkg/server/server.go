@@ -250,14 +250,14 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)
-	keeping := upkeep.New(upkeep.Options{Store: st, Domain: service, Queue: queue, Now: c.Now, Log: c.Log})
-	onEnd(keeping.Close)
 	listenForChanges(hub, rooms, sessions)
 	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, accounts: apps, contacts: contacts, live: hub,
 		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: logins, servers: hub.Nodes, trail: trail, limits: limits}, onEnd)
 	if err != nil {
 		return nil, err
 	}
+	keeping := upkeep.New(upkeep.Options{Store: st, Domain: service, Queue: queue, Apps: keepingOf(platform.Tenants), Now: c.Now, Log: c.Log})
+	onEnd(keeping.Close)
 	exporting := exports.New(exports.Parts{Store: st, Domain: service, Queue: queue, IDs: ids, Now: c.Now, Encode: chatapi.ISO.Message})
 	queue.Start() // when all kinds of jobs are registered
 	onEnd(queue.Close)

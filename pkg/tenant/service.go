@@ -117,6 +117,34 @@ func (s *Service) Organisations(ctx context.Context, before id.ID, limit int) (l
 	return s.orgs.Newest(ctx, orgSpace, before, limit)
 }
 
+// EachApp visits all apps of all organisations.
+func (s *Service) EachApp(ctx context.Context, visit func(App) error) error {
+	const page = 100
+	for before, more := (id.ID{}), true; more; {
+		var orgs []Organisation
+		var err error
+		if orgs, more, err = s.Organisations(ctx, before, page); err != nil {
+			return err
+		}
+		for _, org := range orgs {
+			before = org.ID
+			for after, more := (id.ID{}), true; more; {
+				var apps []App
+				if apps, more, err = s.apps.List(ctx, appSpace(org.ID), after, page); err != nil {
+					return err
+				}
+				for _, a := range apps {
+					after = a.ID
+					if err := visit(a); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // maxApps bounds the apps of one organisation that are listed.
 const maxApps = 1000
 

@@ -164,3 +164,19 @@ func (s Settings) over(now Settings) Settings {
 	}
 	return s
 }
+
+// Zone is the offset from UTC by which the app names hours.
+func (s Settings) Zone() *time.Location {
+	z := or(s.Timezone, "+00:00")
+	at, err := time.Parse("-07:00", z)
+	if err != nil {
+		return time.UTC
+	}
+	_, seconds := at.Zone()
+	return time.FixedZone(z, seconds)
+}
+
+// Keep is how long messages are shown.
+func (s Settings) Keep() time.Duration {
+	return time.Duration(*s.Complete().HistoryDays) * 24 * time.Hour
+}

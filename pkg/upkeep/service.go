@@ -66,6 +66,7 @@ type Service struct {
 	store  Store
 	domain Domain
 	queue  *jobs.Queue
+	apps   func(ctx context.Context, visit func(App) error) error
 	now    func() time.Time
 	log    *slog.Logger
 
@@ -80,8 +81,18 @@ type Options struct {
 	Domain Domain
 	// Queue runs the jobs of upkeep. It has not started yet; the caller starts it afterwards, and closes it first.
 	Queue *jobs.Queue
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Apps calls visit with each app of the platform; nil: there are none.
+	Apps func(ctx context.Context, visit func(App) error) error
+	Now  func() time.Time
+	Log  *slog.Logger
+}
+
+// App is how long an app keeps what is said in it.
+type App struct {
+	Log  chat.Log // of the app
+	Keep time.Duration
+	// Rooms says that it holds for the rooms of the tenant too.
+	Rooms bool
 }
 
 // New starts the upkeep. Close ends it.
@@ -93,7 +104,7 @@ func New(o Options) *Service {
 		o.Log = slog.Default()
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Service{store: o.Store, domain: o.Domain, queue: o.Queue, now: o.Now, log: o.Log, stop: stop}
+	s := &Service{store: o.Store, domain: o.Domain, queue: o.Queue, apps: o.Apps, now: o.Now, log: o.Log, stop: stop}
 	o.Queue.Register(chat.SweepWork, s.sweep)
 	o.Queue.Register(chat.RenameWork, s.rename)
 	o.Queue.Register(EraseWork, s.erase)

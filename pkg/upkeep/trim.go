@@ -62,25 +62,44 @@ func (s *Service) trimOnce(ctx context.Context) {
 		s.trimsLater(ctx, err)
 		return
 	}
-	err = s.store.EachRetention(ctx, func(t chat.Tenant, room id.ID, r chat.Retention) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := s.trim(ctx, chat.Log{Tenant: t, ID: room}, r, at)
-		if err == nil {
-			return nil
-		}
-		if away := s.store.Ping(ctx); away != nil {
-			return err
-		}
-		// The store answers, so the fault concerns this room: some of the store's nodes may be down, or the room's rows
-		// unreadable. Go on with the other rooms.
-		s.log.Warn("a room's old messages are not removed", "tenant", t, "room", room, "error", err)
-		return nil
-	})
+	keeps := map[chat.Tenant]time.Duration{}
+	if s.apps != nil {
+		err = s.apps(ctx, func(a App) error {
+			if a.Rooms {
+				keeps[a.Log.Tenant] = a.Keep
+			}
+			return s.trimLog(ctx, a.Log, chat.Retention(a.Keep), at)
+		})
+	}
+	if err == nil {
+		err = s.store.EachRetention(ctx, func(t chat.Tenant, room id.ID, r chat.Retention) error {
+			if keep, there := keeps[t]; there {
+				r = chat.Retention(keep)
+			}
+			return s.trimLog(ctx, chat.Log{Tenant: t, ID: room}, r, at)
+		})
+	}
 	if err != nil {
 		s.trimsLater(ctx, err)
 	}
+}
+
+// trimLog trims one of many logs. A fault of that log alone is no error.
+func (s *Service) trimLog(ctx context.Context, l chat.Log, r chat.Retention, at time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := s.trim(ctx, l, r, at)
+	if err == nil {
+		return nil
+	}
+	if away := s.store.Ping(ctx); away != nil {
+		return err
+	}
+	// The store answers, so the fault concerns this log: some of the store's nodes may be down, or the log's rows
+	// unreadable. Go on with the others.
+	s.log.Warn("a room's old messages are not removed", "tenant", l.Tenant, "room", l.ID, "error", err)
+	return nil
 }
 
 func (s *Service) trimsLater(ctx context.Context, err error) {

@@ -123,6 +123,26 @@ func (s *trims) take() map[id.ID][]time.Time {
 	return s.done
 }
 
+// An app says how long messages are kept in its log, and in its rooms.
+func TestAppsAreTrimmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ids := id.NewGenerator(nil)
+		app, chatOwn, room := ids.New(), ids.New(), ids.New()
+		st := &trims{rooms: map[id.ID]chat.Retention{room: chat.Forever}, order: []id.ID{room}, done: map[id.ID][]time.Time{}}
+		s := upkeep.New(upkeep.Options{Store: st, Domain: domain(t, 24*time.Hour), Queue: jobs.New(nil, nil), Log: slog.New(slog.DiscardHandler),
+			Apps: func(_ context.Context, visit func(upkeep.App) error) error {
+				return errors.Join(visit(upkeep.App{Log: chat.Log{Tenant: tenant, ID: app}, Keep: 3 * 24 * time.Hour, Rooms: true}),
+					visit(upkeep.App{Log: chat.Log{Tenant: "chat", ID: chatOwn}, Keep: 5 * 24 * time.Hour}))
+			}})
+		defer s.Close()
+		at := time.Now().UTC().Add(time.Minute)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		days := func(n int) []time.Time { return []time.Time{at.AddDate(0, 0, -n)} }
+		require.Equal(t, map[id.ID][]time.Time{app: days(3), room: days(3), chatOwn: days(5)}, st.take())
+	})
+}
+
 func TestRoomsAreTrimmedByAndBy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ids := id.NewGenerator(nil)

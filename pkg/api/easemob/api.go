@@ -126,6 +126,7 @@ func (a *API) Register(r *mux.Router) {
 		a.mount(r, rt.path, rt, false)
 	}
 	r.PathPrefix("/management").Handler(a.resource(route{path: "/management/"}, false, a.unknown))
+	a.registerFiles(r)
 	apps := r.MatcherFunc(func(r *http.Request, _ *mux.RouteMatch) bool { return appPath(r.URL.EscapedPath()) }).Subrouter()
 	for _, rt := range a.apps() {
 		a.mount(apps, "/{org}/{app}"+rt.path, rt, true)
@@ -135,7 +136,7 @@ func (a *API) Register(r *mux.Router) {
 
 // apps are the routes below an app.
 func (a *API) apps() []route {
-	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.messages())
+	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.messages(), a.history())
 }
 
 // appPath reports whether a path is that of an app: its first segment may be the name of an organisation.

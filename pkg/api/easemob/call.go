@@ -301,15 +301,20 @@ func (c *call) path() string {
 
 // uri is the whole address of a path below the app.
 func (c *call) uri(path string) string {
-	scheme := "http"
-	if c.api.encrypted(c.r) {
-		scheme = "https"
-	}
-	base := scheme + "://" + c.r.Host
+	base := c.host()
 	if c.ofApp {
 		base += "/" + c.org.Name + "/" + c.app.Name
 	}
 	return base + path
+}
+
+// host is the address that the server was called by.
+func (c *call) host() string {
+	scheme := "http"
+	if c.api.encrypted(c.r) {
+		scheme = "https"
+	}
+	return scheme + "://" + c.r.Host
 }
 
 // limits returns the size of a page: from 1 to most, more counting as most, def if it is not given.
@@ -332,18 +337,24 @@ func (c *call) query() (url.Values, error) {
 	return q, nil
 }
 
-// cursorPurpose binds a cursor to the list that it was given for.
-func (c *call) cursorPurpose() string {
-	return "cursor\x00" + c.app.ID.String() + "\x00" + c.org.ID.String() + "\x00" + c.path()
+// cursorPurpose binds a cursor to the list that it was given for, and to the query of it.
+func (c *call) cursorPurpose(query string) string {
+	return "cursor\x00" + c.app.ID.String() + "\x00" + c.org.ID.String() + "\x00" + c.path() + query
 }
 
 // cursor returns the text for a position in the list of this call.
-func (c *call) cursor(at string) string {
-	return base64.RawURLEncoding.EncodeToString(c.api.Box.Seal(c.cursorPurpose(), []byte(at)))
+func (c *call) cursor(at string) string { return c.cursorOf("", at) }
+
+// cursorOf is cursor for a list that a query selects.
+func (c *call) cursorOf(query, at string) string {
+	return base64.RawURLEncoding.EncodeToString(c.api.Box.Seal(c.cursorPurpose(query), []byte(at)))
 }
 
 // position returns the position in the query; empty if there is none.
-func (c *call) position(q url.Values) (at string, err error) {
+func (c *call) position(q url.Values) (at string, err error) { return c.positionOf(q, "") }
+
+// positionOf is position for a list that a query selects.
+func (c *call) positionOf(q url.Values, query string) (at string, err error) {
 	text := q.Get("cursor")
 	if text == "" {
 		return "", nil
@@ -351,7 +362,7 @@ func (c *call) position(q url.Values) (at string, err error) {
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	if err == nil {
 		var b []byte
-		b, err = c.api.Box.Open(c.cursorPurpose(), sealed)
+		b, err = c.api.Box.Open(c.cursorPurpose(query), sealed)
 		at = string(b)
 	}
 	if err != nil {

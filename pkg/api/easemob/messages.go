@@ -128,7 +128,7 @@ func (a *API) sendTo(c *call, t target, f fields, list, kind string, body fields
 		return nil, err
 	}
 	if most := *c.app.Settings.Complete().MaxMessageBytes; int64(m.bytes) > most {
-		return nil, &problem{status: http.StatusBadRequest, word: "message_send_error", text: "message is too large", code: 14007}
+		return nil, tooLarge()
 	}
 	from, err := c.sender(f)
 	if err != nil {
@@ -151,16 +151,18 @@ func (a *API) sendTo(c *call, t target, f fields, list, kind string, body fields
 			refused = s.Refused
 			continue
 		}
-		n, ok := s.ID.Number()
-		if !ok {
+		if ids[s.Name] = numberText(s.ID); ids[s.Name] == "" {
 			return nil, chat.ErrUnavailable(errors.New("this server has no number for its ids"))
 		}
-		ids[s.Name] = strconv.FormatInt(n, 10)
 	}
 	if len(ids) == 0 && refused != nil {
 		return nil, refused
 	}
 	return ids, nil
+}
+
+func tooLarge() error {
+	return &problem{status: http.StatusBadRequest, word: "message_send_error", text: "message is too large", code: 14007}
 }
 
 // sender is who a message is from. An app names anybody, or nobody: then it is from admin.
@@ -240,6 +242,7 @@ func (a *API) sendToRooms(c *call, t target, numbers []string, m outgoing) ([]ch
 		}
 		s := chat.Sent{Receiver: chat.Receiver{Name: number}}
 		n := m.NewMessage
+		n.Index = c.log()
 		if c.caller.user != nil {
 			n.From = nil
 		}

@@ -239,3 +239,12 @@ func TestADeletedUserLeavesGroups(t *testing.T) {
 	a.user(u[0])
 	require.Empty(t, a.ok("GET", "/users/"+u[0]+"/joined_chatgroups", a.token, nil)["data"])
 }
+
+// idNumber is the number of an id.
+func idNumber(t require.TestingT, text any) int64 {
+	u, err := id.Parse(text.(string))
+	require.NoError(t, err)
+	n, ok := u.Number()
+	require.True(t, ok)
+	return n
+}
