@@ -29,7 +29,7 @@ var dist embed.FS
 
 // policy forbids everything the front end does not need: no script that is not a file of ours, and no style but files and
 // the one in the page itself (named by its hash), whatever a user writes.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'%s; img-src 'self' data: blob:; " +
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'%s; img-src 'self' data: blob:; media-src 'self'; " +
 	"connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 

@@ -71,6 +71,7 @@ func TestNothingInlineAndNothingForeignMayRun(t *testing.T) {
 		require.Contains(t, policy, "default-src 'none'", target)
 		require.Contains(t, policy, "script-src 'self';", target)
 		require.Contains(t, policy, "style-src 'self' 'sha256-X1RutGBrXCt9KkSaXMK7tHftWiRscFHOhxsS8tv8hBk=';", target)
+		require.Contains(t, policy, "img-src 'self' data: blob:; media-src 'self';", target)
 		require.Contains(t, policy, "frame-ancestors 'none'", target)
 		require.NotContains(t, policy, "unsafe", target)
 		require.Equal(t, "nosniff", header.Get("X-Content-Type-Options"), target)

@@ -2,15 +2,12 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
 import { emojiData } from './build/emoji-data.ts'
 import { firstPaint } from './build/first-paint.ts'
+import { later } from './build/later.ts'
 import { precompress } from './build/precompress.ts'
 import { serviceWorker } from './build/service-worker.ts'
 
 // During `npm run dev` the API comes from a running server; CONFAB_BASE says where.
 const server = process.env.CONFAB_BASE ?? 'http://127.0.0.1:8080'
-
-// Modules that are loaded when they are needed, with their styles.
-const later =
-  /\/(Browse|EmojiPicker|MessageSheet|Profile|TokensPanel|PasswordForm|PersonCard|Help|CreateRoom|NewMessage|PickPeople|AddPeople|ManageMember|RoomLists|RoomSettings)\.svelte|\/i18n\/(fr|he)\.ts|\/highlight\.ts|virtual:emoji/
 
 export default defineConfig({
   base: '/ui/chat/',

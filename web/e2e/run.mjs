@@ -12,6 +12,7 @@
 import { flows as first } from './first.mjs'
 import { flows as chatting } from './chatting.mjs'
 import { flows as kinds } from './kinds.mjs'
+import { flows as files } from './files.mjs'
 import { flows as people } from './people.mjs'
 import { flows as client } from './client.mjs'
 import { flows as changes } from './changes.mjs'
@@ -26,7 +27,7 @@ import { flows as docs } from './docs.mjs'
 import { launch, LeftOut, startServer } from './harness.mjs'
 
 const wanted = process.argv[2] ?? ''
-const all = [...first, ...chatting, ...kinds, ...people, ...changes, ...history, ...hands, ...writing, ...accounts, ...unread, ...looks, ...client, ...nodes, ...docs].filter((f) => wanted.split('|').some((w) => f.name.includes(w)))
+const all = [...first, ...chatting, ...kinds, ...files, ...people, ...changes, ...history, ...hands, ...writing, ...accounts, ...unread, ...looks, ...client, ...nodes, ...docs].filter((f) => wanted.split('|').some((w) => f.name.includes(w)))
 // A flow that takes longer than this, in ms, hangs; one may name its own limit.
 const usualLimit = 90_000
 

@@ -32,7 +32,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Makes an ApiError of an answer that is not 2xx. */
+/** Makes an ApiError of an answer that is not 2xx. For programs that send a request by themselves. */
 export async function errorOf(answer: Response): Promise<ApiError> {
   let message = answer.statusText || `HTTP ${answer.status}`
   let fields: FieldFault[] = []

@@ -1,5 +1,5 @@
 /** A client for the chat API: REST and real time, in browsers and in Node. */
-export { ApiError, type FieldFault } from './errors.js'
+export { ApiError, errorOf, type FieldFault } from './errors.js'
 export { Backoff } from './backoff.js'
 export { ChatApi, type ChatApiOptions } from './rest.js'
 export { CookieJar } from './cookies.js'

@@ -67,6 +67,20 @@ describe('the REST client', () => {
     expect(asked[1]?.body).toEqual({ content: 'hi', replyTo: 'm0' })
   })
 
+  it('uploads a file as it is, with its name and its key, and reads those of a room', async () => {
+    const { api: a, asked } = api(() => json({ id: '1', files: [], hasMore: false }))
+    const file = new Blob(['x'], { type: 'text/html' })
+    await a.uploadFile('tea room', file, 'a&b.html', 'k1')
+    await a.files('tea room', 'm1', 20)
+    expect(asked[0]).toMatchObject({
+      url: '/api/chat/v1/rooms/tea%20room/files?name=a%26b.html',
+      method: 'POST',
+      body: file,
+      headers: { 'Idempotency-Key': 'k1', 'Content-Type': 'application/octet-stream' },
+    })
+    expect(asked[1]?.url).toBe('/api/chat/v1/rooms/tea%20room/files?before=m1&limit=20')
+  })
+
   it('never puts a password into an address', async () => {
     const { api: a, asked } = api(() => new Response(null, { status: 204 }))
     await a.logIn('ann', 'secret', true)

@@ -18,11 +18,13 @@ import type {
   Room,
   RoomAction,
   RoomChange,
+  RoomFilePage,
   RoomList,
   RoomPage,
   RoomStatePage,
   SignUpMode,
   Token,
+  UploadedFile,
   User,
   UserPage,
 } from './types.js'
@@ -304,6 +306,28 @@ export class ChatApi {
   /** Removes another participant; only the room's owner and admins may. */
   async remove(room: string, login: string): Promise<void> {
     await this.send(`rooms/participant/${encodeURIComponent(room)}`, { method: 'PATCH', body: { login } })
+  }
+
+  // Files
+
+  /**
+   * Uploads a file to a room, for a message of it to name: one that no message names goes after a day. However often it
+   * is sent with one key, there is one file.
+   */
+  uploadFile(room: string, file: Blob, name: string, idempotencyKey: string, signal?: AbortSignal): Promise<UploadedFile> {
+    return this.json(`rooms/${encodeURIComponent(room)}/files`, {
+      method: 'POST',
+      body: file,
+      query: { name },
+      headers: { 'Content-Type': 'application/octet-stream', 'Idempotency-Key': idempotencyKey },
+      signal,
+      hasty: true,
+    })
+  }
+
+  /** The files of a room, newest first, before a message or the `next` of the page before. */
+  files(room: string, before?: string, limit?: number): Promise<RoomFilePage> {
+    return this.json(`rooms/${encodeURIComponent(room)}/files`, { query: { before, limit } })
   }
 
   // What the user has read

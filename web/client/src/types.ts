@@ -77,10 +77,17 @@ export interface Reaction {
   count: number
 }
 
-/** A file elsewhere: the body of an image, a file, an audio or a video. */
+/** A file: the body of an image, a file, an audio or a video. */
 export interface Attachment {
+  /** One that was uploaded to the room, which says all that follows but for caption, alt and duration; absent: it is elsewhere. */
+  file?: string
   /** An http or https address, or a path of the server. */
   url: string
+  caption?: string
+  /** What can be seen, for those who cannot see it. */
+  alt?: string
+  /** Of a picture: a tiny one, in base64, to be shown until it has loaded. */
+  preview?: string
   name?: string
   type?: string
   /** Bytes. */
@@ -106,6 +113,41 @@ export interface Custom {
   params?: Record<string, string>
 }
 
+/** What a message says of a file that was uploaded. Its author says the last three. */
+export type FileMention = Pick<Attachment, 'caption' | 'alt' | 'duration'> & { file: string }
+
+/** A file of a room, as an upload answers with it. Width, height, preview and thumbnail are those of a picture that browsers show. */
+export interface UploadedFile {
+  id: string
+  name: string
+  type: string
+  /** Bytes. */
+  size: number
+  url: string
+  width?: number
+  height?: number
+  preview?: string
+  thumbnail?: string
+}
+
+/** A file of a room, and the message that brought it. */
+export interface RoomFile extends UploadedFile {
+  kind: 'image' | 'file' | 'audio' | 'video'
+  messageId: string
+  author: Person
+  creationDate: string
+  caption?: string
+  alt?: string
+  duration?: number
+}
+
+export interface RoomFilePage {
+  files: RoomFile[]
+  hasMore: boolean
+  /** If there is more: what is before this. */
+  next?: string
+}
+
 /** For programs. */
 export interface Command {
   action: string
@@ -128,7 +170,7 @@ export interface Notice {
 export interface Payload {
   /** Absent for a text. */
   kind?: 'image' | 'file' | 'audio' | 'video' | 'location' | 'custom' | 'command' | 'notice' | (string & {})
-  body?: Attachment | Location | Custom | Command | Notice
+  body?: Attachment | FileMention | Location | Custom | Command | Notice
   /** What clients have added for each other. */
   ext?: Record<string, unknown>
 }

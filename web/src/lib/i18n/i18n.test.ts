@@ -1,8 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { en } from './en'
+import { later as isLater } from '../../../build/later'
+import { en as first } from './en'
+import { later } from './en-later'
 import { fr } from './fr'
 import { he } from './he'
-import { choose, conventions, isRightToLeft, language, languages, t, useLanguage } from './index'
+import { choose, conventions, isRightToLeft, language, languages, t, useLanguage, withWords } from './index'
+
+const en = { ...first, ...later }
 
 afterEach(() => useLanguage('en'))
 
@@ -32,11 +36,11 @@ describe('the catalogue', () => {
   it('has no text that was left in English', () => {
     const same = (Object.keys(en) as (keyof typeof en)[]).filter((k) => JSON.stringify(en[k]) === JSON.stringify(fr[k]))
     // These are the same words in both.
-    expect(same.sort()).toEqual(['field.description', 'field.email', 'help.code', 'invite.title', 'kind.audio', 'kind.image', 'room.participants', 'rooms.people', 'write.emoji', 'write.suggestions'].sort())
+    expect(same.sort()).toEqual(['field.description', 'field.email', 'files.alt', 'help.code', 'invite.title', 'kind.audio', 'kind.image', 'room.participants', 'rooms.people', 'write.emoji', 'write.suggestions'].sort())
   })
 
   it('has no text that nothing shows', () => {
-    const sources = import.meta.glob<string>(['../../**/*.{ts,svelte}', '!./en.ts', '!./fr.ts', '!./he.ts', '!../../**/*.test.ts'], {
+    const sources = import.meta.glob<string>(['../../**/*.{ts,svelte}', '!./en*.ts', '!./fr.ts', '!./he.ts', '!../../**/*.test.ts'], {
       query: '?raw',
       import: 'default',
       eager: true,
@@ -46,6 +50,18 @@ describe('the catalogue', () => {
     const unused = Object.keys(en).filter((key) => !source.includes(`'${key}'`) && !key.startsWith('emoji.group.'))
     expect(Object.keys(sources).length).toBeGreaterThan(30)
     expect(unused).toEqual([])
+    // What is shown before the words for later are there has its words.
+    const early = Object.entries(sources).flatMap(([name, text]) => (isLater.test(name) ? [] : text)).join('\n')
+    expect(Object.keys(later).filter((key) => early.includes(`'${key}'`))).toEqual([])
+  })
+
+  it('learns the words for later with what needs them', async () => {
+    expect(t('tokens.end')).toBe('tokens.end')
+    expect(await withWords(Promise.resolve(7))).toBe(7)
+    expect(t('tokens.end')).toBe('End')
+    await useLanguage('fr')
+    await useLanguage('en')
+    expect(t('tokens.end')).toBe('End')
   })
 
   it('fills in and counts', async () => {

@@ -6,15 +6,18 @@ export type { Catalogue, Key } from './en'
  * The languages, by tag. To add one, write a catalogue beside en.ts and name it
  * here: the type checker asks for every missing key.
  */
-export const languages: Record<string, { name: string; load: () => Promise<Catalogue> }> = {
-  en: { name: 'English', load: () => Promise.resolve(en) },
+export const languages: Record<string, { name: string; load: () => Promise<Partial<Catalogue>> }> = {
+  en: { name: 'English', load: () => Promise.resolve(english) },
   fr: { name: 'Français', load: () => import('./fr').then((m) => m.fr) },
   he: { name: 'עברית', load: () => import('./he').then((m) => m.he) },
 }
 
+// With those for later once they are there.
+let english: Partial<Catalogue> = en
+
 let tag = 'en'
 let regional = 'en'
-let words: Catalogue = en
+let words: Partial<Catalogue> = en
 let plural = new Intl.PluralRules('en')
 
 /** The tag of the language in use. */
@@ -39,15 +42,27 @@ export function choose(wanted: readonly string[]): string {
 /** Loads a language. Call it before anything is shown. */
 export async function useLanguage(wanted: string): Promise<void> {
   try {
-    words = (await languages[wanted]?.load()) ?? en
+    words = (await languages[wanted]?.load()) ?? english
     tag = wanted
   } catch {
     // The line was cut, or a newer version is there: better in English than not at all.
-    words = en
+    words = english
     tag = wanted = 'en'
   }
   regional = conventions(wanted, typeof navigator === 'undefined' ? [] : navigator.languages)
   plural = new Intl.PluralRules(wanted)
+}
+
+/** Waits for a part of the page that is loaded when it is needed, and for its words. Other languages have all words in one file. */
+export async function withWords<T>(part: Promise<T>): Promise<T> {
+  const [loaded] = await Promise.all([part, english === en && words === en ? learnEnglish() : null])
+  return loaded
+}
+
+async function learnEnglish(): Promise<void> {
+  const { later } = await import('./en-later')
+  english = { ...en, ...later }
+  if (tag === 'en') words = english
 }
 
 /** The tag by which dates and numbers are written: in the words of a language, and as people do where the browser's first language is spoken. */
@@ -72,7 +87,7 @@ export function isRightToLeft(): boolean {
 
 /** The text for a key, filled in. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
-  const entry = words[key]
+  const entry = words[key] ?? key
   const text = typeof entry === 'string' ? entry : (entry[plural.select(Number(values['n']))] ?? entry.other)
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name]

@@ -34,6 +34,7 @@ import { Pictures } from './pictures.svelte'
 import { counts, fullName, RoomEntry } from './room.svelte'
 import { roomHash, router } from './router.svelte'
 import { today } from './today.svelte'
+import type { Uploads } from './uploads.svelte'
 import { lookForNewVersion } from './version'
 
 // Without a topic of the user's own, this many rooms are listened to.
@@ -68,6 +69,8 @@ export class Chat {
   /** Names of rows that were shown before their message had an id. */
   readonly keys = new Map<string, string>()
   readonly pictures: Pictures
+  /** Files that are being sent; null until there is one. */
+  uploads = $state.raw<Uploads | null>(null)
   readonly invitations: Invitations
   readonly company: Company
   /** Counts the rooms that were found to be others than those of their names before. */
@@ -131,6 +134,7 @@ export class Chat {
         void this.verify().then((same) => {
           if (!same) return
           this.outbox.flush(true)
+          this.uploads?.flush()
           if (!this.learned) void this.learn()
         })
       },
@@ -208,6 +212,7 @@ export class Chat {
     this.closeCurrent()
     this.realtime.close()
     this.outbox.stop()
+    this.uploads?.stop()
     for (const timer of this.reading.values()) clearTimeout(timer)
     clearTimeout(this.asking)
     this.arrivals.stop()
@@ -243,6 +248,11 @@ export class Chat {
 
   /** Unread messages in all rooms that are not muted. */
   readonly unread: number = $derived(this.mine.reduce((sum, e) => sum + (e.muted ? 0 : e.unread), 0))
+
+  /** Something that was written or chosen is not on the server yet. */
+  get unsent(): boolean {
+    return this.outbox.items.length > 0 || (this.uploads?.items.length ?? 0) > 0
+  }
 
   /** Takes what came over the socket. */
   arrive(take: () => void): void {

@@ -14,6 +14,8 @@ export interface Features {
   kinds: boolean
   /** Invitations, and lists of rooms: who is muted, banned and invited. */
   lists: boolean
+  /** Files can be sent to rooms. */
+  files: boolean
 }
 
 export const noFeatures: Features = {
@@ -27,15 +29,16 @@ export const noFeatures: Features = {
   mute: false,
   kinds: false,
   lists: false,
+  files: false,
 }
 
 // Any version-1 UUID has the methods of a message.
 const anyMessage = '00000000-0000-1000-8080-808080808080'
 
-const all: Features = { edit: true, remove: true, reactions: true, avatar: true, presence: true, typing: true, readPositions: true, mute: true, kinds: false, lists: false }
+const all: Features = { edit: true, remove: true, reactions: true, avatar: true, presence: true, typing: true, readPositions: true, mute: true, kinds: false, lists: false, files: false }
 
-/** Asks the server what it can do, by three questions: what each is about came at one time. It answers OPTIONS for what need not exist. */
+/** Asks the server what it can do, by four questions: what each is about came at one time. It answers OPTIONS for what need not exist. */
 export async function findFeatures(api: Pick<ChatApi, 'methods'>): Promise<Features> {
-  const [messages, conversations, invitations] = await Promise.all([`messages/any/${anyMessage}`, 'conversations', 'rooms/any/invitations'].map((path) => api.methods(path)))
-  return { ...(messages?.has('PATCH') ? all : noFeatures), kinds: conversations?.has('POST') === true, lists: invitations?.has('POST') === true }
+  const [messages, conversations, invitations, files] = await Promise.all([`messages/any/${anyMessage}`, 'conversations', 'rooms/any/invitations', 'rooms/any/files'].map((path) => api.methods(path)))
+  return { ...(messages?.has('PATCH') ? all : noFeatures), kinds: conversations?.has('POST') === true, lists: invitations?.has('POST') === true, files: files?.has('POST') === true }
 }

@@ -118,12 +118,12 @@ describe('faults', () => {
 })
 
 describe('what a server can do', () => {
-  it('is all or nothing of each time, by three questions', async () => {
+  it('is all or nothing of each time, by four questions', async () => {
     const asked: string[] = []
     const with_ = (...methods: string[]) => findFeatures({ methods: (path) => (asked.push(path), Promise.resolve(new Set(methods))) })
     expect(await with_('GET', 'PATCH')).toMatchObject({ edit: true, mute: true, readPositions: true })
     expect(await with_('GET')).toMatchObject({ edit: false, reactions: false })
-    expect(asked).toHaveLength(6)
+    expect(asked).toHaveLength(8)
     expect(await findFeatures({ methods: (path) => Promise.resolve(new Set(path === 'conversations' ? ['POST'] : [])) })).toEqual({ ...noFeatures, kinds: true })
   })
 })

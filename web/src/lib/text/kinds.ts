@@ -13,6 +13,11 @@ export function attachmentOf(message: Message): Attachment | undefined {
   return message.kind !== undefined && attached.includes(message.kind) ? (message.body as Attachment | undefined) : undefined
 }
 
+/** What its author says below a file of ours. */
+export function captionOf(message: Message): string {
+  return (message.kind && attachmentOf(message)?.caption) || ''
+}
+
 /** The place that a message shows. */
 export function locationOf(message: Message): Location | undefined {
   return message.kind === 'location' ? (message.body as Location | undefined) : undefined
@@ -43,7 +48,8 @@ export function isCard(message: Message): boolean {
 export function kindText(message: Message): string {
   const kind = kindName(message)
   if (kind === '') return message.content
-  const said = attachmentOf(message)?.name ?? locationOf(message)?.address ?? detail(message)
+  const file = attachmentOf(message)
+  const said = (file?.caption || file?.alt || file?.name) ?? locationOf(message)?.address ?? detail(message)
   return said === '' ? kind : t('kind.line', { kind, text: said })
 }
 
@@ -74,6 +80,18 @@ const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte']
 export function sizeOf(bytes: number): string {
   const step = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)))
   return new Intl.NumberFormat(region(), { style: 'unit', unit: units[step] ?? 'byte', maximumFractionDigits: step > 0 ? 1 : 0 }).format(bytes / 1000 ** step)
+}
+
+/** How large a picture of ours is shown in a log, in px: known before it has loaded, so that nothing moves then. Null for one that cannot be shown. */
+export function shapeOf(file: Attachment | undefined): { width: number; height: number } | null {
+  if (!file?.width || !file.height) return null
+  const scale = Math.min(1, 420 / file.width, 320 / file.height)
+  return { width: Math.round(file.width * scale) || 1, height: Math.round(file.height * scale) || 1 }
+}
+
+/** The style of a picture that has not loaded: its tiny form. */
+export function previewOf({ preview }: Attachment): string | undefined {
+  return preview && /^[\w+/=]+$/.test(preview) ? `url(data:image/${preview.startsWith('/9j/') ? 'jpeg' : 'png'};base64,${preview})` : undefined
 }
 
 /** Latitude and longitude as they are read. */
