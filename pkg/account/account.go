@@ -28,6 +28,8 @@ type Account struct {
 	version int64
 	// made is when a user of the chat API signed up; zero for accounts whose ID says so.
 	made time.Time
+	// person is a user of the chat API as a participant of rooms.
+	person chat.Person
 }
 
 // Data is what is stored of an account beside its name and id. A Service changes it by replacing the whole.
@@ -82,21 +84,19 @@ func (a Account) Identity() chat.Identity {
 	return chat.Identity{Tenant: a.Tenant, Login: a.ID.String()}
 }
 
-// Person shows an account of an app as a participant of rooms. The login is its id; the name never changes.
+// Person shows an account as a participant of rooms. The login of one of an app is its id; the name never changes.
 func (a Account) Person() chat.Person {
+	if a.person.Login != "" {
+		return a.person
+	}
 	return chat.Person{Login: a.Identity().Login, FirstName: a.Name}
 }
 
-const spacePrefix = "accounts/"
+// Spaces are those of the tenants' accounts.
+const Spaces directory.Kind = "accounts/"
 
 // spaceOf is where the accounts of a tenant are.
-func spaceOf(t chat.Tenant) string { return spacePrefix + string(t) }
-
-// TenantOf returns the tenant whose accounts are in a space of the directory; false if it has other entries.
-func TenantOf(space string) (chat.Tenant, bool) {
-	t, ok := strings.CutPrefix(space, spacePrefix)
-	return chat.Tenant(t), ok
-}
+func spaceOf(t chat.Tenant) string { return Spaces.Of(string(t)) }
 
 func (a Account) entry() (directory.Entry, error) {
 	value, err := json.Marshal(a.Data)
@@ -104,7 +104,7 @@ func (a Account) entry() (directory.Entry, error) {
 }
 
 func decode(e directory.Entry) (Account, error) {
-	a := Account{Tenant: chat.Tenant(strings.TrimPrefix(e.Space, spacePrefix)), ID: e.ID, Name: e.Name, version: e.Version}
+	a := Account{Tenant: chat.Tenant(strings.TrimPrefix(e.Space, string(Spaces))), ID: e.ID, Name: e.Name, version: e.Version}
 	err := json.Unmarshal(e.Value, &a.Data)
 	if err != nil {
 		err = &chat.Error{Kind: chat.Internal, Cause: err}

@@ -61,7 +61,7 @@ func uuidOf(login string) (u id.ID) {
 }
 
 func accountOf(u chat.User) Account {
-	a := Account{Tenant: home, ID: uuidOf(u.Login), Name: u.Login, made: u.CreatedAt,
+	a := Account{Tenant: home, ID: uuidOf(u.Login), Name: u.Login, made: u.CreatedAt, person: u.Person,
 		Data: Data{Epoch: u.Epoch, Inactive: u.Disabled, FullName: strings.TrimSpace(u.FirstName + " " + u.LastName)}}
 	if u.Email != nil {
 		a.Email = *u.Email

@@ -31,6 +31,7 @@ const (
 	AccountErased     Kind = "account-erased"
 	AccountDisabled   Kind = "account-disabled"
 	AccountEnabled    Kind = "account-enabled"
+	AccountMuted      Kind = "account-muted" // everywhere. Detail: in conversations of which kind, until when
 	PasswordChanged   Kind = "password-changed"
 	LoggedOut         Kind = "logged-out" // by an administrator. Detail: which login, or all
 	RoleGranted       Kind = "role-granted"
@@ -56,7 +57,7 @@ const (
 	CredentialsRenewed  Kind = "credentials-renewed"
 )
 
-var kinds = []Kind{LoggedIn, LoginFailed, SignedUp, AccountCreated, AccountDeleted, AccountErased, AccountDisabled, AccountEnabled, PasswordChanged,
+var kinds = []Kind{LoggedIn, LoginFailed, SignedUp, AccountCreated, AccountDeleted, AccountErased, AccountDisabled, AccountEnabled, AccountMuted, PasswordChanged,
 	LoggedOut, RoleGranted, RoleRevoked, TokenCreated, TokenDeleted, InvitationCreated, InvitationDeleted, RoomDeleted, RetentionSet, ExportRequested, BackupMade,
 	OrganisationCreated, OrganisationDeleted, AppCreated, AppDeleted, AppChanged, AdminCreated, AdminDeleted, CredentialsShown, CredentialsRenewed}
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -54,7 +55,7 @@ delete a room           -            -           yes        -               -   
 	titles := strings.Fields(lines[0])
 	for _, title := range titles {
 		room, person, _ := strings.Cut(title, ":")
-		may[title], err = w.Capabilities(t.Context(), people[person], names[room])
+		may[title], _, err = w.Capabilities(t.Context(), people[person], names[room])
 		require.NoError(t, err, title)
 	}
 	var rows []string
@@ -78,9 +79,27 @@ func TestCapabilitiesOfTheMuted(t *testing.T) {
 	ann, bob := w.user("ann"), w.user("bob")
 	w.room("lounge", ann, bob)
 	w.list(ann, "lounge", chat.MuteList, "bob")
-	open, err := w.Capabilities(t.Context(), bob, "lounge")
+	open, _, err := w.Capabilities(t.Context(), bob, "lounge")
 	require.NoError(t, err)
 	require.NotContains(t, open, chat.PostMessage)
 	require.NotContains(t, open, chat.EditMessage)
 	require.Contains(t, open, chat.TakePart)
+}
+
+// When a mute ends by itself, the capabilities say when: nobody is told of it.
+func TestCapabilitiesSayWhenAMuteEnds(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("lounge", ann, bob)
+	until := func() time.Time {
+		_, until, err := w.Capabilities(t.Context(), bob, "lounge")
+		require.NoError(t, err)
+		return until
+	}
+	require.Zero(t, until())
+	end := time.Now().Add(time.Minute).UTC().Truncate(time.Millisecond)
+	require.NoError(t, w.List(t.Context(), ann.Principal(), "lounge", chat.MuteList, []string{"bob"}, end, ""))
+	require.Equal(t, end, until())
+	require.NoError(t, w.List(t.Context(), ann.Principal(), "lounge", chat.MuteList, []string{"bob"}, time.Time{}, ""))
+	require.Zero(t, until(), "it has no end")
 }

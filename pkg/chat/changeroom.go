@@ -85,7 +85,7 @@ func (c RoomChange) Validate(k RoomKind) []Fault {
 	if c.MaxMembers != nil && *c.MaxMembers < 1 {
 		f.add("maxMembers", "must be at least 1", nil)
 	}
-	f.only("maxMembers", c.MaxMembers != nil, k.needsOwner())
+	f.only("maxMembers", c.MaxMembers != nil, k != DirectRoom)
 	f.only("public", c.Public != nil, k == GroupRoom)
 	f.only("approval", c.Approval != nil, k == GroupRoom)
 	f.only("confirmInvites", c.ConfirmInvites != nil, k == GroupRoom)

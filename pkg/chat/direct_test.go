@@ -139,7 +139,7 @@ func TestBlockedPeople(t *testing.T) {
 	b["bob in direct"] = true
 	isKind(t, chat.Forbidden, w.says(bob, two.Name), true)
 	require.NoError(t, w.says(ann, two.Name))
-	open, err := w.Capabilities(ctx, bob, two.Name)
+	open, _, err := w.Capabilities(ctx, bob, two.Name)
 	require.NoError(t, err)
 	require.NotContains(t, open, chat.PostMessage)
 }

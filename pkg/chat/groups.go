@@ -16,10 +16,10 @@ const MaxBulk = MaxJoins
 // bulkParallel is how many people are read or changed concurrently.
 const bulkParallel = 8
 
-// NewGroup is a group or chat room to create. Its members come into it with its owner.
+// NewGroup is a room to create whose members come into it with its owner.
 type NewGroup struct {
-	ID       id.ID        // zero: a new one
-	Settings RoomSettings // of kind GroupRoom or ChatRoom; the server sets Owner and Admins
+	Name     string       // of an open room; the server names others
+	Settings RoomSettings // of any kind but DirectRoom; the server sets Owner and Admins
 	Owner    string       // a login; empty: who creates it
 	Members  []string     // logins; the owner may be among them
 }
@@ -28,21 +28,24 @@ type NewGroup struct {
 func (n NewGroup) Validate() []Fault {
 	s := n.Settings
 	var f faults
-	if !s.Kind.needsOwner() {
-		f.add("kind", "must be a group or a chat room", nil)
+	if s.Kind == DirectRoom {
+		f.add("kind", "may not be that of a direct conversation", nil)
 		return f
 	}
 	c := RoomChange{Title: &s.Title, Description: &s.Description, Custom: &s.Custom, Avatar: &s.Avatar, Announcement: &s.Announcement}
-	f = c.Validate(s.Kind)
-	if s.MaxMembers < 1 {
+	if s.Kind == OpenRoom {
+		f.roomName(n.Name)
+	}
+	f = append(f, c.Validate(s.Kind)...)
+	if s.MaxMembers < 0 || s.MaxMembers == 0 && s.Kind.needsOwner() {
 		f.add("maxMembers", "must be at least 1", nil)
 	}
 	return f
 }
 
-// CreateGroup creates a group or chat room with all its members, or nothing. A user creates groups of their own only
-// (Forbidden otherwise); chat rooms are created by apps. NotFound for an owner or member without an account, Full if there
-// are more of them than MaxMembers, Invalid with faults.
+// CreateGroup creates a room with all its members, or nothing. A user creates rooms of their own only (Forbidden
+// otherwise); chat rooms are created by apps. NotFound for an owner or member without an account, Full if there are more
+// of them than MaxMembers, Conflict if the name of an open room is taken, Invalid with faults.
 func (s *Service) CreateGroup(ctx context.Context, who Principal, n NewGroup) (RoomView, error) {
 	if err := Faulty(RoomEntity, n.Validate()); err != nil {
 		return RoomView{}, err
@@ -65,16 +68,16 @@ func (s *Service) CreateGroup(ctx context.Context, who Principal, n NewGroup) (R
 	if err != nil {
 		return RoomView{}, err
 	}
-	if len(people) > n.Settings.MaxMembers {
+	if most := n.Settings.MaxMembers; most > 0 && len(people) > most {
 		return RoomView{}, ErrFull("")
 	}
 	settings := n.Settings.Clone()
 	settings.Owner, settings.Admins = "", nil
 	return s.createWith(ctx, who.Tenant, people, func(rid id.ID) Room {
-		if !n.ID.IsZero() {
-			rid = n.ID
+		if settings.Kind == OpenRoom {
+			return Room{Name: n.Name, Settings: settings}
 		}
-		return Room{ID: rid, Name: RoomNameOf(rid), Settings: settings}
+		return Room{Name: RoomNameOf(rid), Settings: settings}
 	})
 }
 
@@ -83,9 +86,6 @@ func (s *Service) CreateGroup(ctx context.Context, who Principal, n NewGroup) (R
 func (s *Service) createWith(ctx context.Context, t Tenant, people []Person, of func(id.ID) Room) (RoomView, error) {
 	rid := s.ids.New()
 	r := of(rid)
-	if !r.ID.IsZero() {
-		rid = r.ID
-	}
 	r.ID, r.Creator, r.CreatedAt = rid, people[0], rid.Time().Truncate(time.Millisecond)
 	ctx, cancel := changing(ctx)
 	defer cancel()
@@ -305,6 +305,30 @@ func (s *Service) JoinedRooms(ctx context.Context, who Principal, login string, 
 	more = len(refs) > limit
 	rs, err = s.roomsOf(ctx, who.Tenant, refs[:min(limit, len(refs))])
 	return rs, more, err
+}
+
+// RoomsWith is JoinedRooms ascending by name, after the given one (empty: from the first), whenever the user has joined
+// them. next is where to go on; empty if there are no more.
+func (s *Service) RoomsWith(ctx context.Context, who Principal, login, after string, limit int) (rs []Room, next string, err error) {
+	if !who.App && login != who.Login {
+		return nil, "", ErrForbidden("only '%s' may see which rooms they are in", login)
+	}
+	refs, err := s.store.RoomsOf(ctx, who.Tenant, login, after, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	joined := make([]JoinedRoom, len(refs))
+	for i, ref := range refs {
+		joined[i].RoomRef = ref
+	}
+	if len(refs) == limit {
+		next = refs[limit-1].Name
+	}
+	found, err := s.roomsOf(ctx, who.Tenant, joined)
+	for _, r := range found {
+		rs = append(rs, r.Room)
+	}
+	return rs, next, err
 }
 
 // roomsOf reads the rooms that are still there.

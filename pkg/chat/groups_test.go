@@ -88,7 +88,7 @@ func TestCreateGroup(t *testing.T) {
 		{app, chat.NewGroup{Settings: s, Owner: "ann", Members: []string{"bob", "eve", chat.SystemLogin}}, chat.Full},
 		{app, chat.NewGroup{Settings: chat.RoomSettings{Kind: chat.GroupRoom, MaxMembers: 3}, Owner: "ann"}, chat.Invalid},
 		{app, chat.NewGroup{Settings: chat.RoomSettings{Kind: chat.GroupRoom, Title: "x"}, Owner: "ann"}, chat.Invalid},
-		{app, chat.NewGroup{Settings: chat.RoomSettings{Kind: chat.PrivateRoom, Title: "x"}, Owner: "ann"}, chat.Invalid},
+		{app, chat.NewGroup{Settings: chat.RoomSettings{Kind: chat.DirectRoom, Title: "x"}, Owner: "ann"}, chat.Invalid},
 		{app, chat.NewGroup{Settings: chat.RoomSettings{Kind: chat.GroupRoom, Title: "x", MaxMembers: 3, Description: strings.Repeat("x", 513)}, Owner: "ann"}, chat.Invalid},
 	} {
 		_, err := w.CreateGroup(ctx, c.who, c.n)

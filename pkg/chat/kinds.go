@@ -195,6 +195,9 @@ func (r bodyRule) standIn(members map[string]jsontext.Value) string {
 	if said, ok := textOf(members[r.says]); ok && said != "" {
 		text += " " + said
 	}
+	if link, ok := textOf(members["url"]); ok && strings.HasPrefix(link, "http") { // one that works everywhere
+		text += " " + link
+	}
 	return text
 }
 

@@ -28,9 +28,9 @@ func TestMessagesOfEachKind(t *testing.T) {
 		text       string
 	}{
 		{"image", ` {"width": 640,"url":"https://example.org/a.png" , "name":"a.png","type":"image/png","size":12,"height":480,"secret":"s"} `,
-			`{"height":480,"name":"a.png","secret":"s","size":12,"type":"image/png","url":"https://example.org/a.png","width":640}`, "[image] a.png"},
+			`{"height":480,"name":"a.png","secret":"s","size":12,"type":"image/png","url":"https://example.org/a.png","width":640}`, "[image] a.png https://example.org/a.png"},
 		{"image", `{"url":"/files/1"}`, `{"url":"/files/1"}`, "[image]"},
-		{"file", `{"url":"http://example.org/1","name":"é \"x\""}`, `{"name":"é \"x\"","url":"http://example.org/1"}`, `[file] é "x"`},
+		{"file", `{"url":"http://example.org/1","name":"é \"x\""}`, `{"name":"é \"x\"","url":"http://example.org/1"}`, `[file] é "x" http://example.org/1`},
 		{"audio", `{"url":"/1","duration":1.50}`, `{"duration":1.50,"url":"/1"}`, "[audio]"},
 		{"video", `{"url":"/1","duration":3,"name":"v","thumbnail":"/2","thumbnailSecret":"s"}`,
 			`{"duration":3,"name":"v","thumbnail":"/2","thumbnailSecret":"s","url":"/1"}`, "[video] v"},

@@ -50,7 +50,7 @@ type Notice struct {
 	Type NoticeType
 	Who  Person // with the names of that time; zero: nobody
 	By   Person // zero: nobody, or whoever Who is
-	Text string // of NoticeRenamed
+	Text string // of NoticeRenamed: the title; of NoticeRemoved: the reason, or empty
 }
 
 // noticeBody is the body of a message that is a Notice.

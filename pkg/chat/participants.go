@@ -85,13 +85,24 @@ func (s *Service) Leave(ctx context.Context, who Identity, name string, login *s
 	if login != nil {
 		leaving = *login
 	}
-	return s.remove(ctx, who.Principal(), name, leaving, nil)
+	return s.remove(ctx, who.Principal(), name, leaving, "", nil)
+}
+
+// Dismiss is Leave for somebody else, with a reason of at most MaxNote characters, which the notice of it gives. Invalid
+// for a longer one.
+func (s *Service) Dismiss(ctx context.Context, who Identity, name, login, reason string) error {
+	var f faults
+	f.upTo("reason", &reason, MaxNote)
+	if err := f.err(RoomEntity); err != nil {
+		return err
+	}
+	return s.remove(ctx, who.Principal(), name, login, reason, nil)
 }
 
 // RemoveMember is Leave for members only: Conflict if login is not in the room. Those who are removed may join again; see
 // List for what prevents that. Forbidden for the owner, and for an admin who removes another one.
 func (s *Service) RemoveMember(ctx context.Context, who Principal, name, login string) error {
-	return s.remove(ctx, who, name, login, func(r Room) error { return errNotIn(r, login) })
+	return s.remove(ctx, who, name, login, "", func(r Room) error { return errNotIn(r, login) })
 }
 
 // errNotIn is the error for an action about somebody who would have to be in the room.
@@ -104,8 +115,8 @@ func errIn(r Room, login string) error {
 	return &Error{Kind: Conflict, Entity: RoomEntity, Message: "'" + login + "' is in the room '" + r.Called() + "' already"}
 }
 
-// remove removes a participant. missing, if set, returns the error for somebody who is not in the room.
-func (s *Service) remove(ctx context.Context, who Principal, name, leaving string, missing func(Room) error) error {
+// remove removes a participant for a reason, if there is one. missing, if set, returns the error for somebody who is not in the room.
+func (s *Service) remove(ctx context.Context, who Principal, name, leaving, reason string, missing func(Room) error) error {
 	if err := s.limited(who, limit.Joins); err != nil {
 		return err
 	}
@@ -113,9 +124,9 @@ func (s *Service) remove(ctx context.Context, who Principal, name, leaving strin
 	if err != nil {
 		return err
 	}
-	n, action := Notice{Type: NoticeRemoved}, RemoveParticipant
+	n, action := Notice{Type: NoticeRemoved, Text: reason}, RemoveParticipant
 	if leaving == who.Login && !who.App {
-		n.Type, action = NoticeLeft, LeaveRoom
+		n, action = Notice{Type: NoticeLeft}, LeaveRoom
 	}
 	if err := v.mayAbout(action, leaving); err != nil {
 		return err

@@ -61,7 +61,7 @@ func TestStrangersDoNotFindPrivateRooms(t *testing.T) {
 		"SetBanner":        func() error { _, err := w.SetBanner(ctx, eve, name, nil, nil); return err },
 		"SetRetention":     func() error { _, err := w.SetRetention(ctx, eve, name, chat.Forever); return err },
 		"DeleteRoom":       func() error { return w.DeleteRoom(ctx, eve, name) },
-		"Capabilities":     func() error { _, err := w.Capabilities(ctx, eve, name); return err },
+		"Capabilities":     func() error { _, _, err := w.Capabilities(ctx, eve, name); return err },
 		"Types":            func() error { _, err := w.Types(ctx, eve, name); return err },
 		"Post":             func() error { _, err := w.Post(ctx, eve, name, chat.NewMessage{Content: &hi}); return err },
 		"Message":          func() error { _, err := w.Message(ctx, eve, name, m.ID); return err },

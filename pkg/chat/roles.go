@@ -2,7 +2,9 @@ package chat
 
 import (
 	"context"
+	"reflect"
 	"slices"
+	"time"
 
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/limit"
@@ -131,10 +133,29 @@ func (s *Service) changeSettings(ctx context.Context, v visit, a Action, change 
 		if !May(a, v.member.relation(current, current.relation(v.who), s.now())) {
 			return refuse(a, current)
 		}
-		return change(now, current)
+		return s.modify(now, current, change)
 	})
 	s.forgetRoom(v.who.Tenant, v.Name)
 	return r, err
+}
+
+// modify makes a change of settings and notes when.
+func (s *Service) modify(now *RoomSettings, current Room, change func(now *RoomSettings, r Room) error) error {
+	if err := change(now, current); err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(now.normal(), current.Settings.normal()) {
+		now.Modified = max(s.now().UnixMilli(), current.ModifiedAt().UnixMilli()+1)
+	}
+	return nil
+}
+
+// ModifiedAt is when the room's settings were changed last, or when it was created.
+func (r Room) ModifiedAt() time.Time {
+	if at := r.Settings.Modified; at > 0 {
+		return time.UnixMilli(at).UTC()
+	}
+	return r.CreatedAt
 }
 
 // publishRoles publishes what has changed from before to now of who owns the room and who its admins are.
@@ -182,7 +203,7 @@ func (s *Service) changeRoles(ctx context.Context, t Tenant, r Room, change func
 	now, err := s.store.ChangeSettings(ctx, t, r.Ref(), func(now *RoomSettings) error {
 		current := r
 		current.Settings = now.Clone()
-		return change(now, current)
+		return s.modify(now, current, change)
 	})
 	s.forgetRoom(t, r.Name)
 	return now, err

@@ -40,10 +40,7 @@ func (n NewRoom) Validate() []Fault {
 	var f faults
 	switch n.Kind {
 	case OpenRoom:
-		f.name("roomName", &n.Name)
-		if reservedRooms[n.Name] {
-			f.add("roomName", reserved, &n.Name)
-		}
+		f.roomName(n.Name)
 	case PrivateRoom:
 		if n.Name != "" {
 			f.add("roomName", "cannot be chosen for a private room: give it a title", &n.Name)
@@ -103,7 +100,13 @@ func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (Room
 // createRoom creates a room with its creator in it.
 func (s *Service) createRoom(ctx context.Context, t Tenant, r Room) error {
 	created := RoomCreated{Place: r.place(t), Creator: r.Creator}
+	if err := s.index.Enter(ctx, t, r); err != nil {
+		return err
+	}
 	if err := s.store.CreateRoom(ctx, t, r); err != nil {
+		if !IsKind(err, Unavailable) {
+			s.index.Remove(ctx, t, r)
+		}
 		s.settle(r.ID, err, func(ctx context.Context) (Event, error) {
 			now, err := s.store.Room(ctx, t, r.Name)
 			if err != nil || now.ID != r.ID {
@@ -403,6 +406,7 @@ func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
 	// The room is gone. If another call has deleted it, that call may have died before it published the deletion.
 	t.finish(ctx, deleted)
 	t.wait()
+	s.index.Remove(ctx, who.Tenant, r)
 	sweep()
 	return err
 }

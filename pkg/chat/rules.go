@@ -80,6 +80,14 @@ func validRooms(names []string) []string {
 // reservedRooms are words that the API's paths use where a room's name could be.
 var reservedRooms = map[string]bool{"participant": true, "queries": true}
 
+// roomName adds the faults of the name of a new open room.
+func (f *faults) roomName(name string) {
+	f.name("roomName", &name)
+	if reservedRooms[name] {
+		f.add("roomName", reserved, &name)
+	}
+}
+
 // faults collects the broken rules of an entity.
 type faults []Fault
 

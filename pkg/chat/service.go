@@ -74,6 +74,7 @@ type Service struct {
 	mutes    GlobalMutes
 
 	jobs    Jobs
+	index   RoomIndex
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 }
@@ -108,8 +109,10 @@ type Options struct {
 	// Jobs does what goes on after a call. Without it, deleted rooms leave their rows on disk, and new names may not reach all
 	// rooms.
 	Jobs Jobs
-	IDs  *id.Generator
-	Log  *slog.Logger
+	// Index, if set, finds rooms in other ways than by their names.
+	Index RoomIndex
+	IDs   *id.Generator
+	Log   *slog.Logger
 }
 
 // NewService returns a running service. Close ends it.
@@ -129,6 +132,9 @@ func NewService(o Options) *Service {
 	if o.Jobs == nil {
 		o.Jobs = noJobs{}
 	}
+	if o.Index == nil {
+		o.Index = noIndex{}
+	}
 	if o.Publisher == nil {
 		o.Publisher = silent{}
 	}
@@ -145,7 +151,7 @@ func NewService(o Options) *Service {
 		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: o.Pictures,
 		claimed: make(chan struct{}), passwordMin: o.PasswordMin, signUp: o.SignUp, invitations: o.Invitations, seesEmail: o.SeesEmail,
 		accounts: o.Accounts, blocks: o.Blocks, friends: o.Friends, mutes: o.Mutes,
-		jobs: o.Jobs, stop: stop,
+		jobs: o.Jobs, index: o.Index, stop: stop,
 	}
 	s.stopped.Go(func() { s.reads.keep(ctx) })
 	s.stopped.Go(func() { guard.Keep(ctx, s.log, "claiming logins", s.claimLogins) })

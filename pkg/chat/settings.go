@@ -41,6 +41,8 @@ type RoomSettings struct {
 	Admins       []string `json:"admins,omitempty"`    // logins, at most MaxAdmins, ascending
 	MaxMembers   int      `json:"maxMembers,omitzero"` // 0: no limit
 	Between      []string `json:"between,omitempty"`   // the logins of a direct conversation, ascending
+	// Modified is when the settings were changed last, in milliseconds since 1970; 0: never, or by an earlier version.
+	Modified int64 `json:"modified,omitzero"`
 
 	Public         bool `json:"public,omitzero"`
 	Approval       bool `json:"approval,omitzero"`       // joining needs the consent of the owner or an admin

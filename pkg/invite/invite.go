@@ -71,7 +71,10 @@ func New(store directory.Store, ids *id.Generator, now func() time.Time) *Servic
 	return &Service{store: store, ids: ids, now: now}
 }
 
-func spaceOf(t chat.Tenant) string { return "invitations/" + string(t) }
+// Spaces are those of the tenants' invitations.
+const Spaces directory.Kind = "invitations/"
+
+func spaceOf(t chat.Tenant) string { return Spaces.Of(string(t)) }
 
 func nameOf(secret string) string {
 	h := sha256.Sum256([]byte(secret))

@@ -80,29 +80,29 @@ func (s *Service) Close() {
 
 // The spaces of the directory. Those of a person are named by the tenant and the login, neither of which has a slash.
 const (
-	contactPrefix = "contacts/"
-	recordPrefix  = "people/"
-	mutedPrefix   = "muted/"
+	ContactSpaces directory.Kind = "contacts/"
+	RecordSpaces  directory.Kind = "people/"
+	MutedSpaces   directory.Kind = "muted/"
 )
 
 func contactSpace(who chat.Identity) string {
-	return contactPrefix + string(who.Tenant) + "/" + who.Login
+	return ContactSpaces.Of(string(who.Tenant) + "/" + who.Login)
 }
 func recordSpace(who chat.Identity) string {
-	return recordPrefix + string(who.Tenant) + "/" + who.Login
+	return RecordSpaces.Of(string(who.Tenant) + "/" + who.Login)
 }
-func mutedSpace(t chat.Tenant) string { return mutedPrefix + string(t) }
+func mutedSpace(t chat.Tenant) string { return MutedSpaces.Of(string(t)) }
 
 // Of returns the people whom an entry of the directory is about: one, or two of one tenant. None if it is no entry of this
 // package.
 func Of(e directory.Entry) []chat.Identity {
-	if rest, ok := strings.CutPrefix(e.Space, mutedPrefix); ok {
+	if rest, ok := strings.CutPrefix(e.Space, string(MutedSpaces)); ok {
 		return []chat.Identity{{Tenant: chat.Tenant(rest), Login: e.Name}}
 	}
-	rest, isContact := strings.CutPrefix(e.Space, contactPrefix)
+	rest, isContact := strings.CutPrefix(e.Space, string(ContactSpaces))
 	if !isContact {
 		var isRecord bool
-		if rest, isRecord = strings.CutPrefix(e.Space, recordPrefix); !isRecord {
+		if rest, isRecord = strings.CutPrefix(e.Space, string(RecordSpaces)); !isRecord {
 			return nil
 		}
 	}

@@ -246,7 +246,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		}})
 	onEnd(contacts.Close)
 	service = chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
-		Pictures: picture.NewDecoder(c.Memory.Pictures), SeesEmail: seesEmail, Accounts: appPeople{apps}, Blocks: contacts, Friends: contacts, Mutes: globalMutes{contacts},
+		Pictures: picture.NewDecoder(c.Memory.Pictures), SeesEmail: seesEmail, Accounts: appPeople{apps}, Blocks: contacts, Friends: contacts, Mutes: globalMutes{contacts}, Index: tenant.NewRoomIndex(st),
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)

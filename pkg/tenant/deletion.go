@@ -18,7 +18,8 @@ const deletionJob = "tenant-deletion"
 
 const (
 	// deletionSpace has a Deletion for each job, for operators to look at.
-	deletionSpace = "deletions"
+	deletionKind  directory.Kind = "deletions"
+	deletionSpace                = string(deletionKind)
 	// deletionsKept is how long a deletion that is done is shown.
 	deletionsKept = 30 * 24 * time.Hour
 	// deletionIntent is how long the job waits for the call that begins it.

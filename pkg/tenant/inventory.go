@@ -7,6 +7,7 @@ import (
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/invite"
 	"github.com/confab-chat/confab/pkg/people"
 )
 
@@ -15,37 +16,54 @@ type Inventory interface {
 	EachEntry(ctx context.Context, visit func(directory.Entry) error) error
 }
 
-// Movable returns whether an entry of the directory goes with an export: it is of this server, or of an organisation or an
-// app that exists. Deleted ones have entries until the deletion has come to them. The default app and its organisation stay:
-// each server makes its own. Movable reads all entries once and keeps those of apps.
+// travels says of every kind of space in the directory whether its entries go with exports. What it does not name stays.
+var travels = map[directory.Kind]bool{
+	orgKind:        true,
+	appPrefix:      true,
+	account.Spaces: true,
+	groupPrefix:    true, roomPrefix: true, superPrefix: true,
+	people.ContactSpaces: true, people.RecordSpaces: true, people.MutedSpaces: true,
+	deletionKind:  false, // a deletion is done where it was asked for
+	invite.Spaces: false, // an invitation is a link to this server
+}
+
+// Travels reports whether entries of a kind of spaces go with exports; decided is false for a kind that is not known.
+func Travels(k directory.Kind) (travel, decided bool) {
+	travel, decided = travels[k]
+	return travel, decided
+}
+
+// Movable returns whether an entry of the directory goes with an export: its kind travels, and it is of this server, or of
+// an organisation or an app that exists. Deleted ones have entries until the deletion has come to them. The default app and
+// its organisation stay: each server makes its own. Movable reads all entries once and keeps those of apps.
 func Movable(ctx context.Context, from Inventory) (movable func(directory.Entry) bool, err error) {
 	orgs := map[string]bool{}        // spaces of their apps
 	apps := map[chat.Tenant]string{} // the space that an app is in
 	err = from.EachEntry(ctx, func(e directory.Entry) error {
-		switch {
-		case e.Space == orgSpace:
+		switch directory.KindOf(e.Space) {
+		case orgKind:
 			o, err := decodeOrg(e)
 			if err != nil {
 				return err
 			}
 			orgs[appSpace(e.ID)] = !o.Default
-		case strings.HasPrefix(e.Space, appPrefix):
+		case appPrefix:
 			apps[App{ID: e.ID}.Tenant()] = e.Space
 		}
 		return nil
 	})
 	return func(e directory.Entry) bool {
+		kind := directory.KindOf(e.Space)
 		switch {
-		case e.Space == orgSpace:
+		case !travels[kind]:
+			return false
+		case kind == orgKind:
 			return orgs[appSpace(e.ID)]
-		case strings.HasPrefix(e.Space, appPrefix):
+		case kind == appPrefix:
 			return orgs[e.Space]
 		}
-		of, ok := account.TenantOf(e.Space)
-		if about := people.Of(e); len(about) > 0 {
-			of, ok = about[0].Tenant, true
-		}
-		return !ok || !strings.HasPrefix(string(of), tenantPrefix) || orgs[apps[of]]
+		of, _, _ := strings.Cut(strings.TrimPrefix(e.Space, string(kind)), "/") // of all others the tenant comes next
+		return !strings.HasPrefix(of, tenantPrefix) || orgs[apps[chat.Tenant(of)]]
 	}, err
 }
 

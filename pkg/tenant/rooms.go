@@ -18,60 +18,30 @@ type Rooms struct {
 // Rooms returns the groups and chat rooms of all apps.
 func (s *Service) Rooms() *Rooms { return s.rooms }
 
-// roomSpaces are the spaces of the directory that list the rooms of a tenant. An entry may stand for a room that is gone,
-// never the other way round.
-var roomSpaces = map[chat.RoomKind]string{chat.GroupRoom: "groups/", chat.ChatRoom: "chatrooms/"}
-
-func roomSpace(t chat.Tenant, k chat.RoomKind) string { return roomSpaces[k] + string(t) }
-
-// Create makes a group or chat room; see chat.Service.CreateGroup.
-func (s *Rooms) Create(ctx context.Context, who chat.Principal, n chat.NewGroup) (chat.RoomView, error) {
-	if err := chat.Faulty(chat.RoomEntity, n.Validate()); err != nil {
-		return chat.RoomView{}, err
-	}
-	n.ID = s.ids.New()
-	space := roomSpace(who.Tenant, n.Settings.Kind)
-	if err := s.store.CreateEntry(ctx, directory.Entry{Space: space, ID: n.ID, Name: chat.RoomNameOf(n.ID), Version: 1}); err != nil {
-		return chat.RoomView{}, err
-	}
-	view, err := s.chat.CreateGroup(ctx, who, n)
-	if err != nil && !chat.IsKind(err, chat.Unavailable) {
-		s.forget(ctx, space, n.ID)
-	}
-	return view, err
-}
-
-// forget removes an entry whose room is not there. If that fails, readers go on passing it.
-func (s *Rooms) forget(ctx context.Context, space string, u id.ID) {
-	_ = s.store.DeleteEntry(context.WithoutCancel(ctx), space, u)
-}
-
-// Delete deletes a room; see chat.Service.DeleteRoomAs.
-func (s *Rooms) Delete(ctx context.Context, who chat.Principal, r chat.Room) error {
-	err := s.chat.DeleteRoomAs(ctx, who, r.Name)
-	if err == nil {
-		s.forget(ctx, roomSpace(who.Tenant, r.Settings.Kind), r.ID)
-	}
-	return err
-}
-
 // Newest returns rooms of a kind as lists show them, the one made last first: before the one with the given id (zero: from
-// the last one). It returns fewer than limit only at the end; next is where to go on, zero if there are no more.
+// the last one). It returns fewer than limit only at the end; next is where to go on, zero if there are no more. Groups of
+// the default app are the rooms of the chat API too.
 func (s *Rooms) Newest(ctx context.Context, who chat.Principal, k chat.RoomKind, before id.ID, limit int) (list []chat.RoomView, next id.ID, err error) {
 	for {
 		es, err := s.store.NewestEntries(ctx, roomSpace(who.Tenant, k), before, limit+1)
 		if err != nil {
 			return nil, id.ID{}, err
 		}
-		names := make([]string, len(es))
+		names, entered, at := make([]string, len(es)), map[id.ID]bool{}, map[string]id.ID{}
 		for i, e := range es {
-			names[i] = e.Name
+			names[i], entered[e.ID] = roomIn(e), true
+			if _, twice := at[names[i]]; !twice {
+				at[names[i]] = e.ID
+			}
 		}
 		views, cut, err := s.chat.RoomsByName(ctx, who, names)
 		if err != nil {
 			return nil, id.ID{}, err
 		}
 		for _, v := range views {
+			if !entered[v.ID] { // a later room of the name
+				continue
+			}
 			if len(list) == limit {
 				return list, list[limit-1].ID, nil
 			}
@@ -79,16 +49,21 @@ func (s *Rooms) Newest(ctx context.Context, who chat.Principal, k chat.RoomKind,
 		}
 		switch {
 		case cut: // the rest would take too much for one answer
-			return list, list[len(list)-1].ID, nil
+			if before = at[views[len(views)-1].Name]; len(list) > 0 {
+				return list, before, nil
+			}
 		case len(es) <= limit:
 			return list, id.ID{}, nil
+		default:
+			before = es[len(es)-1].ID
 		}
-		before = es[len(es)-1].ID
 	}
 }
 
 // superSpace lists the super admins of a tenant's chat rooms, by the logins of their accounts.
-func superSpace(t chat.Tenant) string { return "superadmins/" + string(t) }
+func superSpace(t chat.Tenant) string { return superPrefix.Of(string(t)) }
+
+const superPrefix directory.Kind = "superadmins/"
 
 // maxSuperAdmins bounds the super admins of an app.
 const maxSuperAdmins = 1000
@@ -144,7 +119,7 @@ func (s *Rooms) SuperAdmins(ctx context.Context, t chat.Tenant) ([]string, error
 func (s *Rooms) removeAll(ctx context.Context, t chat.Tenant, progress func(n int) error) error {
 	for _, k := range []chat.RoomKind{chat.GroupRoom, chat.ChatRoom} {
 		if err := s.clear(ctx, roomSpace(t, k), progress, func(e directory.Entry) error {
-			err := s.chat.DeleteRoomAs(ctx, chat.Principal{Identity: chat.Identity{Tenant: t}, App: true}, e.Name)
+			err := s.chat.DeleteRoomAs(ctx, chat.Principal{Identity: chat.Identity{Tenant: t}, App: true}, roomIn(e))
 			if chat.IsKind(err, chat.NotFound) {
 				err = nil
 			}

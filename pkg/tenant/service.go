@@ -7,12 +7,14 @@ import (
 	"encoding/base64"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/seal"
@@ -34,11 +36,13 @@ type Service struct {
 	log      *slog.Logger
 	// defaultOrg is the key of the default app's organisation.
 	defaultOrg string
+	stop       context.CancelFunc
+	stopped    sync.WaitGroup
 }
 
 // Options are the parts of a Service.
 type Options struct {
-	Store    directory.Store
+	Store    RoomStore
 	Watcher  *cache.Watcher
 	Accounts *account.Service
 	// Chat has the rooms of all apps.
@@ -68,11 +72,18 @@ func New(o Options) *Service {
 	}
 	s.rooms = &Rooms{store: o.Store, chat: o.Chat, ids: o.IDs}
 	o.Queue.Register(deletionJob, s.delete)
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.stopped.Go(func() {
+		guard.Keep(ctx, s.log, "completing the index of rooms", func(ctx context.Context) { NewRoomIndex(o.Store).keepUp(ctx, o.Now, s.log) })
+	})
 	return s
 }
 
 // Close stops the background work.
 func (s *Service) Close() {
+	s.stop()
+	s.stopped.Wait()
 	s.orgs.Close()
 	s.apps.Close()
 }

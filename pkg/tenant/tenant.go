@@ -105,12 +105,13 @@ func ValidApp(name string) bool {
 func key(name string) string { return strings.ToLower(name) }
 
 const (
-	orgSpace     = "organisations"
-	appPrefix    = "apps/" // of the space of an organisation's apps
-	tenantPrefix = "app-"
+	orgKind      directory.Kind = "organisations"
+	orgSpace                    = string(orgKind)
+	appPrefix    directory.Kind = "apps/" // of the space of an organisation's apps
+	tenantPrefix                = "app-"
 )
 
-func appSpace(org id.ID) string { return appPrefix + org.String() }
+func appSpace(org id.ID) string { return appPrefix.Of(org.String()) }
 
 type orgValue struct {
 	Name    string  `json:"name"`
@@ -147,7 +148,7 @@ func decodeApp(e directory.Entry) (App, error) {
 	if err := json.Unmarshal(e.Value, &v); err != nil {
 		return App{}, err
 	}
-	org, err := id.Parse(strings.TrimPrefix(e.Space, appPrefix))
+	org, err := id.Parse(strings.TrimPrefix(e.Space, string(appPrefix)))
 	return App{ID: e.ID, Organisation: org, Name: v.Name, Settings: v.Settings, ClientID: v.ClientID, sealed: v.Sealed, tenant: v.Tenant,
 		version: e.Version}, err
 }

@@ -34,7 +34,7 @@ self.addEventListener('fetch', (event) => {
   const url = new URL(request.url)
   if (request.method !== 'GET' || url.origin !== self.location.origin) return
   if (url.pathname.startsWith(API)) {
-    if (keeps(url)) event.respondWith(freshOrKept(request))
+    if (keeps(url)) event.respondWith(freshOrKept(event))
   } else if (url.pathname.startsWith(BASE + 'assets/')) {
     event.respondWith(keptOrFresh(request))
   } else if (request.mode === 'navigate' && url.pathname.startsWith(BASE)) {
@@ -51,27 +51,62 @@ function keeps(url) {
   return path.startsWith('messages/') && !['before', 'after', 'around'].some((name) => url.searchParams.has(name))
 }
 
-async function freshOrKept(request) {
+// What the page has heard over the socket, to be kept as if it were an answer.
+self.addEventListener('message', (event) => {
+  const { keep: address, answer } = event.data ?? {}
+  if (!address) return
+  const headers = { 'Content-Type': 'application/json' }
+  event.waitUntil(keep(new URL(address, self.location.origin).href, ++asked, new Response(answer, { headers })))
+})
+
+// Counts requests and what the page has sent.
+let asked = 0
+// When what is kept of an address was asked for, and the last write of it.
+const newest = new Map()
+const writes = new Map()
+
+/**
+ * Keeps an answer that was asked for at that moment. All writes are made here, those of one address one after the other, so
+ * an answer that is slow never replaces what the page has sent meanwhile.
+ */
+function keep(address, when, answer) {
+  const write = (writes.get(address) ?? Promise.resolve())
+    .then(async () => {
+      if ((newest.get(address) ?? 0) > when || !(await caches.has(DATA))) return
+      newest.set(address, when)
+      const cache = await caches.open(DATA)
+      await cache.delete(address, { ignoreVary: true })
+      await cache.put(address, answer)
+    })
+    .catch(() => {})
+    .then(() => {
+      if (writes.get(address) === write) writes.delete(address)
+    })
+  writes.set(address, write)
+  return write
+}
+
+async function kept(address) {
+  await writes.get(address)
+  return (await caches.has(DATA)) ? caches.open(DATA).then((cache) => cache.match(address, { ignoreVary: true })) : undefined
+}
+
+async function freshOrKept(event) {
+  const { request } = event
+  const when = ++asked
   let answer
   try {
     answer = await fetch(request)
   } catch (failure) {
-    const kept = (await caches.has(DATA)) && (await caches.open(DATA).then((cache) => cache.match(request)))
-    if (!kept) throw failure
+    const old = await kept(request.url)
+    if (!old) throw failure
     // The page has to know that this is the past.
-    const headers = new Headers(kept.headers)
+    const headers = new Headers(old.headers)
     headers.set('X-Confab-Kept', '1')
-    return new Response(kept.body, { status: kept.status, headers })
+    return new Response(old.body, { status: old.status, headers })
   }
-  if (answer.ok) {
-    const copy = answer.clone()
-    caches
-      .has(DATA)
-      .then((wanted) => wanted && caches.open(DATA).then((cache) => cache.put(request, copy)))
-      .catch(() => {})
-  } else if (answer.status === 401) {
-    await caches.delete(DATA)
-  }
+  if (answer.ok) event.waitUntil(keep(request.url, when, answer.clone()))
+  else if (answer.status === 401) await caches.delete(DATA)
   return answer
 }
 

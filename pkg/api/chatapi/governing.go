@@ -69,13 +69,18 @@ func (m *mount) changeRoom(w http.ResponseWriter, r *http.Request, b roomBody) e
 
 // getCapabilities answers with what the user may do in a room now.
 func (m *mount) getCapabilities(w http.ResponseWriter, r *http.Request) error {
-	actions, err := m.chat.Capabilities(r.Context(), who(r), api.Variable(r, "room"))
+	actions, until, err := m.chat.Capabilities(r.Context(), who(r), api.Variable(r, "room"))
 	if err != nil {
 		return err
 	}
-	return m.ok(w, struct {
-		Actions []chat.Action `json:"actions"`
-	}{append([]chat.Action{}, actions...)})
+	out := struct {
+		Actions    []chat.Action `json:"actions"`
+		MutedUntil *string       `json:"mutedUntil"`
+	}{Actions: append([]chat.Action{}, actions...)}
+	if !until.IsZero() {
+		out.MutedUntil = new(m.form.time(until))
+	}
+	return m.ok(w, out)
 }
 
 // putOwner hands a room over.
@@ -118,8 +123,11 @@ func (m *mount) putParticipant(w http.ResponseWriter, r *http.Request) error {
 
 // deleteParticipant removes somebody from a room. Who is not in it stays out of it.
 func (m *mount) deleteParticipant(w http.ResponseWriter, r *http.Request) error {
-	login := api.Variable(r, "login")
-	if err := m.chat.Leave(r.Context(), who(r), api.Variable(r, "room"), &login); err != nil {
+	q, err := api.Query(r)
+	if err != nil {
+		return err
+	}
+	if err := m.chat.Dismiss(r.Context(), who(r), api.Variable(r, "room"), api.Variable(r, "login"), q.Get("reason")); err != nil {
 		return err
 	}
 	return noContent(w)

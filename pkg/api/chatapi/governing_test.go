@@ -1,10 +1,16 @@
 package chatapi_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
+
+// named is a client with the names that they signed up with.
+func named(c *client) map[string]any {
+	return map[string]any{"login": c.login, "firstname": "First", "lastname": "Last"}
+}
 
 func TestAddingAndRemovingParticipants(t *testing.T) {
 	c, a, b, stranger := fresh(t, V), fresh(t, V), fresh(t, V), fresh(t, V)
@@ -22,9 +28,13 @@ func TestAddingAndRemovingParticipants(t *testing.T) {
 	c.do("PUT", at+"no.body", nil).refused(404)
 	stranger.do("PUT", at+stranger.login, nil).refused(404)
 	stranger.do("DELETE", at+a.login, nil).refused(404)
+	c.do("DELETE", at+b.login+"?reason="+strings.Repeat("x", 501), nil).refused(422)
 	for range 2 {
-		c.do("DELETE", at+b.login, nil).is(204)
+		c.do("DELETE", at+b.login+"?reason=Advertising%20%F0%9F%98%80", nil).is(204)
 	}
+	told := c.do("GET", "/messages/"+room+"?fetchSize=1", nil).is(200).list("messages")[0].(map[string]any)
+	require.Equal(t, map[string]any{"type": "removed", "who": named(b), "by": named(c), "text": "Advertising 😀"}, told["body"])
+	require.Equal(t, "First Last leaves the room", told["content"], "as KillrChat's clients know it")
 	a.do("DELETE", at+a.login, nil).is(204)
 	require.Equal(t, []string{c.login}, inRoom())
 	a.do("GET", "/rooms/"+room, nil).refused(404)

@@ -186,7 +186,7 @@ func (m *mount) v1Routes() []route {
 		}),
 		at("/rooms/{room}/participants/{login}", api.Operations{
 			"PUT":    {ID: "addParticipant", Serve: m.putParticipant, Who: api.Creator, Answers: api.Is(204, 404, 409, 410, 429)},
-			"DELETE": {ID: "removeParticipant", Serve: m.deleteParticipant, Who: api.Creator, Answers: api.Is(204, 404, 429)},
+			"DELETE": {ID: "removeParticipant", Serve: m.deleteParticipant, Who: api.Creator, Query: []string{"reason"}, Answers: api.Is(204, 404, 422, 429)},
 		}),
 		at("/rooms/{room}/participants", api.Operations{
 			"GET": {ID: "listParticipants", Serve: m.listParticipants, Query: rangeParams, Answers: api.Is(200, 403, 404)},

@@ -1,6 +1,8 @@
 package easemob
 
 import (
+	"strings"
+
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/chat"
@@ -23,11 +25,10 @@ func (a *API) record(c *call, kind audit.Kind, subject, detail string) {
 	a.Trail.Record(c.ctx(), audit.Event{Kind: kind, Actor: actor, Subject: subject, Address: c.address(), Detail: detail})
 }
 
-// recordUser notes what was done to a user, if that is an account of the chat API. Accounts of other apps are their own
-// business.
-func (a *API) recordUser(c *call, kind audit.Kind, name string) {
+// recordUser notes what was done to a user or a room of the chat API. Those of other apps are their own business.
+func (a *API) recordUser(c *call, kind audit.Kind, name string, more ...string) {
 	if c.app.Default() {
-		a.record(c, kind, name, "through the platform")
+		a.record(c, kind, name, strings.Join(append(more, "through the platform"), ", "))
 	}
 }
 

@@ -98,9 +98,17 @@ func TestTheTrailHasWhatIsDoneToUsersOfTheChatAPI(t *testing.T) {
 		of.ok("PUT", "/users/bob/password", of.token, object{"newpassword": "another secret"})
 		of.ok("POST", "/users/bob/deactivate", of.token, nil)
 		of.ok("POST", "/users/bob/activate", of.token, nil)
+		of.ok("POST", "/mutes", of.token, object{"username": "bob", "chat": -1, "groupchat": 0})
+		room := of.ok("POST", "/chatgroups", of.token, object{"groupname": "Club", "public": true, "owner": "bob"})["data"].(object)["groupid"].(string)
+		of.ok("DELETE", "/chatgroups/"+room, of.token, nil)
 		of.ok("DELETE", "/users/bob", of.token, nil)
 	}
 	by := "confab/chat"
 	require.Equal(t, []string{"account-created " + by + " bob", "login bob bob", "account-created " + by + " carol", "login " + by + " carol",
-		"password-changed " + by + " bob", "account-disabled " + by + " bob", "account-enabled " + by + " bob", "account-deleted " + by + " bob"}, w.trail()[before:])
+		"password-changed " + by + " bob", "account-disabled " + by + " bob", "account-enabled " + by + " bob", "account-muted " + by + " bob", "room-deleted " + by + " Club", "account-deleted " + by + " bob"}, w.trail()[before:])
+	for _, e := range w.events() {
+		if e["kind"] == "account-muted" {
+			require.Equal(t, "chat: for ever, groupchat: no longer, through the platform", e["detail"])
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -56,6 +57,12 @@ func texts(v any) (all []string) {
 		all = append(all, fmt.Sprint(x))
 	}
 	return all
+}
+
+func number(t *testing.T, v any) int64 {
+	n, err := strconv.ParseInt(v.(string), 10, 64)
+	require.NoError(t, err)
+	return n
 }
 
 func TestGroups(t *testing.T) {
@@ -113,6 +120,11 @@ func TestGroups(t *testing.T) {
 	require.Equal(t, []string{i, h, g}, ids)
 	row := first["data"].([]any)[1].(object)
 	require.Equal(t, []any{"A group", u[0], 2., "group"}, []any{row["groupname"], row["owner"], row["affiliations"], row["type"]})
+	a.ok("PUT", "/chatgroups/"+h, a.token, object{"description": "another one"})
+	changed := a.ok("GET", "/chatgroups?limit=2", a.token, nil)["data"].([]any)[1].(object)
+	require.Greater(t, number(t, changed["last_modified"]), number(t, row["last_modified"]))
+	a.ok("PUT", "/chatgroups/"+h, a.token, object{"description": "another one"})
+	require.Equal(t, changed, a.ok("GET", "/chatgroups?limit=2", a.token, nil)["data"].([]any)[1], "nothing has changed")
 
 	two := a.ok("GET", "/chatgroups/"+g+"%2C"+i+",123456", a.token, nil)
 	require.EqualValues(t, 3, two["count"])

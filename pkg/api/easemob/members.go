@@ -40,28 +40,64 @@ func (a *API) listMembers(c *call, k roomKind, r chat.Room) error {
 	if err != nil {
 		return err
 	}
-	rows := []any{}
-	for after, passed := (id.ID{}), 0; len(rows) < size; {
+	people, err := a.membersFrom(c, k, r, from, size)
+	if err != nil {
+		return err
+	}
+	rows := make([]any, len(people))
+	for i, p := range people {
+		role := "member"
+		if p.Login == r.Owner() {
+			role = "owner"
+		}
+		rows[i] = map[string]any{role: c.nameOf(p)}
+	}
+	return c.reply(answer{data: rows, count: counted(len(rows))})
+}
+
+// membersFrom returns size members after the first from: in the order of joining, those of an open room by login.
+func (a *API) membersFrom(c *call, k roomKind, r chat.Room, from, size int) (people []chat.Person, err error) {
+	if r.Settings.Kind == chat.OpenRoom {
+		people, _, err = a.Chats.Participants(c.ctx(), c.who, r.Name, chat.Range{Start: from, Limit: size})
+		return people, err
+	}
+	for after, passed := (id.ID{}), 0; len(people) < size; {
 		ms, more, err := a.Chats.ListMembers(c.ctx(), c.who, r.Name, after, false, k.mostPage)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, m := range ms {
-			if passed++; passed <= from || len(rows) == size {
-				continue
+			if passed++; passed > from && len(people) < size {
+				people = append(people, m.Person)
 			}
-			role := "member"
-			if m.Login == r.Owner() {
-				role = "owner"
-			}
-			rows = append(rows, map[string]any{role: c.nameOf(m.Person)})
 		}
 		if !more || len(ms) == 0 {
 			break
 		}
 		after = ms[len(ms)-1].Since
 	}
-	return c.reply(answer{data: rows, count: counted(len(rows))})
+	return people, nil
+}
+
+// listByLogin lists the names of an open room's members but the owner's: who joined it through an earlier version has no
+// place in the order of joining.
+func (a *API) listByLogin(c *call, r chat.Room, after string, limit int) error {
+	people, more, err := a.Chats.Participants(c.ctx(), c.who, r.Name, chat.Range{After: after, Limit: limit})
+	if err != nil {
+		return err
+	}
+	names := []string{}
+	x := answer{}
+	for _, p := range people {
+		if p.Login != r.Owner() {
+			names = append(names, c.nameOf(p))
+		}
+	}
+	if more {
+		x.cursor = c.cursor(people[len(people)-1].Login)
+	}
+	x.data, x.count = names, counted(len(names))
+	return c.reply(x)
 }
 
 // listByCursor lists the names of members but the owner's, in the order of joining or the other way round.
@@ -80,6 +116,9 @@ func (a *API) listByCursor(c *call, r chat.Room, q url.Values) error {
 	at, err := c.position(q)
 	if err != nil {
 		return err
+	}
+	if r.Settings.Kind == chat.OpenRoom {
+		return a.listByLogin(c, r, at, limit)
 	}
 	var from id.ID
 	if at != "" {

@@ -185,11 +185,13 @@ func (c *call) sender(f fields) (chat.Person, error) {
 		return u.Person(), nil
 	}
 	switch {
+	case c.app.Default() && name == nil:
+		return chat.Person{}, illegal("from must be provided: it has to be an account")
 	case name == nil:
 		return chat.Person{FirstName: account.DefaultSender}, nil
 	case *name == "":
 		return chat.Person{}, illegal("from can't be empty")
-	case strings.EqualFold(*name, account.DefaultSender):
+	case strings.EqualFold(*name, account.DefaultSender) && !c.app.Default():
 		return chat.Person{FirstName: account.DefaultSender}, nil
 	}
 	folded, err := c.people().Policy().Name(*name)
@@ -197,6 +199,9 @@ func (c *call) sender(f fields) (chat.Person, error) {
 		return chat.Person{}, err
 	}
 	u, err := c.people().Named(c.ctx(), folded)
+	if chat.IsKind(err, chat.NotFound) && c.app.Default() {
+		return chat.Person{}, illegal("from [%s] is not an account", folded)
+	}
 	if chat.IsKind(err, chat.NotFound) {
 		return chat.Person{FirstName: folded}, nil
 	}

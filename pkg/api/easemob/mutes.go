@@ -3,10 +3,12 @@ package easemob
 import (
 	"math"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/api"
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/people"
 )
 
@@ -42,6 +44,8 @@ func (a *API) mute(c *call) error {
 		case n == nil:
 		case *n < -1 || *n > math.MaxInt32:
 			return illegal("%s has to be a number of seconds, -1 for ever or 0 for not at all", kind)
+		case *n == 0:
+			until[kind] = time.Time{}
 		case *n == -1:
 			until[kind] = people.Forever
 		default:
@@ -58,7 +62,25 @@ func (a *API) mute(c *call) error {
 	if err != nil {
 		return err
 	}
+	a.recordUser(c, audit.AccountMuted, u.Name, muteDetail(until))
 	return c.reply(answer{data: map[string]any{"result": "ok"}})
+}
+
+// muteDetail is what the audit trail says of a mute.
+func muteDetail(until people.Mutes) string {
+	var said []string
+	for _, kind := range people.Kinds {
+		switch end, set := until[kind]; {
+		case !set:
+		case end.IsZero():
+			said = append(said, string(kind)+": no longer")
+		case end.Equal(people.Forever):
+			said = append(said, string(kind)+": for ever")
+		default:
+			said = append(said, string(kind)+": until "+end.UTC().Format(time.RFC3339))
+		}
+	}
+	return strings.Join(said, ", ")
 }
 
 // mutesOf shows the mutes of a user in seconds that are left.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 )
@@ -112,14 +113,19 @@ func (a *API) createRoom(c *call, k roomKind) error {
 	case k.kind == chat.GroupRoom && in.Public == nil:
 		return badParameter("group must contain public field!")
 	}
-	n := chat.NewGroup{Settings: chat.RoomSettings{Kind: k.kind, MaxMembers: usualMembers}}
-	in.Over(&n.Settings)
+	n, err := c.newGroup(k, in)
+	if err != nil {
+		return err
+	}
 	if n.Owner, n.Members, err = c.founders(k, f); err != nil {
 		return err
 	}
-	view, err := a.Rooms.Create(c.ctx(), who, n)
+	view, err := a.Chats.CreateGroup(c.ctx(), who, n)
+	if err != nil && n.Settings.Kind != chat.OpenRoom { // errors about a name are worded as everywhere
+		err = a.inRoom(view.Room, err)
+	}
 	if err != nil {
-		return a.inRoom(view.Room, err)
+		return err
 	}
 	return c.reply(answer{data: map[string]any{k.id: numberOf(view.Room)}})
 }
@@ -177,11 +183,11 @@ func (a *API) listRooms(c *call, k roomKind) error {
 			return err
 		}
 		if k.kind == chat.ChatRoom {
-			rows[i] = map[string]any{"id": numberOf(v.Room), "name": v.Settings.Title, "owner": owner, "affiliations_count": v.Count}
+			rows[i] = map[string]any{"id": numberOf(v.Room), "name": nameOfRoom(v.Room), "owner": owner, "affiliations_count": v.Count}
 			continue
 		}
-		rows[i] = map[string]any{"groupid": numberOf(v.Room), "groupname": v.Settings.Title, "owner": owner, "affiliations": v.Count,
-			"type": "group", "last_modified": strconv.FormatInt(v.CreatedAt.UnixMilli(), 10)}
+		rows[i] = map[string]any{"groupid": numberOf(v.Room), "groupname": nameOfRoom(v.Room), "owner": owner, "affiliations": v.Count,
+			"type": "group", "last_modified": strconv.FormatInt(v.ModifiedAt().UnixMilli(), 10)}
 	}
 	x := answer{data: rows, count: counted(len(rows))}
 	if !next.IsZero() {
@@ -229,9 +235,9 @@ func (a *API) detail(c *call, k roomKind, r chat.Room) (map[string]any, error) {
 	}
 	s := v.Settings
 	out := map[string]any{
-		"id": numberOf(v.Room), "name": s.Title, "description": s.Description, "custom": s.Custom, "owner": owner, "created": v.CreatedAt.UnixMilli(),
-		"maxusers": s.MaxMembers, "membersonly": s.Approval, "allowinvites": s.MembersInvite, "invite_need_confirm": s.ConfirmInvites,
-		"public": s.Public || k.kind == chat.ChatRoom, "mute": s.Silent, "affiliations_count": v.Count,
+		"id": numberOf(v.Room), "name": nameOfRoom(v.Room), "description": s.Description, "custom": s.Custom, "owner": owner, "created": v.CreatedAt.UnixMilli(),
+		"maxusers": c.seats(v.Room), "membersonly": s.Approval || s.Kind == chat.PrivateRoom, "allowinvites": s.MembersInvite, "invite_need_confirm": s.ConfirmInvites,
+		"public": s.Public || s.Kind == chat.ChatRoom || s.Kind == chat.OpenRoom, "mute": s.Silent, "affiliations_count": v.Count,
 	}
 	if k.kind == chat.GroupRoom {
 		out["disabled"], out["permission"] = s.Disabled, a.permission(c, v)
@@ -240,9 +246,11 @@ func (a *API) detail(c *call, k roomKind, r chat.Room) (map[string]any, error) {
 		out["avatar"] = s.Avatar
 	}
 	if len(v.Participants) > 0 {
-		all := []any{map[string]any{"owner": owner}}
+		all := []any{}
 		for _, p := range v.Participants {
-			if p.Login != v.Owner() {
+			if p.Login == v.Owner() {
+				all = slices.Insert(all, 0, any(map[string]any{"owner": owner}))
+			} else {
 				all = append(all, map[string]any{"member": c.nameOf(p)})
 			}
 		}
@@ -282,6 +290,9 @@ func (a *API) putRoom(c *call, k roomKind, r chat.Room) error {
 	if len(in.set) == 0 {
 		return badParameter("the body names nothing to change")
 	}
+	if err := in.fit(r); err != nil {
+		return err
+	}
 	if _, err := a.Chats.ChangeRoom(c.ctx(), c.who, r.Name, in.RoomChange); err != nil {
 		return err
 	}
@@ -316,9 +327,10 @@ func (a *API) handOver(c *call, r chat.Room, f fields) error {
 }
 
 func (a *API) deleteRoom(c *call, k roomKind, r chat.Room) error {
-	if err := a.Rooms.Delete(c.ctx(), c.who, r); err != nil {
+	if err := a.Chats.DeleteRoomAs(c.ctx(), c.who, r.Name); err != nil {
 		return err
 	}
+	a.recordUser(c, audit.RoomDeleted, r.Name)
 	return c.reply(answer{data: map[string]any{"success": true, k.id: numberOf(r)}})
 }
 
@@ -384,30 +396,60 @@ func (a *API) joined(c *call, k roomKind) error {
 			return err
 		}
 	}
-	rows := []any{}
-	for before, passed := (id.ID{}), 0; len(rows) < size; {
-		rooms, more, err := a.Chats.JoinedRooms(c.ctx(), c.principal(), u.Identity().Login, before, joinedPage)
-		if err != nil {
-			return err
-		}
-		for _, r := range rooms {
-			before = r.Since
-			if r.Settings.Kind != k.kind {
-				continue
-			}
-			if passed++; passed > from && len(rows) < size {
-				rows = append(rows, map[string]any{k.id: numberOf(r.Room), k.name: r.Settings.Title})
+	rows, passed := []any{}, 0
+	err = a.eachJoined(c, u.Identity().Login, func(r chat.Room) (more bool) {
+		if k.shows(r) {
+			if passed++; passed > from {
+				rows = append(rows, map[string]any{k.id: numberOf(r), k.name: nameOfRoom(r)})
 			}
 		}
-		if !more || len(rooms) == 0 {
-			break
-		}
+		return len(rows) < size
+	})
+	if err != nil {
+		return err
 	}
 	return c.reply(answer{data: rows, count: counted(len(rows)), more: map[string]any{"properties": map[string]any{}}})
 }
 
 // joinedPage is how many rooms of a user are read at a time.
 const joinedPage = 200
+
+// eachJoined visits the rooms that a user is in, the one joined last first, while visit wants more. Those that they joined
+// through a version of the chat API that did not keep the order come last.
+func (a *API) eachJoined(c *call, login string, visit func(chat.Room) (more bool)) error {
+	seen := map[id.ID]bool{}
+	for before := (id.ID{}); ; {
+		rooms, more, err := a.Chats.JoinedRooms(c.ctx(), c.principal(), login, before, joinedPage)
+		if err != nil {
+			return err
+		}
+		for _, r := range rooms {
+			if before, seen[r.ID] = r.Since, true; !visit(r.Room) {
+				return nil
+			}
+		}
+		if !more || len(rooms) == 0 {
+			break
+		}
+	}
+	if !c.app.Default() {
+		return nil
+	}
+	for after := ""; ; {
+		rooms, next, err := a.Chats.RoomsWith(c.ctx(), c.principal(), login, after, joinedPage)
+		if err != nil {
+			return err
+		}
+		for _, r := range rooms {
+			if !seen[r.ID] && !visit(r) {
+				return nil
+			}
+		}
+		if after = next; after == "" {
+			return nil
+		}
+	}
+}
 
 // The super admins of an app's chat rooms.
 

@@ -110,11 +110,8 @@ func (a *API) principalOf(c *call, k roomKind) (chat.Principal, error) {
 // numbers are the ids of rooms.
 var numbers = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
 
-// roomNamed returns the name of the room with an id.
-func roomNamed(number string) (string, bool) { return "_" + number, numbers.MatchString(number) }
-
 // numberOf is the id of a room.
-func numberOf(r chat.Room) string { return strings.TrimPrefix(r.Name, "_") }
+func numberOf(r chat.Room) string { return strconv.FormatInt(r.Number(), 10) }
 
 func noRoom(number string) error {
 	return &problem{status: http.StatusNotFound, word: "resource_not_found", text: "grpID " + clip(number) + " does not exist!"}
@@ -124,8 +121,8 @@ func noRoom(number string) error {
 func (a *API) room(c *call, k roomKind) (chat.Room, error) { return a.roomBy(c, k, c.variable("id")) }
 
 func (a *API) roomBy(c *call, k roomKind, number string) (chat.Room, error) {
-	name, ok := roomNamed(number)
-	if !ok {
+	n, err := strconv.ParseInt(number, 10, 64)
+	if !numbers.MatchString(number) || err != nil {
 		return chat.Room{}, noRoom(number)
 	}
 	who, err := a.principalOf(c, k)
@@ -133,8 +130,12 @@ func (a *API) roomBy(c *call, k roomKind, number string) (chat.Room, error) {
 		return chat.Room{}, err
 	}
 	c.who = who
+	name, err := a.Rooms.Name(c.ctx(), who.Tenant, k.kind, n)
+	if err != nil {
+		return chat.Room{}, err
+	}
 	r, err := a.Chats.Look(c.ctx(), who, name)
-	if chat.IsKind(err, chat.NotFound) || err == nil && r.Settings.Kind != k.kind {
+	if chat.IsKind(err, chat.NotFound) || err == nil && (!k.shows(r) || r.Number() != n) {
 		return chat.Room{}, noRoom(number)
 	}
 	return r, err

@@ -1,6 +1,7 @@
 import { ApiError, errorOf } from './errors.js'
 import { pause } from './pause.js'
 import type {
+  Capabilities,
   ChangeList,
   Condition,
   Found,
@@ -16,7 +17,6 @@ import type {
   ParticipantPage,
   ProfileChange,
   Room,
-  RoomAction,
   RoomChange,
   RoomFilePage,
   RoomList,
@@ -255,8 +255,8 @@ export class ChatApi {
   // Who may do what in a room
 
   /** What one may do in a room now. An action about somebody is named if it may be done to an ordinary participant. */
-  async capabilities(room: string): Promise<RoomAction[]> {
-    return (await this.json<{ actions: RoomAction[] }>(`rooms/${encodeURIComponent(room)}/capabilities`)).actions
+  capabilities(room: string): Promise<Capabilities> {
+    return this.json(`rooms/${encodeURIComponent(room)}/capabilities`)
   }
 
   handOver(room: string, login: string): Promise<Room> {

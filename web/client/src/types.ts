@@ -225,6 +225,13 @@ export interface ChangeList {
   next?: string
 }
 
+/** What one may do in a room now. */
+export interface Capabilities {
+  actions: RoomAction[]
+  /** When a mute of one's own is over by itself: nobody is told of that. Absent of servers from before. */
+  mutedUntil?: string | null
+}
+
 /** What one may do in a room. More may come. */
 export type RoomAction =
   | 'see a room' | 'see the participants' | 'see the lists' | 'join a room' | 'ask to join' | 'leave a room' | 'take part'

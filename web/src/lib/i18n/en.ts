@@ -164,6 +164,7 @@ export const en = {
 
   'notice.removed': '{name} was removed',
   'notice.removedBy': '{by} removed {name}',
+  'notice.because': '{said}: {reason}',
   'notice.banned': '{name} was banned from this room',
   'notice.muted': '{name} may not write for now',
   'notice.unmuted': '{name} may write again',

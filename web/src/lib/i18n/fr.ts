@@ -225,6 +225,7 @@ export const fr: Catalogue = {
 
   'notice.removed': '{name} a été retiré du salon',
   'notice.removedBy': '{by} a retiré {name} du salon',
+  'notice.because': '{said} : {reason}',
   'notice.banned': '{name} est banni de ce salon',
   'notice.muted': '{name} ne peut pas écrire pour l’instant',
   'notice.unmuted': '{name} peut de nouveau écrire',

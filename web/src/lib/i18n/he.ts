@@ -225,6 +225,7 @@ export const he: Catalogue = {
 
   'notice.removed': 'הוסר: {name}',
   'notice.removedBy': 'הוסר בידי {by}: {name}',
+  'notice.because': '{said}: {reason}',
   'notice.banned': 'נחסם מהחדר: {name}',
   'notice.muted': 'כתיבה מושהית: {name}',
   'notice.unmuted': 'שוב אפשר לכתוב: {name}',

@@ -136,8 +136,8 @@ class App {
       tabs: this.tabs,
       keep: isRemembered(user.login)
         ? {
-            messages: (room, page) => void keepAnswer(`/api/chat/v1/messages/${encodeURIComponent(room)}?fetchSize=${pageSize}`, page),
-            states: (page) => void keepAnswer(`/api/chat/v1/users/${encodeURIComponent(user.login)}/rooms?fetchSize=${statesAtATime}`, page),
+            messages: (room, page) => keepAnswer(`/api/chat/v1/messages/${encodeURIComponent(room)}?fetchSize=${pageSize}`, page),
+            states: (page) => keepAnswer(`/api/chat/v1/users/${encodeURIComponent(user.login)}/rooms?fetchSize=${statesAtATime}`, page),
           }
         : null,
       onOver: () => this.over(),

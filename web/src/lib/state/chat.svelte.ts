@@ -39,6 +39,8 @@ import { lookForNewVersion } from './version'
 
 // Without a topic of the user's own, this many rooms are listened to.
 const mostWatched = 200
+// How soon it is asked whether a mute is over, at the earliest, and how long a timer can run.
+const [leastWait, longestTimer] = [250, 2 ** 31 - 1]
 
 export interface Surroundings {
   /** Where the user's own things are kept. */
@@ -79,6 +81,8 @@ export class Chat {
   private closeCurrent: () => void = () => {}
   private readonly watched = new Map<string, () => void>()
   private readonly reading = new Map<string, ReturnType<typeof setTimeout>>()
+  /** When mutes of the user are over. */
+  private readonly muteEnds = new Map<RoomEntry, ReturnType<typeof setTimeout>>()
   private asking: ReturnType<typeof setTimeout> | undefined
   private personal = false
   private learned = false
@@ -214,6 +218,7 @@ export class Chat {
     this.outbox.stop()
     this.uploads?.stop()
     for (const timer of this.reading.values()) clearTimeout(timer)
+    for (const timer of this.muteEnds.values()) clearTimeout(timer)
     clearTimeout(this.asking)
     this.arrivals.stop()
     this.keeper?.stop()
@@ -289,9 +294,15 @@ export class Chat {
     return another
   }
 
-  /** Reads what the user may do in a room. */
+  /** Reads what the user may do in a room, and once more when a mute is over: nobody says so then. */
   async readActions(entry: RoomEntry): Promise<void> {
-    if (this.features.kinds) await entry.readActions(() => this.api.capabilities(entry.name)).catch(() => {})
+    if (!this.features.kinds) return
+    await entry.readActions(() => this.api.capabilities(entry.name)).catch(() => {})
+    clearTimeout(this.muteEnds.get(entry))
+    this.muteEnds.delete(entry)
+    if (entry.mutedUntil === null || this.stopped) return
+    const wait = Math.min(Math.max(Date.parse(entry.mutedUntil) - this.api.now(), leastWait), longestTimer)
+    this.muteEnds.set(entry, setTimeout(() => void this.readActions(entry), wait))
   }
 
   /** Makes a room the one that is listened to in full. */

@@ -1,5 +1,5 @@
 import { SvelteMap, SvelteSet } from 'svelte/reactivity'
-import { compareIds, systemLogin, type ChatApi, type Listed, type Message, type MessagePage, type Person, type Room, type RoomAction, type RoomKind, type RoomList, type RoomState } from '@confab/client'
+import { compareIds, systemLogin, type Capabilities, type ChatApi, type Listed, type Message, type MessagePage, type Person, type Room, type RoomAction, type RoomKind, type RoomList, type RoomState } from '@confab/client'
 import { region } from '../i18n'
 import { RoomLog } from './log.svelte'
 import { Reads } from './reads'
@@ -16,6 +16,8 @@ export class RoomEntry {
   between = $state.raw<Person[]>([])
   /** What the user may do here; null: not known, or the server does not say it. */
   actions = $state.raw<ReadonlySet<RoomAction> | null>(null)
+  /** When the user may post again by themselves. */
+  mutedUntil: string | null = null
   /** The user is a participant. */
   mine = $state(false)
   lastMessage = $state.raw<Message | null>(null)
@@ -133,9 +135,10 @@ export class RoomEntry {
   private readonly actionReads = new Reads<never>()
 
   /** Reads what the user may do here. */
-  async readActions(fetch: () => Promise<RoomAction[]>): Promise<void> {
-    await this.actionReads.read(fetch, (actions) => {
+  async readActions(fetch: () => Promise<Capabilities>): Promise<void> {
+    await this.actionReads.read(fetch, ({ actions, mutedUntil }) => {
       this.actions = new Set(actions)
+      this.mutedUntil = mutedUntil ?? null
     })
   }
 

@@ -78,17 +78,12 @@ export async function keepAnswers(login: string | null): Promise<void> {
   }
 }
 
-/** Puts an answer of the API in the place of the one that the service worker has, if it keeps any. */
-export async function keepAnswer(address: string, answer: unknown): Promise<void> {
-  if (!('caches' in window)) return
-  try {
-    if (!(await caches.has(answers))) return
-    const kept = await caches.open(answers)
-    await kept.delete(address, { ignoreVary: true })
-    await kept.put(address, new Response(JSON.stringify(answer), { headers: { 'Content-Type': 'application/json' } }))
-  } catch {
-    // The one from before is as good as it was.
-  }
+/**
+ * Puts an answer of the API in the place of the one that the service worker has, if it keeps any. The worker does it, which
+ * knows the answers that are under way. Where none works yet, none reads what is kept either.
+ */
+export function keepAnswer(address: string, answer: unknown): void {
+  navigator.serviceWorker?.controller?.postMessage({ keep: address, answer: JSON.stringify(answer) })
 }
 
 /** Takes back what the page shows outside of itself: the number on its icon, and notifications. */

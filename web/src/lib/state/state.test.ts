@@ -200,6 +200,29 @@ describe('telling that one writes', () => {
   })
 })
 
+describe('a mute that ends by itself', () => {
+  it('lets one write when it is over, though nobody says so', async () => {
+    vi.useFakeTimers({ now: 0 })
+    const end = 60_000
+    let asked = 0
+    const api = {
+      now: () => Date.now(),
+      capabilities: async () => (asked++, Date.now() < end ? { actions: ['take part'], mutedUntil: new Date(end).toISOString() } : { actions: ['take part', 'post a message'], mutedUntil: null }),
+    }
+    const chat = new Chat(api as never, { login: 'ann', chatRooms: ['a'] } as never, alone)
+    chat.features = { ...chat.features, kinds: true }
+    const entry = chat.entry('a')
+    await chat.readActions(entry)
+    expect(entry.may('post a message')).toBe(false)
+    await vi.advanceTimersByTimeAsync(end)
+    expect(entry.may('post a message')).toBe(true)
+    await vi.advanceTimersByTimeAsync(10 * end)
+    expect(asked).toBe(2)
+    chat.stop()
+    vi.useRealTimers()
+  })
+})
+
 describe('two tabs', () => {
   it('announce nothing that somebody is looking at in the other one', () => {
     vi.stubGlobal('document', { visibilityState: 'hidden', hasFocus: () => false })

@@ -28,7 +28,9 @@ export function systemText(message: Message): string {
   const key = told[notice?.type ?? '']
   if (notice && key) {
     const names = { name: notice.who ? fullName(notice.who) : '', text: notice.text ?? '' }
-    return notice.by && key === 'notice.removed' ? t('notice.removedBy', { ...names, by: fullName(notice.by) }) : t(key, names)
+    if (key !== 'notice.removed') return t(key, names)
+    const said = notice.by ? t('notice.removedBy', { ...names, by: fullName(notice.by) }) : t(key, names)
+    return notice.text ? t('notice.because', { said, reason: notice.text }) : said
   }
   const [came, went] = comesOrGoes(message)
   if (came !== undefined) return t('log.joins', { name: came })
@@ -52,9 +54,11 @@ export function comings(messages: readonly Message[]): string {
   const [here, gone, more] = [new Set<string>(), new Set<string>(), new Set<string>()]
   for (const message of messages) {
     const [came, went] = comesOrGoes(message)
-    if (came !== undefined) here.add(came)
+    const notice = noticeOf(message)
+    if (notice?.type === 'removed' && notice.text) more.add(systemText(message))
+    else if (came !== undefined) here.add(came)
     else if (went !== undefined) gone.add(went)
-    else if (noticeOf(message)) more.add(systemText(message))
+    else if (notice) more.add(systemText(message))
   }
   const names = (all: Set<string>): string => {
     const some = [...all].slice(0, 3)
