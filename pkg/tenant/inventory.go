@@ -69,5 +69,5 @@ func Movable(ctx context.Context, from Inventory) (movable func(directory.Entry)
 
 // AppOf returns the app that an entry of the directory is; false if it is none.
 func AppOf(e directory.Entry) (App, bool) {
-	return App{ID: e.ID}, strings.HasPrefix(e.Space, appPrefix)
+	return App{ID: e.ID}, directory.KindOf(e.Space) == appPrefix
 }

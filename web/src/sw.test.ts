@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import code from './sw.js?raw'
 
 /** A service worker with a cache that holds one answer an address, and requests that the test answers. */
 function worker() {
@@ -14,7 +14,6 @@ function worker() {
   const self = { location: { origin: 'https://chat.example' }, addEventListener: (type: string, f: (event: unknown) => void) => listeners.set(type, f) }
   const answers: { resolve: (answer: Response) => void; reject: (error: unknown) => void }[] = []
   const fetch = () => new Promise<Response>((resolve, reject) => answers.push({ resolve, reject }))
-  const code = readFileSync(new URL('./sw.js', import.meta.url), 'utf8')
   new Function('self', 'caches', 'fetch', 'clients', code)(self, caches, fetch, {})
   const address = 'https://chat.example/api/chat/v1/messages/room?fetchSize=50'
   const waits: Promise<unknown>[] = []
