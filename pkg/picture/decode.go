@@ -16,7 +16,7 @@ import (
 // decoded is a picture in memory.
 type decoded struct {
 	img         image.Image
-	canvas      image.Rectangle // what is shown: of a GIF it may be more than img
+	canvas      image.Rectangle // what is shown: of an animation it may be more than img
 	orientation int             // 1 to 8; see orientation.go
 	format      string          // gif, jpeg, png, webp
 }
@@ -40,7 +40,15 @@ func decode(ctx context.Context, file File, memory int64, width, height int) (*d
 	}
 	out := &decoded{canvas: image.Rect(0, 0, h.Width, h.Height), orientation: h.orientation, format: h.format}
 	err = file.read(ctx, func(r *bufio.Reader) error {
-		out.img, _, err = image.Decode(&inSteps{ctx, r})
+		pixels := io.Reader(&inSteps{ctx, r})
+		if h.animated() {
+			var at image.Point
+			if pixels, at, err = firstOfWebP(pixels, h.Config); err != nil {
+				return err
+			}
+			out.canvas = out.canvas.Sub(at)
+		}
+		out.img, _, err = image.Decode(pixels)
 		return err
 	})
 	if err != nil {

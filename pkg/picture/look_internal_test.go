@@ -166,6 +166,40 @@ func TestPictureSmallerThanItsCanvas(t *testing.T) {
 	require.Equal(t, color.NRGBA{A: 255}, color.NRGBAModel.Convert(small.At(15, 15)))
 }
 
+// Of an animated WebP the first picture is shown, where it is in the whole; what is not there is transparent.
+func TestAnimatedWebP(t *testing.T) {
+	lossy, clear := sample(t, "lossy.webp"), sample(t, "transparent.webp")
+	alpha := clear[30:] // its transparency and its pixels
+	at := func(x, y, width, height byte, chunks []byte) []byte {
+		return riffChunk("ANMF", append([]byte{x / 2, 0, 0, y / 2, 0, 0, width - 1, 0, 0, height - 1, 0, 0, 100, 0, 0, 0}, chunks...))
+	}
+	whole := extendedWebP(webpAnimated, 200, 180, riffChunk("ANIM", make([]byte, 6)), at(20, 40, 150, 100, lossy[12:]), at(0, 0, 150, 100, lossy[12:]))
+	got, err := look(t.Context(), Bytes(whole), defaultMemory)
+	require.NoError(t, err)
+	require.Equal(t, "image/webp", got.Type)
+	require.Equal(t, []int{200, 180}, []int{got.Width, got.Height})
+	require.Equal(t, image.Pt(200, 180), sizeOf(t, got.Thumbnail))
+	small, err := png.Decode(bytes.NewReader(got.Thumbnail.Data))
+	require.NoError(t, err)
+	alphaOf := func(x, y int) uint32 { _, _, _, a := small.At(x, y).RGBA(); return a }
+	require.Equal(t, []uint32{0, 0, 0xffff, 0xffff, 0}, []uint32{alphaOf(19, 40), alphaOf(20, 39), alphaOf(20, 40), alphaOf(169, 139), alphaOf(170, 139)})
+
+	large := riffChunk("ANMF", append([]byte{0, 0, 0, 0, 0, 0, 399 & 0xff, 399 >> 8, 0, 300 & 0xff, 300 >> 8, 0, 0, 0, 0, 0}, alpha...))
+	got, err = look(t.Context(), Bytes(extendedWebP(webpAnimated|1<<4, 400, 301, large)), defaultMemory)
+	require.NoError(t, err)
+	require.Equal(t, "image/png", got.Thumbnail.Type, "one can see through it")
+
+	for name, file := range map[string][]byte{
+		"larger than the whole": extendedWebP(webpAnimated, 100, 100, at(0, 0, 150, 100, lossy[12:])),
+		"of another size":       extendedWebP(webpAnimated, 200, 200, at(0, 0, 151, 100, lossy[12:])),
+		"without pictures":      extendedWebP(webpAnimated, 200, 200, riffChunk("ANIM", make([]byte, 6))),
+		"an empty picture":      extendedWebP(webpAnimated, 200, 200, riffChunk("ANMF", make([]byte, 16))),
+	} {
+		_, err := look(t.Context(), Bytes(file), defaultMemory)
+		require.ErrorIs(t, err, ErrUnreadable, name)
+	}
+}
+
 // An error of the file is not one of the picture.
 func TestFileThatCannotBeRead(t *testing.T) {
 	broken, data := errors.New("the bucket is away"), asPNG(t, quarters(100, 100))
@@ -196,6 +230,7 @@ func FuzzLook(f *testing.F) {
 	for _, name := range []string{"lossless.webp", "animated.gif", "progressive.jpeg"} {
 		f.Add(sample(f, name))
 	}
+	f.Add(withMetadata(f)["animated WebP"])
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, _, err := image.DecodeConfig(bytes.NewReader(data)); err == nil && c.Width*c.Height > 1<<16 {
 			return // only slow
