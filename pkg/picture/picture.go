@@ -7,7 +7,7 @@
 //
 // Decoder bounds memory and processors, whatever the file is. What a picture needs is calculated from its header before
 // it is decoded (need.go); what takes too much is refused. What it makes contains only pixels, no metadata of the file.
-// Strip and Sniff decode nothing: Strip copies the file without its metadata, in one pass and constant memory, and Sniff
+// Strip, StripVideo and Sniff decode nothing: the first two copy a file without its metadata, in one pass and constant memory; Sniff
 // says what kind of file it is. SVG is no picture here, as it can contain scripts.
 package picture
 

@@ -33,6 +33,10 @@ func Strip(dst io.Writer, src io.Reader, mediaType string) error {
 	if strip == nil {
 		return fmt.Errorf("%w: metadata of %s is not known", ErrMalformed, mediaType)
 	}
+	return stripWith(dst, src, strip)
+}
+
+func stripWith(dst io.Writer, src io.Reader, strip func(*stripper) error) error {
 	s := &stripper{src: src, dst: bufio.NewWriterSize(dst, 32<<10)}
 	s.in = bufio.NewReaderSize(readerFunc(s.read), 32<<10)
 	err := strip(s)
