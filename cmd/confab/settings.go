@@ -17,6 +17,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/files/buckets"
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/server"
 	"github.com/confab-chat/confab/pkg/store/cassandra"
@@ -82,6 +83,8 @@ type settings struct {
 	OrgRegistration   string `help:"Who may make organisations on the platform: ${enum}. Closed means the administrator of the server." enum:"closed,open" default:"closed"`
 	RequireTLS        bool   `name:"require-tls" help:"Refuse calls of the platform that carry a secret over plain HTTP from other machines."`
 	SealKey           string `help:"File with the key of secrets that can be shown again; without it the store has one. An export carries such secrets only with it." placeholder:"PATH"`
+	Files             string `help:"Where files that people send are: file:///PATH, a folder that all servers share, or s3://BUCKET?region=…; without it, an embedded store has them in its folder and a Cassandra in itself." placeholder:"URL"`
+	MaxFileBytes      int64  `help:"Greatest size of a file that is sent to a room, in bytes; ${default} if not given." default:"26214400" placeholder:"N"`
 	BackupDir         string `help:"Folder below which administrators may have backups of an embedded store made; without it, the data folder's name and -backups." placeholder:"PATH"`
 
 	logSettings
@@ -135,6 +138,9 @@ func (s *settings) check() error {
 	if err := s.checkCluster(); err != nil {
 		return err
 	}
+	if err := s.checkFiles(); err != nil {
+		return err
+	}
 	for _, err := range []error{
 		readSecret("--admin-password", &s.AdminPassword, &s.AdminPasswordFile),
 		readSecret("--admin-token", &s.AdminToken, &s.AdminTokenFile),
@@ -178,6 +184,22 @@ func (s settings) checkTLS() error {
 	}
 	if _, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey); err != nil {
 		return settingError{fmt.Errorf("--tls-cert and --tls-key have to be a certificate and its key, in PEM: %w", err)}
+	}
+	return nil
+}
+
+// mostFileBytes bounds --max-file-bytes: a file goes to S3 in 10,000 parts of 5 MiB at most.
+const mostFileBytes = 40 << 30
+
+// checkFiles returns what is wrong with the settings of files.
+func (s settings) checkFiles() error {
+	if s.Files != "" {
+		if err := buckets.Check(s.Files); err != nil {
+			return badSetting("--files %q: %v", s.Files, err)
+		}
+	}
+	if s.MaxFileBytes < 1 || s.MaxFileBytes > mostFileBytes {
+		return badSetting("--max-file-bytes has to be from 1 to %d", int64(mostFileBytes))
 	}
 	return nil
 }
@@ -420,7 +442,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 		Cluster:   server.Cluster{Listen: s.ClusterListen, Routes: s.ClusterRoutes, NATS: s.Nats, Store: s.where()},
 		HeartBeat: heartBeat,
 		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},
-		BackupDir: s.backupDir(),
+		BackupDir: s.backupDir(), Files: s.Files, MaxFileBytes: s.MaxFileBytes,
 		Platform: server.Platform{DefaultApp: s.DefaultApp, OpenRegistration: s.OrgRegistration == "open", RequireTLS: s.RequireTLS,
 			SealKey: s.SealKey},
 		Retention: keep, AuditRetention: audit,

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,9 +24,20 @@ func CheckAccept(r *http.Request) error {
 	return nil
 }
 
-// AcceptsJSON reports whether a request takes application/json as an answer (RFC 9110, 12.5.1):
-// the most specific range that fits decides, and it may not have q=0.
+// AcceptsJSON reports whether a request takes application/json as an answer.
 func AcceptsJSON(r *http.Request) bool {
+	return accepts(r, "application/json", "application/problem+json")
+}
+
+// AcceptsType reports whether a request takes a type as an answer, or bytes of any kind.
+func AcceptsType(r *http.Request, mediaType string) bool {
+	return accepts(r, mediaType) || accepts(r, octets)
+}
+
+// accepts reports whether a request takes one of some types of the same family as an answer (RFC 9110, 12.5.1): the most
+// specific range that fits decides, and it may not have q=0.
+func accepts(r *http.Request, types ...string) bool {
+	family, _, _ := strings.Cut(types[0], "/")
 	values := r.Header.Values("Accept")
 	if strings.TrimSpace(strings.Join(values, "")) == "" {
 		return true
@@ -34,12 +46,12 @@ func AcceptsJSON(r *http.Request) bool {
 	for _, part := range strings.Split(strings.Join(values, ","), ",") {
 		kind, params, _ := strings.Cut(part, ";")
 		rank := 0
-		switch strings.ToLower(strings.TrimSpace(kind)) {
-		case "*/*":
+		switch kind = strings.ToLower(strings.TrimSpace(kind)); {
+		case kind == "*/*":
 			rank = 1
-		case "application/*":
+		case kind == family+"/*":
 			rank = 2
-		case "application/json", "application/problem+json":
+		case slices.Contains(types, kind):
 			rank = 3
 		}
 		if rank == 0 || rank < best {

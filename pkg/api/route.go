@@ -61,6 +61,8 @@ const (
 	Credentials
 	// Picture is the bytes of an image.
 	Picture
+	// File is the bytes of any file, or a form with one.
+	File
 )
 
 // Cache says what clients and caches may keep of an answer to GET and HEAD. Lists are never kept, also where the thing

@@ -49,6 +49,9 @@ type Addressed struct {
 // is stored, unless the kind is Unavailable.
 func (s *Service) SendTo(ctx context.Context, who Principal, m Addressed) ([]Sent, error) {
 	content, payload, f := composed(m.Content, m.Payload)
+	if file := payload.File(); file != "" {
+		f.add("body.file", notAttached, &file)
+	}
 	if err := f.err(MessageEntity); err != nil {
 		return nil, err
 	}

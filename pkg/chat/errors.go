@@ -55,6 +55,7 @@ const (
 	KeyEntity     Entity = "idempotency key"
 	AvatarEntity  Entity = "avatar"
 	ExportEntity  Entity = "export"
+	FileEntity    Entity = "file"
 )
 
 // Fault is one broken rule of one member of an entity.

@@ -56,6 +56,8 @@ type bodyRule struct {
 	says string
 	// captioned says that the content may be given by the client: it is for readers who do not know the body.
 	captioned bool
+	// files says that the body may name a file in place of its fields; see asked.
+	files bool
 }
 
 // attached are the fields of everything that is a file elsewhere.
@@ -71,12 +73,12 @@ func attached(nameRequired bool, more ...bodyField) []bodyField {
 
 // bodyRules are the kinds of messages that users send, beside plain texts.
 var bodyRules = []bodyRule{
-	{kind: ImageKind, says: "name", fields: attached(false,
+	{kind: ImageKind, says: "name", files: true, fields: attached(false,
 		bodyField{"width", false, isWhole(maxSide)}, bodyField{"height", false, isWhole(maxSide)})},
-	{kind: FileKind, says: "name", fields: attached(true)},
-	{kind: AudioKind, says: "name", fields: attached(false,
+	{kind: FileKind, says: "name", files: true, fields: attached(true)},
+	{kind: AudioKind, says: "name", files: true, fields: attached(false,
 		bodyField{"duration", true, isNumber(0, maxSeconds)})},
-	{kind: VideoKind, says: "name", fields: attached(false,
+	{kind: VideoKind, says: "name", files: true, fields: attached(false,
 		bodyField{"duration", true, isNumber(0, maxSeconds)},
 		bodyField{"width", false, isWhole(maxSide)}, bodyField{"height", false, isWhole(maxSide)},
 		bodyField{"thumbnail", false, isURL}, bodyField{"thumbnailSecret", false, isText(maxLine)})},
@@ -147,6 +149,15 @@ func composed(content *string, given Payload) (text string, p Payload, f faults)
 		return "", p, f
 	}
 	members := f.body(rule, p.Body)
+	if rule.files && members["file"] != nil {
+		if f == nil {
+			p.Body = f.asked(rule, members)
+		}
+		if content != nil {
+			f.add("content", notCaption, content)
+		}
+		return "", p, f
+	}
 	switch {
 	case content == nil:
 		text = rule.standIn(members)
@@ -169,6 +180,9 @@ func (f *faults) body(rule bodyRule, body jsontext.Value) (members map[string]js
 		f.add("body", notAnObject, nil)
 		return nil
 	}
+	if rule.files && members["file"] != nil {
+		return members
+	}
 	unknown := maps.Clone(members)
 	for _, field := range rule.fields {
 		delete(unknown, field.name)
@@ -182,11 +196,16 @@ func (f *faults) body(rule bodyRule, body jsontext.Value) (members map[string]js
 			f.add("body."+field.name, notNull, nil)
 		}
 	}
-	if len(unknown) > 0 {
-		name := slices.Min(slices.Collect(maps.Keys(unknown))) // one is enough: the answer stays short
+	f.unknown(unknown)
+	return members
+}
+
+// unknown adds the fault of members that no body of the kind has.
+func (f *faults) unknown(members map[string]jsontext.Value) {
+	if len(members) > 0 {
+		name := slices.Min(slices.Collect(maps.Keys(members))) // one is enough: the answer stays short
 		f.add("body", notKnown, &name)
 	}
-	return members
 }
 
 // standIn returns the text that stands for a message of a kind where its body is not understood.

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/confab-chat/confab/pkg/id"
@@ -71,6 +72,13 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 	if err != nil {
 		return Message{}, err
 	}
+	claim := FileClaim{File: payload.File(), Author: Identity{who.Tenant, author.Login}, Room: r.Ref(), Message: t.id, Key: n.Key}
+	if claim.File != "" {
+		if content, payload, err = s.attach(ctx, claim, payload); err != nil {
+			t.finish(ctx)
+			return Message{}, err
+		}
+	}
 	m := Message{ID: t.id, Author: author, Content: content, Payload: payload}
 	if n.ReplyTo != nil {
 		m.ReplyTo = *n.ReplyTo
@@ -84,7 +92,15 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 	if err != nil {
 		t.finish(ctx)
 		s.settleMessage(who.Tenant, r, t.id, err)
+		if claim.File != "" && !IsKind(err, Unavailable) {
+			err = errors.Join(err, s.files.Release(ctx, claim))
+		}
 		return m, err
+	}
+	if claim.Message = m.ID; claim.File != "" {
+		if err := s.files.Claimed(ctx, claim); err != nil {
+			s.log.Warn("a message names a file that does not know it yet", "tenant", who.Tenant, "message", m.ID, "error", err)
+		}
 	}
 	if repeated && s.shown(r).hides(m.ID) {
 		t.finish(ctx)
@@ -132,6 +148,21 @@ func (s *Service) sender(ctx context.Context, who Principal, room string, n NewM
 		return Room{}, Person{}, Faulty(MessageEntity, []Fault{Missing("author")})
 	}
 	return v.Room, *n.From, s.unmuted(ctx, Identity{Tenant: who.Tenant, Login: n.From.Login}, v.Settings.Kind)
+}
+
+// MayAttach returns the room if who may send a file to it, under an Idempotency-Key or without one (nil): whoever may post
+// there. It counts as an upload.
+func (s *Service) MayAttach(ctx context.Context, who Identity, room string, key *string) (Room, error) {
+	if key != nil {
+		if err := validKey(*key); err != nil {
+			return Room{}, err
+		}
+	}
+	if err := s.may(who.does(limit.Uploads)); err != nil {
+		return Room{}, err
+	}
+	v, err := s.speaks(ctx, who.Principal(), room)
+	return v.Room, err
 }
 
 func fits(content string, p Payload) error {

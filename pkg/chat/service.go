@@ -67,7 +67,8 @@ type Service struct {
 	invitations Invitations
 	// seesEmail says who sees the e-mail addresses of others; nil: everybody. See Options.
 	seesEmail func(ctx context.Context, who Identity) (bool, error)
-	// accounts, blocks and mutes may be nil; see Options.
+	// accounts, blocks, mutes and files may be nil; see Options.
+	files    Files
 	accounts Accounts
 	blocks   Blocks
 	friends  Friends
@@ -106,6 +107,8 @@ type Options struct {
 	// Friends, if set, says whom users of apps may send to that want that; see Addressed.
 	Friends Friends
 	Mutes   GlobalMutes
+	// Files keeps the files that messages name. Without it they name none.
+	Files Files
 	// Jobs does what goes on after a call. Without it, deleted rooms leave their rows on disk, and new names may not reach all
 	// rooms.
 	Jobs Jobs
@@ -150,7 +153,7 @@ func NewService(o Options) *Service {
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
 		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: o.Pictures,
 		claimed: make(chan struct{}), passwordMin: o.PasswordMin, signUp: o.SignUp, invitations: o.Invitations, seesEmail: o.SeesEmail,
-		accounts: o.Accounts, blocks: o.Blocks, friends: o.Friends, mutes: o.Mutes,
+		files: o.Files, accounts: o.Accounts, blocks: o.Blocks, friends: o.Friends, mutes: o.Mutes,
 		jobs: o.Jobs, index: o.Index, stop: stop,
 	}
 	s.stopped.Go(func() { s.reads.keep(ctx) })

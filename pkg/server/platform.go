@@ -11,6 +11,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/files"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/limit"
@@ -41,6 +42,7 @@ type platformParts struct {
 	sessions *auth.Sessions
 	accounts *account.Service
 	contacts *people.Service
+	files    *files.Service
 	live     *live.Hub
 	admins   *auth.Accounts
 	officers *auth.Officers
@@ -59,7 +61,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	if err != nil {
 		return nil, err
 	}
-	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: p.accounts, Chat: p.users, PasswordMin: c.PasswordMin, Box: box, Queue: p.queue, Forget: p.contacts.Remove, IDs: p.ids,
+	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: p.accounts, Chat: p.users, PasswordMin: c.PasswordMin, Box: box, Queue: p.queue, Forget: p.contacts.Remove, RemoveFiles: p.files.RemoveTenant, IDs: p.ids,
 		NormalOrigin: api.NormalOrigin, Now: c.Now, Log: c.Log})
 	onEnd(tenants.Close)
 	if err := tenants.EnsureDefault(ctx, c.Platform.DefaultApp); err != nil {
@@ -70,7 +72,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	buckets := limit.NewBuckets(c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(buckets.Close)
 	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: p.accounts, People: p.contacts, Live: p.live,
-		Chats: p.users, Rooms: tenants.Rooms(),
+		Chats: p.users, Rooms: tenants.Rooms(), Files: p.files,
 		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
 		Limits: buckets, Servers: p.servers, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
 		Trail: p.trail, SignUps: p.limits, Now: c.Now, Log: c.Log}), nil

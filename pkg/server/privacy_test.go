@@ -84,7 +84,7 @@ func TestSecretsAreInNoLog(t *testing.T) {
 	)
 	log := &logtest.Buffer{}
 	st := &faulty{Store: open(t)}
-	h := start(t, st, server.Config{LoginFailures: 1, Admin: auth.Admin{Login: "operator", Password: "canary-admin", Token: token},
+	h := start(t, st, server.Config{Files: "file://" + t.TempDir(), LoginFailures: 1, Admin: auth.Admin{Login: "operator", Password: "canary-admin", Token: token},
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	var said strings.Builder
 	do := func(method, target, body string, header http.Header, cookies ...*http.Cookie) *http.Response {

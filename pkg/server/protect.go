@@ -66,7 +66,7 @@ func protect(log *slog.Logger, p pools, proxied bool, next http.Handler) http.Ha
 		if r.ContentLength != 0 && r.Body != http.NoBody {
 			// An unsupported deadline (a test's recorder) is no reason to refuse.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin))
-			in := &body{ReadCloser: r.Body, pool: p.receiving, client: by}
+			in := &body{ReadCloser: r.Body, w: w, pool: p.receiving, client: by}
 			defer in.end()
 			r.Body = in
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/docs"
 	"github.com/confab-chat/confab/pkg/exports"
+	"github.com/confab-chat/confab/pkg/files"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/invite"
@@ -82,6 +83,10 @@ type Config struct {
 	Platform Platform
 	// BackupDir is the folder below which administrators may have backups made; empty: none.
 	BackupDir string
+	// Files is the URL of where the bytes of files are; empty: in the store's folder, or in the store itself.
+	Files string
+	// MaxFileBytes is the greatest size of a file that is sent to a room; 25 MiB if not given.
+	MaxFileBytes int64
 	// Retention is how long messages are kept in rooms that have none of their own; 0 for ever.
 	Retention time.Duration
 	// AuditRetention is how long the audit trail is kept; 90 days if not given.
@@ -112,6 +117,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.SignUp == "" {
 		c.SignUp = chat.OpenSignUp
+	}
+	if c.MaxFileBytes == 0 {
+		c.MaxFileBytes = 25 << 20
 	}
 	if c.AuditRetention == 0 {
 		c.AuditRetention = 90 * 24 * time.Hour
@@ -176,6 +184,11 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	}()
 	onEnd := func(end func()) { ends = append(ends, end) }
 
+	bucket, err := openBucket(ctx, c, st)
+	if err != nil {
+		return nil, err
+	}
+	onEnd(func() { _ = bucket.Close() })
 	var bus live.Bus // nil for a node that is alone
 	strangers := func() uint64 { return 0 }
 	nats, err := startBus(ctx, c, st)
@@ -245,13 +258,17 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 			return service.EndMemberships(ctx, who.Tenant, who.Login)
 		}})
 	onEnd(contacts.Close)
-	service = chat.NewService(chat.Options{Reader: rooms, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
-		Pictures: picture.NewDecoder(c.Memory.Pictures), SeesEmail: seesEmail, Accounts: appPeople{apps}, Blocks: contacts, Friends: contacts, Mutes: globalMutes{contacts}, Index: tenant.NewRoomIndex(st),
+	pictures := picture.NewDecoder(c.Memory.Pictures)
+	kept := files.New(files.Parts{Store: st, Bucket: bucket, Domain: roomsOf{&service}, Pictures: pictures, Watcher: watcher, Queue: queue, IDs: ids, Now: c.Now, Log: c.Log,
+		MaxBytes: c.MaxFileBytes, Cached: c.Memory.Entries(cachedFiles)})
+	onEnd(kept.Close)
+	service = chat.NewService(chat.Options{Reader: rooms, Files: kept, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
+		Pictures: pictures, SeesEmail: seesEmail, Accounts: appPeople{apps}, Blocks: contacts, Friends: contacts, Mutes: globalMutes{contacts}, Index: tenant.NewRoomIndex(st),
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)
 	listenForChanges(hub, rooms, sessions)
-	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, accounts: apps, contacts: contacts, live: hub,
+	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, accounts: apps, contacts: contacts, files: kept, live: hub,
 		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: logins, servers: hub.Nodes, trail: trail, limits: limits}, onEnd)
 	if err != nil {
 		return nil, err
@@ -264,7 +281,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 
 	origins := api.Origins{Public: c.Public, Allowed: c.Origins}
 	personal := auth.NewPersonal(st, tokens, accounts, officers, sessions, c.Now)
-	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Exports: exporting, Live: hub, Accounts: accounts,
+	chatAPI := chatapi.New(chatapi.Parts{Chat: service, Exports: exporting, Files: kept, Live: hub, Accounts: accounts,
 		Personal: personal, Sessions: manager, Officers: officers, Trail: trail, Origins: origins,
 		Proxied: c.Proxied, Now: c.Now, Log: c.Log})
 	sockets := stomp.NewServer(stomp.Options{Hub: hub, Login: session.Of, KeepAlive: keepAlive(sessions, tokens),

@@ -156,6 +156,10 @@ func (s *Service) delete(ctx context.Context, r *jobs.Run) error {
 		if err := s.removeAccounts(ctx, r, App{ID: d.App}.Tenant()); err != nil {
 			return err
 		}
+		done := r.Done
+		if err := s.removeFiles(ctx, App{ID: d.App}.Tenant(), func(n int) error { return r.Save(ctx, nil, done+int64(n), 0) }); err != nil {
+			return err
+		}
 	}
 	return s.finish(ctx, d)
 }

@@ -22,18 +22,19 @@ import (
 
 // Service has the use cases of organisations and apps. All methods may be called concurrently. They return *chat.Error.
 type Service struct {
-	store    directory.Store
-	orgs     *directory.Cached[Organisation]
-	apps     *directory.Cached[App]
-	accounts *account.Service
-	rooms    *Rooms
-	policy   account.Policy // of administrators
-	box      *seal.Box
-	queue    *jobs.Queue
-	forget   func(context.Context, chat.Identity) error
-	ids      *id.Generator
-	origin   func(string) (string, error)
-	log      *slog.Logger
+	store       directory.Store
+	orgs        *directory.Cached[Organisation]
+	apps        *directory.Cached[App]
+	accounts    *account.Service
+	rooms       *Rooms
+	policy      account.Policy // of administrators
+	box         *seal.Box
+	queue       *jobs.Queue
+	forget      func(context.Context, chat.Identity) error
+	removeFiles func(context.Context, chat.Tenant, func(int) error) error
+	ids         *id.Generator
+	origin      func(string) (string, error)
+	log         *slog.Logger
 	// defaultOrg is the key of the default app's organisation.
 	defaultOrg string
 	stop       context.CancelFunc
@@ -54,7 +55,9 @@ type Options struct {
 	Queue *jobs.Queue
 	// Forget removes what belongs to an account of a deleted app. It may be called again for the same one.
 	Forget func(context.Context, chat.Identity) error
-	IDs    *id.Generator
+	// RemoveFiles removes the files of a deleted app. It reports how many, and may be called again.
+	RemoveFiles func(ctx context.Context, t chat.Tenant, removed func(n int) error) error
+	IDs         *id.Generator
 	// NormalOrigin returns an origin as browsers send it.
 	NormalOrigin func(string) (string, error)
 	Now          func() time.Time
@@ -66,7 +69,7 @@ const cachedTenants = 10_000
 
 // New returns a Service. Close ends it.
 func New(o Options) *Service {
-	s := &Service{store: o.Store, accounts: o.Accounts, policy: account.Administrators(o.PasswordMin), box: o.Box, queue: o.Queue, forget: o.Forget, ids: o.IDs, origin: o.NormalOrigin, log: o.Log,
+	s := &Service{store: o.Store, accounts: o.Accounts, policy: account.Administrators(o.PasswordMin), box: o.Box, queue: o.Queue, forget: o.Forget, removeFiles: o.RemoveFiles, ids: o.IDs, origin: o.NormalOrigin, log: o.Log,
 		orgs: directory.NewCached(directory.CachedOptions[Organisation]{Store: o.Store, Watcher: o.Watcher, Decode: decodeOrg, Encode: Organisation.entry, Size: cachedTenants, Now: o.Now}),
 		apps: directory.NewCached(directory.CachedOptions[App]{Store: o.Store, Watcher: o.Watcher, Decode: decodeApp, Encode: App.entry, Size: cachedTenants, Now: o.Now}),
 	}

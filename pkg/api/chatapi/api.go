@@ -20,6 +20,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/exports"
+	"github.com/confab-chat/confab/pkg/files"
 )
 
 const (
@@ -36,6 +37,7 @@ var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
 type API struct {
 	chat     *chat.Service
 	exports  *exports.Service
+	files    *files.Service
 	live     Live
 	accounts *auth.Accounts
 	personal *auth.Personal
@@ -57,6 +59,7 @@ type Officers interface {
 type Parts struct {
 	Chat     *chat.Service
 	Exports  *exports.Service
+	Files    *files.Service
 	Live     Live
 	Accounts *auth.Accounts
 	Personal *auth.Personal
@@ -72,7 +75,7 @@ type Parts struct {
 
 // New returns the API.
 func New(p Parts) *API {
-	return &API{chat: p.Chat, exports: p.Exports, live: p.Live, accounts: p.Accounts, personal: p.Personal, sessions: p.Sessions, officers: p.Officers, trail: p.Trail, origins: p.Origins, proxied: p.Proxied,
+	return &API{chat: p.Chat, exports: p.Exports, files: p.Files, live: p.Live, accounts: p.Accounts, personal: p.Personal, sessions: p.Sessions, officers: p.Officers, trail: p.Trail, origins: p.Origins, proxied: p.Proxied,
 		clock: p.Now, log: p.Log}
 }
 

@@ -170,6 +170,16 @@ func (m *mount) v1Routes() []route {
 		at("/rooms/{room}/exports", api.Operations{
 			"POST": {ID: "exportRoom", Serve: m.requestExport, Who: api.Member, Answers: api.Is(202, 404, 429)},
 		}),
+		at("/rooms/{room}/files", api.Operations{
+			"POST": {ID: "uploadFile", Serve: m.postFile, Scope: api.Posts, Who: api.Member, Body: api.File, Query: []string{"name"}, Answers: api.Is(200, 201, 404, 409, 422, 429)},
+			"GET":  {ID: "listFiles", Serve: m.listFiles, Who: api.Member, Query: []string{"before", "limit"}, Answers: api.Is(200, 404)},
+		}),
+		at("/files/{file}", api.Operations{
+			"GET": {ID: "getFile", Serve: m.getFile, AnyType: true, Cache: api.AsServed, Answers: api.Is(200, 206, 304, 404, 416)},
+		}),
+		at("/files/{file}/thumbnail", api.Operations{
+			"GET": {ID: "getThumbnail", Serve: m.getThumbnail, AnyType: true, Cache: api.AsServed, Answers: api.Is(200, 206, 304, 404, 416)},
+		}),
 		at("/exports/{export}", api.Operations{
 			"GET":    {ID: "getExport", Serve: m.getExport, Answers: api.Is(200, 404, 410)},
 			"DELETE": {ID: "deleteExport", Serve: m.deleteExport, Answers: api.Is(204, 404, 410)},

@@ -21,6 +21,7 @@ import (
 	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/files"
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/seal"
@@ -53,6 +54,8 @@ type Parts struct {
 	// Chats has what is said and done in rooms; Rooms lists groups and chat rooms.
 	Chats *chat.Service
 	Rooms *tenant.Rooms
+	// Files keeps what is sent beside texts.
+	Files *files.Service
 	// Admins checks the passwords of the server's own administrators.
 	Admins   *auth.Accounts
 	Officers Officers
@@ -109,8 +112,8 @@ type operation struct {
 	serve func(c *call) error
 	// limit names the limit that the operation shares with others; empty: one of its own.
 	limit string
-	// secret says that the answer carries a secret.
-	secret bool
+	// secret says that the answer carries a secret, anyType that it need not be JSON.
+	secret, anyType bool
 }
 
 // route is a path with its operations by method. A collection's path may also end in a slash.
@@ -136,7 +139,7 @@ func (a *API) Register(r *mux.Router) {
 
 // apps are the routes below an app.
 func (a *API) apps() []route {
-	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.messages(), a.history())
+	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.messages(), a.history(), a.chatfiles())
 }
 
 // appPath reports whether a path is that of an app: its first segment may be the name of an organisation.
@@ -173,7 +176,7 @@ func (a *API) resource(rt route, ofApp bool, all func(*call) error) http.Handler
 	}
 	for method, op := range methods {
 		name := cmp.Or(op.limit, method+" "+rt.path)
-		ops[method] = api.Operation{Secret: op.secret, Serve: func(w http.ResponseWriter, r *http.Request) error {
+		ops[method] = api.Operation{Secret: op.secret, AnyType: op.anyType, Serve: func(w http.ResponseWriter, r *http.Request) error {
 			c := callOf(r)
 			c.w, c.r = w, r
 			if err := a.allow(c, op.by); err != nil {
@@ -186,7 +189,12 @@ func (a *API) resource(rt route, ofApp bool, all func(*call) error) http.Handler
 		}}
 	}
 	res := &api.Resource{Route: api.Route{Path: rt.path, Operations: ops}, Fail: a.fail,
-		Check: func(r *http.Request, _ api.Operation) error { return api.CheckAccept(r) },
+		Check: func(r *http.Request, op api.Operation) error {
+			if op.AnyType {
+				return nil
+			}
+			return api.CheckAccept(r)
+		},
 		Guard: func(w http.ResponseWriter, r *http.Request) (*http.Request, error) { return r, a.resolve(callOf(r)) }}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{api: a, w: w, r: r, began: a.Now(), ofApp: ofApp}

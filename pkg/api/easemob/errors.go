@@ -12,6 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/files"
 	"github.com/confab-chat/confab/pkg/tenant"
 )
 
@@ -72,6 +73,7 @@ var words = map[int]string{
 	http.StatusMethodNotAllowed: "method_not_allowed", http.StatusNotAcceptable: "not_acceptable", http.StatusRequestEntityTooLarge: "request_entity_too_large",
 	http.StatusUnsupportedMediaType: "unsupported_media_type", http.StatusTooManyRequests: "reach_limit", http.StatusUnprocessableEntity: "illegal_argument",
 	http.StatusNotImplemented: "not_implemented", http.StatusServiceUnavailable: "service_unavailable", http.StatusPreconditionFailed: "illegal_argument",
+	http.StatusRequestedRangeNotSatisfiable: "illegal_argument",
 }
 
 // problemOf translates an error of the domain and of HTTP.
@@ -104,7 +106,7 @@ func problemOf(err error) *problem {
 		case chat.Full:
 			return &problem{status: http.StatusForbidden, word: "exceed_limit", text: e.Message, cause: err}
 		case chat.RateLimited:
-			if errors.Is(err, account.ErrQuota) {
+			if errors.Is(err, account.ErrQuota) || errors.Is(err, files.ErrQuota) {
 				return &problem{status: http.StatusTooManyRequests, word: "resource_limited", text: e.Message, cause: err}
 			}
 		}

@@ -140,3 +140,8 @@ func TestLifecycle(t *testing.T) {
 		return s
 	})
 }
+
+func TestPieces(t *testing.T) {
+	shared(t)
+	storetest.RunPieces(t, func(t *testing.T) store.Store { return shared(t) })
+}

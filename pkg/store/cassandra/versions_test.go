@@ -35,7 +35,7 @@ var decidedBy = map[string]string{
 	"sessions": byDeletion, "sessions_by_user": byDeletion, "remembered_by_user": byDeletion, "tokens": byDeletion, "tokens_by_user": byDeletion,
 	"users_by_tenant": byDeletion, "rooms_by_tenant": byDeletion, "participants_by_room": byDeletion, "room_deletions": byDeletion,
 	"sweeps": byDeletion, "keys_by_log": byDeletion, "jobs_due": byDeletion,
-	"exports": byDeletion, "exports_by_room": byDeletion, "export_parts": byDeletion,
+	"exports": byDeletion, "exports_by_room": byDeletion, "export_parts": byDeletion, "file_pieces": byDeletion,
 	"messages": byCoordinator, "message_buckets": byCoordinator, "footprints_by_user": byCoordinator, "width_changes": byCoordinator,
 	"announcements": byCoordinator, "servers": byCoordinator, "schema_versions": byCoordinator, "job_periods": byCoordinator, "audit": byCoordinator,
 }

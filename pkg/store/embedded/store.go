@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -170,6 +171,9 @@ func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error
 	}
 	return s, nil
 }
+
+// FilesFolder is the folder in that of the store where the files are that people send.
+func (s *Store) FilesFolder() string { return filepath.Join(s.disk.dir, "files") }
 
 // ErrInUse is the cause of the error for a folder that another process has open.
 var ErrInUse = errors.New("is in use by another confab: stop that first")
