@@ -26,17 +26,17 @@ func CheckAccept(r *http.Request) error {
 
 // AcceptsJSON reports whether a request takes application/json as an answer.
 func AcceptsJSON(r *http.Request) bool {
-	return accepts(r, "application/json", "application/problem+json")
+	return takesOneOf(r, "application/json", "application/problem+json")
 }
 
 // AcceptsType reports whether a request takes a type as an answer, or bytes of any kind.
 func AcceptsType(r *http.Request, mediaType string) bool {
-	return accepts(r, mediaType) || accepts(r, octets)
+	return takesOneOf(r, mediaType) || takesOneOf(r, octets)
 }
 
-// accepts reports whether a request takes one of some types of the same family as an answer (RFC 9110, 12.5.1): the most
+// takesOneOf reports whether a request takes one of some types of the same family as an answer (RFC 9110, 12.5.1): the most
 // specific range that fits decides, and it may not have q=0.
-func accepts(r *http.Request, types ...string) bool {
+func takesOneOf(r *http.Request, types ...string) bool {
 	family, _, _ := strings.Cut(types[0], "/")
 	values := r.Header.Values("Accept")
 	if strings.TrimSpace(strings.Join(values, "")) == "" {

@@ -14,6 +14,9 @@ import (
 const (
 	// uploadSlack is how much a body may have beside the file: boundaries, headers and small parts.
 	uploadSlack = 1 << 20
+	// mostDrained is how long a body may be that is refused and read to its end all the same: many clients read no answer before
+	// they have sent everything, and would only see that the connection is cut.
+	mostDrained = 128 << 20
 	// maxParts and maxPart bound the small parts of a form, and each of them.
 	maxParts = 32
 	maxPart  = 4 << 10
@@ -35,9 +38,6 @@ type Upload struct {
 // keeps coming. Errors of it and of its Reader are those of this package, and chat.Unavailable if too much is being received
 // already: 413 for a body that says, or turns out, to be longer, 400 for a form without the file and a body that stops.
 func ReadUpload(w http.ResponseWriter, r *http.Request, most int64) (*Upload, error) {
-	if r.ContentLength > most+uploadSlack {
-		return nil, &http.MaxBytesError{Limit: most}
-	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil, unsupported("send the body without a Content-Encoding")
 	}
@@ -45,6 +45,12 @@ func ReadUpload(w http.ResponseWriter, r *http.Request, most int64) (*Upload, er
 		if err := s.Stream(); err != nil {
 			return nil, err
 		}
+	}
+	if r.ContentLength > most+uploadSlack {
+		if r.ContentLength <= mostDrained {
+			_, _ = io.Copy(io.Discard, r.Body)
+		}
+		return nil, &http.MaxBytesError{Limit: most}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, most+uploadSlack)
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -66,6 +72,9 @@ func ReadUpload(w http.ResponseWriter, r *http.Request, most int64) (*Upload, er
 	u.Reader, u.Name = received{part}, part.FileName()
 	return u, nil
 }
+
+// Drain reads what is left of a body whose file was refused; see mostDrained. ReadUpload bounds it.
+func Drain(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 
 // next returns the next part that is the file, and keeps the small parts before it; nil if there is none.
 func (u *Upload) next() (*multipart.Part, error) {

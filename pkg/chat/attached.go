@@ -194,6 +194,18 @@ func (a Attachment) isA(k MessageKind) bool {
 	return true
 }
 
+// detaching stores the intent to remove the file of a message that is about to be deleted, if it names one. The caller calls
+// begin when it is deleted.
+func (s *Service) detaching(ctx context.Context, l Log, m id.ID) (begin func(), err error) {
+	all, err := s.store.MessagesByID(ctx, l, []id.ID{m})
+	if err != nil || s.files == nil || all[m].File() == "" {
+		return func() {}, err
+	}
+	ctx, cancel := changing(ctx)
+	defer cancel()
+	return s.jobs.Intend(ctx, FileOf(l, m))
+}
+
 // RoomFiles returns messages of a room that name files, newest first, before a position (nil: the newest), at most limit, and
 // whether there are older ones. who has to be a participant. It may return fewer, as it leaves out messages that are deleted.
 func (s *Service) RoomFiles(ctx context.Context, who Identity, room string, before *id.ID, limit int) (ms []Message, next id.ID, more bool, err error) {

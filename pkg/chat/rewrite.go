@@ -119,6 +119,10 @@ func (s *Service) Recall(ctx context.Context, who Principal, room string, m id.I
 	if how.Force {
 		change = s.changeAny
 	}
+	removeFile, err := s.detaching(ctx, v.Log(who.Tenant), m)
+	if err != nil {
+		return err
+	}
 	_, err = change(ctx, who.Tenant, v.Room, v.member.Person, m, func(now Message) (Change, error) {
 		switch {
 		case now.System:
@@ -132,6 +136,9 @@ func (s *Service) Recall(ctx context.Context, who Principal, room string, m id.I
 		}
 		return Change{Kind: Delete}, s.inTime(m, how.Window)
 	})
+	if err == nil {
+		removeFile()
+	}
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/confab-chat/confab/pkg/id"
 )
 
 // Work is what goes on after a call; see NewJob of pkg/jobs.
@@ -32,6 +34,8 @@ const (
 	RenameWork = "rename"
 	// PeopleWork removes what pkg/people keeps of a deleted account; its key is the login. pkg/people does it.
 	PeopleWork = "people"
+	// FileWork removes the file that a deleted message named; its key is the message's ID. pkg/files does it.
+	FileWork = "file"
 )
 
 // sweepPayload is how SweepWork is stored.
@@ -69,6 +73,20 @@ func RenameOf(t Tenant, login string) Work {
 // PeopleOf returns the work of removing what pkg/people keeps of an account. It waits for as long as the deletion may take.
 func PeopleOf(who Identity) Work {
 	return Work{Tenant: who.Tenant, Kind: PeopleWork, Key: who.Login, Delay: 2 * writeTimeout}
+}
+
+// FileOf returns the work of removing the file that a message names which is about to be deleted. It waits for as long as the
+// deletion may take, and does nothing if the message is there then.
+func FileOf(l Log, m id.ID) Work {
+	return Work{Tenant: l.Tenant, Kind: FileWork, Key: m.String(), Payload: []byte(l.ID.String()), Delay: 2 * writeTimeout}
+}
+
+// ParseFile reads the room and the message of FileWork.
+func ParseFile(key string, payload []byte) (room, m id.ID, err error) {
+	if room, err = id.Parse(string(payload)); err == nil {
+		m, err = id.Parse(key)
+	}
+	return room, m, err
 }
 
 // noJobs is for programs that neither delete rooms nor rename users.

@@ -91,10 +91,11 @@ func New(baseURL string, options ...Option) (*Client, error) {
 // request is a call of the API. The path is below root, escaped, and may have a query.
 type request struct {
 	method, path string
-	header       http.Header // may be nil
-	body         []byte      // JSON; nil: none
-	open         bool        // needs no login
-	removes      bool        // is done when there is nothing at the path any more
+	header       http.Header   // may be nil
+	body         []byte        // JSON; nil: none
+	file         io.ReadSeeker // the body in its place; nil: none
+	open         bool          // needs no login
+	removes      bool          // is done when there is nothing at the path any more
 }
 
 // where names a request in errors, without its query.
@@ -272,11 +273,19 @@ func (c *Client) LogOut(ctx context.Context) error {
 
 // exchange sends one request and reads the answer. Answers other than 2xx and 101 are an *Error.
 func (c *Client) exchange(ctx context.Context, r request, session string) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel() // a connection that was upgraded does not depend on it any more
+	if r.file == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel() // a connection that was upgraded does not depend on it any more
+	}
 	q, err := http.NewRequestWithContext(ctx, r.method, c.base+r.path, bytes.NewReader(r.body))
 	if err != nil {
 		return answer{}, fmt.Errorf("client: %s: %w", r.where(), err)
+	}
+	if r.file != nil {
+		if err := attach(q, r.file); err != nil {
+			return answer{}, fmt.Errorf("client: %s: %w", r.where(), err)
+		}
 	}
 	for name, values := range r.header {
 		q.Header[name] = values

@@ -115,6 +115,7 @@ func New(p Parts) *Service {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Service{Parts: p, ctx: ctx, stop: stop,
 		records: directory.NewCached(directory.CachedOptions[File]{Store: p.Store, Watcher: p.Watcher, Decode: decode, Encode: File.entry, Size: p.Cached, Now: p.Now})}
+	p.Queue.Register(chat.FileWork, s.removeDeleted)
 	s.stopped.Go(func() { guard.Keep(ctx, p.Log, "removing uploads that nobody named", s.sweepHourly) })
 	return s
 }

@@ -3,6 +3,7 @@ package files_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"strings"
@@ -47,6 +48,8 @@ type world struct {
 	room   chat.Room
 	// fail, if set, is the error of the next write of an entry for which it returns one.
 	fail func(e directory.Entry) error
+	// broken, if set, begins the spaces whose entries can neither be replaced nor deleted now.
+	broken string
 }
 
 // failing is a store whose writes of entries fail as its world says.
@@ -62,6 +65,22 @@ func (s failing) CreateEntry(ctx context.Context, e directory.Entry) error {
 		}
 	}
 	return s.Store.CreateEntry(ctx, e)
+}
+
+var errBroken = chat.ErrUnavailable(errors.New("broken"))
+
+func (s failing) ReplaceEntry(ctx context.Context, e directory.Entry) error {
+	if s.w.broken != "" && strings.HasPrefix(e.Space, s.w.broken) {
+		return errBroken
+	}
+	return s.Store.ReplaceEntry(ctx, e)
+}
+
+func (s failing) DeleteEntry(ctx context.Context, space string, u id.ID) error {
+	if s.w.broken != "" && strings.HasPrefix(space, s.w.broken) {
+		return errBroken
+	}
+	return s.Store.DeleteEntry(ctx, space, u)
 }
 
 func newWorld(t *testing.T) *world {

@@ -222,8 +222,11 @@ type tooLarge struct{ most int64 }
 
 func (e tooLarge) Error() string { return fmt.Sprintf("the file is longer than %d bytes", e.most) }
 
-// peek returns the first bytes.
+// peek returns the first bytes, before anything is read.
 func (in *intake) peek() ([]byte, error) {
+	if in.head != nil {
+		return in.head, nil
+	}
 	head := make([]byte, picture.SniffLen)
 	n, err := io.ReadFull(readerFunc(in.next), head)
 	in.head = head[:n]

@@ -133,7 +133,7 @@ func (p *party) call(caller, method string, rt api.Route, origin string) (int, s
 	op := rt.Operations[method]
 	listed := strings.NewReplacer("{list}/{login}", "mute/"+p.logins["member"], "{list}", "mute").Replace(rt.Path)
 	path := strings.NewReplacer("{room}", p.room, "{login}", p.logins["creator"], "{message}", p.message, "{emoji}", "%F0%9F%91%8D", "{name}", "x", "{token}", "x",
-		"{server}", "000", "{session}", "abcdefgh", "{export}", "7d1a4c20-cb0b-11e4-8b87-5dc4b2b4a1a1", "{kind}", "sweep", "{device}", "x", "{role}", auth.IntegrationAdmin, "{invitation}", "x", "{key}", "x").Replace(listed)
+		"{server}", "000", "{session}", "abcdefgh", "{file}", "x", "{export}", "7d1a4c20-cb0b-11e4-8b87-5dc4b2b4a1a1", "{kind}", "sweep", "{device}", "x", "{role}", auth.IntegrationAdmin, "{invitation}", "x", "{key}", "x").Replace(listed)
 	require.NotContains(p.t, path, "{", "a variable that this test does not know")
 	login := p.logins[caller]
 	if login == "" {
@@ -155,6 +155,8 @@ func (p *party) call(caller, method string, rt api.Route, origin string) (int, s
 		body = ""
 	case op.Body == api.Picture:
 		kind = "image/png"
+	case op.Body == api.File:
+		kind = "text/plain"
 	}
 	return p.send(caller, method, path, body, kind, origin)
 }

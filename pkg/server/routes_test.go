@@ -75,6 +75,7 @@ var bodies = map[api.Body][]string{
 	api.OptionalJSON: {"application/json"},
 	api.MergePatch:   {"application/json", "application/merge-patch+json"},
 	api.Credentials:  {"*/*", "application/json", "application/x-www-form-urlencoded"},
+	api.File:         {"*/*", "image/png", "multipart/form-data"},
 	api.Picture:      {"image/gif", "image/jpeg", "image/png", "image/webp"},
 }
 

@@ -273,7 +273,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	keeping := upkeep.New(upkeep.Options{Store: st, Domain: service, Queue: queue, Apps: keepingOf(platform.Tenants), Now: c.Now, Log: c.Log})
+	keeping := upkeep.New(upkeep.Options{Store: st, Domain: service, Files: kept, Queue: queue, Apps: keepingOf(platform.Tenants), Now: c.Now, Log: c.Log})
 	onEnd(keeping.Close)
 	exporting := exports.New(exports.Parts{Store: st, Domain: service, Queue: queue, IDs: ids, Now: c.Now, Encode: chatapi.ISO.Message})
 	queue.Start() // when all kinds of jobs are registered

@@ -177,10 +177,8 @@ func (s *Service) erasePage(ctx context.Context, e *erasing, ref chat.RoomRef, p
 	// Messages are deleted before they are disowned: as long as a message has its author, a continued erasure finds it.
 	g, gctx := guard.WithContext(ctx)
 	g.SetLimit(eraseAtOnce)
-	if !e.KeepMessages {
-		for _, m := range theirs {
-			g.Go(func() error { return s.domain.Redact(gctx, p, m.ID, chat.Change{Kind: chat.Delete, By: chat.Erased}) })
-		}
+	for _, m := range theirs {
+		g.Go(func() error { return s.eraseMessage(gctx, e, p, m) })
 	}
 	for m, emojis := range reacted {
 		for _, emoji := range emojis {
@@ -197,6 +195,24 @@ func (s *Service) erasePage(ctx context.Context, e *erasing, ref chat.RoomRef, p
 	}
 	e.Messages += len(disowned)
 	return s.store.Disown(ctx, chat.Log{Tenant: e.Tenant, ID: ref.ID}, disowned)
+}
+
+// eraseMessage deletes a message of the user, or with KeepMessages only takes them out of its file. A file goes before its
+// message, so that a continued erasure finds it.
+func (s *Service) eraseMessage(ctx context.Context, e *erasing, p chat.Place, m chat.Message) error {
+	named := m.File() != ""
+	if e.KeepMessages {
+		if named {
+			return s.files.Disown(ctx, p.Tenant, p.Room.ID, m.ID)
+		}
+		return nil
+	}
+	if named {
+		if err := s.files.RemoveNamed(ctx, p.Tenant, p.Room.ID, m.ID); err != nil {
+			return err
+		}
+	}
+	return s.domain.Redact(ctx, p, m.ID, chat.Change{Kind: chat.Delete, By: chat.Erased})
 }
 
 // eraseChanges removes the user's name from the log of the changes of a room's messages, and erases them from the

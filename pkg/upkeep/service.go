@@ -58,6 +58,23 @@ type Domain interface {
 	CarryNames(ctx context.Context, t chat.Tenant, login string) (same bool, err error)
 }
 
+// Files is the removal of the files that messages name; see pkg/files. Its methods may be repeated.
+type Files interface {
+	// RemoveNamed removes the file that a message names, if it names one.
+	RemoveNamed(ctx context.Context, t chat.Tenant, room, m id.ID) error
+	// TrimRoom removes the files that messages of a room up to a position name.
+	TrimRoom(ctx context.Context, t chat.Tenant, room, horizon id.ID) error
+	// Disown takes an erased user out of the file that a message names.
+	Disown(ctx context.Context, t chat.Tenant, room, m id.ID) error
+}
+
+// noFiles is for stores without files.
+type noFiles struct{}
+
+func (noFiles) RemoveNamed(context.Context, chat.Tenant, id.ID, id.ID) error { return nil }
+func (noFiles) TrimRoom(context.Context, chat.Tenant, id.ID, id.ID) error    { return nil }
+func (noFiles) Disown(context.Context, chat.Tenant, id.ID, id.ID) error      { return nil }
+
 // writeTimeout bounds the write that records work to do. The write continues when its client disconnects.
 const writeTimeout = 10 * time.Second
 
@@ -65,6 +82,7 @@ const writeTimeout = 10 * time.Second
 type Service struct {
 	store  Store
 	domain Domain
+	files  Files
 	queue  *jobs.Queue
 	apps   func(ctx context.Context, visit func(App) error) error
 	now    func() time.Time
@@ -75,10 +93,11 @@ type Service struct {
 	stopped sync.WaitGroup
 }
 
-// Options are the parts of a Service; Now and Log may be left out.
+// Options are the parts of a Service; Files, Now and Log may be left out.
 type Options struct {
 	Store  Store
 	Domain Domain
+	Files  Files
 	// Queue runs the jobs of upkeep. It has not started yet; the caller starts it afterwards, and closes it first.
 	Queue *jobs.Queue
 	// Apps calls visit with each app of the platform; nil: there are none.
@@ -103,8 +122,11 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	if o.Files == nil {
+		o.Files = noFiles{}
+	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Service{store: o.Store, domain: o.Domain, queue: o.Queue, apps: o.Apps, now: o.Now, log: o.Log, stop: stop}
+	s := &Service{store: o.Store, domain: o.Domain, files: o.Files, queue: o.Queue, apps: o.Apps, now: o.Now, log: o.Log, stop: stop}
 	o.Queue.Register(chat.SweepWork, s.sweep)
 	o.Queue.Register(chat.RenameWork, s.rename)
 	o.Queue.Register(EraseWork, s.erase)

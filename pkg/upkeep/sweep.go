@@ -41,6 +41,9 @@ func (s *Service) sweep(ctx context.Context, r *jobs.Run) error {
 	if err := s.deleteExports(ctx, d.Tenant, d.Room.ID); err != nil {
 		return err
 	}
+	if err := s.files.TrimRoom(ctx, d.Tenant, d.Room.ID, id.Max); err != nil {
+		return err
+	}
 	removed, noted := 0, time.Now()
 	err = s.store.SweepRoom(ctx, d, func(n int) {
 		if removed = n; time.Since(noted) > time.Second {

@@ -53,6 +53,10 @@ func (s *Service) trim(ctx context.Context, l chat.Log, r chat.Retention, at tim
 	if horizon.IsZero() {
 		return nil
 	}
+	// The files go first: their list is what is left of messages that are gone, and the next call finds it.
+	if err := s.files.TrimRoom(ctx, l.Tenant, l.ID, horizon); err != nil {
+		return err
+	}
 	return s.store.Trim(ctx, l, horizon)
 }
 

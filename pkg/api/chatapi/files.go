@@ -57,6 +57,7 @@ func (m *mount) postFile(w http.ResponseWriter, r *http.Request) error {
 	}
 	f, repeated, err := m.files.AddToRoom(r.Context(), to, files.Upload{Body: in, Bytes: in.Bytes, Name: in.Name})
 	if err != nil {
+		api.Drain(r)
 		return err
 	}
 	w.Header().Set("Location", m.filePath(f.UUID))

@@ -39,6 +39,7 @@ func (a *API) postFile(c *call) error {
 	}
 	f, secret, err := a.Files.AddToApp(c.ctx(), u)
 	if err != nil {
+		api.Drain(c.r)
 		return err
 	}
 	// Whoever deleted the app meanwhile may have looked for its files before this one was there.
