@@ -50,6 +50,7 @@ func ReadUpload(w http.ResponseWriter, r *http.Request, most int64) (*Upload, er
 		if r.ContentLength <= mostDrained {
 			_, _ = io.Copy(io.Discard, r.Body)
 		}
+		w.Header().Set("Connection", "close") // net/http would wait for more of the body before it answers
 		return nil, &http.MaxBytesError{Limit: most}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, most+uploadSlack)

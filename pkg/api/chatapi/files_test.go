@@ -130,7 +130,7 @@ func TestAPictureOfARoom(t *testing.T) {
 	c, _, err := image.DecodeConfig(small.Body)
 	require.NoError(t, err)
 	require.Equal(t, 640, c.Width)
-	require.Equal(t, []string{"a.png"}, bob.at(K).said("/messages/"+room), "what KillrChat shows")
+	require.Contains(t, bob.at(K).said("/messages/"+room), "a.png", "what KillrChat shows")
 }
 
 func TestAFormWithAFile(t *testing.T) {
