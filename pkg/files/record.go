@@ -87,20 +87,24 @@ func ParseKey(key string) (t chat.Tenant, u id.ID, ok bool) {
 
 // The spaces of the directory. No tenant has a slash in it.
 const (
-	filePrefix = "files/" // of a tenant: the records
-	// uploadSpace has an entry for each upload that is not known to be kept: its ID is the file's, its Value the tenant.
-	uploadSpace = "uploads"
-	// roomPrefix is for the files of a room: an entry's ID is that of the message, its Name the file's UUID.
-	roomPrefix = "roomfiles/"
-	// usageSpace has what each tenant uses; the Name is the tenant.
-	usageSpace = "usage"
+	// RecordSpaces have the records of a tenant.
+	RecordSpaces directory.Kind = "files/"
+	// UploadSpaces has an entry for each upload that is not known to be kept: its ID is the file's, its Value the tenant.
+	UploadSpaces directory.Kind = "uploads"
+	// RoomSpaces are for the files of a room: an entry's ID is that of the message, its Name the file's UUID.
+	RoomSpaces directory.Kind = "roomfiles/"
+	// UsageSpaces has what each tenant uses; the Name is the tenant.
+	UsageSpaces directory.Kind = "usage"
+
+	uploadSpace = string(UploadSpaces)
+	usageSpace  = string(UsageSpaces)
 )
 
-func fileSpace(t chat.Tenant) string { return filePrefix + string(t) }
-func roomSpace(room id.ID) string    { return roomPrefix + room.String() }
+func fileSpace(t chat.Tenant) string { return RecordSpaces.Of(string(t)) }
+func roomSpace(room id.ID) string    { return RoomSpaces.Of(room.String()) }
 
 // IsRecord reports whether an entry of the directory is the record of a file.
-func IsRecord(e directory.Entry) bool { return strings.HasPrefix(e.Space, filePrefix) }
+func IsRecord(e directory.Entry) bool { return directory.KindOf(e.Space) == RecordSpaces }
 
 func (f File) entry() (directory.Entry, error) {
 	value, err := json.Marshal(f)
@@ -110,7 +114,7 @@ func (f File) entry() (directory.Entry, error) {
 func decode(e directory.Entry) (File, error) {
 	var f File
 	err := json.Unmarshal(e.Value, &f)
-	f.ID, f.Tenant, f.UUID, f.version = e.ID, chat.Tenant(strings.TrimPrefix(e.Space, filePrefix)), e.Name, e.Version
+	f.ID, f.Tenant, f.UUID, f.version = e.ID, chat.Tenant(strings.TrimPrefix(e.Space, string(RecordSpaces))), e.Name, e.Version
 	return f, err
 }
 

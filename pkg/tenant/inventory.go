@@ -7,6 +7,7 @@ import (
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/files"
 	"github.com/confab-chat/confab/pkg/invite"
 	"github.com/confab-chat/confab/pkg/people"
 )
@@ -25,6 +26,8 @@ var travels = map[directory.Kind]bool{
 	people.ContactSpaces: true, people.RecordSpaces: true, people.MutedSpaces: true,
 	deletionKind:  false, // a deletion is done where it was asked for
 	invite.Spaces: false, // an invitation is a link to this server
+	// Records say where bytes are, which do not go with exports.
+	files.RecordSpaces: false, files.RoomSpaces: false, files.UploadSpaces: false, files.UsageSpaces: false,
 }
 
 // Travels reports whether entries of a kind of spaces go with exports; decided is false for a kind that is not known.
