@@ -1,5 +1,10 @@
 /** The words of what is loaded when it is needed. A key is here if nothing of the first load has it; a test holds that. */
 export const later = {
+  'room.leave.ask': 'Leave {room}? You can join again at any time.',
+  'room.delete': 'Delete the room',
+  'room.delete.ask': 'Delete {room} with all its messages, for everybody? This cannot be undone.',
+  'room.leave.ask.private': 'Leave {room}? Somebody in it has to invite you before you can come back.',
+  'message.delete.ask': 'Delete this message?',
   'rooms.join': 'Join',
   'invite.you': 'You are invited to {room}.',
   'invite.accept': 'Accept',
