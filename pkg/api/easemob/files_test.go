@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// send sends a form with a file to an app.
-func (a *app) send(token string, data []byte, header ...string) (int, object) {
+// upload sends a form with a file to an app.
+func (a *app) upload(token string, data []byte, header ...string) (int, object) {
 	a.Helper()
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
@@ -41,10 +41,10 @@ func (a *app) send(token string, data []byte, header ...string) (int, object) {
 	return res.StatusCode, out
 }
 
-// sent is send for one that has to succeed.
-func (a *app) sent(token string, data []byte, header ...string) (uuid, secret string) {
+// uploaded is upload for one that has to succeed.
+func (a *app) uploaded(token string, data []byte, header ...string) (uuid, secret string) {
 	a.Helper()
-	status, out := a.send(token, data, header...)
+	status, out := a.upload(token, data, header...)
 	require.Equal(a, 200, status, "%v", out)
 	require.Equal(a, "/chatfiles", out["path"])
 	require.True(a, strings.HasSuffix(out["uri"].(string), "/"+a.key+"/chatfiles"), out["uri"])
@@ -53,8 +53,8 @@ func (a *app) sent(token string, data []byte, header ...string) (uuid, secret st
 	return e["uuid"].(string), e["share-secret"].(string)
 }
 
-// fetch reads a file.
-func (a *app) fetch(token, uuid string, header ...string) (int, http.Header, string) {
+// download reads a file.
+func (a *app) download(token, uuid string, header ...string) (int, http.Header, string) {
 	a.Helper()
 	r, err := http.NewRequestWithContext(a.Context(), "GET", a.web.URL+"/"+a.key+"/chatfiles/"+uuid, nil)
 	require.NoError(a, err)
@@ -74,40 +74,40 @@ func TestChatfiles(t *testing.T) {
 	w := newWorld(t)
 	a := w.app
 	_, ann := a.user("ann")
-	open, _ := a.sent(ann, []byte("open text"))
-	uuid, secret := a.sent(a.token, []byte("secret text"), "restrict-access", "yes")
+	open, _ := a.uploaded(ann, []byte("open text"))
+	uuid, secret := a.uploaded(a.token, []byte("secret text"), "restrict-access", "yes")
 	for _, token := range []string{a.token, ann} {
-		status, h, text := a.fetch(token, open)
+		status, h, text := a.download(token, open)
 		require.Equal(t, 200, status)
 		require.Equal(t, "open text", text)
 		require.Equal(t, "sandbox; default-src 'none'", h.Get("Content-Security-Policy"))
 		require.True(t, strings.HasPrefix(h.Get("Content-Disposition"), "attachment"))
-		status, _, text = a.fetch(token, uuid, "share-secret", secret)
+		status, _, text = a.download(token, uuid, "share-secret", secret)
 		require.Equal(t, 200, status)
 		require.Equal(t, "secret text", text)
-		status, _, text = a.fetch(token, uuid+"?share-secret="+secret)
+		status, _, text = a.download(token, uuid+"?share-secret="+secret)
 		require.Equal(t, 200, status)
 		require.Equal(t, "secret text", text)
 		for _, wrong := range []string{"", "x"} {
-			status, _, text = a.fetch(token, uuid, "share-secret", wrong)
+			status, _, text = a.download(token, uuid, "share-secret", wrong)
 			require.Equal(t, 403, status)
 			require.NotContains(t, text, "secret text")
 		}
 	}
-	status, h, text := a.fetch(ann, open, "Range", "bytes=5-")
+	status, h, text := a.download(ann, open, "Range", "bytes=5-")
 	require.Equal(t, []any{206, "text", "bytes 5-8/9"}, []any{status, text, h.Get("Content-Range")})
-	status, _, _ = a.fetch(ann, open, "Range", "bytes=50-")
+	status, _, _ = a.download(ann, open, "Range", "bytes=50-")
 	require.Equal(t, 416, status)
-	status, _, _ = a.fetch(ann, open, "Accept", "application/json")
+	status, _, _ = a.download(ann, open, "Accept", "application/json")
 	require.Equal(t, 406, status)
-	status, _, _ = a.fetch(ann, "0c7f4a52-8d0b-4b1e-9b1c-7f3a5e2d9c11")
+	status, _, _ = a.download(ann, "0c7f4a52-8d0b-4b1e-9b1c-7f3a5e2d9c11")
 	require.Equal(t, 404, status)
 
-	status, _, _ = w.other.fetch(w.other.token, open)
+	status, _, _ = w.other.download(w.other.token, open)
 	require.Equal(t, 404, status, "another app of the organisation")
-	status, _, _ = w.other.fetch(a.token, open)
+	status, _, _ = w.other.download(a.token, open)
 	require.Equal(t, 401, status)
-	status, _ = w.other.send(ann, []byte("x"))
+	status, _ = w.other.upload(ann, []byte("x"))
 	require.Equal(t, 401, status)
 	w.fails(400, "illegal_argument", "POST", "/"+a.key+"/chatfiles", a.token, object{"file": "x"})
 }
@@ -115,14 +115,14 @@ func TestChatfiles(t *testing.T) {
 func TestLimitsOfChatfiles(t *testing.T) {
 	w := newWorld(t)
 	a := w.newApp(w.app.organisation, w.boss, object{"max_file_bytes": 1000})
-	status, out := a.send(a.token, make([]byte, 1001))
+	status, out := a.upload(a.token, make([]byte, 1001))
 	require.Equal(t, 413, status, "%v", out)
-	a.sent(a.token, make([]byte, 1000))
+	a.uploaded(a.token, make([]byte, 1000))
 	w.ok("PUT", "/management/organizations/"+a.organisation+"/applications/"+strings.Split(a.key, "/")[1], w.operator, object{"max_storage_bytes": 1500})
-	status, out = a.send(a.token, make([]byte, 600))
+	status, out = a.upload(a.token, make([]byte, 600))
 	require.Equal(t, []any{429, "resource_limited"}, []any{status, out["error"]})
-	a.sent(a.token, make([]byte, 500))
-	status, _ = a.send(a.token, make([]byte, 1))
+	a.uploaded(a.token, make([]byte, 500))
+	status, _ = a.upload(a.token, make([]byte, 1))
 	require.Equal(t, 429, status)
 }
 
@@ -130,9 +130,9 @@ func TestFilesGoWithTheirApp(t *testing.T) {
 	w := newWorld(t)
 	a := w.newApp(w.app.organisation, w.boss, nil)
 	for range 3 {
-		a.sent(a.token, []byte("text"))
+		a.uploaded(a.token, []byte("text"))
 	}
-	w.app.sent(w.app.token, []byte("stays"))
+	w.app.uploaded(w.app.token, []byte("stays"))
 	folder := w.store.(interface{ FilesFolder() string }).FilesFolder()
 	left := func() int {
 		n := 0
