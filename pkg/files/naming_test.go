@@ -6,6 +6,7 @@ import (
 	"image/png"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,6 +137,22 @@ func TestAPictureIsLookedAt(t *testing.T) {
 	a, err := w.claim(f, w.ids.New(), nil)
 	require.NoError(t, err)
 	require.Equal(t, chat.Attachment{Name: "a.txt", Type: "image/png", Size: f.Size, Width: 700, Height: 350, Preview: f.Picture.Preview, Thumbnail: true}, a)
+}
+
+func TestAFilmForgetsWhereItWasTaken(t *testing.T) {
+	w := newWorld(t)
+	const place = "+48.8577+002.295/"
+	ftyp, data := "\x00\x00\x00\x10ftypisom\x00\x00\x00\x00", "\x00\x00\x00\x0cmdatfilm"
+	film := func(box, says string) string {
+		udta := string([]byte{0, 0, 0, byte(8 + len(says))}) + box + says
+		return ftyp + data + string([]byte{0, 0, 0, byte(8 + len(udta))}) + "moov" + udta
+	}
+	f := w.inRoom(film("udta", place))
+	require.Equal(t, "video/mp4", f.Type)
+	require.Nil(t, f.Picture)
+	require.Equal(t, film("free", strings.Repeat("\x00", len(place))), w.read(f))
+	_, _, err := w.add(ann, nil, upload(film("udta", place)[:50]))
+	require.True(t, chat.IsKind(err, chat.Invalid), "%v", err)
 }
 
 func TestPicturesThatAreNoneLeaveNothing(t *testing.T) {

@@ -18,17 +18,19 @@ const (
 	smallPicture = 10 << 10
 )
 
-// putForRoom stores the bytes of an upload to a room. A picture loses its metadata on the way, and what a page needs to show
-// it is found: one that cannot be shown is Invalid, so that what has the type of a picture is one.
+// putForRoom stores the bytes of an upload to a room. A picture or a film loses its metadata on the way, and what a page needs
+// to show a picture is found: one that cannot be shown is Invalid, so that what has the type of a picture is one.
 func (s *Service) putForRoom(ctx context.Context, f *File, in *intake) error {
 	head, err := in.peek()
 	if err != nil {
 		return err
 	}
-	if f.Type = picture.Sniff(head); !picture.CanStrip(f.Type) {
+	f.Type = picture.Sniff(head)
+	film := picture.CanStripVideo(f.Type)
+	if !film && !picture.CanStrip(f.Type) {
 		return s.put(ctx, f, in)
 	}
-	if err := s.putStripped(ctx, f, in); err != nil {
+	if err := s.putStripped(ctx, f, in); err != nil || film {
 		return errPicture(err)
 	}
 	look, err := s.Pictures.Look(ctx, string(f.Tenant)+"/"+f.By, s.picture(ctx, *f))
@@ -53,14 +55,18 @@ func (s *Service) put(ctx context.Context, f *File, in *intake) error {
 	return err
 }
 
-// putStripped stores a picture without its metadata.
+// putStripped stores a picture or a film without its metadata.
 func (s *Service) putStripped(ctx context.Context, f *File, in *intake) (err error) {
 	out, stripped := io.Pipe()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = stripped.CloseWithError(guard.Try(func() error {
-			err := picture.Strip(stripped, in, f.Type)
+		_ = stripped.CloseWithError(guard.Try(func() (err error) {
+			if picture.CanStripVideo(f.Type) {
+				err = picture.StripVideo(stripped, in)
+			} else {
+				err = picture.Strip(stripped, in, f.Type)
+			}
 			if err == nil {
 				_, err = io.Copy(io.Discard, in) // what follows the picture is no part of it
 			}
@@ -88,7 +94,7 @@ func errPicture(err error) error {
 	case errors.Is(err, picture.ErrTooMuch):
 		fault = "the picture takes too much to show: send one with fewer pixels, or send it in an archive"
 	case errors.Is(err, picture.ErrUnreadable), errors.Is(err, picture.ErrMalformed):
-		fault = "the picture is damaged: it begins like a PNG, JPEG, WebP or GIF and cannot be read as one"
+		fault = "the file is damaged: it begins like a picture (PNG, JPEG, WebP, GIF) or a film (MP4, QuickTime) and cannot be read as one"
 	default:
 		return err
 	}
