@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -69,6 +70,7 @@ func (s *Service) SendTo(ctx context.Context, who Principal, m Addressed) ([]Sen
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	var ms []Message
+	mail := Mailing{Log: m.Log, Online: m.Online}
 	for i, to := range sent {
 		if to.Refused != nil {
 			continue
@@ -76,12 +78,22 @@ func (s *Service) SendTo(ctx context.Context, who Principal, m Addressed) ([]Sen
 		sent[i].ID = s.ids.New()
 		p := payload
 		p.To = to.Name
+		if to.Login != "" {
+			mail.Letters = append(mail.Letters, Letter{sent[i].ID, to.Login})
+		}
 		ms = append(ms, Message{ID: sent[i].ID, Author: author, Content: content, Payload: p})
 	}
 	if len(ms) == 0 {
 		return sent, nil
 	}
-	return sent, s.store.AppendBatch(ctx, m.Log, ms)
+	mailed := noMail
+	if s.mail != nil && len(mail.Letters) > 0 {
+		if mailed, err = s.mail.Send(ctx, mail); err != nil {
+			return nil, err
+		}
+	}
+	err = s.store.AppendBatch(ctx, m.Log, ms)
+	return sent, cmp.Or(err, mailed(ctx, err))
 }
 
 // addressing returns the author of an addressed message. Forbidden for one who is muted.
@@ -139,10 +151,17 @@ func (s *Service) takes(ctx context.Context, who Identity, login string, contact
 
 // RecallFrom is Recall for a message that was addressed to a user. The author may recall it, and the app. NotFound if there
 // is no such message to that receiver, or it was recalled.
-func (s *Service) RecallFrom(ctx context.Context, who Principal, l Log, m id.ID, to string, window time.Duration) error {
+func (s *Service) RecallFrom(ctx context.Context, who Principal, l Log, m id.ID, to Receiver, window time.Duration) error {
+	withdrawn, letter := noMail, Letter{m, to.Login}
+	if s.mail != nil && to.Login != "" {
+		var err error
+		if withdrawn, err = s.mail.Withdraw(ctx, Mailing{Log: l, Letters: []Letter{letter}}); err != nil {
+			return err
+		}
+	}
 	_, err := s.changeMessage(ctx, who.Tenant, Room{ID: l.ID, Name: appRoom}, System, m, func(now Message) (Change, error) {
 		switch {
-		case now.Deleted || now.Kind == referenceKind || now.To != to:
+		case now.Deleted || now.Kind == referenceKind || now.To != to.Name:
 			return Change{}, ErrNotFound(MessageEntity, m.String())
 		// It is in no room: whoever may edit a message where they are in may take it back.
 		case !who.App && !May(EditMessage, Participant|Speaker|now.relation(who.Identity)):
@@ -150,5 +169,11 @@ func (s *Service) RecallFrom(ctx context.Context, who Principal, l Log, m id.ID,
 		}
 		return Change{Kind: Delete}, s.inTime(m, window)
 	})
-	return err
+	if err := cmp.Or(err, withdrawn(ctx, err)); err != nil {
+		return err
+	}
+	if s.mail != nil && to.Login != "" {
+		s.mail.Changed(l, letter)
+	}
+	return nil
 }

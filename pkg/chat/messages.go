@@ -27,6 +27,8 @@ type NewMessage struct {
 	From *Person
 	// Index is the log of the app, which is to have a reference to a message in a room; zero for none.
 	Index Log
+	// Online says that the message waits for nobody: who has no connection now does not get it.
+	Online bool
 }
 
 // Validate returns all faults of the message.
@@ -83,6 +85,14 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 	if n.ReplyTo != nil {
 		m.ReplyTo = *n.ReplyTo
 	}
+	mailed, err := s.mailing(ctx, who.Tenant, r, m, n.Online)
+	if err != nil {
+		t.finish(ctx)
+		if claim.File != "" {
+			err = errors.Join(err, s.files.Release(ctx, claim))
+		}
+		return Message{}, err
+	}
 	repeated := false
 	if n.Key == nil {
 		err = s.append(ctx, r.Log(who.Tenant), n.Index, r, m)
@@ -91,6 +101,7 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 	}
 	if err != nil {
 		t.finish(ctx)
+		_ = mailed(ctx, err)
 		s.settleMessage(who.Tenant, r, t.id, err)
 		if claim.File != "" && !IsKind(err, Unavailable) {
 			err = errors.Join(err, s.files.Release(ctx, claim))
@@ -101,6 +112,15 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 		if err := s.files.Claimed(ctx, claim); err != nil {
 			s.log.Warn("a message names a file that does not know it yet", "tenant", who.Tenant, "message", m.ID, "error", err)
 		}
+	}
+	if repeated {
+		err = mailed(ctx, errRepeated)
+	} else {
+		err = mailed(ctx, nil)
+	}
+	if err != nil {
+		t.finish(ctx)
+		return m, err
 	}
 	if repeated && s.shown(r).hides(m.ID) {
 		t.finish(ctx)
@@ -132,6 +152,9 @@ func (s *Service) append(ctx context.Context, l, index Log, r Room, m Message) e
 	}
 	return s.store.Append(ctx, l, m)
 }
+
+// errRepeated is why a message whose id was taken is not stored.
+var errRepeated = &Error{Kind: Conflict, Message: "the message was sent before"}
 
 // sender returns the room in which a message is to be posted and its author.
 func (s *Service) sender(ctx context.Context, who Principal, room string, n NewMessage) (Room, Person, error) {

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -123,6 +124,10 @@ func (s *Service) Recall(ctx context.Context, who Principal, room string, m id.I
 	if err != nil {
 		return err
 	}
+	withdrawn, err := s.withdrawing(ctx, who.Tenant, v.Room, m)
+	if err != nil {
+		return err
+	}
 	_, err = change(ctx, who.Tenant, v.Room, v.member.Person, m, func(now Message) (Change, error) {
 		switch {
 		case now.System:
@@ -139,7 +144,7 @@ func (s *Service) Recall(ctx context.Context, who Principal, room string, m id.I
 	if err == nil {
 		removeFile()
 	}
-	return err
+	return cmp.Or(err, withdrawn(ctx, err))
 }
 
 // editor returns the room of a message that is to be edited or deleted, and who does it.

@@ -73,6 +73,7 @@ type Service struct {
 	blocks   Blocks
 	friends  Friends
 	mutes    GlobalMutes
+	mail     Mail // may be nil
 
 	jobs    Jobs
 	index   RoomIndex
@@ -109,6 +110,8 @@ type Options struct {
 	Mutes   GlobalMutes
 	// Files keeps the files that messages name. Without it they name none.
 	Files Files
+	// Mail, if set, brings messages to the mailboxes of accounts of apps.
+	Mail Mail
 	// Jobs does what goes on after a call. Without it, deleted rooms leave their rows on disk, and new names may not reach all
 	// rooms.
 	Jobs Jobs
@@ -153,7 +156,7 @@ func NewService(o Options) *Service {
 		order: newOrder(o.Publisher), roomChanged: o.RoomChanged, memberChanged: o.MemberChanged,
 		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: o.Pictures,
 		claimed: make(chan struct{}), passwordMin: o.PasswordMin, signUp: o.SignUp, invitations: o.Invitations, seesEmail: o.SeesEmail,
-		files: o.Files, accounts: o.Accounts, blocks: o.Blocks, friends: o.Friends, mutes: o.Mutes,
+		files: o.Files, accounts: o.Accounts, blocks: o.Blocks, friends: o.Friends, mutes: o.Mutes, mail: o.Mail,
 		jobs: o.Jobs, index: o.Index, stop: stop,
 	}
 	s.stopped.Go(func() { s.reads.keep(ctx) })

@@ -88,7 +88,6 @@ func (s *Service) appendRefs(ctx context.Context, who chat.Identity, refs []Ref)
 	for len(refs) > 0 {
 		some := refs[:min(pageRefs, len(refs))]
 		refs = refs[len(some):]
-		var added []Ref
 		_, err := s.change(ctx, who, func(st *state) (bool, error) {
 			messages := make([]id.ID, len(some))
 			for i, r := range some {
@@ -105,7 +104,7 @@ func (s *Service) appendRefs(ctx context.Context, who chat.Identity, refs []Ref)
 					fresh = append(fresh, r)
 				}
 			}
-			if added = nil; len(fresh) == 0 {
+			if len(fresh) == 0 {
 				return false, nil
 			}
 			// Only references of a state that was stored leave it: a note has to be right, whatever becomes of this attempt.
@@ -117,14 +116,10 @@ func (s *Service) appendRefs(ctx context.Context, who chat.Identity, refs []Ref)
 			for _, r := range fresh {
 				st.add(r)
 			}
-			added = st.refs[len(st.refs)-len(fresh):]
 			return true, nil
 		})
 		if err != nil {
 			return err
-		}
-		if len(added) > 0 {
-			s.arrived(who, added)
 		}
 	}
 	return nil

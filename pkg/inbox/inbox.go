@@ -11,25 +11,17 @@ import (
 )
 
 // Options are the parts of a Service.
-type Options struct {
-	Store Store
-	// Arrived is called with the references that came into a mailbox, after they are durable. It must not wait. May be nil.
-	Arrived func(who chat.Identity, refs []Ref)
-}
+type Options struct{ Store Store }
 
 // Service is the mailboxes of a store.
 type Service struct {
-	store   Store
-	arrived func(chat.Identity, []Ref)
-	queues  queues
+	store  Store
+	queues queues
 }
 
 // New returns a Service.
 func New(o Options) *Service {
-	if o.Arrived == nil {
-		o.Arrived = func(chat.Identity, []Ref) {}
-	}
-	return &Service{store: o.Store, arrived: o.Arrived, queues: queues{of: map[chat.Identity]*queue{}}}
+	return &Service{store: o.Store, queues: queues{of: map[chat.Identity]*queue{}}}
 }
 
 const (

@@ -228,20 +228,6 @@ func TestARemovedMailboxIsEmpty(t *testing.T) {
 	require.Equal(t, []id.ID{nth(1)}, waiting(t, s, 0))
 }
 
-func TestWhatArrivesIsPublishedOnce(t *testing.T) {
-	var got []id.ID
-	s := New(Options{Store: newMemory(), Arrived: func(who chat.Identity, refs []Ref) {
-		for _, r := range refs {
-			require.EqualValues(t, len(got), r.Position)
-			got = append(got, r.Message)
-		}
-	}})
-	for range 2 {
-		require.NoError(t, s.Append(t.Context(), ann, refs(messages(0, 100)...)...))
-	}
-	require.Equal(t, messages(0, 100), got)
-}
-
 // Random calls on two servers agree with a model; calls of the store fail at random before or after they are done, as when a
 // server dies in between.
 func TestAgreesWithAModel(t *testing.T) {

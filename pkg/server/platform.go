@@ -13,6 +13,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/files"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/live"
@@ -43,6 +44,7 @@ type platformParts struct {
 	accounts *account.Service
 	contacts *people.Service
 	files    *files.Service
+	boxes    *inbox.Service
 	live     *live.Hub
 	admins   *auth.Accounts
 	officers *auth.Officers
@@ -71,7 +73,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	onEnd(tokens.Close)
 	buckets := limit.NewBuckets(c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(buckets.Close)
-	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: p.accounts, People: p.contacts, Live: p.live,
+	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: p.accounts, People: p.contacts, Boxes: p.boxes, Live: p.live,
 		Chats: p.users, Rooms: tenants.Rooms(), Files: p.files,
 		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
 		Limits: buckets, Servers: p.servers, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,

@@ -23,6 +23,7 @@ import (
 	"github.com/confab-chat/confab/pkg/budget"
 	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/delivery"
 	"github.com/confab-chat/confab/pkg/docs"
 	"github.com/confab-chat/confab/pkg/exports"
 	"github.com/confab-chat/confab/pkg/files"
@@ -258,17 +259,18 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 			return service.EndMemberships(ctx, who.Tenant, who.Login)
 		}})
 	onEnd(contacts.Close)
+	mail := delivery.New(delivery.Options{Store: st, Boxes: boxes, Queue: queue, Connected: hub.ConnectedOf, Arrived: signalMail(hub)})
 	pictures := picture.NewDecoder(c.Memory.Pictures)
 	kept := files.New(files.Parts{Store: st, Bucket: bucket, Domain: roomsOf{&service}, Pictures: pictures, Watcher: watcher, Queue: queue, IDs: ids, Now: c.Now, Log: c.Log,
 		MaxBytes: c.MaxFileBytes, Cached: c.Memory.Entries(cachedFiles)})
 	onEnd(kept.Close)
 	service = chat.NewService(chat.Options{Reader: rooms, Files: kept, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
-		Pictures: pictures, SeesEmail: seesEmail, Accounts: appPeople{apps}, Blocks: contacts, Friends: contacts, Mutes: globalMutes{contacts}, Index: tenant.NewRoomIndex(st),
+		Pictures: pictures, SeesEmail: seesEmail, Accounts: appPeople{apps}, Blocks: contacts, Friends: contacts, Mutes: globalMutes{contacts}, Mail: mail, Index: tenant.NewRoomIndex(st),
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)
 	listenForChanges(hub, rooms, sessions)
-	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, accounts: apps, contacts: contacts, files: kept, live: hub,
+	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, accounts: apps, contacts: contacts, files: kept, boxes: boxes, live: hub,
 		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: logins, servers: hub.Nodes, trail: trail, limits: limits}, onEnd)
 	if err != nil {
 		return nil, err

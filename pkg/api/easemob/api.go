@@ -22,6 +22,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/files"
+	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/seal"
@@ -49,6 +50,8 @@ type Parts struct {
 	// People keeps contacts, blocks, mutes and settings of notifications.
 	People *people.Service
 	Live   Live
+	// Boxes are the mailboxes of the app's users.
+	Boxes *inbox.Service
 	// Chat are the users of the chat API, as the default app shows them.
 	Chat *account.Chat
 	// Chats has what is said and done in rooms; Rooms lists groups and chat rooms.
@@ -94,6 +97,8 @@ const (
 	byApp rights = iota
 	// byUser is byApp, and the user whom the path names.
 	byUser
+	// bySelf is the user whom the path names, and nobody else.
+	bySelf
 	// byMember is byApp, and any user of the app. What they may do says the domain.
 	byMember
 	// byAnybody is for calls that check what they are given by themselves.
@@ -139,7 +144,7 @@ func (a *API) Register(r *mux.Router) {
 
 // apps are the routes below an app.
 func (a *API) apps() []route {
-	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.messages(), a.history(), a.chatfiles())
+	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.messages(), a.history(), a.chatfiles(), a.mailbox())
 }
 
 // appPath reports whether a path is that of an app: its first segment may be the name of an organisation.

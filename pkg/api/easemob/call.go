@@ -181,12 +181,15 @@ func (a *API) allow(c *call, by rights) error {
 		if c.caller.user != nil || c.caller.app || c.administers(c.org) {
 			return nil
 		}
-	case byUser:
+	case byUser, bySelf:
 		if u := c.caller.user; u != nil {
 			name, err := c.people().Policy().Name(c.variable("user"))
 			if err == nil && name == u.Name || c.variable("user") == u.ID.String() {
 				return nil
 			}
+			return refused
+		}
+		if by == bySelf {
 			return refused
 		}
 		fallthrough

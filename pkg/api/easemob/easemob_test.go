@@ -26,7 +26,7 @@ func TestRightsOfThePlatform(t *testing.T) {
 	callers := map[string]string{"nobody": "", "invented": "abc", "self": self, "another user": another, "user of another app": ofOther, "app": w.app.token,
 		"another app": w.other.token, "boss": w.boss, "another boss": w.stranger, "operator": w.operator, "token of the chat API": adminToken}
 	app, boss, operator := []string{"app", "boss", "operator"}, []string{"boss", "operator"}, []string{"operator"}
-	may := map[any][]string{easemob.ByApp: app, easemob.ByUser: append([]string{"self"}, app...), easemob.ByMember: append([]string{"self", "another user"}, app...), easemob.ByServer: operator, easemob.ByOrganisation: boss,
+	may := map[any][]string{easemob.ByApp: app, easemob.ByUser: append([]string{"self"}, app...), easemob.BySelf: {"self"}, easemob.ByMember: append([]string{"self", "another user"}, app...), easemob.ByServer: operator, easemob.ByOrganisation: boss,
 		easemob.ByAdmin: append([]string{"another boss"}, boss...)}
 	exceptions := map[string][]string{
 		"DELETE /management/organizations/{org}": operator, "DELETE /management/organizations/{org}/applications/{app}": operator,

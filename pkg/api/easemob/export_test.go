@@ -10,7 +10,7 @@ type Operation struct {
 const (
 	ByApp, ByUser, ByAnybody          = byApp, byUser, byAnybody
 	ByServer, ByOrganisation, ByAdmin = byServer, byOrganisation, byAdmin
-	ByMember                          = byMember
+	ByMember, BySelf                  = byMember, bySelf
 )
 
 // Operations returns every operation that the API has.

@@ -134,7 +134,11 @@ func (a *API) sendTo(c *call, t target, f fields, list, kind string, body fields
 	if err != nil {
 		return nil, err
 	}
-	m.From = &from
+	route, err := f.text("routetype")
+	if err != nil {
+		return nil, err
+	}
+	m.From, m.Online = &from, route != nil && *route == "ROUTE_ONLINE"
 	var sent []chat.Sent
 	if t.rooms == nil {
 		sent, err = a.sendToUsers(c, names, m)
@@ -316,7 +320,7 @@ func (a *API) recall(c *call, f fields) (out map[string]any, err error) {
 			continue
 		}
 		if t.rooms == nil {
-			err = a.Chats.RecallFrom(c.ctx(), c.principal(), c.log(), m, strings.ToLower(*in["to"]), window)
+			err = a.recallFrom(c, m, strings.ToLower(*in["to"]), window)
 		} else {
 			var r chat.Room
 			if r, err = a.roomBy(c, *t.rooms, *in["to"]); isMissing(err) {
@@ -340,6 +344,19 @@ func (a *API) recall(c *call, f fields) (out map[string]any, err error) {
 		return out, nil
 	}
 	return nil, illegal("chat_type can only be chat, groupchat or chatroom")
+}
+
+// recallFrom recalls a message that was sent to a user, who may be gone.
+func (a *API) recallFrom(c *call, m id.ID, name string, window time.Duration) error {
+	to := chat.Receiver{Name: name}
+	found, err := c.lookUp([]string{name})
+	if err != nil {
+		return err
+	}
+	if u := found[0]; u != nil {
+		to.Login = u.Identity().Login
+	}
+	return a.Chats.RecallFrom(c.ctx(), c.principal(), c.log(), m, to, window)
 }
 
 func (a *API) recallOne(c *call) error {

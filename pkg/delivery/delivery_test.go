@@ -1,0 +1,242 @@
+package delivery_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/delivery"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/inbox"
+	"github.com/confab-chat/confab/pkg/jobs"
+	"github.com/confab-chat/confab/pkg/store"
+	"github.com/confab-chat/confab/pkg/store/embedded"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const app = chat.Tenant("app")
+
+// world is a store and the delivery of one server on it.
+type world struct {
+	*testing.T
+	store.Store
+	boxes   *inbox.Service
+	queue   *jobs.Queue
+	mail    *delivery.Service
+	ids     *id.Generator
+	log     chat.Log
+	online  map[string]bool
+	mu      sync.Mutex
+	arrived map[string]int
+	some    chan struct{} // has a value after something arrived
+	left    atomic.Int64  // how many mailboxes may be written before the store is down
+}
+
+// box is the store of mailboxes, which goes down.
+type box struct {
+	inbox.Store
+	w *world
+}
+
+func (b box) ReplaceInbox(ctx context.Context, who chat.Identity, c inbox.Cell) (bool, error) {
+	if b.w.left.Add(-1) < 0 {
+		return false, chat.ErrUnavailable(errors.New("down"))
+	}
+	return b.Store.ReplaceInbox(ctx, who, c)
+}
+
+func newWorld(t *testing.T) *world {
+	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: slog.New(slog.DiscardHandler), CacheBytes: 1 << 20})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, st.Close()) })
+	w := &world{T: t, Store: st, ids: id.NewGenerator(nil), online: map[string]bool{}}
+	w.log = chat.Log{Tenant: app, ID: w.ids.New()}
+	w.start()
+	return w
+}
+
+// start starts a server on the store.
+func (w *world) start() {
+	w.left.Store(1 << 40)
+	w.arrived, w.some = map[string]int{}, make(chan struct{}, 1)
+	w.boxes = inbox.New(inbox.Options{Store: box{w.Store, w}})
+	w.queue = jobs.New(w.Store, slog.New(slog.DiscardHandler))
+	w.mail = delivery.New(delivery.Options{Store: w.Store, Boxes: w.boxes, Queue: w.queue,
+		Connected: func(chat.Tenant, []string) map[string]bool { return w.online },
+		Arrived: func(_ chat.Tenant, logins []string) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			for _, login := range logins {
+				w.arrived[login]++
+			}
+			select {
+			case w.some <- struct{}{}:
+			default:
+			}
+		}})
+	w.queue.Start()
+	w.Cleanup(w.queue.Close)
+}
+
+// letters stores nothing yet: it makes a message for each of n users.
+func (w *world) letters(n int) (ls []chat.Letter, ms []chat.Message) {
+	for i := range n {
+		m := chat.Message{ID: w.ids.New(), Author: chat.Person{FirstName: "admin"}, Content: "hello"}
+		ls, ms = append(ls, chat.Letter{Message: m.ID, Login: fmt.Sprintf("user%03d", i)}), append(ms, m)
+	}
+	return ls, ms
+}
+
+func (w *world) has(login string) []id.ID {
+	w.Helper()
+	refs, _, _, err := w.boxes.Waiting(w.Context(), chat.Identity{Tenant: app, Login: login}, 0, 1000)
+	require.NoError(w, err)
+	var all []id.ID
+	for _, r := range refs {
+		require.Equal(w, w.log.ID, r.Log)
+		all = append(all, r.Message)
+	}
+	return all
+}
+
+// settled waits until no job is left.
+func (w *world) settled() {
+	w.Helper()
+	for {
+		n, err := w.CountJobs(w.Context(), app, 1)
+		require.NoError(w, err)
+		if n == 0 {
+			return
+		}
+		select {
+		case <-w.some:
+		case <-w.Context().Done():
+			return
+		default:
+		}
+	}
+}
+
+var errRefused = &chat.Error{Kind: chat.Conflict, Message: "refused"}
+
+func TestFewHaveTheMessageWhenTheSenderIsAnswered(t *testing.T) {
+	w := newWorld(t)
+	ls, ms := w.letters(3)
+	done, err := w.mail.Send(t.Context(), chat.Mailing{Log: w.log, Letters: ls})
+	require.NoError(t, err)
+	require.Empty(t, w.arrived, "nobody hears of a message that is not stored")
+	require.NoError(t, w.AppendBatch(t.Context(), w.log, ms))
+	require.NoError(t, done(t.Context(), nil))
+	for _, l := range ls {
+		require.Equal(t, []id.ID{l.Message}, w.has(l.Login))
+		require.Equal(t, 1, w.arrived[l.Login])
+	}
+}
+
+func TestAMessageThatIsNotStoredDoesNotWait(t *testing.T) {
+	w := newWorld(t)
+	for _, n := range []int{3, 100} {
+		ls, _ := w.letters(n)
+		done, err := w.mail.Send(t.Context(), chat.Mailing{Log: w.log, Letters: ls})
+		require.NoError(t, err)
+		require.NoError(t, done(t.Context(), errRefused))
+		w.settled()
+		for _, l := range ls {
+			require.Empty(t, w.has(l.Login))
+		}
+		require.Empty(t, w.arrived)
+	}
+}
+
+// The server dies in the middle of a delivery to many: another one goes on, and each gets the message once.
+func TestManyGetTheMessageOnceWhateverHappens(t *testing.T) {
+	w := newWorld(t)
+	ls, ms := w.letters(300)
+	done, err := w.mail.Send(t.Context(), chat.Mailing{Log: w.log, Letters: ls})
+	require.NoError(t, err)
+	require.Empty(t, w.has("user000"), "the job is stored, and nothing else")
+	require.NoError(t, w.AppendBatch(t.Context(), w.log, ms))
+	w.left.Store(100)
+	require.NoError(t, done(t.Context(), nil))
+	for w.left.Load() >= 0 {
+		<-w.some
+	}
+	w.queue.Close()
+	require.Empty(t, w.has("user299"))
+
+	w.start()
+	w.queue.Poll()
+	w.settled()
+	for _, l := range ls {
+		require.Equal(t, []id.ID{l.Message}, w.has(l.Login))
+	}
+}
+
+// group makes a group whose log is w.log, with the author "user000" and n others.
+func (w *world) group(n int) chat.Message {
+	r := chat.Room{ID: w.log.ID, Name: "g", Creator: chat.Person{Login: "user000"}, Settings: chat.RoomSettings{Kind: chat.GroupRoom, Owner: "user000"}}
+	require.NoError(w, w.CreateRoom(w.Context(), app, r))
+	for i := range n {
+		_, err := w.Join(w.Context(), app, r, chat.Person{Login: fmt.Sprintf("user%03d", i+1)}, w.ids.New())
+		require.NoError(w, err)
+	}
+	return chat.Message{ID: w.ids.New(), Author: r.Creator, Content: "hello"}
+}
+
+func TestTheMembersOfAGroupGetAMessageButItsAuthor(t *testing.T) {
+	for _, n := range []int{2, 15, 16, 17, 200} {
+		w := newWorld(t)
+		m := w.group(n)
+		mailing := chat.Mailing{Log: w.log, Message: m.ID, Author: m.Author.Login}
+		done, err := w.mail.Send(t.Context(), mailing)
+		require.NoError(t, err)
+		require.NoError(t, w.Append(t.Context(), w.log, m))
+		require.NoError(t, done(t.Context(), nil))
+		w.settled()
+		require.Empty(t, w.has("user000"))
+		for i := range n {
+			require.Equal(t, []id.ID{m.ID}, w.has(fmt.Sprintf("user%03d", i+1)))
+		}
+
+		done, err = w.mail.Withdraw(t.Context(), mailing)
+		require.NoError(t, err)
+		require.NoError(t, done(t.Context(), errRefused))
+		w.settled()
+		require.NotEmpty(t, w.has("user001"), "it was not recalled")
+		done, err = w.mail.Withdraw(t.Context(), mailing)
+		require.NoError(t, err)
+		_, err = w.ChangeMessage(t.Context(), w.log, m.ID, func(chat.Message) (chat.Change, error) {
+			return chat.Change{Kind: chat.Delete, ID: w.ids.New()}, nil
+		})
+		require.NoError(t, err)
+		require.NoError(t, done(t.Context(), nil))
+		w.settled()
+		for i := range n {
+			require.Empty(t, w.has(fmt.Sprintf("user%03d", i+1)))
+		}
+	}
+}
+
+func TestWhatIsForThoseWhoAreOnlineWaitsForNobodyElse(t *testing.T) {
+	w := newWorld(t)
+	for _, n := range []int{3, 100} {
+		ls, ms := w.letters(n)
+		w.online = map[string]bool{"user001": true}
+		done, err := w.mail.Send(t.Context(), chat.Mailing{Log: w.log, Letters: ls, Online: true})
+		require.NoError(t, err)
+		require.NoError(t, w.AppendBatch(t.Context(), w.log, ms))
+		require.NoError(t, done(t.Context(), nil))
+		w.settled()
+		require.Contains(t, w.has("user001"), ls[1].Message)
+		require.Empty(t, w.has("user002"))
+	}
+}
