@@ -145,6 +145,6 @@ func TestFilesGoWithTheirApp(t *testing.T) {
 		return n
 	}
 	require.Equal(t, 4, left())
-	w.ok("DELETE", "/management/organizations/"+a.organisation+"/applications/"+strings.Split(a.key, "/")[1], w.boss, nil)
+	w.ok("DELETE", "/management/organizations/"+a.organisation+"/applications/"+strings.Split(a.key, "/")[1], w.operator, nil)
 	require.Eventually(t, func() bool { return left() == 1 }, 10*time.Second, 10*time.Millisecond)
 }
