@@ -139,7 +139,7 @@ func TestReferences(t *testing.T) {
 	ann := w.user("ann")
 	room := w.group(chat.RoomSettings{Kind: chat.GroupRoom}, ann)
 	m := w.said(room, "one")
-	require.True(t, chat.IsKind(w.RecallFrom(t.Context(), app, w.log, m.ID, "", time.Hour), chat.NotFound))
+	require.True(t, chat.IsKind(w.RecallFrom(t.Context(), app, w.log, m.ID, chat.Receiver{}, time.Hour), chat.NotFound))
 	appends := 0
 	w.store.on(func(_ context.Context, call string) error {
 		if call != "Append" {
