@@ -3,8 +3,6 @@ package jobs
 import (
 	"context"
 	"time"
-
-	"github.com/confab-chat/confab/pkg/chat"
 )
 
 // dispatch starts jobs while there are free workers. Jobs that this server added or postponed start when they are due;
@@ -14,18 +12,16 @@ func (q *Queue) dispatch(ctx context.Context) {
 	defer timer.Stop()
 	away := false
 	for pollAt := time.Now(); ctx.Err() == nil; {
-		wait, idle := q.startAll()
+		q.lookAtBegun()
+		wait, hungry := q.startAll()
 		now := time.Now()
-		if q.asked() || !now.Before(pollAt) {
-			more, err := q.poll(ctx)
+		if q.asked() || hungry || !now.Before(pollAt) {
+			err := q.poll(ctx)
 			if err != nil && !away && ctx.Err() == nil {
 				q.log.Warn("jobs wait: the store could not be read", "error", err)
 			}
 			away = err != nil
 			pollAt = now.Add(jittered(pollEvery))
-			if more && idle {
-				pollAt = now
-			}
 			continue
 		}
 		timer.Reset(min(wait, pollAt.Sub(now)))
@@ -46,62 +42,82 @@ func (q *Queue) asked() bool {
 	return asked
 }
 
-// poll reads the jobs that are due. more is true if there are more of them than it has read.
-func (q *Queue) poll(ctx context.Context) (more bool, err error) {
+// poll reads the jobs that are due.
+func (q *Queue) poll(ctx context.Context) error {
+	now := q.store.JobTime()
 	due, err := q.store.DueJobs(ctx, pollEach)
-	if err != nil {
-		return false, err
-	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, all := range due {
-		some := false
+	if err != nil {
+		for _, c := range q.classes {
+			clear(c.known.full) // not at once anew
+		}
+		return err
+	}
+	for _, c := range q.classes {
+		c.known.reading(now)
+	}
+	for t, all := range due {
+		fresh := map[*class]bool{}
 		for _, j := range all {
-			if q.kinds[j.Kind] != nil && !q.running[j.Ref] {
-				q.known.add(j)
-				some = true
+			if k, ok := q.kinds[j.Kind]; ok && !q.running[j.Ref] {
+				k.class.known.add(j)
+				fresh[k.class] = true
 			}
 		}
-		more = more || some && len(all) >= pollEach
+		if len(all) < pollEach {
+			continue
+		}
+		for c := range fresh {
+			c.known.more(t, all[len(all)-1].Due, now)
+		}
 	}
-	return more, nil
+	return nil
 }
 
 // startAll starts known jobs until there is no free worker or no job. It returns how long it is until the next one is
-// due, and whether a worker is free.
-func (q *Queue) startAll() (wait time.Duration, idle bool) {
+// due, and whether more jobs have to be read.
+func (q *Queue) startAll() (wait time.Duration, hungry bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	wait, ok := q.known.ripen(q.store.JobTime())
-	if !ok {
-		wait = pollEvery
-	}
-	for len(q.running) < workers {
-		j, ok := q.known.take(func(t chat.Tenant) bool { return q.of[t] < ofOne })
-		if !ok {
-			return wait, true
+	wait = pollEvery
+	for _, c := range q.classes {
+		if soon, ok := c.known.ripen(q.store.JobTime()); ok {
+			wait = min(wait, soon)
 		}
-		h := q.kinds[j.Kind]
-		if h == nil || q.running[j.Ref] {
-			continue
+		if c.Order != nil {
+			wait = min(wait, q.hold(c))
 		}
-		q.running[j.Ref] = true
-		q.of[j.Tenant]++
-		q.stopped.Go(func() {
-			defer q.ended(j)
-			q.run(j, h)
-		})
+		for {
+			j, ok := c.take(q.running)
+			if !ok {
+				break
+			}
+			if q.running[j.Ref] || q.kinds[j.Kind].handle == nil {
+				continue
+			}
+			q.start(c, j)
+		}
+		hungry = hungry || c.running < c.Workers && c.known.hungry(c.OfOne)
 	}
-	return wait, false
+	return wait, hungry
+}
+
+// start runs a job, which this server may have, on a worker.
+func (q *Queue) start(c *class, j Job) {
+	q.running[j.Ref] = true
+	c.started(j)
+	q.stopped.Go(func() {
+		defer q.ended(c, j)
+		q.run(j, q.kinds[j.Kind].handle)
+	})
 }
 
 // ended frees the worker of a job.
-func (q *Queue) ended(j Job) {
+func (q *Queue) ended(c *class, j Job) {
 	q.mu.Lock()
 	delete(q.running, j.Ref)
-	if q.of[j.Tenant]--; q.of[j.Tenant] == 0 {
-		delete(q.of, j.Tenant)
-	}
+	c.ended(j)
 	q.mu.Unlock()
 	q.nudge()
 }

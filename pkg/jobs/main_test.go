@@ -1,11 +1,13 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -91,7 +93,7 @@ func (m *memory) DueJobs(_ context.Context, each int) (map[chat.Tenant][]Job, er
 		}
 	}
 	for t, all := range due {
-		slices.SortFunc(all, func(a, b Job) int { return a.Due.Compare(b.Due) })
+		slices.SortFunc(all, func(a, b Job) int { return cmp.Or(a.Due.Compare(b.Due), strings.Compare(a.Key, b.Key)) })
 		due[t] = all[:min(each, len(all))]
 	}
 	return due, nil

@@ -45,13 +45,21 @@ type Queue struct {
 	stopped sync.WaitGroup
 	wake    chan struct{} // has a value when dispatch has something to do
 
+	announce func(Ref) // see OnBegin; may be nil
+
 	mu      sync.Mutex
-	kinds   map[string]Handler
-	known   known
+	kinds   map[string]kind
+	classes []*class // the first one is that of Register
 	running map[Ref]bool
-	of      map[chat.Tenant]int // how many jobs of a tenant run
 	counts  map[chat.Tenant]count
 	pollNow bool
+	begun   []Ref // by other servers
+}
+
+// kind is a kind of jobs that this server runs.
+type kind struct {
+	handle Handler
+	class  *class
 }
 
 // count is about how many jobs a tenant has.
@@ -67,12 +75,27 @@ func New(store Store, log *slog.Logger) *Queue {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	return &Queue{store: store, log: log, name: rand.Text(), ctx: ctx, stop: stop, wake: make(chan struct{}, 1),
-		kinds: map[string]Handler{}, known: newKnown(), running: map[Ref]bool{}, of: map[chat.Tenant]int{}, counts: map[chat.Tenant]count{}}
+		kinds: map[string]kind{}, classes: []*class{newClass(Class{Workers: workers, OfOne: ofOne, Waiting: maxWaiting})}, running: map[Ref]bool{}, counts: map[chat.Tenant]count{}}
 }
 
 // Register sets the handler of a kind of jobs. All handlers are registered before Start. A server leaves jobs of kinds
 // that it does not know to others.
-func (q *Queue) Register(kind string, h Handler) { q.kinds[kind] = h }
+func (q *Queue) Register(name string, h Handler) { q.kinds[name] = kind{h, q.classes[0]} }
+
+// RegisterClass is Register for a kind that has a class of its own.
+func (q *Queue) RegisterClass(name string, c Class, h Handler) {
+	k := kind{h, newClass(c)}
+	q.kinds[name] = k
+	q.classes = append(q.classes, k.class)
+}
+
+// classOf returns the class of a kind.
+func (q *Queue) classOf(name string) *class {
+	if k, ok := q.kinds[name]; ok {
+		return k.class
+	}
+	return q.classes[0]
+}
 
 // Start runs jobs until Close.
 func (q *Queue) Start() {
@@ -106,7 +129,7 @@ func (q *Queue) Add(ctx context.Context, n NewJob) (Job, error) {
 	if len(n.Payload) > MaxPayload {
 		return Job{}, &chat.Error{Kind: chat.Internal, Message: "this work cannot be described", Cause: fmt.Errorf("jobs: a payload of %d bytes", len(n.Payload))}
 	}
-	if err := q.place(ctx, n.Tenant); err != nil {
+	if err := q.place(ctx, n.Tenant, q.classOf(n.Kind).Waiting); err != nil {
 		return Job{}, err
 	}
 	at := q.store.JobTime()
@@ -149,9 +172,11 @@ func (q *Queue) Begin(j Job) {
 	if j.State != Waiting {
 		return
 	}
+	j.begun = true
 	q.mu.Lock()
-	q.known.drop(j.Ref)
-	q.known.add(j)
+	k := &q.classOf(j.Kind).known
+	k.drop(j.Ref)
+	k.add(j)
 	q.mu.Unlock()
 	q.nudge()
 }
@@ -159,7 +184,7 @@ func (q *Queue) Begin(j Job) {
 // expect makes this server run a job when it is due.
 func (q *Queue) expect(j Job) {
 	q.mu.Lock()
-	q.known.later(j)
+	q.classOf(j.Kind).known.later(j)
 	q.mu.Unlock()
 	q.nudge()
 }
@@ -179,13 +204,13 @@ func (q *Queue) nudge() {
 	}
 }
 
-// place returns an error if a tenant has too many jobs.
-func (q *Queue) place(ctx context.Context, t chat.Tenant) error {
+// place returns an error if a tenant has as many jobs as it may have.
+func (q *Queue) place(ctx context.Context, t chat.Tenant, most int) error {
 	q.mu.Lock()
 	c, ok := q.counts[t]
 	q.mu.Unlock()
 	if now := time.Now(); !ok || now.Sub(c.at) > countFor {
-		n, err := q.store.CountJobs(ctx, t, maxWaiting)
+		n, err := q.store.CountJobs(ctx, t, most)
 		if err != nil {
 			return err
 		}
@@ -199,7 +224,7 @@ func (q *Queue) place(ctx context.Context, t chat.Tenant) error {
 		q.counts[t] = c
 		q.mu.Unlock()
 	}
-	if c.n < maxWaiting {
+	if c.n < most {
 		return nil
 	}
 	return &chat.Error{Kind: chat.RateLimited, Message: "too much of this waits to be done already: try again later",

@@ -35,6 +35,9 @@ var ErrLost = errors.New("jobs: another worker has the job")
 // handler's goroutine.
 type Run struct {
 	Job
+	// Begun reports whether Begin was called for the job. If it is false, the call may have come and this server may not know
+	// of it: the handler finds out whether the change was made.
+	Begun bool
 	store Store
 	lost  context.CancelCauseFunc
 
@@ -64,13 +67,23 @@ func (r *Run) Save(ctx context.Context, cursor []byte, done, total int64) error 
 	return nil
 }
 
-// later is the error of After.
-type later struct{ wait time.Duration }
+// later is the error of After and Postpone.
+type later struct {
+	wait    time.Duration
+	cursor  []byte // nil: it stays
+	failure string
+}
 
 func (l later) Error() string { return "to go on after " + l.wait.String() }
 
 // After returns an error for a handler to return: the job is well, and goes on from its cursor after that time.
-func After(wait time.Duration) error { return later{wait} }
+func After(wait time.Duration) error { return later{wait: wait} }
+
+// Postpone is After for a handler that counts its failures itself: the job goes on from another cursor, and failure is
+// shown to operators.
+func Postpone(wait time.Duration, cursor []byte, failure string) error {
+	return later{wait, cursor, failure}
+}
 
 // run takes a job and runs its handler.
 func (q *Queue) run(j Job, h Handler) {
@@ -85,7 +98,7 @@ func (q *Queue) run(j Job, h Handler) {
 	}
 	ctx, lost := context.WithCancelCause(q.ctx)
 	defer lost(nil)
-	r := &Run{Job: taken, store: q.store, lost: lost, held: taken}
+	r := &Run{Job: taken, Begun: j.begun, store: q.store, lost: lost, held: taken}
 	renewed := make(chan struct{})
 	stop := make(chan struct{})
 	go func() {
@@ -161,12 +174,15 @@ func (q *Queue) end(r *Run, outcome error) {
 // postpone stores when a job goes on, or that it does not.
 func (q *Queue) postpone(ctx context.Context, j Job, outcome error) error {
 	next := j
-	next.State, next.Owner, next.Failure = Waiting, "", ""
+	next.State, next.Owner, next.Failure, next.begun = Waiting, "", "", false
 	pause := time.Duration(0)
 	var l later
 	switch {
 	case errors.As(outcome, &l):
-		pause, next.Attempts = l.wait, 0
+		pause, next.Attempts, next.Failure = l.wait, 0, l.failure
+		if l.cursor != nil {
+			next.Cursor = l.cursor
+		}
 	case q.ctx.Err() != nil: // Close gives the lease back
 	case chat.IsKind(outcome, chat.Unavailable):
 		pause, next.Failure = jittered(awayPause), shortened(outcome)

@@ -45,6 +45,8 @@ type Job struct {
 	Total    int64  // of how many; 0 if that is not known
 	Attempts int    // failures in a row without progress
 	Failure  string // the last failure
+
+	begun bool // this server knows that Begin was called; see Run.Begun
 }
 
 // ErrNotFound returns the error for a job that is not there.
