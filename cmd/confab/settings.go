@@ -19,6 +19,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/files/buckets"
 	"github.com/confab-chat/confab/pkg/limit"
+	"github.com/confab-chat/confab/pkg/outbound"
 	"github.com/confab-chat/confab/pkg/server"
 	"github.com/confab-chat/confab/pkg/store/cassandra"
 	"github.com/confab-chat/confab/pkg/tenant"
@@ -74,18 +75,20 @@ type settings struct {
 
 	Heartbeat time.Duration `help:"Heart-beat offered to STOMP clients; 0 for none." default:"10s"`
 
-	AdminLogin        string `help:"Login of an administrator to make sure of on start." placeholder:"LOGIN"`
-	AdminPassword     string `help:"Password of that administrator." placeholder:"PASSWORD"`
-	AdminToken        string `help:"API token of that administrator." placeholder:"TOKEN"`
-	AdminPasswordFile string `help:"File that holds the password instead." placeholder:"PATH"`
-	AdminTokenFile    string `help:"File that holds the token instead." placeholder:"PATH"`
-	DefaultApp        string `help:"Organisation and app, ORG/APP, that show the chat API's own users on the platform; ${default} if not given." default:"confab/chat" placeholder:"ORG/APP"`
-	OrgRegistration   string `help:"Who may make organisations on the platform: ${enum}. Closed means the administrator of the server." enum:"closed,open" default:"closed"`
-	RequireTLS        bool   `name:"require-tls" help:"Refuse calls of the platform that carry a secret over plain HTTP from other machines."`
-	SealKey           string `help:"File with the key of secrets that can be shown again; without it the store has one. An export carries such secrets only with it." placeholder:"PATH"`
-	Files             string `help:"Where files that people send are: file:///PATH, a folder that all servers share, or s3://BUCKET?region=…; without it, an embedded store has them in its folder and a Cassandra in itself." placeholder:"URL"`
-	MaxFileBytes      int64  `help:"Greatest size of a file that is sent to a room, in bytes; ${default} if not given." default:"26214400" placeholder:"N"`
-	BackupDir         string `help:"Folder below which administrators may have backups of an embedded store made; without it, the data folder's name and -backups." placeholder:"PATH"`
+	AdminLogin           string        `help:"Login of an administrator to make sure of on start." placeholder:"LOGIN"`
+	AdminPassword        string        `help:"Password of that administrator." placeholder:"PASSWORD"`
+	AdminToken           string        `help:"API token of that administrator." placeholder:"TOKEN"`
+	AdminPasswordFile    string        `help:"File that holds the password instead." placeholder:"PATH"`
+	AdminTokenFile       string        `help:"File that holds the token instead." placeholder:"PATH"`
+	DefaultApp           string        `help:"Organisation and app, ORG/APP, that show the chat API's own users on the platform; ${default} if not given." default:"confab/chat" placeholder:"ORG/APP"`
+	OrgRegistration      string        `help:"Who may make organisations on the platform: ${enum}. Closed means the administrator of the server." enum:"closed,open" default:"closed"`
+	RequireTLS           bool          `name:"require-tls" help:"Refuse calls of the platform that carry a secret over plain HTTP from other machines."`
+	SealKey              string        `help:"File with the key of secrets that can be shown again; without it the store has one. An export carries such secrets only with it." placeholder:"PATH"`
+	Files                string        `help:"Where files that people send are: file:///PATH, a folder that all servers share, or s3://BUCKET?region=…; without it, an embedded store has them in its folder and a Cassandra in itself." placeholder:"URL"`
+	MaxFileBytes         int64         `help:"Greatest size of a file that is sent to a room, in bytes; ${default} if not given." default:"26214400" placeholder:"N"`
+	OutboundAllow        []string      `help:"Networks that are not of the public Internet and that callbacks of the platform may reach all the same, as in 10.1.0.0/16." placeholder:"CIDR"`
+	CallbackDisableAfter time.Duration `help:"For how long all attempts of a callback rule have to fail until it is switched off." default:"72h"`
+	BackupDir            string        `help:"Folder below which administrators may have backups of an embedded store made; without it, the data folder's name and -backups." placeholder:"PATH"`
 
 	logSettings
 }
@@ -122,6 +125,12 @@ func (s *settings) check() error {
 	}
 	if err := tenant.CheckDefault(s.DefaultApp); err != nil {
 		return badSetting("--default-app %q has to be ORG/APP, as in confab/chat", s.DefaultApp)
+	}
+	if _, err := outbound.NewGuard(s.OutboundAllow); err != nil {
+		return badSetting("--outbound-allow: %s", err.Error())
+	}
+	if s.CallbackDisableAfter <= 0 {
+		return badSetting("--callback-disable-after has to be more than 0, as in 72h")
 	}
 	if s.PasswordMin < 1 || s.PasswordMin > chat.MaxPassword/4 {
 		return badSetting("--password-min has to be between 1 and %d", chat.MaxPassword/4)
@@ -435,6 +444,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 	keep, _ := s.keep() // check has seen it
 	audit, _ := s.keepAudit()
 	limits, _ := s.limits()
+	guard, _ := outbound.NewGuard(s.OutboundAllow)
 	return server.Config{
 		Secure: strings.HasPrefix(public, "https://") || s.TLSCert != "", Public: public, Origins: origins, Proxied: s.BehindProxy,
 		SessionIdle: s.SessionIdle, RememberGrace: s.RememberGrace, LoginFailures: failures, NoLimits: s.Limits == "off", Limits: limits,
@@ -444,7 +454,7 @@ func (s settings) node(log *slog.Logger) server.Config {
 		Admin:     auth.Admin{Login: s.AdminLogin, Password: s.AdminPassword, Token: s.AdminToken},
 		BackupDir: s.backupDir(), Files: s.Files, MaxFileBytes: s.MaxFileBytes,
 		Platform: server.Platform{DefaultApp: s.DefaultApp, OpenRegistration: s.OrgRegistration == "open", RequireTLS: s.RequireTLS,
-			SealKey: s.SealKey},
+			SealKey: s.SealKey, Outbound: guard, CallbackDisableAfter: s.CallbackDisableAfter, Version: versionText()},
 		Retention: keep, AuditRetention: audit,
 		Log: log,
 	}

@@ -26,6 +26,7 @@ type Service struct {
 	hasher   Hasher
 	throttle *auth.Throttle
 	jobs     chat.Jobs
+	outbox   chat.Outbox // may be nil
 	ids      *id.Generator
 	now      func() time.Time
 	counts   counts
@@ -39,8 +40,10 @@ type Options struct {
 	Throttle *auth.Throttle
 	// Jobs does chat.PeopleWork.
 	Jobs chat.Jobs
-	IDs  *id.Generator
-	Now  func() time.Time
+	// Outbox, if set, keeps what the servers of apps are to be told of.
+	Outbox chat.Outbox
+	IDs    *id.Generator
+	Now    func() time.Time
 }
 
 // cachedAccounts bounds the accounts whose epochs are cached.
@@ -48,7 +51,7 @@ const cachedAccounts = 100_000
 
 // New returns a Service. Close ends it.
 func New(o Options) *Service {
-	return &Service{store: o.Store, hasher: o.Hasher, throttle: o.Throttle, jobs: o.Jobs, ids: o.IDs, now: o.Now,
+	return &Service{store: o.Store, hasher: o.Hasher, throttle: o.Throttle, jobs: o.Jobs, outbox: o.Outbox, ids: o.IDs, now: o.Now,
 		cached: directory.NewCached(directory.CachedOptions[Account]{Store: o.Store, Watcher: o.Watcher, Decode: decode, Encode: Account.entry, Size: cachedAccounts, Now: o.Now})}
 }
 
@@ -109,8 +112,12 @@ func (s *Service) Create(ctx context.Context, t chat.Tenant, p Policy, n NewAcco
 	if err != nil {
 		return Account{}, err
 	}
+	told, err := intend(ctx, s.outbox, a, chat.DeedMade, true)
+	if err != nil {
+		return Account{}, err
+	}
 	err = s.store.CreateEntry(ctx, e)
-	if chat.IsKind(err, chat.Conflict) {
+	if told(err); chat.IsKind(err, chat.Conflict) {
 		err = chat.ErrExists(chat.UserEntity, name)
 	}
 	return a, err
@@ -238,9 +245,22 @@ func (s *Service) SetActive(ctx context.Context, a Account, active bool) (Accoun
 	if a.Inactive == !active {
 		return a, nil
 	}
-	return s.Modify(ctx, a, func(d *Data) error {
+	told, err := intend(ctx, s.outbox, a, chat.DeedActive, active)
+	if err != nil {
+		return Account{}, err
+	}
+	a, err = s.Modify(ctx, a, func(d *Data) error {
 		d.Inactive, d.Epoch = !active, rand.Text()
 		return nil
+	})
+	told(err)
+	return a, err
+}
+
+// intend makes sure that the app is told of what is done to an account, before it is done.
+func intend(ctx context.Context, o chat.Outbox, a Account, d chat.Deed, on bool) (told func(error), err error) {
+	return chat.Intend(ctx, o, a.Tenant, chat.UserAct, func() ([]chat.Act, error) {
+		return []chat.Act{{Tenant: a.Tenant, Kind: chat.UserAct, Deed: d, On: on, To: a.Person(), UUID: a.ID}}, nil
 	})
 }
 
@@ -295,11 +315,15 @@ func (s *Service) Delete(ctx context.Context, a Account) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Remove(ctx, a); err != nil {
+	told, err := intend(ctx, s.outbox, a, chat.DeedEnded, true)
+	if err != nil {
 		return err
 	}
-	forget()
-	return nil
+	err = s.Remove(ctx, a)
+	if told(err); err == nil {
+		forget()
+	}
+	return err
 }
 
 // Remove is Delete for a caller that removes what belongs to the account.

@@ -86,13 +86,19 @@ func (s *Service) SendTo(ctx context.Context, who Principal, m Addressed) ([]Sen
 	if len(ms) == 0 {
 		return sent, nil
 	}
+	told, err := s.intendMessages(ctx, m.Log, Room{}, ms...)
+	if err != nil {
+		return nil, err
+	}
 	mailed := noMail
 	if s.mail != nil && len(mail.Letters) > 0 {
 		if mailed, err = s.mail.Send(ctx, mail); err != nil {
+			told(err)
 			return nil, err
 		}
 	}
 	err = s.store.AppendBatch(ctx, m.Log, ms)
+	told(err)
 	return sent, cmp.Or(err, mailed(ctx, err))
 }
 

@@ -169,6 +169,11 @@ func (s *Service) ChangeRoom(ctx context.Context, who Principal, name string, c 
 	wctx, cancel := changing(ctx)
 	defer cancel()
 	now := v.Room
+	told, err := s.intendChange(wctx, v, c)
+	if err != nil {
+		return RoomView{}, err
+	}
+	defer func() { told(err) }()
 	if c.settles() {
 		now, err = s.changeSettings(wctx, v, action, func(now *RoomSettings, _ Room) error {
 			if c.Was != nil && !reflect.DeepEqual(now.normal(), c.Was.Settings.normal()) {

@@ -128,8 +128,13 @@ func (s *Service) changeAny(ctx context.Context, in Tenant, r Room, by Person, m
 	decide func(now Message) (Change, error)) (Message, error) {
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	told, err := s.intendRecall(ctx, in, r, m, decide)
+	if err != nil {
+		return Message{}, err
+	}
 	t, err := s.begin(ctx, r.Log(in))
 	if err != nil {
+		told(err)
 		return Message{}, err
 	}
 	var done Change
@@ -140,7 +145,7 @@ func (s *Service) changeAny(ctx context.Context, in Tenant, r Room, by Person, m
 		}
 		return done, err
 	})
-	if err != nil || done.Kind == "" {
+	if told(unless(done.Kind != Delete, err)); err != nil || done.Kind == "" {
 		t.finish(ctx)
 		s.settleChange(in, r, done, m, err, decide)
 		return now, err

@@ -52,7 +52,7 @@ func (s *Service) OpenDirect(ctx context.Context, who Identity, logins []string)
 		if err := s.may(who.does(limit.Rooms)); err != nil {
 			return RoomView{}, false, err
 		}
-		view, err = s.createWith(ctx, who.Tenant, people, func(id.ID) Room {
+		view, err = s.createWith(ctx, who.Principal(), people, func(id.ID) Room {
 			return Room{Name: name, Settings: RoomSettings{Kind: DirectRoom, Between: all}}
 		})
 		if !IsKind(err, Conflict) {

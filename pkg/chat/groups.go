@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -73,7 +74,7 @@ func (s *Service) CreateGroup(ctx context.Context, who Principal, n NewGroup) (R
 	}
 	settings := n.Settings.Clone()
 	settings.Owner, settings.Admins = "", nil
-	return s.createWith(ctx, who.Tenant, people, func(rid id.ID) Room {
+	return s.createWith(ctx, who, people, func(rid id.ID) Room {
 		if settings.Kind == OpenRoom {
 			return Room{Name: n.Name, Settings: settings}
 		}
@@ -83,23 +84,32 @@ func (s *Service) CreateGroup(ctx context.Context, who Principal, n NewGroup) (R
 
 // createWith creates a room with the first of people as its creator and the others as members, all or nothing. The room
 // that it makes has what is not set below.
-func (s *Service) createWith(ctx context.Context, t Tenant, people []Person, of func(id.ID) Room) (RoomView, error) {
+func (s *Service) createWith(ctx context.Context, who Principal, people []Person, of func(id.ID) Room) (RoomView, error) {
+	t := who.Tenant
 	rid := s.ids.New()
 	r := of(rid)
 	r.ID, r.Creator, r.CreatedAt = rid, people[0], rid.Time().Truncate(time.Millisecond)
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	told, err := s.intendIn(ctx, who, r, Act{Deed: DeedMade, People: people[1:]})
+	if err != nil {
+		return RoomView{}, err
+	}
 	if err := s.createRoom(ctx, t, r); err != nil {
+		told(err)
 		return RoomView{}, err
 	}
 	for some := range slices.Chunk(people[1:], MaxJoins) {
 		if err := s.joinAll(ctx, t, r, some); err != nil {
-			if undo := s.deleteRoom(ctx, Identity{Tenant: t, Login: r.Creator.Login}, r); undo != nil {
+			undo := s.endRoom(ctx, Identity{Tenant: t, Login: r.Creator.Login}, r)
+			if undo != nil {
 				s.log.Error("a room whose members could not join was not removed", "room", r.Name, "error", undo)
 			}
+			told(errors.Join(ErrUndone, undo))
 			return RoomView{}, err
 		}
 	}
+	told(nil)
 	ps := slices.SortedFunc(slices.Values(people), comparePeople)
 	return RoomView{Room: r, Participants: ps, Count: len(ps), Keep: s.keep(r)}, nil
 }
@@ -136,6 +146,14 @@ func bulk(logins []string) error {
 type candidate struct {
 	Person
 	member
+}
+
+func peopleIn(all []candidate) []Person {
+	people := make([]Person, len(all))
+	for i, c := range all {
+		people[i] = c.Person
+	}
+	return people
 }
 
 // candidates returns people of the tenant with what they are in a room, in the order of logins, each once. NotFound for one
@@ -209,18 +227,20 @@ func (s *Service) AddMembers(ctx context.Context, who Principal, name string, lo
 	if err != nil {
 		return nil, err
 	}
-	return added, s.addAll(ctx, who.Tenant, v.Room, all, by)
+	told, err := s.intendIn(ctx, who, v.Room, Act{Deed: DeedJoined, People: peopleIn(all), By: by, Invited: v.is&(App|Owner|Admin) == 0})
+	if err != nil {
+		return nil, err
+	}
+	err = s.addAll(ctx, who.Tenant, v.Room, all, by)
+	told(err)
+	return added, err
 }
 
 // addAll makes people who are not in a room participants, and takes them off the lists that this ends.
 func (s *Service) addAll(ctx context.Context, t Tenant, r Room, all []candidate, by Person) error {
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	people := make([]Person, len(all))
-	for i, c := range all {
-		people[i] = c.Person
-	}
-	if err := s.joinAll(ctx, t, r, people); err != nil {
+	if err := s.joinAll(ctx, t, r, peopleIn(all)); err != nil {
 		return err
 	}
 	for _, c := range all {

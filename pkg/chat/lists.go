@@ -41,18 +41,39 @@ func (s *Service) List(ctx context.Context, who Principal, name string, list Roo
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	told, err := s.intendIn(ctx, who, v.Room, Act{Deed: listDeeds[list], On: true, People: peopleIn(all)})
+	if err != nil {
+		return err
+	}
+	err = s.listAll(ctx, v, list, all, Listed{Until: until.Truncate(time.Millisecond), By: who.Login, Note: note})
+	told(err)
+	return err
+}
+
+// listDeeds are what the app is told of lists.
+var listDeeds = map[RoomList]Deed{MuteList: DeedMute, WhiteList: DeedWhite, BlockList: DeedBlock}
+
+// listAll puts people on a list. l has what their entries have in common.
+func (s *Service) listAll(ctx context.Context, v visit, list RoomList, all []candidate, l Listed) error {
+	var expelled []Notice
 	for _, c := range all {
-		l := Listed{Login: c.Person.Login, At: s.ids.New(), Until: until.Truncate(time.Millisecond), By: who.Login, Note: note}
+		l.Login, l.At = c.Person.Login, s.ids.New()
 		if err := s.setListed(ctx, v, list, l); err != nil {
 			return err
 		}
-		if list == BlockList {
-			if err := s.expel(ctx, v, c); err != nil {
-				return err
-			}
+		if list != BlockList {
+			continue
+		}
+		n, err := s.expel(ctx, v, c)
+		if err != nil {
+			return err
+		}
+		if n.Who.Login != "" {
+			expelled = append(expelled, n)
 		}
 	}
-	return nil
+	_, err := s.departAll(ctx, v.who, v.Room, DeedBanned, expelled)
+	return err
 }
 
 func (s *Service) checkListing(list RoomList, logins []string, until time.Time, note string) error {
@@ -103,25 +124,23 @@ func (s *Service) publishVoice(ctx context.Context, v visit, login string) error
 	return nil
 }
 
-// expel ends what a blocked person has in a room. That they are blocked is stored before: who joins meanwhile finds it.
-func (s *Service) expel(ctx context.Context, v visit, c candidate) error {
+// expel ends what a blocked person has in a room but the membership, and returns the notice of its end if there is one. That
+// they are blocked is stored before: who joins meanwhile finds it.
+func (s *Service) expel(ctx context.Context, v visit, c candidate) (Notice, error) {
 	for _, list := range []RoomList{InviteList, RequestList, WhiteList} {
 		if _, on := c.lists[list]; !on {
 			continue
 		}
 		if _, err := s.store.Unlist(ctx, v.who.Tenant, v.ID, list, c.Person.Login); err != nil {
-			return err
+			return Notice{}, err
 		}
 	}
 	p, err := s.participantNow(ctx, v.who.Tenant, v.Room, c.Person.Login)
 	if err != nil || p.Login == "" {
-		return err
+		return Notice{}, err
 	}
 	by, err := s.actor(ctx, v)
-	if err != nil {
-		return err
-	}
-	return s.depart(ctx, v.who.Tenant, v.Room, Notice{Type: NoticeBanned, Who: p, By: by})
+	return Notice{Type: NoticeBanned, Who: p, By: by}, err
 }
 
 // Unlist takes people off a list of a room, and returns those who were on it. The owner and admins may do so as in List.
@@ -151,12 +170,49 @@ func (s *Service) Unlist(ctx context.Context, who Principal, name string, list R
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	told, err := s.intendUnlist(ctx, v, list, logins)
+	if err != nil {
+		return nil, err
+	}
+	removed, err = s.unlistAll(ctx, v, list, logins)
+	told(unless(len(removed) == 0, err))
+	return removed, err
+}
+
+// intendUnlist is intendIn for those of logins that are on a list.
+func (s *Service) intendUnlist(ctx context.Context, v visit, list RoomList, logins []string) (told func(error), err error) {
+	return s.intend(ctx, v.who.Tenant, GroupAct, func() ([]Act, error) {
+		if listDeeds[list] == 0 || !v.Room.told() {
+			return nil, nil
+		}
+		var people []Person
+		for _, login := range logins {
+			lists, err := s.store.OnLists(ctx, v.who.Tenant, v.ID, login)
+			if err != nil {
+				return nil, err
+			}
+			if _, on := lists[list]; on {
+				p, err := s.Person(ctx, v.who.Tenant, login)
+				if err != nil {
+					continue // the account is gone
+				}
+				people = append(people, p)
+			}
+		}
+		if len(people) == 0 {
+			return nil, nil
+		}
+		return []Act{{Tenant: v.who.Tenant, Kind: GroupAct, Deed: listDeeds[list], Room: v.Room, By: s.doer(ctx, v.who), People: people}}, nil
+	})
+}
+
+func (s *Service) unlistAll(ctx context.Context, v visit, list RoomList, logins []string) (removed []string, err error) {
 	for _, login := range logins {
 		if !validLogin(login) {
 			continue
 		}
-		was, err := s.store.Unlist(ctx, who.Tenant, v.ID, list, login)
-		s.forgetMember(who.Tenant, v.ID, login)
+		was, err := s.store.Unlist(ctx, v.who.Tenant, v.ID, list, login)
+		s.forgetMember(v.who.Tenant, v.ID, login)
 		if err != nil {
 			return removed, err
 		}

@@ -85,7 +85,13 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 	if n.ReplyTo != nil {
 		m.ReplyTo = *n.ReplyTo
 	}
-	mailed, err := s.mailing(ctx, who.Tenant, r, m, n.Online)
+	told, err := s.intendMessages(ctx, r.Log(who.Tenant), r, m)
+	mailed := noMail
+	if err == nil {
+		if mailed, err = s.mailing(ctx, who.Tenant, r, m, n.Online); err != nil {
+			told(err)
+		}
+	}
 	if err != nil {
 		t.finish(ctx)
 		if claim.File != "" {
@@ -99,7 +105,7 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 	} else {
 		m, repeated, err = s.store.AppendOnce(ctx, r.Log(who.Tenant), *n.Key, m, s.horizon(s.keep(r)))
 	}
-	if err != nil {
+	if told(unless(repeated, err)); err != nil {
 		t.finish(ctx)
 		_ = mailed(ctx, err)
 		s.settleMessage(who.Tenant, r, t.id, err)

@@ -57,7 +57,7 @@ func (s *Service) RemoveRoom(ctx context.Context, by Identity, t Tenant, name st
 	if err != nil {
 		return err
 	}
-	return s.deleteRoom(ctx, Identity{Tenant: t, Login: by.Login}, r)
+	return s.deleteRoom(ctx, Principal{Identity: Identity{Tenant: t, Login: by.Login}, App: true}, r)
 }
 
 // ImposeRetention is SetRetention by an operator.
@@ -131,13 +131,14 @@ func (s *Service) endMembership(ctx context.Context, t Tenant, ref RoomRef, logi
 		return ErrNotFound(RoomEntity, ref.Name)
 	}
 	if r.governs(login) == Owner && r.Settings.Kind.needsOwner() {
-		return s.deleteRoom(ctx, Identity{Tenant: t, Login: login}, r)
+		return s.deleteRoom(ctx, Principal{Identity: Identity{Tenant: t, Login: login}, App: true}, r)
 	}
 	p, err := s.participantNow(ctx, t, r, login)
 	if err != nil || p.Login == "" {
 		return err
 	}
-	return s.depart(ctx, t, r, Notice{Type: NoticeLeft, Who: p})
+	_, err = s.departAll(ctx, Principal{Identity: Identity{Tenant: t, Login: login}, App: true}, r, DeedQuit, []Notice{{Type: NoticeLeft, Who: p}})
+	return err
 }
 
 func (s *Service) unlistEverywhere(ctx context.Context, t Tenant, list RoomList, login string) error {

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/limit"
 )
 
@@ -34,11 +35,17 @@ func (s *Service) Join(ctx context.Context, who Identity, name string, login *st
 func (s *Service) joins(ctx context.Context, v visit, p Person) error {
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	if err := s.change(ctx, v.who.Tenant, v.Room, Notice{Type: NoticeJoined, Who: p}); err != nil {
+	joined := Notice{Type: NoticeJoined, Who: p}
+	if v.member.in {
+		return s.change(ctx, v.who.Tenant, v.Room, joined)
+	}
+	told, err := s.intendIn(ctx, v.who, v.Room, Act{Deed: DeedJoined, People: []Person{p}, By: p})
+	if err != nil {
 		return err
 	}
-	if v.member.in {
-		return nil
+	err = s.change(ctx, v.who.Tenant, v.Room, joined)
+	if told(err); err != nil {
+		return err
 	}
 	s.unlistJoined(ctx, v.who.Tenant, v.Room, v.member.lists, p.Login)
 	// Somebody may have blocked them meanwhile: either this read finds that, or the other one has found the participant.
@@ -47,7 +54,7 @@ func (s *Service) joins(ctx context.Context, v visit, p Person) error {
 		return err
 	}
 	if _, blocked := lists[BlockList]; blocked {
-		if err := s.depart(ctx, v.who.Tenant, v.Room, Notice{Type: NoticeBanned, Who: p}); err != nil {
+		if _, err := s.departAll(ctx, v.who, v.Room, DeedBanned, []Notice{{Type: NoticeBanned, Who: p}}); err != nil {
 			return err
 		}
 		return refuse(JoinRoom, v.Room)
@@ -85,7 +92,7 @@ func (s *Service) Leave(ctx context.Context, who Identity, name string, login *s
 	if login != nil {
 		leaving = *login
 	}
-	return s.remove(ctx, who.Principal(), name, leaving, "", nil)
+	return s.removeOne(ctx, who.Principal(), name, leaving, "", nil)
 }
 
 // Dismiss is Leave for somebody else, with a reason of at most MaxNote characters, which the notice of it gives. Invalid
@@ -96,13 +103,27 @@ func (s *Service) Dismiss(ctx context.Context, who Identity, name, login, reason
 	if err := f.err(RoomEntity); err != nil {
 		return err
 	}
-	return s.remove(ctx, who.Principal(), name, login, reason, nil)
+	return s.removeOne(ctx, who.Principal(), name, login, reason, nil)
 }
 
-// RemoveMember is Leave for members only: Conflict if login is not in the room. Those who are removed may join again; see
-// List for what prevents that. Forbidden for the owner, and for an admin who removes another one.
+// RemoveMember is RemoveMembers for one.
 func (s *Service) RemoveMember(ctx context.Context, who Principal, name, login string) error {
-	return s.remove(ctx, who, name, login, "", func(r Room) error { return errNotIn(r, login) })
+	return s.removeOne(ctx, who, name, login, "", errNotIn)
+}
+
+// RemoveMembers is Leave for members only, each by themselves: errs has what came of each of logins. It is Conflict for one
+// who is not in the room, and Forbidden for the owner, and for an admin whom another one removes. Those who are removed may
+// join again; see List for what prevents that.
+func (s *Service) RemoveMembers(ctx context.Context, who Principal, name string, logins []string) (errs []error, err error) {
+	return s.remove(ctx, who, name, logins, "", errNotIn)
+}
+
+func (s *Service) removeOne(ctx context.Context, who Principal, name, login, reason string, missing func(r Room, login string) error) error {
+	errs, err := s.remove(ctx, who, name, []string{login}, reason, missing)
+	if err != nil {
+		return err
+	}
+	return errs[0]
 }
 
 // errNotIn is the error for an action about somebody who would have to be in the room.
@@ -115,43 +136,110 @@ func errIn(r Room, login string) error {
 	return &Error{Kind: Conflict, Entity: RoomEntity, Message: "'" + login + "' is in the room '" + r.Called() + "' already"}
 }
 
-// remove removes a participant for a reason, if there is one. missing, if set, returns the error for somebody who is not in the room.
-func (s *Service) remove(ctx context.Context, who Principal, name, leaving, reason string, missing func(Room) error) error {
+// remove removes participants, for a reason if there is one. missing, if set, returns the error for somebody who is not in
+// the room.
+func (s *Service) remove(ctx context.Context, who Principal, name string, logins []string, reason string, missing func(r Room, login string) error) (errs []error, err error) {
 	if err := s.limited(who, limit.Joins); err != nil {
-		return err
+		return nil, err
 	}
 	v, err := s.visitNow(ctx, who, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	errs, notices := make([]error, len(logins)), make([]Notice, len(logins))
+	g, gctx := guard.WithContext(ctx)
+	g.SetLimit(bulkParallel)
+	for i, login := range logins {
+		g.Go(func() error {
+			notices[i], errs[i] = s.removal(gctx, v, login, reason, missing)
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	deed := DeedRemoved
+	var leave []Notice
+	var at []int
+	for i, n := range notices {
+		if errs[i] == nil && n.Who.Login != "" {
+			leave, at = append(leave, n), append(at, i)
+		}
+		if n.Type == NoticeLeft {
+			deed = DeedQuit
+		}
+	}
+	outcomes, err := s.departAll(ctx, who, v.Room, deed, leave)
+	if len(outcomes) == 0 {
+		return errs, err
+	}
+	for i, err := range outcomes {
+		errs[at[i]] = err
+	}
+	return errs, nil
+}
+
+// removal returns the notice of the removal of somebody by the visitor; none if there is nobody to remove.
+func (s *Service) removal(ctx context.Context, v visit, leaving, reason string, missing func(r Room, login string) error) (n Notice, err error) {
 	n, action := Notice{Type: NoticeRemoved, Text: reason}, RemoveParticipant
-	if leaving == who.Login && !who.App {
+	if leaving == v.who.Login && !v.who.App {
 		n, action = Notice{Type: NoticeLeft}, LeaveRoom
 	}
 	if err := v.mayAbout(action, leaving); err != nil {
-		return err
+		return n, err
 	}
 	n.Who = v.member.Person
-	if leaving != who.Login {
-		if n.Who, err = s.participantNow(ctx, who.Tenant, v.Room, leaving); err != nil {
-			return err
+	if leaving != v.who.Login {
+		if n.Who, err = s.participantNow(ctx, v.who.Tenant, v.Room, leaving); err != nil {
+			return n, err
 		}
 	}
 	if n.Who.Login == "" {
 		if missing != nil {
-			return missing(v.Room)
+			return n, missing(v.Room, leaving)
 		}
 		// An earlier attempt may have died before it was published.
-		gone := membershipEvent(v.place(who.Tenant), Person{Login: leaving}, false, true)
+		gone := membershipEvent(v.place(v.who.Tenant), Person{Login: leaving}, false, true)
 		s.order.begin(v.ID, s.ids).finish(ctx, gone)
-		return nil
+		return n, nil
 	}
 	if n.Type == NoticeRemoved {
-		if n.By, err = s.actor(ctx, v); err != nil {
-			return err
+		n.By, err = s.actor(ctx, v)
+	}
+	return n, err
+}
+
+// departAll ends the memberships of several, some at the same time, and returns what came of each. The app is told of all
+// in one act. If that is not possible, err says so, and nothing is done; otherwise err is the first of the outcomes.
+func (s *Service) departAll(ctx context.Context, who Principal, r Room, d Deed, ns []Notice) (outcomes []error, err error) {
+	if len(ns) == 0 {
+		return nil, nil
+	}
+	people := make([]Person, len(ns))
+	for i, n := range ns {
+		people[i] = n.Who
+	}
+	told, err := s.intendIn(ctx, who, r, Act{Deed: d, People: people})
+	if err != nil {
+		return nil, err
+	}
+	outcomes = make([]error, len(ns))
+	g := guard.NewGroup()
+	g.SetLimit(bulkParallel)
+	for i, n := range ns {
+		g.Go(func() error {
+			outcomes[i] = s.depart(ctx, who.Tenant, r, n)
+			return nil
+		})
+	}
+	err = g.Wait()
+	for _, one := range outcomes {
+		if err == nil {
+			err = one
 		}
 	}
-	return s.depart(ctx, who.Tenant, v.Room, n)
+	told(err)
+	return outcomes, err
 }
 
 // participantNow returns a participant as the store has them; empty for somebody else.
@@ -195,7 +283,7 @@ func (s *Service) endEmpty(ctx context.Context, t Tenant, r Room) error {
 	if err != nil || len(rest) > 0 {
 		return err
 	}
-	err = s.deleteRoom(ctx, Identity{Tenant: t, Login: SystemLogin}, r)
+	err = s.deleteRoom(ctx, Principal{Identity: Identity{Tenant: t, Login: SystemLogin}, App: true}, r)
 	if IsKind(err, NotFound) {
 		return nil
 	}

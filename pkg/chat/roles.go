@@ -107,7 +107,16 @@ func (s *Service) setRole(ctx context.Context, who Principal, name, login string
 	}
 	wctx, cancel := changing(ctx)
 	defer cancel()
+	a := Act{Deed: DeedAdmin, On: what == NoticeAdmin, People: []Person{p}}
+	if what == NoticeOwner {
+		a = Act{Deed: DeedHandedOver, People: []Person{s.doer(wctx, Identity{Tenant: who.Tenant, Login: v.Owner()}.Principal()), p}}
+	}
+	told, err := s.intendIn(wctx, who, v.Room, a)
+	if err != nil {
+		return RoomView{}, err
+	}
 	now, err := s.changeSettings(wctx, v, GovernRoom, change)
+	told(err)
 	if err == errSame { //nolint:errorlint // it is this very value
 		return s.viewAs(ctx, who, v.Room)
 	}

@@ -94,7 +94,7 @@ func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (Room
 	if err != nil {
 		return RoomView{}, err
 	}
-	return s.createWith(ctx, who.Tenant, []Person{p}, n.room)
+	return s.createWith(ctx, who.Principal(), []Person{p}, n.room)
 }
 
 // createRoom creates a room with its creator in it.
@@ -376,10 +376,21 @@ func (s *Service) DeleteRoomAs(ctx context.Context, who Principal, name string) 
 	if err != nil {
 		return err
 	}
-	return s.deleteRoom(ctx, who.Identity, v.Room)
+	return s.deleteRoom(ctx, who, v.Room)
 }
 
-func (s *Service) deleteRoom(ctx context.Context, who Identity, r Room) error {
+// deleteRoom deletes a room, and the app is told.
+func (s *Service) deleteRoom(ctx context.Context, who Principal, r Room) error {
+	told, err := s.intendIn(ctx, who, r, Act{Deed: DeedEnded})
+	if err != nil {
+		return err
+	}
+	err = s.endRoom(ctx, who.Identity, r)
+	told(err)
+	return err
+}
+
+func (s *Service) endRoom(ctx context.Context, who Identity, r Room) error {
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	// The intent is stored first: if this server dies in the middle, another one completes the deletion.

@@ -75,6 +75,7 @@ type Service struct {
 	mutes    GlobalMutes
 	mail     Mail // may be nil
 
+	outbox  Outbox // may be nil
 	jobs    Jobs
 	index   RoomIndex
 	stop    context.CancelFunc
@@ -112,6 +113,8 @@ type Options struct {
 	Files Files
 	// Mail, if set, brings messages to the mailboxes of accounts of apps.
 	Mail Mail
+	// Outbox, if set, keeps what the servers of apps are to be told of.
+	Outbox Outbox
 	// Jobs does what goes on after a call. Without it, deleted rooms leave their rows on disk, and new names may not reach all
 	// rooms.
 	Jobs Jobs
@@ -157,7 +160,7 @@ func NewService(o Options) *Service {
 		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: o.Pictures,
 		claimed: make(chan struct{}), passwordMin: o.PasswordMin, signUp: o.SignUp, invitations: o.Invitations, seesEmail: o.SeesEmail,
 		files: o.Files, accounts: o.Accounts, blocks: o.Blocks, friends: o.Friends, mutes: o.Mutes, mail: o.Mail,
-		jobs: o.Jobs, index: o.Index, stop: stop,
+		outbox: o.Outbox, jobs: o.Jobs, index: o.Index, stop: stop,
 	}
 	s.stopped.Go(func() { s.reads.keep(ctx) })
 	s.stopped.Go(func() { guard.Keep(ctx, s.log, "claiming logins", s.claimLogins) })

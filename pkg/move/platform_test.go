@@ -94,7 +94,7 @@ func TestPeopleMove(t *testing.T) {
 		}
 		for i := range all {
 			require.NoError(t, before.Befriend(t.Context(), all[i], all[(i+1)%3]))
-			require.NoError(t, before.Block(t.Context(), all[i].Identity(), []account.Account{all[(i+1)%3]}))
+			require.NoError(t, before.Block(t.Context(), all[i], []account.Account{all[(i+1)%3]}))
 			require.NoError(t, before.Mute(t.Context(), all[i].Identity(), people.Mutes{people.Group: people.Forever}))
 		}
 	}
@@ -110,7 +110,7 @@ func TestPeopleMove(t *testing.T) {
 	require.NoError(t, err)
 	two, err := moved.Named(t.Context(), of, account.Platform, "bob")
 	require.NoError(t, err)
-	require.NoError(t, after.Unfriend(t.Context(), one.Identity(), two.Identity()))
+	require.NoError(t, after.Unfriend(t.Context(), one, two))
 	require.NoError(t, after.Befriend(t.Context(), one, two))
 	_, err = move.Import(t.Context(), to, bytes.NewReader(file), move.ImportOptions{})
 	require.NoError(t, err)
@@ -134,6 +134,30 @@ func TestPeopleMove(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// Rules of callbacks move with their app, with their sealed secrets; dead letters stay.
+func TestRulesOfCallbacksMove(t *testing.T) {
+	from, to := openEmbedded(t), openEmbedded(t)
+	fillPlatform(t, from)
+	acme, err := from.EntryNamed(t.Context(), "organisations", "acme")
+	require.NoError(t, err)
+	shop, err := from.EntryNamed(t.Context(), "apps/"+acme.ID.String(), "shop")
+	require.NoError(t, err)
+	ids := id.NewGenerator(nil)
+	for space, value := range map[string]string{"callbacks/app-" + shop.ID.String(): `{"app":"Acme#Shop","rules":[{"sealed":"AAEC"}]}`, "deadletters/app-" + shop.ID.String(): `{"body":{}}`,
+		"callbacks/app-" + ids.New().String(): `{"app":"of one that is being deleted"}`} {
+		require.NoError(t, from.CreateEntry(t.Context(), directory.Entry{Space: space, ID: ids.New(), Name: "rules", Value: []byte(value)}))
+	}
+	importInto(t, to, bytes.NewReader(export(t, from, move.ExportOptions{})))
+	var moved []string
+	require.NoError(t, to.EachEntry(t.Context(), func(e directory.Entry) error {
+		if strings.HasPrefix(e.Space, "callbacks/") || strings.HasPrefix(e.Space, "deadletters/") {
+			moved = append(moved, string(e.Value))
+		}
+		return nil
+	}))
+	require.Equal(t, []string{`{"app":"Acme#Shop","rules":[{"sealed":"AAEC"}]}`}, moved)
 }
 
 // An entry keeps its id, and is not changed by an import. A name that another one has here is an error that says so.

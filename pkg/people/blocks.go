@@ -16,7 +16,24 @@ const MaxBlocks = 500
 
 // Block makes a person block others, who stay contacts. Those who are blocked already stay so. Invalid, with nothing
 // changed, if there would be more than MaxBlocks, or if the person is among them.
-func (s *Service) Block(ctx context.Context, who chat.Identity, others []account.Account) error {
+func (s *Service) Block(ctx context.Context, by account.Account, others []account.Account) error {
+	told, err := s.intend(ctx, by, others, chat.DeedBlock, true, s.blockedBy(ctx, by))
+	if err != nil {
+		return err
+	}
+	err = s.block(ctx, by.Identity(), others)
+	told(err)
+	return err
+}
+
+func (s *Service) blockedBy(ctx context.Context, by account.Account) func(chat.Identity) (bool, error) {
+	return func(o chat.Identity) (bool, error) {
+		s.records.Forget(by.Identity())
+		return s.Blocks(ctx, by.Tenant, by.Identity().Login, o.Login)
+	}
+}
+
+func (s *Service) block(ctx context.Context, who chat.Identity, others []account.Account) error {
 	add := make([]string, 0, len(others))
 	for _, o := range others {
 		if o.Identity() == who {
@@ -57,7 +74,17 @@ func (s *Service) Block(ctx context.Context, who chat.Identity, others []account
 }
 
 // Unblock ends that a person blocks another. Repeating it changes nothing.
-func (s *Service) Unblock(ctx context.Context, who chat.Identity, login string) error {
+func (s *Service) Unblock(ctx context.Context, by, other account.Account) error {
+	told, err := s.intend(ctx, by, []account.Account{other}, chat.DeedBlock, false, s.blockedBy(ctx, by))
+	if err != nil {
+		return err
+	}
+	err = s.unblock(ctx, by.Identity(), other.Identity().Login)
+	told(err)
+	return err
+}
+
+func (s *Service) unblock(ctx context.Context, who chat.Identity, login string) error {
 	r, err := s.record(ctx, who)
 	if err != nil || !slices.Contains(r.Blocked, login) {
 		return err

@@ -63,6 +63,18 @@ func (s *Service) Befriend(ctx context.Context, a, b account.Account) error {
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	told, err := s.intend(ctx, a, []account.Account{b}, chat.DeedContact, true, func(with chat.Identity) (bool, error) {
+		return s.Friends(ctx, one.Tenant, one.Login, with.Login)
+	})
+	if err != nil {
+		return err
+	}
+	err = s.befriend(ctx, one, two)
+	told(err)
+	return err
+}
+
+func (s *Service) befriend(ctx context.Context, one, two chat.Identity) error {
 	for _, side := range [][2]chat.Identity{{one, two}, {two, one}} {
 		e, err := contact{entryOf: directory.Entry{Space: contactSpace(side[0]), ID: s.ids.New(), Name: side[1].Login, Version: 1}}.entry()
 		if err != nil {
@@ -76,9 +88,39 @@ func (s *Service) Befriend(ctx context.Context, a, b account.Account) error {
 }
 
 // Unfriend ends that two people are contacts. Repeating it changes nothing.
-func (s *Service) Unfriend(ctx context.Context, one, two chat.Identity) error {
+func (s *Service) Unfriend(ctx context.Context, a, b account.Account) error {
+	one, two := a.Identity(), b.Identity()
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	told, err := s.intend(ctx, a, []account.Account{b}, chat.DeedContact, false, func(with chat.Identity) (bool, error) {
+		return s.Friends(ctx, one.Tenant, one.Login, with.Login)
+	})
+	if err != nil {
+		return err
+	}
+	err = s.unfriend(ctx, one, two)
+	told(err)
+	return err
+}
+
+// intend makes sure that the app is told of what a person does about others, before it is done: of those for whom it is not
+// so already.
+func (s *Service) intend(ctx context.Context, who account.Account, others []account.Account, d chat.Deed, on bool, is func(chat.Identity) (bool, error)) (told func(error), err error) {
+	return chat.Intend(ctx, s.outbox, who.Tenant, chat.RosterAct, func() (acts []chat.Act, err error) {
+		for _, o := range others {
+			so, err := is(o.Identity())
+			if err != nil {
+				return nil, err
+			}
+			if so != on {
+				acts = append(acts, chat.Act{Tenant: who.Tenant, Kind: chat.RosterAct, Deed: d, On: on, From: who.Person(), To: o.Person()})
+			}
+		}
+		return acts, nil
+	})
+}
+
+func (s *Service) unfriend(ctx context.Context, one, two chat.Identity) error {
 	if err := s.dropContact(ctx, one, two.Login); err != nil {
 		return err
 	}

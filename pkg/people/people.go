@@ -33,6 +33,7 @@ type Service struct {
 
 	endMemberships func(ctx context.Context, who chat.Identity) error // may be nil
 	also           func(ctx context.Context, who chat.Identity) error // may be nil
+	outbox         chat.Outbox                                        // may be nil
 }
 
 // Options are the parts of a Service.
@@ -48,8 +49,10 @@ type Options struct {
 	EndMemberships func(ctx context.Context, who chat.Identity) error
 	// Also, if set, removes what other packages keep of a deleted account. It may be repeated.
 	Also func(ctx context.Context, who chat.Identity) error
-	IDs  *id.Generator
-	Now  func() time.Time
+	// Outbox, if set, keeps what the servers of apps are to be told of.
+	Outbox chat.Outbox
+	IDs    *id.Generator
+	Now    func() time.Time
 }
 
 const (
@@ -63,7 +66,7 @@ const (
 
 // New returns a Service. Close ends it.
 func New(o Options) *Service {
-	s := &Service{store: o.Store, endMemberships: o.EndMemberships, also: o.Also, accounts: o.Accounts, ids: o.IDs, now: o.Now,
+	s := &Service{store: o.Store, endMemberships: o.EndMemberships, also: o.Also, outbox: o.Outbox, accounts: o.Accounts, ids: o.IDs, now: o.Now,
 		contacts: directory.NewCached(directory.CachedOptions[contact]{Store: o.Store, Watcher: o.Watcher, Decode: decodeContact, Encode: contact.entry, Size: cachedContacts, Now: o.Now})}
 	s.records = cache.Of(cache.Options[chat.Identity, brief]{Watcher: o.Watcher, Now: o.Now, Size: cachedRecords,
 		Name: func(who chat.Identity) string { return directory.Key(recordSpace(who), recordID) },

@@ -45,8 +45,8 @@ func TestContactsAreMutual(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, list[0].Remark)
 
-	require.NoError(t, w.Unfriend(t.Context(), x3.Identity(), ann.Identity()))
-	require.NoError(t, w.Unfriend(t.Context(), x3.Identity(), ann.Identity()), "repeated")
+	require.NoError(t, w.Unfriend(t.Context(), x3, ann))
+	require.NoError(t, w.Unfriend(t.Context(), x3, ann), "repeated")
 	require.Equal(t, slices.DeleteFunc(want, func(s string) bool { return s == "x3" }), w.contacts(ann, 2))
 	require.Empty(t, w.contacts(x3, 2))
 	require.True(t, chat.IsKind(w.SetRemark(t.Context(), ann, x3, "x"), chat.NotFound))
@@ -74,10 +74,10 @@ func TestCrashesBetweenTheSidesOfAContact(t *testing.T) {
 		require.NoError(t, w.Befriend(t.Context(), bob, ann))
 		agree(true)
 		w.store.left = writes
-		require.Error(t, w.Unfriend(t.Context(), ann.Identity(), bob.Identity()))
+		require.Error(t, w.Unfriend(t.Context(), ann, bob))
 		agree(writes == 0)
 		w.store.left = -1
-		require.NoError(t, w.Unfriend(t.Context(), bob.Identity(), ann.Identity()))
+		require.NoError(t, w.Unfriend(t.Context(), bob, ann))
 		agree(false)
 		require.Empty(t, w.entries())
 	}
@@ -102,25 +102,25 @@ func TestBlocks(t *testing.T) {
 		return names
 	}
 	require.False(t, blocks(ann, bob), "before there is anything")
-	require.NoError(t, w.Block(t.Context(), ann.Identity(), []account.Account{bob, bob}))
-	require.NoError(t, w.Block(t.Context(), ann.Identity(), []account.Account{carl, bob}))
+	require.NoError(t, w.Block(t.Context(), ann, []account.Account{bob, bob}))
+	require.NoError(t, w.Block(t.Context(), ann, []account.Account{carl, bob}))
 	require.Equal(t, []string{"carl", "bob"}, blocked())
 	require.True(t, blocks(ann, bob))
 	require.False(t, blocks(bob, ann))
-	require.NoError(t, w.Unblock(t.Context(), ann.Identity(), carl.Identity().Login))
-	require.NoError(t, w.Unblock(t.Context(), ann.Identity(), carl.Identity().Login), "repeated")
+	require.NoError(t, w.Unblock(t.Context(), ann, carl))
+	require.NoError(t, w.Unblock(t.Context(), ann, carl), "repeated")
 	require.False(t, blocks(ann, carl))
-	require.True(t, chat.IsKind(w.Block(t.Context(), ann.Identity(), []account.Account{ann}), chat.Invalid))
+	require.True(t, chat.IsKind(w.Block(t.Context(), ann, []account.Account{ann}), chat.Invalid))
 
 	// There is a bound, and deleted accounts take no places.
 	var others []account.Account
 	for i := range people.MaxBlocks {
 		others = append(others, account.Account{Tenant: app, ID: id.NewGenerator(nil).New(), Name: fmt.Sprint("ghost", i)})
 	}
-	require.True(t, chat.IsKind(w.Block(t.Context(), ann.Identity(), others), chat.Invalid))
+	require.True(t, chat.IsKind(w.Block(t.Context(), ann, others), chat.Invalid))
 	require.Equal(t, []string{"bob"}, blocked())
-	require.NoError(t, w.Block(t.Context(), ann.Identity(), others[1:]))
-	require.NoError(t, w.Block(t.Context(), ann.Identity(), []account.Account{carl}))
+	require.NoError(t, w.Block(t.Context(), ann, others[1:]))
+	require.NoError(t, w.Block(t.Context(), ann, []account.Account{carl}))
 	require.Equal(t, []string{"carl", "bob"}, blocked())
 }
 

@@ -14,8 +14,8 @@ import (
 func (w *world) involve(one, two account.Account) {
 	w.Helper()
 	require.NoError(w, w.Befriend(w.Context(), one, two))
-	require.NoError(w, w.Block(w.Context(), two.Identity(), []account.Account{one}))
-	require.NoError(w, w.Block(w.Context(), one.Identity(), []account.Account{two}))
+	require.NoError(w, w.Block(w.Context(), two, []account.Account{one}))
+	require.NoError(w, w.Block(w.Context(), one, []account.Account{two}))
 	require.NoError(w, w.Mute(w.Context(), one.Identity(), people.Mutes{people.Direct: people.Forever}))
 	_, err := w.SetNotification(w.Context(), one.Identity(), "chatgroup/1", func(n *people.Notification) { n.Type = "AT" })
 	require.NoError(w, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/cache"
+	"github.com/confab-chat/confab/pkg/callbacks"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/files"
 	"github.com/confab-chat/confab/pkg/id"
@@ -17,6 +18,7 @@ import (
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/live"
+	"github.com/confab-chat/confab/pkg/outbound"
 	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/seal"
 	"github.com/confab-chat/confab/pkg/store"
@@ -32,6 +34,12 @@ type Platform struct {
 	OpenRegistration bool
 	// RequireTLS refuses calls with secrets over plain HTTP from other machines.
 	RequireTLS bool
+	// Outbound says which addresses of private networks callbacks may reach.
+	Outbound outbound.Guard
+	// CallbackDisableAfter is for how long all attempts of a callback rule have to fail until it is switched off; 72 hours if not given.
+	CallbackDisableAfter time.Duration
+	// Version is that of the program, for the servers that it calls.
+	Version string
 	// SealKey is a file with the key of sealed secrets; empty: a key of the store.
 	SealKey string
 }
@@ -55,15 +63,13 @@ type platformParts struct {
 	servers  func() int
 	trail    *audit.Trail
 	limits   *limit.Limits
+	box      *seal.Box
+	told     *callbacks.Service
 }
 
 // newPlatform makes the API of the platform. Its parts end with onEnd.
 func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func())) (*easemob.API, error) {
-	box, err := seal.New(ctx, c.Platform.SealKey, p.store)
-	if err != nil {
-		return nil, err
-	}
-	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: p.accounts, Chat: p.users, PasswordMin: c.PasswordMin, Box: box, Queue: p.queue, Forget: p.contacts.Remove, RemoveFiles: p.files.RemoveTenant, IDs: p.ids,
+	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: p.accounts, Chat: p.users, PasswordMin: c.PasswordMin, Box: p.box, Queue: p.queue, Forget: p.contacts.Remove, RemoveFiles: p.files.RemoveTenant, ForgetApp: p.told.Forget, IDs: p.ids,
 		NormalOrigin: api.NormalOrigin, Now: c.Now, Log: c.Log})
 	onEnd(tenants.Close)
 	if err := tenants.EnsureDefault(ctx, c.Platform.DefaultApp); err != nil {
@@ -73,9 +79,9 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 	onEnd(tokens.Close)
 	buckets := limit.NewBuckets(c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(buckets.Close)
-	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: p.accounts, People: p.contacts, Boxes: p.boxes, Live: p.live,
+	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: p.accounts, People: p.contacts, Boxes: p.boxes, Live: p.live, Callbacks: p.told,
 		Chats: p.users, Rooms: tenants.Rooms(), Files: p.files,
-		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: box,
+		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: p.box,
 		Limits: buckets, Servers: p.servers, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
 		Trail: p.trail, SignUps: p.limits, Now: c.Now, Log: c.Log}), nil
 }
@@ -87,6 +93,16 @@ func keepingOf(tenants *tenant.Service) func(ctx context.Context, visit func(upk
 			return visit(upkeep.App{Log: chat.Log{Tenant: a.Tenant(), ID: a.ID}, Keep: a.Settings.Keep(), Rooms: !a.Default()})
 		})
 	}
+}
+
+// newCallbacks makes what tells the apps' own servers of what happens. done is the domain's, which is made later.
+func newCallbacks(c Config, p platformParts, done func(context.Context, chat.Tenant, chat.Trace) (bool, error), onEnd func(func())) *callbacks.Service {
+	client := outbound.New(outbound.Options{Guard: c.Platform.Outbound, Agent: "confab/" + c.Platform.Version, Now: c.Now})
+	onEnd(client.Close)
+	told := callbacks.New(callbacks.Options{Store: p.store, Watcher: p.watcher, Queue: p.queue, Client: client, Box: p.box, IDs: p.ids,
+		DisableAfter: c.Platform.CallbackDisableAfter, Done: done, Payload: easemob.Payload, Now: c.Now, Log: c.Log})
+	onEnd(told.Close)
+	return told
 }
 
 // appPeople shows the accounts of apps as people of rooms. Their names never change.

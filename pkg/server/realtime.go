@@ -20,6 +20,8 @@ import (
 const (
 	roomChanged   = "room"
 	memberChanged = "member"
+	// jobBegun is the kind of signals that a job was begun; see jobs.Queue.
+	jobBegun = "job"
 )
 
 // listenForChanges makes what other nodes change known to this node's memory.

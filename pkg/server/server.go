@@ -36,6 +36,7 @@ import (
 	"github.com/confab-chat/confab/pkg/nodes"
 	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/picture"
+	"github.com/confab-chat/confab/pkg/seal"
 	"github.com/confab-chat/confab/pkg/stomp"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/tenant"
@@ -112,6 +113,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Platform.DefaultApp == "" {
 		c.Platform.DefaultApp = tenant.DefaultOrganisation + "/chat"
+	}
+	if c.Platform.CallbackDisableAfter == 0 {
+		c.Platform.CallbackDisableAfter = 72 * time.Hour
+	}
+	if c.Platform.Version == "" {
+		c.Platform.Version = "dev"
 	}
 	if c.PasswordMin == 0 {
 		c.PasswordMin = 8
@@ -248,13 +255,21 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	limits := limit.New(c.limits(), c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(limits.Close)
 	queue := jobs.New(st, c.Log)
+	queue.OnBegin(func(key string) { hub.Signal(jobBegun, key) })
+	hub.OnSignal(jobBegun, queue.Begun)
+	box, err := seal.New(ctx, c.Platform.SealKey, st)
+	if err != nil {
+		return nil, err
+	}
+	var service *chat.Service
+	told := newCallbacks(c, platformParts{store: st, watcher: watcher, queue: queue, box: box, ids: ids},
+		func(ctx context.Context, t chat.Tenant, a chat.Trace) (bool, error) { return service.Done(ctx, t, a) }, onEnd)
 	onEnd(nodes.New(ctx, nodes.Options{Store: st, IDs: ids, Now: c.Now, Log: c.Log}).Close)
 	invitations := invite.New(st, ids, c.Now)
-	apps := account.New(account.Options{Store: st, Watcher: watcher, Hasher: hasher, Throttle: throttle, Jobs: queue, IDs: ids, Now: c.Now})
+	apps := account.New(account.Options{Store: st, Watcher: watcher, Hasher: hasher, Throttle: throttle, Jobs: queue, Outbox: told, IDs: ids, Now: c.Now})
 	onEnd(apps.Close)
-	var service *chat.Service
 	boxes := inbox.New(inbox.Options{Store: st})
-	contacts := people.New(people.Options{Store: st, Watcher: watcher, Accounts: finders(st, apps), Queue: queue, IDs: ids, Now: c.Now, Also: boxes.Remove,
+	contacts := people.New(people.Options{Store: st, Watcher: watcher, Accounts: finders(st, apps), Queue: queue, Outbox: told, IDs: ids, Now: c.Now, Also: boxes.Remove,
 		EndMemberships: func(ctx context.Context, who chat.Identity) error {
 			return service.EndMemberships(ctx, who.Tenant, who.Login)
 		}})
@@ -264,14 +279,14 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	kept := files.New(files.Parts{Store: st, Bucket: bucket, Domain: roomsOf{&service}, Pictures: pictures, Watcher: watcher, Queue: queue, IDs: ids, Now: c.Now, Log: c.Log,
 		MaxBytes: c.MaxFileBytes, Cached: c.Memory.Entries(cachedFiles)})
 	onEnd(kept.Close)
-	service = chat.NewService(chat.Options{Reader: rooms, Files: kept, Jobs: queue, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
+	service = chat.NewService(chat.Options{Reader: rooms, Files: kept, Jobs: queue, Outbox: told, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
 		Pictures: pictures, SeesEmail: seesEmail, Accounts: appPeople{apps}, Blocks: contacts, Friends: contacts, Mutes: globalMutes{contacts}, Mail: mail, Index: tenant.NewRoomIndex(st),
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)
 	listenForChanges(hub, rooms, sessions)
 	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, accounts: apps, contacts: contacts, files: kept, boxes: boxes, live: hub,
-		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: logins, servers: hub.Nodes, trail: trail, limits: limits}, onEnd)
+		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: logins, servers: hub.Nodes, trail: trail, limits: limits, box: box, told: told}, onEnd)
 	if err != nil {
 		return nil, err
 	}

@@ -143,6 +143,11 @@ func (s *Service) delete(ctx context.Context, r *jobs.Run) error {
 			return err
 		}
 	}
+	if !d.App.IsZero() && s.forgetApp != nil {
+		if err := s.forgetApp(ctx, App{ID: d.App}.Tenant()); err != nil {
+			return err
+		}
+	}
 	if !d.App.IsZero() {
 		done := r.Done
 		if err := s.rooms.removeAll(ctx, App{ID: d.App}.Tenant(), func(n int) error {

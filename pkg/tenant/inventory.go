@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/confab-chat/confab/pkg/account"
+	"github.com/confab-chat/confab/pkg/callbacks"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/files"
@@ -28,6 +29,8 @@ var travels = map[directory.Kind]bool{
 	invite.Spaces: false, // an invitation is a link to this server
 	// Records say where bytes are, which do not go with exports.
 	files.RecordSpaces: false, files.RoomSpaces: false, files.UploadSpaces: false, files.UsageSpaces: false,
+	// The secrets of rules are sealed. What waits to be delivered stays here, so what could not be does too.
+	callbacks.RuleSpaces: true, callbacks.LetterSpaces: false,
 }
 
 // Travels reports whether entries of a kind of spaces go with exports; decided is false for a kind that is not known.

@@ -32,6 +32,7 @@ type Service struct {
 	queue       *jobs.Queue
 	forget      func(context.Context, chat.Identity) error
 	removeFiles func(context.Context, chat.Tenant, func(int) error) error
+	forgetApp   func(context.Context, chat.Tenant) error
 	ids         *id.Generator
 	origin      func(string) (string, error)
 	log         *slog.Logger
@@ -57,7 +58,9 @@ type Options struct {
 	Forget func(context.Context, chat.Identity) error
 	// RemoveFiles removes the files of a deleted app. It reports how many, and may be called again.
 	RemoveFiles func(ctx context.Context, t chat.Tenant, removed func(n int) error) error
-	IDs         *id.Generator
+	// ForgetApp, if set, removes what else belongs to a deleted app. It may be called again for the same one.
+	ForgetApp func(context.Context, chat.Tenant) error
+	IDs       *id.Generator
 	// NormalOrigin returns an origin as browsers send it.
 	NormalOrigin func(string) (string, error)
 	Now          func() time.Time
@@ -69,7 +72,7 @@ const cachedTenants = 10_000
 
 // New returns a Service. Close ends it.
 func New(o Options) *Service {
-	s := &Service{store: o.Store, accounts: o.Accounts, policy: account.Administrators(o.PasswordMin), box: o.Box, queue: o.Queue, forget: o.Forget, removeFiles: o.RemoveFiles, ids: o.IDs, origin: o.NormalOrigin, log: o.Log,
+	s := &Service{store: o.Store, accounts: o.Accounts, policy: account.Administrators(o.PasswordMin), box: o.Box, queue: o.Queue, forget: o.Forget, removeFiles: o.RemoveFiles, forgetApp: o.ForgetApp, ids: o.IDs, origin: o.NormalOrigin, log: o.Log,
 		orgs: directory.NewCached(directory.CachedOptions[Organisation]{Store: o.Store, Watcher: o.Watcher, Decode: decodeOrg, Encode: Organisation.entry, Size: cachedTenants, Now: o.Now}),
 		apps: directory.NewCached(directory.CachedOptions[App]{Store: o.Store, Watcher: o.Watcher, Decode: decodeApp, Encode: App.entry, Size: cachedTenants, Now: o.Now}),
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/callbacks"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/files"
 	"github.com/confab-chat/confab/pkg/inbox"
@@ -52,6 +53,8 @@ type Parts struct {
 	Live   Live
 	// Boxes are the mailboxes of the app's users.
 	Boxes *inbox.Service
+	// Callbacks tell the apps' own servers what happens.
+	Callbacks *callbacks.Service
 	// Chat are the users of the chat API, as the default app shows them.
 	Chat *account.Chat
 	// Chats has what is said and done in rooms; Rooms lists groups and chat rooms.
@@ -144,7 +147,7 @@ func (a *API) Register(r *mux.Router) {
 
 // apps are the routes below an app.
 func (a *API) apps() []route {
-	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.messages(), a.history(), a.chatfiles(), a.mailbox())
+	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.messages(), a.history(), a.chatfiles(), a.mailbox(), a.callbacks())
 }
 
 // appPath reports whether a path is that of an app: its first segment may be the name of an organisation.

@@ -52,7 +52,7 @@ func (a *API) addContact(c *call) error {
 func (a *API) removeContact(c *call) error {
 	u, friend, err := c.pair()
 	if err == nil {
-		err = a.People.Unfriend(c.ctx(), u.Identity(), friend.Identity())
+		err = a.People.Unfriend(c.ctx(), u, friend)
 	}
 	if err != nil {
 		return err
@@ -171,7 +171,7 @@ func (a *API) addBlocks(c *call) error {
 		}
 		others[i] = *other
 	}
-	if err := a.People.Block(c.ctx(), u.Identity(), others); err != nil {
+	if err := a.People.Block(c.ctx(), u, others); err != nil {
 		return err
 	}
 	return c.reply(answer{path: blocksPath(u), entities: []any{}, data: names(others)})
@@ -180,7 +180,7 @@ func (a *API) addBlocks(c *call) error {
 func (a *API) removeBlock(c *call) error {
 	u, other, err := c.pair()
 	if err == nil {
-		err = a.People.Unblock(c.ctx(), u.Identity(), other.Identity().Login)
+		err = a.People.Unblock(c.ctx(), u, other)
 	}
 	if err != nil {
 		return err

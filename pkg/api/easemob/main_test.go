@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/outbound"
 	"github.com/confab-chat/confab/pkg/server"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/store/embedded"
@@ -74,7 +75,8 @@ func openStore(t *testing.T) store.Store {
 }
 
 func config() server.Config {
-	return server.Config{Log: quiet, Hashes: 2, NoLimits: true, PasswordMin: 1,
+	private, _ := outbound.NewGuard([]string{"127.0.0.0/8"})
+	return server.Config{Log: quiet, Hashes: 2, NoLimits: true, PasswordMin: 1, Platform: server.Platform{Outbound: private},
 		Admin: auth.Admin{Login: adminLogin, Password: adminPassword, Token: adminToken}}
 }
 

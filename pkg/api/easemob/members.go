@@ -3,6 +3,7 @@ package easemob
 import (
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,7 +11,6 @@ import (
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -213,32 +213,33 @@ func (a *API) addMembers(c *call, k roomKind, r chat.Room) error {
 	return c.reply(answer{data: map[string]any{"newmembers": shown, "action": "add_member", k.id: numberOf(r)}})
 }
 
-// removalsAtOnce bounds the removals of one call that run at the same time.
-const removalsAtOnce = 8
-
 // removeMembers removes one member, or several: then each has a row that says how it went.
 func (a *API) removeMembers(c *call, k roomKind, r chat.Room) error {
 	names, err := c.inPath(k.kick)
 	if err != nil {
 		return err
 	}
-	errs, shown := make([]error, len(names)), make([]string, len(names))
-	g := guard.NewGroup()
-	g.SetLimit(removalsAtOnce)
-	for i, name := range names {
-		shown[i] = name
-		g.Go(func() error {
-			u, err := c.people().Named(c.ctx(), name)
-			if err == nil {
-				shown[i] = u.Name
-				err = a.Chats.RemoveMember(c.ctx(), c.who, r.Name, u.Identity().Login)
-			}
-			errs[i] = err
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+	found, err := c.lookUp(names)
+	if err != nil {
 		return err
+	}
+	errs, shown := make([]error, len(names)), slices.Clone(names)
+	var logins []string
+	var at []int
+	for i, u := range found {
+		if u == nil {
+			errs[i] = chat.ErrNotFound(chat.UserEntity, names[i])
+			continue
+		}
+		shown[i] = u.Name
+		logins, at = append(logins, u.Identity().Login), append(at, i)
+	}
+	outcomes, err := a.Chats.RemoveMembers(c.ctx(), c.who, r.Name, logins)
+	if err != nil {
+		return err
+	}
+	for i, err := range outcomes {
+		errs[at[i]] = err
 	}
 	rows, removed := make([]any, len(names)), 0
 	var refused error
