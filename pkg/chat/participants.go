@@ -383,6 +383,9 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, n Notice) error 
 		s.entered(ctx, t, r, p.Login, ticket.id)
 	} else {
 		s.departed(ctx, t, r, p.Login)
+		if err := s.index.Left(ctx, t, r, p.Login); err != nil {
+			s.log.Warn("what somebody had in a room they have left was not removed", "room", r.Name, "error", err)
+		}
 	}
 	if r.Settings.Kind.hasNotices() {
 		events = append(events, s.appendNotice(ctx, t, r, n.Message(ticket.id))...)

@@ -15,6 +15,8 @@ type RoomIndex interface {
 	Enter(ctx context.Context, t Tenant, r Room) error
 	// Remove is called when the room is gone, or was not created.
 	Remove(ctx context.Context, t Tenant, r Room)
+	// Left is called when a participant is in a room no longer.
+	Left(ctx context.Context, t Tenant, r Room, login string) error
 }
 
 // noIndex is the RoomIndex of a service without one.
@@ -22,6 +24,8 @@ type noIndex struct{}
 
 func (noIndex) Enter(context.Context, Tenant, Room) error { return nil }
 func (noIndex) Remove(context.Context, Tenant, Room)      {}
+
+func (noIndex) Left(context.Context, Tenant, Room, string) error { return nil }
 
 // madeNumber is the least number of an id that has none of its own. Ids have such numbers from the year 2112 on.
 const madeNumber = 1 << 62

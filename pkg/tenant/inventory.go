@@ -23,7 +23,7 @@ var travels = map[directory.Kind]bool{
 	orgKind:        true,
 	appPrefix:      true,
 	account.Spaces: true,
-	groupPrefix:    true, roomPrefix: true, superPrefix: true,
+	groupPrefix:    true, roomPrefix: true, superPrefix: true, attributePrefix: true,
 	people.ContactSpaces: true, people.RecordSpaces: true, people.MutedSpaces: true,
 	deletionKind:  false, // a deletion is done where it was asked for
 	invite.Spaces: false, // an invitation is a link to this server

@@ -77,8 +77,12 @@ func (x RoomIndex) Enter(ctx context.Context, t chat.Tenant, r chat.Room) error 
 
 // Remove implements chat.RoomIndex. If it fails, readers go on passing the entry.
 func (x RoomIndex) Remove(ctx context.Context, t chat.Tenant, r chat.Room) {
+	ctx = context.WithoutCancel(ctx)
+	if r.Settings.Kind == chat.ChatRoom && x.clearAttributes(ctx, t, r.ID, func(attribute) bool { return true }) != nil {
+		return // whoever removes the rooms of the app finds them by the entry
+	}
 	if e, listed := roomEntry(t, r); listed {
-		_ = x.store.DeleteEntry(context.WithoutCancel(ctx), e.Space, e.ID)
+		_ = x.store.DeleteEntry(ctx, e.Space, e.ID)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 // Rooms are the groups and chat rooms of apps, in the order in which they were made. What is allowed in them says pkg/chat.
 type Rooms struct {
 	store directory.Store
+	index RoomIndex
 	chat  *chat.Service
 	ids   *id.Generator
 }
@@ -121,7 +122,7 @@ func (s *Rooms) removeAll(ctx context.Context, t chat.Tenant, progress func(n in
 		if err := s.clear(ctx, roomSpace(t, k), progress, func(e directory.Entry) error {
 			err := s.chat.DeleteRoomAs(ctx, chat.Principal{Identity: chat.Identity{Tenant: t}, App: true}, roomIn(e))
 			if chat.IsKind(err, chat.NotFound) {
-				err = nil
+				err = s.index.clearAttributes(ctx, t, e.ID, func(attribute) bool { return true })
 			}
 			return err
 		}); err != nil {

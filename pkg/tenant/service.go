@@ -76,7 +76,7 @@ func New(o Options) *Service {
 		orgs: directory.NewCached(directory.CachedOptions[Organisation]{Store: o.Store, Watcher: o.Watcher, Decode: decodeOrg, Encode: Organisation.entry, Size: cachedTenants, Now: o.Now}),
 		apps: directory.NewCached(directory.CachedOptions[App]{Store: o.Store, Watcher: o.Watcher, Decode: decodeApp, Encode: App.entry, Size: cachedTenants, Now: o.Now}),
 	}
-	s.rooms = &Rooms{store: o.Store, chat: o.Chat, ids: o.IDs}
+	s.rooms = &Rooms{store: o.Store, index: NewRoomIndex(o.Store), chat: o.Chat, ids: o.IDs}
 	o.Queue.Register(deletionJob, s.delete)
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop

@@ -147,7 +147,7 @@ func (a *API) Register(r *mux.Router) {
 
 // apps are the routes below an app.
 func (a *API) apps() []route {
-	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.messages(), a.history(), a.chatfiles(), a.mailbox(), a.callbacks())
+	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.attributes(), a.messages(), a.history(), a.chatfiles(), a.mailbox(), a.callbacks())
 }
 
 // appPath reports whether a path is that of an app: its first segment may be the name of an organisation.
