@@ -3,6 +3,7 @@ package picture
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	_ "image/gif" // decoders
@@ -101,7 +102,7 @@ func (s *source) Read(p []byte) (n int, err error) {
 	if err = s.ctx.Err(); err == nil {
 		n, err = s.file.Read(p)
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 	}
 	return n, err
