@@ -75,7 +75,7 @@ func pick(is bool, yes, no string) string {
 func (s *Service) aboutMessage(a chat.Act, out members) error {
 	from, to, kind := nameOf(a.Tenant, a.Message.Author), a.Message.To, "chat"
 	if a.Room.Name != "" {
-		to, kind = numberOf(a.Room.ID), pick(a.Room.Settings.Kind == chat.ChatRoom, "chatroom", "groupchat")
+		to, kind = strconv.FormatInt(a.Room.Number(), 10), pick(a.Room.Settings.Kind == chat.ChatRoom, "chatroom", "groupchat")
 		out["group_id"] = to
 	}
 	out["eventType"], out["chat_type"], out["msg_id"], out["from"], out["to"] = "chat", kind, numberOf(a.Message.ID), from, to
@@ -100,7 +100,7 @@ func aboutContacts(a chat.Act, out members) {
 
 func aboutRoom(a chat.Act, out members) {
 	operation, payload := roomPayload(a)
-	out["event"], out["type"], out["id"] = "group_op_event", pick(a.Room.Settings.Kind == chat.ChatRoom, "CHATROOM", "GROUP"), numberOf(a.Room.ID)
+	out["event"], out["type"], out["id"] = "group_op_event", pick(a.Room.Settings.Kind == chat.ChatRoom, "CHATROOM", "GROUP"), strconv.FormatInt(a.Room.Number(), 10)
 	out["operation"], out["payload"], out["operator"] = operation, payload, byApp
 	if a.By.Login != "" {
 		out["operator"] = nameOf(a.Tenant, a.By)

@@ -24,13 +24,12 @@ const referenceKind MessageKind = "_reference"
 // Reference says where a message of a room is.
 type Reference struct {
 	Room id.ID    `json:"room"`
-	Name string   `json:"name"` // of the room; it never changes
 	Kind RoomKind `json:"kind"`
 }
 
 // referenceTo returns the message of an app's log that stands for m.
 func referenceTo(r Room, m Message) Message {
-	body, err := json.Marshal(Reference{Room: r.ID, Name: r.Name, Kind: r.Settings.Kind})
+	body, err := json.Marshal(Reference{Room: r.ID, Kind: r.Settings.Kind})
 	if err != nil {
 		panic("chat: a reference that is no JSON: " + err.Error())
 	}

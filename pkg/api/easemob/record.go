@@ -13,13 +13,14 @@ import (
 // placeOf returns the type of the conversation that a message is of, and to whom it is: a user, or the id of a group or
 // chat room.
 func placeOf(m chat.AppMessage) (chatType, to string) {
-	switch m.In.Kind {
-	case chat.ChatRoom:
-		return toRooms.chatType, numberOf(chat.Room{Name: m.In.Name})
-	case chat.GroupRoom:
-		return toGroups.chatType, numberOf(chat.Room{Name: m.In.Name})
+	switch to := numberOf(chat.Room{ID: m.In.Room}); {
+	case m.In.Room.IsZero():
+		return toUsers.chatType, m.To
+	case m.In.Kind == chat.ChatRoom:
+		return toRooms.chatType, to
+	default:
+		return toGroups.chatType, to
 	}
-	return toUsers.chatType, m.To
 }
 
 // numberText is the msg_id of a message; empty if it has none.
