@@ -159,7 +159,7 @@ func (broken) User(context.Context, chat.Tenant, string) (chat.User, error) { pa
 
 func TestAPanicIsOneRequestsTrouble(t *testing.T) {
 	var log records
-	h := start(t, broken{open(t)}, server.Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	h := start(t, broken{open(t)}, server.Config{Files: "file://" + t.TempDir(), Log: slog.New(slog.NewTextHandler(&log, nil))})
 	r := ask(h, "POST", "/authenticate?j_username=jdoe&j_password=verysecret", "{}")
 	require.Equal(t, 500, r.StatusCode)
 	text, err := io.ReadAll(r.Body)
