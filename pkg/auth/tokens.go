@@ -80,6 +80,12 @@ func (t *Tokens) FindHash(ctx context.Context, h Hash) (Login, error) {
 	return Login{Identity: who, Token: h, Scopes: a.Scopes, Kind: a.Kind, Epoch: a.Epoch}, nil
 }
 
+// ExpiresAt returns when a token expires; zero: never.
+func (t *Tokens) ExpiresAt(ctx context.Context, h Hash) (time.Time, error) {
+	a, err := t.cache.Get(ctx, h)
+	return a.ExpiresAt, err
+}
+
 // used notes that a token is used which its user, or an administrator, sees in a list; to about a minute. A failure is no
 // failure of the request.
 func (t *Tokens) used(ctx context.Context, a APIToken) {

@@ -6,6 +6,7 @@ package directory
 
 import (
 	"context"
+	"strings"
 
 	"github.com/confab-chat/confab/pkg/id"
 )
@@ -25,6 +26,16 @@ type Entry struct {
 
 // Key is the key by which a store announces (see pkg/cache) that an entry was replaced or deleted.
 func Key(space string, u id.ID) string { return "entry\x00" + space + "\x00" + u.String() }
+
+// ParseKey returns the entry that a Key is about.
+func ParseKey(key string) (space string, u id.ID, ok bool) {
+	part := strings.Split(key, "\x00")
+	if len(part) != 3 || part[0] != "entry" {
+		return "", id.ID{}, false
+	}
+	u, err := id.Parse(part[2])
+	return part[1], u, err == nil
+}
 
 // Store keeps entries. The guarantees at the top of pkg/chat/store.go hold for it too. An entry that CreateEntry or
 // DeleteEntry has returned for is, or is not, shown by all methods at once. ReplaceEntry and DeleteEntry announce Key.

@@ -21,6 +21,7 @@ import (
 	"github.com/confab-chat/confab/pkg/outbound"
 	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/seal"
+	"github.com/confab-chat/confab/pkg/sse"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/tenant"
 	"github.com/confab-chat/confab/pkg/upkeep"
@@ -68,22 +69,25 @@ type platformParts struct {
 }
 
 // newPlatform makes the API of the platform. Its parts end with onEnd.
-func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func())) (*easemob.API, error) {
+func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func())) (*easemob.API, *sse.Server, error) {
 	tenants := tenant.New(tenant.Options{Store: p.store, Watcher: p.watcher, Accounts: p.accounts, Chat: p.users, PasswordMin: c.PasswordMin, Box: p.box, Queue: p.queue, Forget: p.contacts.Remove, RemoveFiles: p.files.RemoveTenant, ForgetApp: p.told.Forget, IDs: p.ids,
 		NormalOrigin: api.NormalOrigin, Now: c.Now, Log: c.Log})
 	onEnd(tenants.Close)
 	if err := tenants.EnsureDefault(ctx, c.Platform.DefaultApp); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	tokens := auth.NewTokens(p.store, epochs{p.sessions, p.accounts}, p.watcher, c.Now, easemob.Kinds...)
 	onEnd(tokens.Close)
 	buckets := limit.NewBuckets(c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(buckets.Close)
-	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: p.accounts, People: p.contacts, Boxes: p.boxes, Live: p.live, Callbacks: p.told,
+	streams := sse.New(sse.Options{Hub: p.live, Boxes: p.boxes, Messages: p.store.MessagesByID, Room: p.store.Room, Encode: easemob.Encoder{},
+		Check: streamCheck(tokens, p.accounts), Status: p.told.Status, Now: c.Now, Log: c.Log})
+	onEnd(streams.Close)
+	return easemob.New(easemob.Parts{Tenants: tenants, Accounts: p.accounts, People: p.contacts, Boxes: p.boxes, Streams: streams, Live: p.live, Callbacks: p.told,
 		Chats: p.users, Rooms: tenants.Rooms(), Files: p.files,
 		Chat: account.NewChat(p.store, p.users, p.admins, p.people, c.Now), Admins: p.admins, Officers: p.officers, Tokens: tokens, Box: p.box,
 		Limits: buckets, Servers: p.servers, NoLimits: c.NoLimits, OpenRegistration: c.Platform.OpenRegistration, RequireTLS: c.Platform.RequireTLS, Proxied: c.Proxied,
-		Trail: p.trail, SignUps: p.limits, Now: c.Now, Log: c.Log}), nil
+		Trail: p.trail, SignUps: p.limits, Now: c.Now, Log: c.Log}), streams, nil
 }
 
 // keepingOf says how long apps keep what is said in them. The rooms of the default app are the chat API's own.

@@ -8,6 +8,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/live"
+	"github.com/confab-chat/confab/pkg/sse"
 	"github.com/confab-chat/confab/pkg/stomp"
 )
 
@@ -17,6 +18,7 @@ import (
 type rechecker struct {
 	hub      *live.Hub
 	sockets  *stomp.Server
+	streams  *sse.Server
 	sessions *auth.Sessions
 	tokens   *auth.Tokens
 	log      *slog.Logger
@@ -30,6 +32,7 @@ const recheckParallel = 8
 func (c *rechecker) check(ctx context.Context, keys []string, all bool) {
 	ended := make(map[auth.Hash]bool) // sessions and tokens that may have ended
 	accounts := make(map[chat.Identity]bool)
+	tenants := make(map[chat.Tenant]bool) // apps
 	g := guard.NewGroup()
 	g.SetLimit(recheckParallel)
 	run := func(check func() error) { g.Go(check) }
@@ -40,6 +43,9 @@ func (c *rechecker) check(ctx context.Context, keys []string, all bool) {
 		} else if h, ok := auth.ParseTokenKey(key); ok {
 			c.tokens.Forget(h)
 			ended[h] = true
+		} else if of, who, ok := affected(key); ok {
+			tenants[of] = of != ""
+			accounts[who] = who != chat.Identity{}
 		} else if who, ok := chat.ParseAccountKey(key); ok {
 			c.sessions.ForgetAccount(who)
 			accounts[who] = true
@@ -52,7 +58,13 @@ func (c *rechecker) check(ctx context.Context, keys []string, all bool) {
 	if all {
 		run(func() error { return c.hub.RecheckAll(ctx) })
 	}
-	if all || len(ended)+len(accounts) > 0 {
+	if all || len(ended)+len(accounts)+len(tenants) > 0 {
+		run(func() error {
+			c.streams.Recheck(ctx, func(l auth.Login) bool {
+				return all || ended[l.Credential()] || accounts[l.Identity] || tenants[l.Tenant]
+			})
+			return nil
+		})
 		run(func() error {
 			c.sockets.Recheck(ctx, func(l auth.Login) bool { return all || ended[l.Credential()] || accounts[l.Identity] })
 			return nil

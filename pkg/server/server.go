@@ -37,6 +37,7 @@ import (
 	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/picture"
 	"github.com/confab-chat/confab/pkg/seal"
+	"github.com/confab-chat/confab/pkg/sse"
 	"github.com/confab-chat/confab/pkg/stomp"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/tenant"
@@ -175,6 +176,7 @@ type Node struct {
 	router  *mux.Router
 	hub     *live.Hub
 	sockets *stomp.Server
+	streams *sse.Server
 	ends    []func() // what Close calls, last made first
 }
 
@@ -274,7 +276,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 			return service.EndMemberships(ctx, who.Tenant, who.Login)
 		}})
 	onEnd(contacts.Close)
-	mail := delivery.New(delivery.Options{Store: st, Boxes: boxes, Queue: queue, Connected: hub.ConnectedOf, Arrived: signalMail(hub)})
+	mail := delivery.New(delivery.Options{Store: st, Boxes: boxes, Queue: queue, Connected: hub.ConnectedOf, Arrived: signalMail(hub), Changed: signalChange(hub)})
 	pictures := picture.NewDecoder(c.Memory.Pictures)
 	kept := files.New(files.Parts{Store: st, Bucket: bucket, Domain: roomsOf{&service}, Pictures: pictures, Watcher: watcher, Queue: queue, IDs: ids, Now: c.Now, Log: c.Log,
 		MaxBytes: c.MaxFileBytes, Cached: c.Memory.Entries(cachedFiles)})
@@ -285,7 +287,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)
 	listenForChanges(hub, rooms, sessions)
-	platform, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, accounts: apps, contacts: contacts, files: kept, boxes: boxes, live: hub,
+	platform, streams, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, accounts: apps, contacts: contacts, files: kept, boxes: boxes, live: hub,
 		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: logins, servers: hub.Nodes, trail: trail, limits: limits, box: box, told: told}, onEnd)
 	if err != nil {
 		return nil, err
@@ -305,7 +307,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log, QueueBytes: queueBytes(c.Memory),
 		MaySubscribe: service.MaySubscribe, Sockets: limits.Most(limit.Sockets), Subscriptions: limits.Most(limit.Subscriptions)})
 	onEnd(sockets.Close)
-	again := &rechecker{hub: hub, sockets: sockets, sessions: sessions, tokens: tokens, log: c.Log}
+	again := &rechecker{hub: hub, sockets: sockets, streams: streams, sessions: sessions, tokens: tokens, log: c.Log}
 	onEnd(watcher.Recheck(again.check))
 
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
@@ -328,12 +330,15 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		Chat: service, Trail: trail, Proxied: c.Proxied, Fail: chatAPI.FailV1})
 	platform.Register(r) // last, because its paths may begin with any word that no other path begins with
 	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, headers(c.Secure, api.Semicolons(origins.CORS(r)))), Chat: service, Accounts: accounts,
-		router: r, hub: hub, sockets: sockets, ends: ends}, nil
+		router: r, hub: hub, sockets: sockets, streams: streams, ends: ends}, nil
 }
 
 // Drain asks the clients of this node's sockets to connect again elsewhere, spread over some
 // seconds. It returns when all are gone or ctx is over. Requests may still be served meanwhile.
-func (n *Node) Drain(ctx context.Context) error { return n.sockets.Drain(ctx) }
+func (n *Node) Drain(ctx context.Context) error {
+	n.streams.Drain()
+	return n.sockets.Drain(ctx)
+}
 
 // Close cuts what is left of the sockets and ends the node's background work.
 func (n *Node) Close() { endAll(n.ends) }

@@ -27,6 +27,7 @@ import (
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/people"
 	"github.com/confab-chat/confab/pkg/seal"
+	"github.com/confab-chat/confab/pkg/sse"
 	"github.com/confab-chat/confab/pkg/tenant"
 )
 
@@ -42,6 +43,8 @@ type Officers interface {
 type Live interface {
 	// ConnectedOf returns which of the logins are connected, over all nodes.
 	ConnectedOf(t chat.Tenant, logins []string) map[string]bool
+	// Devices returns the names of the streams of a user, over all nodes.
+	Devices(who chat.Identity) []string
 }
 
 // Parts are what an API is made of.
@@ -55,6 +58,8 @@ type Parts struct {
 	Boxes *inbox.Service
 	// Callbacks tell the apps' own servers what happens.
 	Callbacks *callbacks.Service
+	// Streams are the client sessions.
+	Streams *sse.Server
 	// Chat are the users of the chat API, as the default app shows them.
 	Chat *account.Chat
 	// Chats has what is said and done in rooms; Rooms lists groups and chat rooms.
@@ -147,7 +152,7 @@ func (a *API) Register(r *mux.Router) {
 
 // apps are the routes below an app.
 func (a *API) apps() []route {
-	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.attributes(), a.messages(), a.history(), a.chatfiles(), a.mailbox(), a.callbacks())
+	return slices.Concat(a.users(), a.contacts(), a.mutes(), a.notifications(), a.rooms(), a.attributes(), a.messages(), a.history(), a.chatfiles(), a.mailbox(), a.callbacks(), a.streams())
 }
 
 // appPath reports whether a path is that of an app: its first segment may be the name of an organisation.

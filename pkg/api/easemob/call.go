@@ -28,6 +28,7 @@ type call struct {
 	org    tenant.Organisation
 	app    tenant.App
 	caller caller
+	bearer auth.Login // what the token stands for; none before authenticate
 	// who is the caller in the room that the call is about.
 	who chat.Principal
 }
@@ -116,6 +117,7 @@ func (a *API) authenticate(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.bearer = l
 	foreign := badToken("Unable to authenticate due to corrupt access token")
 	switch l.Kind {
 	case auth.AppToken:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/sse"
 	"github.com/confab-chat/confab/pkg/tenant"
 )
 
@@ -136,6 +137,7 @@ func (a *API) deleteApp(c *call) error {
 	if err := a.Tenants.DeleteApp(c.ctx(), c.org, app); err != nil {
 		return err
 	}
+	a.Streams.EndAll(app.Tenant(), sse.Deleted)
 	a.record(c, audit.AppDeleted, c.org.Name+"/"+app.Name, "")
 	return c.reply(answer{data: map[string]any{"name": app.Name, "uuid": app.ID.String(), "status": "deleting"}})
 }

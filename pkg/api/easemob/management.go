@@ -12,6 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/limit"
+	"github.com/confab-chat/confab/pkg/sse"
 	"github.com/confab-chat/confab/pkg/tenant"
 )
 
@@ -265,8 +266,15 @@ func (a *API) deleteOrganisation(c *call) error {
 	if !c.caller.server {
 		return forbidden("only the administrator of the server deletes organizations")
 	}
+	apps, err := a.Tenants.Apps(c.ctx(), c.org)
+	if err != nil {
+		return err
+	}
 	if err := a.Tenants.DeleteOrganisation(c.ctx(), c.org); err != nil {
 		return err
+	}
+	for _, app := range apps {
+		a.Streams.EndAll(app.Tenant(), sse.Deleted)
 	}
 	a.record(c, audit.OrganisationDeleted, c.org.Name, "")
 	return c.reply(answer{data: map[string]any{"name": c.org.Name, "uuid": c.org.ID.String(), "status": "deleting"}})

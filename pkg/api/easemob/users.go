@@ -16,6 +16,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/limit"
+	"github.com/confab-chat/confab/pkg/sse"
 )
 
 // maxBatch is how many users one call registers.
@@ -426,6 +427,7 @@ func (a *API) putPassword(c *call) error {
 	if _, err := c.people().SetPassword(c.hashing(), u, *next); err != nil {
 		return err
 	}
+	a.Streams.End(u.Identity(), "", sse.Password)
 	a.recordUser(c, audit.PasswordChanged, u.Name)
 	return c.reply(answer{action: "set user password"})
 }
@@ -453,6 +455,8 @@ func (a *API) setActive(c *call, active bool, action string) error {
 	kind := audit.AccountDisabled
 	if active {
 		kind = audit.AccountEnabled
+	} else {
+		a.Streams.End(u.Identity(), "", sse.Deactivated)
 	}
 	a.recordUser(c, kind, u.Name)
 	return c.reply(answer{action: action, entities: []any{userOf(u)}})
@@ -461,9 +465,13 @@ func (a *API) setActive(c *call, active bool, action string) error {
 // endUser ends an account, and what it has in rooms: nobody sees it there when the call is answered. A job does the same, if
 // this server dies now.
 func (a *API) endUser(c *call, u account.Account) error {
-	if err := c.people().Delete(c.ctx(), u); err != nil || c.app.Default() {
+	who := u.Identity()
+	err := c.people().Delete(c.ctx(), u)
+	if err == nil {
+		a.Streams.End(who, "", sse.Deleted)
+	}
+	if err != nil || c.app.Default() {
 		return err
 	}
-	who := u.Identity()
 	return a.Chats.EndMemberships(context.WithoutCancel(c.ctx()), who.Tenant, who.Login)
 }
