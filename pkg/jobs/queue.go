@@ -47,6 +47,8 @@ type Queue struct {
 
 	announce func(Ref) // see OnBegin; may be nil
 
+	registering sync.RWMutex // kinds and classes until Start; may be locked while mu is
+
 	mu      sync.Mutex
 	kinds   map[string]kind
 	classes []*class // the first one is that of Register
@@ -80,10 +82,16 @@ func New(store Store, log *slog.Logger) *Queue {
 
 // Register sets the handler of a kind of jobs. All handlers are registered before Start. A server leaves jobs of kinds
 // that it does not know to others.
-func (q *Queue) Register(name string, h Handler) { q.kinds[name] = kind{h, q.classes[0]} }
+func (q *Queue) Register(name string, h Handler) {
+	q.registering.Lock() // jobs may be added already
+	defer q.registering.Unlock()
+	q.kinds[name] = kind{h, q.classes[0]}
+}
 
 // RegisterClass is Register for a kind that has a class of its own.
 func (q *Queue) RegisterClass(name string, c Class, h Handler) {
+	q.registering.Lock()
+	defer q.registering.Unlock()
 	k := kind{h, newClass(c)}
 	q.kinds[name] = k
 	q.classes = append(q.classes, k.class)
@@ -91,6 +99,8 @@ func (q *Queue) RegisterClass(name string, c Class, h Handler) {
 
 // classOf returns the class of a kind.
 func (q *Queue) classOf(name string) *class {
+	q.registering.RLock()
+	defer q.registering.RUnlock()
 	if k, ok := q.kinds[name]; ok {
 		return k.class
 	}
