@@ -72,6 +72,13 @@ func (s *Service) deliver(ctx context.Context, r *jobs.Run) error {
 	if p.Attempts >= rule.Attempts || p.Status == http.StatusGone {
 		return s.bury(ctx, e, p)
 	}
+	// This attempt may have been the one that switched the rule off: tidy leaves jobs alone that run.
+	if rule, _, ok, err = s.rule(ctx, e.Tenant, e.Rule); err != nil || !ok {
+		return err
+	}
+	if !rule.Enabled {
+		return s.bury(ctx, e, p)
+	}
 	wait := result.RetryAfter
 	if wait == 0 {
 		wait = jittered(pauses[min(p.Attempts, len(pauses))-1])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -13,6 +14,7 @@ import (
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
+	"github.com/confab-chat/confab/pkg/outbound"
 )
 
 const (
@@ -302,13 +304,21 @@ func (s *Service) tidy(ctx context.Context, r *jobs.Run) error {
 		case there.Enabled:
 			return nil // the change was given up, or undone
 		default:
-			return s.eachJob(ctx, rule, func(ref jobs.Ref) error {
-				_, err := s.o.Queue.Retry(ctx, ref)
+			var running atomic.Bool
+			err := s.eachJob(ctx, rule, func(ref jobs.Ref) error {
+				j, err := s.o.Queue.Retry(ctx, ref)
 				if chat.IsKind(err, chat.NotFound) {
 					return nil
 				}
+				if j.State == jobs.Running {
+					running.Store(true)
+				}
 				return err
 			})
+			if err == nil && running.Load() { // it may have read the rule before, and wait for its next attempt soon
+				err = jobs.After(outbound.Timeout)
+			}
+			return err
 		}
 	}
 	if err := s.dropJobs(ctx, rule); err != nil {
