@@ -51,7 +51,6 @@ type world struct {
 	web     []*httptest.Server
 	ids     *id.Generator
 	log     chat.Log
-	rooms   []chat.RoomRef
 
 	mu    sync.Mutex
 	why   sse.Reason
