@@ -9,7 +9,7 @@
 // rule is changed or deleted meanwhile. Events about one conversation, room or user go out in the order of their acts while
 // no attempt fails. A rule has at most atOnce attempts under way, over all servers. A receiver that is slow delays neither
 // the act nor other rules. A crash between the intent and the act may tell of something that was not done, if nobody can
-// see whether it was; of messages, recalls, rooms and accounts that can be seen.
+// see whether it was. It can be seen of messages, recalls, and rooms that were made or deleted.
 package callbacks
 
 import (
@@ -51,6 +51,7 @@ const (
 // Service has the rules of apps and delivers. All methods may be called concurrently. They return *chat.Error.
 type Service struct {
 	o      Options
+	kept   directory.Sole[record]
 	rules  *cache.Cache[chat.Tenant, compiled]
 	failed failures
 
@@ -78,9 +79,9 @@ type Options struct {
 
 // New returns a Service, and registers its jobs. Close ends it.
 func New(o Options) *Service {
-	s := &Service{o: o, failed: failures{since: map[id.ID]time.Time{}}, swept: map[chat.Tenant]time.Time{}}
+	s := &Service{o: o, kept: directory.Sole[record]{Store: o.Store, Name: "rules"}, failed: failures{since: map[id.ID]time.Time{}}, swept: map[chat.Tenant]time.Time{}}
 	s.rules = cache.Of(cache.Options[chat.Tenant, compiled]{Watcher: o.Watcher, Now: o.Now, Size: cachedApps,
-		Name: func(t chat.Tenant) string { return directory.Key(rulesSpace(t), rulesID) },
+		Name: func(t chat.Tenant) string { return directory.Key(rulesSpace(t), directory.SoleID) },
 		Load: s.load})
 	o.Queue.RegisterClass(deliverWork, jobs.Class{Workers: workers, OfOne: atOnce, Waiting: maxWaiting, Order: orderOf}, s.deliver)
 	o.Queue.Register(tidyWork, s.tidy)

@@ -352,7 +352,7 @@ func (s *Service) dropJobs(ctx context.Context, rule id.ID) error {
 
 // Forget removes all that the Service keeps of an app that is being deleted. It may be repeated.
 func (s *Service) Forget(ctx context.Context, t chat.Tenant) error {
-	rec, _, err := s.record(ctx, t)
+	rec, err := s.kept.Get(ctx, rulesSpace(t))
 	if err != nil {
 		return err
 	}
@@ -361,7 +361,7 @@ func (s *Service) Forget(ctx context.Context, t chat.Tenant) error {
 			return err
 		}
 	}
-	if err := s.o.Store.DeleteEntry(ctx, rulesSpace(t), rulesID); err != nil {
+	if err := s.o.Store.DeleteEntry(ctx, rulesSpace(t), directory.SoleID); err != nil {
 		return err
 	}
 	s.rules.Forget(t)

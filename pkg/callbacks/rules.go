@@ -3,15 +3,11 @@ package callbacks
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"slices"
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -23,15 +19,9 @@ const (
 	MaxName                          = 100
 	minSecret, maxSecret             = 16, 128
 	rotation                         = 24 * time.Hour // for which the secret before signs too
-	changeTries                      = 50
-	rulesName                        = "rules"
 	unsealable                       = "its secret was sealed with another key; make a new one"
 	RuleEntity           chat.Entity = "rule"
 )
-
-// rulesID is the id of the only entry of an app's rules. As it is known before the entry is there, it can be cached that an
-// app has none: the entry begins without rules, and what is announced comes after that.
-var rulesID = id.FirstAt(time.Unix(0, 0))
 
 // Rule says what the server of an app is told of, and where.
 type Rule struct {
@@ -106,7 +96,7 @@ func sealPurpose(rule id.ID) string { return "secret of callback rule " + rule.S
 func (s *Service) load(ctx context.Context, t chat.Tenant) (compiled, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadFor)
 	defer cancel()
-	rec, _, err := s.record(ctx, t)
+	rec, err := s.kept.Get(ctx, rulesSpace(t))
 	if err != nil {
 		return compiled{}, err
 	}
@@ -124,19 +114,6 @@ func (s *Service) load(ctx context.Context, t chat.Tenant) (compiled, error) {
 		c.rules = append(c.rules, r)
 	}
 	return c, nil
-}
-
-func (s *Service) record(ctx context.Context, t chat.Tenant) (rec record, e directory.Entry, err error) {
-	e, err = s.o.Store.Entry(ctx, rulesSpace(t), rulesID)
-	if chat.IsKind(err, chat.NotFound) {
-		return record{}, directory.Entry{}, nil
-	}
-	if err == nil {
-		if err = json.Unmarshal(e.Value, &rec); err != nil {
-			err = internal(err)
-		}
-	}
-	return rec, e, err
 }
 
 // rule returns a rule as it is cached.
@@ -180,27 +157,8 @@ func (s *Service) change(ctx context.Context, t chat.Tenant, change func(*record
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	defer s.rules.Forget(t) // after an error too: the entry may have been replaced nevertheless
-	for range changeTries {
-		rec, e, err := s.record(ctx, t)
-		if err != nil {
-			return err
-		}
-		if err := change(&rec); err != nil {
-			return err
-		}
-		if e.Space == "" {
-			err := s.o.Store.CreateEntry(ctx, directory.Entry{Space: rulesSpace(t), ID: rulesID, Name: rulesName, Value: encode(record{App: rec.App}), Version: 1})
-			if err != nil && !chat.IsKind(err, chat.Conflict) {
-				return err
-			}
-			continue
-		}
-		e.Value = encode(rec)
-		if err = s.o.Store.ReplaceEntry(ctx, e); err == nil || !chat.IsKind(err, chat.Stale) && !chat.IsKind(err, chat.NotFound) {
-			return err
-		}
-	}
-	return chat.ErrUnavailable(errors.New("too many changes of an app's rules at once"))
+	_, err := s.kept.Change(ctx, rulesSpace(t), change)
+	return err
 }
 
 // changeRule is change for one rule; NotFound if there is none with that id.

@@ -28,6 +28,7 @@ type Service struct {
 	accounts func(chat.Tenant) account.Finder
 	contacts *directory.Cached[contact]
 	records  *cache.Cache[chat.Identity, brief]
+	kept     directory.Sole[Record]
 	ids      *id.Generator
 	now      func() time.Time
 
@@ -67,9 +68,10 @@ const (
 // New returns a Service. Close ends it.
 func New(o Options) *Service {
 	s := &Service{store: o.Store, endMemberships: o.EndMemberships, also: o.Also, outbox: o.Outbox, accounts: o.Accounts, ids: o.IDs, now: o.Now,
+		kept:     directory.Sole[Record]{Store: o.Store, Name: "record"},
 		contacts: directory.NewCached(directory.CachedOptions[contact]{Store: o.Store, Watcher: o.Watcher, Decode: decodeContact, Encode: contact.entry, Size: cachedContacts, Now: o.Now})}
 	s.records = cache.Of(cache.Options[chat.Identity, brief]{Watcher: o.Watcher, Now: o.Now, Size: cachedRecords,
-		Name: func(who chat.Identity) string { return directory.Key(recordSpace(who), recordID) },
+		Name: func(who chat.Identity) string { return directory.Key(recordSpace(who), directory.SoleID) },
 		Load: s.loadBrief})
 	o.Queue.Register(chat.PeopleWork, s.remove)
 	return s

@@ -7,11 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
-	"github.com/confab-chat/confab/pkg/id"
 )
 
 // Record is what is kept of one person beside contacts. The zero value is that of a person of whom nothing is kept.
@@ -24,31 +21,9 @@ type Record struct {
 	Notify map[string]Notification `json:"notify,omitzero"`
 }
 
-// recordID is the id of the only entry of a person's space, and recordName its name. As both are known before the entry is
-// there, it can be cached that there is none: an entry begins as an empty record, which says the same, and what is
-// announced comes after that.
-var (
-	recordID   = id.FirstAt(time.Unix(0, 0))
-	recordName = "record"
-)
-
-func decodeRecord(e directory.Entry) (r Record, err error) {
-	if err = json.Unmarshal(e.Value, &r); err != nil {
-		err = &chat.Error{Kind: chat.Internal, Cause: err}
-	}
-	return r, err
-}
-
 // record reads a person's record.
 func (s *Service) record(ctx context.Context, who chat.Identity) (Record, error) {
-	e, err := s.store.Entry(ctx, recordSpace(who), recordID)
-	if chat.IsKind(err, chat.NotFound) {
-		return Record{}, nil
-	}
-	if err != nil {
-		return Record{}, err
-	}
-	return decodeRecord(e)
+	return s.kept.Get(ctx, recordSpace(who))
 }
 
 // brief is what is cached of a record, as every message asks for it: hashes of the logins that are blocked, ascending, and
@@ -75,49 +50,15 @@ func (s *Service) loadBrief(ctx context.Context, who chat.Identity) (brief, erro
 	return b, err
 }
 
-// changeTries is how often a change is made anew while others change the same record.
-const changeTries = 50
-
 // change replaces a person's record by what change makes of it, and returns it. change may be called several times; its
 // error ends the call.
 func (s *Service) change(ctx context.Context, who chat.Identity, change func(*Record) error) (Record, error) {
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	space := recordSpace(who)
 	defer s.records.Forget(who) // after an error too: the record may have been replaced nevertheless
-	created := false
-	for range changeTries {
-		e, err := s.store.Entry(ctx, space, recordID)
-		if chat.IsKind(err, chat.NotFound) {
-			if created { // it was removed with its account, and cannot come back
-				return Record{}, chat.ErrNotFound(chat.UserEntity, who.Login)
-			}
-			err := s.store.CreateEntry(ctx, directory.Entry{Space: space, ID: recordID, Name: recordName, Value: []byte("{}"), Version: 1})
-			if err != nil && !chat.IsKind(err, chat.Conflict) {
-				return Record{}, err
-			}
-			created = true
-			continue
-		}
-		if err != nil {
-			return Record{}, err
-		}
-		r, err := decodeRecord(e)
-		if err != nil {
-			return Record{}, err
-		}
-		if err := change(&r); err != nil {
-			return Record{}, err
-		}
-		if e.Value, err = json.Marshal(r, json.Deterministic(true)); err != nil {
-			return Record{}, err
-		}
-		if err = s.store.ReplaceEntry(ctx, e); err == nil {
-			return r, nil
-		}
-		if !chat.IsKind(err, chat.Stale) && !chat.IsKind(err, chat.NotFound) {
-			return Record{}, err
-		}
+	r, err := s.kept.Change(ctx, recordSpace(who), change)
+	if errors.Is(err, directory.ErrRemoved) { // with its account
+		err = chat.ErrNotFound(chat.UserEntity, who.Login)
 	}
-	return Record{}, chat.ErrUnavailable(errors.New("too many changes of one record at once"))
+	return r, err
 }

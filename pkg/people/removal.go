@@ -79,7 +79,7 @@ func (s *Service) Remove(ctx context.Context, who chat.Identity) error {
 			break
 		}
 	}
-	if err := s.store.DeleteEntry(ctx, recordSpace(who), recordID); err != nil {
+	if err := s.store.DeleteEntry(ctx, recordSpace(who), directory.SoleID); err != nil {
 		return err
 	}
 	s.records.Forget(who)
