@@ -92,6 +92,15 @@ func (a Account) Person() chat.Person {
 	return chat.Person{Login: a.Identity().Login, FirstName: a.Name}
 }
 
+// NameOf is how the platform names a participant of a tenant: users of the chat API by their login, accounts of apps by what
+// Person has made of their name.
+func NameOf(t chat.Tenant, p chat.Person) string {
+	if t == chat.DefaultTenant && p.Login != "" {
+		return p.Login
+	}
+	return p.FirstName
+}
+
 // Spaces are those of the tenants' accounts.
 const Spaces directory.Kind = "accounts/"
 

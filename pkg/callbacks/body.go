@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/outbound"
@@ -16,18 +17,10 @@ const byApp = "@ppAdmin"
 
 type members = map[string]any
 
-// nameOf is how the platform names somebody.
-func nameOf(t chat.Tenant, p chat.Person) string {
-	if t == chat.DefaultTenant && p.Login != "" {
-		return p.Login
-	}
-	return p.FirstName
-}
-
 func namesOf(t chat.Tenant, ps []chat.Person) []string {
 	names := make([]string, len(ps))
 	for i, p := range ps {
-		names[i] = nameOf(t, p)
+		names[i] = account.NameOf(t, p)
 	}
 	return names
 }
@@ -50,9 +43,9 @@ func (s *Service) body(a chat.Act, app string, r ready, event id.ID, at time.Tim
 		aboutRoom(a, out)
 	case chat.UserAct:
 		operation := map[chat.Deed]string{chat.DeedMade: "CREATE", chat.DeedEnded: "DELETE", chat.DeedActive: pick(a.On, "ACTIVATE", "DEACTIVATE")}[a.Deed]
-		out["operation"], out["username"], out["uuid"] = operation, nameOf(a.Tenant, a.To), a.UUID.String()
+		out["operation"], out["username"], out["uuid"] = operation, account.NameOf(a.Tenant, a.To), a.UUID.String()
 	case chat.StatusAct:
-		name := nameOf(a.Tenant, a.To)
+		name := account.NameOf(a.Tenant, a.To)
 		out["reason"], out["status"] = a.Status.Reason, pick(a.Status.Online, "online", "offline")
 		out["user"], out["username"], out["resource"] = app+"_"+name+"/"+a.Status.Resource, name, a.Status.Resource
 	}
@@ -73,7 +66,7 @@ func pick(is bool, yes, no string) string {
 }
 
 func (s *Service) aboutMessage(a chat.Act, out members) error {
-	from, to, kind := nameOf(a.Tenant, a.Message.Author), a.Message.To, "chat"
+	from, to, kind := account.NameOf(a.Tenant, a.Message.Author), a.Message.To, "chat"
 	if a.Room.Name != "" {
 		to, kind = strconv.FormatInt(a.Room.Number(), 10), pick(a.Room.Settings.Kind == chat.ChatRoom, "chatroom", "groupchat")
 		out["group_id"] = to
@@ -95,7 +88,7 @@ func aboutContacts(a chat.Act, out members) {
 		operation = pick(a.On, "ban", "allow")
 	}
 	out["eventType"], out["chat_type"], out["payload"] = "chat", "roster", members{"operation": operation}
-	out["from"], out["to"] = nameOf(a.Tenant, a.From), nameOf(a.Tenant, a.To)
+	out["from"], out["to"] = account.NameOf(a.Tenant, a.From), account.NameOf(a.Tenant, a.To)
 }
 
 func aboutRoom(a chat.Act, out members) {
@@ -103,7 +96,7 @@ func aboutRoom(a chat.Act, out members) {
 	out["event"], out["type"], out["id"] = "group_op_event", pick(a.Room.Settings.Kind == chat.ChatRoom, "CHATROOM", "GROUP"), strconv.FormatInt(a.Room.Number(), 10)
 	out["operation"], out["payload"], out["operator"] = operation, payload, byApp
 	if a.By.Login != "" {
-		out["operator"] = nameOf(a.Tenant, a.By)
+		out["operator"] = account.NameOf(a.Tenant, a.By)
 	}
 }
 

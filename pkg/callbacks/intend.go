@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
@@ -64,11 +65,11 @@ func orderFor(a chat.Act) uint32 {
 	case a.Room.Name != "":
 		about = "room " + a.Room.ID.String()
 	case a.Kind == chat.MessageAct || a.Kind == chat.RecallAct:
-		about = pairOf(nameOf(a.Tenant, a.Message.Author), a.Message.To)
+		about = pairOf(account.NameOf(a.Tenant, a.Message.Author), a.Message.To)
 	case a.Kind == chat.RosterAct:
-		about = pairOf(nameOf(a.Tenant, a.From), nameOf(a.Tenant, a.To))
+		about = pairOf(account.NameOf(a.Tenant, a.From), account.NameOf(a.Tenant, a.To))
 	default:
-		about = "user " + nameOf(a.Tenant, a.To)
+		about = "user " + account.NameOf(a.Tenant, a.To)
 	}
 	sum := sha256.Sum256([]byte(about))
 	return binary.BigEndian.Uint32(sum[:])

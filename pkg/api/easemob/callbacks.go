@@ -27,12 +27,6 @@ func (a *API) callbacks() []route {
 	}
 }
 
-// Payload returns the members "bodies" and "ext" of a message for callbacks.
-func Payload(m chat.Message) (bodies, ext any, err error) {
-	body, err := bodyOf(m)
-	return []fields{body}, or(m.Ext, "{}"), err
-}
-
 func ruleOf(r callbacks.Rule) map[string]any {
 	out := map[string]any{"id": r.ID.String(), "url": r.URL, "name": r.Name, "events": append([]chat.ActKind{}, r.Events...), "attempts": r.Attempts,
 		"enabled": r.Enabled, "created": r.CreatedAt().UnixMilli()}

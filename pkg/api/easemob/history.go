@@ -71,7 +71,7 @@ func (a *API) listHistory(c *call) error {
 	}
 	x := answer{entities: []any{}, count: counted(len(page.Messages))}
 	for _, m := range page.Messages {
-		r, err := c.recordOf(m, outwards)
+		r, err := c.recordOf(m)
 		if err != nil {
 			return err
 		}
@@ -85,6 +85,22 @@ func (a *API) listHistory(c *call) error {
 		x.cursor = c.cursorOf("ql\x00"+q.Get("ql"), page.Next.String())
 	}
 	return c.reply(x)
+}
+
+// recordOf shows a message of the history.
+func (c *call) recordOf(m chat.AppMessage) (record, error) {
+	b := c.briefOf(m)
+	err := b.show(m.Message)
+	return recordOf(b, m.Message, outwards), err
+}
+
+// briefOf says which message one of the history is.
+func (c *call) briefOf(m chat.AppMessage) brief {
+	kind := m.In.Kind
+	if m.In.Room.IsZero() {
+		kind = chat.DirectRoom
+	}
+	return briefOf(c.tenant(), kind, m.In.Room, m.Message)
 }
 
 // hourLink is what a link to the file of an hour says.
@@ -199,7 +215,7 @@ func (a *API) hourFile(c *call) error {
 func (c *call) lines(page chat.AppPage) ([]byte, error) {
 	var out bytes.Buffer
 	for _, m := range page.Messages {
-		r, err := c.recordOf(m, outwards)
+		r, err := c.recordOf(m)
 		if err != nil {
 			return nil, err
 		}

@@ -2,7 +2,6 @@ package easemob
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -23,7 +22,7 @@ func (a *API) mailbox() []route {
 
 // horizon is the newest position at which messages are too old to be shown.
 func (c *call) horizon() id.ID {
-	return id.FirstAt(c.api.Now().AddDate(0, 0, -int(*c.app.Settings.Complete().HistoryDays)).Add(-time.Nanosecond))
+	return c.api.Chats.Horizon(chat.Retention(c.keep()), c.api.Now())
 }
 
 func (a *API) waiting(c *call) error {

@@ -143,9 +143,8 @@ func (s selection) query(c *call, at string, limit int) (q chat.AppQuery, nothin
 	q = chat.AppQuery{Log: c.log(), Descending: s.descending, Limit: limit, Keep: c.keep(),
 		After: id.FirstAt(time.UnixMilli(s.from)), Before: id.FirstAt(time.UnixMilli(s.until + 1))}
 	if text, there := s.equal["msg_id"]; there {
-		n, err := strconv.ParseInt(text, 10, 64)
-		m, ok := id.FromNumber(n)
-		if err != nil || !ok {
+		m, ok := numbered(text)
+		if !ok {
 			return q, true, nil
 		}
 		if at := m.Time().UnixMilli(); at < s.from || at > s.until {
@@ -166,9 +165,9 @@ func (s selection) query(c *call, at string, limit int) (q chat.AppQuery, nothin
 	}
 	if len(s.equal) > 0 {
 		q.Match = func(m chat.AppMessage) bool {
-			chatType, to := placeOf(m)
+			b := c.briefOf(m)
 			for name, want := range s.equal {
-				if want != map[string]string{"from": c.nameOf(m.Author), "to": to, "chat_type": chatType, "msg_id": numberText(m.ID)}[name] {
+				if want != map[string]string{"from": b.From, "to": b.To, "chat_type": b.ChatType, "msg_id": b.MsgID}[name] {
 					return false
 				}
 			}

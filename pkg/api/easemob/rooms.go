@@ -226,12 +226,7 @@ func eachAtOnce(c *call, texts []string, find func(ctx context.Context, text str
 }
 
 // nameOf is the name of a participant.
-func (c *call) nameOf(p chat.Person) string {
-	if c.tenant() == chat.DefaultTenant {
-		return p.Login
-	}
-	return p.FirstName
-}
+func (c *call) nameOf(p chat.Person) string { return account.NameOf(c.tenant(), p) }
 
 // accountsOf returns the accounts of logins, in their order; nil for those that were deleted.
 func (c *call) accountsOf(logins []string) ([]*account.Account, error) {
