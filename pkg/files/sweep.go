@@ -3,28 +3,20 @@ package files
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
-// sweepHourly sweeps until ctx ends. Each node does so: sweeping twice costs little, and no node has to be elected.
+// sweepHourly sweeps until ctx ends. Each node does so.
 func (s *Service) sweepHourly(ctx context.Context) {
-	timer := time.NewTimer(sweepFirst)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
+	guard.Every(ctx, sweepFirst, sweepEvery, func(ctx context.Context) {
 		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("uploads that nobody named wait to be removed", "error", err)
 		}
-		timer.Reset(sweepEvery)
-	}
+	})
 }
 
 // Sweep removes uploads that are older than a day and were neither answered nor named by a message, from the oldest on. What

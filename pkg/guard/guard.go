@@ -71,3 +71,19 @@ func Keep(ctx context.Context, log *slog.Logger, what string, f func(ctx context
 		}
 	}
 }
+
+// Every calls f after a first pause, and then again and again a pause of every after its return, until ctx ends. It is for
+// work that each node of a store does: f doing nothing new costs little, so no node has to be elected.
+func Every(ctx context.Context, first, every time.Duration, f func(ctx context.Context)) {
+	timer := time.NewTimer(first)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		f(ctx)
+		timer.Reset(every)
+	}
+}

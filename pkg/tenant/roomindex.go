@@ -8,6 +8,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -161,17 +162,9 @@ func (x RoomIndex) CatchUp(ctx context.Context, now time.Time) error {
 
 // keepUp runs CatchUp at the start and then hourly.
 func (x RoomIndex) keepUp(ctx context.Context, now func() time.Time, log *slog.Logger) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
+	guard.Every(ctx, 0, catchUpEvery, func(ctx context.Context) {
 		if err := x.CatchUp(ctx, now()); err != nil && ctx.Err() == nil {
 			log.Warn("rooms that other versions made may be missing in the default app", "error", err)
 		}
-		timer.Reset(catchUpEvery)
-	}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -21,17 +22,7 @@ func (s *Service) trimRooms(ctx context.Context) {
 	if _, err := s.store.RemovalTime(ctx); err != nil && ctx.Err() == nil {
 		s.log.Debug("the store's time was not read", "error", err)
 	}
-	timer := time.NewTimer(trimFirst)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		s.trimOnce(ctx)
-		timer.Reset(trimEvery)
-	}
+	guard.Every(ctx, trimFirst, trimEvery, s.trimOnce)
 }
 
 // trimNow removes too old messages from one room before its caller reads all the others, because reading past expired
