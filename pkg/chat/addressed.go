@@ -70,7 +70,7 @@ func (s *Service) SendTo(ctx context.Context, who Principal, m Addressed) ([]Sen
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	var ms []Message
-	mail := Mailing{Log: m.Log, Online: m.Online}
+	mail := Mailing{Log: m.Log, Author: cmp.Or(author.Login, author.FirstName), Online: m.Online}
 	for i, to := range sent {
 		if to.Refused != nil {
 			continue

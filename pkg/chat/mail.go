@@ -26,7 +26,9 @@ type Mailing struct {
 	Letters []Letter
 	// Message is one message to all who are in the room that the log is of, but its author. Zero: there are only Letters.
 	Message id.ID
-	Author  string
+	// Author is the login of the author; of letters it may be the name of somebody who has none. What one author sends to many
+	// comes to each of them in order.
+	Author string
 	// Online leaves out those who have no connection now.
 	Online bool
 }

@@ -7,11 +7,16 @@
 // Many receivers get it from a job, which is stored before the message. The job looks whether the message was stored, and goes
 // through the receivers a batch at a time: letters in their order, the members of a group in the order of logins. After a
 // crash it goes on with the batch that was begun; a mailbox takes each message once.
+//
+// Jobs for one group, and those of one sender to users, run one after another (jobs.Class.Order): each reader gets what one
+// sender has sent to many, and what was sent to a large group, in the order in which it was sent. A job during which the store
+// is away waits, and the next ones with it. What goes to few does not wait for a job that is under way.
 package delivery
 
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -31,6 +36,11 @@ const (
 	batch, parallel = 64, 8
 	// unbegun is how long a job waits for the call that has made it; longer than a message may take to be stored.
 	unbegun = 30 * time.Second
+	// again is the pause before a batch is repeated, if the store cannot answer.
+	again = time.Second
+	// workers is how many jobs a server runs concurrently, ofOne how many of one tenant run, and maxWaiting about how many of
+	// one wait.
+	workers, ofOne, maxWaiting = 8, 4, 50_000
 )
 
 // Store reads who gets a message, and messages.
@@ -80,7 +90,7 @@ func New(o Options) *Service {
 		o.Changed = func(chat.Log, chat.Letter) {}
 	}
 	s := &Service{o}
-	o.Queue.Register(kind, s.run)
+	o.Queue.RegisterClass(kind, jobs.Class{Workers: workers, OfOne: ofOne, Waiting: maxWaiting, Order: orderOf, ByAge: true}, s.run)
 	return s
 }
 
@@ -197,16 +207,27 @@ func logins(letters []chat.Letter) []string {
 	return all
 }
 
+// refOf returns the reference of a mailing's job. Its key is what is done, with which message, and in which order.
 func refOf(m chat.Mailing, withdraw bool) jobs.Ref {
-	key := m.Message
+	key, order := m.Message, m.Log.ID.String()
 	if key.IsZero() {
-		key = m.Letters[0].Message
+		key, order = m.Letters[0].Message, order+" "+m.Author
 	}
-	what := "send "
+	what := "send"
 	if withdraw {
-		what = "withdraw "
+		what = "withdraw"
 	}
-	return jobs.Ref{Tenant: m.Log.Tenant, Kind: kind, Key: what + key.String()}
+	return jobs.Ref{Tenant: m.Log.Tenant, Kind: kind, Key: what + " " + key.String() + " " + order}
+}
+
+// orderOf returns what jobs that run one after another have in common. Servers of earlier versions add jobs without it.
+func orderOf(j jobs.Job) string {
+	what, rest, _ := strings.Cut(j.Key, " ")
+	_, order, ordered := strings.Cut(rest, " ")
+	if !ordered || what == "withdraw" && strings.Contains(order, " ") {
+		return j.Key // a letter that is withdrawn waits for no other
+	}
+	return order
 }
 
 // intend stores a job, which begins when the message is stored or changed.
@@ -243,23 +264,38 @@ func (s *Service) run(ctx context.Context, r *jobs.Run) error {
 		}
 	}
 	for {
-		letters, next, err := s.next(ctx, r.Tenant, w, at)
-		if err != nil || next == at {
-			return err
-		}
-		if at = next; len(letters) > 0 {
-			if err := s.deliver(ctx, r.Tenant, w, letters); err != nil {
-				return err
+		next, err := s.batch(ctx, r, w, at)
+		switch {
+		case chat.IsKind(err, chat.Unavailable) && ctx.Err() == nil:
+			// To return would let the next job of this order begin.
+			select {
+			case <-ctx.Done():
+			case <-time.After(again):
 			}
-		}
-		cursor, err := json.Marshal(at)
-		if err != nil {
+		case err != nil || next == at:
 			return err
-		}
-		if err := r.Save(ctx, cursor, r.Done+int64(len(letters)), int64(len(w.Letters))); err != nil {
-			return err
+		default:
+			at = next
 		}
 	}
+}
+
+// batch delivers the next batch of a job and returns the position after it; the same one at the end.
+func (s *Service) batch(ctx context.Context, r *jobs.Run, w work, at progress) (progress, error) {
+	letters, next, err := s.next(ctx, r.Tenant, w, at)
+	if err != nil || next == at {
+		return at, err
+	}
+	if len(letters) > 0 {
+		if err := s.deliver(ctx, r.Tenant, w, letters); err != nil {
+			return at, err
+		}
+	}
+	cursor, err := json.Marshal(next)
+	if err != nil {
+		return at, err
+	}
+	return next, r.Save(ctx, cursor, r.Done+int64(len(letters)), int64(len(w.Letters)))
 }
 
 // next returns the letters of the next batch, and the position after them; the same one at the end.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,6 +40,8 @@ type world struct {
 	arrived map[string]int
 	some    chan struct{} // has a value after something arrived
 	left    atomic.Int64  // how many mailboxes may be written before the store is down
+	held    string        // the mailbox of this login is not written
+	release chan struct{} // until this is closed
 }
 
 // box is the store of mailboxes, which goes down.
@@ -50,6 +53,9 @@ type box struct {
 func (b box) ReplaceInbox(ctx context.Context, who chat.Identity, c inbox.Cell) (bool, error) {
 	if b.w.left.Add(-1) < 0 {
 		return false, chat.ErrUnavailable(errors.New("down"))
+	}
+	if who.Login == b.w.held {
+		<-b.w.release
 	}
 	return b.Store.ReplaceInbox(ctx, who, c)
 }
@@ -108,12 +114,17 @@ func (w *world) has(login string) []id.ID {
 	return all
 }
 
-// settled waits until no job is left.
+// settled waits until no delivery is left.
 func (w *world) settled() {
 	w.Helper()
 	for {
 		n := 0
-		require.NoError(w, w.EachJob(w.Context(), func(jobs.Job) error { n++; return nil }))
+		require.NoError(w, w.EachJob(w.Context(), func(j jobs.Job) error {
+			if j.Kind == "mail" {
+				n++
+			}
+			return nil
+		}))
 		if n == 0 {
 			return
 		}
@@ -178,6 +189,75 @@ func TestManyGetTheMessageOnceWhateverHappens(t *testing.T) {
 	w.settled()
 	for _, l := range ls {
 		require.Equal(t, []id.ID{l.Message}, w.has(l.Login))
+	}
+}
+
+// What one sender sends to many comes to each of them in the order in which it was sent, also if the first message takes long
+// to come to somebody. Other senders do not wait for that.
+func TestManyGetTheMessagesOfASenderInOrder(t *testing.T) {
+	w := newWorld(t)
+	w.held, w.release = "user000", make(chan struct{})
+	send := func(author string, ls []chat.Letter, ms []chat.Message) {
+		done, err := w.mail.Send(t.Context(), chat.Mailing{Log: w.log, Letters: ls, Author: author})
+		require.NoError(t, err)
+		require.NoError(t, w.AppendBatch(t.Context(), w.log, ms))
+		require.NoError(t, done(t.Context(), nil))
+	}
+	const many = 3 * 64 // three batches, of which the first one is held
+	first, ms := w.letters(many)
+	send("ann", first, ms)
+	second, ms := w.letters(many)
+	send("ann", reversed(second), ms) // begins with those whom the first one comes to last
+	others, ms := w.letters(many)
+	send("bob", others[1:], ms)
+	for w.arrivedAt(others[many-1].Login) == 0 {
+		<-w.some
+	}
+	close(w.release)
+	w.settled()
+	for i, l := range first {
+		has := w.has(l.Login)
+		if i > 0 {
+			require.Contains(t, has, others[i].Message)
+			has = slices.DeleteFunc(has, func(m id.ID) bool { return m == others[i].Message })
+		}
+		require.Equal(t, []id.ID{l.Message, second[i].Message}, has, l.Login)
+	}
+}
+
+func reversed(ls []chat.Letter) []chat.Letter {
+	ls = slices.Clone(ls)
+	slices.Reverse(ls)
+	return ls
+}
+
+// arrivedAt returns how often something arrived for somebody.
+func (w *world) arrivedAt(login string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.arrived[login]
+}
+
+// The store is away while a message comes to many: it comes when the store is back, and before the next one.
+func TestTheOrderHoldsWhileTheStoreIsAway(t *testing.T) {
+	w := newWorld(t)
+	var sent [2][]chat.Letter
+	w.left.Store(70)
+	for i := range sent {
+		ls, ms := w.letters(100)
+		done, err := w.mail.Send(t.Context(), chat.Mailing{Log: w.log, Letters: ls, Author: "ann"})
+		require.NoError(t, err)
+		require.NoError(t, w.AppendBatch(t.Context(), w.log, ms))
+		require.NoError(t, done(t.Context(), nil))
+		sent[i] = ls
+	}
+	for w.left.Load() >= 0 {
+		<-w.some
+	}
+	w.left.Store(1 << 40)
+	w.settled()
+	for i := range sent[0] {
+		require.Equal(t, []id.ID{sent[0][i].Message, sent[1][i].Message}, w.has(sent[0][i].Login))
 	}
 }
 

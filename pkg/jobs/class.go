@@ -17,10 +17,12 @@ type Class struct {
 	// Waiting is about how many jobs a tenant may have.
 	Waiting int
 	// Order, if set, orders the jobs of a tenant: those for which it returns the same text run one after another, in the
-	// order of Due. One server at a time, which holds the tenant, runs the jobs of that tenant; so OfOne bounds those of all
+	// order of Due or, with ByAge, of AddedAt: a job that goes on later, or at another server, then comes before those that
+	// were added after it. One server at a time, which holds the tenant, runs the jobs of that tenant; so OfOne bounds those of all
 	// servers. A job that another server adds runs there when Begin has been announced (OnBegin), otherwise when its delay is
 	// over. After a crash of the holder the jobs wait for leaseFor.
 	Order func(Job) string
+	ByAge bool
 }
 
 // class is a Class with its jobs.
@@ -45,7 +47,7 @@ type holding struct {
 }
 
 func newClass(c Class) *class {
-	return &class{Class: c, known: newKnown(c.Order != nil), of: map[chat.Tenant]int{}, busy: map[ordered]bool{}, held: map[chat.Tenant]*holding{}}
+	return &class{Class: c, known: newKnown(c), of: map[chat.Tenant]int{}, busy: map[ordered]bool{}, held: map[chat.Tenant]*holding{}}
 }
 
 // take removes a job that may run now from those that are known.

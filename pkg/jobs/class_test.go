@@ -153,6 +153,32 @@ func TestABacklogStaysInOrder(t *testing.T) {
 	})
 }
 
+// A server that stops gives a job back that it has begun. It goes on elsewhere before those that were added after it, although
+// they have been due for longer.
+func TestAJobThatGoesOnElsewhereKeepsItsPlace(t *testing.T) {
+	inWorld(t, func(w *world) {
+		byAge := func(h Handler) *Queue {
+			q := New(w.store, slog.New(slog.NewTextHandler(io.Discard, nil)))
+			q.RegisterClass("ordered", Class{Workers: 5, OfOne: orderedOfOne, Waiting: 1 << 20, ByAge: true, Order: func(j Job) string { return j.Key[len(j.Key)-1:] }}, h)
+			q.Start()
+			return q
+		}
+		first := byAge(func(ctx context.Context, _ *Run) error { <-ctx.Done(); return ctx.Err() })
+		for i := range 3 {
+			first.Begin(w.add(first, inOrder("a", i, "x")))
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Minute)
+		first.Close()
+		var r record
+		second := byAge(r.handler)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		second.Close()
+		require.Equal(t, []string{"000000", "000001", "000002"}, r.ran["x"])
+	})
+}
+
 // The server that holds a tenant dies. Another one goes on when its leases are over.
 func TestTheHolderDies(t *testing.T) {
 	inWorld(t, func(w *world) {

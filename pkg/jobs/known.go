@@ -11,7 +11,8 @@ import (
 // known are the jobs of a class that a server has seen and may run: those that are due, by tenant, and those that are due
 // later. A job in it may have been taken by another server meanwhile; ChangeJob finds that out.
 type known struct {
-	sorted bool                     // jobs of a tenant are in the order of Due
+	sorted bool                     // jobs of a tenant are in order
+	byAge  bool                     // the order is that of AddedAt, not of Due
 	due    map[chat.Tenant][]Job    // never empty
 	turns  []chat.Tenant            // the tenants in due, the next first
 	full   map[chat.Tenant]struct{} // there are more jobs that are due than were read
@@ -23,8 +24,8 @@ type known struct {
 // span are the times after one, up to another one.
 type span struct{ after, until time.Time }
 
-func newKnown(sorted bool) known {
-	return known{sorted: sorted, due: map[chat.Tenant][]Job{}, full: map[chat.Tenant]struct{}{}, gaps: map[chat.Tenant]span{}}
+func newKnown(c Class) known {
+	return known{sorted: c.Order != nil, byAge: c.ByAge, due: map[chat.Tenant][]Job{}, full: map[chat.Tenant]struct{}{}, gaps: map[chat.Tenant]span{}}
 }
 
 // add adds a job that may run now, in place of an older version of it.
@@ -44,7 +45,7 @@ func (k *known) add(j Job) {
 		k.turns = append(k.turns, j.Tenant)
 	}
 	at := len(all)
-	for k.sorted && at > 0 && all[at-1].Due.After(j.Due) {
+	for k.sorted && at > 0 && k.before(j, all[at-1]) {
 		at--
 	}
 	if all = slices.Insert(all, at, j); len(all) > mostKnown {
@@ -53,6 +54,13 @@ func (k *known) add(j Job) {
 		all = slices.Delete(all, last, last+1)
 	}
 	k.due[j.Tenant] = all
+}
+
+func (k *known) before(a, b Job) bool {
+	if k.byAge {
+		return a.AddedAt.Before(b.AddedAt)
+	}
+	return a.Due.Before(b.Due)
 }
 
 // gap notes that jobs of a tenant may not be known.
