@@ -15,9 +15,10 @@ import (
 // only the read.
 //
 // Every pollMembersEvery the hub also checks who is in which room. The load of both is bounded: the pause after each is
-// a multiple of the time it took.
+// a multiple of the time it took. Every pollSignalsEvery it calls the handlers of signals that are polled.
 const (
 	pollMembersEvery = 15 * time.Second
+	pollSignalsEvery = 5 * time.Second
 	pollPause        = 2  // times the duration of the poll: polls take at most a third of the time
 	pollMembersPause = 10 // times the duration of the check
 	// pollEachTimeout bounds the reads for one room or user.
@@ -95,6 +96,7 @@ func (p *polls) covered(since time.Time) time.Time {
 func (h *Hub) pollLoop(ctx context.Context) {
 	var from time.Time    // since when events may be undelivered; zero if none are
 	var members time.Time // when to check the members next
+	var signals time.Time // when to poll the signals next
 	failing := false
 	for pause := h.opts.Beat; ; {
 		select {
@@ -113,6 +115,10 @@ func (h *Hub) pollLoop(ctx context.Context) {
 			continue
 		}
 		began := h.now()
+		if began.After(signals) || len(nodes) == 0 {
+			guard.Run(h.log, "polling signals", h.signals.poll)
+			signals = began.Add(pollSignalsEvery)
+		}
 		err := h.poll(ctx, from, began)
 		if err == nil && (began.After(members) || len(nodes) == 0) {
 			checked := h.now()

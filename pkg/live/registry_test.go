@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,6 +149,10 @@ func TestAnUnreachableNodeIsRead(t *testing.T) {
 		mine := &recorder{}
 		_, err := a.SubscribeUser(c.Context(), livetest.Who("ann"), mine)
 		require.NoError(c, err)
+		var polled, unpolled atomic.Int32
+		a.OnSignal("polled", func(string) { polled.Add(1) })
+		a.OnSignal("not polled", func(string) { unpolled.Add(1) })
+		a.PollSignal("polled")
 		time.Sleep(soon)
 		first := c.world.Post(b, c.room, "bob", "first")
 		time.Sleep(3 * time.Second)
@@ -156,6 +161,8 @@ func TestAnUnreachableNodeIsRead(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		require.Equal(c, []string{"edited"}, onA.changed())
 		require.Equal(c, []string{"edited"}, mine.changed(), "one's own topic, too")
+		require.Positive(c, polled.Load(), "a signal that may have been missed")
+		require.Zero(c, unpolled.Load())
 		c.world.Leave(b, c.room, "bob")
 		c.world.Join(b, other, "ann")
 		time.Sleep(20 * time.Second)

@@ -32,6 +32,7 @@ type signals struct {
 	mu       sync.Mutex
 	handlers map[string]map[int]func(key string)
 	next     int
+	polled   map[string]bool // kinds; see PollSignal
 }
 
 // Signal tells all nodes that the object with the key has changed or ended. It calls the handlers of that kind on this
@@ -60,6 +61,25 @@ func (h *Hub) OnSignal(kind string, f func(key string)) (cancel func()) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.handlers[kind], n)
+	}
+}
+
+// PollSignal makes the handlers of a kind be called with an empty key every pollSignalsEvery while a node is unreachable: its
+// signals are not received.
+func (h *Hub) PollSignal(kind string) {
+	s := &h.signals
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.polled == nil {
+		s.polled = make(map[string]bool)
+	}
+	s.polled[kind] = true
+}
+
+// poll calls the handlers of the kinds of PollSignal.
+func (s *signals) poll() {
+	for _, f := range s.of(func(kind string) bool { return s.polled[kind] }) {
+		f("")
 	}
 }
 

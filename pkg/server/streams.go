@@ -14,8 +14,9 @@ import (
 	"github.com/confab-chat/confab/pkg/tenant"
 )
 
-// signalMail says to all servers whose mailboxes have something new.
+// signalMail says to all servers whose mailboxes have something new. Servers that the bus does not reach look now and then.
 func signalMail(hub *live.Hub) func(chat.Tenant, []string) {
+	hub.PollSignal(sse.MailArrived)
 	return func(t chat.Tenant, logins []string) {
 		if len(logins) > 0 {
 			hub.Signal(sse.MailArrived, sse.ArrivedKey(t, logins))
