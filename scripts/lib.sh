@@ -31,3 +31,20 @@ own_cassandra() {
 	trap 'exit 130' INT TERM
 	scripts/cassandra.sh start "$@" --port "$port" --dir "$dir"
 }
+
+# own_server [FLAGS] starts bin/confab on a new store, which ends with the script. It sets $data, the folder in which its log
+# is, and exports CONFAB_BASE.
+own_server() {
+	data=$(mktemp -d)
+	bin/confab serve --listen 127.0.0.1:0 --store "embedded:$data/store" --limits off "$@" >"$data/out" 2>"$data/log" &
+	server=$!
+	trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -rf "$data"' EXIT
+	for _ in $(seq 100); do
+		CONFAB_BASE=$(sed -n 's#^confab is at \(http://[^/]*\)/.*#\1#p' "$data/out")
+		[ -n "$CONFAB_BASE" ] && break
+		kill -0 "$server" 2>/dev/null || fail "the server did not start: $(cat "$data/log")"
+		sleep 0.1
+	done
+	[ -n "$CONFAB_BASE" ] || fail "the server said nothing for ten seconds: $(cat "$data/log")"
+	export CONFAB_BASE
+}

@@ -15,21 +15,10 @@ if [ ! -x "$tool/bin/schemathesis" ]; then
 fi
 
 go build -o bin/confab ./cmd/confab
-data=$(mktemp -d)
 export CONFAB_ADMIN_LOGIN=administrator CONFAB_ADMIN_PASSWORD="a password of an administrator"
 CONFAB_ADMIN_TOKEN=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
 export CONFAB_ADMIN_TOKEN
-bin/confab serve --listen 127.0.0.1:0 --store "embedded:$data/store" --limits off >"$data/out" 2>"$data/log" &
-server=$!
-trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -rf "$data"' EXIT
-for _ in $(seq 100); do
-	CONFAB_BASE=$(sed -n 's#^confab is at \(http://[^/]*\)/.*#\1#p' "$data/out")
-	[ -n "$CONFAB_BASE" ] && break
-	kill -0 "$server" 2>/dev/null || fail "the server did not start: $(cat "$data/log")"
-	sleep 0.1
-done
-[ -n "$CONFAB_BASE" ] || fail "the server said nothing for ten seconds: $(cat "$data/log")"
-export CONFAB_BASE
+own_server
 
 # The WebSocket is described by schema/asyncapi.yaml; its handshake is no answer that can be generated for.
 cd "$data" # where it writes

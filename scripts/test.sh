@@ -51,13 +51,17 @@ behind fuzz env FUZZTIME=2000x scripts/fuzz.sh
 scripts/datacentres.sh
 joined fuzz "a fuzz test has failed"
 
-step "real time: the field's own clients; meanwhile, Cassandra with roles and rights, and generated requests"
+step "real time: the field's own clients; meanwhile, Cassandra with roles and rights, generated requests, and the README"
 packages test/realtime
 go build -o bin/confab ./cmd/confab
 behind roles scripts/roles.sh
 behind schemathesis scripts/schemathesis.sh
+behind platform scripts/platform.sh
+behind readme scripts/readme.sh
 (cd test/realtime && CONFAB_BIN="$PWD/../../bin/confab" CONFAB_TEST_CASSANDRA="127.0.0.1:$port" npm test --silent)
 joined roles "the test of roles and rights has failed"
+joined platform "a client library of the platform does not work"
+joined readme "a command of the README does not work"
 joined schemathesis "an answer to a generated request is not as described"
 
 step "page: flows in Chromium"
