@@ -191,6 +191,13 @@ func (s *Service) Epoch(ctx context.Context, who chat.Identity) (string, error) 
 	return a.Epoch, err
 }
 
+// ForgetAccount implements auth.Epochs.
+func (s *Service) ForgetAccount(who chat.Identity) {
+	if u, err := id.Parse(who.Login); err == nil {
+		s.cached.Forget(spaceOf(who.Tenant), u)
+	}
+}
+
 // List returns accounts in order of creation, after the one with the given id (zero: from the first), and whether there
 // are more.
 func (s *Service) List(ctx context.Context, t chat.Tenant, after id.ID, limit int) (list []Account, more bool, err error) {

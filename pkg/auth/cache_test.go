@@ -59,6 +59,38 @@ func TestAPasswordChangedElsewhereIsNoticedWithinASecond(t *testing.T) {
 	})
 }
 
+// A login with the new password, made on another node, is good here immediately, although the account is cached as it was before.
+func TestALoginElsewhereIsGoodAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory(time.Now)
+		require.NoError(t, m.CreateUser(t.Context(), jdoe.Tenant, chat.User{Person: chat.Person{Login: "jdoe"}}))
+		here, there := NewSessions(m, nil, idle, time.Now, Ended{}), NewSessions(m, nil, idle, time.Now, Ended{})
+		tokens := NewTokens(m, here, nil, time.Now, SettingsToken)
+		defer here.Close()
+		defer there.Close()
+		defer tokens.Close()
+		_, old, err := here.Start(t.Context(), Login{Identity: jdoe})
+		require.NoError(t, err)
+		_, err = here.Find(t.Context(), old.Hash)
+		require.NoError(t, err)
+		require.NoError(t, m.SetPasswordHash(t.Context(), jdoe.Tenant, "jdoe", "hash", "another"))
+		_, fresh, err := there.Start(t.Context(), Login{Identity: jdoe, Epoch: "another"})
+		require.NoError(t, err)
+		require.NoError(t, m.PutToken(t.Context(), APIToken{Hash: HashOf("token"), Login: "jdoe", Bound: true, Epoch: "another"}))
+		_, err = here.Find(t.Context(), fresh.Hash)
+		require.NoError(t, err)
+		_, err = here.Find(t.Context(), old.Hash)
+		requireKind(t, chat.NotFound, err)
+
+		require.NoError(t, m.SetPasswordHash(t.Context(), jdoe.Tenant, "jdoe", "hash", "third"))
+		require.NoError(t, m.PutToken(t.Context(), APIToken{Hash: HashOf("newer"), Login: "jdoe", Bound: true, Epoch: "third"}))
+		_, err = tokens.Find(t.Context(), "newer")
+		require.NoError(t, err)
+		_, err = tokens.Find(t.Context(), "token")
+		requireKind(t, chat.Unauthenticated, err)
+	})
+}
+
 // alone is a store of one process: values cached from it are used as long as possible.
 type alone struct{}
 

@@ -89,6 +89,11 @@ func (s *Sessions) Find(ctx context.Context, h Hash) (Session, error) {
 func (s *Sessions) current(ctx context.Context, who chat.Identity, epoch string) error {
 	now, err := s.epochs.Get(ctx, who)
 	if err == nil && now != epoch {
+		// The session may be newer than what is cached of the account, if both are from another node.
+		s.epochs.Forget(who)
+		now, err = s.epochs.Get(ctx, who)
+	}
+	if err == nil && now != epoch {
 		err = chat.ErrNotFound("session", "")
 	}
 	return err

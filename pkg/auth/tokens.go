@@ -14,6 +14,8 @@ import (
 // Epochs knows the epoch of an account. It returns NotFound for an account that has ended or is disabled.
 type Epochs interface {
 	Epoch(ctx context.Context, who chat.Identity) (string, error)
+	// ForgetAccount makes the next call of Epoch read the account.
+	ForgetAccount(who chat.Identity)
 }
 
 // Tokens makes, finds and deletes the API tokens that one kind of mount accepts. It may be used concurrently.
@@ -64,10 +66,10 @@ func (t *Tokens) FindHash(ctx context.Context, h Hash) (Login, error) {
 	}
 	who := chat.Identity{Tenant: a.Tenant, Login: a.Login}
 	if err == nil {
-		var epoch string
-		epoch, err = t.epochs.Epoch(ctx, who)
-		if err == nil && a.Bound && a.Epoch != epoch {
-			err = errToken()
+		if err = t.current(ctx, who, a); chat.IsKind(err, chat.NotFound) || chat.IsKind(err, chat.Unauthenticated) {
+			// What is cached of the account may be older than the token, if both are from another node.
+			t.epochs.ForgetAccount(who)
+			err = t.current(ctx, who, a)
 		}
 	}
 	if chat.IsKind(err, chat.NotFound) {
@@ -78,6 +80,15 @@ func (t *Tokens) FindHash(ctx context.Context, h Hash) (Login, error) {
 	}
 	t.used(ctx, a)
 	return Login{Identity: who, Token: h, Scopes: a.Scopes, Kind: a.Kind, Epoch: a.Epoch}, nil
+}
+
+// current returns Unauthenticated or NotFound if the account of a token has another epoch, or has ended.
+func (t *Tokens) current(ctx context.Context, who chat.Identity, a APIToken) error {
+	epoch, err := t.epochs.Epoch(ctx, who)
+	if err == nil && a.Bound && a.Epoch != epoch {
+		err = errToken()
+	}
+	return err
 }
 
 // ExpiresAt returns when a token expires; zero: never.

@@ -166,3 +166,9 @@ func (e epochs) Epoch(ctx context.Context, who chat.Identity) (string, error) {
 		return e.tenants.Epoch(ctx, who)
 	}
 }
+
+// ForgetAccount implements auth.Epochs.
+func (e epochs) ForgetAccount(who chat.Identity) {
+	e.chat.ForgetAccount(who)
+	e.tenants.ForgetAccount(who)
+}
