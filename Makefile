@@ -42,8 +42,9 @@ test-browser: go-build ## Run the page's flows in a real Chromium
 	@scripts/web.sh browser
 
 .PHONY: test-kill
-test-kill: ## Kill nodes and cut them off under load, 20 times each; needs make cassandra
+test-kill: ## Kill nodes and cut them off under load, 20 times each, and in the middle of deliveries; needs make cassandra
 	go test ./test/realtime -run 'TestKilledNodes|TestCutOffNodes' -count=20 -timeout 40m
+	go test ./test/realtime -run TestKilledDeliveries -timeout 15m -args -members 2000
 
 .PHONY: lint
 lint: ## Run go vet and the linters
