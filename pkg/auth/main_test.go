@@ -257,7 +257,7 @@ const (
 func newWorld() *world {
 	w := &world{clock: clocktest.New(time.Date(2015, 3, 15, 13, 3, 35, 0, time.UTC))}
 	w.memory = newMemory(w.clock.Now)
-	w.hasher = NewHasher(2, 0)
+	w.hasher = NewHasher(CheapForTests, 2, 0)
 	w.sessions = NewSessions(w.memory, nil, idle, w.clock.Now, Ended{
 		Sessions: func(_ context.Context, hs []Hash) { w.ended = append(w.ended, hs...) },
 		Account:  func(_ context.Context, who chat.Identity) { w.over = append(w.over, who) },

@@ -20,18 +20,22 @@ import (
 	"github.com/confab-chat/confab/pkg/turns"
 )
 
-// argonParams are the cost of a hash. Each hash contains them, so they can be raised without breaking existing hashes.
-type argonParams struct {
+// Cost is what computing a hash takes. Each hash contains it, so it can be raised without breaking existing hashes. The
+// zero value stands for that of a server.
+type Cost struct {
 	memory  uint32 // KiB
 	time    uint32
 	threads uint8
 }
 
 // bytes is the memory that computing a hash takes.
-func (p argonParams) bytes() int64 { return int64(p.memory) << 10 }
+func (p Cost) bytes() int64 { return int64(p.memory) << 10 }
 
 // The second choice of the OWASP password storage cheat sheet: 19 MiB, two passes.
-var defaultParams = argonParams{memory: 19 * 1024, time: 2, threads: 1}
+var defaultCost = Cost{memory: 19 * 1024, time: 2, threads: 1}
+
+// CheapForTests is a cost that protects nothing. The race detector makes a hash of the true cost take 0.2 s.
+var CheapForTests = Cost{memory: 8, time: 1, threads: 1}
 
 const (
 	saltLen = 16
@@ -58,28 +62,29 @@ var errHash = errors.New("auth: password hash of an unknown form")
 // for their turn, in a bounded queue that is fair to the addresses of clients (WithAddress). All errors are Unavailable:
 // the queue is full (with chat.RetryAfter), or the context ended while the call waited. A Hasher may be used concurrently.
 type Hasher struct {
-	params argonParams
-	turns  *turns.Turns
-	dummy  string
+	cost  Cost
+	turns *turns.Turns
+	dummy string
 
 	memory int64
 	inUse  *semaphore.Weighted // of memory
 }
 
-// NewHasher returns a hasher that computes at most parallel hashes concurrently (0 means half of the processors, so that
+// NewHasher returns a hasher that hashes at a cost and computes at most parallel hashes concurrently (0 means half of the processors, so that
 // other requests go on during a flood of logins), with that many bytes of memory (0 means 1 GiB). A hash of another
 // program that needs more memory than this is computed alone.
-func NewHasher(parallel int, memory int64) *Hasher { return newHasher(defaultParams, parallel, memory) }
-
-func newHasher(params argonParams, parallel int, memory int64) *Hasher {
+func NewHasher(cost Cost, parallel int, memory int64) *Hasher {
+	if cost == (Cost{}) {
+		cost = defaultCost
+	}
 	if parallel <= 0 {
 		parallel = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	if memory <= 0 {
 		memory = defaultHashMemory
 	}
-	h := &Hasher{params: params, memory: memory, inUse: semaphore.NewWeighted(memory)}
-	parallel = max(1, min(parallel, int(memory/params.bytes())))
+	h := &Hasher{cost: cost, memory: memory, inUse: semaphore.NewWeighted(memory)}
+	parallel = max(1, min(parallel, int(memory/cost.bytes())))
 	h.turns = turns.New(turns.Limits{Parallel: parallel, Waiting: maxWaiting, OfOne: maxWaitingOfOne})
 	h.dummy = h.encode("nobody has this password", make([]byte, saltLen))
 	return h
@@ -91,7 +96,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltLen)
 	_, _ = rand.Read(salt) // never fails
 	var out string
-	err := h.inTurn(ctx, h.params.bytes(), func() { out = h.encode(password, salt) })
+	err := h.inTurn(ctx, h.cost.bytes(), func() { out = h.encode(password, salt) })
 	return out, err
 }
 
@@ -99,7 +104,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // the hash is of an older kind or cost, or of the password as it was sent: earlier versions did not normalise it. An empty
 // hash never verifies, but takes the same work as a wrong password.
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, rehash bool, err error) {
-	cost := h.params
+	cost := h.cost
 	if p, _, _, err := decodeArgon(encoded); err == nil {
 		cost = p
 	}
@@ -175,7 +180,7 @@ func verifyBcrypt(encoded, password string) bool {
 }
 
 func (h *Hasher) encode(password string, salt []byte) string {
-	p := h.params
+	p := h.cost
 	key := argon2.IDKey([]byte(password), salt, p.time, p.memory, p.threads, keyLen)
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, p.time, p.threads,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
@@ -187,10 +192,10 @@ func (h *Hasher) verifyArgon(encoded, password string) (ok, rehash bool) {
 		return false, false
 	}
 	got := argon2.IDKey([]byte(password), salt, p.time, p.memory, p.threads, uint32(len(key)))
-	return subtle.ConstantTimeCompare(got, key) == 1, p != h.params
+	return subtle.ConstantTimeCompare(got, key) == 1, p != h.cost
 }
 
-func decodeArgon(encoded string) (p argonParams, salt, key []byte, err error) {
+func decodeArgon(encoded string) (p Cost, salt, key []byte, err error) {
 	parts := strings.Split(encoded, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" {
 		return p, nil, nil, errHash

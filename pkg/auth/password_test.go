@@ -13,7 +13,7 @@ import (
 )
 
 func TestHashesVerifyTheirPasswordOnly(t *testing.T) {
-	h := NewHasher(0, 0)
+	h := NewHasher(Cost{}, 0, 0)
 	for _, password := range []string{"x", " ", "pässwörd😀", strings.Repeat("x", chat.MaxPassword)} {
 		hash, err := h.Hash(t.Context(), password)
 		require.NoError(t, err)
@@ -31,7 +31,7 @@ func TestHashesVerifyTheirPasswordOnly(t *testing.T) {
 }
 
 func TestLongPasswordsCountWhole(t *testing.T) {
-	h := NewHasher(1, 0)
+	h := NewHasher(Cost{}, 1, 0)
 	long := strings.Repeat("x", 100)
 	hash, err := h.Hash(t.Context(), long+"a")
 	require.NoError(t, err)
@@ -41,7 +41,7 @@ func TestLongPasswordsCountWhole(t *testing.T) {
 }
 
 func TestBcryptIsAcceptedAndHashedAnew(t *testing.T) {
-	h := NewHasher(1, 0)
+	h := NewHasher(Cost{}, 1, 0)
 	for _, password := range []string{"secret", strings.Repeat("y", 72)} {
 		raw, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 		require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestABcryptUserLogsInAndGetsANewHash(t *testing.T) {
 }
 
 func TestHashesThatAreNone(t *testing.T) {
-	h := NewHasher(1, 0)
+	h := NewHasher(Cost{}, 1, 0)
 	good, err := h.Hash(t.Context(), "x")
 	require.NoError(t, err)
 	for _, bad := range []string{"", "x", "$", "$2", "$2a$10$short", "$argon2id$", "$argon2i" + good[9:],
@@ -85,7 +85,7 @@ func TestHashesThatAreNone(t *testing.T) {
 			require.False(t, ok, "%q", bad)
 		}
 	}
-	cheap := newHasher(argonParams{memory: 64, time: 1, threads: 1}, 1, 0)
+	cheap := NewHasher(Cost{memory: 64, time: 1, threads: 1}, 1, 0)
 	hash, err := cheap.Hash(t.Context(), "x")
 	require.NoError(t, err)
 	ok, rehash, err := h.Verify(t.Context(), hash, "x")
@@ -95,7 +95,7 @@ func TestHashesThatAreNone(t *testing.T) {
 }
 
 func FuzzStoredHash(f *testing.F) {
-	cheap := newHasher(argonParams{memory: 8, time: 1, threads: 1}, 1, 0)
+	cheap := NewHasher(CheapForTests, 1, 0)
 	cheap.dummy = cheap.encode("nobody", make([]byte, saltLen))
 	f.Add(cheap.dummy)
 	f.Add("$2a$04$abcdefghijklmnopqrstuuPSOTq0y0MYhRqQ3tE0LVdZ4jYbYwFvC")
@@ -112,7 +112,7 @@ func FuzzStoredHash(f *testing.F) {
 }
 
 func TestHashesTakeTurns(t *testing.T) {
-	h := NewHasher(1, 0)
+	h := NewHasher(Cost{}, 1, 0)
 	inside, goOn := make(chan struct{}), make(chan struct{})
 	first := make(chan error, 1)
 	go func() { first <- h.inTurn(context.Background(), 1, func() { close(inside); <-goOn }) }()
@@ -146,7 +146,7 @@ var errDown = errors.New("the store is down")
 // good, and is replaced.
 func TestPasswordsAreNormalised(t *testing.T) {
 	const composed, apart = "caf\u00e9", "cafe\u0301"
-	h := NewHasher(1, 0)
+	h := NewHasher(Cost{}, 1, 0)
 	for _, set := range []string{composed, apart} {
 		hash, err := h.Hash(t.Context(), set)
 		require.NoError(t, err)

@@ -20,7 +20,7 @@ func throttledWorld(t *testing.T, each, wide int) *world {
 	w := newWorld()
 	w.accounts.throttle = NewThrottle(each, wide, w.clock.Now, 1000)
 	t.Cleanup(w.accounts.throttle.Close)
-	w.hasher.params = argonParams{memory: 8, time: 1, threads: 1}
+	w.hasher.cost = CheapForTests
 	w.hasher.dummy = w.hasher.encode("nobody", make([]byte, saltLen))
 	w.signUp(t, "jdoe", "secret")
 	return w

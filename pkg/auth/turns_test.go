@@ -57,8 +57,8 @@ func TestLoginsAndPasswordChangesWaitByAddress(t *testing.T) {
 // Hashes of another program may need more memory each than a hash of ours. Together they stay within what there is.
 func TestHashesShareTheirMemory(t *testing.T) {
 	const memory = 64 << 20
-	h := NewHasher(8, memory)
-	imported := (&Hasher{params: argonParams{memory: 48 << 10, time: 1, threads: 1}}).encode("secret", make([]byte, saltLen))
+	h := NewHasher(Cost{}, 8, memory)
+	imported := (&Hasher{cost: Cost{memory: 48 << 10, time: 1, threads: 1}}).encode("secret", make([]byte, saltLen))
 	require.NoError(t, h.inUse.Acquire(t.Context(), memory-40<<20), "so that there is room for two of ours and for none of those")
 	ctx, cancel := context.WithCancel(t.Context())
 	out := make(chan error, 1)
@@ -76,7 +76,7 @@ func TestHashesShareTheirMemory(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, ok)
 
-	larger := (&Hasher{params: argonParams{memory: 80 << 10, time: 1, threads: 1}}).encode("secret", make([]byte, saltLen))
+	larger := (&Hasher{cost: Cost{memory: 80 << 10, time: 1, threads: 1}}).encode("secret", make([]byte, saltLen))
 	ok, _, err = h.Verify(t.Context(), larger, "secret")
 	require.NoError(t, err)
 	require.True(t, ok, "one that needs more than there is has it alone")

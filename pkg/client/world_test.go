@@ -58,7 +58,7 @@ func newWorld(dir string) (*world, error) {
 }
 
 func (w *world) start() (err error) {
-	w.node, err = server.New(context.Background(), server.Config{PasswordMin: 1, Log: quiet, Hashes: 2, LoginFailures: -1, NoLimits: true,
+	w.node, err = server.New(context.Background(), server.Config{PasswordMin: 1, Log: quiet, Hashes: 2, HashCost: auth.CheapForTests, LoginFailures: -1, NoLimits: true,
 		Admin: auth.Admin{Login: "operator", Password: password, Token: token}}, w.store)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/server"
 	"github.com/confab-chat/confab/pkg/stomp"
@@ -262,7 +263,7 @@ func TestTheTopicsAreDescribed(t *testing.T) {
 // Every frame that a server sends is one of those that are described, and every one that is described is sent.
 func TestWhatComesInRealTimeIsDescribed(t *testing.T) {
 	doc := describedRealtime(t)
-	n, err := server.New(t.Context(), server.Config{Hashes: 1, Log: quiet}, open(t))
+	n, err := server.New(t.Context(), server.Config{Hashes: 1, HashCost: auth.CheapForTests, Log: quiet}, open(t))
 	require.NoError(t, err)
 	t.Cleanup(n.Close)
 	web := httptest.NewServer(n.Handler)

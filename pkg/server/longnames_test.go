@@ -20,7 +20,7 @@ import (
 // Cassandra's keys have 65,535 bytes at most, and its texts are UTF-8. What a client names may be otherwise, and is unknown then.
 func TestNamesThatNoKeyCanBe(t *testing.T) {
 	const token = "the token of the administrator"
-	n, err := server.New(t.Context(), server.Config{Hashes: 1, NoLimits: true, Log: slog.New(slog.DiscardHandler),
+	n, err := server.New(t.Context(), server.Config{Hashes: 1, HashCost: auth.CheapForTests, NoLimits: true, Log: slog.New(slog.DiscardHandler),
 		Admin: auth.Admin{Login: "long-names", Password: "a good password", Token: token}}, cassandratest.Open(t, cassandratest.Config(t)))
 	require.NoError(t, err)
 	t.Cleanup(n.Close)

@@ -34,7 +34,7 @@ func newPair(t *testing.T) *pair {
 	for _, n := range []**server.Node{&p.a, &p.b} {
 		p.store = cassandratest.Open(t, c)
 		var err error
-		*n, err = server.New(t.Context(), server.Config{PasswordMin: 1, Log: slog.New(slog.DiscardHandler), Hashes: 2, LoginFailures: -1, NoLimits: true,
+		*n, err = server.New(t.Context(), server.Config{PasswordMin: 1, Log: slog.New(slog.DiscardHandler), Hashes: 2, HashCost: auth.CheapForTests, LoginFailures: -1, NoLimits: true,
 			Admin: auth.Admin{Login: "root", Password: "x", Token: nodesAdmin}}, p.store)
 		require.NoError(t, err)
 		t.Cleanup((*n).Close)

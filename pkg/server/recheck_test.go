@@ -220,7 +220,7 @@ func TestOpenSocketsObeyOtherServers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				st := &announcingStore{sharedStore: sharedStore{open(t), &livetest.Registry{}}}
 				const token = "a token of the administrator's"
-				config := server.Config{Hashes: 1, Admin: auth.Admin{Login: "operator", Password: "correct horse", Token: token}}
+				config := server.Config{Hashes: 1, HashCost: auth.CheapForTests, Admin: auth.Admin{Login: "operator", Password: "correct horse", Token: token}}
 				here, there := start(t, st, config), start(t, st, config)
 				p := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 				web := &http.Server{Handler: here, ReadHeaderTimeout: time.Minute}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/live"
@@ -26,7 +27,7 @@ func TestReplaysObeyTheRetention(t *testing.T) {
 	st, err := embedded.Open(t.TempDir(), embedded.Options{Logger: quiet, CacheBytes: 1 << 20})
 	require.NoError(t, err)
 	defer st.Close()
-	n, err := New(t.Context(), Config{Log: quiet, Hashes: 2, Retention: time.Hour}, st)
+	n, err := New(t.Context(), Config{Log: quiet, Hashes: 2, HashCost: auth.CheapForTests, Retention: time.Hour}, st)
 	require.NoError(t, err)
 	defer n.Close()
 	ctx, ann := t.Context(), chat.Person{Login: "ann", FirstName: "Ann", LastName: "Smith"}

@@ -54,7 +54,7 @@ type party struct {
 }
 
 func newMatrix(t *testing.T) *matrix {
-	n, err := server.New(t.Context(), server.Config{NoLimits: true, Hashes: 2, PasswordMin: 1, Log: quiet, BackupDir: t.TempDir(),
+	n, err := server.New(t.Context(), server.Config{NoLimits: true, Hashes: 2, HashCost: auth.CheapForTests, PasswordMin: 1, Log: quiet, BackupDir: t.TempDir(),
 		Admin: auth.Admin{Login: "operator", Password: "secret", Token: operatorToken}}, open(t))
 	require.NoError(t, err)
 	t.Cleanup(n.Close)

@@ -74,6 +74,8 @@ type Config struct {
 	PrivateEmail bool
 	// Hashes is how many passwords are hashed concurrently.
 	Hashes int
+	// HashCost is what hashing a password takes. The zero value is for servers.
+	HashCost auth.Cost
 	// Memory says who may use how much of it; as if there were 1 GiB if it is not given.
 	Memory budget.Shares
 	// Cluster says how this node talks to others.
@@ -234,7 +236,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	ids := id.NewGenerator(c.Now)
 	trail := audit.New(audit.Options{Store: st, IDs: ids, Keep: c.AuditRetention, Now: c.Now, Log: c.Log})
 	onEnd(trail.Close)
-	hasher := auth.NewHasher(c.Hashes, c.Memory.Hashing)
+	hasher := auth.NewHasher(c.HashCost, c.Hashes, c.Memory.Hashing)
 	throttle := auth.NewThrottle(max(c.LoginFailures, 0), c.wideFailures(), c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(throttle.Close)
 	tokens := auth.NewTokens(st, sessions, watcher, c.Now, auth.SettingsToken, auth.PersonalToken)

@@ -45,6 +45,7 @@ func start(t *testing.T, st store.Store, c server.Config) http.Handler {
 	if c.PasswordMin == 0 {
 		c.PasswordMin = 1 // most tests are not about passwords
 	}
+	c.HashCost = auth.CheapForTests
 	n, err := server.New(t.Context(), c, st)
 	require.NoError(t, err)
 	t.Cleanup(n.Close)

@@ -67,7 +67,7 @@ func newWorldWith(t *testing.T, mode chat.SignUpMode) *world {
 // start starts the server on the store.
 func (w *world) start() {
 	var err error
-	w.node, err = server.New(w.t.Context(), server.Config{Log: slog.New(slog.DiscardHandler), PasswordMin: 1, Hashes: 2, BackupDir: w.backups, NoLimits: true, SignUp: w.mode,
+	w.node, err = server.New(w.t.Context(), server.Config{Log: slog.New(slog.DiscardHandler), PasswordMin: 1, Hashes: 2, HashCost: auth.CheapForTests, BackupDir: w.backups, NoLimits: true, SignUp: w.mode,
 		Admin: auth.Admin{Login: "root", Password: "x", Token: adminToken}}, w.store)
 	require.NoError(w.t, err)
 	w.t.Cleanup(w.node.Close)

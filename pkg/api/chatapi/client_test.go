@@ -50,7 +50,7 @@ func run(m *testing.M) int {
 	quiet := slog.New(slog.DiscardHandler)
 	store, err = embedded.Open(dir, embedded.Options{Logger: quiet})
 	must(err)
-	node, err := server.New(context.Background(), server.Config{PasswordMin: 1, Log: quiet, Hashes: 2, LoginFailures: -1, NoLimits: true,
+	node, err := server.New(context.Background(), server.Config{PasswordMin: 1, Log: quiet, Hashes: 2, HashCost: auth.CheapForTests, LoginFailures: -1, NoLimits: true,
 		Origins: []string{"https://listed.example"},
 		Admin:   auth.Admin{Login: "administrator", Password: "x", Token: adminToken}}, store)
 	must(err)

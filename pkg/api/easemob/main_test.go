@@ -76,7 +76,7 @@ func openStore(t *testing.T) store.Store {
 
 func config() server.Config {
 	private, _ := outbound.NewGuard([]string{"127.0.0.0/8"})
-	return server.Config{Log: quiet, Hashes: 2, NoLimits: true, PasswordMin: 1, Platform: server.Platform{Outbound: private},
+	return server.Config{Log: quiet, Hashes: 2, HashCost: auth.CheapForTests, NoLimits: true, PasswordMin: 1, Platform: server.Platform{Outbound: private},
 		Admin: auth.Admin{Login: adminLogin, Password: adminPassword, Token: adminToken}}
 }
 
