@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, modules, go vet, the pinned linters, and shellcheck for the scripts.
+# Formatting, modules, the pinned linters, go vet among them, and shellcheck for the scripts.
 source "$(dirname "$0")/lib.sh"
 
 VERSION=v2.15.0
@@ -11,7 +11,6 @@ fi
 unformatted=$(gofmt -l cmd pkg schema scripts web/*.go)
 [ -z "$unformatted" ] || fail "not formatted, run gofmt -w on: $unformatted"
 go mod tidy -diff || fail "go.mod and go.sum are not tidy: run go mod tidy"
-go vet ./...
 "$lint" run ./...
 
 if ! command -v shellcheck >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
