@@ -259,8 +259,8 @@ func Check(ctx context.Context, dir string, opts Options) (Report, error) {
 	return d.salvageAll(ctx, opts.Progress, func(key, []byte) error { return nil })
 }
 
-// Repair copies all readable rows of the store in dir into a new folder, with which a server can be started. It does
-// not change dir. No server may have it open.
+// Repair copies all readable rows of the store in dir, and the files that people sent, into a new folder, with which a server
+// can be started. It does not change dir. No server may have it open.
 func Repair(ctx context.Context, dir, into string, opts Options) (report Report, err error) {
 	if _, err := os.Lstat(into); err == nil {
 		return Report{}, fmt.Errorf("%s is there already: name a new folder", into)
@@ -296,7 +296,14 @@ func Repair(ctx context.Context, dir, into string, opts Options) (report Report,
 		// The new folder says that there always were footprints.
 		err = errors.Join(err, to.db.Delete(footprintsSinceKey(), pebble.Sync), to.noteFootprints())
 	}
-	return report, errors.Join(err, to.db.Flush())
+	if err = errors.Join(err, to.db.Flush()); err != nil {
+		return report, err
+	}
+	err = copyFiles(dir, into, func(name string, err error) error {
+		report.Lost = append(report.Lost, fmt.Sprintf("the file %s that somebody has sent: %v", name, err))
+		return nil
+	})
+	return report, err
 }
 
 // damaged is a store that may be damaged, for reading.

@@ -278,3 +278,52 @@ func TestANewestLogThatIsCutOffIsNoticed(t *testing.T) {
 	require.NoError(t, open(t, dir, o).Close())
 	require.Len(t, log.Lines("level=ERROR"), 1, "said once")
 }
+
+// The files that people sent go along: with a repaired store and with a copy of one in use. Neither shares what changes later.
+func TestCopiesHaveTheFiles(t *testing.T) {
+	dir, r, ms := filled(t, 10, false)
+	s := open(t, dir, quiet())
+	put := func(name, text string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(s.FilesFolder(), name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(s.FilesFolder(), name), []byte(text), 0o600))
+	}
+	put("t/a", "a picture")
+	put("app-1/b", "another")
+	put("t/c.123.tmp", "not complete")
+	copied, repaired := filepath.Join(t.TempDir(), "copy"), filepath.Join(t.TempDir(), "repaired")
+	require.NoError(t, s.Checkpoint(copied))
+	require.NoError(t, os.Remove(filepath.Join(s.FilesFolder(), "app-1/b")))
+	put("t/d", "of later")
+	require.NoError(t, s.Close())
+	_, err := Repair(t.Context(), dir, repaired, quiet())
+	require.NoError(t, err)
+	for into, want := range map[string]map[string]string{copied: {"t/a": "a picture", "app-1/b": "another"}, repaired: {"t/a": "a picture", "t/d": "of later"}} {
+		c := open(t, into, quiet())
+		require.Equal(t, ms, paged(t, c, r, 100))
+		got := map[string]string{}
+		for _, folder := range []string{"t", "app-1"} {
+			for name, text := range contents(t, filepath.Join(c.FilesFolder(), folder)) {
+				got[folder+"/"+name] = text
+			}
+		}
+		require.Equal(t, want, got)
+		info, err := os.Stat(c.FilesFolder())
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(folderMode), info.Mode().Perm())
+		require.NoError(t, c.Close())
+	}
+}
+
+// On another disk the files are copied. One that cannot be read is lost, and no part of it is there.
+func TestFilesAreCopiedToAnotherDisk(t *testing.T) {
+	from, to := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
+	require.NoError(t, os.WriteFile(from, []byte("a picture"), 0o600))
+	require.NoError(t, copyFile(from, to))
+	text, err := os.ReadFile(to)
+	require.NoError(t, err)
+	require.Equal(t, "a picture", string(text))
+	require.ErrorIs(t, copyFile(from, to), os.ErrExist, "never over another one")
+	var unreadable *readError
+	require.ErrorAs(t, copyFile(t.TempDir(), to+"2"), &unreadable, "a folder cannot be read")
+	require.NoFileExists(t, to+"2")
+}

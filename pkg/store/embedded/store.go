@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -171,9 +170,6 @@ func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error
 	}
 	return s, nil
 }
-
-// FilesFolder is the folder in that of the store where the files are that people send.
-func (s *Store) FilesFolder() string { return filepath.Join(s.disk.dir, "files") }
 
 // ErrInUse is the cause of the error for a folder that another process has open.
 var ErrInUse = errors.New("is in use by another confab: stop that first")
@@ -362,8 +358,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.health.err()
 }
 
-// Checkpoint copies the present data to a new folder dir on the same file system, while the store stays in use. Open
-// can open the copy. Like the data folder, only its owner has access to it.
+// Checkpoint copies the present data to a new folder dir, while the store stays in use, with the files in FilesFolder. Open
+// can open the copy. Like the data folder, only its owner has access to it. The files come after the data: all that the copy
+// knows of are in it, but those that somebody removes during the call.
 func (s *Store) Checkpoint(dir string) error {
 	if err := s.begin(context.Background()); err != nil {
 		return err
@@ -376,7 +373,8 @@ func (s *Store) Checkpoint(dir string) error {
 		return err
 	}
 	if s.onDisk {
-		if err := os.Chmod(dir, folderMode); err != nil {
+		err := copyFiles(s.disk.dir, dir, func(_ string, err error) error { return err })
+		if err = errors.Join(err, os.Chmod(dir, folderMode)); err != nil {
 			return s.unavailable("checkpoint", err)
 		}
 	}
