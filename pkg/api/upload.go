@@ -6,6 +6,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/confab-chat/confab/pkg/chat"
@@ -138,5 +139,9 @@ func bodyFault(err error) error {
 	if errors.As(err, &tooLong) || errors.As(err, &busy) {
 		return err
 	}
-	return &HTTPError{Status: http.StatusBadRequest, Message: "the body could not be read to its end", Cause: err}
+	said := "the body could not be read to its end"
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		said = "the body stopped: nothing more of it came for half a minute"
+	}
+	return &HTTPError{Status: http.StatusBadRequest, Message: said, Cause: err}
 }

@@ -34,6 +34,10 @@ func (s *Service) OfApp(ctx context.Context, t chat.Tenant, uuid string) (File, 
 // has uploaded it. NotFound for all others.
 func (s *Service) OfRoom(ctx context.Context, who chat.Identity, uuid string) (File, error) {
 	f, err := s.byUUID(ctx, who.Tenant, uuid)
+	if err == nil && f.Message.IsZero() && f.By != who.Login { // a message may name it that another node has posted just now
+		s.records.Forget(fileSpace(f.Tenant), f.ID)
+		f, err = s.byUUID(ctx, who.Tenant, uuid)
+	}
 	if err != nil {
 		return f, err
 	}
@@ -66,7 +70,7 @@ func (s *Service) Record(ctx context.Context, t chat.Tenant, u id.ID) (File, err
 	if err != nil {
 		return File{}, err
 	}
-	return decode(e)
+	return Decode(e)
 }
 
 // Content reads the bytes of a file. It implements io.ReadSeeker: what is not read is not fetched.
