@@ -20,6 +20,7 @@ type adminCmd struct {
 	Invitations adminInvitationsCmd `cmd:"" help:"Look after invitations to sign up."`
 	Orgs        adminOrgsCmd        `cmd:"" help:"Look after the organisations of the platform."`
 	Apps        adminAppsCmd        `cmd:"" help:"Look after the apps of organisations."`
+	Files       adminFilesCmd       `cmd:"" help:"Show what the files that people sent take, and look for those that are not whole."`
 	Jobs        adminJobsCmd        `cmd:"" help:"Look after the work that goes on in the background."`
 	Backup      adminBackupCmd      `cmd:"" help:"Copy the data of an embedded store into a folder that a server can be started on."`
 }

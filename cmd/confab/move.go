@@ -5,27 +5,81 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
 
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/files"
+	"github.com/confab-chat/confab/pkg/files/buckets"
 	"github.com/confab-chat/confab/pkg/move"
 	"github.com/confab-chat/confab/pkg/progress"
 	"github.com/confab-chat/confab/pkg/store"
 	"github.com/confab-chat/confab/pkg/store/embedded"
 )
 
+// filesSettings say where the bytes of files are, for a tool.
+type filesSettings struct {
+	Files string `help:"Where the files are that people sent, as in --files of serve; without it, those of the store itself." placeholder:"URL"`
+}
+
+func (s filesSettings) check() error {
+	if s.Files == "" {
+		return nil
+	}
+	if err := buckets.Check(s.Files); err != nil {
+		return badSetting("--files %q: %v", s.Files, err)
+	}
+	return nil
+}
+
+// open opens the bucket. A folder of a store that is only to be read is not made.
+func (s filesSettings) open(ctx context.Context, st store.Store, reading bool) (files.Bucket, error) {
+	if s.Files != "" {
+		return buckets.Open(ctx, s.Files, st)
+	}
+	if pieces, ok := st.(buckets.PieceStore); ok {
+		return move.Pieces(pieces), nil
+	}
+	if folder, ok := st.(interface{ FilesFolder() string }); ok && reading {
+		if _, err := os.Stat(folder.FilesFolder()); errors.Is(err, fs.ErrNotExist) {
+			return noFiles{}, nil
+		}
+	}
+	return buckets.Of(ctx, "", st)
+}
+
+// where says in words where the files are.
+func (s filesSettings) where() string {
+	if s.Files == "" {
+		return "the store"
+	}
+	return s.Files
+}
+
+// noFiles is the bucket of a store into which nobody has sent a file.
+type noFiles struct{ files.Bucket }
+
+func (noFiles) Open(_ context.Context, key string, _, _ int64) (io.ReadCloser, error) {
+	return nil, chat.ErrNotFound(chat.FileEntity, key)
+}
+
+func (noFiles) Close() error { return nil }
+
 type exportCmd struct {
 	storeSettings
+	filesSettings
 	logSettings
 	Room  string `help:"Export this room alone, with the accounts of who is in it." placeholder:"NAME"`
+	Bytes bool   `help:"Take the bytes of files along. Without them, the server that imports needs the same --files." default:"true" negatable:""`
 	Force bool   `help:"Replace the file if it exists."`
 	File  string `arg:"" help:"File to write, for its owner alone; - for standard output." placeholder:"FILE"`
 }
 
 // Help is shown by confab export --help.
 func (c *exportCmd) Help() string {
-	return "Writes accounts with their password hashes, roles, hashes of API tokens, rooms, participants and messages, " +
+	return "Writes accounts with their password hashes, roles, hashes of API tokens, rooms, participants, messages and the files that people sent, " +
 		"one JSON object a line: keep the file as you would keep the data itself. Sessions are left out: people log in again. " +
 		"Of an embedded store, stop the server first. A file appears under its name when it is complete. " +
 		"Of a damaged embedded store all that can be read is exported; what cannot is listed, and the exit status is 1."
@@ -34,6 +88,9 @@ func (c *exportCmd) Help() string {
 // Run writes the file.
 func (c *exportCmd) Run(ctx context.Context) error {
 	if err := c.storeSettings.check(); err != nil {
+		return err
+	}
+	if err := c.filesSettings.check(); err != nil {
 		return err
 	}
 	if err := c.exists(); err != nil {
@@ -49,24 +106,37 @@ func (c *exportCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer st.Close()
+	o := move.ExportOptions{Room: c.Room}
+	if c.Bytes {
+		if o.Files, err = c.filesSettings.open(ctx, st, true); err != nil {
+			return err
+		}
+		defer o.Files.Close()
+	}
 	bar := progress.New(os.Stderr, "exporting")
+	o.Progress = func(n move.Counts) {
+		bar.Set(n.Messages, 0, fmt.Sprintf("messages of %d rooms, %d users, %d files", n.Rooms, n.Users, n.Files))
+	}
+	missing := 0
+	o.Lost = func(files.File) { missing++ }
 	var counts move.Counts
 	err = writeTo(c.File, c.Force, func(w io.Writer) (err error) {
-		counts, err = move.Export(ctx, w, st, move.ExportOptions{Room: c.Room, Progress: func(n move.Counts) {
-			bar.Set(n.Messages, 0, fmt.Sprintf("messages of %d rooms, %d users", n.Rooms, n.Users))
-		}})
+		counts, err = move.Export(ctx, w, st, o)
 		return err
 	})
 	if err != nil {
 		bar.Fail()
 		return err
 	}
-	bar.End(fmt.Sprintf("%d users, %d rooms, %d messages", counts.Users, counts.Rooms, counts.Messages))
+	bar.End(fmt.Sprintf("%d users, %d rooms, %d messages, %d files", counts.Users, counts.Rooms, counts.Messages, counts.Files))
 	if l := lost(); len(l) > 0 {
 		printLost(os.Stderr, l)
-		return errors.New("the store is damaged: what can be read is exported, the rest is not")
+		err = errors.New("the store is damaged: what can be read is exported, the rest is not")
 	}
-	return nil
+	if missing > 0 {
+		err = errors.Join(err, fmt.Errorf("%d files are left out, as their bytes are not in %s: if the server has other --files, give the same here", missing, c.filesSettings.where()))
+	}
+	return err
 }
 
 // openDamaged opens a store to be read whole. An embedded one is left as it is, even if it is damaged: what could not
@@ -98,6 +168,7 @@ func (s storeSettings) exists() error {
 
 type importFileCmd struct {
 	storeSettings
+	filesSettings
 	logSettings
 	File string `arg:"" help:"File that confab export has written; - for standard input." placeholder:"FILE"`
 }
@@ -105,6 +176,9 @@ type importFileCmd struct {
 // Run imports the file. An embedded store may not be in use by a running server at the same time.
 func (c *importFileCmd) Run(ctx context.Context) error {
 	if err := c.storeSettings.check(); err != nil {
+		return err
+	}
+	if err := c.filesSettings.check(); err != nil {
 		return err
 	}
 	in, size := io.Reader(os.Stdin), int64(0)
@@ -123,13 +197,18 @@ func (c *importFileCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	st, err := c.open(ctx, true, c.logger())
+	st, err := c.storeSettings.open(ctx, true, c.logger())
 	if err != nil {
 		return err
 	}
 	defer st.Close()
+	bucket, err := c.filesSettings.open(ctx, st, false)
+	if err != nil {
+		return err
+	}
+	defer bucket.Close()
 	bar := progress.New(os.Stderr, "importing")
-	report, err := move.Import(ctx, st, in, move.ImportOptions{Progress: func(bytes int64, n move.Counts) {
+	report, err := move.Import(ctx, st, in, move.ImportOptions{Files: bucket, Progress: func(bytes int64, n move.Counts) {
 		bar.Set(bytes, size, fmt.Sprintf("%d messages", n.Messages))
 	}})
 	if err != nil {

@@ -43,7 +43,8 @@ const (
 	RoomDeleted       Kind = "room-deleted"
 	RetentionSet      Kind = "retention-set" // Detail: how long
 	ExportRequested   Kind = "export-requested"
-	BackupMade        Kind = "backup-made" // Subject: the folder
+	BackupMade        Kind = "backup-made"     // Subject: the folder
+	OrphansRemoved    Kind = "orphans-removed" // of files. Detail: how many
 
 	// Of the platform. Organisations are named ORG, their apps ORG/APP and their administrators ORG/NAME: no login has a slash.
 	OrganisationCreated Kind = "organization-created"
@@ -58,7 +59,7 @@ const (
 )
 
 var kinds = []Kind{LoggedIn, LoginFailed, SignedUp, AccountCreated, AccountDeleted, AccountErased, AccountDisabled, AccountEnabled, AccountMuted, PasswordChanged,
-	LoggedOut, RoleGranted, RoleRevoked, TokenCreated, TokenDeleted, InvitationCreated, InvitationDeleted, RoomDeleted, RetentionSet, ExportRequested, BackupMade,
+	LoggedOut, RoleGranted, RoleRevoked, TokenCreated, TokenDeleted, InvitationCreated, InvitationDeleted, RoomDeleted, RetentionSet, ExportRequested, BackupMade, OrphansRemoved,
 	OrganisationCreated, OrganisationDeleted, AppCreated, AppDeleted, AppChanged, AdminCreated, AdminDeleted, CredentialsShown, CredentialsRenewed}
 
 // Kinds returns all kinds.

@@ -40,6 +40,8 @@ type Bucket interface {
 	Put(ctx context.Context, key string, r io.Reader) (int64, error)
 	// Open returns length bytes from offset on, all of which were stored. NotFound if there is nothing under the key.
 	Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
+	// Has reports whether there is something under a key, without reading it.
+	Has(ctx context.Context, key string) (bool, error)
 	// Delete removes what is under a key, also what a Put has left that broke off. Repeating it is no error.
 	Delete(ctx context.Context, key string) error
 	// Each visits all keys, in any order.
@@ -114,7 +116,7 @@ var ErrQuota = errors.New("files: the tenant's files take all that they may")
 func New(p Parts) *Service {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Service{Parts: p, ctx: ctx, stop: stop,
-		records: directory.NewCached(directory.CachedOptions[File]{Store: p.Store, Watcher: p.Watcher, Decode: decode, Encode: File.entry, Size: p.Cached, Now: p.Now})}
+		records: directory.NewCached(directory.CachedOptions[File]{Store: p.Store, Watcher: p.Watcher, Decode: Decode, Encode: File.entry, Size: p.Cached, Now: p.Now})}
 	p.Queue.Register(chat.FileWork, s.removeDeleted)
 	s.stopped.Go(func() { guard.Keep(ctx, p.Log, "removing uploads that nobody named", s.sweepHourly) })
 	return s

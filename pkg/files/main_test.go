@@ -48,6 +48,8 @@ type world struct {
 	room   chat.Room
 	// fail, if set, is the error of the next write of an entry for which it returns one.
 	fail func(e directory.Entry) error
+	// full, if set, is the error of the bucket for what is put there now.
+	full error
 	// broken, if set, begins the spaces whose entries can neither be replaced nor deleted now.
 	broken string
 }
@@ -94,13 +96,27 @@ func newWorld(t *testing.T) *world {
 	w.ids = id.NewGenerator(w.clock.Now)
 	w.queue = jobs.New(w.st, quiet)
 	w.room = chat.Room{ID: w.ids.New(), Name: "games", Creator: chat.Person{Login: "ann"}}
-	w.Service = files.New(files.Parts{Store: failing{w.st, w}, Bucket: w.bucket, Domain: domain{w}, Pictures: picture.NewDecoder(0), Queue: w.queue, IDs: w.ids, Now: w.clock.Now, Log: quiet, MaxBytes: 1 << 20, Cached: 100})
+	w.Service = files.New(files.Parts{Store: failing{w.st, w}, Bucket: filling{w.bucket, w}, Domain: domain{w}, Pictures: picture.NewDecoder(0), Queue: w.queue, IDs: w.ids, Now: w.clock.Now, Log: quiet, MaxBytes: 1 << 20, Cached: 100})
 	t.Cleanup(func() {
 		w.queue.Close()
 		w.Close()
 		require.NoError(t, w.bucket.Close())
 	})
 	return w
+}
+
+// filling is a bucket that is full when its world says so, after it has taken some bytes.
+type filling struct {
+	files.Bucket
+	w *world
+}
+
+func (b filling) Put(ctx context.Context, key string, r io.Reader) (int64, error) {
+	if b.w.full == nil {
+		return b.Bucket.Put(ctx, key, r)
+	}
+	n, err := b.Bucket.Put(ctx, key, io.LimitReader(r, 1000))
+	return n, errors.Join(err, b.w.full)
 }
 
 // domain lets ann and bob into the room.

@@ -73,7 +73,7 @@ func (s *Service) abandoned(ctx context.Context, f File) error {
 
 // list makes sure that the room's list has the file, at the message that the record names.
 func (s *Service) list(ctx context.Context, f File) error {
-	e := directory.Entry{Space: roomSpace(f.Room.ID), ID: f.Message, Name: f.UUID, Value: []byte(f.Tenant), Version: 1}
+	e := listed(f)
 	for {
 		err := s.Store.CreateEntry(ctx, e)
 		if !chat.IsKind(err, chat.Conflict) {
@@ -90,6 +90,11 @@ func (s *Service) list(ctx context.Context, f File) error {
 			return err
 		}
 	}
+}
+
+// listed is the entry of a file in the list of its room.
+func listed(f File) directory.Entry {
+	return directory.Entry{Space: roomSpace(f.Room.ID), ID: f.Message, Name: f.UUID, Value: []byte(f.Tenant), Version: 1}
 }
 
 // Claimed implements chat.Files.

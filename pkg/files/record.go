@@ -89,7 +89,7 @@ func ParseKey(key string) (t chat.Tenant, u id.ID, ok bool) {
 const (
 	// RecordSpaces have the records of a tenant.
 	RecordSpaces directory.Kind = "files/"
-	// UploadSpaces has an entry for each upload that is not known to be kept: its ID is the file's, its Value the tenant.
+	// UploadSpaces has an entry for each upload that is not known to be kept: its ID is the file's, its Value an intent.
 	UploadSpaces directory.Kind = "uploads"
 	// RoomSpaces are for the files of a room: an entry's ID is that of the message, its Name the file's UUID.
 	RoomSpaces directory.Kind = "roomfiles/"
@@ -111,7 +111,8 @@ func (f File) entry() (directory.Entry, error) {
 	return directory.Entry{Space: fileSpace(f.Tenant), ID: f.ID, Name: f.UUID, Value: value, Version: f.version}, err
 }
 
-func decode(e directory.Entry) (File, error) {
+// Decode returns the record that an entry is; see IsRecord.
+func Decode(e directory.Entry) (File, error) {
 	var f File
 	err := json.Unmarshal(e.Value, &f)
 	f.ID, f.Tenant, f.UUID, f.version = e.ID, chat.Tenant(strings.TrimPrefix(e.Space, string(RecordSpaces))), e.Name, e.Version

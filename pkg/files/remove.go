@@ -98,7 +98,7 @@ func (s *Service) recordNamed(ctx context.Context, t chat.Tenant, uuid string) (
 	if err != nil {
 		return File{}, err
 	}
-	return decode(e)
+	return Decode(e)
 }
 
 // TrimRoom removes the files of a room that messages up to a position name. It may be repeated.
@@ -147,7 +147,7 @@ func (s *Service) RemoveOfApp(ctx context.Context, f File) error {
 // RemoveTenant removes all files of a tenant that is gone, and what was counted of them. It reports how many, after each.
 func (s *Service) RemoveTenant(ctx context.Context, t chat.Tenant, removed func(n int) error) error {
 	n := 0
-	if err := s.eachOf(ctx, t, func(f File) error {
+	if err := eachOf(ctx, s.Store, t, func(f File) error {
 		if err := s.remove(ctx, f); err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (s *Service) EachFile(ctx context.Context, visit func(File) error) error {
 		if !IsRecord(e) {
 			return nil
 		}
-		f, err := decode(e)
+		f, err := Decode(e)
 		if err != nil || f.Gone {
 			return err
 		}

@@ -33,6 +33,9 @@ func (s *Service) Sweep(ctx context.Context) error {
 				return errors.Join(faults...)
 			}
 			after = e.ID
+			if s.Now().Sub(intentOf(e).since) < unnamedFor { // an import brings older ones
+				continue
+			}
 			if err := s.sweepUpload(ctx, e); err != nil {
 				if faults = append(faults, err); len(faults) > pageSize || ctx.Err() != nil {
 					return errors.Join(faults...)
@@ -49,7 +52,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 func (s *Service) sweepUpload(ctx context.Context, e directory.Entry) error {
 	ctx, done := finishing(ctx)
 	defer done()
-	t := chat.Tenant(e.Value)
+	t := intentOf(e).tenant
 	f, err := s.Record(ctx, t, e.ID)
 	if chat.IsKind(err, chat.NotFound) {
 		f = File{ID: e.ID, Tenant: t}

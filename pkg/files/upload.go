@@ -11,11 +11,13 @@ import (
 	"io"
 	"path"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/picture"
 )
 
@@ -190,13 +192,38 @@ func (s *Service) undo(ctx context.Context, f File, counted bool) {
 	}
 }
 
+func (s *Service) discard(ctx context.Context, f File) error { return discard(ctx, s.Bucket, f) }
+
 // discard removes the bytes of a file.
-func (s *Service) discard(ctx context.Context, f File) error {
-	return errors.Join(s.Bucket.Delete(ctx, f.key()), s.Bucket.Delete(ctx, f.thumbnailKey()))
+func discard(ctx context.Context, b Bucket, f File) error {
+	return errors.Join(b.Delete(ctx, f.key()), b.Delete(ctx, f.thumbnailKey()))
 }
 
 func (s *Service) noteUpload(ctx context.Context, f File) error {
-	return s.Store.CreateEntry(ctx, directory.Entry{Space: uploadSpace, ID: f.ID, Name: f.ID.String(), Value: []byte(f.Tenant), Version: 1})
+	return s.Store.CreateEntry(ctx, intent{f.Tenant, f.CreatedAt()}.entry(f.ID))
+}
+
+// intent says that there may be something of a file that is not known to be kept.
+type intent struct {
+	tenant chat.Tenant
+	since  time.Time // if not when the file was made: when it was brought here
+}
+
+func (i intent) entry(u id.ID) directory.Entry {
+	value := string(i.tenant)
+	if !i.since.Equal(u.Time()) {
+		value += " " + i.since.UTC().Format(time.RFC3339)
+	}
+	return directory.Entry{Space: uploadSpace, ID: u, Name: u.String(), Value: []byte(value), Version: 1}
+}
+
+func intentOf(e directory.Entry) intent {
+	t, since, brought := strings.Cut(string(e.Value), " ")
+	i := intent{chat.Tenant(t), e.ID.Time()}
+	if at, err := time.Parse(time.RFC3339, since); brought && err == nil {
+		i.since = at
+	}
+	return i
 }
 
 func (s *Service) forgetUpload(ctx context.Context, f File) error {

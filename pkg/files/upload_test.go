@@ -1,6 +1,7 @@
 package files_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -86,6 +87,30 @@ func TestARefusedUploadLeavesNothing(t *testing.T) {
 			_, _, err := w.AddToApp(t.Context(), x.upload)
 			require.True(t, x.want(err), "%v", err)
 			w.nothing(app)
+		})
+	}
+}
+
+// A disk that is full refuses an upload, whatever it is, and nothing is left of it.
+func TestAFullDiskKeepsNothing(t *testing.T) {
+	for name, add := range map[string]func(w *world) error{
+		"a file of an app": func(w *world) error {
+			_, _, err := w.AddToApp(w.Context(), files.AppUpload{Upload: upload("some text"), Tenant: app, MaxBytes: 100})
+			return err
+		},
+		"a picture": func(w *world) error {
+			_, _, err := w.add(ann, nil, files.Upload{Body: bytes.NewReader(photo(w.T, 300, 300)), Bytes: -1})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.full = chat.ErrUnavailable(errors.New("no space"))
+			require.ErrorIs(t, add(w), w.full)
+			w.nothing(app)
+			w.nothing(chat.DefaultTenant)
+			w.full = nil
+			require.NoError(t, add(w))
 		})
 	}
 }
@@ -180,9 +205,9 @@ func TestTheSweepRemovesWhatAKilledServerHasLeft(t *testing.T) {
 		return e
 	}
 	intent()           // nothing else yet
-	bytes := intent()  // the bytes
+	data := intent()   // the bytes
 	record := intent() // the record too, but not the answer
-	for _, e := range []directory.Entry{bytes, record} {
+	for _, e := range []directory.Entry{data, record} {
 		_, err := w.bucket.Put(t.Context(), string(app)+"/"+e.ID.String(), strings.NewReader("0123456789"))
 		require.NoError(t, err)
 	}

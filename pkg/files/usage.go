@@ -21,26 +21,49 @@ type Usage struct {
 // countTries is how often a count is made anew while others count too.
 const countTries = 100
 
+// ledger has what the files of tenants take: an entry a tenant, which is replaced while it is what was read.
+type ledger struct {
+	store directory.Store
+	ids   *id.Generator
+}
+
+func (s *Service) ledger() ledger { return ledger{s.Store, s.IDs} }
+
 // Usage returns what a tenant uses.
 func (s *Service) Usage(ctx context.Context, t chat.Tenant) (Usage, error) {
-	_, u, err := s.usage(ctx, t)
+	_, u, err := s.ledger().of(ctx, t)
 	return u, err
 }
 
-// usage returns the entry with what a tenant uses; its Version is 0 if there is none.
-func (s *Service) usage(ctx context.Context, t chat.Tenant) (e directory.Entry, u Usage, err error) {
-	e, err = s.Store.EntryNamed(ctx, usageSpace, string(t))
+// count adds to what a tenant uses. With a quota (not 0) it returns ErrQuota, and counts nothing, if that would be more.
+func (s *Service) count(ctx context.Context, t chat.Tenant, more Usage, quota int64) error {
+	return s.ledger().add(ctx, t, more, quota)
+}
+
+// Recount counts what a tenant uses anew. It gives up if files come and go meanwhile; a later call may succeed.
+func (s *Service) Recount(ctx context.Context, t chat.Tenant) (Usage, error) {
+	return s.ledger().recount(ctx, t)
+}
+
+// of returns the entry with what a tenant uses; its Version is 0 if there is none.
+func (l ledger) of(ctx context.Context, t chat.Tenant) (e directory.Entry, u Usage, err error) {
+	e, err = l.store.EntryNamed(ctx, usageSpace, string(t))
 	if chat.IsKind(err, chat.NotFound) {
-		return directory.Entry{Space: usageSpace, ID: s.IDs.New(), Name: string(t)}, u, nil
+		return directory.Entry{Space: usageSpace, ID: l.ids.New(), Name: string(t)}, u, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(e.Value, &u)
+		u, err = usageOf(e)
 	}
 	return e, u, err
 }
 
-// setUsage replaces what usage has returned. Stale or Conflict if it has changed meanwhile.
-func (s *Service) setUsage(ctx context.Context, e directory.Entry, u Usage) error {
+func usageOf(e directory.Entry) (u Usage, err error) {
+	err = json.Unmarshal(e.Value, &u)
+	return u, err
+}
+
+// set replaces what of has returned. Stale or Conflict if it has changed meanwhile.
+func (l ledger) set(ctx context.Context, e directory.Entry, u Usage) error {
 	value, err := json.Marshal(u)
 	if err != nil {
 		return err
@@ -48,15 +71,14 @@ func (s *Service) setUsage(ctx context.Context, e directory.Entry, u Usage) erro
 	e.Value = value
 	if e.Version == 0 {
 		e.Version = 1
-		return s.Store.CreateEntry(ctx, e)
+		return l.store.CreateEntry(ctx, e)
 	}
-	return s.Store.ReplaceEntry(ctx, e)
+	return l.store.ReplaceEntry(ctx, e)
 }
 
-// count adds to what a tenant uses. With a quota (not 0) it returns ErrQuota, and counts nothing, if that would be more.
-func (s *Service) count(ctx context.Context, t chat.Tenant, more Usage, quota int64) error {
+func (l ledger) add(ctx context.Context, t chat.Tenant, more Usage, quota int64) error {
 	for range countTries {
-		e, u, err := s.usage(ctx, t)
+		e, u, err := l.of(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -64,7 +86,7 @@ func (s *Service) count(ctx context.Context, t chat.Tenant, more Usage, quota in
 			return errQuota(quota)
 		}
 		u.Bytes, u.Files = max(u.Bytes+more.Bytes, 0), max(u.Files+more.Files, 0)
-		err = s.setUsage(ctx, e, u)
+		err = l.set(ctx, e, u)
 		if !chat.IsKind(err, chat.Stale) && !chat.IsKind(err, chat.Conflict) && !chat.IsKind(err, chat.NotFound) {
 			return err
 		}
@@ -89,17 +111,16 @@ func (s *Service) left(ctx context.Context, t chat.Tenant, quota, most int64) (i
 	return min(most, quota-u.Bytes), err
 }
 
-// Recount counts what a tenant uses anew. It gives up if files come and go meanwhile; a later call may succeed.
-func (s *Service) Recount(ctx context.Context, t chat.Tenant) (Usage, error) {
+func (l ledger) recount(ctx context.Context, t chat.Tenant) (Usage, error) {
 	const tries = 5
 	var u Usage
 	for range tries {
-		e, _, err := s.usage(ctx, t)
+		e, _, err := l.of(ctx, t)
 		if err != nil {
 			return u, err
 		}
 		u = Usage{}
-		if err := s.eachOf(ctx, t, func(f File) error {
+		if err := eachOf(ctx, l.store, t, func(f File) error {
 			if !f.Gone {
 				u.Bytes += f.Size
 				u.Files++
@@ -108,7 +129,7 @@ func (s *Service) Recount(ctx context.Context, t chat.Tenant) (Usage, error) {
 		}); err != nil {
 			return u, err
 		}
-		err = s.setUsage(ctx, e, u)
+		err = l.set(ctx, e, u)
 		if !chat.IsKind(err, chat.Stale) && !chat.IsKind(err, chat.Conflict) && !chat.IsKind(err, chat.NotFound) {
 			return u, err
 		}
@@ -117,19 +138,23 @@ func (s *Service) Recount(ctx context.Context, t chat.Tenant) (Usage, error) {
 }
 
 // eachOf visits the records of a tenant in order of creation.
-func (s *Service) eachOf(ctx context.Context, t chat.Tenant, visit func(File) error) error {
+func eachOf(ctx context.Context, st directory.Store, t chat.Tenant, visit func(File) error) error {
 	for after := (id.ID{}); ; {
-		page, more, err := s.records.List(ctx, fileSpace(t), after, pageSize)
+		page, err := st.Entries(ctx, fileSpace(t), after, pageSize)
 		if err != nil {
 			return err
 		}
-		for _, f := range page {
+		for _, e := range page {
+			f, err := Decode(e)
+			if err != nil {
+				return err
+			}
 			after = f.ID
 			if err := visit(f); err != nil {
 				return err
 			}
 		}
-		if !more {
+		if len(page) < pageSize {
 			return nil
 		}
 	}

@@ -4,7 +4,7 @@
 // The file is text: one JSON object a line, each with one member, whose name is the kind of the
 // line.
 //
-//	{"confab":{"version":4,"exportedAt":"…"}}       the header, first
+//	{"confab":{"version":7,"exportedAt":"…"}}       the header, first
 //	{"user":{"tenant":"default","login":"ann",…}}   accounts, with their password hashes
 //	{"role":{…}}  {"token":{…}}                     roles, and the hashes of API tokens
 //	{"entry":{"space":"…","id":"…",…}}              organisations, apps, and their accounts with their password hashes
@@ -13,7 +13,12 @@
 //	{"message":{"id":"…",…}}                        its messages, oldest first
 //	{"change":{"id":"…","message":"…",…}}           the changes of its messages, oldest first
 //	{"footprint":{"login":"ann","room":"…",…}}      the rooms that a user is or was in, to find the user's data
+//	{"file":{"tenant":"default","id":"…",…}}        a file that somebody sent, and after it
+//	{"piece":{"at":0,"data":"…"}}                   its bytes, in order
 //	{"end":{"messages":5,…,"digest":"…"}}           counts and digest of the file, last
+//
+// A bucket of files may be so large that nobody wants to copy it. Without ExportOptions.Files the bytes stay where they are, and
+// the new store needs the same bucket: files have the same keys there.
 //
 // Sessions, remembered logins, idempotency keys and the server's own secrets are not copied. Users log in again.
 //

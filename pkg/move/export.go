@@ -13,6 +13,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/files"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/jobs"
@@ -29,6 +30,8 @@ type Source interface {
 	inbox.Store
 	tenant.Inventory
 	Entry(ctx context.Context, space string, u id.ID) (directory.Entry, error)
+	EntryNamed(ctx context.Context, space, name string) (directory.Entry, error)
+	Entries(ctx context.Context, space string, after id.ID, limit int) ([]directory.Entry, error)
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	Participant(ctx context.Context, t chat.Tenant, room id.ID, login string) (chat.Person, error)
 	Participants(ctx context.Context, t chat.Tenant, room id.ID, after string, limit int) ([]chat.Person, error)
@@ -58,6 +61,10 @@ type ExportOptions struct {
 	// the given tenant, or else of the default one. Empty: everything is exported.
 	Room   string
 	Tenant chat.Tenant
+	// Files is where the bytes of the files are that people sent; nil: they stay there, and the export has the records alone.
+	Files files.Bucket
+	// Lost receives each file that is left out because its bytes are not there. May be nil.
+	Lost func(files.File)
 	// Now is the time that the header names; nil: time.Now.
 	Now func() time.Time
 	// Progress receives what has been written so far, occasionally, from one goroutine. May be nil.
@@ -79,6 +86,9 @@ func Export(ctx context.Context, w io.Writer, from Source, o ExportOptions) (Cou
 	}
 	if o.Progress == nil {
 		o.Progress = func(Counts) {}
+	}
+	if o.Lost == nil {
+		o.Lost = func(files.File) {}
 	}
 	x := &exporter{from: from, o: o, w: bufio.NewWriterSize(w, 1<<20), tally: newTally(), known: map[chat.Identity]bool{}}
 	if err := x.readRenames(ctx); err != nil {
@@ -108,6 +118,7 @@ type exporter struct {
 	known   map[chat.Identity]bool // see exists
 	apps    []appLog
 	renamed map[chat.Identity]chat.Person // see readRenames
+	piece   []byte                        // of a file
 }
 
 func (x *exporter) write(l line) error {
@@ -124,20 +135,20 @@ func (x *exporter) write(l line) error {
 
 func (x *exporter) everything(ctx context.Context) error {
 	// One page of accounts of one tenant at a time: their pictures are read concurrently.
-	var tenant chat.Tenant
+	var of chat.Tenant
 	var page []chat.User
 	flush := func() error {
 		defer func() { page = page[:0] }()
 		x.o.Progress(x.tally.Counts)
-		return x.userPage(ctx, tenant, page)
+		return x.userPage(ctx, of, page)
 	}
 	err := x.from.EachUser(ctx, func(t chat.Tenant, u chat.User) error {
-		if t != tenant || len(page) == pageRows {
+		if t != of || len(page) == pageRows {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
-		tenant, page = t, append(page, u)
+		of, page = t, append(page, u)
 		return nil
 	})
 	if err == nil {
@@ -156,7 +167,11 @@ func (x *exporter) everything(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := x.entries(ctx); err != nil {
+	movable, err := tenant.Movable(ctx, x.from)
+	if err != nil {
+		return err
+	}
+	if err := x.entries(ctx, movable); err != nil {
 		return err
 	}
 	err = x.from.EachRoom(ctx, func(t chat.Tenant, r chat.Room) error { return x.room(ctx, t, r) })
@@ -169,17 +184,16 @@ func (x *exporter) everything(ctx context.Context) error {
 	if err := x.mailboxes(ctx); err != nil {
 		return err
 	}
-	return x.footprints(ctx, func(chat.Tenant, id.ID) bool { return true })
+	if err := x.footprints(ctx, func(chat.Tenant, id.ID) bool { return true }); err != nil {
+		return err
+	}
+	return x.files(ctx, movable)
 }
 
 // entries writes organisations, apps, their accounts and what people have to do with each other. What belongs to deleted ones, and is being removed, is left out.
-func (x *exporter) entries(ctx context.Context) error {
-	movable, err := tenant.Movable(ctx, x.from)
-	if err != nil {
-		return err
-	}
+func (x *exporter) entries(ctx context.Context, movable func(directory.Entry) bool) error {
 	return x.from.EachEntry(ctx, func(e directory.Entry) error {
-		if !movable(e) {
+		if !movable(e) || files.IsRecord(e) { // files come last: see files
 			return nil
 		}
 		for _, who := range people.Of(e) {
@@ -190,7 +204,7 @@ func (x *exporter) entries(ctx context.Context) error {
 		if app, ok := tenant.AppOf(e); ok {
 			x.apps = append(x.apps, appLog{Tenant: app.Tenant(), ID: app.ID})
 		}
-		return x.write(line{Entry: &entry{Space: e.Space, ID: e.ID, Name: e.Name, Value: e.Value}})
+		return x.write(line{Entry: entryOf(e)})
 	})
 }
 
@@ -271,7 +285,10 @@ func (x *exporter) oneRoom(ctx context.Context) error {
 	if err := x.room(ctx, t, r); err != nil {
 		return err
 	}
-	return x.footprints(ctx, func(of chat.Tenant, room id.ID) bool { return of == t && room == r.ID })
+	if err := x.footprints(ctx, func(of chat.Tenant, room id.ID) bool { return of == t && room == r.ID }); err != nil {
+		return err
+	}
+	return x.filesOf(ctx, t, r.ID)
 }
 
 // users writes the accounts of logins, in their order. It omits logins without an account.

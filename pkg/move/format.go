@@ -1,6 +1,7 @@
 package move
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/inbox"
 )
@@ -18,8 +20,8 @@ import (
 // Version is the version of the files that Export writes. Import reads it and all earlier ones. Version 1 has no
 // changes. Version 2 does not say which users were erased, nor whom system messages are about. Version 3 has no entries of
 // the directory. Version 4 has no kinds of messages, no data of system messages, and open rooms only: no settings, lists,
-// nor the order in which participants joined. Version 5 has no logs of apps and no mailboxes.
-const Version = 6
+// nor the order in which participants joined. Version 5 has no logs of apps and no mailboxes. Version 6 has no files.
+const Version = 7
 
 // line is one line of a file. Exactly one member is set.
 type line struct {
@@ -39,7 +41,10 @@ type line struct {
 	Waiting *waiting `json:"waiting,omitzero"`
 	// Footprint is a room that a user is or was in. It serves to find the user's data.
 	Footprint *footprint `json:"footprint,omitzero"`
-	End       *end       `json:"end,omitzero"`
+	// File is a file that somebody sent, and Piece a part of its bytes. Those of a file follow it, in order.
+	File  *file  `json:"file,omitzero"`
+	Piece *piece `json:"piece,omitzero"`
+	End   *end   `json:"end,omitzero"`
 }
 
 type header struct {
@@ -107,7 +112,27 @@ type entry struct {
 	Space string         `json:"space"`
 	ID    id.ID          `json:"id"`
 	Name  string         `json:"name"`
-	Value jsontext.Value `json:"value"`
+	Value jsontext.Value `json:"value,omitzero"`
+	// Text is a value that is no JSON object, as the entries of rooms have. Files of versions before 7 have none.
+	Text string `json:"text,omitzero"`
+}
+
+func entryOf(e directory.Entry) *entry {
+	l := &entry{Space: e.Space, ID: e.ID, Name: e.Name}
+	if bytes.HasPrefix(e.Value, []byte("{")) {
+		l.Value = e.Value
+	} else {
+		l.Text = string(e.Value)
+	}
+	return l
+}
+
+func (l *entry) directory() directory.Entry {
+	e := directory.Entry{Space: l.Space, ID: l.ID, Name: l.Name, Value: l.Value}
+	if l.Text != "" || string(l.Value) == "null" { // what earlier versions wrote for none
+		e.Value = []byte(l.Text)
+	}
+	return e
 }
 
 // appLog is the log of an app.
@@ -135,6 +160,24 @@ func (w *waiting) inbox() []inbox.Ref {
 		refs[i] = inbox.Ref{Log: r.Log, Message: r.Message, Reason: r.Reason}
 	}
 	return refs
+}
+
+// file is the record of a file; see pkg/files. Its value is as that keeps it.
+type file struct {
+	Tenant chat.Tenant    `json:"tenant"`
+	ID     id.ID          `json:"id"`
+	UUID   string         `json:"uuid"`
+	Value  jsontext.Value `json:"value"`
+	// Elsewhere says that the bytes do not follow: they stay in a bucket, where they have the same keys.
+	Elsewhere bool `json:"elsewhere,omitzero"`
+}
+
+// piece is a part of the bytes of a file, with those of its thumbnail after them.
+type piece struct {
+	At   int64  `json:"at"`   // bytes before it
+	Data []byte `json:"data"` // Base64
+	// Lost says that the rest could not be read.
+	Lost bool `json:"lost,omitzero"`
 }
 
 type room struct {
@@ -296,7 +339,7 @@ func decode(b []byte) (line, error) {
 	if l.kind() == "" {
 		return l, errors.New("a line has to hold one thing")
 	}
-	if l.Listed != nil && l.Listed.At.IsZero() || l.Room != nil && l.Room.ID.IsZero() || l.Footprint != nil && l.Footprint.Room.IsZero() || l.Message != nil && l.Message.ID.IsZero() ||
+	if l.File != nil && l.File.ID.IsZero() || l.Listed != nil && l.Listed.At.IsZero() || l.Room != nil && l.Room.ID.IsZero() || l.Footprint != nil && l.Footprint.Room.IsZero() || l.Message != nil && l.Message.ID.IsZero() ||
 		l.Change != nil && (l.Change.ID.IsZero() || l.Change.Message.IsZero()) {
 		return l, errors.New("the id is missing")
 	}
@@ -327,7 +370,7 @@ func (l line) kind() string {
 	}{{"header", l.Header != nil}, {"user", l.User != nil}, {"role", l.Role != nil}, {"token", l.Token != nil},
 		{"entry", l.Entry != nil},
 		{"room", l.Room != nil}, {"member", l.Member != nil}, {"message", l.Message != nil}, {"change", l.Change != nil}, {"listed", l.Listed != nil},
-		{"log", l.Log != nil}, {"waiting", l.Waiting != nil}, {"footprint", l.Footprint != nil}, {"end", l.End != nil}} {
+		{"log", l.Log != nil}, {"waiting", l.Waiting != nil}, {"footprint", l.Footprint != nil}, {"file", l.File != nil}, {"piece", l.Piece != nil}, {"end", l.End != nil}} {
 		if k.there {
 			kind, n = k.name, n+1
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -95,6 +96,12 @@ func TestNoFieldIsForgotten(t *testing.T) {
 	require.Equal(t, on, throughText(t, line{Listed: listedOf(chat.MuteList, on)}).Listed.chat())
 	require.Equal(t, p, member.chat())
 	require.Equal(t, reading, member.reading())
+	for _, value := range []string{"", "Dallas", "12", "null", "\"", `{"n":1.0}`} {
+		e := directory.Entry{Space: "groups/default", ID: r.ID, Name: "_12", Value: []byte(value)}
+		got := throughText(t, line{Entry: entryOf(e)}).Entry.directory()
+		require.Equal(t, value, string(got.Value))
+		require.Equal(t, []any{e.Space, e.ID, e.Name}, []any{got.Space, got.ID, got.Name})
+	}
 	change := full[chat.Change]()
 	change.Kind = chat.Edit
 	entry := change.Entry(m.ID)
@@ -122,6 +129,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"message":{"id":"8a2e5a10-cb8f-11e4-8830-0800200c9a66","author":{"login":"a","firstname":"b","lastname":"c"},"content":"d"}}`))
 	f.Add([]byte(`{"change":{"id":"8a2e5a10-cb8f-11e4-8830-0800200c9a67","kind":"edit","message":"8a2e5a10-cb8f-11e4-8830-0800200c9a66","by":{"login":"a","firstname":"b","lastname":"c"}}}`))
 	f.Add([]byte(`{"token":{"tenant":"t","login":"l","hash":"00"}}`))
+	f.Add([]byte(`{"file":{"tenant":"t","id":"8a2e5a10-cb8f-11e4-8830-0800200c9a67","uuid":"u","value":{"name":"n"}}}`))
+	f.Add([]byte(`{"piece":{"at":3,"data":"AAEC"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l, err := decode(b)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/files"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/jobs"
@@ -40,11 +41,8 @@ type Accounts interface {
 	MarkErased(ctx context.Context, t chat.Tenant, login string) error
 }
 
-// Directory is the part of Sink that stores organisations, apps and their accounts.
-type Directory interface {
-	Entry(ctx context.Context, space string, u id.ID) (directory.Entry, error)
-	CreateEntry(ctx context.Context, e directory.Entry) error
-}
+// Directory is the part of Sink that stores organisations, apps and their accounts, and the records of files.
+type Directory = directory.Store
 
 // Rooms is the part of Sink that stores rooms and their participants.
 type Rooms interface {
@@ -73,10 +71,13 @@ type History interface {
 	AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) error
 	ChangeMessage(ctx context.Context, l chat.Log, m id.ID, decide func(chat.Message) (chat.Change, error)) (chat.Message, error)
 	Newer(ctx context.Context, l chat.Log, than id.ID, inclusive bool, limit int) ([]chat.Message, error)
+	MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[id.ID]chat.Message, error)
 }
 
 // ImportOptions configure Import.
 type ImportOptions struct {
+	// Files is where the bytes of files are, and are put. Without it a file with files cannot be imported.
+	Files files.Bucket
 	// Progress receives the number of bytes and lines read, occasionally, from one goroutine. May be nil.
 	Progress func(bytes int64, read Counts)
 }
@@ -97,10 +98,14 @@ const (
 // It does not undo what people have done here since the export:
 //
 //   - Users who were deleted here get no account, role, token or membership.
+//
 //   - Of users who were erased here nothing else arrives either. Their messages arrive deleted, without name and content.
+//
 //   - Users who left a room that exists here do not rejoin it. (Who has a footprint in the room and is no participant has
 //     left. Footprints outlive a deleted room: when an import that restores such a room is interrupted among its
 //     participants, the next one leaves those out who were in it before.)
+//
+//   - Files whose message is not here, or was deleted here, do not arrive.
 //
 // Roles, tokens, reactions, entries of lists, organisations, apps and their accounts that were removed here are added anew: a store cannot distinguish them from those that
 // an interrupted import did not reach.
@@ -110,12 +115,19 @@ const (
 // file does not match its last line. The report counts what was done until then.
 func Import(ctx context.Context, to Sink, r io.Reader, o ImportOptions) (Report, error) {
 	start := time.Now()
-	im := &importer{to: to, lines: newReader(r)}
+	im := &importer{to: to, lines: newReader(r), withFiles: map[chat.Tenant]bool{},
+		files: files.Restorer{Store: to, Bucket: o.Files, IDs: id.NewGenerator(nil), Now: time.Now, Try: patiently}}
 	im.begin(ctx, "", atOnce)
 	err := im.run(ctx, o)
+	if fileErr := im.endFile(err); err == nil {
+		err = fileErr
+	}
 	// A failed write is the cause of later errors, so it is returned.
 	if workErr := im.work.Wait(); workErr != nil {
 		err = workErr
+	}
+	if err == nil {
+		err = im.recount(ctx)
 	}
 	report := im.done.report()
 	report.Duration = time.Since(start)
@@ -137,6 +149,10 @@ type importer struct {
 	room  *roomImport // whose members, messages and changes are being read
 	batch []chat.Message
 	size  int // of batch, in bytes
+
+	files     files.Restorer
+	arriving  *arriving            // the file whose bytes are being read; nil: none
+	withFiles map[chat.Tenant]bool // tenants with files in the file
 }
 
 func (im *importer) begin(ctx context.Context, kind string, limit int) {
@@ -189,8 +205,14 @@ func (im *importer) take(ctx context.Context, l line) error {
 // start starts the writes of a line. Lines of one kind are written concurrently. Before another kind begins, start waits
 // for all writes.
 func (im *importer) start(ctx context.Context, l line) error {
+	if l.Piece != nil {
+		return im.bytes(l.Piece)
+	}
+	if err := im.endFile(nil); err != nil {
+		return err
+	}
 	kind, limit := l.kind(), atOnce
-	if l.Message != nil || l.Change != nil {
+	if l.Message != nil || l.Change != nil || l.File != nil {
 		limit = batches
 	}
 	if kind != im.kind || kind == "room" || kind == "log" {
@@ -241,6 +263,8 @@ func (im *importer) start(ctx context.Context, l line) error {
 		im.collect(l.Message.chat())
 	case l.Change != nil:
 		im.collect(l.Change.entry())
+	case l.File != nil:
+		return im.arrive(l.File)
 	}
 	return nil
 }

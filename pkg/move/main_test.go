@@ -172,8 +172,10 @@ func history(n int, odd string) []chat.Message {
 	return ms
 }
 
+// export writes what a store has, with the bytes of its files.
 func export(t *testing.T, s store.Store, o move.ExportOptions) []byte {
 	t.Helper()
+	o.Files = bucketOf(t, s)
 	var b bytes.Buffer
 	_, err := move.Export(t.Context(), &b, s, o)
 	require.NoError(t, err)
@@ -186,11 +188,11 @@ func lastLine(file []byte) string {
 }
 
 // canonical is what a file holds in an order that does not depend on the store: each room's lines behind
-// the room's.
+// the room's, and those of bytes behind their file's.
 func canonical(file []byte) []string {
 	var blocks []string
 	for _, l := range strings.Split(strings.TrimSuffix(string(file), "\n"), "\n")[1:] {
-		if strings.HasPrefix(l, `{"member"`) || strings.HasPrefix(l, `{"message"`) || strings.HasPrefix(l, `{"change"`) {
+		if strings.HasPrefix(l, `{"member"`) || strings.HasPrefix(l, `{"message"`) || strings.HasPrefix(l, `{"change"`) || strings.HasPrefix(l, `{"piece"`) {
 			blocks[len(blocks)-1] += "\n" + l
 			continue
 		}
@@ -254,7 +256,7 @@ func changesIn(t *testing.T, s store.Store, tenant chat.Tenant, name string, aft
 
 func importInto(t *testing.T, s store.Store, file io.Reader) move.Report {
 	t.Helper()
-	report, err := move.Import(t.Context(), s, file, move.ImportOptions{})
+	report, err := move.Import(t.Context(), s, file, move.ImportOptions{Files: bucketOf(t, s)})
 	require.NoError(t, err)
 	return report
 }

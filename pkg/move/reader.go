@@ -65,6 +65,8 @@ func (r *reader) next() (line, error) {
 		return line{}, r.end(*l.End)
 	case l.within() && r.tally.room == nil:
 		return line{}, r.at(errors.New("something of a room comes before any room"))
+	case l.Piece != nil && r.tally.file == nil:
+		return line{}, r.at(errors.New("bytes of a file come before any file"))
 	}
 	r.tally.add(l, text)
 	return l, nil

@@ -13,9 +13,9 @@ type Outcome struct {
 	There  int64 // were there already
 	Differ int64 // were there already with other data, which was not changed
 	// Deleted counts what is of users whose account was deleted here. Messages of those who were erased arrive without
-	// name and content; everything else is left out.
+	// name and content; everything else is left out. Of files, these are the ones whose message is not here.
 	Deleted int64
-	Left    int64 // left out: participants who left the room here
+	Left    int64 // left out: participants who left the room here, files whose bytes are not there
 }
 
 // outcome is one of the counts of an Outcome.
@@ -31,8 +31,8 @@ const (
 
 // Report is the result of an import.
 type Report struct {
-	Users, Roles, Tokens, Entries, Rooms, Members, Messages, Changes, Listed, Waiting Outcome
-	Duration                                                                          time.Duration
+	Users, Roles, Tokens, Entries, Rooms, Members, Messages, Changes, Listed, Waiting, Files Outcome
+	Duration                                                                                 time.Duration
 }
 
 // Counts reports whether anything was added, or found there already.
@@ -45,18 +45,23 @@ func (r Report) String() string {
 		name string
 		Outcome
 	}{{"users", r.Users}, {"roles", r.Roles}, {"API tokens", r.Tokens}, {"platform", r.Entries}, {"rooms", r.Rooms},
-		{"participants", r.Members}, {"messages", r.Messages}, {"changes", r.Changes}, {"lists", r.Listed}, {"mailboxes", r.Waiting}} {
+		{"participants", r.Members}, {"messages", r.Messages}, {"changes", r.Changes}, {"lists", r.Listed}, {"mailboxes", r.Waiting}, {"files", r.Files}} {
 		fmt.Fprintf(&b, "%-13s %9d added %9d there already", k.name, k.Added, k.There)
 		if k.Differ > 0 {
 			fmt.Fprintf(&b, ", %d there with other data, which was kept", k.Differ)
 		}
-		if k.Deleted > 0 && k.name == "messages" {
-			fmt.Fprintf(&b, ", %d of erased users, without name and content", k.Deleted)
-		} else if k.Deleted > 0 {
-			fmt.Fprintf(&b, ", %d left out: the user was deleted here", k.Deleted)
+		deleted, left := "%d left out: the user was deleted here", "%d left out: they left the room since"
+		switch k.name {
+		case "messages":
+			deleted = "%d of erased users, without name and content"
+		case "files":
+			deleted, left = "%d left out: their message is not here", "%d left out: their bytes are not there"
+		}
+		if k.Deleted > 0 {
+			fmt.Fprintf(&b, ", "+deleted, k.Deleted)
 		}
 		if k.Left > 0 {
-			fmt.Fprintf(&b, ", %d left out: they left the room since", k.Left)
+			fmt.Fprintf(&b, ", "+left, k.Left)
 		}
 		b.WriteByte('\n')
 	}

@@ -29,6 +29,9 @@ type Counts struct {
 	Waiting int64 `json:"waiting,omitzero"`
 	// Footprints are the rooms that users are or were in.
 	Footprints int64 `json:"footprints"`
+	// Files are those that people sent, and Bytes how much of them is in the file. Files of versions before 7 have none.
+	Files int64 `json:"files,omitzero"`
+	Bytes int64 `json:"bytes,omitzero"`
 }
 
 // differences says in words which of the counts are others than they should be.
@@ -41,7 +44,7 @@ func (c Counts) differences(want Counts) string {
 		{"organisations, apps and their accounts", c.Entries, want.Entries}, {"rooms", c.Rooms, want.Rooms},
 		{"participants", c.Members, want.Members}, {"messages", c.Messages, want.Messages}, {"changes", c.Changes, want.Changes}, {"people on lists", c.Listed, want.Listed},
 		{"logs of apps", c.Logs, want.Logs}, {"waiting messages", c.Waiting, want.Waiting},
-		{"rooms that users were in", c.Footprints, want.Footprints}} {
+		{"rooms that users were in", c.Footprints, want.Footprints}, {"files", c.Files, want.Files}, {"bytes of files", c.Bytes, want.Bytes}} {
 		if k.got != k.want {
 			all = append(all, fmt.Sprintf("%d %s instead of %d", k.got, k.name, k.want))
 		}
@@ -55,6 +58,7 @@ type tally struct {
 	Counts
 	sum  [4]uint64
 	room []byte // the key of the room that members, messages and changes belong to
+	file []byte // the key of the file that pieces belong to
 	hash hash.Hash
 }
 
@@ -89,12 +93,20 @@ func (t *tally) add(l line, text []byte) {
 		t.Waiting += int64(len(l.Waiting.Refs))
 	case l.Footprint != nil:
 		t.Footprints++
+	case l.File != nil:
+		t.Files++
+		t.file = append(append([]byte(l.File.Tenant+"\x00"), l.File.ID[:]...), 0)
+	case l.Piece != nil:
+		t.Bytes += int64(len(l.Piece.Data))
 	default:
 		return // header and end are not counted
 	}
 	t.hash.Reset()
-	if l.within() {
+	switch {
+	case l.within():
 		t.hash.Write(t.room)
+	case l.Piece != nil:
+		t.hash.Write(t.file)
 	}
 	t.hash.Write(text)
 	var sum [sha256.Size]byte

@@ -11,7 +11,6 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/people"
@@ -47,7 +46,7 @@ func (im *importer) account(ctx context.Context, t chat.Tenant, login string) (c
 
 // entry creates an entry of the directory unless it is there.
 func (im *importer) entry(ctx context.Context, l *entry) error {
-	e := directory.Entry{Space: l.Space, ID: l.ID, Name: l.Name, Value: l.Value}
+	e := l.directory()
 	kept, err := im.to.Entry(ctx, e.Space, e.ID)
 	switch {
 	case err == nil && kept.Name == e.Name && bytes.Equal(kept.Value, e.Value):

@@ -39,7 +39,7 @@ var story = strings.Fields(`
 	adminSetPassword/forgotten adminLogOut adminGrantRole adminGetRoles adminListRoles adminRevokeRole adminUpdateUser/disable adminUpdateUser/enable listEvents
 	createBot/weather getBot createBotToken/reader listBotTokens getBotToken deleteBotToken deleteBot
 	createInvitation/team listInvitations getInvitation deleteInvitation
-	adminListRooms adminGetRoom adminSetRetention/days makeBackup/named adminDeleteRoom listSweeps listJobs getJob retryJob eraseUser/keep getErasure
+	adminListRooms adminGetRoom adminSetRetention/days makeBackup/named adminListFiles findOrphans removeOrphans adminDeleteRoom listSweeps listJobs getJob retryJob eraseUser/keep getErasure
 	createNamedRoom/banner deleteRoom putRoom/banner patchRoom/banner patchRoom/announcement patchRoom/delete
 	createToken/bot listTokens getToken deleteToken
 	changePassword/new logIn/json logOut logIn/json deleteUser`)

@@ -27,6 +27,7 @@ import (
 	"github.com/confab-chat/confab/pkg/docs"
 	"github.com/confab-chat/confab/pkg/exports"
 	"github.com/confab-chat/confab/pkg/files"
+	"github.com/confab-chat/confab/pkg/files/buckets"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/invite"
@@ -196,7 +197,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	}()
 	onEnd := func(end func()) { ends = append(ends, end) }
 
-	bucket, err := openBucket(ctx, c, st)
+	bucket, err := buckets.Of(ctx, c.Files, st)
 	if err != nil {
 		return nil, err
 	}
@@ -329,7 +330,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	adminapi.Register(r, adminapi.Parts{Sessions: manager, Officers: officers, Origins: origins,
 		Backups: backup.New(st, c.BackupDir, c.Now), Eraser: auth.NewEraser(keeping, accounts), People: logins,
 		Accounts: accounts, Personal: personal, Invitations: invitations, Upkeep: keeping, Jobs: queue,
-		Chat: service, Trail: trail, Proxied: c.Proxied, Fail: chatAPI.FailV1})
+		Chat: service, Files: kept, Trail: trail, Proxied: c.Proxied, Fail: chatAPI.FailV1})
 	platform.Register(r) // last, because its paths may begin with any word that no other path begins with
 	return &Node{Handler: protect(c.Log, newPools(c.Memory), c.Proxied, headers(c.Secure, api.Semicolons(origins.CORS(r)))), Chat: service, Accounts: accounts,
 		router: r, hub: hub, sockets: sockets, streams: streams, ends: ends}, nil

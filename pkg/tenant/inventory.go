@@ -27,8 +27,8 @@ var travels = map[directory.Kind]bool{
 	people.ContactSpaces: true, people.RecordSpaces: true, people.MutedSpaces: true,
 	deletionKind:  false, // a deletion is done where it was asked for
 	invite.Spaces: false, // an invitation is a link to this server
-	// Records say where bytes are, which do not go with exports.
-	files.RecordSpaces: false, files.RoomSpaces: false, files.UploadSpaces: false, files.UsageSpaces: false,
+	// Records of files have lines of their own, with the bytes. What follows from them is made anew.
+	files.RecordSpaces: true, files.RoomSpaces: false, files.UploadSpaces: false, files.UsageSpaces: false,
 	// The secrets of rules are sealed. What waits to be delivered stays here, so what could not be does too.
 	callbacks.RuleSpaces: true, callbacks.LetterSpaces: false,
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/backup"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/files"
 	"github.com/confab-chat/confab/pkg/invite"
 	"github.com/confab-chat/confab/pkg/jobs"
 	"github.com/confab-chat/confab/pkg/upkeep"
@@ -60,6 +61,7 @@ type Parts struct {
 	Upkeep      Upkeep
 	Jobs        *jobs.Queue
 	Chat        *chat.Service
+	Files       *files.Service
 	Trail       *audit.Trail
 	// Proxied says that a proxy in front of the server writes X-Forwarded-For.
 	Proxied bool
@@ -79,7 +81,7 @@ func Register(r *mux.Router, p Parts) {
 func Routes() []api.Route { return (&admin{}).routes() }
 
 func (a *admin) routes() []api.Route {
-	routes := append(slices.Concat(a.peopleRoutes(), a.botRoutes(), a.invitationRoutes()), []api.Route{
+	routes := append(slices.Concat(a.peopleRoutes(), a.botRoutes(), a.invitationRoutes(), a.fileRoutes()), []api.Route{
 		{Path: "/audit", Operations: api.Operations{
 			"GET": {ID: "listEvents", Serve: a.listEvents, Query: []string{"before", "limit", "kind", "login"}, Answers: api.Is(200)},
 		}},

@@ -142,6 +142,12 @@ func (r reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Has implements files.Bucket.
+func (b *blobs) Has(ctx context.Context, key string) (bool, error) {
+	there, err := b.Exists(ctx, key)
+	return there, failed(err)
+}
+
 // Delete implements files.Bucket.
 func (b *blobs) Delete(ctx context.Context, key string) error {
 	err := b.Bucket.Delete(ctx, key)

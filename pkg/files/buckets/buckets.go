@@ -20,6 +20,20 @@ type Secrets interface {
 	Secret(ctx context.Context, name string, candidate []byte) ([]byte, error)
 }
 
+// Of opens the bucket of a store: that of a URL or, without one, the store's own: a folder in its folder, or itself.
+func Of(ctx context.Context, url string, st Secrets) (files.Bucket, error) {
+	if url != "" {
+		return Open(ctx, url, st)
+	}
+	switch st := st.(type) {
+	case interface{ FilesFolder() string }:
+		return Folder(st.FilesFolder())
+	case PieceStore:
+		return Pieces(st), nil
+	}
+	return nil, errors.New("this store keeps no files itself: say where they are")
+}
+
 // Check returns what is wrong with the URL of a bucket.
 func Check(text string) error {
 	u, err := url.Parse(text)

@@ -3,9 +3,11 @@ package buckets_test
 import (
 	"bytes"
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,6 +52,12 @@ func (m *memory) Piece(_ context.Context, key string, n int) ([]byte, error) {
 	return nil, chat.ErrNotFound(chat.FileEntity, key)
 }
 
+func (m *memory) HasPieces(_ context.Context, key string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.pieces[key][0] != nil, nil
+}
+
 func (m *memory) DeletePieces(_ context.Context, key string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -75,8 +83,19 @@ func (m *memory) Secret(_ context.Context, name string, candidate []byte) ([]byt
 	return m.secrets[name], nil
 }
 
-// each runs a test with every kind of bucket that needs no server.
+// s3Env names a bucket of a server that speaks S3, as in --files; scripts/s3.sh starts one. Without it S3 is left out.
+const s3Env = "CONFAB_TEST_S3"
+
+// each runs a test with every kind of bucket. Each test has a part of the S3 bucket for itself.
 func each(t *testing.T, test func(t *testing.T, b files.Bucket)) {
+	if at := os.Getenv(s3Env); at != "" {
+		t.Run("S3", func(t *testing.T) {
+			b, err := buckets.Open(t.Context(), at+"&prefix="+crand.Text()+"/", newMemory())
+			require.NoError(t, err)
+			test(t, b)
+			require.NoError(t, b.Close())
+		})
+	}
 	t.Run("folder", func(t *testing.T) {
 		b, err := buckets.Folder(filepath.Join(t.TempDir(), "files"))
 		require.NoError(t, err)
@@ -100,7 +119,8 @@ func keys(t *testing.T, b files.Bucket) (all []string) {
 
 func TestBytesComeBackAsTheyWere(t *testing.T) {
 	each(t, func(t *testing.T, b files.Bucket) {
-		for name, size := range map[string]int{"none": 0, "one": 1, "a piece": buckets.PieceBytes, "a piece and one": buckets.PieceBytes + 1, "many": 3*buckets.PieceBytes - 7} {
+		for name, size := range map[string]int{"none": 0, "one": 1, "a piece": buckets.PieceBytes, "a piece and one": buckets.PieceBytes + 1, "many": 3*buckets.PieceBytes - 7,
+			"several parts": 11<<20 + 3} {
 			data := random(size)
 			key := "app-1/" + strings.ReplaceAll(name, " ", "-")
 			n, err := b.Put(t.Context(), key, iotest.HalfReader(bytes.NewReader(data)))
@@ -120,7 +140,7 @@ func TestBytesComeBackAsTheyWere(t *testing.T) {
 				}
 			}
 		}
-		require.Len(t, keys(t, b), 5)
+		require.Len(t, keys(t, b), 6)
 	})
 }
 
@@ -136,6 +156,11 @@ func TestWhatIsDeletedIsGone(t *testing.T) {
 		_, err = b.Open(t.Context(), "default/a", 0, 1)
 		require.True(t, chat.IsKind(err, chat.NotFound), "%v", err)
 		require.Equal(t, []string{"default/b"}, keys(t, b))
+		for key, want := range map[string]bool{"default/a": false, "default/b": true, "other/a": false} {
+			has, err := b.Has(t.Context(), key)
+			require.NoError(t, err)
+			require.Equal(t, want, has, key)
+		}
 	})
 }
 
@@ -143,13 +168,15 @@ func TestWhatIsDeletedIsGone(t *testing.T) {
 func TestAPutThatFails(t *testing.T) {
 	broken := errors.New("the client is gone")
 	each(t, func(t *testing.T, b files.Bucket) {
-		body := io.MultiReader(bytes.NewReader(random(2*buckets.PieceBytes+100)), iotest.ErrReader(broken))
-		_, err := b.Put(t.Context(), "default/a", body)
-		require.ErrorIs(t, err, broken)
-		require.NoError(t, b.Delete(t.Context(), "default/a"))
-		require.Empty(t, keys(t, b))
+		for _, size := range []int{100, 2*buckets.PieceBytes + 100, 6 << 20} {
+			body := io.MultiReader(bytes.NewReader(random(size)), iotest.ErrReader(broken))
+			_, err := b.Put(t.Context(), "default/a", body)
+			require.ErrorIs(t, err, broken)
+			require.NoError(t, b.Delete(t.Context(), "default/a"))
+			require.Empty(t, keys(t, b))
+		}
 		ended := io.MultiReader(bytes.NewReader(random(100)), iotest.ErrReader(io.ErrUnexpectedEOF))
-		_, err = b.Put(t.Context(), "default/b", ended)
+		_, err := b.Put(t.Context(), "default/b", ended)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF, "it is not the end of the file")
 	})
 }
@@ -196,4 +223,20 @@ func TestURLs(t *testing.T) {
 	for _, bad := range []string{"", "files", "file://files", "file:files", "file:///x?no_tmp_dir=1", "s3://", "s3://bucket/folder", "gs://bucket", "mem://"} {
 		require.Error(t, buckets.Check(bad), bad)
 	}
+}
+
+// What a bucket of S3 does not have, or does not show to whom the credentials belong, ends the start with words for an operator.
+func TestABucketOfS3ThatIsNotThere(t *testing.T) {
+	at := os.Getenv(s3Env)
+	if at == "" {
+		t.Skip(s3Env + " names no bucket: scripts/s3.sh")
+	}
+	u, err := url.Parse(at)
+	require.NoError(t, err)
+	u.Host = "no-such-bucket"
+	_, err = buckets.Open(t.Context(), u.String(), newMemory())
+	require.ErrorContains(t, err, "the bucket no-such-bucket of --files is not there")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "another one")
+	_, err = buckets.Open(t.Context(), at, newMemory())
+	require.ErrorContains(t, err, "may not be listed with the credentials")
 }

@@ -18,6 +18,8 @@ type PieceStore interface {
 	PutPiece(ctx context.Context, key string, n int, data []byte) error
 	// Piece returns a piece; NotFound (FileEntity) if there is none.
 	Piece(ctx context.Context, key string, n int) ([]byte, error)
+	// HasPieces reports whether there is a first piece.
+	HasPieces(ctx context.Context, key string) (bool, error)
 	// DeletePieces removes the pieces of a key that are there. One that breaks off leaves the first pieces, so that it can be
 	// repeated. Nothing is stored under that key afterwards.
 	DeletePieces(ctx context.Context, key string) error
@@ -110,6 +112,11 @@ func (r *pieceReader) Read(b []byte) (int, error) {
 
 // Close implements io.Closer.
 func (r *pieceReader) Close() error { return nil }
+
+// Has implements files.Bucket.
+func (p pieces) Has(ctx context.Context, key string) (bool, error) {
+	return p.store.HasPieces(ctx, key)
+}
 
 // Delete implements files.Bucket.
 func (p pieces) Delete(ctx context.Context, key string) error { return p.store.DeletePieces(ctx, key) }

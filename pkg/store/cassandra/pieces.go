@@ -41,6 +41,17 @@ func (s *Store) Piece(ctx context.Context, key string, n int) (data []byte, err 
 	return data, err
 }
 
+// HasPieces implements buckets.PieceStore.
+func (s *Store) HasPieces(ctx context.Context, key string) (bool, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer end()
+	var piece int
+	return s.db.row(ctx, selectFirstPiece, []any{key, 0}, &piece)
+}
+
 // DeletePieces implements buckets.PieceStore. It deletes from the last block on, so that one that breaks off finds the last
 // block anew. The deletions are dated ahead: what a Put is still writing stays deleted.
 func (s *Store) DeletePieces(ctx context.Context, key string) error {

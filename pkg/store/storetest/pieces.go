@@ -41,6 +41,11 @@ var pieceTests = map[string]func(*env, buckets.PieceStore){
 		}
 		_, err := st.Piece(e.ctx, key, pieces)
 		e.isAbout(err, chat.NotFound, chat.FileEntity)
+		for k, want := range map[string]bool{key: true, other: true, key + "-thumbnail": false} {
+			has, err := st.HasPieces(e.ctx, k)
+			require.NoError(e, err)
+			require.Equal(e, want, has, k)
+		}
 		require.ElementsMatch(e, []string{key, other}, e.pieced(st))
 
 		for range 2 {
@@ -52,6 +57,9 @@ var pieceTests = map[string]func(*env, buckets.PieceStore){
 			e.isAbout(err, chat.NotFound, chat.FileEntity)
 		}
 		require.Equal(e, []string{other}, e.pieced(st))
+		has, err := st.HasPieces(e.ctx, key)
+		require.NoError(e, err)
+		require.False(e, has)
 		got, err := st.Piece(e.ctx, other, 0)
 		require.NoError(e, err)
 		require.Equal(e, whole, got)
