@@ -47,11 +47,13 @@ step "Go tests, both stores, race detector on"
 # programs, and without DWARF each of some fifty is linked faster.
 CONFAB_TEST_CASSANDRA="127.0.0.1:$port" go test -race -shuffle=on -vet=off -ldflags=-w -timeout 12m ./pkg/store/cassandra ./pkg/server ./pkg/move ./...
 
-step "fuzz each parser a little; meanwhile, two data centres of Cassandra, one killed"
-# The fuzzing computes, and the other mostly waits for its servers.
+step "fuzz each parser a little; meanwhile, two data centres of Cassandra, one killed, and files in S3"
+# The fuzzing computes, and the others mostly wait for their servers.
 behind fuzz env FUZZTIME=2000x scripts/fuzz.sh
+behind s3 scripts/s3.sh
 scripts/datacentres.sh
 joined fuzz "a fuzz test has failed"
+joined s3 "the tests of files in S3 have failed"
 
 step "real time: the field's own clients; meanwhile, Cassandra with roles and rights, generated requests, and the README"
 packages test/realtime

@@ -2,6 +2,7 @@ package buckets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -30,6 +31,10 @@ const (
 	partBytes = 5 << 20
 	// mostParts is how many parts are sent at the same time.
 	mostParts = 8
+	// validation is the parameter of a URL that says which answers have to have a checksum.
+	validation = "response_checksum_validation"
+	// forbidden is the status of S3's answer to a request that its sender may not make.
+	forbidden = 403
 	// copyBytes is the size of the buffer of an upload.
 	copyBytes = 64 << 10
 )
@@ -47,20 +52,29 @@ func Folder(dir string) (files.Bucket, error) {
 }
 
 func openS3(ctx context.Context, u *url.URL) (files.Bucket, error) {
-	b, err := blob.OpenBucket(ctx, u.String())
+	q := u.Query()
+	if !q.Has(validation) {
+		q.Set(validation, "when_required") // else the SDK writes a line about each answer without a checksum, as those of a part are
+	}
+	at := *u
+	at.RawQuery = q.Encode()
+	b, err := blob.OpenBucket(ctx, at.String())
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the bucket of --files: %w", err)
 	}
 	there, err := b.IsAccessible(ctx)
-	switch {
-	case gcerrors.Code(err) == gcerrors.PermissionDenied || err == nil && !there:
-		_ = b.Close()
-		return nil, fmt.Errorf("the bucket %s of --files is not there, or may not be listed with the credentials that the server has: %w", u.Host, err)
-	case err != nil:
-		_ = b.Close()
-		return nil, failed(err)
+	if err == nil && there {
+		return &blobs{Bucket: b, turns: make(chan struct{}, mostParts)}, nil
 	}
-	return &blobs{Bucket: b, turns: make(chan struct{}, mostParts)}, nil
+	_ = b.Close()
+	var answer interface{ HTTPStatusCode() int } // gocloud.dev does not know all codes of wrong credentials
+	switch {
+	case err == nil:
+		return nil, fmt.Errorf("there is no bucket %s, which --files names: make it first", u.Host)
+	case gcerrors.Code(err) == gcerrors.PermissionDenied || errors.As(err, &answer) && answer.HTTPStatusCode() == forbidden:
+		return nil, fmt.Errorf("the bucket %s of --files may not be listed with the credentials that the server has: %w", u.Host, err)
+	}
+	return nil, failed(err)
 }
 
 // Put implements files.Bucket.

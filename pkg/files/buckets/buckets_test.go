@@ -235,7 +235,7 @@ func TestABucketOfS3ThatIsNotThere(t *testing.T) {
 	require.NoError(t, err)
 	u.Host = "no-such-bucket"
 	_, err = buckets.Open(t.Context(), u.String(), newMemory())
-	require.ErrorContains(t, err, "the bucket no-such-bucket of --files is not there")
+	require.ErrorContains(t, err, "there is no bucket no-such-bucket, which --files names")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "another one")
 	_, err = buckets.Open(t.Context(), at, newMemory())
 	require.ErrorContains(t, err, "may not be listed with the credentials")
