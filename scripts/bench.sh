@@ -86,6 +86,13 @@ one() {
 	measure live.json connections --connections "${CONNECTIONS:-10000}"
 	stop
 
+	step "files"
+	# A gigabyte by 20 clients at the same time, into little memory: the peak is that of the server since its start.
+	serve "embedded:$work/files" --limits off --memory 512MiB --max-file-bytes 104857600
+	measure files.json uploads --clients 20 --count 20
+	stop
+	rm -rf "$work/files"
+
 	step "attacks"
 	# With the limits that operators have by default, and little memory: 5,000 idle sockets, and honest users whose posts go on.
 	serve "embedded:$work/attacked" --memory 512MiB
@@ -122,6 +129,6 @@ done
 step "the page"
 scripts/web.sh speed | tee "$out/page.txt"
 
-for file in embedded live attacks cassandra; do
+for file in embedded live files attacks cassandra; do
 	bin/confab bench table "$out"/*/$file.json
 done | tee "$out/table.txt"

@@ -57,7 +57,7 @@ func (c *benchTableCmd) Run() error {
 }
 
 type benchRunCmd struct {
-	Names []string `arg:"" help:"What to measure: posts, pages, live, connections, attacks of a server; or beside it bare-http, bare-live, bare-insert, bare-select, disk." enum:"posts,pages,live,connections,attacks,bare-http,bare-live,bare-insert,bare-select,disk"`
+	Names []string `arg:"" help:"What to measure: posts, pages, live, connections, attacks, uploads of a server; or beside it bare-http, bare-live, bare-insert, bare-select, disk." enum:"posts,pages,live,connections,attacks,uploads,bare-http,bare-live,bare-insert,bare-select,disk"`
 
 	URL         string        `help:"Address of the server." default:"http://127.0.0.1:8080"`
 	AllowRemote bool          `help:"Allow a server that is not on this machine. Only for servers of yours."`
@@ -69,6 +69,7 @@ type benchRunCmd struct {
 	Duration    time.Duration `help:"How long to measure." default:"10s"`
 	Warmup      time.Duration `help:"Time before that, not measured." default:"2s"`
 	Bytes       int           `help:"Size of a message's content." default:"100"`
+	FileBytes   int64         `help:"Size of each file of uploads, which the server's --max-file-bytes has to allow." default:"52428800"`
 	Fill        int           `help:"Messages in the room whose pages are read." default:"2000"`
 	Room        string        `help:"Room that is there, to read pages of, instead of filling one." placeholder:"NAME"`
 	Page        string        `help:"Pages to read: ${enum}." enum:"newest,oldest,older,middle,around,date" default:"newest"`
@@ -89,7 +90,7 @@ func (c *benchRunCmd) Run(ctx context.Context) error {
 		return err
 	}
 	o := bench.Options{URL: c.URL, AllowRemote: c.AllowRemote, PID: c.PID, Clients: c.Clients, Rooms: c.Rooms, Count: c.Count,
-		Duration: c.Duration, Warmup: c.Warmup, MessageBytes: c.Bytes, Fill: c.Fill, Room: c.Room, Page: c.Page, PageSize: c.PageSize,
+		Duration: c.Duration, Warmup: c.Warmup, MessageBytes: c.Bytes, FileBytes: c.FileBytes, Fill: c.Fill, Room: c.Room, Page: c.Page, PageSize: c.PageSize,
 		Subscribers: c.Subscribers, InFlight: c.InFlight, Connections: c.Connections, Attacks: c.Attacks, Keep: c.Keep,
 		BareCommand: []string{self, "bench", "bare"}, AttackCommand: []string{self, "bench", "attackers"}, Cassandra: c.Cassandra, Dir: c.Dir}
 	var results []bench.Result

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,23 @@ func TestPages(t *testing.T) {
 		require.EqualValues(t, 200, r.Operations)
 		require.Zero(t, r.Errors, r.FirstError)
 	}
+}
+
+// Files are uploaded, each by a message, and read back whole.
+func TestUploads(t *testing.T) {
+	f := newFake(t)
+	o := small(f)
+	o.Count, o.FileBytes = 8, 3<<20+7
+	r, err := Run(t.Context(), "uploads", o)
+	require.NoError(t, err)
+	require.EqualValues(t, 8, r.Operations)
+	require.Zero(t, r.Errors, r.FirstError)
+	require.EqualValues(t, 8, r.More["read_back"])
+	require.Positive(t, r.More["peak_MiB"])
+	require.Equal(t, slices.Repeat([]int64{3<<20 + 7}, 8), f.files)
+	f.short = 1
+	_, err = Run(t.Context(), "uploads", o)
+	require.ErrorContains(t, err, "a file of 3145735 bytes has 3145734 when it is read")
 }
 
 func TestLive(t *testing.T) {

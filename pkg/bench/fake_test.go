@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -35,6 +36,8 @@ type fake struct {
 	numbered int
 	guesses  atomic.Int64 // logins that failed
 	ids      *id.Generator
+	files    []int64 // sizes
+	short    int64   // by how much they are too short when they are read
 
 	lose    func(n int) bool // is the n-th message forgotten?
 	deliver func(n int) int  // how often it is delivered to the first subscriber
@@ -61,6 +64,8 @@ func newFake(t *testing.T) *fake {
 	m.HandleFunc("DELETE /api/chat/v1/rooms/{room}", f.known(f.remove))
 	m.HandleFunc("POST /api/chat/v1/messages/{room}", f.known(f.post))
 	m.HandleFunc("GET /api/chat/v1/messages/{room}", f.known(f.page))
+	m.HandleFunc("POST /api/chat/v1/rooms/{room}/files", f.upload)
+	m.HandleFunc("GET /api/chat/v1/files/{file}", f.file)
 	m.HandleFunc("GET /api/chat/v1/stomp", f.known(f.stomp))
 	f.Server = httptest.NewServer(m)
 	t.Cleanup(func() {
@@ -175,6 +180,32 @@ func (f *fake) post(w http.ResponseWriter, r *http.Request) {
 			_ = wsutil.WriteServerText(c, []byte(frame[20:]))
 		}
 	}
+}
+
+// upload is not under the lock: uploads go on at the same time.
+func (f *fake) upload(w http.ResponseWriter, r *http.Request) {
+	n, err := io.Copy(io.Discard, r.Body)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil || !f.members[member(r)] {
+		w.WriteHeader(403)
+		return
+	}
+	file := fmt.Sprint("file-", len(f.files))
+	f.files = append(f.files, n)
+	w.WriteHeader(201)
+	_ = json.NewEncoder(w).Encode(map[string]any{"id": file, "size": n})
+}
+
+func (f *fake) file(w http.ResponseWriter, r *http.Request) {
+	var n int
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := fmt.Sscanf(r.PathValue("file"), "file-%d", &n); err != nil || n >= len(f.files) {
+		w.WriteHeader(404)
+		return
+	}
+	_, _ = w.Write(make([]byte, f.files[n]-f.short))
 }
 
 func member(r *http.Request) string {

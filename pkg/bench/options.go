@@ -26,6 +26,7 @@ type Options struct {
 	Duration     time.Duration // 10 s
 	Warmup       time.Duration // before it, not measured, if Count is 0; may be 0
 	MessageBytes int           // of a message's content; 100, at least 32
+	FileBytes    int64         // of each file that is uploaded; 50 MiB
 	Fill         int           // messages in the room whose pages are read; 2000
 	Room         string        // that is there already, for pages, instead of one that is filled
 	Page         string        // which pages, one of pageKinds; newest
@@ -101,6 +102,7 @@ var Benchmarks = map[string]Benchmark{
 	"live":        Live,
 	"connections": Connections,
 	"attacks":     Attacks,
+	"uploads":     Uploads,
 	"bare-http":   BareHTTP,
 	"bare-live":   BareLive,
 	"bare-insert": BareInsert,
