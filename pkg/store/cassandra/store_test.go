@@ -85,6 +85,8 @@ func dropKeyspaces() {
 	cluster := gocql.NewCluster(address())
 	cluster.ProtoVersion = 4
 	cluster.Timeout = time.Minute
+	// What handles the event of a keyspace outlives the session: it asks a closed connection for a minute.
+	cluster.Events.DisableSchemaEvents = true
 	cluster.Logger = driverLog{slog.New(slog.DiscardHandler)}
 	s, err := cluster.CreateSession()
 	if err != nil {

@@ -65,6 +65,7 @@ func Open(t testing.TB, c cassandra.Config) *cassandra.Store {
 func Session(t testing.TB, keyspace string) *gocql.Session {
 	cluster := gocql.NewCluster(Address(t))
 	cluster.ProtoVersion, cluster.Timeout, cluster.Keyspace = 4, time.Minute, keyspace
+	cluster.Events.DisableSchemaEvents = true // what handles them outlives the session by a minute
 	s, err := cluster.CreateSession()
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
