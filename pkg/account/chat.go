@@ -12,6 +12,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/limit"
 )
 
 // ChatStore is what Chat reads of the store.
@@ -30,7 +31,7 @@ type Chat struct {
 	logins *auth.Accounts
 	admin  *auth.People
 	now    func() time.Time
-	counts counts
+	counts limit.Counts
 }
 
 var _ People = (*Chat)(nil)
@@ -239,8 +240,8 @@ func (c *Chat) Delete(ctx context.Context, a Account) error {
 }
 
 // Reserve implements People.
-func (c *Chat) Reserve(ctx context.Context, most, n int) (release func(n int), err error) {
-	return c.counts.reserve(ctx, home, c.now(), most, n, c.count)
+func (c *Chat) Reserve(ctx context.Context, most, n int) (done func(made int), err error) {
+	return reserve(ctx, &c.counts, home, c.now(), most, n, c.count)
 }
 
 func (c *Chat) count(ctx context.Context, _ chat.Tenant, most int) (n int, err error) {

@@ -18,9 +18,9 @@ type People interface {
 	// LogIn checks a password; see Service.LogIn.
 	LogIn(ctx context.Context, name, password string, from auth.From) (Account, error)
 	// Reserve returns an error (chat.RateLimited, ErrQuota) if a tenant that may have most accounts has no room for n more;
-	// 0 is any number. release gives a number of them back. Calls on one server at the same time never exceed the quota;
-	// several servers may, by what they create in a minute.
-	Reserve(ctx context.Context, most, n int) (release func(n int), err error)
+	// 0 is any number. done is called once, with how many of them were made. Calls on one server at the same time never exceed
+	// the quota; see limit.Counts for several servers.
+	Reserve(ctx context.Context, most, n int) (done func(made int), err error)
 }
 
 // Finder finds accounts. NotFound if there is none.
@@ -109,6 +109,6 @@ func (o of) LogIn(ctx context.Context, name, password string, from auth.From) (A
 	return o.Service.LogIn(ctx, o.tenant, o.policy, name, password, from)
 }
 
-func (o of) Reserve(ctx context.Context, most, n int) (release func(n int), err error) {
-	return o.counts.reserve(ctx, o.tenant, o.now(), most, n, o.count)
+func (o of) Reserve(ctx context.Context, most, n int) (done func(made int), err error) {
+	return reserve(ctx, &o.counts, o.tenant, o.now(), most, n, o.count)
 }

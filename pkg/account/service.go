@@ -10,6 +10,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/limit"
 )
 
 // Hasher hashes passwords and verifies them; see auth.Hasher.
@@ -29,7 +30,7 @@ type Service struct {
 	outbox   chat.Outbox // may be nil
 	ids      *id.Generator
 	now      func() time.Time
-	counts   counts
+	counts   limit.Counts
 }
 
 // Options are the parts of a Service.
@@ -338,7 +339,7 @@ func (s *Service) Remove(ctx context.Context, a Account) error {
 	err := s.store.DeleteEntry(ctx, spaceOf(a.Tenant), a.ID)
 	s.cached.Forget(spaceOf(a.Tenant), a.ID)
 	if err == nil {
-		s.counts.deleted(a.Tenant)
+		s.counts.Forget(string(a.Tenant))
 	}
 	return err
 }

@@ -46,7 +46,7 @@ func (n NewGroup) Validate() []Fault {
 
 // CreateGroup creates a room with all its members, or nothing. A user creates rooms of their own only (Forbidden
 // otherwise); chat rooms are created by apps. NotFound for an owner or member without an account, Full if there are more
-// of them than MaxMembers, Conflict if the name of an open room is taken, Invalid with faults.
+// of them than MaxMembers, or if a quota (RoomQuotas) is used up, Conflict if the name of an open room is taken, Invalid with faults.
 func (s *Service) CreateGroup(ctx context.Context, who Principal, n NewGroup) (RoomView, error) {
 	if err := Faulty(RoomEntity, n.Validate()); err != nil {
 		return RoomView{}, err
@@ -72,6 +72,9 @@ func (s *Service) CreateGroup(ctx context.Context, who Principal, n NewGroup) (R
 	if most := n.Settings.MaxMembers; most > 0 && len(people) > most {
 		return RoomView{}, ErrFull("")
 	}
+	if err := s.mayHold(ctx, who.Tenant, n.Settings.MaxMembers); err != nil {
+		return RoomView{}, err
+	}
 	settings := n.Settings.Clone()
 	settings.Owner, settings.Admins = "", nil
 	return s.createWith(ctx, who, people, func(rid id.ID) Room {
@@ -84,13 +87,18 @@ func (s *Service) CreateGroup(ctx context.Context, who Principal, n NewGroup) (R
 
 // createWith creates a room with the first of people as its creator and the others as members, all or nothing. The room
 // that it makes has what is not set below.
-func (s *Service) createWith(ctx context.Context, who Principal, people []Person, of func(id.ID) Room) (RoomView, error) {
+func (s *Service) createWith(ctx context.Context, who Principal, people []Person, of func(id.ID) Room) (_ RoomView, err error) {
 	t := who.Tenant
 	rid := s.ids.New()
 	r := of(rid)
 	r.ID, r.Creator, r.CreatedAt = rid, people[0], rid.Time().Truncate(time.Millisecond)
 	ctx, cancel := changing(ctx)
 	defer cancel()
+	made, err := s.reserveRoom(ctx, t, r.Settings.Kind, people)
+	if err != nil {
+		return RoomView{}, err
+	}
+	defer func() { made(err) }()
 	told, err := s.intendIn(ctx, who, r, Act{Deed: DeedMade, People: people[1:]})
 	if err != nil {
 		return RoomView{}, err
@@ -185,7 +193,7 @@ func (m member) blocked() bool {
 // AddMembers adds people to a room, all or nobody, without asking them, and returns those who were not in it, in the order
 // of logins. Who may add others says the room; a user who names only themselves joins. The owner, admins and apps take
 // somebody off the block list by adding them; others may not add who is blocked. Conflict if all are in the room already,
-// Full if it has not a place for each, NotFound if one has no account, Invalid for more than MaxBulk.
+// Full if it has not a place for each, or one of them is in as many groups as they may be in, NotFound if one has no account, Invalid for more than MaxBulk.
 func (s *Service) AddMembers(ctx context.Context, who Principal, name string, logins []string) (added []string, err error) {
 	if err := bulk(logins); err != nil {
 		return nil, err
@@ -227,6 +235,11 @@ func (s *Service) AddMembers(ctx context.Context, who Principal, name string, lo
 	if err != nil {
 		return nil, err
 	}
+	joined, err := s.reserveJoins(ctx, who.Tenant, v.Settings.Kind, peopleIn(all))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { joined(err) }()
 	told, err := s.intendIn(ctx, who, v.Room, Act{Deed: DeedJoined, People: peopleIn(all), By: by, Invited: v.is&(App|Owner|Admin) == 0})
 	if err != nil {
 		return nil, err

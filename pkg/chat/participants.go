@@ -9,7 +9,7 @@ import (
 
 // Join makes who a participant of a room that they may join by themselves, by an invitation if they need one. login, if
 // given, has to be theirs: a user cannot join for another. Joining twice changes nothing. Forbidden for who is blocked or
-// needs the consent of somebody, Full if the room has no place.
+// needs the consent of somebody, Full if the room has no place, or who is in as many groups as they may be in.
 func (s *Service) Join(ctx context.Context, who Identity, name string, login *string) error {
 	if err := s.may(who.does(limit.Joins)); err != nil {
 		return err
@@ -32,13 +32,18 @@ func (s *Service) Join(ctx context.Context, who Identity, name string, login *st
 }
 
 // joins makes the visitor a participant, and ends their invitation and request.
-func (s *Service) joins(ctx context.Context, v visit, p Person) error {
+func (s *Service) joins(ctx context.Context, v visit, p Person) (err error) {
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	joined := Notice{Type: NoticeJoined, Who: p}
 	if v.member.in {
 		return s.change(ctx, v.who.Tenant, v.Room, joined)
 	}
+	counted, err := s.reserveJoins(ctx, v.who.Tenant, v.Settings.Kind, []Person{p})
+	if err != nil {
+		return err
+	}
+	defer func() { counted(err) }()
 	told, err := s.intendIn(ctx, v.who, v.Room, Act{Deed: DeedJoined, People: []Person{p}, By: p})
 	if err != nil {
 		return err

@@ -15,6 +15,9 @@ type RoomIndex interface {
 	Enter(ctx context.Context, t Tenant, r Room) error
 	// Remove is called when the room is gone, or was not created.
 	Remove(ctx context.Context, t Tenant, r Room)
+	// Count counts the rooms of a kind, up to most of them. Those that CreateRoom is making may count. Open and private rooms
+	// count as groups.
+	Count(ctx context.Context, t Tenant, k RoomKind, most int) (int, error)
 	// Left is called when a participant is in a room no longer.
 	Left(ctx context.Context, t Tenant, r Room, login string) error
 }
@@ -24,6 +27,8 @@ type noIndex struct{}
 
 func (noIndex) Enter(context.Context, Tenant, Room) error { return nil }
 func (noIndex) Remove(context.Context, Tenant, Room)      {}
+
+func (noIndex) Count(context.Context, Tenant, RoomKind, int) (int, error) { return 0, nil }
 
 func (noIndex) Left(context.Context, Tenant, Room, string) error { return nil }
 

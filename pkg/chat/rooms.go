@@ -79,7 +79,8 @@ type RoomView struct {
 	Keep         time.Duration // how long messages are kept, by the room's retention or the server's default; 0 for ever
 }
 
-// CreateRoom creates an open or private room with who as owner and first participant; Conflict if the name is taken.
+// CreateRoom creates an open or private room with who as owner and first participant; Conflict if the name is taken, Full if
+// a quota (RoomQuotas) is used up.
 func (s *Service) CreateRoom(ctx context.Context, who Identity, n NewRoom) (RoomView, error) {
 	if err := Faulty(RoomEntity, n.Validate()); err != nil {
 		return RoomView{}, err
@@ -418,6 +419,7 @@ func (s *Service) endRoom(ctx context.Context, who Identity, r Room) error {
 	t.finish(ctx, deleted)
 	t.wait()
 	s.index.Remove(ctx, who.Tenant, r)
+	s.counts.Forget(roomsKey(who.Tenant, r.Settings.Kind))
 	sweep()
 	return err
 }

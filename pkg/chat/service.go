@@ -78,6 +78,8 @@ type Service struct {
 	outbox  Outbox // may be nil
 	jobs    Jobs
 	index   RoomIndex
+	quotas  Quotas // may be nil
+	counts  limit.Counts
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 }
@@ -120,6 +122,8 @@ type Options struct {
 	Jobs Jobs
 	// Index, if set, finds rooms in other ways than by their names.
 	Index RoomIndex
+	// Quotas, if set, says how many rooms tenants may have.
+	Quotas Quotas
 	IDs   *id.Generator
 	Log   *slog.Logger
 }
@@ -160,7 +164,7 @@ func NewService(o Options) *Service {
 		reads: newReads(o.Reader.store, o.Log), settling: newSettling(ctx), pictures: o.Pictures,
 		claimed: make(chan struct{}), passwordMin: o.PasswordMin, signUp: o.SignUp, invitations: o.Invitations, seesEmail: o.SeesEmail,
 		files: o.Files, accounts: o.Accounts, blocks: o.Blocks, friends: o.Friends, mutes: o.Mutes, mail: o.Mail,
-		outbox: o.Outbox, jobs: o.Jobs, index: o.Index, stop: stop,
+		outbox: o.Outbox, jobs: o.Jobs, index: o.Index, quotas: o.Quotas, stop: stop,
 	}
 	s.stopped.Go(func() { s.reads.keep(ctx) })
 	s.stopped.Go(func() { guard.Keep(ctx, s.log, "claiming logins", s.claimLogins) })

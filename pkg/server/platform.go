@@ -134,6 +134,17 @@ func finders(st store.Store, tenants *account.Service) func(chat.Tenant) account
 	}
 }
 
+// lateQuotas are the quotas of apps, as soon as there is something that knows the apps.
+type lateQuotas struct{ of *tenant.Service }
+
+// RoomQuotas implements chat.Quotas.
+func (q *lateQuotas) RoomQuotas(ctx context.Context, t chat.Tenant) (chat.RoomQuotas, error) {
+	if q.of == nil {
+		return chat.RoomQuotas{}, nil
+	}
+	return q.of.RoomQuotas(ctx, t)
+}
+
 // globalMutes are those of pkg/people, by the kinds of rooms.
 type globalMutes struct{ people *people.Service }
 

@@ -267,6 +267,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		return nil, err
 	}
 	var service *chat.Service
+	quotas := &lateQuotas{} // of the apps, which come last
 	told := newCallbacks(c, platformParts{store: st, watcher: watcher, queue: queue, box: box, ids: ids},
 		func(ctx context.Context, t chat.Tenant, a chat.Trace) (bool, error) { return service.Done(ctx, t, a) }, onEnd)
 	onEnd(nodes.New(ctx, nodes.Options{Store: st, IDs: ids, Now: c.Now, Log: c.Log}).Close)
@@ -285,7 +286,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		MaxBytes: c.MaxFileBytes, Cached: c.Memory.Entries(cachedFiles)})
 	onEnd(kept.Close)
 	service = chat.NewService(chat.Options{Reader: rooms, Files: kept, Jobs: queue, Outbox: told, Hasher: hasher, Limits: limits, Publisher: hub, IDs: ids, PasswordMin: c.PasswordMin, SignUp: c.SignUp, Invitations: invitations, Log: c.Log,
-		Pictures: pictures, SeesEmail: seesEmail, Accounts: appPeople{apps}, Blocks: contacts, Friends: contacts, Mutes: globalMutes{contacts}, Mail: mail, Index: tenant.NewRoomIndex(st),
+		Pictures: pictures, SeesEmail: seesEmail, Accounts: appPeople{apps}, Blocks: contacts, Friends: contacts, Mutes: globalMutes{contacts}, Mail: mail, Index: tenant.NewRoomIndex(st, c.Now), Quotas: quotas,
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)
@@ -295,6 +296,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	quotas.of = platform.Tenants
 	keeping := upkeep.New(upkeep.Options{Store: st, Domain: service, Files: kept, Queue: queue, Apps: keepingOf(platform.Tenants), Now: c.Now, Log: c.Log})
 	onEnd(keeping.Close)
 	exporting := exports.New(exports.Parts{Store: st, Domain: service, Queue: queue, IDs: ids, Now: c.Now, Encode: chatapi.ISO.Message})

@@ -50,16 +50,25 @@ func roomIn(e directory.Entry) string {
 // RoomStore is what RoomIndex needs of the store.
 type RoomStore interface {
 	directory.Store
-	// Room and EachRoom are those of chat.RoomStore and chat.Inventory.
+	// Room, RoomsByName and EachRoom are those of chat.RoomStore and chat.Inventory.
+	RoomsByName(ctx context.Context, t chat.Tenant, names []string) (map[string]chat.Room, error)
 	Room(ctx context.Context, t chat.Tenant, name string) (chat.Room, error)
 	EachRoom(ctx context.Context, visit func(chat.Tenant, chat.Room) error) error
 }
 
 // RoomIndex keeps the entries of rooms; see chat.RoomIndex.
-type RoomIndex struct{ store RoomStore }
+type RoomIndex struct {
+	store RoomStore
+	now   func() time.Time
+}
 
-// NewRoomIndex returns the index that Rooms reads.
-func NewRoomIndex(store RoomStore) RoomIndex { return RoomIndex{store} }
+// NewRoomIndex returns the index that Rooms reads. It goes by a clock; nil: the machine's.
+func NewRoomIndex(store RoomStore, now func() time.Time) RoomIndex {
+	if now == nil {
+		now = time.Now
+	}
+	return RoomIndex{store, now}
+}
 
 var _ chat.RoomIndex = RoomIndex{}
 
@@ -85,6 +94,60 @@ func (x RoomIndex) Remove(ctx context.Context, t chat.Tenant, r chat.Room) {
 	if e, listed := roomEntry(t, r); listed {
 		_ = x.store.DeleteEntry(ctx, e.Space, e.ID)
 	}
+}
+
+// countPage is how many entries Count reads at a time.
+const countPage = 1000
+
+// Count implements chat.RoomIndex. Only if there are as many entries as there may be it looks for those that stand for no
+// room, and removes them.
+func (x RoomIndex) Count(ctx context.Context, t chat.Tenant, k chat.RoomKind, most int) (int, error) {
+	n, err := x.count(ctx, t, k, most, func([]directory.Entry) (int, error) { return 0, nil })
+	if err != nil || n < most {
+		return n, err
+	}
+	return x.count(ctx, t, k, most, func(es []directory.Entry) (int, error) { return x.tidy(ctx, t, k, es) })
+}
+
+// count counts entries, up to most of them, less what gone returns of each page.
+func (x RoomIndex) count(ctx context.Context, t chat.Tenant, k chat.RoomKind, most int, gone func([]directory.Entry) (int, error)) (n int, err error) {
+	for after := (id.ID{}); ; {
+		es, err := x.store.Entries(ctx, roomSpace(t, k), after, countPage)
+		if err != nil {
+			return 0, err
+		}
+		if len(es) == 0 {
+			return n, nil
+		}
+		less, err := gone(es)
+		if err != nil {
+			return 0, err
+		}
+		if n += len(es) - less; n >= most || len(es) < countPage {
+			return n, nil
+		}
+		after = es[len(es)-1].ID
+	}
+}
+
+// tidy removes entries that stand for no room, and returns how many they were.
+func (x RoomIndex) tidy(ctx context.Context, t chat.Tenant, k chat.RoomKind, es []directory.Entry) (gone int, err error) {
+	names := make([]string, len(es))
+	for i, e := range es {
+		names[i] = roomIn(e)
+	}
+	rooms, err := x.store.RoomsByName(ctx, t, names)
+	if err != nil {
+		return 0, err
+	}
+	for i, e := range es {
+		if r, there := rooms[names[i]]; there && r.ID == e.ID || x.now().Sub(e.ID.Time()) < entryGrace {
+			continue
+		}
+		x.Remove(ctx, t, chat.Room{ID: e.ID, Name: names[i], Settings: chat.RoomSettings{Kind: k}})
+		gone++
+	}
+	return gone, nil
 }
 
 // Name returns the name of the room of a kind that has a number; it may be that of a room which has another number by now.
@@ -114,7 +177,7 @@ const (
 
 // CatchUp makes the index of the chat API's rooms complete: servers of earlier versions and imports do not enter rooms, or
 // do not remove them. It reads all rooms, and holds the ids of those that are in the index.
-func (x RoomIndex) CatchUp(ctx context.Context, now time.Time) error {
+func (x RoomIndex) CatchUp(ctx context.Context) error {
 	const t = chat.DefaultTenant
 	entered := map[id.ID]string{}
 	for after := (id.ID{}); ; {
@@ -145,7 +208,7 @@ func (x RoomIndex) CatchUp(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for u, name := range entered {
-		if now.Sub(u.Time()) < entryGrace {
+		if x.now().Sub(u.Time()) < entryGrace {
 			continue
 		}
 		// The walk may have missed a room that was changed meanwhile.
@@ -161,9 +224,9 @@ func (x RoomIndex) CatchUp(ctx context.Context, now time.Time) error {
 }
 
 // keepUp runs CatchUp at the start and then hourly.
-func (x RoomIndex) keepUp(ctx context.Context, now func() time.Time, log *slog.Logger) {
+func (x RoomIndex) keepUp(ctx context.Context, log *slog.Logger) {
 	guard.Every(ctx, 0, catchUpEvery, func(ctx context.Context) {
-		if err := x.CatchUp(ctx, now()); err != nil && ctx.Err() == nil {
+		if err := x.CatchUp(ctx); err != nil && ctx.Err() == nil {
 			log.Warn("rooms that other versions made may be missing in the default app", "error", err)
 		}
 	})

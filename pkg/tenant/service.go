@@ -38,6 +38,7 @@ type Service struct {
 	log         *slog.Logger
 	// defaultOrg is the key of the default app's organisation.
 	defaultOrg string
+	spaces     spaces
 	stop       context.CancelFunc
 	stopped    sync.WaitGroup
 }
@@ -76,12 +77,12 @@ func New(o Options) *Service {
 		orgs: directory.NewCached(directory.CachedOptions[Organisation]{Store: o.Store, Watcher: o.Watcher, Decode: decodeOrg, Encode: Organisation.entry, Size: cachedTenants, Now: o.Now}),
 		apps: directory.NewCached(directory.CachedOptions[App]{Store: o.Store, Watcher: o.Watcher, Decode: decodeApp, Encode: App.entry, Size: cachedTenants, Now: o.Now}),
 	}
-	s.rooms = &Rooms{store: o.Store, index: NewRoomIndex(o.Store), chat: o.Chat, ids: o.IDs}
+	s.rooms = &Rooms{store: o.Store, index: NewRoomIndex(o.Store, o.Now), chat: o.Chat, ids: o.IDs}
 	o.Queue.Register(deletionJob, s.delete)
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.stopped.Go(func() {
-		guard.Keep(ctx, s.log, "completing the index of rooms", func(ctx context.Context) { NewRoomIndex(o.Store).keepUp(ctx, o.Now, s.log) })
+		guard.Keep(ctx, s.log, "completing the index of rooms", func(ctx context.Context) { s.rooms.index.keepUp(ctx, s.log) })
 	})
 	return s
 }
@@ -123,6 +124,9 @@ func (s *Service) app(a App, err error) func(name string) (App, error) {
 	return func(name string) (App, error) {
 		if chat.IsKind(err, chat.NotFound) {
 			err = chat.ErrNotFound(AppEntity, name)
+		}
+		if err == nil {
+			s.spaces.note(a)
 		}
 		return a, err
 	}

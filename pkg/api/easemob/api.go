@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -92,10 +91,16 @@ type Parts struct {
 }
 
 // API serves the platform. It may be used concurrently.
-type API struct{ Parts }
+type API struct {
+	Parts
+	// second and minute count messages.
+	second, minute *limit.Windows
+}
 
 // New returns the API.
-func New(p Parts) *API { return &API{p} }
+func New(p Parts) *API {
+	return &API{p, limit.NewWindows(p.Now, time.Second), limit.NewWindows(p.Now, time.Minute)}
+}
 
 // rights say who may call an operation. What they do not name is refused.
 type rights int
@@ -268,35 +273,4 @@ func (a *API) requireTLS(r *http.Request) error {
 		return nil
 	}
 	return &problem{status: http.StatusForbidden, word: "forbidden_op", text: "this server wants HTTPS"}
-}
-
-// Usual limits of calls a second, by the name of the limit; all others have 100.
-var usual = map[string]int{"POST /token": 300, "DELETE /users": 30, "batch status": 50,
-	"GET /users/{user}/blocks/users": 50, "POST /users/{user}/blocks/users": 50, "DELETE /users/{user}/blocks/users/{friend}": 50}
-
-// take counts a call against the limits of its app.
-func (a *API) take(c *call, name string) error {
-	if !c.ofApp {
-		return nil
-	}
-	most := usual[name]
-	if most == 0 {
-		most = 100
-	}
-	switch own := c.app.Settings.RateLimit; {
-	case own != nil:
-		most = int(*own)
-	case a.NoLimits:
-		return nil
-	}
-	if most == 0 {
-		return nil
-	}
-	most = max(most/a.Servers(), 1)
-	// The rate is part of the key: another setting, or another number of servers, holds for the next call.
-	_, wait := a.Limits.Reserve(limit.Use{Key: strings.Join([]string{"calls", c.app.ID.String(), name, strconv.Itoa(most)}, "\x00"), Rate: limit.Rate{Most: most, Per: time.Second}})
-	if wait > 0 {
-		return reachedLimit(wait)
-	}
-	return nil
 }

@@ -34,7 +34,7 @@ func (c *call) seats(r chat.Room) int64 {
 
 // newGroup returns the room for what a new group is given.
 func (c *call) newGroup(k roomKind, in roomFields) (n chat.NewGroup, err error) {
-	n.Settings = chat.RoomSettings{Kind: k.kind, MaxMembers: usualMembers}
+	n.Settings = chat.RoomSettings{Kind: k.kind, MaxMembers: c.usualMembers()}
 	if k.kind == chat.GroupRoom && c.app.Default() {
 		n.Settings = chat.RoomSettings{Kind: chat.PrivateRoom}
 		if *in.Public {

@@ -210,10 +210,10 @@ func TestTheIndexOfRoomsIsCompleted(t *testing.T) {
 		_, numbered := old.ID.Number()
 		require.False(w, numbered)
 		gone := chat.Room{ID: id.NewGenerator(func() time.Time { return time.Now().Add(-3 * time.Hour) }).New(), Name: "Gone"}
-		require.NoError(w, tenant.NewRoomIndex(w.store).Enter(ctx, chat.DefaultTenant, gone))
+		require.NoError(w, tenant.NewRoomIndex(w.store, nil).Enter(ctx, chat.DefaultTenant, gone))
 
 		for range 2 {
-			require.NoError(w, tenant.NewRoomIndex(w.store).CatchUp(ctx, time.Now()))
+			require.NoError(w, tenant.NewRoomIndex(w.store, nil).CatchUp(ctx))
 			require.Equal(w, []string{"Old"}, a.groupNames())
 		}
 		es, err := w.store.Entries(ctx, "groups/"+string(chat.DefaultTenant), id.ID{}, 10)

@@ -90,7 +90,7 @@ func TestGroups(t *testing.T) {
 		`{"groupname":"g","public":true,"owner":"OWNER","members":["nobody"]}`:                      {404, "service_resource_not_found"},
 		`{"groupname":"g","public":true,"owner":"OWNER","maxusers":1,"members":["OTHER"]}`:          {403, "exceed_limit"},
 		`{"groupname":"g","public":true,"owner":"OWNER","maxusers":0}`:                              {400, "invalid_parameter"},
-		`{"groupname":"g","public":true,"owner":"OWNER","maxusers":10001}`:                          {400, "invalid_parameter"},
+		`{"groupname":"g","public":true,"owner":"OWNER","maxusers":10001}`:                          {403, "exceed_limit"},
 		`{"groupname":"g","public":true,"owner":"OWNER","colour":"red"}`:                            {400, "invalid_parameter"},
 		`{"groupname":"` + strings.Repeat("x", 129) + `","public":true,"owner":"OWNER"}`:            {400, "invalid_parameter"},
 		`{"groupname":"g","desc":"` + strings.Repeat("x", 513) + `","public":true,"owner":"OWNER"}`: {400, "invalid_parameter"},

@@ -12,7 +12,6 @@ import (
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
-	"github.com/confab-chat/confab/pkg/limit"
 )
 
 const (
@@ -114,10 +113,9 @@ const linkPurpose = "link to an hour of the history"
 
 // linkHour answers with a link to the file of an hour.
 func (a *API) linkHour(c *call) error {
-	// The limit is a minute's; that of a second is taken as for each call.
-	if c.app.Settings.RateLimit == nil && !a.NoLimits {
-		if _, wait := a.Limits.Reserve(limit.Use{Key: "hours\x00" + c.app.ID.String(), Rate: limit.Rate{Most: max(filesAMinute/a.Servers(), 1), Per: time.Minute}}); wait > 0 {
-			return reachedLimit(wait)
+	if a.usually(c) { // beside the limit of a second, which is that of each call
+		if err := a.takeEach(c, "hours", filesAMinute, time.Minute); err != nil {
+			return err
 		}
 	}
 	text := c.variable("hour")

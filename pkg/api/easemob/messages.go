@@ -20,7 +20,7 @@ func (a *API) messages() []route {
 	return []route{
 		{path: "/messages", collection: true, methods: post(a.sendOld, "")},
 		{path: "/messages/users", methods: post(func(c *call) error { return a.send(c, toUsers) }, "")},
-		{path: "/messages/chatgroups", methods: post(func(c *call) error { return a.send(c, toGroups) }, "messages to groups")},
+		{path: "/messages/chatgroups", methods: post(func(c *call) error { return a.send(c, toGroups) }, groupMessages)},
 		{path: "/messages/chatrooms", methods: post(func(c *call) error { return a.send(c, toRooms) }, "")},
 		{path: "/messages/msg_recall", methods: post(a.recallOne, "")},
 		{path: "/messages/recall", methods: post(a.recallAll, "")},
@@ -139,6 +139,15 @@ func (a *API) sendTo(c *call, t target, f fields, list, kind string, body fields
 		return nil, err
 	}
 	m.From, m.Online = &from, route != nil && *route == "ROUTE_ONLINE"
+	refund, err := a.takeMessages(c, t, len(names))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			refund()
+		}
+	}()
 	var sent []chat.Sent
 	if t.rooms == nil {
 		sent, err = a.sendToUsers(c, names, m)

@@ -1,6 +1,8 @@
 package easemob
 
 import (
+	"cmp"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,7 +13,13 @@ import (
 )
 
 // usualMembers is maxusers if it is not given.
-const usualMembers = 200
+func (c *call) usualMembers() int {
+	const usual = 200
+	if most := *c.app.Settings.Complete().MaxMembers; most > 0 {
+		return int(min(most, usual))
+	}
+	return usual
+}
 
 // roomFields are the members of a group or room that can be set, by the name that changes have.
 type roomFields struct {
@@ -49,11 +57,6 @@ func (c *call) readRoom(k roomKind, f fields, others ...string) (out roomFields,
 	if len(unknown) > 0 {
 		slices.Sort(unknown)
 		return out, badParameter("some of [" + clip(strings.Join(unknown, ", ")) + "] are not valid fields")
-	}
-	if n := out.MaxMembers; n != nil {
-		if most := *c.app.Settings.Complete().MaxMembers; int64(*n) > most && most > 0 {
-			return out, badParameter("maxusers has to be a number from 1 to " + strconv.FormatInt(most, 10))
-		}
 	}
 	return out, nil
 }
@@ -117,7 +120,7 @@ func (a *API) createRoom(c *call, k roomKind) error {
 	if err != nil {
 		return err
 	}
-	if n.Owner, n.Members, err = c.founders(k, f); err != nil {
+	if n.Owner, n.Members, err = c.founders(k, f, n.Settings.MaxMembers); err != nil {
 		return err
 	}
 	view, err := a.Chats.CreateGroup(c.ctx(), who, n)
@@ -130,15 +133,23 @@ func (a *API) createRoom(c *call, k roomKind) error {
 	return c.reply(answer{data: map[string]any{k.id: numberOf(view.Room)}})
 }
 
-// founders are the owner and the members of a new room. Users are the owners of what they make.
-func (c *call) founders(k roomKind, f fields) (owner string, members []string, err error) {
+// founders are the owner and the members of a new room, which has room for so many; 0 for any number. Users are the owners of
+// what they make.
+func (c *call) founders(k roomKind, f fields, most int) (owner string, members []string, err error) {
 	name, err := f.text("owner")
 	if err != nil {
 		return "", nil, invalidParameter(err)
 	}
-	names, err := f.list("members", int(*c.app.Settings.Complete().MaxMembers))
+	names, err := f.list("members", math.MaxInt)
 	if err != nil {
 		return "", nil, invalidParameter(err)
+	}
+	different := map[string]bool{}
+	for _, name := range names {
+		different[strings.ToLower(name)] = true
+	}
+	if len(different) > cmp.Or(most, chat.MaxParticipants) { // before all of them are looked up
+		return "", nil, chat.ErrFull("")
 	}
 	if k.kind == chat.ChatRoom && f.has("members") && len(names) == 0 {
 		return "", nil, badParameter("members has to name somebody")
@@ -488,9 +499,6 @@ func (a *API) addSuperAdmin(c *call) error {
 	u, err := c.people().Named(c.ctx(), *name)
 	if err == nil {
 		err = a.Rooms.AddSuperAdmin(c.ctx(), u.Identity())
-	}
-	if chat.IsKind(err, chat.Full) {
-		return exceeded(err)
 	}
 	if err != nil {
 		return err

@@ -148,18 +148,12 @@ func (a *API) inRoom(r chat.Room, err error) error {
 		return err
 	}
 	switch {
-	case e.Kind == chat.Full:
-		return exceeded(err)
 	case e.Kind == chat.Invalid:
 		return invalidParameter(err)
 	case e.Kind == chat.NotFound && e.Entity == chat.RoomEntity:
 		return noRoom(numberOf(r))
 	}
 	return err
-}
-
-func exceeded(cause error) error {
-	return &problem{status: http.StatusForbidden, word: "exceed_limit", text: "there are as many as there may be", cause: cause}
 }
 
 // invalidParameter words what is wrong with a group or a room.

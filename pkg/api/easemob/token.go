@@ -159,21 +159,22 @@ func (a *API) inherit(c *call, f fields) (account.Account, error) {
 
 // ensure makes a user unless there is one meanwhile, within the app's quota.
 func (a *API) ensure(c *call, name string) (account.Account, error) {
-	release, err := a.reserve(c, 1)
+	done, err := a.reserve(c, 1)
 	if err != nil {
 		return account.Account{}, err
 	}
 	u, created, err := c.people().Ensure(c.ctx(), name)
 	if !created {
-		release(1)
-	} else if err == nil {
-		a.recordUser(c, audit.AccountCreated, u.Name)
+		done(0)
+		return u, err
 	}
+	done(1)
+	a.recordUser(c, audit.AccountCreated, u.Name)
 	return u, err
 }
 
-// reserve reserves n accounts of the app's quota. release gives some of them back.
-func (a *API) reserve(c *call, n int) (release func(n int), err error) {
+// reserve reserves n accounts of the app's quota. done is called once, with how many of them were made.
+func (a *API) reserve(c *call, n int) (done func(made int), err error) {
 	most := 0
 	if q := c.app.Settings.MaxUsers; q != nil {
 		most = int(*q)

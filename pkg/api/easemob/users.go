@@ -139,15 +139,16 @@ func (a *API) register(c *call) error {
 			return reachedLimit(wait)
 		}
 	}
-	release, err := a.reserve(c, 1)
+	done, err := a.reserve(c, 1)
 	if err != nil {
 		return err
 	}
 	u, err := c.people().Create(c.hashing(), n)
 	if err != nil {
-		release(1)
+		done(0)
 		return err
 	}
+	done(1)
 	a.recordUser(c, audit.AccountCreated, u.Name)
 	return c.reply(answer{entities: []any{userOf(u)}})
 }
@@ -181,11 +182,12 @@ func (a *API) registerAll(c *call, body []byte) error {
 		passwords[name] = n.Password
 		news = append(news, n)
 	}
-	release, err := a.reserve(c, len(news))
+	done, err := a.reserve(c, len(news))
 	if err != nil {
 		return err
 	}
 	var made []account.Account
+	defer func() { done(len(made)) }()
 	taken := []any{}
 	for _, n := range news {
 		u, err := c.people().Create(c.hashing(), n)
@@ -197,11 +199,9 @@ func (a *API) registerAll(c *call, body []byte) error {
 		case chat.IsKind(err, chat.Conflict) && errors.As(err, &e):
 			taken = append(taken, map[string]any{"username": e.Name, "registerUserFailReason": "the " + e.Name + " already exists"})
 		default:
-			release(len(news) - len(made))
 			return err
 		}
 	}
-	release(len(news) - len(made))
 	if len(made) == 0 {
 		return &problem{status: http.StatusBadRequest, word: "duplicate_unique_property_exists", text: "all of these users exist already"}
 	}
