@@ -155,6 +155,24 @@ func (s *Service) takes(ctx context.Context, who Identity, login string, contact
 	return err
 }
 
+// RewriteTo is Rewrite for a message that was addressed to a user. NotFound if there is no such message to that receiver, or it
+// was recalled.
+func (s *Service) RewriteTo(ctx context.Context, who Principal, l Log, m id.ID, to Receiver, with Rewrite) error {
+	_, err := s.changeMessage(ctx, who.Tenant, Room{ID: l.ID, Name: appRoom}, System, m, func(now Message) (Change, error) {
+		switch {
+		case now.Deleted || now.Kind == referenceKind || now.To != to.Name:
+			return Change{}, ErrNotFound(MessageEntity, m.String())
+		case !who.App && !May(EditMessage, Participant|Speaker|now.relation(who.Identity)):
+			return Change{}, refused(Forbidden, m, ruleOf(EditMessage).refusal)
+		}
+		return with.change(now, s.inTime(m, with.Window))
+	})
+	if err == nil && s.mail != nil && to.Login != "" {
+		s.mail.Changed(l, Letter{m, to.Login})
+	}
+	return err
+}
+
 // RecallFrom is Recall for a message that was addressed to a user. The author may recall it, and the app. NotFound if there
 // is no such message to that receiver, or it was recalled.
 func (s *Service) RecallFrom(ctx context.Context, who Principal, l Log, m id.ID, to Receiver, window time.Duration) error {

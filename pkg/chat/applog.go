@@ -188,6 +188,35 @@ func (s *Service) saidIn(ctx context.Context, t Tenant, rooms map[id.ID][]id.ID)
 	return said, g.Wait()
 }
 
+// AppMessage returns one message of an app's log; NotFound if there is none, if it was deleted, or is older than keep (0: for
+// ever).
+func (s *Service) AppMessage(ctx context.Context, l Log, m id.ID, keep time.Duration) (AppMessage, error) {
+	missing := ErrNotFound(MessageEntity, m.String())
+	if m.Compare(s.horizon(keep)) <= 0 {
+		return AppMessage{}, missing
+	}
+	row, err := s.store.Message(ctx, l, m)
+	if err != nil {
+		return AppMessage{}, err
+	}
+	found, _, err := s.resolve(ctx, AppQuery{Log: l}, []Message{row}, 1)
+	if err == nil && len(found) == 0 {
+		err = missing
+	}
+	if err != nil {
+		return AppMessage{}, err
+	}
+	return found[0], nil
+}
+
+// MessagesIn returns those of some messages that are there and not deleted, by the ids of their logs.
+func (s *Service) MessagesIn(ctx context.Context, t Tenant, logs map[id.ID][]id.ID) (map[id.ID]Message, error) {
+	for _, ids := range logs {
+		slices.SortFunc(ids, id.ID.Compare)
+	}
+	return s.saidIn(ctx, t, logs)
+}
+
 // Imported is a message of the past that an app brings.
 type Imported struct {
 	NewMessage

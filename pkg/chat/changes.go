@@ -138,8 +138,10 @@ func (s *Service) changeAny(ctx context.Context, in Tenant, r Room, by Person, m
 		return Message{}, err
 	}
 	var done Change
+	var only []string
 	now, err := s.store.ChangeMessage(ctx, r.Log(in), m, func(now Message) (Change, error) {
 		var err error
+		only = now.Only
 		if done, err = decide(now); err == nil && done.Kind != "" {
 			done.ID, done.By = t.id, by
 		}
@@ -150,6 +152,8 @@ func (s *Service) changeAny(ctx context.Context, in Tenant, r Room, by Person, m
 		s.settleChange(in, r, done, m, err, decide)
 		return now, err
 	}
-	t.finish(ctx, MessageChanged{Place: r.place(in), Change: t.id, Kind: done.Kind, Message: now})
+	published := now
+	published.Only = only // a deleted message does not say any more whom it was for
+	t.finish(ctx, MessageChanged{Place: r.place(in), Change: t.id, Kind: done.Kind, Message: published})
 	return now, nil
 }

@@ -29,6 +29,8 @@ type Mailing struct {
 	// Author is the login of the author; of letters it may be the name of somebody who has none. What one author sends to many
 	// comes to each of them in order.
 	Author string
+	// Only, if not nil, are those of them who get it: MaxOnly at most.
+	Only []string
 	// Online leaves out those who have no connection now.
 	Online bool
 }
@@ -48,7 +50,7 @@ func (s *Service) mailing(ctx context.Context, t Tenant, r Room, m Message, onli
 	if s.mail == nil || t == DefaultTenant || r.Settings.Kind != GroupRoom {
 		return noMail, nil
 	}
-	return s.mail.Send(ctx, Mailing{Log: r.Log(t), Message: m.ID, Author: m.Author.Login, Online: online})
+	return s.mail.Send(ctx, Mailing{Log: r.Log(t), Message: m.ID, Author: m.Author.Login, Only: m.Only, Online: online})
 }
 
 // withdrawing returns what takes a message out of the mailboxes of a group.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/limit"
 )
@@ -23,6 +24,9 @@ type NewMessage struct {
 	Key     *string
 	ReplyTo *id.ID
 	Payload
+	// Of what is for the platform alone, Payload's Only are members of a group or chat room who get the message, MaxOnly at most;
+	// others of these logins count as nobody. To is ignored.
+
 	// From is the author of a message that an app sends: anybody.
 	From *Person
 	// Index is the log of the app, which is to have a reference to a message in a room; zero for none.
@@ -61,6 +65,9 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 		return Message{}, err
 	}
 	if err := fits(content, payload); err != nil {
+		return Message{}, err
+	}
+	if payload.Only, err = s.within(ctx, who.Tenant, r, n.Only); err != nil {
 		return Message{}, err
 	}
 	if n.ReplyTo != nil {
@@ -147,6 +154,42 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 		s.reads.posted(who.Identity, r.ID, m.ID)
 	}
 	return m, nil
+}
+
+// MaxOnly is how many members of a room a message may be for that is not for all.
+const MaxOnly = 20
+
+// within returns those of logins who are in a room in which messages may be for some only; nil if logins is that.
+func (s *Service) within(ctx context.Context, t Tenant, r Room, logins []string) ([]string, error) {
+	if logins == nil {
+		return nil, nil
+	}
+	if k := r.Settings.Kind; k != GroupRoom && k != ChatRoom {
+		return nil, ErrForbidden("in the room '%s' messages are for all who are in it", r.Called())
+	}
+	if len(logins) > MaxOnly {
+		return nil, ErrInvalid("name %d members at most", MaxOnly)
+	}
+	in := make([]bool, len(logins))
+	g, gctx := guard.WithContext(ctx)
+	g.SetLimit(bulkParallel)
+	for i, login := range logins {
+		g.Go(func() error {
+			m, err := s.cachedMember(gctx, Principal{Identity: Identity{Tenant: t, Login: login}}, r)
+			in[i] = m.in
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	only := []string{}
+	for i, login := range logins {
+		if in[i] && !slices.Contains(only, login) {
+			only = append(only, login)
+		}
+	}
+	return only, nil
 }
 
 // append stores a message of a room. The reference comes first: one without a message is not shown.

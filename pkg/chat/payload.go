@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -46,20 +47,32 @@ type Payload struct {
 	Ext  jsontext.Value `json:"ext,omitzero"`  // nil: none
 	// To is the name of the user to whom an app has addressed the message; empty in rooms. See Service.SendTo.
 	To string `json:"to,omitzero"`
+	// Only are the logins of the members of a group or chat room who get the message; nil: all. Who reads the log decides by it.
+	Only []string `json:"only,omitzero"`
 }
+
+// For reports whether a message in a room is for a login.
+func (p Payload) For(login string) bool { return p.Only == nil || slices.Contains(p.Only, login) }
 
 // Plain reports whether p is that of a plain text. It is not called IsZero: what embeds a Payload is not zero then.
 func (p Payload) Plain() bool {
-	return p.Kind == TextKind && p.Body == nil && p.Ext == nil && p.To == ""
+	return p.Kind == TextKind && p.Body == nil && p.Ext == nil && p.To == "" && p.Only == nil
 }
 
 // Same reports whether two payloads are the same.
 func (p Payload) Same(q Payload) bool {
-	return p.Kind == q.Kind && p.To == q.To && bytes.Equal(p.Body, q.Body) && bytes.Equal(p.Ext, q.Ext)
+	return p.Kind == q.Kind && p.To == q.To && bytes.Equal(p.Body, q.Body) && bytes.Equal(p.Ext, q.Ext) &&
+		(p.Only == nil) == (q.Only == nil) && slices.Equal(p.Only, q.Only)
 }
 
 // Bytes returns about how many bytes the payload takes in an answer and on disk.
-func (p Payload) Bytes() int { return len(p.Kind) + len(p.Body) + len(p.Ext) + len(p.To) }
+func (p Payload) Bytes() int {
+	n := len(p.Kind) + len(p.Body) + len(p.Ext) + len(p.To)
+	for _, login := range p.Only {
+		n += len(login)
+	}
+	return n
+}
 
 // Encode returns the form in which stores keep a payload: one JSON object, empty for the zero Payload.
 func (p Payload) Encode() string {

@@ -57,15 +57,20 @@ func (s *Service) Rewrite(ctx context.Context, who Principal, room string, m id.
 		if now.Deleted {
 			return Change{}, errDeleted(m)
 		}
-		if err := s.inTime(m, to.Window); err != nil {
-			return Change{}, err
-		}
-		content, payload, err := to.of(now)
-		if err != nil || content == now.Content && payload.Same(now.Payload) {
-			return Change{}, err
-		}
-		return Change{Kind: Edit, Content: content, Payload: payload}, nil
+		return to.change(now, s.inTime(m, to.Window))
 	})
+}
+
+// change returns the change of a message that the edit is, unless it comes too late.
+func (to Rewrite) change(now Message, late error) (Change, error) {
+	if late != nil {
+		return Change{}, late
+	}
+	content, payload, err := to.of(now)
+	if err != nil || content == now.Content && payload.Same(now.Payload) {
+		return Change{}, err
+	}
+	return Change{Kind: Edit, Content: content, Payload: payload}, nil
 }
 
 // of returns what a message is after the edit.
@@ -91,6 +96,7 @@ func (to Rewrite) of(now Message) (content string, p Payload, err error) {
 	if err := f.err(MessageEntity); err != nil {
 		return "", p, err
 	}
+	p.To, p.Only = now.To, now.Only
 	return content, p, fits(content, p)
 }
 

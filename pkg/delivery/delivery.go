@@ -166,9 +166,17 @@ func (s *Service) Withdraw(ctx context.Context, m chat.Mailing) (func(context.Co
 // Changed implements chat.Mail.
 func (s *Service) Changed(log chat.Log, l chat.Letter) { s.Options.Changed(log, l) }
 
-// few returns the letters of a mailing; false if there are many.
+// few returns the letters of a mailing; false if there are many. Those of one that is for some members only are few.
 func (s *Service) few(ctx context.Context, m chat.Mailing) ([]chat.Letter, bool, error) {
 	letters := m.Letters
+	if m.Only != nil {
+		for _, login := range m.Only {
+			if login != m.Author {
+				letters = append(letters, chat.Letter{Message: m.Message, Login: login})
+			}
+		}
+		return s.connected(m.Log.Tenant, letters, m.Online), true, nil
+	}
 	if !m.Message.IsZero() {
 		ps, err := s.Store.Participants(ctx, m.Log.Tenant, m.Log.ID, "", Few+2)
 		if err != nil || len(ps) == Few+2 {

@@ -108,11 +108,11 @@ func (st *stream) queue(e event) {
 func (st *stream) Deliver(d *live.Delivery) {
 	switch e := d.Event.(type) {
 	case chat.MessagePosted:
-		if !e.Message.System && e.Message.Author.Login != st.who.Login {
+		if !e.Message.System && e.Message.Author.Login != st.who.Login && e.Message.For(st.who.Login) {
 			st.queue(event{room: e.Room, log: e.Room.ID, message: e.Message})
 		}
 	case chat.MessageChanged:
-		if e.Kind == chat.Delete || e.Kind == chat.Edit {
+		if (e.Kind == chat.Delete || e.Kind == chat.Edit) && e.Message.For(st.who.Login) {
 			st.queue(event{room: e.Room, log: e.Room.ID, message: e.Message, change: e.Kind})
 		}
 	}

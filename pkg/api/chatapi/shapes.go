@@ -194,7 +194,7 @@ func (f form) message(m chat.Message) message {
 		}
 		return out
 	}
-	out.Deleted, out.Payload = m.Deleted, m.Payload
+	out.Deleted, out.Payload = m.Deleted, chat.Payload{Kind: m.Kind, Body: m.Body, Ext: m.Ext}
 	if !m.EditedAt.IsZero() {
 		out.EditedAt = f.time(m.EditedAt)
 	}

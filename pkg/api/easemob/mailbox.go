@@ -16,6 +16,7 @@ func (a *API) mailbox() []route {
 	return []route{
 		{path: "/users/{user}/offline_msg_count", methods: map[string]operation{"GET": {by: byUser, serve: a.waiting}}},
 		{path: "/users/{user}/offline_msg_status/{message}", methods: map[string]operation{"GET": {by: byUser, serve: a.waits}}},
+		{path: "/users/{user}/user_channel", methods: map[string]operation{"DELETE": {by: byUser, serve: a.removeChannel}}},
 		{path: "/users/{user}/ack", methods: map[string]operation{"POST": {by: bySelf, serve: a.acknowledge}}},
 	}
 }

@@ -22,6 +22,9 @@ func (a *API) messages() []route {
 		{path: "/messages/users", methods: post(func(c *call) error { return a.send(c, toUsers) }, "")},
 		{path: "/messages/chatgroups", methods: post(func(c *call) error { return a.send(c, toGroups) }, groupMessages)},
 		{path: "/messages/chatrooms", methods: post(func(c *call) error { return a.send(c, toRooms) }, "")},
+		{path: "/messages/chatgroups/users", methods: post(func(c *call) error { return a.send(c, toGroups.some()) }, groupMessages)},
+		{path: "/messages/chatrooms/users", methods: post(func(c *call) error { return a.send(c, toRooms.some()) }, "")},
+		{path: "/messages/rewrite/{message}", methods: map[string]operation{"PUT": {by: byMember, serve: a.rewrite}}},
 		{path: "/messages/msg_recall", methods: post(a.recallOne, "")},
 		{path: "/messages/recall", methods: post(a.recallAll, "")},
 	}
@@ -33,12 +36,19 @@ type target struct {
 	chatType string
 	most     int // at once
 	rooms    *roomKind
+	directed bool // the call names those members who get the message
+}
+
+// some is a target of messages for some of the members only.
+func (t target) some() target {
+	t.directed = true
+	return t
 }
 
 var (
-	toUsers  = target{"users", "chat", chat.MaxReceivers, nil}
-	toGroups = target{"chatgroups", "groupchat", 3, &groups}
-	toRooms  = target{"chatrooms", "chatroom", 10, &chatRooms}
+	toUsers  = target{name: "users", chatType: "chat", most: chat.MaxReceivers}
+	toGroups = target{name: "chatgroups", chatType: "groupchat", most: 3, rooms: &groups}
+	toRooms  = target{name: "chatrooms", chatType: "chatroom", most: 10, rooms: &chatRooms}
 	targets  = []target{toUsers, toGroups, toRooms}
 )
 
@@ -139,6 +149,9 @@ func (a *API) sendTo(c *call, t target, f fields, list, kind string, body fields
 		return nil, err
 	}
 	m.From, m.Online = &from, route != nil && *route == "ROUTE_ONLINE"
+	if m.Only, err = c.only(t, f); err != nil {
+		return nil, err
+	}
 	refund, err := a.takeMessages(c, t, len(names))
 	if err != nil {
 		return nil, err
@@ -172,6 +185,28 @@ func (a *API) sendTo(c *call, t target, f fields, list, kind string, body fields
 		return nil, refused
 	}
 	return ids, nil
+}
+
+// only are the logins of those who get a message in a group or room, if the call names them; nil: all members.
+func (c *call) only(t target, f fields) ([]string, error) {
+	if t.rooms == nil || !t.directed && !f.has("users") {
+		return nil, nil
+	}
+	names, err := f.list("users", chat.MaxOnly)
+	if err == nil && len(names) == 0 {
+		err = illegal("users has to name 1 to %d members", chat.MaxOnly)
+	}
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.lookUp(names)
+	logins := []string{}
+	for _, u := range found {
+		if u != nil {
+			logins = append(logins, u.Identity().Login)
+		}
+	}
+	return logins, err
 }
 
 func tooLarge() error {
@@ -323,7 +358,7 @@ func (a *API) recall(c *call, f fields) (out map[string]any, err error) {
 		out["recalled"] = notFound
 		return out, nil
 	}
-	window := time.Duration(*c.app.Settings.Complete().RecallWindow) * time.Second
+	window := c.recallWindow()
 	for _, t := range targets {
 		if t.chatType != *in["chat_type"] {
 			continue
@@ -357,13 +392,9 @@ func (a *API) recall(c *call, f fields) (out map[string]any, err error) {
 
 // recallFrom recalls a message that was sent to a user, who may be gone.
 func (a *API) recallFrom(c *call, m id.ID, name string, window time.Duration) error {
-	to := chat.Receiver{Name: name}
-	found, err := c.lookUp([]string{name})
+	to, err := c.receiver(name)
 	if err != nil {
 		return err
-	}
-	if u := found[0]; u != nil {
-		to.Login = u.Identity().Login
 	}
 	return a.Chats.RecallFrom(c.ctx(), c.principal(), c.log(), m, to, window)
 }
