@@ -53,8 +53,8 @@ func (c *Chat) Policy() Policy { return chatPolicy }
 // uuidSpace is the name space of the UUIDs of logins.
 const uuidSpace = "confab: users of the chat API\x00"
 
-// uuidOf returns a UUID of version 5.
-func uuidOf(login string) (u id.ID) {
+// UUIDOf returns the UUID that a user of the chat API has as an account: one of version 5.
+func UUIDOf(login string) (u id.ID) {
 	sum := sha1.Sum([]byte(uuidSpace + login))
 	copy(u[:], sum[:])
 	u[6], u[8] = u[6]&0x0f|0x50, u[8]&0x3f|0x80
@@ -62,7 +62,7 @@ func uuidOf(login string) (u id.ID) {
 }
 
 func accountOf(u chat.User) Account {
-	a := Account{Tenant: home, ID: uuidOf(u.Login), Name: u.Login, made: u.CreatedAt, person: u.Person,
+	a := Account{Tenant: home, ID: UUIDOf(u.Login), Name: u.Login, made: u.CreatedAt, person: u.Person,
 		Data: Data{Epoch: u.Epoch, Inactive: u.Disabled, FullName: strings.TrimSpace(u.FirstName + " " + u.LastName)}}
 	if u.Email != nil {
 		a.Email = *u.Email

@@ -267,9 +267,7 @@ func (s *Service) SetActive(ctx context.Context, a Account, active bool) (Accoun
 
 // intend makes sure that the app is told of what is done to an account, before it is done.
 func intend(ctx context.Context, o chat.Outbox, a Account, d chat.Deed, on bool) (told func(error), err error) {
-	return chat.Intend(ctx, o, a.Tenant, chat.UserAct, func() ([]chat.Act, error) {
-		return []chat.Act{{Tenant: a.Tenant, Kind: chat.UserAct, Deed: d, On: on, To: a.Person(), UUID: a.ID}}, nil
-	})
+	return chat.IntendUser(ctx, o, chat.Act{Tenant: a.Tenant, Deed: d, On: on, To: a.Person(), UUID: a.ID})
 }
 
 // LogIn checks a password. It returns NotFound for an unknown account, Forbidden for one that is not active, and

@@ -22,6 +22,7 @@ type People struct {
 	sessions *Sessions
 	remember *Remember
 	tokens   *Tokens
+	outbox   chat.Outbox
 }
 
 // PeopleStore is the storage that People needs.
@@ -32,9 +33,9 @@ type PeopleStore interface {
 	Inventory
 }
 
-// NewPeople returns the administration of accounts.
-func NewPeople(store PeopleStore, accounts *Accounts) *People {
-	return &People{store: store, accounts: accounts, sessions: accounts.sessions, remember: accounts.remember, tokens: accounts.tokens}
+// NewPeople returns the administration of accounts. The outbox, which may be nil, keeps what servers of apps are to be told of.
+func NewPeople(store PeopleStore, accounts *Accounts, outbox chat.Outbox) *People {
+	return &People{store: store, accounts: accounts, sessions: accounts.sessions, remember: accounts.remember, tokens: accounts.tokens, outbox: outbox}
 }
 
 // account returns an account that is not deleted.
@@ -97,8 +98,15 @@ func (p *People) end(ctx context.Context, login string, disabled *bool) error {
 	if err != nil || disabled != nil && *disabled == u.Disabled {
 		return err
 	}
+	told := func(error) {}
+	if disabled != nil {
+		if told, err = chat.IntendUser(ctx, p.outbox, chat.Act{Tenant: who.Tenant, Deed: chat.DeedActive, On: !*disabled, To: u.Person}); err != nil {
+			return err
+		}
+	}
 	epoch, _ := NewSecret()
 	err = p.store.EndLogins(ctx, who.Tenant, login, epoch, disabled)
+	told(err)
 	p.sessions.EndAccount(ctx, who) // also after an error: the logins may have ended nevertheless
 	return err
 }

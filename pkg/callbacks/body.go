@@ -43,7 +43,11 @@ func (s *Service) body(a chat.Act, app string, r ready, event id.ID, at time.Tim
 		aboutRoom(a, out)
 	case chat.UserAct:
 		operation := map[chat.Deed]string{chat.DeedMade: "CREATE", chat.DeedEnded: "DELETE", chat.DeedActive: pick(a.On, "ACTIVATE", "DEACTIVATE")}[a.Deed]
-		out["operation"], out["username"], out["uuid"] = operation, account.NameOf(a.Tenant, a.To), a.UUID.String()
+		uuid := a.UUID
+		if uuid.IsZero() {
+			uuid = account.UUIDOf(a.To.Login)
+		}
+		out["operation"], out["username"], out["uuid"] = operation, account.NameOf(a.Tenant, a.To), uuid.String()
 	case chat.StatusAct:
 		name := account.NameOf(a.Tenant, a.To)
 		out["reason"], out["status"] = a.Status.Reason, pick(a.Status.Online, "online", "offline")

@@ -9,7 +9,8 @@
 // rule is changed or deleted meanwhile. Events about one conversation, room or user go out in the order of their acts while
 // no attempt fails. A rule has at most atOnce attempts under way, over all servers. A receiver that is slow delays neither
 // the act nor other rules. A crash between the intent and the act may tell of something that was not done, if nobody can
-// see whether it was. It can be seen of messages, recalls, and rooms that were made or deleted.
+// see whether it was. It can be seen of messages, recalls, and rooms that were made or deleted, not of accounts and of what
+// else is done in rooms.
 package callbacks
 
 import (

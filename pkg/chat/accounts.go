@@ -63,7 +63,12 @@ func (s *Service) createAccount(ctx context.Context, t Tenant, u User, password 
 	if err := s.claim(ctx, t, u.Login); err != nil {
 		return UserView{}, err
 	}
-	if err := s.store.CreateUser(ctx, t, u); err != nil {
+	told, err := IntendUser(ctx, s.outbox, Act{Tenant: t, Deed: DeedMade, To: u.Person})
+	if err != nil {
+		return UserView{}, err
+	}
+	err = s.store.CreateUser(ctx, t, u)
+	if told(err); err != nil {
 		return UserView{}, err
 	}
 	return UserView{User: u, ChatRooms: []string{}}, nil

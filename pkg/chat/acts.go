@@ -58,7 +58,7 @@ type Act struct {
 	Message  Message // of MessageAct and RecallAct
 	Log      Log     // that the message is in
 	From, To Person  // of RosterAct; UserAct and StatusAct are about To
-	UUID     id.ID   // of UserAct: the account
+	UUID     id.ID   // of UserAct: the account; zero for a user of the chat API, who has none
 	People   []Person
 	On       bool
 	Invited  bool
@@ -106,6 +106,14 @@ func Intend(ctx context.Context, o Outbox, t Tenant, k ActKind, make func() ([]A
 		return nothing, err
 	}
 	return o.Intend(ctx, acts...)
+}
+
+// IntendUser is Intend of an Outbox, which may be nil, for one act of the kind UserAct.
+func IntendUser(ctx context.Context, o Outbox, a Act) (done func(error), err error) {
+	return Intend(ctx, o, a.Tenant, UserAct, func() ([]Act, error) {
+		a.Kind = UserAct
+		return []Act{a}, nil
+	})
 }
 
 // unless is what came of an act that had nothing to do if done before.

@@ -79,19 +79,22 @@ func (s *Service) EndAccount(ctx context.Context, t Tenant, login string) error 
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	forget := func() {}
+	forget, told := func() {}, func(error) {}
 	if u, err := s.store.User(ctx, t, login); err != nil {
 		return err
 	} else if !u.Deleted {
 		if forget, err = s.jobs.Intend(ctx, PeopleOf(Identity{Tenant: t, Login: login})); err != nil {
 			return err
 		}
+		if told, err = IntendUser(ctx, s.outbox, Act{Tenant: t, Deed: DeedEnded, To: u.Person}); err != nil {
+			return err
+		}
 	}
-	if err := s.store.DeleteUser(ctx, t, login); err != nil {
-		return err
+	err := s.store.DeleteUser(ctx, t, login)
+	if told(err); err == nil {
+		forget()
 	}
-	forget()
-	return nil
+	return err
 }
 
 // EndMemberships removes somebody from all rooms, whatever they are there, and ends their invitations and requests to join.

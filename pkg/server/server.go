@@ -252,7 +252,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	officers, logins := auth.NewOfficers(st), auth.NewPeople(st, accounts)
+	officers := auth.NewOfficers(st)
 	var seesEmail func(context.Context, chat.Identity) (bool, error)
 	if c.PrivateEmail {
 		seesEmail = officers.Is
@@ -270,6 +270,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 	quotas := &lateQuotas{} // of the apps, which come last
 	told := newCallbacks(c, platformParts{store: st, watcher: watcher, queue: queue, box: box, ids: ids},
 		func(ctx context.Context, t chat.Tenant, a chat.Trace) (bool, error) { return service.Done(ctx, t, a) }, onEnd)
+	logins := auth.NewPeople(st, accounts, told)
 	onEnd(nodes.New(ctx, nodes.Options{Store: st, IDs: ids, Now: c.Now, Log: c.Log}).Close)
 	invitations := invite.New(st, ids, c.Now)
 	apps := account.New(account.Options{Store: st, Watcher: watcher, Hasher: hasher, Throttle: throttle, Jobs: queue, Outbox: told, IDs: ids, Now: c.Now})

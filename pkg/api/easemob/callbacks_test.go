@@ -192,3 +192,36 @@ func TestCallbacksEndWithTheirApp(t *testing.T) {
 		return nil
 	}))
 }
+
+// Accounts of the default app are those of the chat API, whoever makes and ends them.
+func TestTheDefaultAppIsToldOfAccounts(t *testing.T) {
+	w := newWorld(t)
+	a := w.defaultApp("confab/chat", "confab", "chat")
+	url, next := w.receiver(200)
+	a.ok("POST", "/callbacks/rules", a.token, object{"url": url, "events": []string{"user"}})
+	told := func(operation, name string) any {
+		t.Helper()
+		c := next()
+		require.Equal(t, []any{"user", operation, name}, []any{c["kind"], c["operation"], c["username"]})
+		return c["uuid"]
+	}
+	w.chatUser("Ann")
+	uuid := told("CREATE", "Ann")
+	require.Equal(t, a.ok("GET", "/users/Ann", a.token, nil)["entities"].([]any)[0].(object)["uuid"], uuid)
+	a.ok("POST", "/users", a.token, object{"username": "bob", "password": "pw"})
+	told("CREATE", "bob")
+	a.fails(400, "duplicate_unique_property_exists", "POST", "/users", a.token, object{"username": "bob", "password": "pw"})
+	for range 2 {
+		a.ok("POST", "/users/bob/deactivate", a.token, nil)
+	}
+	told("DEACTIVATE", "bob")
+	a.ok("POST", "/users/bob/activate", a.token, nil)
+	told("ACTIVATE", "bob")
+	a.ok("DELETE", "/users/bob", a.token, nil)
+	told("DELETE", "bob")
+	w.ok("PATCH", "/api/chat/v1/admin/users/Ann", adminToken, object{"disabled": true})
+	told("DEACTIVATE", "Ann")
+	status, out := w.do("POST", "/api/chat/v1/admin/erasures", adminToken, object{"login": "Ann"})
+	require.Equal(t, 202, status, out)
+	require.Equal(t, uuid, told("DELETE", "Ann"))
+}
