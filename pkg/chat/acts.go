@@ -194,7 +194,10 @@ func chunked(a Act) []Act {
 func (s *Service) intendMessages(ctx context.Context, l Log, r Room, ms ...Message) (done func(error), err error) {
 	return s.intend(ctx, l.Tenant, MessageAct, func() ([]Act, error) {
 		if !r.told() {
-			return nil, nil
+			if ms[0].To == "" {
+				return nil, nil
+			}
+			r = Room{} // of an app, to a user
 		}
 		acts := make([]Act, len(ms))
 		for i, m := range ms {
@@ -207,11 +210,8 @@ func (s *Service) intendMessages(ctx context.Context, l Log, r Room, ms ...Messa
 // intendRecall is intend for the deletion of a message, if decide, which says what becomes of it, deletes it.
 func (s *Service) intendRecall(ctx context.Context, in Tenant, r Room, m id.ID, decide func(now Message) (Change, error)) (done func(error), err error) {
 	return s.intend(ctx, in, RecallAct, func() ([]Act, error) {
-		if !r.told() {
-			return nil, nil
-		}
 		now, err := s.store.Message(ctx, r.Log(in), m)
-		if err != nil {
+		if err != nil || !r.told() && now.To == "" {
 			return nil, err
 		}
 		c, err := decide(now)
@@ -219,7 +219,7 @@ func (s *Service) intendRecall(ctx context.Context, in Tenant, r Room, m id.ID, 
 			return nil, err
 		}
 		l := r.Log(in)
-		if r.Name == appRoom {
+		if r.Name == appRoom || !r.told() {
 			r = Room{}
 		}
 		return []Act{{Tenant: in, Kind: RecallAct, Room: r, Message: now, Log: l}}, nil

@@ -11,6 +11,9 @@ import (
 
 // Messages that an app, or a user of one, sends to users one by one are in one log of the app, in the order of time. A
 // message for several users is there once for each, with an id of its own: each may be recalled alone.
+//
+// In the chat API's tenant such a message is in the direct conversation of its author and its receiver, and the log of the app
+// has a reference to it.
 
 // Friends says who are contacts of each other.
 type Friends interface {
@@ -47,7 +50,7 @@ type Addressed struct {
 // SendTo stores a message for each of its receivers and returns what became of it for each, in their order. An app sends as
 // From, whom it need not have; a user as themselves. A user is refused by receivers who have blocked them or, if Contacts is
 // set, are no contacts. Forbidden for an author who is muted. When it returns, the messages are durable; if it fails, none
-// is stored, unless the kind is Unavailable.
+// is stored, unless the kind is Unavailable, or some are in conversations of the chat API.
 func (s *Service) SendTo(ctx context.Context, who Principal, m Addressed) ([]Sent, error) {
 	content, payload, f := composed(m.Content, m.Payload)
 	if file := payload.File(); file != "" {
@@ -67,12 +70,17 @@ func (s *Service) SendTo(ctx context.Context, who Principal, m Addressed) ([]Sen
 	if err != nil {
 		return nil, err
 	}
+	if who.Tenant == DefaultTenant {
+		if err := s.converse(ctx, who, m, author, sent); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	var ms []Message
 	mail := Mailing{Log: m.Log, Author: cmp.Or(author.Login, author.FirstName), Online: m.Online}
 	for i, to := range sent {
-		if to.Refused != nil {
+		if to.Refused != nil || !to.ID.IsZero() {
 			continue
 		}
 		sent[i].ID = s.ids.New()
@@ -100,6 +108,37 @@ func (s *Service) SendTo(ctx context.Context, who Principal, m Addressed) ([]Sen
 	err = s.store.AppendBatch(ctx, m.Log, ms)
 	told(err)
 	return sent, cmp.Or(err, mailed(ctx, err))
+}
+
+// converse sends a message to those of its receivers with whom the author can have a direct conversation: who have an account,
+// and are somebody else.
+func (s *Service) converse(ctx context.Context, who Principal, m Addressed, author Person, sent []Sent) error {
+	g, gctx := guard.WithContext(ctx)
+	g.SetLimit(bulkParallel)
+	for i, to := range sent {
+		if to.Refused != nil || to.Login == "" || to.Login == author.Login || author.Login == "" {
+			continue
+		}
+		g.Go(func() error {
+			r, err := s.conversation(gctx, who, author, to.Login)
+			if err != nil {
+				return err
+			}
+			n := m.NewMessage
+			n.Index, n.To = m.Log, to.Name
+			if !who.App {
+				n.From = nil
+			}
+			stored, err := s.Send(gctx, who, r.Name, n)
+			if IsKind(err, Forbidden) {
+				sent[i].Refused, err = err, nil
+				return nil
+			}
+			sent[i].ID = stored.ID
+			return err
+		})
+	}
+	return g.Wait()
 }
 
 // addressing returns the author of an addressed message. Forbidden for one who is muted.
@@ -155,10 +194,31 @@ func (s *Service) takes(ctx context.Context, who Identity, login string, contact
 	return err
 }
 
+// conversationOf returns the name of the direct conversation that a message is in which was addressed to a user of the chat API;
+// empty for others.
+func (s *Service) conversationOf(ctx context.Context, l Log, m id.ID, to Receiver) (string, error) {
+	if l.Tenant != DefaultTenant || to.Login == "" {
+		return "", nil
+	}
+	row, err := s.store.Message(ctx, l, m)
+	if IsKind(err, NotFound) || err == nil && (row.Kind != referenceKind || row.To != to.Name) {
+		return "", nil
+	}
+	return DirectRoomName(l.Tenant, []string{row.Author.Login, to.Login}), err
+}
+
 // RewriteTo is Rewrite for a message that was addressed to a user. NotFound if there is no such message to that receiver, or it
 // was recalled.
 func (s *Service) RewriteTo(ctx context.Context, who Principal, l Log, m id.ID, to Receiver, with Rewrite) error {
-	_, err := s.changeMessage(ctx, who.Tenant, Room{ID: l.ID, Name: appRoom}, System, m, func(now Message) (Change, error) {
+	room, err := s.conversationOf(ctx, l, m, to)
+	if err != nil {
+		return err
+	}
+	if room != "" {
+		_, err := s.Rewrite(ctx, who, room, m, with)
+		return err
+	}
+	_, err = s.changeMessage(ctx, who.Tenant, Room{ID: l.ID, Name: appRoom}, System, m, func(now Message) (Change, error) {
 		switch {
 		case now.Deleted || now.Kind == referenceKind || now.To != to.Name:
 			return Change{}, ErrNotFound(MessageEntity, m.String())
@@ -176,6 +236,11 @@ func (s *Service) RewriteTo(ctx context.Context, who Principal, l Log, m id.ID, 
 // RecallFrom is Recall for a message that was addressed to a user. The author may recall it, and the app. NotFound if there
 // is no such message to that receiver, or it was recalled.
 func (s *Service) RecallFrom(ctx context.Context, who Principal, l Log, m id.ID, to Receiver, window time.Duration) error {
+	if room, err := s.conversationOf(ctx, l, m, to); err != nil {
+		return err
+	} else if room != "" {
+		return s.Recall(ctx, who, room, m, Recall{Window: window, Once: true})
+	}
 	withdrawn, letter := noMail, Letter{m, to.Login}
 	if s.mail != nil && to.Login != "" {
 		var err error

@@ -33,10 +33,11 @@ func referenceTo(r Room, m Message) Message {
 	if err != nil {
 		panic("chat: a reference that is no JSON: " + err.Error())
 	}
-	return Message{ID: m.ID, Author: m.Author, Payload: Payload{Kind: referenceKind, Body: body}}
+	return Message{ID: m.ID, Author: m.Author, Payload: Payload{Kind: referenceKind, Body: body, To: m.To}}
 }
 
-// AppMessage is a message of an app. In is zero for one that is addressed to a user (Payload.To).
+// AppMessage is a message of an app. In is zero for one that is addressed to a user (Payload.To), but if it is in a direct
+// conversation of the chat API.
 type AppMessage struct {
 	Message
 	In Reference

@@ -196,14 +196,13 @@ func (a Attachment) isA(k MessageKind) bool {
 
 // detaching stores the intent to remove the file of a message that is about to be deleted, if it names one. The caller calls
 // begin when it is deleted.
-func (s *Service) detaching(ctx context.Context, l Log, m id.ID) (begin func(), err error) {
-	all, err := s.store.MessagesByID(ctx, l, []id.ID{m})
-	if err != nil || s.files == nil || all[m].File() == "" {
-		return func() {}, err
+func (s *Service) detaching(ctx context.Context, l Log, m Message) (begin func(), err error) {
+	if s.files == nil || m.File() == "" {
+		return func() {}, nil
 	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
-	return s.jobs.Intend(ctx, FileOf(l, m))
+	return s.jobs.Intend(ctx, FileOf(l, m.ID))
 }
 
 // RoomFiles returns messages of a room that name files, newest first, before a position (nil: the newest), at most limit, and

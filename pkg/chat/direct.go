@@ -46,13 +46,23 @@ func (s *Service) OpenDirect(ctx context.Context, who Identity, logins []string)
 			return RoomView{}, false, err
 		}
 	}
+	return s.openDirect(ctx, who.Principal(), people)
+}
+
+// openDirect returns the direct conversation of people, and creates it, as the first of them, if there is none.
+func (s *Service) openDirect(ctx context.Context, who Principal, people []Person) (view RoomView, created bool, err error) {
+	all := make([]string, len(people))
+	for i, p := range people {
+		all[i] = p.Login
+	}
+	slices.Sort(all)
 	name := DirectRoomName(who.Tenant, all)
 	r, err := s.room(ctx, who.Tenant, name)
 	if IsKind(err, NotFound) {
-		if err := s.may(who.does(limit.Rooms)); err != nil {
+		if err := s.limited(who, limit.Rooms); err != nil {
 			return RoomView{}, false, err
 		}
-		view, err = s.createWith(ctx, who.Principal(), people, func(id.ID) Room {
+		view, err = s.createWith(ctx, who, people, func(id.ID) Room {
 			return Room{Name: name, Settings: RoomSettings{Kind: DirectRoom, Between: all}}
 		})
 		if !IsKind(err, Conflict) {
@@ -65,6 +75,21 @@ func (s *Service) OpenDirect(ctx context.Context, who Identity, logins []string)
 	}
 	view, err = s.complete(ctx, who.Tenant, r, people)
 	return view, false, err
+}
+
+// conversation returns the direct conversation of two people, usually without a read. Nobody asks whether one of them has
+// blocked the other.
+func (s *Service) conversation(ctx context.Context, who Principal, one Person, login string) (Room, error) {
+	name := DirectRoomName(who.Tenant, []string{one.Login, login})
+	if r, err := s.cachedRooms.Get(ctx, roomKey{who.Tenant, name}); !IsKind(err, NotFound) {
+		return r, err
+	}
+	other, err := s.Person(ctx, who.Tenant, login)
+	if err != nil {
+		return Room{}, err
+	}
+	view, _, err := s.openDirect(ctx, who, []Person{one, other})
+	return view.Room, err
 }
 
 // complete returns a direct conversation with all its people in it: the server that created it may have died before they

@@ -44,19 +44,43 @@ type Letter struct {
 // noMail is what is to be done after a message that goes to no mailbox.
 func noMail(context.Context, error) error { return nil }
 
-// mailing returns what delivers a message to the members of a group of an app. Other rooms have no mail: who is in them reads
-// their log.
+// mailed reports whether a message of a room is in mailboxes: those of groups of apps, and of the chat API's rooms what an app
+// has sent there. Who is in other rooms reads their log.
+func (r Room) mailed(m Message) bool {
+	return r.Settings.Kind == GroupRoom || r.Settings.Kind != ChatRoom && m.To != ""
+}
+
+// lettersOf is a message of a direct conversation to all who are in it but its author.
+func (r Room) lettersOf(t Tenant, m Message) Mailing {
+	mail := Mailing{Log: r.Log(t)}
+	for _, login := range r.Settings.Between {
+		if login != m.Author.Login {
+			mail.Letters = append(mail.Letters, Letter{m.ID, login})
+		}
+	}
+	return mail
+}
+
+// mailing returns what delivers a new message of a room to mailboxes.
 func (s *Service) mailing(ctx context.Context, t Tenant, r Room, m Message, online bool) (func(context.Context, error) error, error) {
-	if s.mail == nil || t == DefaultTenant || r.Settings.Kind != GroupRoom {
+	if s.mail == nil || !r.mailed(m) {
 		return noMail, nil
+	}
+	if r.Settings.Kind == DirectRoom {
+		mail := r.lettersOf(t, m)
+		mail.Online = online
+		return s.mail.Send(ctx, mail)
 	}
 	return s.mail.Send(ctx, Mailing{Log: r.Log(t), Message: m.ID, Author: m.Author.Login, Only: m.Only, Online: online})
 }
 
-// withdrawing returns what takes a message out of the mailboxes of a group.
-func (s *Service) withdrawing(ctx context.Context, t Tenant, r Room, m id.ID) (func(context.Context, error) error, error) {
-	if s.mail == nil || t == DefaultTenant || r.Settings.Kind != GroupRoom {
+// withdrawing returns what takes a message of a room out of mailboxes.
+func (s *Service) withdrawing(ctx context.Context, t Tenant, r Room, m Message) (func(context.Context, error) error, error) {
+	if s.mail == nil || m.ID.IsZero() || !r.mailed(m) {
 		return noMail, nil
 	}
-	return s.mail.Withdraw(ctx, Mailing{Log: r.Log(t), Message: m})
+	if r.Settings.Kind == DirectRoom {
+		return s.mail.Withdraw(ctx, r.lettersOf(t, m))
+	}
+	return s.mail.Withdraw(ctx, Mailing{Log: r.Log(t), Message: m.ID})
 }

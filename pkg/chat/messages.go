@@ -1,9 +1,11 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
@@ -25,7 +27,7 @@ type NewMessage struct {
 	ReplyTo *id.ID
 	Payload
 	// Of what is for the platform alone, Payload's Only are members of a group or chat room who get the message, MaxOnly at most;
-	// others of these logins count as nobody. To is ignored.
+	// others of these logins count as nobody. To is the receiver of a message in a direct conversation that SendTo sends.
 
 	// From is the author of a message that an app sends: anybody.
 	From *Person
@@ -69,6 +71,9 @@ func (s *Service) Send(ctx context.Context, who Principal, room string, n NewMes
 	}
 	if payload.Only, err = s.within(ctx, who.Tenant, r, n.Only); err != nil {
 		return Message{}, err
+	}
+	if who.Tenant == DefaultTenant && !n.Index.ID.IsZero() {
+		payload.To = cmp.Or(n.To, strconv.FormatInt(r.Number(), 10))
 	}
 	if n.ReplyTo != nil {
 		if _, err := s.shown(r).Message(ctx, r.Log(who.Tenant), *n.ReplyTo); err != nil {

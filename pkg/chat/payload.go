@@ -45,7 +45,8 @@ type Payload struct {
 	Kind MessageKind    `json:"kind,omitzero"`
 	Body jsontext.Value `json:"body,omitzero"` // nil: none
 	Ext  jsontext.Value `json:"ext,omitzero"`  // nil: none
-	// To is the name of the user to whom an app has addressed the message; empty in rooms. See Service.SendTo.
+	// To is the name of the user to whom an app has addressed the message. In other rooms it is empty, but for what an app has
+	// sent to a room of the chat API: there it is the room's number. Such a message is in mailboxes; see Service.mailing.
 	To string `json:"to,omitzero"`
 	// Only are the logins of the members of a group or chat room who get the message; nil: all. Who reads the log decides by it.
 	Only []string `json:"only,omitzero"`

@@ -126,11 +126,15 @@ func (s *Service) Recall(ctx context.Context, who Principal, room string, m id.I
 	if how.Force {
 		change = s.changeAny
 	}
-	removeFile, err := s.detaching(ctx, v.Log(who.Tenant), m)
+	all, err := s.store.MessagesByID(ctx, v.Log(who.Tenant), []id.ID{m})
 	if err != nil {
 		return err
 	}
-	withdrawn, err := s.withdrawing(ctx, who.Tenant, v.Room, m)
+	removeFile, err := s.detaching(ctx, v.Log(who.Tenant), all[m])
+	if err != nil {
+		return err
+	}
+	withdrawn, err := s.withdrawing(ctx, who.Tenant, v.Room, all[m])
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,8 @@
 //
 // A stream brings the messages that wait in the user's mailbox (pkg/inbox), in the order of their ids, and then what comes
 // in. It knows the position of the mailbox that it has read up to, so it needs no more than to be woken: the mailbox has what
-// came. Messages of chat rooms wait nowhere; they, and changes of messages in groups, come from the hub (pkg/live).
+// came. Messages of chat rooms, and what users of the chat API say, wait nowhere; they, and changes of messages in groups, come
+// from the hub (pkg/live).
 //
 //	server.Open(w, r, sse.Session{Login: login, Device: "phone"})
 //

@@ -247,12 +247,16 @@ func (st *stream) putEvent(ctx context.Context, e event) error {
 			i.To, e.change = st.name, chat.Delete // nothing is left of it but this
 		}
 	}
+	mailed := i.Kind == chat.GroupRoom || i.Kind != chat.ChatRoom && i.To != ""
+	if i.Kind == chat.DirectRoom && i.To == "" { // said in the chat API
+		i.To = st.name
+	}
 	switch {
 	case e.change == chat.Delete:
 		st.put("recall", "", st.srv.opts.Encode.Recall(i))
 	case e.change == chat.Edit:
 		st.put("rewrite", "", st.srv.opts.Encode.Rewrite(i))
-	case i.Kind == chat.ChatRoom: // those of groups come to the mailbox
+	case !mailed:
 		u, data := st.srv.opts.Encode.Message(i)
 		st.put("message", u, data)
 	}

@@ -3,10 +3,12 @@ package easemob_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/client"
 	"github.com/confab-chat/confab/pkg/server"
 )
 
@@ -151,4 +153,103 @@ func TestTheDefaultAppHasTheNameInTheSettings(t *testing.T) {
 	c.Platform.DefaultApp = "acme"
 	_, err = server.New(context.Background(), c, st)
 	require.True(t, chat.IsKind(err, chat.Invalid), "%v", err)
+}
+
+// What an app sends in the default app waits for its receivers, and is said in the chat API; what is said there comes to
+// streams.
+func TestMessagesOfTheDefaultAppAreThoseOfTheChatAPI(t *testing.T) {
+	onBothStores(t, func(w *world, a *app) {
+		ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
+		defer cancel()
+		ann, bob := w.chatUser("Ann"), w.chatUser("bob")
+		tokens := map[string]string{"Ann": a.userToken("Ann", "pw of Ann"), "bob": a.userToken("bob", "pw of bob")}
+		waiting := func(login string, want float64) {
+			w.Helper()
+			require.Equal(w, object{login: want}, a.data("/users/"+login+"/offline_msg_count", a.token))
+		}
+		contents := func(c *client.Client, room string) (all []string) {
+			w.Helper()
+			for m, err := range c.MessagesAfter(ctx, room, "") {
+				require.NoError(w, err)
+				if !m.System {
+					all = append(all, m.Content)
+				}
+			}
+			return all
+		}
+		r, err := ann.CreateRoom(ctx, "Lounge", "")
+		require.NoError(w, err)
+		require.NoError(w, bob.Join(ctx, "Lounge"))
+		g := a.groupOf("Lounge")
+		send := func(where, to string, from string) string {
+			return a.ok("POST", "/messages/"+where, a.token, object{"from": from, "to": []string{to}, "type": "txt", "body": object{"msg": "sent to " + to}})["data"].(object)[to].(string)
+		}
+		recall := func(m, to, kind string) {
+			w.Helper()
+			require.Equal(w, "yes", a.ok("POST", "/messages/msg_recall", a.token, object{"msg_id": m, "to": to, "from": "Ann", "chat_type": kind})["data"].(object)["recalled"])
+		}
+
+		// Groups.
+		one := send("chatgroups", g, "Ann")
+		waiting("bob", 1)
+		waiting("Ann", 0)
+		require.Equal(w, []string{"sent to " + g}, contents(bob, r.Name))
+		s := a.stream("bob", tokens["bob"], "")
+		got := s.next("message")
+		require.Equal(w, []any{one, "Ann", g, "groupchat"}, []any{got["msg_id"], got["from"], got["to"], got["chat_type"]})
+		said, err := ann.Post(ctx, "Lounge", "said")
+		require.NoError(w, err)
+		got = s.next("message")
+		require.Equal(w, []any{"Ann", g, "groupchat", text("said")}, []any{got["from"], got["to"], got["chat_type"], bodies(got)[0]})
+		waiting("bob", 1)
+		two := send("chatgroups", g, "Ann")
+		require.Equal(w, two, s.next("message")["msg_id"], "once")
+		_, err = ann.Edit(ctx, "Lounge", said.ID, "said better")
+		require.NoError(w, err)
+		require.Equal(w, text("said better"), bodies(s.next("rewrite"))[0])
+		require.NoError(w, ann.DeleteMessage(ctx, "Lounge", said.ID))
+		require.Equal(w, g, s.next("recall")["to"])
+		recall(two, g, "groupchat")
+		require.Equal(w, two, s.next("recall")["msg_id"])
+		waiting("bob", 1)
+		a.ok("POST", "/users/bob/ack", tokens["bob"], object{"msg_ids": []string{one}})
+		waiting("bob", 0)
+
+		// Users.
+		three := send("users", "bob", "Ann")
+		got = s.next("message")
+		require.Equal(w, []any{three, "Ann", "bob", "chat", text("sent to bob")}, []any{got["msg_id"], got["from"], got["to"], got["chat_type"], bodies(got)[0]})
+		waiting("bob", 1)
+		direct, err := bob.Converse(ctx, "Ann")
+		require.NoError(w, err)
+		require.Equal(w, []string{"sent to bob"}, contents(bob, direct.Name))
+		other := a.stream("Ann", tokens["Ann"], "")
+		_, err = bob.Post(ctx, direct.Name, "answered")
+		require.NoError(w, err)
+		got = other.next("message")
+		require.Equal(w, []any{"bob", "Ann", "chat", text("answered")}, []any{got["from"], got["to"], got["chat_type"], bodies(got)[0]})
+		waiting("Ann", 0)
+		a.ok("PUT", "/messages/rewrite/"+three, a.token, object{"user": "Ann", "new_msg": text("rewritten")})
+		require.Equal(w, []any{three, text("rewritten")}, []any{s.next("rewrite")["msg_id"], text("rewritten")})
+		require.Equal(w, []string{"rewritten", "answered"}, contents(ann, direct.Name))
+		four := a.ok("POST", "/messages/users", tokens["Ann"], object{"to": []string{"bob", "Ann", "nobody"}, "type": "txt", "body": object{"msg": "all"}})["data"].(object)
+		require.Len(w, four, 3)
+		require.Equal(w, four["bob"], s.next("message")["msg_id"])
+		require.Equal(w, []string{"rewritten", "answered", "all"}, contents(ann, direct.Name))
+		texts, _ := a.all("select * where chat_type = 'chat' and to = 'bob'", 10)
+		require.Equal(w, []string{"rewritten", "all"}, texts)
+		recall(three, "bob", "chat")
+		require.Equal(w, object{"msg_id": three, "from": "Ann", "to": "bob", "chat_type": "chat"}, s.next("recall"))
+		require.Equal(w, []string{"", "answered", "all"}, contents(ann, direct.Name))
+		waiting("bob", 1)
+		a.fails(403, "forbidden_op", "POST", "/messages/chatgroups/users", a.token, object{"from": "Ann", "to": []string{g}, "users": []string{"bob"}, "type": "txt", "body": object{"msg": "x"}})
+
+		// Users who have blocked each other do not write to each other; the app does.
+		a.ok("POST", "/users/bob/blocks/users", a.token, object{"usernames": []string{"Ann"}})
+		for _, from := range []string{"Ann", "bob"} {
+			to := map[string]string{"Ann": "bob", "bob": "Ann"}[from]
+			a.fails(403, "forbidden_op", "POST", "/messages/users", tokens[from], object{"to": []string{to}, "type": "txt", "body": object{"msg": "x"}})
+		}
+		require.Equal(w, send("users", "bob", "Ann"), s.next("message")["msg_id"])
+	})
 }

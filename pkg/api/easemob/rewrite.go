@@ -26,7 +26,7 @@ func (a *API) rewrite(c *call) error {
 	if err != nil {
 		return err
 	}
-	if m.In.Room.IsZero() {
+	if m.In.Room.IsZero() || m.In.Kind == chat.DirectRoom {
 		var r chat.Receiver
 		if r, err = c.receiver(m.To); err == nil {
 			err = a.Chats.RewriteTo(c.ctx(), c.principal(), c.log(), m.ID, r, to)
