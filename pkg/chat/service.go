@@ -124,8 +124,8 @@ type Options struct {
 	Index RoomIndex
 	// Quotas, if set, says how many rooms tenants may have.
 	Quotas Quotas
-	IDs   *id.Generator
-	Log   *slog.Logger
+	IDs    *id.Generator
+	Log    *slog.Logger
 }
 
 // NewService returns a running service. Close ends it.

@@ -25,13 +25,16 @@ type Use struct {
 }
 
 // Buckets counts uses of keys. It keeps hashes of keys only, and a bounded number of them: of more keys than that, those
-// that are rarely used count from zero. A key is kept until all of its rate is free. It may be used concurrently.
+// that are rarely used count from zero. A key is kept until all of its rate is free, and for keptFor. It may be used concurrently.
 type Buckets struct {
 	now func() time.Time
 
 	mu   sync.Mutex // guards what all buckets hold
 	kept *otter.Cache[[sha256.Size]byte, *bucket]
 }
+
+// keptFor is how long a key is kept at least. That goes by the machine's clock, which may be faster than that of the buckets.
+const keptFor = time.Minute
 
 // bucket holds the uses that are left to a key.
 type bucket struct {
@@ -45,7 +48,7 @@ func NewBuckets(now func() time.Time, keys int) *Buckets {
 	return &Buckets{now: now, kept: otter.Must(&otter.Options[[sha256.Size]byte, *bucket]{
 		MaximumSize: keys,
 		ExpiryCalculator: otter.ExpiryAccessingFunc(func(e otter.Entry[[sha256.Size]byte, *bucket]) time.Duration {
-			return e.Value.rate.Per
+			return max(e.Value.rate.Per, keptFor)
 		}),
 	})}
 }

@@ -59,6 +59,9 @@ func (h *Hub) deliverChanges(r *room) {
 			at := h.now()
 			for _, e := range batch {
 				if m, ok := now[e.Message.ID]; ok {
+					if m.Deleted { // it does not say any more whom it was for
+						m.Only = e.Message.Only
+					}
 					e.Message = m
 				}
 				if r.recent.add(e.Change, at) {
