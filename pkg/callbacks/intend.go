@@ -139,25 +139,20 @@ func (s *Service) queue(ctx context.Context, events []event, delay time.Duration
 
 // settle lets jobs run whose acts were done, and takes back those whose acts were not. If nobody knows, they wait.
 func (s *Service) settle(ctx context.Context, events []event, queued []jobs.Job, outcome error) {
-	if outcome == nil {
-		for _, j := range queued {
-			if j.Version != 0 {
-				s.o.Queue.Begin(j)
-			}
-		}
-		return
-	}
-	if chat.IsKind(outcome, chat.Unavailable) {
-		return
-	}
 	ctx, cancel := changing(ctx)
 	defer cancel()
 	g := guard.NewGroup()
 	g.SetLimit(parallel)
 	for i, e := range events {
+		j := queued[i]
+		if buried := j.Version == 0; buried && (outcome == nil || chat.IsKind(outcome, chat.Unavailable)) {
+			continue
+		} else if buried { // or perhaps stored, if that was not answered
+			j.Ref = e.job(0).Ref
+		}
 		g.Go(func() error {
-			err := s.o.Queue.Cancel(ctx, e.job(0).Ref)
-			if err == nil && queued[i].Version == 0 {
+			err := s.o.Queue.Settle(ctx, j, outcome)
+			if err == nil && j.Version == 0 {
 				err = s.exhume(ctx, e)
 			}
 			return err

@@ -119,14 +119,7 @@ func (s *Service) Send(ctx context.Context, m chat.Mailing) (func(context.Contex
 	if !few {
 		return s.intend(ctx, m, false)
 	}
-	reason := inbox.ToUser
-	if !m.Message.IsZero() {
-		reason = inbox.ToGroup
-	}
-	err = each(ctx, letters, func(ctx context.Context, l chat.Letter) error {
-		return s.Boxes.Append(ctx, chat.Identity{Tenant: m.Log.Tenant, Login: l.Login}, inbox.Ref{Log: m.Log.ID, Message: l.Message, Reason: reason})
-	})
-	if err != nil {
+	if err := s.put(ctx, m.Log, letters, !m.Message.IsZero()); err != nil {
 		_ = s.withdraw(ctx, m.Log.Tenant, letters)
 		return nil, err
 	}
@@ -152,12 +145,11 @@ func (s *Service) Withdraw(ctx context.Context, m chat.Mailing) (func(context.Co
 		return job, err
 	}
 	return func(ctx context.Context, failed error) error {
-		if failed == nil {
-			if err := s.withdraw(ctx, m.Log.Tenant, letters); err != nil {
-				return err
-			}
-		} else if chat.IsKind(failed, chat.Unavailable) {
-			return nil // the job finds out
+		if failed != nil {
+			return job(ctx, failed)
+		}
+		if err := s.withdraw(ctx, m.Log.Tenant, letters); err != nil {
+			return err
 		}
 		return s.Queue.Cancel(ctx, refOf(m, true))
 	}, nil
@@ -248,15 +240,7 @@ func (s *Service) intend(ctx context.Context, m chat.Mailing, withdraw bool) (fu
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, failed error) error {
-		switch {
-		case failed == nil:
-			s.Queue.Begin(j)
-		case !chat.IsKind(failed, chat.Unavailable):
-			return s.Queue.Cancel(ctx, j.Ref)
-		}
-		return nil
-	}, nil
+	return func(ctx context.Context, failed error) error { return s.Queue.Settle(ctx, j, failed) }, nil
 }
 
 // run is the handler of the jobs.
@@ -338,15 +322,20 @@ func (s *Service) deliver(ctx context.Context, t chat.Tenant, w work, letters []
 	if w.Withdraw {
 		return s.withdraw(ctx, t, letters)
 	}
-	reason := inbox.ToUser
-	if !w.Message.IsZero() {
-		reason = inbox.ToGroup
-	}
-	err = each(ctx, letters, func(ctx context.Context, l chat.Letter) error {
-		return s.Boxes.Append(ctx, chat.Identity{Tenant: t, Login: l.Login}, inbox.Ref{Log: w.Log, Message: l.Message, Reason: reason})
-	})
+	err = s.put(ctx, chat.Log{Tenant: t, ID: w.Log}, letters, !w.Message.IsZero())
 	s.Arrived(t, logins(letters))
 	return err
+}
+
+// put puts messages of a log into mailboxes: to users one by one, or to a group.
+func (s *Service) put(ctx context.Context, l chat.Log, letters []chat.Letter, toGroup bool) error {
+	reason := inbox.ToUser
+	if toGroup {
+		reason = inbox.ToGroup
+	}
+	return each(ctx, letters, func(ctx context.Context, letter chat.Letter) error {
+		return s.Boxes.Append(ctx, chat.Identity{Tenant: l.Tenant, Login: letter.Login}, inbox.Ref{Log: l.ID, Message: letter.Message, Reason: reason})
+	})
 }
 
 func (s *Service) withdraw(ctx context.Context, t chat.Tenant, letters []chat.Letter) error {

@@ -191,6 +191,18 @@ func (q *Queue) Begin(j Job) {
 	q.nudge()
 }
 
+// Settle lets a job run that was added, with a Delay, before an act: immediately if the act was done (outcome is nil), never if
+// it was not. If nobody knows (Unavailable), the job runs when the Delay is over, and finds out.
+func (q *Queue) Settle(ctx context.Context, j Job, outcome error) error {
+	switch {
+	case outcome == nil:
+		q.Begin(j)
+	case !chat.IsKind(outcome, chat.Unavailable):
+		return q.Cancel(ctx, j.Ref)
+	}
+	return nil
+}
+
 // expect makes this server run a job when it is due.
 func (q *Queue) expect(j Job) {
 	q.mu.Lock()

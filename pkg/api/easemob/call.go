@@ -322,18 +322,6 @@ func (c *call) host() string {
 	return scheme + "://" + c.r.Host
 }
 
-// limits returns the size of a page: from 1 to most, more counting as most, def if it is not given.
-func (c *call) limit(q url.Values, def, most int) (int, error) {
-	if !q.Has("limit") {
-		return def, nil
-	}
-	n, err := api.Int(q, "limit", def)
-	if err != nil || n < 1 {
-		return 0, illegal("limit has to be a whole number from 1 to %d", most)
-	}
-	return min(n, most), nil
-}
-
 func (c *call) query() (url.Values, error) {
 	q, err := api.Query(c.r)
 	if err != nil {
@@ -355,10 +343,7 @@ func (c *call) cursorOf(query, at string) string {
 	return base64.RawURLEncoding.EncodeToString(c.api.Box.Seal(c.cursorPurpose(query), []byte(at)))
 }
 
-// position returns the position in the query; empty if there is none.
-func (c *call) position(q url.Values) (at string, err error) { return c.positionOf(q, "") }
-
-// positionOf is position for a list that a query selects.
+// positionOf returns the position in the list that a query selects for which the query string has a cursor; empty if it has none.
 func (c *call) positionOf(q url.Values, query string) (at string, err error) {
 	text := q.Get("cursor")
 	if text == "" {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/confab-chat/confab/pkg/callbacks"
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/id"
 )
 
 // callbacks are the routes of the rules by which the app's own server is told what happens, and of dead letters.
@@ -142,29 +141,20 @@ func (a *API) renewSecret(c *call) error {
 }
 
 func (a *API) listLetters(c *call) error {
-	q, err := c.query()
+	p, err := c.page(10, 100)
 	if err != nil {
 		return err
 	}
-	limit, err := c.limit(q, 10, 100)
+	letters, more, err := a.Callbacks.Letters(c.ctx(), c.tenant(), p.id(), p.limit)
 	if err != nil {
 		return err
 	}
-	at, err := c.position(q)
-	if err != nil {
-		return err
-	}
-	after, _ := id.Parse(at) // zero: from the first
-	letters, more, err := a.Callbacks.Letters(c.ctx(), c.tenant(), after, limit)
-	if err != nil {
-		return err
-	}
-	rows := make([]any, len(letters))
+	list := make([]any, len(letters))
 	for i, l := range letters {
-		rows[i] = map[string]any{"id": l.ID.String(), "callId": l.CallID, "rule": l.Rule.String(), "kind": l.Kind, "created": l.CreatedAt.UnixMilli(),
+		list[i] = map[string]any{"id": l.ID.String(), "callId": l.CallID, "rule": l.Rule.String(), "kind": l.Kind, "created": l.CreatedAt.UnixMilli(),
 			"attempts": l.Attempts, "last_status": l.Status, "last_error": l.Error}
 	}
-	x := answer{data: rows, count: counted(len(rows))}
+	x := rows(list)
 	if more {
 		x.cursor = c.cursor(letters[len(letters)-1].ID.String())
 	}

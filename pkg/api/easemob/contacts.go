@@ -3,7 +3,6 @@ package easemob
 import (
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/people"
 )
 
@@ -61,41 +60,29 @@ func (a *API) removeContact(c *call) error {
 }
 
 func (a *API) listContacts(c *call) error {
-	q, err := c.query()
+	p, err := c.page(10, 100)
 	if err != nil {
 		return err
 	}
-	limit := maxContacts
-	if q.Has("limit") || q.Has("cursor") {
-		if limit, err = c.limit(q, 10, 100); err != nil {
-			return err
-		}
-	}
-	at, err := c.position(q)
-	if err != nil {
-		return err
-	}
-	var before id.ID
-	if at != "" {
-		if before, err = id.Parse(at); err != nil {
-			return err
-		}
+	if !p.Has("limit") && !p.Has("cursor") {
+		p.limit = maxContacts
 	}
 	u, err := c.user()
 	if err != nil {
 		return err
 	}
-	list, more, err := a.People.Contacts(c.ctx(), u.Identity(), before, limit)
+	list, more, err := a.People.Contacts(c.ctx(), u.Identity(), p.id(), p.limit)
 	if err != nil {
 		return err
 	}
-	rows := make([]any, len(list))
+	shown := make([]any, len(list))
 	for i, f := range list {
-		if rows[i] = f.Account.Name; q.Get("needReturnRemark") == "true" {
-			rows[i] = map[string]any{"username": f.Account.Name, "remark": f.Remark}
+		if shown[i] = f.Account.Name; p.Get("needReturnRemark") == "true" {
+			shown[i] = map[string]any{"username": f.Account.Name, "remark": f.Remark}
 		}
 	}
-	x := answer{path: contactsPath(u), entities: []any{}, data: rows, count: counted(len(rows))}
+	x := rows(shown)
+	x.path, x.entities = contactsPath(u), []any{}
 	if more {
 		x.cursor = c.cursor(list[len(list)-1].At.String())
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -42,23 +43,15 @@ func (c *call) keep() time.Duration { return c.app.Settings.Keep() }
 
 // listHistory answers with a page of what was said in the app.
 func (a *API) listHistory(c *call) error {
-	q, err := c.query()
+	p, err := c.pageOf(10, 1000, func(q url.Values) string { return "ql\x00" + q.Get("ql") })
 	if err != nil {
 		return err
 	}
-	n, err := c.limit(q, 10, 1000)
+	s, err := parseQuery(p.Get("ql"))
 	if err != nil {
 		return err
 	}
-	s, err := parseQuery(q.Get("ql"))
-	if err != nil {
-		return err
-	}
-	at, err := c.positionOf(q, "ql\x00"+q.Get("ql"))
-	if err != nil {
-		return err
-	}
-	selected, nothing, err := s.query(c, at, n)
+	selected, nothing, err := s.query(c, p.at, p.limit)
 	if err != nil {
 		return err
 	}
@@ -81,7 +74,7 @@ func (a *API) listHistory(c *call) error {
 		x.entities = append(x.entities, r)
 	}
 	if page.More {
-		x.cursor = c.cursorOf("ql\x00"+q.Get("ql"), page.Next.String())
+		x.cursor = c.cursorOf("ql\x00"+p.Get("ql"), page.Next.String())
 	}
 	return c.reply(x)
 }

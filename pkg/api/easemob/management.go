@@ -10,7 +10,6 @@ import (
 	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
-	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/limit"
 	"github.com/confab-chat/confab/pkg/sse"
 	"github.com/confab-chat/confab/pkg/tenant"
@@ -207,35 +206,21 @@ func organisationOf(o tenant.Organisation) map[string]any {
 }
 
 func (a *API) listOrganisations(c *call) error {
-	q, err := c.query()
+	p, err := c.page(10, 100)
 	if err != nil {
 		return err
 	}
-	limit, err := c.limit(q, 10, 100)
+	list, more, err := a.Tenants.Organisations(c.ctx(), p.id(), p.limit)
 	if err != nil {
 		return err
 	}
-	before, err := c.position(q)
-	if err != nil {
-		return err
-	}
-	at := id.ID{}
-	if before != "" {
-		if at, err = id.Parse(before); err != nil {
-			return illegal("this cursor was not given by this call")
-		}
-	}
-	list, more, err := a.Tenants.Organisations(c.ctx(), at, limit)
-	if err != nil {
-		return err
-	}
-	rows := make([]any, len(list))
+	shown := make([]any, len(list))
 	for i, o := range list {
 		row := organisationOf(o)
 		row["created"] = o.CreatedAt().UnixMilli()
-		rows[i] = row
+		shown[i] = row
 	}
-	x := answer{data: rows, count: counted(len(rows))}
+	x := rows(shown)
 	if more {
 		x.cursor = c.cursor(list[len(list)-1].ID.String())
 	}

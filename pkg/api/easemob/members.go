@@ -1,31 +1,16 @@
 package easemob
 
 import (
+	"cmp"
 	"maps"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/account"
-	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 )
-
-// numberedPage reads pagenum, from 1 on (0 is 1), and pagesize. from is how many rows come before the page.
-func (c *call) numberedPage(q url.Values, def, most int) (from, size int, err error) {
-	page, err := api.Int(q, "pagenum", 1)
-	if err != nil || page < 0 || page > 1<<30 {
-		return 0, 0, badParameter("pagenum has to be a whole number from 1 on")
-	}
-	if size, err = api.Int(q, "pagesize", def); err != nil || size < 1 {
-		return 0, 0, badParameter("pagesize has to be a whole number from 1 to " + strconv.Itoa(most))
-	}
-	size = min(size, most)
-	return (max(page, 1) - 1) * size, size, nil
-}
 
 // listMembers lists members in one of two forms.
 func (a *API) listMembers(c *call, k roomKind, r chat.Room) error {
@@ -34,7 +19,7 @@ func (a *API) listMembers(c *call, k roomKind, r chat.Room) error {
 		return err
 	}
 	if strings.EqualFold(q.Get("version"), "v3") {
-		return a.listByCursor(c, r, q)
+		return a.listByCursor(c, r)
 	}
 	from, size, err := c.numberedPage(q, k.pageSize, k.mostPage)
 	if err != nil {
@@ -87,42 +72,34 @@ func (a *API) listByLogin(c *call, r chat.Room, after string, limit int) error {
 		return err
 	}
 	names := []string{}
-	x := answer{}
 	for _, p := range people {
 		if p.Login != r.Owner() {
 			names = append(names, c.nameOf(p))
 		}
 	}
+	x := rows(names)
 	if more {
 		x.cursor = c.cursor(people[len(people)-1].Login)
 	}
-	x.data, x.count = names, counted(len(names))
 	return c.reply(x)
 }
 
 // listByCursor lists the names of members but the owner's, in the order of joining or the other way round.
-func (a *API) listByCursor(c *call, r chat.Room, q url.Values) error {
-	limit, err := c.limit(q, 10, 100)
-	if err != nil {
-		return invalidParameter(err)
-	}
-	sort := strings.ToLower(q.Get("sort"))
-	if sort == "" {
-		sort = "desc"
-	}
-	if sort != "asc" && sort != "desc" {
-		return badParameter("sort has to be asc or desc")
-	}
-	at, err := c.position(q)
+func (a *API) listByCursor(c *call, r chat.Room) error {
+	p, err := c.page(10, 100)
 	if err != nil {
 		return err
 	}
+	sort := cmp.Or(strings.ToLower(p.Get("sort")), "desc")
+	if sort != "asc" && sort != "desc" {
+		return badParameter("sort has to be asc or desc")
+	}
 	if r.Settings.Kind == chat.OpenRoom {
-		return a.listByLogin(c, r, at, limit)
+		return a.listByLogin(c, r, p.at, p.limit)
 	}
 	var from id.ID
-	if at != "" {
-		order, position, _ := strings.Cut(at, " ")
+	if p.at != "" {
+		order, position, _ := strings.Cut(p.at, " ")
 		if order != sort {
 			return illegal("this cursor was not given by this call")
 		}
@@ -131,23 +108,23 @@ func (a *API) listByCursor(c *call, r chat.Room, q url.Values) error {
 		}
 	}
 	// One more than is shown says whether there are more; another one is for the owner, who is not shown.
-	ms, _, err := a.Chats.ListMembers(c.ctx(), c.who, r.Name, from, sort == "desc", limit+2)
+	ms, _, err := a.Chats.ListMembers(c.ctx(), c.who, r.Name, from, sort == "desc", p.limit+2)
 	if err != nil {
 		return err
 	}
-	names := []string{}
-	x := answer{}
+	names, cursor := []string{}, ""
 	for _, m := range ms {
 		if m.Login == r.Owner() {
 			continue
 		}
-		if len(names) == limit {
-			x.cursor = c.cursor(sort + " " + from.String())
+		if len(names) == p.limit {
+			cursor = c.cursor(sort + " " + from.String())
 			break
 		}
 		names, from = append(names, c.nameOf(m.Person)), m.Since
 	}
-	x.data, x.count = names, counted(len(names))
+	x := rows(names)
+	x.cursor = cursor
 	return c.reply(x)
 }
 
@@ -282,7 +259,7 @@ func (a *API) listRoomAdmins(c *call, _ roomKind, r chat.Room) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(answer{data: names, count: counted(len(names))})
+	return c.reply(rows(names))
 }
 
 func (a *API) addRoomAdmin(c *call, _ roomKind, r chat.Room) error {
@@ -360,7 +337,7 @@ func (a *API) listListed(c *call, _ roomKind, r chat.Room, l roomList) error {
 			names = append(names, u.Name)
 		}
 	}
-	return c.reply(answer{data: names, count: counted(len(names))})
+	return c.reply(rows(names))
 }
 
 func (a *API) listOne(c *call, k roomKind, r chat.Room, l roomList) error {

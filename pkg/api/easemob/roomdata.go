@@ -170,37 +170,28 @@ func (c *call) founders(k roomKind, f fields, most int) (owner string, members [
 }
 
 func (a *API) listRooms(c *call, k roomKind) error {
-	q, err := c.query()
+	p, err := c.page(10, 100)
 	if err != nil {
 		return err
 	}
-	limit, err := c.limit(q, 10, 100)
-	if err != nil {
-		return invalidParameter(err)
-	}
-	at, err := c.position(q)
+	views, next, err := a.Rooms.Newest(c.ctx(), c.principal(), k.kind, p.id(), p.limit)
 	if err != nil {
 		return err
 	}
-	before, _ := id.Parse(at) // zero: from the newest
-	views, next, err := a.Rooms.Newest(c.ctx(), c.principal(), k.kind, before, limit)
-	if err != nil {
-		return err
-	}
-	rows := make([]any, len(views))
+	list := make([]any, len(views))
 	for i, v := range views {
 		owner, err := c.ownerOf(v.Room)
 		if err != nil {
 			return err
 		}
 		if k.kind == chat.ChatRoom {
-			rows[i] = map[string]any{"id": numberOf(v.Room), "name": nameOfRoom(v.Room), "owner": owner, "affiliations_count": v.Count}
+			list[i] = map[string]any{"id": numberOf(v.Room), "name": nameOfRoom(v.Room), "owner": owner, "affiliations_count": v.Count}
 			continue
 		}
-		rows[i] = map[string]any{"groupid": numberOf(v.Room), "groupname": nameOfRoom(v.Room), "owner": owner, "affiliations": v.Count,
+		list[i] = map[string]any{"groupid": numberOf(v.Room), "groupname": nameOfRoom(v.Room), "owner": owner, "affiliations": v.Count,
 			"type": "group", "last_modified": strconv.FormatInt(v.ModifiedAt().UnixMilli(), 10)}
 	}
-	x := answer{data: rows, count: counted(len(rows))}
+	x := rows(list)
 	if !next.IsZero() {
 		x.cursor = c.cursor(next.String())
 	}
@@ -481,7 +472,7 @@ func (a *API) listSuperAdmins(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(answer{data: names, count: counted(len(names))})
+	return c.reply(rows(names))
 }
 
 func (a *API) addSuperAdmin(c *call) error {

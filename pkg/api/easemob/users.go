@@ -248,19 +248,11 @@ func (a *API) listUsers(c *call) error {
 
 // page reads the page of users that the query asks for. The answer has its count and cursor.
 func (a *API) page(c *call) ([]account.Account, answer, error) {
-	q, err := c.query()
+	p, err := c.page(10, 100)
 	if err != nil {
 		return nil, answer{}, err
 	}
-	limit, err := c.limit(q, 10, 100)
-	if err != nil {
-		return nil, answer{}, err
-	}
-	after, err := c.position(q)
-	if err != nil {
-		return nil, answer{}, err
-	}
-	us, more, err := c.people().List(c.ctx(), after, limit)
+	us, more, err := c.people().List(c.ctx(), p.at, p.limit)
 	x := answer{count: counted(len(us))}
 	if more {
 		x.cursor = c.cursor(us[len(us)-1].Position())
