@@ -234,12 +234,9 @@ func (a *API) importMessage(c *call, t target) error {
 	if err != nil {
 		return err
 	}
-	m, err := newMessage(kind, body, f["ext"])
+	m, err := c.message(kind, body, f["ext"])
 	if err != nil {
 		return err
-	}
-	if most := *c.app.Settings.Complete().MaxMessageBytes; int64(m.bytes) > most {
-		return tooLarge()
 	}
 	from, err := c.sender(f)
 	if err != nil {

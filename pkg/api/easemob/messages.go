@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -133,12 +135,9 @@ func (a *API) sendTo(c *call, t target, f fields, list, kind string, body fields
 	if _, there := f["ext"]; there && !f.has("ext") {
 		return nil, illegal("ext has to be an object")
 	}
-	m, err := newMessage(kind, body, f["ext"])
+	m, err := c.message(kind, body, f["ext"])
 	if err != nil {
 		return nil, err
-	}
-	if most := *c.app.Settings.Complete().MaxMessageBytes; int64(m.bytes) > most {
-		return nil, tooLarge()
 	}
 	from, err := c.sender(f)
 	if err != nil {
@@ -209,8 +208,13 @@ func (c *call) only(t target, f fields) ([]string, error) {
 	return logins, err
 }
 
-func tooLarge() error {
-	return &problem{status: http.StatusBadRequest, word: "message_send_error", text: "message is too large", code: 14007}
+// message reads a message of a type with its body and ext, of a size that the app allows.
+func (c *call) message(kind string, body fields, ext jsontext.Value) (outgoing, error) {
+	m, err := newMessage(kind, body, ext)
+	if err == nil && int64(m.bytes) > *c.app.Settings.Complete().MaxMessageBytes {
+		err = &problem{status: http.StatusBadRequest, word: "message_send_error", text: "message is too large", code: 14007}
+	}
+	return m, err
 }
 
 // sender is who a message is from. An app names anybody, or nobody: then it is from admin.

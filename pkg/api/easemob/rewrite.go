@@ -75,12 +75,9 @@ func (c *call) rewriting(f fields) (to chat.Rewrite, err error) {
 	if *kind != "custom" && !body.has("msg") {
 		return to, illegal("msg must be provided")
 	}
-	m, err := newMessage(*kind, body, f["new_ext"])
+	m, err := c.message(*kind, body, f["new_ext"])
 	if err != nil {
 		return to, err
-	}
-	if most := *c.app.Settings.Complete().MaxMessageBytes; int64(m.bytes) > most {
-		return to, tooLarge()
 	}
 	to = chat.Rewrite{Content: m.Content, Payload: m.Payload, Window: c.recallWindow()}
 	if to.Kind == chat.TextKind {

@@ -78,8 +78,10 @@ var changeTests = map[string]func(*env){
 			require.NoError(e, err)
 			require.Equal(e, once, first)
 		}
-		e.append(l, told)
-		e.holds(l, plain, m, once, told)
+		some, none := e.message("psst"), e.message("hush")
+		some.Payload, none.Payload = chat.Payload{To: "7", Only: []string{"ann", "bob"}}, chat.Payload{Only: []string{}}
+		require.NoError(e, e.s.AppendBatch(e.ctx, l, []chat.Message{told, some, none}))
+		e.holds(l, plain, m, once, told, some, none)
 		other := once
 		other.Ext = jsontext.Value(`{}`)
 		_, _, err := e.s.AppendOnce(e.ctx, l, "k", other, id.ID{})
@@ -104,13 +106,13 @@ var changeTests = map[string]func(*env){
 		e.append(l, m)
 		require.NoError(e, e.s.AppendBatch(e.ctx, l, []chat.Message{m}))
 		want.Content, want.Payload, want.EditedAt, want.Reactions, want.Deleted = "", chat.Payload{}, time.Time{}, nil, true
-		e.holds(l, said, want, once, told)
+		e.holds(l, said, want, once, told, some, none)
 
 		gone, _ := told.WithoutUser(func(login string) bool { return login == "ann" }, nil)
 		require.NoError(e, e.s.Disown(e.ctx, l, []chat.Disowned{{ID: told.ID, Author: chat.System, Content: &gone.Content,
 			Payload: gone.Payload, Subject: gone.Subject}}))
 		e.append(l, told)
-		e.holds(l, said, want, once, gone)
+		e.holds(l, said, want, once, gone, some, none)
 	},
 	"reply": func(e *env) {
 		l, m := e.newLog(), e.message("question")

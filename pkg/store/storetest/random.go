@@ -75,7 +75,7 @@ var (
 	someName    = rapid.SampledFrom([]string{"x", "y", "xy", "X", "\u00e9"})
 	someAfter   = rapid.SampledFrom([]string{"", "0", "B", "a", "aa", "x", "xx", "\u00e9", "z"})
 	someKey     = rapid.SampledFrom([]string{"k", "l"})
-	somePayload = rapid.SampledFrom([]chat.Payload{{}, {}, {Ext: jsontext.Value(`{"a":1.0}`)}, {Kind: chat.CustomKind, Body: jsontext.Value(`{"event":"e"}`)}})
+	somePayload = rapid.SampledFrom([]chat.Payload{{}, {}, {Ext: jsontext.Value(`{"a":1.0}`)}, {Kind: chat.CustomKind, Body: jsontext.Value(`{"event":"e"}`)}, {To: "7", Only: []string{"a"}}})
 	someText    = rapid.SampledFrom([]string{"hello", "", "\u2028", "😀"})
 	someLimit   = rapid.IntRange(1, 8)
 	someID      = rapid.Custom(func(t *rapid.T) id.ID {
