@@ -1,7 +1,9 @@
 package cassandra
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -184,5 +186,53 @@ func (s *Store) MessagesByID(ctx context.Context, l chat.Log, ids []id.ID) (map[
 		return nil, err
 	}
 	defer end()
-	return lookUp(ctx, ids, func(ctx context.Context, u id.ID) (chat.Message, bool, error) { return s.message(ctx, l, u) })
+	byBucket := map[id.Bucket][]gocql.UUID{}
+	for _, u := range ids {
+		b, err := s.bucket(ctx, l, u)
+		if err != nil {
+			return nil, err
+		}
+		byBucket[b] = append(byBucket[b], gocql.UUID(u))
+	}
+	type some struct {
+		bucket id.Bucket
+		ids    []gocql.UUID
+	}
+	var parts []some
+	for b, all := range byBucket {
+		for chunk := range slices.Chunk(all, fetchedRows) {
+			parts = append(parts, some{b, chunk})
+		}
+	}
+	found := make([][]chat.Message, len(parts))
+	err = forEach(ctx, len(parts), func(ctx context.Context, i int) (err error) {
+		found[i], err = s.messagesOf(ctx, l, parts[i].bucket, parts[i].ids)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[id.ID]chat.Message, len(ids))
+	for _, ms := range found {
+		for _, m := range ms {
+			byID[m.ID] = m
+		}
+	}
+	return byID, nil
+}
+
+// messagesOf reads those of some messages that are in a bucket, and whole.
+func (s *Store) messagesOf(ctx context.Context, l chat.Log, b id.Bucket, ids []gocql.UUID) (ms []chat.Message, err error) {
+	var row messageRow
+	var broken error
+	err = s.db.rowsWhile(ctx, fetchedRows, func() bool {
+		if row.whole() {
+			var m chat.Message
+			if m, broken = row.message(); broken == nil {
+				ms = append(ms, m)
+			}
+		}
+		return broken == nil
+	}, selectMessages, []any{string(l.Tenant), uuid(l.ID), int64(b), ids}, row.dest()...)
+	return ms, cmp.Or(err, broken)
 }

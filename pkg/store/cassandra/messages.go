@@ -25,6 +25,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 reply_to, subject, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	selectMessage = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id = ?`
+	selectMessages = `SELECT ` + messageColumns + `
+FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id IN ?`
 	selectThere   = `SELECT message_id, system FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id IN ?`
 	olderMessages = `SELECT ` + messageColumns + `
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id < ? ORDER BY message_id DESC LIMIT ?`

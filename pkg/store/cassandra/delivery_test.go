@@ -1,0 +1,67 @@
+package cassandra
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/delivery"
+	"github.com/confab-chat/confab/pkg/inbox"
+	"github.com/confab-chat/confab/pkg/jobs"
+)
+
+// A message to 600 users: the call takes a few statements, however many get it; then each mailbox is read and replaced, once.
+func TestStatementsOfAMessageToManyUsers(t *testing.T) {
+	t.Parallel()
+	s, ctx := own(t), withTimeout(t)
+	queue, arrived := jobs.New(s, slog.New(slog.DiscardHandler)), make(chan int, chat.MaxReceivers)
+	mail := delivery.New(delivery.Options{Store: s, Boxes: inbox.New(inbox.Options{Store: s}), Queue: queue,
+		Arrived: func(_ chat.Tenant, logins []string) { arrived <- len(logins) }})
+	queue.Start()
+	t.Cleanup(queue.Close)
+	mailing := chat.Mailing{Log: chat.Log{Tenant: tenant(), ID: ids.New()}, Author: "admin"}
+	var ms []chat.Message
+	for i := range chat.MaxReceivers {
+		m := chat.Message{ID: ids.New(), Author: chat.Person{FirstName: "admin"}, Content: "hello"}
+		ms = append(ms, m)
+		mailing.Letters = append(mailing.Letters, chat.Letter{Message: m.ID, Login: fmt.Sprint("user", i)})
+	}
+	c := &counting{n: map[string]int{}}
+	s.db.around.set(c.around)
+	sum := func(counts map[string]int) (n int) {
+		for _, one := range counts {
+			n += one
+		}
+		return n
+	}
+
+	counts := c.during(func() {
+		done, err := mail.Send(ctx, mailing)
+		require.NoError(t, err)
+		require.NoError(t, s.AppendBatch(ctx, mailing.Log, ms))
+		require.NoError(t, done(ctx, nil))
+	})
+	require.Less(t, sum(counts)-counts[selectInbox]-counts[insertInbox], 40, "until the sender is answered: %v", counts)
+
+	counts = c.during(func() {
+		for n := 0; n < chat.MaxReceivers; {
+			select {
+			case some := <-arrived:
+				n += some
+			case <-time.After(time.Minute):
+				require.Fail(t, "the message does not arrive")
+			}
+		}
+	})
+	require.LessOrEqual(t, counts[selectInbox], chat.MaxReceivers)
+	require.LessOrEqual(t, counts[insertInbox], chat.MaxReceivers)
+	require.Less(t, sum(counts)-counts[selectInbox]-counts[insertInbox], 80, "beside the mailboxes: %v", counts)
+	s.db.around.set(nil)
+	refs, _, _, err := inbox.New(inbox.Options{Store: s}).Waiting(ctx, chat.Identity{Tenant: mailing.Log.Tenant, Login: "user599"}, 0, 10)
+	require.NoError(t, err)
+	require.Len(t, refs, 1)
+}
