@@ -22,12 +22,32 @@ func (h *Hub) Attached(who chat.Identity, device string) (gone func()) {
 
 // Devices returns the names of a user's connections, ascending; see ConnectedOf.
 func (h *Hub) Devices(who chat.Identity) []string {
+	p := h.presence
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	all := []string{}
-	for _, login := range h.Online(who.Tenant, devices) {
-		if device, ok := strings.CutPrefix(login, who.Login+"\x00"); ok {
-			all = append(all, device)
-		}
+	if rp := p.rooms[placeOf(who.Tenant, devices)]; rp != nil {
+		all = append(all, rp.names[who.Login]...)
 	}
 	slices.Sort(all)
 	return all
+}
+
+// note keeps names as what is there of a login.
+func (rp *roomPresence) note(key place, login string) {
+	if key.room != devices.ID {
+		return
+	}
+	login, device, _ := strings.Cut(login, "\x00")
+	whole := login + "\x00" + device
+	names := slices.DeleteFunc(rp.names[login], func(n string) bool { return n == device })
+	if rp.here[whole] > 0 || len(rp.there[whole]) > 0 {
+		names = append(names, device)
+	}
+	if rp.names == nil {
+		rp.names = make(map[string][]string)
+	}
+	if rp.names[login] = names; len(names) == 0 {
+		delete(rp.names, login)
+	}
 }

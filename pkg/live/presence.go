@@ -23,6 +23,9 @@ type roomPresence struct {
 	name  string
 	here  map[string]int             // login: subscriptions, or connections, on this node
 	there map[string]map[string]bool // login: other nodes
+	// names has, in the room devices, the names of each login's connections: there may be too many connections to look for
+	// those of one.
+	names map[string][]string
 }
 
 // Online returns the logins that are online in a room, ascending.
@@ -117,6 +120,7 @@ func (p *presence) count(key place, name, login string, n int) {
 	case now == 1 && n > 0:
 		p.changed(key, rp, login, true, len(rp.there[login]) == 0)
 	}
+	rp.note(key, login)
 	p.tidy(key, rp)
 }
 
@@ -157,6 +161,7 @@ func (p *presence) set(node string, e PresenceChanged) {
 	if is := len(rp.there[e.Login]) > 0; is != was && rp.here[e.Login] == 0 {
 		p.hub.apply(e)
 	}
+	rp.note(key, e.Login)
 	p.tidy(key, rp)
 }
 

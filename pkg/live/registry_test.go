@@ -329,3 +329,28 @@ func TestPollingIsBounded(t *testing.T) {
 		require.Less(c, s.total(), 25*time.Minute)
 	})
 }
+
+// The named connections of a user are those on all nodes, each name once, and of nobody else.
+func TestDevicesOfAUser(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		a, b := c.join("a", c.exchange.Bus()), c.join("b", c.exchange.Bus())
+		ann, bob := livetest.Who("ann"), livetest.Who("bob")
+		time.Sleep(soon)
+		phoneHere, _ := a.Attached(ann, "phone"), a.Attached(bob, "phone")
+		phoneThere, pad := b.Attached(ann, "phone"), b.Attached(ann, "pad")
+		has := func(names ...string) {
+			c.Helper()
+			time.Sleep(time.Second)
+			require.Equal(c, names, a.Devices(ann))
+			require.Equal(c, names, b.Devices(ann))
+			require.Equal(c, []string{"phone"}, b.Devices(bob))
+		}
+		has("pad", "phone")
+		phoneThere()
+		has("pad", "phone")
+		phoneHere()
+		has("pad")
+		pad()
+		require.Empty(c, b.Devices(ann))
+	})
+}
