@@ -93,6 +93,17 @@ one() {
 	stop
 	rm -rf "$work/files"
 
+	step "platform"
+	# Memory as above. One message to 600 users, beside as many to one each.
+	export CONFAB_ADMIN_LOGIN=administrator CONFAB_ADMIN_PASSWORD="a password of an administrator"
+	GOGC=100 serve "embedded:$work/streams" --limits off
+	measure platform.json streams --connections "${CONNECTIONS:-10000}"
+	stop
+	serve "embedded:$work/streams" --limits off
+	measure platform.json send-many
+	measure platform.json send-one
+	stop
+
 	step "attacks"
 	# With the limits that operators have by default, and little memory: 5,000 idle sockets, and honest users whose posts go on.
 	serve "embedded:$work/attacked" --memory 512MiB
@@ -109,6 +120,8 @@ one() {
 	measure cassandra.json bare-insert --rooms 64 --cassandra "cassandra://127.0.0.1:$cql/bare"
 	measure cassandra.json pages --rooms 64 --fill 300
 	measure cassandra.json bare-select --rooms 64 --fill 300 --cassandra "cassandra://127.0.0.1:$cql/bare"
+	measure cassandra.json send-many
+	measure cassandra.json send-one
 	measure cassandra.json posts --rooms 1 --clients 32
 	measure cassandra.json pages --rooms 1
 	fill "cassandra://127.0.0.1:$cql/confab"
@@ -129,6 +142,6 @@ done
 step "the page"
 scripts/web.sh speed | tee "$out/page.txt"
 
-for file in embedded live files attacks cassandra; do
+for file in embedded live files platform attacks cassandra; do
 	bin/confab bench table "$out"/*/$file.json
 done | tee "$out/table.txt"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Loads a server on a real three-node Cassandra (three copies) while nodes are killed, brought back and
-# paused, and looks for every acknowledged message at the end. `make chaos` runs it.
+# paused, and looks for every acknowledged message at the end. Meanwhile messages are sent to 600 users of an app each, and every
+# one of them has to have each once. `make chaos` runs it.
 #
 #   scripts/chaos.sh          kill a node and bring it back, kill another, pause one for 10 s
 #   scripts/chaos.sh --short  kill one node and bring it back
@@ -37,6 +38,7 @@ trap 'exit 130' INT TERM
 
 mkdir -p "$dir"
 (cd "$here/.." && go build -o "$dir/confab" ./cmd/confab)
+export CONFAB_ADMIN_LOGIN=administrator CONFAB_ADMIN_PASSWORD="a password of an administrator"
 say "starting three nodes of Cassandra"
 node start --nodes 3
 "$dir/confab" serve --listen "$listen" --limits off \

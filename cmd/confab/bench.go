@@ -57,7 +57,7 @@ func (c *benchTableCmd) Run() error {
 }
 
 type benchRunCmd struct {
-	Names []string `arg:"" help:"What to measure: posts, pages, live, connections, attacks, uploads of a server; or beside it bare-http, bare-live, bare-insert, bare-select, disk." enum:"posts,pages,live,connections,attacks,uploads,bare-http,bare-live,bare-insert,bare-select,disk"`
+	Names []string `arg:"" help:"What to measure: posts, pages, live, connections, attacks, uploads of a server; streams, send-many, send-one of its platform; or beside it bare-http, bare-live, bare-insert, bare-select, disk." enum:"posts,pages,live,connections,attacks,uploads,streams,send-many,send-one,bare-http,bare-live,bare-insert,bare-select,disk"`
 
 	URL         string        `help:"Address of the server." default:"http://127.0.0.1:8080"`
 	AllowRemote bool          `help:"Allow a server that is not on this machine. Only for servers of yours."`
@@ -76,11 +76,14 @@ type benchRunCmd struct {
 	PageSize    int           `help:"Messages in a page." default:"20"`
 	Subscribers int           `help:"Subscribers of the room that live fills." default:"1000"`
 	InFlight    int           `help:"Messages on their way at once in live." default:"1"`
-	Connections int           `help:"Idle connections." default:"10000"`
+	Connections int           `help:"Idle connections, or event streams." default:"10000"`
 	Attacks     []string      `help:"Attacks to run, instead of all: ${enum}." enum:"none,huge_logins,parallel_logins,unread_pages,resumes,stalled_bodies,stalled_frames,pictures" placeholder:"NAME"`
 	Cassandra   string        `help:"Cassandra for bare-insert and bare-select: cassandra://HOST." placeholder:"URL"`
 	Dir         string        `help:"Folder whose disk is measured by disk." default:"."`
-	Keep        bool          `help:"Keep the rooms that were made."`
+	Keep        bool          `help:"Keep the rooms, and apps, that were made."`
+
+	AdminLogin    string `help:"Login of an administrator of the server, who makes an app, for streams and sends." env:"CONFAB_ADMIN_LOGIN" placeholder:"LOGIN"`
+	AdminPassword string `help:"Their password." env:"CONFAB_ADMIN_PASSWORD" placeholder:"PASSWORD"`
 }
 
 // Run measures one thing after the other and prints all results together.
@@ -92,7 +95,8 @@ func (c *benchRunCmd) Run(ctx context.Context) error {
 	o := bench.Options{URL: c.URL, AllowRemote: c.AllowRemote, PID: c.PID, Clients: c.Clients, Rooms: c.Rooms, Count: c.Count,
 		Duration: c.Duration, Warmup: c.Warmup, MessageBytes: c.Bytes, FileBytes: c.FileBytes, Fill: c.Fill, Room: c.Room, Page: c.Page, PageSize: c.PageSize,
 		Subscribers: c.Subscribers, InFlight: c.InFlight, Connections: c.Connections, Attacks: c.Attacks, Keep: c.Keep,
-		BareCommand: []string{self, "bench", "bare"}, AttackCommand: []string{self, "bench", "attackers"}, Cassandra: c.Cassandra, Dir: c.Dir}
+		BareCommand: []string{self, "bench", "bare"}, AttackCommand: []string{self, "bench", "attackers"}, Cassandra: c.Cassandra, Dir: c.Dir,
+		AdminLogin: c.AdminLogin, AdminPassword: c.AdminPassword}
 	var results []bench.Result
 	for _, name := range c.Names {
 		if _, ok := bench.Benchmarks[name]; !ok {

@@ -18,6 +18,8 @@ type benchChaosCmd struct {
 	Readers  int           `help:"Who read the newest page." default:"4"`
 	Rate     int           `help:"Posts a second of all, and as many reads." default:"100"`
 	Duration time.Duration `help:"How long." default:"60s"`
+	Login    string        `name:"admin-login" help:"Login of an administrator of the server. With one, messages are sent to 600 users of an app as well." env:"CONFAB_ADMIN_LOGIN" placeholder:"LOGIN"`
+	Password string        `name:"admin-password" help:"Their password." env:"CONFAB_ADMIN_PASSWORD" placeholder:"PASSWORD"`
 	UntilEOF bool          `name:"until-eof" help:"End earlier when the standard input ends."`
 }
 
@@ -36,7 +38,7 @@ func (c *benchChaosCmd) Run(ctx context.Context) error {
 	}
 	bar := progress.New(os.Stderr, "chaos")
 	r, err := bench.Chaos(ctx, bench.ChaosOptions{URL: c.URL, Posters: c.Posters, Readers: c.Readers, Rate: c.Rate,
-		Duration: c.Duration, End: end, Progress: bar.Set})
+		Duration: c.Duration, End: end, Progress: bar.Set, AdminLogin: c.Login, AdminPassword: c.Password})
 	bar.End("")
 	fmt.Print(r.String())
 	if err != nil {

@@ -86,7 +86,7 @@ func (c *bareTable) page(ctx context.Context, client int) error {
 		return err
 	}
 	if n != c.o.PageSize {
-		return refused{fmt.Sprintf("a page has %d rows instead of %d", n, c.o.PageSize)}
+		return refused{why: fmt.Sprintf("a page has %d rows instead of %d", n, c.o.PageSize)}
 	}
 	return nil
 }

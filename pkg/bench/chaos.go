@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -25,6 +26,10 @@ type ChaosOptions struct {
 	Duration    time.Duration   // at most; 60 s
 	End         <-chan struct{} // the load ends when this is closed, before Duration is over; may be nil
 	Progress    func(done, total int64, note string)
+	// AdminLogin and AdminPassword, if set, are those of an administrator of the server: then messages are sent to 600 users
+	// of an app as well.
+	AdminLogin, AdminPassword string
+	MailTime                  time.Duration // after which such a message is lost, at the end; 60 s: longer than servers wait for one that died
 }
 
 // ChaosReport is what a steady load saw.
@@ -40,6 +45,9 @@ type ChaosReport struct {
 	Lost         int           // acknowledged messages that are not there
 	Doubled      int           // messages that are there more than once
 	Unseen       int           // pages that lacked a message acknowledged before they were asked for
+	Mailed       int64         // acknowledged messages to 600 users each
+	MailLost     int           // of these, copies that did not come
+	MailDoubled  int           // copies that came more than once
 }
 
 // Failed says what must not be, or nothing.
@@ -49,7 +57,8 @@ func (r ChaosReport) Failed() string {
 		n    int64
 		what string
 	}{{int64(r.Lost), "acknowledged messages are lost"}, {int64(r.Doubled), "messages are there twice"},
-		{r.Wrong, "requests failed otherwise than with 503 and Retry-After"}, {int64(r.Unseen), "pages lacked acknowledged messages"}} {
+		{r.Wrong, "requests failed otherwise than with 503 and Retry-After"}, {int64(r.Unseen), "pages lacked acknowledged messages"},
+		{int64(r.MailLost), "copies of acknowledged messages to 600 users did not come"}, {int64(r.MailDoubled), "copies came twice"}} {
 		if f.n > 0 {
 			faults = append(faults, fmt.Sprintf("%d %s", f.n, f.what))
 		}
@@ -67,11 +76,15 @@ func (r ChaosReport) Failed() string {
 }
 
 func (r ChaosReport) String() string {
-	return fmt.Sprintf("requests %d, messages acknowledged %d, refused with 503 %d (%.3f %%), other failures %d\n"+
+	s := fmt.Sprintf("requests %d, messages acknowledged %d, refused with 503 %d (%.3f %%), other failures %d\n"+
 		"slowest answer %s, longest time without an acknowledged post %s\n"+
 		"acknowledged and lost %d, there twice %d, pages that lacked something acknowledged %d\n",
 		r.Requests, r.Acknowledged, r.Unavailable, 100*r.Share, r.Wrong,
 		r.Slowest.Round(time.Millisecond), r.LongestGap.Round(time.Millisecond), r.Lost, r.Doubled, r.Unseen)
+	if r.Mailed > 0 {
+		s += fmt.Sprintf("messages to 600 users acknowledged %d; copies lost %d, there twice %d\n", r.Mailed, r.MailLost, r.MailDoubled)
+	}
+	return s
 }
 
 // chaos is a run under way.
@@ -80,6 +93,7 @@ type chaos struct {
 	stage  *stage
 	client *http.Client
 	room   string
+	mail   *chaosMail // may be nil
 
 	mu     sync.Mutex
 	report ChaosReport
@@ -98,6 +112,7 @@ func Chaos(ctx context.Context, o ChaosOptions) (ChaosReport, error) {
 	or(&o.Readers, 4)
 	or(&o.Rate, 100)
 	or(&o.Duration, time.Minute)
+	or(&o.MailTime, time.Minute)
 	if o.Progress == nil {
 		o.Progress = func(int64, int64, string) {}
 	}
@@ -108,9 +123,20 @@ func Chaos(ctx context.Context, o ChaosOptions) (ChaosReport, error) {
 	c := &chaos{o: o, stage: s, room: s.rooms[0], acked: map[string]bool{}, last: time.Now(),
 		client: &http.Client{Timeout: patienceWithServer, Transport: &http.Transport{MaxIdleConnsPerHost: o.Posters + o.Readers}}}
 	defer c.client.CloseIdleConnections()
+	if o.AdminLogin != "" {
+		if c.mail, err = newChaosMail(ctx, o); err != nil {
+			return ChaosReport{}, err
+		}
+		defer c.mail.tearDown(ctx)
+	}
 	c.run(ctx)
 	if err := ctx.Err(); err != nil {
 		return c.report, err
+	}
+	if c.mail != nil {
+		if err := c.mail.check(ctx, &c.report); err != nil {
+			return c.report, err
+		}
 	}
 	return c.report, c.check(ctx)
 }
@@ -149,6 +175,9 @@ func (c *chaos) run(ctx context.Context) {
 	}
 	for i := range c.o.Readers {
 		loop(i, c.o.Readers, time.Second*time.Duration(c.o.Readers)/time.Duration(c.o.Rate), func(int) { c.read(ctx, i) })
+	}
+	if c.mail != nil {
+		loop(0, 1, mailEvery, func(int) { c.mail.post(ctx, c.mailed) })
 	}
 	stop := make(chan struct{})
 	var told sync.WaitGroup
@@ -203,6 +232,20 @@ func (c *chaos) acknowledged(content, id string) {
 	c.last = now
 	c.acked[content] = true
 	c.order = append(c.order, id)
+}
+
+// mailed counts the outcome of a message to many.
+func (c *chaos) mailed(why string, unavailable bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.report.Requests++
+	switch {
+	case unavailable:
+		c.report.Unavailable++
+	case why != "":
+		c.report.Wrong++
+		c.report.FirstWrong = cmp.Or(c.report.FirstWrong, why)
+	}
 }
 
 // read reads the newest page. A message that was acknowledged before has to be on it, if fewer than fit were

@@ -25,6 +25,7 @@ import (
 // be made to fail.
 type fake struct {
 	*httptest.Server
+	mux      *http.ServeMux
 	mu       sync.Mutex
 	users    map[string]string // login: password
 	rooms    map[string][]stored
@@ -57,6 +58,7 @@ func newFake(t *testing.T) *fake {
 		lose: func(int) bool { return false }, deliver: func(int) int { return 1 }, refuse: func(int) bool { return false },
 	}
 	m := http.NewServeMux()
+	f.mux = m
 	m.HandleFunc("POST /api/chat/v1/users", f.signUp)
 	m.HandleFunc("POST /api/chat/v1/authenticate", f.login)
 	m.HandleFunc("POST /api/chat/v1/rooms/{room}", f.known(f.create))

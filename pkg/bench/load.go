@@ -13,7 +13,10 @@ import (
 )
 
 // refused is an answer that says no. The load goes on; other errors end it.
-type refused struct{ why string }
+type refused struct {
+	why    string
+	status int
+}
 
 func (r refused) Error() string { return r.why }
 
@@ -22,7 +25,7 @@ func answered(status int, body []byte) error {
 	if status/100 == 2 {
 		return nil
 	}
-	return refused{fmt.Sprintf("status %d: %.200s", status, body)}
+	return refused{why: fmt.Sprintf("status %d: %.200s", status, body), status: status}
 }
 
 // closedLoop runs op over and over in o.Clients goroutines, each with its own

@@ -39,6 +39,9 @@ type Options struct {
 	Settle       time.Duration // from the last connection to reading the memory; 3 s
 	Keep         bool          // leave the rooms that were made
 
+	// AdminLogin and AdminPassword are those of an administrator of the server, who makes apps of the platform.
+	AdminLogin, AdminPassword string
+
 	// BareCommand starts ServeBare in a process of its own: os.Executable and arguments. Nil: in this process.
 	BareCommand []string
 	// AttackCommand starts Attackers in the same way.
@@ -103,6 +106,9 @@ var Benchmarks = map[string]Benchmark{
 	"connections": Connections,
 	"attacks":     Attacks,
 	"uploads":     Uploads,
+	"streams":     Streams,
+	"send-many":   SendMany,
+	"send-one":    SendOne,
 	"bare-http":   BareHTTP,
 	"bare-live":   BareLive,
 	"bare-insert": BareInsert,

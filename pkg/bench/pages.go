@@ -63,7 +63,7 @@ func Pages(ctx context.Context, o Options) (Result, error) {
 		me.n++
 		if me.n%checkEvery == 1 {
 			if n := bytes.Count(cs[i].body(), []byte(`"messageId"`)); n != o.PageSize {
-				return refused{fmt.Sprintf("a page has %d messages instead of %d", n, o.PageSize)}
+				return refused{why: fmt.Sprintf("a page has %d messages instead of %d", n, o.PageSize)}
 			}
 		}
 		return nil

@@ -20,6 +20,7 @@ var ratios = []ratio{
 	{"posts", "bare-insert", "posts to the same inserts by bare gocql"},
 	{"pages-newest", "bare-select", "pages to the same selects by bare gocql"},
 	{"live", "bare-live", "deliveries to those of a bare WebSocket hub"},
+	{"send-many", "send-one", "deliveries of messages to 600 users each to messages that are sent one by one"},
 }
 
 // ReadJSON reads what WriteJSON wrote.

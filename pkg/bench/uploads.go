@@ -37,7 +37,7 @@ func Uploads(ctx context.Context, o Options) (Result, error) {
 		}
 		var no *chatclient.Error
 		if errors.As(err, &no) {
-			return refused{no.Error()}
+			return refused{why: no.Error()}
 		}
 		mu.Lock()
 		defer mu.Unlock()
