@@ -32,6 +32,7 @@ Runs Cassandra $version here, node I on 127.0.0.I.
   scripts/cassandra.sh start-node I        start one node (node 1 must run before the others)
   scripts/cassandra.sh stop-node I         stop one node in order
   scripts/cassandra.sh kill-node I         kill one node at once, as a crash would
+  scripts/cassandra.sh flush-schema I      write the schema's own tables of one node to its disk; see --quick-schema
   scripts/cassandra.sh ports               print all ports that the cluster uses
   scripts/cassandra.sh fetch               only download the jars
 
@@ -44,7 +45,8 @@ Options: --port P   the CQL port (9042); the other ports are the nine that follo
                     As it was last time if not said
          --quick-schema
                     do not flush the schema's own tables at each change of the schema, but when the node stops: for tests, which
-                    make many keyspaces; that is some seven times faster. A node that is killed forgets what was not flushed
+                    make many keyspaces; that is some seven times faster. A node that is killed forgets what was not flushed;
+                    flush-schema flushes it
 Environment: CONFAB_CACHE           where jars and data are kept ($cache)
              CONFAB_CASSANDRA_HEAP  the heap of each node ($heap)
 EOF
@@ -220,6 +222,10 @@ end_node() { # I signal
 	say "node $1 stopped"
 }
 
+flush_schema() { # I
+	java "@$here/cassandra/jvm.options" -Xmx64M -Duser.home="$(node_dir "$1")" -cp "$jars/*" org.apache.cassandra.tools.NodeTool -p "$(jmx_port "$1")" flush system_schema
+}
+
 # Two scripts at once must not start a node twice.
 exclusively() {
 	mkdir -p "$dir"
@@ -291,13 +297,14 @@ status)
 	done
 	((running)) || { say "no node runs"; exit 1; }
 	;;
-start-node | stop-node | kill-node)
+start-node | stop-node | kill-node | flush-schema)
 	[[ -n $node ]] || fail "$command needs the number of a node"
 	exclusively
 	case $command in
 	start-node) start_node "$node" ;;
 	stop-node) end_node "$node" TERM ;;
 	kill-node) end_node "$node" KILL ;;
+	flush-schema) flush_schema "$node" ;;
 	esac
 	;;
 ports)

@@ -6,6 +6,6 @@
 source "$(dirname "$0")/lib.sh"
 
 port=${CONFAB_DATACENTRES_PORT:-19942}
-own_cassandra "$port" --nodes 2 --dcs 2
+own_cassandra "$port" --quick-schema --nodes 2 --dcs 2
 CONFAB_TEST_DATACENTRES="$dir" CONFAB_TEST_DATACENTRES_PORT="$port" CONFAB_TEST_CASSANDRA="127.0.0.1:$port" \
 	go test -count=1 -timeout 10m -run '^TestTwoDatacentres$' ./pkg/store/cassandra
