@@ -33,7 +33,7 @@ const (
 	Few = 16
 	// batch is how many receivers a job has between two saves of its progress, and parallel how many of them get the message
 	// concurrently.
-	batch, parallel = 64, 8
+	batch, parallel = 64, 32
 	// unbegun is how long a job waits for the call that has made it; longer than a message may take to be stored.
 	unbegun = 30 * time.Second
 	// again is the pause before a batch is repeated, if the store cannot answer.
