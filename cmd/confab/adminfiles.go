@@ -83,7 +83,6 @@ func (c *adminFilesOrphansCmd) Run(ctx context.Context) error {
 		UnstoredFiles   []struct {
 			Tenant    string `json:"tenant"`
 			ID        string `json:"id"`
-			Name      string `json:"name"`
 			Size      int64  `json:"size"`
 			CreatedAt string `json:"createdAt"`
 		} `json:"unstoredFiles"`
@@ -101,7 +100,7 @@ func (c *adminFilesOrphansCmd) Run(ctx context.Context) error {
 	}
 	fmt.Printf("Records without bytes: %d %s.\n", o.Unstored, done)
 	for _, f := range o.UnstoredFiles {
-		fmt.Printf("  %s %s %q, %d bytes, of %s\n", f.Tenant, f.ID, f.Name, f.Size, f.CreatedAt)
+		fmt.Printf("  %s %s, %d bytes, of %s\n", f.Tenant, f.ID, f.Size, f.CreatedAt)
 	}
 	return nil
 }

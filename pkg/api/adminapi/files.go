@@ -73,10 +73,10 @@ type orphansAnswer struct {
 	Removed         bool           `json:"removed"`
 }
 
+// orphanedFile has no name: administrators see nothing of what is said in rooms that they are not in.
 type orphanedFile struct {
 	Tenant    string `json:"tenant"`
 	ID        string `json:"id"`
-	Name      string `json:"name"`
 	Size      int64  `json:"size"`
 	CreatedAt string `json:"createdAt"`
 }
@@ -85,7 +85,7 @@ func orphansOf(o files.Orphans) orphansAnswer {
 	out := orphansAnswer{Objects: o.Objects, Records: o.Records, Foreign: o.Foreign, Unrecorded: o.Unrecorded, UnrecordedBytes: o.UnrecordedBytes,
 		UnrecordedKeys: append([]string{}, o.UnrecordedKeys...), Unstored: o.Unstored, UnstoredFiles: []orphanedFile{}, Removed: o.Removed}
 	for _, f := range o.UnstoredFiles {
-		out.UnstoredFiles = append(out.UnstoredFiles, orphanedFile{Tenant: string(f.Tenant), ID: f.UUID, Name: f.Name, Size: f.Size, CreatedAt: timestamp(f.CreatedAt())})
+		out.UnstoredFiles = append(out.UnstoredFiles, orphanedFile{Tenant: string(f.Tenant), ID: f.UUID, Size: f.Size, CreatedAt: timestamp(f.CreatedAt())})
 	}
 	return out
 }

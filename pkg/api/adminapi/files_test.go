@@ -33,7 +33,7 @@ func TestFiles(t *testing.T) {
 		require.EqualValues(t, 5, found["unrecordedBytes"])
 		require.EqualValues(t, 1, found["unrecorded"])
 		require.EqualValues(t, 1, found["unstored"])
-		require.Equal(t, "a.json", found["unstoredFiles"].([]any)[0].(map[string]any)["name"])
+		require.EqualValues(t, 12, found["unstoredFiles"].([]any)[0].(map[string]any)["size"])
 		require.Equal(t, removed, found["removed"])
 	}
 	look("GET", false)
