@@ -136,10 +136,17 @@ func hasFiles(t *testing.T, s store.Store, want []files.File) {
 	require.Empty(t, left)
 }
 
+// withFiles is a store with little but files.
 func withFiles(t *testing.T) (store.Store, []files.File) {
 	t.Helper()
-	s := openEmbedded(t)
-	fill(t, s)
+	s, ids := openEmbedded(t), id.NewGenerator(nil)
+	fillPlatform(t, s)
+	require.NoError(t, s.CreateUser(t.Context(), chat.DefaultTenant, chat.User{Person: person("user03")}))
+	for _, name := range []string{"lounge", "left"} {
+		r := chat.Room{ID: ids.New(), Name: name, Creator: person("user03"), CreatedAt: created}
+		require.NoError(t, s.CreateRoom(t.Context(), chat.DefaultTenant, r))
+		require.NoError(t, s.Append(t.Context(), r.Log(chat.DefaultTenant), chat.Message{ID: ids.New(), Author: person("user03"), Content: name}))
+	}
 	return s, fillFiles(t, s)
 }
 
