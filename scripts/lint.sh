@@ -11,7 +11,7 @@ fi
 unformatted=$(gofmt -l cmd pkg schema scripts web/*.go)
 [ -z "$unformatted" ] || fail "not formatted, run gofmt -w on: $unformatted"
 go mod tidy -diff || fail "go.mod and go.sum are not tidy: run go mod tidy"
-"$lint" run ./...
+"$lint" run --allow-serial-runners ./... # another run, of an editor say, is waited for
 
 if ! command -v shellcheck >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 	echo "installing shellcheck from Debian's packages"
