@@ -131,7 +131,7 @@ func (s *Service) converse(ctx context.Context, who Principal, m Addressed, auth
 			}
 			stored, err := s.Send(gctx, who, r.Name, n)
 			if IsKind(err, Forbidden) {
-				sent[i].Refused, err = err, nil
+				sent[i].Refused = err
 				return nil
 			}
 			sent[i].ID = stored.ID

@@ -306,6 +306,39 @@ func TestTheMembersOfAGroupGetAMessageButItsAuthor(t *testing.T) {
 	}
 }
 
+// What is for some members only is in their mailboxes when the sender is answered, however many are in the group.
+func TestSomeMembersOfALargeGroup(t *testing.T) {
+	w := newWorld(t)
+	r := chat.Room{ID: w.log.ID, Name: "_1", Creator: chat.Person{Login: "user000", FirstName: "u", LastName: "u"}, Settings: chat.RoomSettings{Kind: chat.GroupRoom}}
+	require.NoError(t, w.CreateRoom(t.Context(), app, r))
+	var only []string
+	for i := range 40 {
+		login := fmt.Sprintf("user%03d", i)
+		_, err := w.Join(t.Context(), app, r, chat.Person{Login: login, FirstName: "u", LastName: "u"}, w.ids.New())
+		require.NoError(t, err)
+		if i < chat.MaxOnly {
+			only = append(only, login)
+		}
+	}
+	m := chat.Message{ID: w.ids.New(), Author: r.Creator, Content: "psst"}
+	done, err := w.mail.Send(t.Context(), chat.Mailing{Log: w.log, Message: m.ID, Author: "user000", Only: only})
+	require.NoError(t, err)
+	require.NoError(t, w.Append(t.Context(), w.log, m))
+	require.NoError(t, done(t.Context(), nil))
+	for i := range 40 {
+		login := fmt.Sprintf("user%03d", i)
+		if i > 0 && i < chat.MaxOnly {
+			require.Equal(t, []id.ID{m.ID}, w.has(login), login)
+		} else {
+			require.Empty(t, w.has(login), login)
+		}
+	}
+	done, err = w.mail.Send(t.Context(), chat.Mailing{Log: w.log, Message: w.ids.New(), Author: "user000", Only: []string{}})
+	require.NoError(t, err)
+	require.NoError(t, done(t.Context(), nil))
+	require.Len(t, w.has("user001"), 1)
+}
+
 func TestWhatIsForThoseWhoAreOnlineWaitsForNobodyElse(t *testing.T) {
 	w := newWorld(t)
 	for _, n := range []int{3, 100} {

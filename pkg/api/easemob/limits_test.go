@@ -11,8 +11,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/client"
 	"github.com/confab-chat/confab/pkg/clocktest"
+	"github.com/confab-chat/confab/pkg/id"
+	"github.com/confab-chat/confab/pkg/tenant"
 )
 
 // limitedWorld is a world with the usual limits, in a time that stands still.
@@ -247,6 +250,11 @@ func TestQuotasOfTheDefaultApp(t *testing.T) {
 		ctx := w.Context()
 		ann, bob := w.chatUser("Ann"), w.chatUser("bob")
 		a.settings(object{"max_groups": 3, "max_joined_groups": 2})
+		// A server that died while it made rooms has left entries of rooms that are not there.
+		index, before := tenant.NewRoomIndex(w.store, nil), id.NewGenerator(func() time.Time { return time.Now().Add(-3 * time.Hour) })
+		for i := range 3 {
+			require.NoError(w, index.Enter(ctx, chat.DefaultTenant, chat.Room{ID: before.New(), Name: fmt.Sprint("gone", i)}))
+		}
 		full := func(err error) {
 			w.Helper()
 			var e *client.Error

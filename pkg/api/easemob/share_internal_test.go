@@ -16,7 +16,7 @@ import (
 func TestEachServerGivesOutItsShare(t *testing.T) {
 	clock := clocktest.New(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	servers := 1
-	a := New(Parts{Limits: limit.NewBuckets(clock.Now, 1000), Servers: func() int { return servers }})
+	a := New(Parts{Now: clock.Now, Limits: limit.NewBuckets(clock.Now, 1000), Servers: func() int { return servers }})
 	defer a.Limits.Close()
 	of := func(app tenant.App) (n int) {
 		for a.take(&call{api: a, ofApp: true, app: app}, "GET /users") == nil {
@@ -35,4 +35,17 @@ func TestEachServerGivesOutItsShare(t *testing.T) {
 	require.Equal(t, 1, of(app))
 	servers = 1
 	require.Equal(t, 10, of(app), "it holds for the next call")
+
+	// Messages too.
+	c := &call{api: a, ofApp: true, app: tenant.App{ID: app.ID, Settings: tenant.Settings{Quotas: tenant.Quotas{MessageRate: &rate}}}}
+	servers = 2
+	_, err := a.takeMessages(c, toUsers, 5)
+	require.NoError(t, err)
+	_, err = a.takeMessages(c, toUsers, 1)
+	require.Error(t, err)
+	servers = 1
+	_, err = a.takeMessages(c, toRooms, 5)
+	require.NoError(t, err)
+	_, err = a.takeMessages(c, toRooms, 1)
+	require.Error(t, err)
 }
