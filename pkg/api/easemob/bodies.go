@@ -2,6 +2,8 @@ package easemob
 
 import (
 	"bytes"
+	"math"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -72,7 +74,15 @@ func flattenSize(body fields) error {
 			}
 		}
 	}
-	return numbersIn("width", "height", "file_length")(body)
+	if err := numbersIn("width", "height", "file_length")(body); err != nil {
+		return err
+	}
+	for _, name := range []string{"width", "height"} { // some clients have fractions of pixels: 4.0
+		if f, err := strconv.ParseFloat(string(body[name]), 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<31 {
+			body[name] = jsontext.Value(strconv.FormatInt(int64(f), 10))
+		}
+	}
+	return nil
 }
 
 // oneMap makes one object of a member that is an array of objects with one member each.

@@ -93,7 +93,7 @@ func TestTypesOfMessages(t *testing.T) {
 	a := newWorld(t).app
 	u, _ := a.users(1)
 	for _, x := range []struct{ kind, body, stored string }{
-		{"img", `{"url":"https://example.org/1","filename":"a.jpg","secret":"s1","size":{"width":480,"height":"720"}}`,
+		{"img", `{"url":"https://example.org/1","filename":"a.jpg","secret":"s1","size":{"width":480,"height":"720.0"}}`,
 			`image {"height":720,"name":"a.jpg","secret":"s1","url":"https://example.org/1","width":480}`},
 		{"audio", `{"url":"https://example.org/2","filename":"a.amr","length":"10","secret":"s2"}`,
 			`audio {"duration":10,"name":"a.amr","secret":"s2","url":"https://example.org/2"}`},
