@@ -36,6 +36,7 @@ own_cassandra() {
 # is, and exports CONFAB_BASE.
 own_server() {
 	data=$(mktemp -d)
+	: >"$data/out" # it is read before the server may have begun
 	bin/confab serve --listen 127.0.0.1:0 --store "embedded:$data/store" --limits off "$@" >"$data/out" 2>"$data/log" &
 	server=$!
 	trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -rf "$data"' EXIT
