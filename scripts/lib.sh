@@ -32,12 +32,12 @@ own_cassandra() {
 	scripts/cassandra.sh start "$@" --port "$port" --dir "$dir"
 }
 
-# own_server [FLAGS] starts bin/confab on a new store, which ends with the script. It sets $data, the folder in which its log
+# own_server starts bin/confab on a new store, which ends with the script. It sets $data, the folder in which its log
 # is, and exports CONFAB_BASE.
 own_server() {
 	data=$(mktemp -d)
 	: >"$data/out" # it is read before the server may have begun
-	bin/confab serve --listen 127.0.0.1:0 --store "embedded:$data/store" --limits off "$@" >"$data/out" 2>"$data/log" &
+	bin/confab serve --listen 127.0.0.1:0 --store "embedded:$data/store" --limits off >"$data/out" 2>"$data/log" &
 	server=$!
 	trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -rf "$data"' EXIT
 	for _ in $(seq 100); do
