@@ -61,7 +61,7 @@ func setUpApp(ctx context.Context, o Options) (*platform, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.call(ctx, "POST", "/management/organizations/"+p.org+"/applications", p.admin, map[string]any{"name": "app", "rate_limit": 0}, &made); err == nil {
+	if err = p.call(ctx, "POST", "/management/organizations/"+p.org+"/applications", p.admin, map[string]any{"name": "app", "rate_limit": 0}, &made); err == nil {
 		err = p.call(ctx, "POST", p.path("/token"), "", map[string]any{"grant_type": "client_credentials", "client_id": made.ID, "client_secret": made.Secret}, &made)
 	}
 	if p.token = made.Token; err != nil {
