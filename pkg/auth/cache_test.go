@@ -94,7 +94,9 @@ func TestALoginElsewhereIsGoodAtOnce(t *testing.T) {
 // alone is a store of one process: values cached from it are used as long as possible.
 type alone struct{}
 
-func (alone) Shared() bool                                                    { return false }
+func (alone) Shared() bool                   { return false }
+func (alone) OnAnnounce(func(string)) func() { return func() {} }
+
 func (alone) Announced(context.Context, time.Duration, int) ([]string, error) { return nil, nil }
 
 // A session in use is extended in time, although it is hardly ever read; also one that is extended on another node.

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -20,6 +21,40 @@ func Announcing(ctx context.Context, now func() time.Time, announce func(ctx con
 		return nil
 	}
 	return within(ctx, announce)
+}
+
+// Listeners are what a store calls for each announcement; see Announcements. The zero value is ready. They may be used
+// concurrently.
+type Listeners struct {
+	mu   sync.RWMutex
+	next int
+	of   map[int]func(key string)
+}
+
+// Add adds f until cancel is called.
+func (l *Listeners) Add(f func(key string)) (cancel func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.of == nil {
+		l.of = map[int]func(string){}
+	}
+	n := l.next
+	l.next++
+	l.of[n] = f
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.of, n)
+	}
+}
+
+// Call calls all of them.
+func (l *Listeners) Call(key string) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, f := range l.of {
+		f(key)
+	}
 }
 
 func within(ctx context.Context, announce func(ctx context.Context) error) error {

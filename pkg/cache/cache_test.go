@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -40,6 +41,8 @@ func (b *board) pause(what string) {
 }
 
 func (b *board) Shared() bool { return !b.alone }
+
+func (b *board) OnAnnounce(func(string)) func() { return func() {} }
 
 func (b *board) Announced(_ context.Context, span time.Duration, limit int) ([]string, error) {
 	b.pause("poll")
@@ -155,6 +158,41 @@ func TestWithoutAWatcherNothingIsBelievedForLong(t *testing.T) {
 		w.Cache = Of(Options[string, int]{Name: func(k string) string { return k }, Load: w.load, Now: time.Now, Size: 100})
 		defer w.Cache.Close()
 		require.Equal(t, 10, w.uses("a", 10*time.Second))
+	})
+}
+
+// A node that hears directly of an announcement uses the new value when the change is answered, also what it has just read.
+func TestWhatIsHeardHoldsWhenItIsAnswered(t *testing.T) {
+	in(t, nil, func(w *world) {
+		for v := 2; v < 5; v++ {
+			w.is("a", v-1)
+			w.is("b", 1)
+			w.loaded()
+			w.w.Hear("a")
+			time.Sleep(time.Millisecond)
+			w.is("a", v-1) // before the change has begun
+			w.set("a", v)
+			time.Sleep(time.Millisecond)
+			w.is("a", v)
+			w.is("b", 1)
+			require.Equal(t, 2, w.loaded(), "others are not read")
+			time.Sleep(heardFor - 3*time.Millisecond)
+			w.is("a", v)
+			require.Equal(t, 1, w.loaded(), "the change may be under way still")
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(2 * heardFor)
+		w.is("a", 4)
+		w.loaded()
+		time.Sleep(Brief / 2)
+		w.is("a", 4)
+		require.Zero(t, w.loaded())
+	})
+	in(t, nil, func(w *world) {
+		for i := range 3 * maxHeard {
+			w.w.Hear(fmt.Sprint(i))
+		}
+		require.Len(t, w.w.heard, maxHeard)
 	})
 }
 

@@ -41,6 +41,9 @@
 // and clocks of the store's nodes that differ by more than Overlap allows. While the store cannot be read, no cached
 // value is used for longer than Brief.
 //
+// Nodes that are connected also tell each other of each announcement before the change begins (Announcements.OnAnnounce,
+// Watcher.Hear). A change then usually holds everywhere when it is answered. Nothing above depends on that.
+//
 // The clocks of different servers are never compared. A node measures only how long ago something happened on itself.
 package cache
 
@@ -68,6 +71,9 @@ const (
 	freshFor = 900 * time.Millisecond
 	// doubtFor is the shortest time for which a key is in doubt.
 	doubtFor = CacheFor + ChangeFor
+	// heardFor is how long no cached value of a key is used that another node has told of directly. Changes usually take
+	// much less.
+	heardFor = 2 * time.Second
 	// longestGap is the longest time between two polls of one run.
 	longestGap = 30 * time.Second
 

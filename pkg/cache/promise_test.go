@@ -134,6 +134,8 @@ type polled func(span time.Duration) ([]string, error)
 
 func (polled) Shared() bool { return true }
 
+func (p polled) OnAnnounce(func(string)) func() { return func() {} }
+
 func (p polled) Announced(_ context.Context, span time.Duration, _ int) ([]string, error) {
 	return p(span)
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/guard"
@@ -22,6 +23,9 @@ type Announcements interface {
 	// acknowledged before the call. A method that announces gets the acknowledgement before its change takes effect;
 	// see the package.
 	Announced(ctx context.Context, span time.Duration, limit int) (keys []string, err error)
+	// OnAnnounce makes f be called with each key that this process announces, when the announcement is acknowledged and
+	// the change has not begun, until cancel is called. The change waits for f. See Watcher.Hear.
+	OnAnnounce(f func(key string)) (cancel func())
 }
 
 // Watcher polls the announcements of a store and decides whether a cached value may be used. It may be used
@@ -51,6 +55,11 @@ type Watcher struct {
 	// allUntil is the time until which all keys are in doubt.
 	allUntil time.Time
 	failing  bool
+	// Keys of Hear are put into heard, moved to heardOlder after heardFor, and removed after another heardFor. From
+	// heardUntil on there are none.
+	heard, heardOlder map[string]struct{}
+	heardTurned       time.Time
+	heardUntil        atomic.Pointer[time.Time]
 	// changing has the announced keys whose change may not have taken effect yet, with the time when each was last
 	// received. Until allChangingUntil, those are all keys; missed says that some may have been announced unseen.
 	changing         map[string]time.Time
@@ -217,9 +226,46 @@ func (w *Watcher) Poll(ctx context.Context) error {
 	return nil
 }
 
+// Hear is for nodes that can tell each other what they announce (Announcements.OnAnnounce): for heardFor, no cached value
+// of the key is used that was not read for the call that asks. So a change that takes less than that holds on all nodes
+// when it is answered. What is not heard is only known later; see the package. At most maxHeard keys are kept for heardFor.
+func (w *Watcher) Hear(key string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.now()
+	if w.heardTurned.IsZero() || Elapsed(w.heardTurned, now) >= heardFor {
+		w.heardOlder, w.heard, w.heardTurned = w.heard, map[string]struct{}{}, now
+	}
+	if len(w.heard) < maxHeard {
+		w.heard[key] = struct{}{}
+	}
+	until := now.Add(2 * heardFor)
+	w.heardUntil.Store(&until)
+}
+
+// hears reports whether a key was heard less than heardFor ago, or a little more.
+func (w *Watcher) hears(now time.Time, key func() string) bool {
+	if w == nil {
+		return false
+	}
+	until := w.heardUntil.Load()
+	if until == nil || !now.Before(*until) {
+		return false
+	}
+	k := key()
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	_, young := w.heard[k]
+	_, old := w.heardOlder[k]
+	return young || old
+}
+
 // believes reports whether a value whose read began at began may be used now. It calls key only if the result depends
 // on it.
 func (w *Watcher) believes(began, now time.Time, key func() string) bool {
+	if w.hears(now, key) {
+		return false
+	}
 	age := Elapsed(began, now)
 	if age < Brief {
 		return true

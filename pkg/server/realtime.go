@@ -11,6 +11,7 @@ import (
 	"github.com/confab-chat/confab/pkg/api/chatapi"
 	"github.com/confab-chat/confab/pkg/api/session"
 	"github.com/confab-chat/confab/pkg/auth"
+	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/stomp"
@@ -22,10 +23,13 @@ const (
 	memberChanged = "member"
 	// jobBegun is the kind of signals that a job was begun; see jobs.Queue.
 	jobBegun = "job"
+	// announced is the kind of signals with what a node's store announces.
+	announced = "announced"
 )
 
 // listenForChanges makes what other nodes change known to this node's memory.
-func listenForChanges(hub *live.Hub, rooms *chat.Reader, sessions *auth.Sessions) {
+func listenForChanges(hub *live.Hub, watcher *cache.Watcher, rooms *chat.Reader, sessions *auth.Sessions) {
+	hub.OnSignal(announced, watcher.Hear)
 	hub.OnSignal(roomChanged, rooms.ForgetRoom)
 	hub.OnSignal(memberChanged, rooms.ForgetMember)
 	hub.OnSignal(live.SessionEnded, func(key string) {

@@ -291,7 +291,10 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		RoomChanged:   func(key string) { hub.Signal(roomChanged, key) },
 		MemberChanged: func(key string) { hub.Signal(memberChanged, key) }})
 	onEnd(service.Close)
-	listenForChanges(hub, rooms, sessions)
+	listenForChanges(hub, watcher, rooms, sessions)
+	if bus != nil {
+		onEnd(st.OnAnnounce(func(key string) { hub.Signal(announced, key) }))
+	}
 	platform, streams, err := newPlatform(ctx, c, platformParts{store: st, watcher: watcher, sessions: sessions, accounts: apps, contacts: contacts, files: kept, boxes: boxes, live: hub,
 		admins: accounts, officers: officers, queue: queue, ids: ids, users: service, people: logins, servers: hub.Nodes, trail: trail, limits: limits, box: box, told: told}, onEnd)
 	if err != nil {

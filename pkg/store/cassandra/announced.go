@@ -18,12 +18,19 @@ const (
 // announcing makes a change of the data of key, and announces it to all servers.
 func (s *Store) announcing(ctx context.Context, key string, change func() error) error {
 	return cache.Announcing(ctx, s.now, func(ctx context.Context) error {
-		return s.db.exec(ctx, insertAnnouncement, announcementShard, key)
+		err := s.db.exec(ctx, insertAnnouncement, announcementShard, key)
+		if err == nil {
+			s.listeners.Call(key)
+		}
+		return err
 	}, change)
 }
 
 // Shared implements cache.Announcements.
 func (s *Store) Shared() bool { return true }
+
+// OnAnnounce implements cache.Announcements.
+func (s *Store) OnAnnounce(f func(key string)) (cancel func()) { return s.listeners.Add(f) }
 
 // Announced implements cache.Announcements.
 func (s *Store) Announced(ctx context.Context, span time.Duration, limit int) ([]string, error) {

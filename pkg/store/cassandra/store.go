@@ -12,6 +12,7 @@ import (
 	"github.com/gocql/gocql"
 	"github.com/maypok86/otter/v2"
 
+	"github.com/confab-chat/confab/pkg/cache"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/store"
@@ -57,6 +58,8 @@ type Store struct {
 	// that this server wrote to.
 	newest *otter.Cache[chat.Log, newestRead]
 	ahead  *otter.Cache[chat.Log, id.Bucket]
+
+	listeners cache.Listeners // of announcements
 	// jobs caches where to look for jobs that are due.
 	jobs jobBook
 

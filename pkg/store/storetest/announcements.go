@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -82,12 +83,23 @@ var announcementTests = map[string]func(*env){
 				chat.AccountKey(e.tenant, "bob"), directory.Key(x.Space, x.ID)}
 			require.Empty(e, e.announced(time.Minute, keys...), "what comes into being is not")
 			c := e.outdating(r, s, a, x)[name]
+			var mu sync.Mutex
+			heard := []string{}
+			cancel := e.s.OnAnnounce(func(key string) {
+				mu.Lock()
+				defer mu.Unlock()
+				if slices.Contains(keys, key) && !slices.Contains(heard, key) {
+					heard = append(heard, key)
+				}
+			})
 			require.NoError(e, c.change(), name)
+			cancel()
 			want := []string{c.key}
 			if !e.s.Shared() {
 				want = []string{}
 			}
 			require.Equal(e, want, e.announced(time.Minute, keys...), name)
+			require.Equal(e, want, heard, name)
 		}
 	},
 	"only the last are told": func(e *env) {
