@@ -13,6 +13,7 @@ import (
 
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/inbox"
 	"github.com/confab-chat/confab/pkg/live"
@@ -124,63 +125,74 @@ func (st *stream) Ended() {}
 // Lost implements live.Subscriber: the client comes again.
 func (st *stream) Lost() { st.close(Slow) }
 
-// run writes until the stream ends.
+// run writes until the stream ends. Each turn has a goroutine of its own: reading the store needs a large stack, which a
+// stream that is idle would keep.
 func (st *stream) run(ctx context.Context) {
 	timer := time.NewTimer(comment)
 	defer timer.Stop()
-	for {
-		st.mu.Lock()
-		mail, events, why, retry, until := st.mail, st.events, st.why, st.retry, st.until
-		st.mail, st.events, st.bytes = false, nil, 0
-		st.mu.Unlock()
-		if !until.IsZero() && !st.srv.opts.Now().Before(until) {
-			why = cmp.Or(why, Expired)
-		}
-		var err error
-		switch {
-		case why != "":
-			data, _ := json.Marshal(map[string]Reason{"reason": why})
-			st.put("close", "", data)
-			_ = st.flush()
+	for idle := false; ; {
+		wait, ended := comment, true // after a panic too
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			guard.Run(st.srv.opts.Log, "an event stream", func() { wait, ended = st.turn(ctx, idle) })
+		}()
+		<-done
+		if ended {
 			return
-		case retry > 0:
-			st.buf.WriteString("retry: " + strconv.FormatInt(retry.Milliseconds(), 10) + "\n\n")
-			_ = st.flush()
-			return
-		}
-		wait := comment
-		if mail || len(st.missing) > 0 {
-			if err = st.readMail(ctx); err != nil {
-				st.wakeLater(&wait)
-			} else if len(st.missing) > 0 {
-				wait = again
-			}
-		}
-		for _, e := range events {
-			if err := st.putEvent(ctx, e); err != nil {
-				break // the room, or the message, is gone
-			}
-		}
-		if err := st.flush(); err != nil {
-			return
-		}
-		if !until.IsZero() {
-			wait = min(wait, max(until.Sub(st.srv.opts.Now()), time.Millisecond))
 		}
 		timer.Reset(wait)
 		select {
 		case <-st.wake:
+			idle = false
 		case <-st.gone:
 			return
 		case <-timer.C:
-			if wait == comment {
-				st.buf.WriteString(":\n")
-				if st.flush() != nil {
-					return
-				}
-			}
+			idle = wait == comment
 		}
 	}
+}
+
+// turn writes what there is, and a comment if the stream was idle. It returns when the next turn is due at the latest, and
+// whether the stream has ended.
+func (st *stream) turn(ctx context.Context, idle bool) (wait time.Duration, ended bool) {
+	st.mu.Lock()
+	mail, events, why, retry, until := st.mail, st.events, st.why, st.retry, st.until
+	st.mail, st.events, st.bytes = false, nil, 0
+	st.mu.Unlock()
+	if !until.IsZero() && !st.srv.opts.Now().Before(until) {
+		why = cmp.Or(why, Expired)
+	}
+	switch {
+	case why != "":
+		data, _ := json.Marshal(map[string]Reason{"reason": why})
+		st.put("close", "", data)
+		_ = st.flush()
+		return 0, true
+	case retry > 0:
+		st.buf.WriteString("retry: " + strconv.FormatInt(retry.Milliseconds(), 10) + "\n\n")
+		_ = st.flush()
+		return 0, true
+	case idle:
+		st.buf.WriteString(":\n")
+	}
+	wait = comment
+	if mail || len(st.missing) > 0 {
+		if err := st.readMail(ctx); err != nil {
+			st.wakeLater(&wait)
+		} else if len(st.missing) > 0 {
+			wait = again
+		}
+	}
+	for _, e := range events {
+		if err := st.putEvent(ctx, e); err != nil {
+			break // the room, or the message, is gone
+		}
+	}
+	if !until.IsZero() {
+		wait = min(wait, max(until.Sub(st.srv.opts.Now()), time.Millisecond))
+	}
+	return wait, st.flush() != nil
 }
 
 // wakeLater makes a stream whose mailbox could not be read look again soon.

@@ -32,11 +32,14 @@ func TestStatementsOfAMessageToManyUsers(t *testing.T) {
 	}
 	c := &counting{n: map[string]int{}}
 	s.db.around.set(c.around)
-	sum := func(counts map[string]int) (n int) {
-		for _, one := range counts {
-			n += one
+	// The queue looks for other jobs meanwhile. So no statement may run for each receiver, or for a tenth of them.
+	bounded := func(what string, counts map[string]int) {
+		t.Helper()
+		for statement, n := range counts {
+			if statement != selectInbox && statement != insertInbox {
+				require.Less(t, n, chat.MaxReceivers/10, "%s: %s", what, statement)
+			}
 		}
-		return n
 	}
 
 	counts := c.during(func() {
@@ -45,7 +48,7 @@ func TestStatementsOfAMessageToManyUsers(t *testing.T) {
 		require.NoError(t, s.AppendBatch(ctx, mailing.Log, ms))
 		require.NoError(t, done(ctx, nil))
 	})
-	require.Less(t, sum(counts)-counts[selectInbox]-counts[insertInbox], 40, "until the sender is answered: %v", counts)
+	bounded("until the sender is answered", counts)
 
 	counts = c.during(func() {
 		for n := 0; n < chat.MaxReceivers; {
@@ -59,7 +62,7 @@ func TestStatementsOfAMessageToManyUsers(t *testing.T) {
 	})
 	require.LessOrEqual(t, counts[selectInbox], chat.MaxReceivers)
 	require.LessOrEqual(t, counts[insertInbox], chat.MaxReceivers)
-	require.Less(t, sum(counts)-counts[selectInbox]-counts[insertInbox], 80, "beside the mailboxes: %v", counts)
+	bounded("beside the mailboxes", counts)
 	s.db.around.set(nil)
 	refs, _, _, err := inbox.New(inbox.Options{Store: s}).Waiting(ctx, chat.Identity{Tenant: mailing.Log.Tenant, Login: "user599"}, 0, 10)
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package cassandra
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func (c *counting) during(f func()) map[string]int {
 	f()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.n
+	return maps.Clone(c.n) // what is beside calls goes on
 }
 
 // setClock gives a store, and the cluster as it sees it, another clock.
