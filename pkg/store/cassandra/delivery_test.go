@@ -18,12 +18,17 @@ import (
 func TestStatementsOfAMessageToManyUsers(t *testing.T) {
 	t.Parallel()
 	s, ctx := own(t), withTimeout(t)
+	of := tenant()
 	queue, arrived := jobs.New(s, slog.New(slog.DiscardHandler)), make(chan int, chat.MaxReceivers)
 	mail := delivery.New(delivery.Options{Store: s, Boxes: inbox.New(inbox.Options{Store: s}), Queue: queue,
-		Arrived: func(_ chat.Tenant, logins []string) { arrived <- len(logins) }})
+		Arrived: func(t chat.Tenant, logins []string) {
+			if t == of { // another test may have left a job behind
+				arrived <- len(logins)
+			}
+		}})
 	queue.Start()
 	t.Cleanup(queue.Close)
-	mailing := chat.Mailing{Log: chat.Log{Tenant: tenant(), ID: ids.New()}, Author: "admin"}
+	mailing := chat.Mailing{Log: chat.Log{Tenant: of, ID: ids.New()}, Author: "admin"}
 	var ms []chat.Message
 	for i := range chat.MaxReceivers {
 		m := chat.Message{ID: ids.New(), Author: chat.Person{FirstName: "admin"}, Content: "hello"}
