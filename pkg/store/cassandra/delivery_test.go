@@ -72,4 +72,8 @@ func TestStatementsOfAMessageToManyUsers(t *testing.T) {
 	refs, _, _, err := inbox.New(inbox.Options{Store: s}).Waiting(ctx, chat.Identity{Tenant: mailing.Log.Tenant, Login: "user599"}, 0, 10)
 	require.NoError(t, err)
 	require.Len(t, refs, 1)
+	require.Eventually(t, func() bool {
+		n, err := s.CountJobs(ctx, of, 1)
+		return err == nil && n == 0
+	}, time.Minute, 10*time.Millisecond, "a job that is left behind would run in another test")
 }
