@@ -44,13 +44,22 @@ func inMember(p jsontext.Pointer) string {
 	return ", in " + member(p)
 }
 
-// member spells the path to a member: author.login, id.3.
+// maxPath bounds the path in a message, in bytes: a client chooses the names in it, and how deep they are.
+const maxPath = 128
+
+// member spells the path to a member: author.login, id.3. What is too long ends with an ellipsis.
 func member(p jsontext.Pointer) string {
-	var parts []string
+	var path strings.Builder
 	for part := range p.Tokens() {
-		parts = append(parts, part)
+		if path.Len() > 0 {
+			path.WriteByte('.')
+		}
+		path.WriteString(part)
+		if path.Len() > maxPath {
+			return strings.ToValidUTF8(path.String()[:maxPath], "") + "…"
+		}
 	}
-	return strings.Join(parts, ".")
+	return path.String()
 }
 
 // expected names the JSON that a type is decoded from; empty if that is not known.

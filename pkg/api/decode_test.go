@@ -1,7 +1,9 @@
 package api
 
 import (
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
@@ -44,5 +46,16 @@ func TestAWrongBodySaysWhatWasExpectedWhere(t *testing.T) {
 		status, message := StatusOf(err)
 		require.Equal(t, 400, status)
 		require.Equal(t, want, message, body)
+	}
+}
+
+// A client chooses how deep a body is, and the names in it.
+func TestThePathInAMessageIsShort(t *testing.T) {
+	for _, body := range []string{strings.Repeat(`{"a":`, 200_000), `{"` + strings.Repeat("ä", 10_000) + `":`} {
+		err := DecodeJSON([]byte(body), &map[string]any{})
+		_, message := StatusOf(err)
+		require.Less(t, len(message), 256)
+		require.True(t, utf8.ValidString(message))
+		require.True(t, strings.HasSuffix(message, "…"), message)
 	}
 }
