@@ -121,6 +121,7 @@ func (a *API) linkHour(c *call) error {
 	now := a.Now()
 	switch {
 	case until.After(now):
+		missing.text = "this hour has not ended yet: its file is there from its end on"
 		return missing
 	case !until.After(now.Add(-c.keep())):
 		return illegal("the messages of this hour are expired or unstored")
