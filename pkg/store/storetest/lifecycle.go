@@ -69,7 +69,7 @@ var contextTests = map[string]func(*env){
 		calls := e.calls(e.newRoom("games"))
 		for m := range reflect.TypeFor[store.Store]().Methods() {
 			switch m.Name {
-			case "Close", "Shared", "JobTime": // they take no context
+			case "Close", "Shared", "JobTime", "OnAnnounce": // they take no context
 				continue
 			}
 			require.Contains(e, calls, m.Name)
