@@ -192,7 +192,7 @@ func TestWhatIsHeardHoldsWhenItIsAnswered(t *testing.T) {
 		for i := range 3 * maxHeard {
 			w.w.Hear(fmt.Sprint(i))
 		}
-		require.Len(t, w.w.heard, maxHeard)
+		require.Len(t, w.w.heard.young, maxHeard)
 	})
 }
 

@@ -49,17 +49,13 @@ type Watcher struct {
 	mu sync.RWMutex
 	// polled is when the last completed poll began. run is when the first poll of the present run began.
 	polled, run time.Time
-	// Announced keys are put into doubts, moved to older after doubtFor, and removed after another doubtFor.
-	doubts, older map[string]struct{}
-	turned        time.Time
+	doubts      recent // announced keys
 	// allUntil is the time until which all keys are in doubt.
 	allUntil time.Time
 	failing  bool
-	// Keys of Hear are put into heard, moved to heardOlder after heardFor, and removed after another heardFor. From
-	// heardUntil on there are none.
-	heard, heardOlder map[string]struct{}
-	heardTurned       time.Time
-	heardUntil        atomic.Pointer[time.Time]
+	heard    recent // keys of Hear
+	// heardUntil is when the last of them is let go.
+	heardUntil atomic.Pointer[time.Time]
 	// changing has the announced keys whose change may not have taken effect yet, with the time when each was last
 	// received. Until allChangingUntil, those are all keys; missed says that some may have been announced unseen.
 	changing         map[string]time.Time
@@ -70,7 +66,7 @@ type Watcher struct {
 // New returns a watcher of a store. It has not polled yet; see Start and Poll. entries bounds the caches that the watcher
 // watches: it returns how many entries a cache keeps that keeps most at best; nil: most.
 func New(store Announcements, now func() time.Time, log *slog.Logger, entries func(most int) int) *Watcher {
-	return &Watcher{store: store, shared: store.Shared(), now: now, log: log, entries: entries, doubts: map[string]struct{}{},
+	return &Watcher{store: store, shared: store.Shared(), now: now, log: log, entries: entries, doubts: recent{keep: doubtFor}, heard: recent{keep: heardFor},
 		changing: map[string]time.Time{}, changed: make(chan struct{}, 1)}
 }
 
@@ -208,15 +204,13 @@ func (w *Watcher) Poll(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	received := w.now()
-	if w.turned.IsZero() || received.Sub(w.turned) >= doubtFor {
-		w.older, w.doubts, w.turned = w.doubts, map[string]struct{}{}, received
-	}
+	w.doubts.turn(received)
 	for _, k := range keys {
-		w.doubts[k] = struct{}{}
+		w.doubts.add(k)
 	}
-	if len(keys) >= maxHeard || len(w.doubts) > maxDoubts {
+	if len(keys) >= maxHeard || len(w.doubts.young) > maxDoubts {
 		w.allUntil = received.Add(doubtFor)
-		w.doubts = map[string]struct{}{}
+		w.doubts.dropYoung()
 	}
 	if gap {
 		w.run = began
@@ -233,11 +227,9 @@ func (w *Watcher) Hear(key string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
-	if w.heardTurned.IsZero() || Elapsed(w.heardTurned, now) >= heardFor {
-		w.heardOlder, w.heard, w.heardTurned = w.heard, map[string]struct{}{}, now
-	}
-	if len(w.heard) < maxHeard {
-		w.heard[key] = struct{}{}
+	w.heard.turn(now)
+	if len(w.heard.young) < maxHeard {
+		w.heard.add(key)
 	}
 	until := now.Add(2 * heardFor)
 	w.heardUntil.Store(&until)
@@ -255,9 +247,7 @@ func (w *Watcher) hears(now time.Time, key func() string) bool {
 	k := key()
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	_, young := w.heard[k]
-	_, old := w.heardOlder[k]
-	return young || old
+	return w.heard.has(k)
 }
 
 // believes reports whether a value whose read began at began may be used now. It calls key only if the result depends
@@ -281,13 +271,7 @@ func (w *Watcher) believes(began, now time.Time, key func() string) bool {
 	if w.polled.IsZero() || Elapsed(w.polled, now) >= freshFor || began.Before(w.run) || now.Before(w.allUntil) {
 		return false
 	}
-	if len(w.doubts)+len(w.older) == 0 {
-		return true
-	}
-	k := key()
-	_, young := w.doubts[k]
-	_, old := w.older[k]
-	return !young && !old
+	return w.doubts.empty() || !w.doubts.has(key())
 }
 
 // Elapsed returns the time between two moments: the longer one of what the wall clock and the monotonic clock show.
