@@ -35,22 +35,31 @@ func Connections(ctx context.Context, o Options) (Result, error) {
 	m.stop(&r)
 	r.more("seconds_to_connect_all", time.Since(start).Seconds())
 
-	// They are read meanwhile, as pings want answers; none may end.
-	idle, ictx := errgroup.WithContext(ctx)
-	for _, l := range ls {
-		idle.Go(func() error {
+	reads := make([]func() error, len(ls)) // as pings want answers
+	for i, l := range ls {
+		reads[i] = func() error {
 			for {
 				if _, err := l.frames.next(); err != nil {
 					return err
 				}
 			}
-		})
+		}
+	}
+	return r, r.idle(ctx, o, before, self, reads, func() { closeListeners(ls) })
+}
+
+// idle waits o.Settle while connections are read, none of which may end, and notes how much the processes have grown since
+// before and self. It closes the connections.
+func (r *Result) idle(ctx context.Context, o Options, before, self usage, reads []func() error, closeAll func()) error {
+	reading, rctx := errgroup.WithContext(ctx)
+	for _, read := range reads {
+		reading.Go(read)
 	}
 	o.Progress(0, 0, "idle")
-	wait(ictx, o.Settle)
-	if ictx.Err() != nil {
-		closeListeners(ls)
-		return r, fmt.Errorf("a connection has ended: %w", idle.Wait())
+	wait(rctx, o.Settle)
+	if rctx.Err() != nil {
+		closeAll()
+		return fmt.Errorf("a connection has ended: %w", reading.Wait())
 	}
 	if after, ok := usageOf(o.PID); ok && o.PID > 0 {
 		r.ServerRSS = after.rss
@@ -59,9 +68,9 @@ func Connections(ctx context.Context, o Options) (Result, error) {
 	if after, ok := usageOf(os.Getpid()); ok {
 		r.perConnection("client", self, after)
 	}
-	closeListeners(ls)
-	_ = idle.Wait() // they end because they are closed
-	return r, nil
+	closeAll()
+	_ = reading.Wait() // they end because they are closed
+	return nil
 }
 
 // perConnection notes how much a process has grown for each of r.Operations connections; nothing if it has shrunk.

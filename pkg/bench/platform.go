@@ -241,26 +241,11 @@ func Streams(ctx context.Context, o Options) (Result, error) {
 	}
 	r.Operations = int64(len(all))
 	m.stop(&r)
-	idle, ictx := errgroup.WithContext(ctx)
-	for _, s := range all {
-		idle.Go(func() error { return s.until("nothing") }) // comments come now and then; none may end
+	reads := make([]func() error, len(all)) // comments come now and then
+	for i, s := range all {
+		reads[i] = func() error { return s.until("nothing") }
 	}
-	o.Progress(0, 0, "idle")
-	wait(ictx, o.Settle)
-	if ictx.Err() != nil {
-		closeStreams(all)
-		return r, fmt.Errorf("a stream has ended: %w", idle.Wait())
-	}
-	if after, ok := usageOf(o.PID); ok && o.PID > 0 {
-		r.ServerRSS = after.rss
-		r.perConnection("server", before, after)
-	}
-	if after, ok := usageOf(os.Getpid()); ok {
-		r.perConnection("client", self, after)
-	}
-	closeStreams(all)
-	_ = idle.Wait() // they end because they are closed
-	return r, nil
+	return r, r.idle(ctx, o, before, self, reads, func() { closeStreams(all) })
 }
 
 const (

@@ -91,30 +91,16 @@ var block = sync.OnceValue(func() []byte {
 	return b
 })
 
-// blob is a file of a size, which is nowhere whole.
-type blob struct{ at, size int64 }
+// newBlob returns a file of a size, which is nowhere whole.
+func newBlob(size int64) *io.SectionReader { return io.NewSectionReader(repeated{}, 0, size) }
 
-func newBlob(size int64) *blob { return &blob{size: size} }
+// repeated is block, again and again.
+type repeated struct{}
 
-// Read implements io.Reader.
-func (b *blob) Read(p []byte) (int, error) {
-	if b.at >= b.size {
-		return 0, io.EOF
+// ReadAt implements io.ReaderAt.
+func (repeated) ReadAt(p []byte, at int64) (int, error) {
+	for n := 0; n < len(p); {
+		n += copy(p[n:], block()[(at+int64(n))%int64(len(block())):])
 	}
-	from := block()[b.at%int64(len(block())):]
-	n := copy(p[:min(int64(len(p)), b.size-b.at)], from)
-	b.at += int64(n)
-	return n, nil
-}
-
-// Seek implements io.Seeker.
-func (b *blob) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += b.at
-	case io.SeekEnd:
-		offset += b.size
-	}
-	b.at = offset
-	return offset, nil
+	return len(p), nil
 }
