@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -54,72 +55,67 @@ func (s *Service) RemoveOrphans(ctx context.Context) (Orphans, error) {
 func (s *Service) orphans(ctx context.Context, remove bool) (Orphans, error) {
 	var mu sync.Mutex
 	var found Orphans
-	objects, octx := guard.WithContext(ctx)
-	objects.SetLimit(lookedAtOnce)
-	err := s.Bucket.Each(octx, func(o Object) error {
-		objects.Go(func() error {
-			t, u, ok := ParseKey(o.Key)
-			orphan := false
-			if ok {
-				var err error
-				if orphan, err = s.unrecorded(octx, t, u); err != nil {
-					return err
-				}
+	err := concurrently(ctx, s.Bucket.Each, func(ctx context.Context, o Object) error {
+		t, u, ok := ParseKey(o.Key)
+		orphan := false
+		if ok {
+			var err error
+			if orphan, err = s.unrecorded(ctx, t, u); err != nil {
+				return err
 			}
-			mu.Lock()
-			found.Objects++
-			if !ok {
-				found.Foreign++
+		}
+		mu.Lock()
+		found.Objects++
+		if !ok {
+			found.Foreign++
+		}
+		if orphan {
+			found.Unrecorded++
+			found.UnrecordedBytes += max(o.Size, 0)
+			if len(found.UnrecordedKeys) < mostShown {
+				found.UnrecordedKeys = append(found.UnrecordedKeys, o.Key)
 			}
-			if orphan {
-				found.Unrecorded++
-				found.UnrecordedBytes += max(o.Size, 0)
-				if len(found.UnrecordedKeys) < mostShown {
-					found.UnrecordedKeys = append(found.UnrecordedKeys, o.Key)
-				}
-			}
-			mu.Unlock()
-			if !orphan || !remove {
-				return nil
-			}
-			return s.Bucket.Delete(octx, o.Key)
-		})
-		return octx.Err()
+		}
+		mu.Unlock()
+		if !orphan || !remove {
+			return nil
+		}
+		return s.Bucket.Delete(ctx, o.Key)
 	})
-	if failed := objects.Wait(); failed != nil {
-		err = failed
-	}
 	if err != nil {
 		return found, err
 	}
-	records, rctx := guard.WithContext(ctx)
-	records.SetLimit(lookedAtOnce)
-	err = s.EachFile(rctx, func(f File) error {
-		records.Go(func() error {
-			orphan, err := s.unstored(rctx, f)
-			if err != nil {
-				return err
+	err = concurrently(ctx, s.EachFile, func(ctx context.Context, f File) error {
+		orphan, err := s.unstored(ctx, f)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		found.Records++
+		if orphan {
+			found.Unstored++
+			if len(found.UnstoredFiles) < mostShown {
+				found.UnstoredFiles = append(found.UnstoredFiles, f)
 			}
-			mu.Lock()
-			found.Records++
-			if orphan {
-				found.Unstored++
-				if len(found.UnstoredFiles) < mostShown {
-					found.UnstoredFiles = append(found.UnstoredFiles, f)
-				}
-			}
-			mu.Unlock()
-			if !orphan || !remove {
-				return nil
-			}
-			return s.remove(rctx, f)
-		})
-		return rctx.Err()
+		}
+		mu.Unlock()
+		if !orphan || !remove {
+			return nil
+		}
+		return s.remove(ctx, f)
 	})
-	if failed := records.Wait(); failed != nil {
-		err = failed
-	}
 	return found, err
+}
+
+// concurrently calls look for what each visits, lookedAtOnce at a time, until one fails.
+func concurrently[T any](ctx context.Context, each func(context.Context, func(T) error) error, look func(context.Context, T) error) error {
+	g, ctx := guard.WithContext(ctx)
+	g.SetLimit(lookedAtOnce)
+	err := each(ctx, func(v T) error {
+		g.Go(func() error { return look(ctx, v) })
+		return ctx.Err()
+	})
+	return cmp.Or(g.Wait(), err)
 }
 
 // unrecorded reports whether bytes have no record and come of no upload that is under way. The entry of the upload is read
