@@ -70,9 +70,9 @@ type Hasher struct {
 	inUse  *semaphore.Weighted // of memory
 }
 
-// NewHasher returns a hasher that hashes at a cost and computes at most parallel hashes concurrently (0 means half of the processors, so that
-// other requests go on during a flood of logins), with that many bytes of memory (0 means 1 GiB). A hash of another
-// program that needs more memory than this is computed alone.
+// NewHasher returns a hasher that hashes at a cost and computes at most parallel hashes concurrently (0 means half of
+// the processors, so that other requests go on during a flood of logins), with that many bytes of memory (0 means 1
+// GiB). A hash of another program that needs more memory than this is computed alone.
 func NewHasher(cost Cost, parallel int, memory int64) *Hasher {
 	if cost == (Cost{}) {
 		cost = defaultCost

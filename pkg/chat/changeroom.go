@@ -141,8 +141,8 @@ func (f *faults) only(field string, there, may bool) {
 
 // ChangeRoom changes a room. Title, description, custom text, avatar, announcement and silence are open to its owner and
 // admins; the other members to its owner. Invalid with faults for what breaks a rule, or does not fit the kind of the room.
-// Full if the room has more participants than MaxMembers, or a quota is less than that; Stale as c.Was says. Nothing is changed then. A banner is stored
-// after the rest: if somebody else changes it meanwhile, only that is Stale.
+// Full if the room has more participants than MaxMembers, or a quota is less than that; Stale as c.Was says. Nothing is
+// changed then. A banner is stored after the rest: if somebody else changes it meanwhile, only that is Stale.
 func (s *Service) ChangeRoom(ctx context.Context, who Principal, name string, c RoomChange) (RoomView, error) {
 	if err := s.limited(who, limit.Changes); err != nil {
 		return RoomView{}, err

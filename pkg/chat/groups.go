@@ -46,7 +46,8 @@ func (n NewGroup) Validate() []Fault {
 
 // CreateGroup creates a room with all its members, or nothing. A user creates rooms of their own only (Forbidden
 // otherwise); chat rooms are created by apps. NotFound for an owner or member without an account, Full if there are more
-// of them than MaxMembers, or if a quota (RoomQuotas) is used up, Conflict if the name of an open room is taken, Invalid with faults.
+// of them than MaxMembers, or if a quota (RoomQuotas) is used up, Conflict if the name of an open room is taken,
+// Invalid with faults.
 func (s *Service) CreateGroup(ctx context.Context, who Principal, n NewGroup) (RoomView, error) {
 	if err := Faulty(RoomEntity, n.Validate()); err != nil {
 		return RoomView{}, err
@@ -193,7 +194,8 @@ func (m member) blocked() bool {
 // AddMembers adds people to a room, all or nobody, without asking them, and returns those who were not in it, in the order
 // of logins. Who may add others says the room; a user who names only themselves joins. The owner, admins and apps take
 // somebody off the block list by adding them; others may not add who is blocked. Conflict if all are in the room already,
-// Full if it has not a place for each, or one of them is in as many groups as they may be in, NotFound if one has no account, Invalid for more than MaxBulk.
+// Full if it has not a place for each, or one of them is in as many groups as they may be in, NotFound if one has no
+// account, Invalid for more than MaxBulk.
 func (s *Service) AddMembers(ctx context.Context, who Principal, name string, logins []string) (added []string, err error) {
 	if err := bulk(logins); err != nil {
 		return nil, err

@@ -25,7 +25,8 @@ type Use struct {
 }
 
 // Buckets counts uses of keys. It keeps hashes of keys only, and a bounded number of them: of more keys than that, those
-// that are rarely used count from zero. A key is kept until all of its rate is free, and for keptFor. It may be used concurrently.
+// that are rarely used count from zero. A key is kept until all of its rate is free, and for keptFor. It may be used
+// concurrently.
 type Buckets struct {
 	now func() time.Time
 
