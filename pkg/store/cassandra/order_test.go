@@ -17,11 +17,14 @@ func TestTimeuuidOrder(t *testing.T) {
 	t.Parallel()
 	s, ctx := shared(t), withTimeout(t)
 	const create = `CREATE TABLE IF NOT EXISTS timeuuid_order (k int, u timeuuid, PRIMARY KEY ((k), u))`
-	require.NoError(t, s.db.session.Query(create).Exec())
-	require.NoError(t, s.db.session.AwaitSchemaAgreement(ctx))
+	admin, err := schemaSession(sharedConfig.Keyspace)
+	require.NoError(t, err)
+	defer admin.Close()
+	require.NoError(t, admin.Query(create).WithContext(ctx).Exec())
+	require.NoError(t, admin.AwaitSchemaAgreement(ctx))
 
 	ids := adversarial()
-	err := forEach(ctx, len(ids), func(ctx context.Context, i int) error {
+	err = forEach(ctx, len(ids), func(ctx context.Context, i int) error {
 		return s.db.exec(ctx, `INSERT INTO timeuuid_order (k, u) VALUES (?, ?)`, 0, uuid(ids[i]))
 	})
 	require.NoError(t, err)

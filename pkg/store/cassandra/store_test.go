@@ -82,13 +82,7 @@ func dropKeyspaces() {
 	if len(keyspaces.names) == 0 {
 		return
 	}
-	cluster := gocql.NewCluster(address())
-	cluster.ProtoVersion = 4
-	cluster.Timeout = time.Minute
-	// What handles the event of a keyspace outlives the session: it asks a closed connection for a minute.
-	cluster.Events.DisableSchemaEvents = true
-	cluster.Logger = driverLog{slog.New(slog.DiscardHandler)}
-	s, err := cluster.CreateSession()
+	s, err := schemaSession("")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "test keyspaces are left behind:", err)
 		return
@@ -103,6 +97,18 @@ func dropKeyspaces() {
 		})
 	}
 	wg.Wait()
+}
+
+// schemaSession returns a session that waits for statements about the schema as long as a migration does: a busy
+// Cassandra needs more than the four seconds that the statements of a store have.
+func schemaSession(keyspace string) (*gocql.Session, error) {
+	cluster := gocql.NewCluster(address())
+	cluster.ProtoVersion = 4
+	cluster.Timeout, cluster.Keyspace = schemaTimeout, keyspace
+	// What handles the event of a keyspace outlives the session: it asks a closed connection for a minute.
+	cluster.Events.DisableSchemaEvents = true
+	cluster.Logger = driverLog{slog.New(slog.DiscardHandler)}
+	return cluster.CreateSession()
 }
 
 // sharedConfig is that of the shared store.
