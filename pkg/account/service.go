@@ -199,6 +199,9 @@ func (s *Service) ForgetAccount(who chat.Identity) {
 	}
 }
 
+// ForgetEntry invalidates what is cached of an entry of the directory that another node may have changed.
+func (s *Service) ForgetEntry(space string, u id.ID) { s.cached.Forget(space, u) }
+
 // List returns accounts in order of creation, after the one with the given id (zero: from the first), and whether there
 // are more.
 func (s *Service) List(ctx context.Context, t chat.Tenant, after id.ID, limit int) (list []Account, more bool, err error) {

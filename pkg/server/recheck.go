@@ -4,12 +4,15 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/confab-chat/confab/pkg/account"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/sse"
 	"github.com/confab-chat/confab/pkg/stomp"
+	"github.com/confab-chat/confab/pkg/tenant"
 )
 
 // rechecker holds open sockets to what other servers have changed. Requests ask for each thing whether it is still
@@ -21,6 +24,8 @@ type rechecker struct {
 	streams  *sse.Server
 	sessions *auth.Sessions
 	tokens   *auth.Tokens
+	accounts *account.Service
+	tenants  *tenant.Service
 	log      *slog.Logger
 }
 
@@ -43,7 +48,11 @@ func (c *rechecker) check(ctx context.Context, keys []string, all bool) {
 		} else if h, ok := auth.ParseTokenKey(key); ok {
 			c.tokens.Forget(h)
 			ended[h] = true
-		} else if of, who, ok := affected(key); ok {
+		} else if space, u, ok := directory.ParseKey(key); ok {
+			// Without this, what was cached less than cache.Brief ago would keep a stream open until a later poll.
+			c.accounts.ForgetEntry(space, u)
+			c.tenants.ForgetEntry(space, u)
+			of, who := affected(space, u)
 			tenants[of] = of != ""
 			accounts[who] = who != chat.Identity{}
 		} else if who, ok := chat.ParseAccountKey(key); ok {

@@ -316,7 +316,7 @@ func New(ctx context.Context, c Config, st store.Store) (_ *Node, err error) {
 		Refuse: refuse(chatAPI), HeartBeat: c.HeartBeat, Log: c.Log, QueueBytes: queueBytes(c.Memory),
 		MaySubscribe: service.MaySubscribe, Sockets: limits.Most(limit.Sockets), Subscriptions: limits.Most(limit.Subscriptions)})
 	onEnd(sockets.Close)
-	again := &rechecker{hub: hub, sockets: sockets, streams: streams, sessions: sessions, tokens: tokens, log: c.Log}
+	again := &rechecker{hub: hub, sockets: sockets, streams: streams, sessions: sessions, tokens: tokens, accounts: platform.Accounts, tenants: platform.Tenants, log: c.Log}
 	onEnd(watcher.Recheck(again.check))
 
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)

@@ -9,6 +9,7 @@ import (
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/live"
 	"github.com/confab-chat/confab/pkg/sse"
 	"github.com/confab-chat/confab/pkg/tenant"
@@ -58,15 +59,13 @@ func streamCheck(tokens *auth.Tokens, accounts *account.Service) func(context.Co
 	}
 }
 
-// affected says which streams an announced change of an entry of the directory concerns: those of an account, or of an app.
-func affected(key string) (of chat.Tenant, who chat.Identity, ok bool) {
-	space, u, ok := directory.ParseKey(key)
-	if !ok {
-		return "", who, false
-	}
+// affected says which streams a change of an entry of the directory concerns: those of an account, or of an app.
+func affected(space string, u id.ID) (of chat.Tenant, who chat.Identity) {
 	if owner, is := strings.CutPrefix(space, string(account.Spaces)); is {
-		return "", chat.Identity{Tenant: chat.Tenant(owner), Login: u.String()}, true
+		return "", chat.Identity{Tenant: chat.Tenant(owner), Login: u.String()}
 	}
-	app, is := tenant.AppOf(directory.Entry{Space: space, ID: u})
-	return app.Tenant(), who, is
+	if app, is := tenant.AppOf(directory.Entry{Space: space, ID: u}); is {
+		of = app.Tenant()
+	}
+	return of, who
 }

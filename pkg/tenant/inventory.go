@@ -8,6 +8,7 @@ import (
 	"github.com/confab-chat/confab/pkg/callbacks"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
+	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/files"
 	"github.com/confab-chat/confab/pkg/invite"
 	"github.com/confab-chat/confab/pkg/people"
@@ -76,4 +77,10 @@ func Movable(ctx context.Context, from Inventory) (movable func(directory.Entry)
 // AppOf returns the app that an entry of the directory is; false if it is none.
 func AppOf(e directory.Entry) (App, bool) {
 	return App{ID: e.ID}, directory.KindOf(e.Space) == appPrefix
+}
+
+// ForgetEntry invalidates what is cached of an entry of the directory that another node may have changed.
+func (s *Service) ForgetEntry(space string, u id.ID) {
+	s.orgs.Forget(space, u)
+	s.apps.Forget(space, u)
 }
