@@ -57,7 +57,7 @@ func (c *benchTableCmd) Run() error {
 }
 
 type benchRunCmd struct {
-	Names []string `arg:"" help:"What to measure: posts, pages, live, connections, attacks, uploads of a server; streams, send-many, send-one of its platform; or beside it bare-http, bare-live, bare-insert, bare-select, disk." enum:"posts,pages,live,connections,attacks,uploads,streams,send-many,send-one,bare-http,bare-live,bare-insert,bare-select,disk"`
+	Names []string `arg:"" help:"What to measure: posts, pages, live, connections, attacks, uploads of a server; accounts, streams, send-many, send-one of its platform; or beside it bare-http, bare-live, bare-insert, bare-select, disk." enum:"posts,pages,live,connections,attacks,uploads,accounts,streams,send-many,send-one,bare-http,bare-live,bare-insert,bare-select,disk"`
 
 	URL         string        `help:"Address of the server." default:"http://127.0.0.1:8080"`
 	AllowRemote bool          `help:"Allow a server that is not on this machine. Only for servers of yours."`
@@ -70,7 +70,7 @@ type benchRunCmd struct {
 	Warmup      time.Duration `help:"Time before that, not measured." default:"2s"`
 	Bytes       int           `help:"Size of a message's content." default:"100"`
 	FileBytes   int64         `help:"Size of each file of uploads, which the server's --max-file-bytes has to allow." default:"52428800"`
-	Fill        int           `help:"Messages in the room whose pages are read." default:"2000"`
+	Fill        int           `help:"Messages in the room whose pages are read, or users whose list is read by accounts." default:"2000"`
 	Room        string        `help:"Room that is there, to read pages of, instead of filling one." placeholder:"NAME"`
 	Page        string        `help:"Pages to read: ${enum}." enum:"newest,oldest,older,middle,around,date" default:"newest"`
 	PageSize    int           `help:"Messages in a page." default:"20"`
@@ -82,7 +82,7 @@ type benchRunCmd struct {
 	Dir         string        `help:"Folder whose disk is measured by disk." default:"."`
 	Keep        bool          `help:"Keep the rooms, and apps, that were made."`
 
-	AdminLogin    string `help:"Login of an administrator of the server, who makes an app, for streams and sends." env:"CONFAB_ADMIN_LOGIN" placeholder:"LOGIN"`
+	AdminLogin    string `help:"Login of an administrator of the server, who makes an app, for accounts, streams and sends." env:"CONFAB_ADMIN_LOGIN" placeholder:"LOGIN"`
 	AdminPassword string `help:"Their password." env:"CONFAB_ADMIN_PASSWORD" placeholder:"PASSWORD"`
 }
 

@@ -27,7 +27,7 @@ type Options struct {
 	Warmup       time.Duration // before it, not measured, if Count is 0; may be 0
 	MessageBytes int           // of a message's content; 100, at least 32
 	FileBytes    int64         // of each file that is uploaded; 50 MiB
-	Fill         int           // messages in the room whose pages are read; 2000
+	Fill         int           // messages in the room whose pages are read, or users of the app; 2000
 	Room         string        // that is there already, for pages, instead of one that is filled
 	Page         string        // which pages, one of pageKinds; newest
 	PageSize     int           // 20
@@ -106,6 +106,7 @@ var Benchmarks = map[string]Benchmark{
 	"connections": Connections,
 	"attacks":     Attacks,
 	"uploads":     Uploads,
+	"accounts":    Accounts,
 	"streams":     Streams,
 	"send-many":   SendMany,
 	"send-one":    SendOne,

@@ -131,6 +131,58 @@ func (p *platform) users(ctx context.Context, many int) ([]string, error) {
 	return tokens, g.Wait()
 }
 
+// accountsPage is how many accounts a page of Accounts has, the most that the list allows.
+const accountsPage = 100
+
+// Accounts measures the list of an app's users, page after page from the first to the last of o.Fill users. An operation is a
+// page. More says how long the first and the last tenth of the pages took: they differ if a page costs what comes before it.
+func Accounts(ctx context.Context, o Options) (Result, error) {
+	p, err := setUpApp(ctx, o)
+	if err != nil {
+		return Result{}, err
+	}
+	defer p.tearDown(ctx)
+	o = p.o
+	r := Result{Name: "accounts", Setting: fmt.Sprintf("pages of %d of %d users", accountsPage, o.Fill)}
+	if _, err := p.users(ctx, o.Fill); err != nil {
+		return r, err
+	}
+	pages := (o.Fill + accountsPage - 1) / accountsPage
+	var all, first, last Histogram
+	seen := 0
+	m := startMeter(o.PID)
+	for n, cursor := 0, ""; n == 0 || cursor != ""; n++ {
+		began := time.Now()
+		var list struct {
+			Entities []struct{} `json:"entities"`
+			Cursor   string     `json:"cursor"`
+		}
+		if err := p.call(ctx, "GET", p.path(fmt.Sprintf("/users?limit=%d&cursor=%s", accountsPage, url.QueryEscape(cursor))), p.token, nil, &list); err != nil {
+			return r, err
+		}
+		took := time.Since(began)
+		all.Add(took)
+		if n < (pages+9)/10 {
+			first.Add(took)
+		}
+		if n >= pages-(pages+9)/10 {
+			last.Add(took)
+		}
+		seen += len(list.Entities)
+		cursor = list.Cursor
+		o.Progress(int64(seen), int64(o.Fill), "reading pages")
+	}
+	if seen != o.Fill {
+		return r, fmt.Errorf("the list has %d users instead of %d", seen, o.Fill)
+	}
+	r.Operations = all.Count()
+	m.stop(&r)
+	r.Latency = all.Latency()
+	r.more("first_tenth_p50_us", first.Latency().P50)
+	r.more("last_tenth_p50_us", last.Latency().P50)
+	return r, nil
+}
+
 // eventStream is an open event stream.
 type eventStream struct {
 	net.Conn

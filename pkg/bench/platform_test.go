@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ type fakePlatform struct {
 	double  string                   // who gets everything twice
 	deleted []string
 	sent    int
+	users   int // in the list
 }
 
 // platform makes the fake speak the platform too.
@@ -42,6 +44,16 @@ func (f *fake) platform() *fakePlatform {
 		var b struct{ Username string }
 		_ = json.NewDecoder(r.Body).Decode(&b)
 		answer(w, map[string]any{"access_token": "token of " + b.Username})
+	})
+	m.HandleFunc("GET /{org}/app/users", func(w http.ResponseWriter, r *http.Request) {
+		from, _ := strconv.Atoi(r.URL.Query().Get("cursor"))
+		limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+		n := min(limit, p.users-from)
+		list := map[string]any{"entities": make([]struct{}, n)}
+		if from+n < p.users {
+			list["cursor"] = strconv.Itoa(from + n)
+		}
+		answer(w, list)
 	})
 	m.HandleFunc("POST /{org}/app/messages/users", func(w http.ResponseWriter, r *http.Request) {
 		var b struct{ To []string }
@@ -110,6 +122,22 @@ func TestStreams(t *testing.T) {
 	require.Positive(t, r.ServerRSS)
 	require.Len(t, p.streams, 20)
 	require.Len(t, p.deleted, 1, "what was made is deleted")
+}
+
+func TestAccounts(t *testing.T) {
+	f := newFake(t)
+	p := f.platform()
+	p.users = 250
+	o := onPlatform(f)
+	o.Fill = p.users
+	r, err := Run(t.Context(), "accounts", o)
+	require.NoError(t, err)
+	require.EqualValues(t, 3, r.Operations)
+	require.Positive(t, r.More["first_tenth_p50_us"])
+	require.Positive(t, r.More["last_tenth_p50_us"])
+	p.users--
+	_, err = Run(t.Context(), "accounts", o)
+	require.ErrorContains(t, err, "249 users instead of 250")
 }
 
 func TestSends(t *testing.T) {
