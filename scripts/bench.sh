@@ -4,11 +4,13 @@
 # Environment: RUNS      how often all of it is done (1)
 #              DURATION  of each measurement (8s)
 #              HISTORY   messages in the big room whose pages are compared with those of a room of 1,000 (1000000)
+#              ACCOUNTS  users of the app whose list is read (100000); on Cassandra a tenth of them
 source "$(dirname "$0")/lib.sh"
 
 runs=${RUNS:-1}
 duration=${DURATION:-8s}
 history=${HISTORY:-1000000}
+accounts=${ACCOUNTS:-100000}
 port=${BENCH_PORT:-18080}
 cql=${BENCH_CASSANDRA_PORT:-19842}
 out=out/bench
@@ -102,6 +104,7 @@ one() {
 	serve "embedded:$work/streams" --limits off
 	measure platform.json send-many
 	measure platform.json send-one
+	measure platform.json accounts --fill "$accounts"
 	stop
 
 	step "attacks"
@@ -122,6 +125,7 @@ one() {
 	measure cassandra.json bare-select --rooms 64 --fill 300 --cassandra "cassandra://127.0.0.1:$cql/bare"
 	measure cassandra.json send-many
 	measure cassandra.json send-one
+	measure cassandra.json accounts --fill $((accounts / 10))
 	measure cassandra.json posts --rooms 1 --clients 32
 	measure cassandra.json pages --rooms 1
 	fill "cassandra://127.0.0.1:$cql/confab"
