@@ -9,6 +9,11 @@ import "embed"
 //go:embed openapi.yaml
 var OpenAPI []byte
 
+// Platform is the description of the platform, the API of apps and their organisations (OpenAPI 3.1, YAML).
+//
+//go:embed platform.yaml
+var Platform []byte
+
 // AsyncAPI is the description of what comes in real time (AsyncAPI 3.0, YAML). It refers to OpenAPI as openapi.yaml.
 //
 //go:embed asyncapi.yaml

@@ -1,5 +1,6 @@
-// Package docs serves the descriptions of the APIs, schema/openapi.yaml and schema/asyncapi.yaml, and a page that shows
-// both to people. The page is made once from the documents, needs no script, and loads nothing from elsewhere.
+// Package docs serves the descriptions of the APIs, which are in schema: openapi.yaml, asyncapi.yaml and platform.yaml. A page
+// shows the first two to people, another one the third. They are made once from the documents, need no script, and load
+// nothing from elsewhere.
 //
 // Its main types, in reading order: a node is a value in one of the documents. An Example is a request that the page
 // shows as a curl command; a test sends each of them to a server.
@@ -22,6 +23,7 @@ import (
 const (
 	openAPI  = "openapi.yaml"
 	asyncAPI = "asyncapi.yaml"
+	platform = "platform.yaml"
 )
 
 //go:embed page.tmpl
@@ -35,10 +37,12 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ance
 
 func load() (library, error) {
 	lib := library{}
-	if err := lib.add(openAPI, schema.OpenAPI); err != nil {
-		return nil, err
+	for name, text := range map[string][]byte{openAPI: schema.OpenAPI, asyncAPI: schema.AsyncAPI, platform: schema.Platform} {
+		if err := lib.add(name, text); err != nil {
+			return nil, err
+		}
 	}
-	return lib, lib.add(asyncAPI, schema.AsyncAPI)
+	return lib, nil
 }
 
 type file struct {
@@ -48,8 +52,9 @@ type file struct {
 
 type handler map[string]file
 
-// Handler serves the page at /docs and the documents below it, to GET and HEAD; the caller refuses other methods. The
-// first request makes the page, and panics if the documents cannot be shown: they are a part of the program.
+// Handler serves the page at /docs, and the documents and the page of the platform below it, to GET and HEAD; the caller
+// refuses other methods. The first request makes the pages, and panics if the documents cannot be shown: they are a part of
+// the program.
 func Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { files().ServeHTTP(w, r) })
 }
@@ -60,21 +65,27 @@ var files = sync.OnceValue(func() handler {
 	if err != nil {
 		panic(err)
 	}
-	p, err := newPage(lib)
-	if err != nil {
-		panic(err)
-	}
-	var html bytes.Buffer
-	if err := template.Must(template.New("").Parse(pageTemplate)).Execute(&html, p); err != nil {
-		panic(err)
+	look := template.Must(template.New("").Parse(pageTemplate))
+	rendered := func(p page, err error) []byte {
+		var html bytes.Buffer
+		if err == nil {
+			err = look.Execute(&html, p)
+		}
+		if err != nil {
+			panic(err)
+		}
+		return html.Bytes()
 	}
 	h := handler{}
 	for name, f := range map[string]file{
-		"":             {kind: "text/html; charset=utf-8", content: html.Bytes()},
-		"docs.css":     {kind: "text/css; charset=utf-8", content: style},
-		openAPI:        {kind: "application/yaml", content: schema.OpenAPI},
-		asyncAPI:       {kind: "application/yaml", content: schema.AsyncAPI},
-		"openapi.json": {kind: "application/json", content: []byte(lib.root(openAPI).json("  "))},
+		"":              {kind: "text/html; charset=utf-8", content: rendered(newPage(lib))},
+		"platform":      {kind: "text/html; charset=utf-8", content: rendered(platformPage(lib))},
+		"docs.css":      {kind: "text/css; charset=utf-8", content: style},
+		openAPI:         {kind: "application/yaml", content: schema.OpenAPI},
+		asyncAPI:        {kind: "application/yaml", content: schema.AsyncAPI},
+		platform:        {kind: "application/yaml", content: schema.Platform},
+		"openapi.json":  {kind: "application/json", content: []byte(lib.root(openAPI).json("  "))},
+		"platform.json": {kind: "application/json", content: []byte(lib.root(platform).json("  "))},
 	} {
 		f.tag, f.gzipped = api.ETag(f.content), api.Compressed(f.content)
 		h[name] = f

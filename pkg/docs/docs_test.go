@@ -29,7 +29,7 @@ func get(t *testing.T, path string, header ...string) *httptest.ResponseRecorder
 }
 
 func TestTheDocumentsAreServed(t *testing.T) {
-	for path, text := range map[string][]byte{"/docs/openapi.yaml": schema.OpenAPI, "/docs/asyncapi.yaml": schema.AsyncAPI} {
+	for path, text := range map[string][]byte{"/docs/openapi.yaml": schema.OpenAPI, "/docs/asyncapi.yaml": schema.AsyncAPI, "/docs/platform.yaml": schema.Platform} {
 		w := get(t, path)
 		require.Equal(t, http.StatusOK, w.Code)
 		require.Equal(t, "application/yaml", w.Header().Get("Content-Type"))
@@ -41,23 +41,34 @@ func TestTheDocumentsAreServed(t *testing.T) {
 	}
 	require.Equal(t, http.StatusNotFound, get(t, "/docs/none").Code)
 
-	w := get(t, "/docs/openapi.json")
-	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
-	var is, want any
-	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &is))
-	require.NoError(t, yaml.Unmarshal(schema.OpenAPI, &want))
-	text, err := json.Marshal(want)
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &want))
-	require.Equal(t, want, is)
+	for path, text := range map[string][]byte{"/docs/openapi.json": schema.OpenAPI, "/docs/platform.json": schema.Platform} {
+		w := get(t, path)
+		require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+		var is, want any
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &is))
+		require.NoError(t, yaml.Unmarshal(text, &want))
+		b, err := json.Marshal(want)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(b, &want))
+		require.Equal(t, want, is, path)
+	}
 }
 
-// The page needs neither script nor inline style, every link within it leads somewhere, and all is in the contents.
-func TestThePage(t *testing.T) {
-	w := get(t, "/docs")
+// The pages need neither script nor inline style, every link within one leads somewhere, and all is in the contents.
+func TestThePages(t *testing.T) {
+	require.Equal(t, get(t, "/docs").Body.String(), get(t, "/docs/").Body.String())
+	for path, examples := range map[string]func() ([]docs.Example, error){"/docs": docs.Examples, "/docs/platform": docs.PlatformExamples} {
+		t.Run(path, func(t *testing.T) { checkPage(t, path, examples) })
+	}
+	require.Contains(t, get(t, "/docs").Body.String(), ` href="/docs/platform"`)
+	require.Contains(t, get(t, "/docs/platform").Body.String(), ` href="/docs"`)
+}
+
+func checkPage(t *testing.T, path string, examplesOf func() ([]docs.Example, error)) {
+	w := get(t, path)
 	require.Equal(t, http.StatusOK, w.Code)
+	require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
 	require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'; style-src 'self'")
-	require.Equal(t, w.Body.String(), get(t, "/docs/").Body.String())
 	page := w.Body.String()
 	require.NotRegexp(t, `<script|<style| style="| on[a-z]+="|href="https?:|src=`, page)
 
@@ -70,11 +81,31 @@ func TestThePage(t *testing.T) {
 		require.True(t, ids[m[1]], "a link leads to %s, which is not there", m[1])
 	}
 	contents, _, _ := strings.Cut(page, "</nav>")
-	examples, err := docs.Examples()
+	examples, err := examplesOf()
 	require.NoError(t, err)
+	require.NotEmpty(t, examples)
 	for _, e := range examples {
 		require.Contains(t, contents, `href="#`+e.Operation+`"`)
 	}
+	for _, documented := range regexp.MustCompile(` href="(/docs/[^"]*)"`).FindAllStringSubmatch(page, -1) {
+		require.Equal(t, http.StatusOK, get(t, documented[1]).Code, documented[1])
+	}
+}
+
+// An operation of the platform says who calls it, what its body has and what its answer says, where it is.
+func TestAnOperationShowsItsMembers(t *testing.T) {
+	page := get(t, "/docs/platform").Body.String()
+	_, article, _ := strings.Cut(page, `<article id="mute"`)
+	article, _, _ = strings.Cut(article, "</article>")
+	require.Contains(t, article, `<p class="who">For the app, and for administrators of its organization and of the server.</p>`)
+	require.Contains(t, article, `<code>username</code> <span class="must">required</span>`)
+	require.Contains(t, article, `<a href="#schema-Answer">Answer</a>`)
+	require.Contains(t, article, `{<code>result</code>: string, always <code>ok</code>}`)
+	require.Contains(t, article, `<a href="#answer-Forbidden">403</a>`)
+	require.Contains(t, article, "Bearer $APP")
+	require.Contains(t, page, `<h3 id="answer-Forbidden-name">403 Forbidden</h3>`)
+	_, article, _ = strings.Cut(page, `<article id="uploadFile"`)
+	require.Contains(t, article, "-F file=@picture.png")
 }
 
 func TestCurlIsQuotedForAShell(t *testing.T) {
@@ -86,7 +117,7 @@ func TestCurlIsQuotedForAShell(t *testing.T) {
 }
 
 func TestTheDocumentsAreCompressed(t *testing.T) {
-	for _, path := range []string{"/docs", "/docs/openapi.yaml", "/docs/openapi.json"} {
+	for _, path := range []string{"/docs", "/docs/openapi.yaml", "/docs/openapi.json", "/docs/platform", "/docs/platform.json"} {
 		plain, packed := get(t, path), get(t, path, "Accept-Encoding", "gzip")
 		require.Equal(t, "gzip", packed.Header().Get("Content-Encoding"))
 		require.Empty(t, plain.Header().Get("Content-Encoding"))

@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -11,20 +12,33 @@ type Example struct {
 	Operation, Name string // Name is empty for the only one of an operation without a body
 	Method, Target  string // Target is a path with its query
 	Login           string // how it authenticates: session, bearer, or not at all
-	Header          [][2]string
-	Body            string
-	Picture         bool // the body is a picture of the client's
-	cookies         bool // the answer may set cookies
+	// Caller is who calls, in the words of the document; empty if it has none.
+	Caller  string
+	token   string // the variable of a shell that has the token
+	Header  [][2]string
+	Body    string
+	Picture bool // the body is a picture of the client's
+	Form    bool // the body is a form with such a picture
+	cookies bool // the answer may set cookies
 }
 
+// caller is the member of an operation that says who calls it, and callers the member of a document that has what such a
+// word means.
+const caller, callers = "x-caller", "x-callers"
+
 // Examples returns the requests of the description of the HTTP API in its order.
-func Examples() ([]Example, error) {
+func Examples() ([]Example, error) { return examplesIn(openAPI) }
+
+// PlatformExamples returns those of the description of the platform.
+func PlatformExamples() ([]Example, error) { return examplesIn(platform) }
+
+func examplesIn(file string) ([]Example, error) {
 	lib, err := load()
 	if err != nil {
 		return nil, err
 	}
 	var out []Example
-	for _, path := range lib.root(openAPI).get("paths").members() {
+	for _, path := range lib.root(file).get("paths").members() {
 		for _, m := range path.value.members() {
 			if m.name == "parameters" {
 				continue
@@ -43,14 +57,16 @@ func Examples() ([]Example, error) {
 func examplesOf(path, method member) ([]Example, error) {
 	op := method.value
 	base := Example{Operation: op.get("operationId").text(), Method: strings.ToUpper(method.name)}
+	doc := op.lib.root(op.file)
 	security := op.get("security")
 	if !security.there() {
-		security = op.lib.root(openAPI).get("security")
+		security = doc.get("security")
 	}
 	for _, s := range security.items() {
 		base.Login = s.members()[0].name
 		break
 	}
+	base = base.by(doc, op.get(caller).text())
 	for _, r := range op.get("responses").members() {
 		base.cookies = base.cookies || r.value.get("headers", "Set-Cookie").there()
 	}
@@ -73,17 +89,31 @@ func examplesOf(path, method member) ([]Example, error) {
 	if base.Target = target; len(query) > 0 {
 		base.Target += "?" + strings.Join(query, "&")
 	}
-	out := base.bodies(op.get("requestBody", "content"))
+	out := base.bodies(doc, op.get("requestBody", "content"))
 	if out == nil {
 		out = []Example{base}
 	}
 	return out, nil
 }
 
+// by returns the example with somebody as its caller.
+func (e Example) by(doc node, who string) Example {
+	e.Caller, e.token = who, doc.get(callers, who, "token").text()
+	return e
+}
+
 // bodies returns the example with each body of a request. Of types that mean the same only the first is taken.
-func (e Example) bodies(content node) []Example {
+func (e Example) bodies(doc, content node) []Example {
 	var out []Example
 	for _, media := range content.members() {
+		if media.name == "multipart/form-data" {
+			if out == nil {
+				with := e
+				with.Form = true
+				out = append(out, with)
+			}
+			continue
+		}
 		e.Picture = strings.HasPrefix(media.name, "image/")
 		if media.name == "*/*" || media.name == "application/merge-patch+json" || e.Picture && out != nil {
 			continue
@@ -95,6 +125,10 @@ func (e Example) bodies(content node) []Example {
 		}
 		for _, x := range media.value.get("examples").members() {
 			with.Name = x.name
+			if who := x.value.get(caller).text(); who != "" { // not that of the others
+				with.Login = "bearer"
+				with = with.by(doc, who)
+			}
 			value := x.value.get("value")
 			if with.Body = value.json(""); strings.HasSuffix(media.name, "urlencoded") {
 				form := url.Values{}
@@ -122,12 +156,14 @@ func (e Example) Curl() string {
 	case e.Login == "session":
 		parts[0] += " -b cookies"
 	case e.Login == "bearer":
-		parts = append(parts, `-H "Authorization: Bearer $TOKEN"`)
+		parts = append(parts, `-H "Authorization: Bearer $`+cmp.Or(e.token, "TOKEN")+`"`)
 	}
 	for _, h := range e.Header {
 		parts = append(parts, "-H "+quoted(h[0]+": "+h[1]))
 	}
 	switch {
+	case e.Form:
+		parts = append(parts, "-F file=@picture.png")
 	case e.Picture:
 		parts = append(parts, "--data-binary @picture.png")
 	case e.Body != "":

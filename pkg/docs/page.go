@@ -10,6 +10,8 @@ import (
 // page is what the template shows.
 type page struct {
 	Title, Version  string
+	Documents       []string // their names
+	Other           link     // to the other page
 	Intro, Realtime template.HTML
 	Topics          []group // the headings of Intro
 	Groups          []group
@@ -17,6 +19,8 @@ type page struct {
 	Schemas         []object
 	Channels        []channel
 }
+
+type link struct{ To, Text string }
 
 type group struct {
 	ID, Name   string
@@ -47,6 +51,7 @@ type field struct {
 type media struct {
 	Type   string
 	Schema template.HTML
+	Fields []field  // of a schema without a name
 	Values []string // examples
 }
 
@@ -79,11 +84,33 @@ type message struct {
 	Frames          []string // examples
 }
 
+// newPage is the page of the chat API, with what comes in real time.
 func newPage(lib library) (page, error) {
-	doc, live := lib.root(openAPI), lib.root(asyncAPI)
+	live := lib.root(asyncAPI)
+	p, err := described(lib.root(openAPI), live)
+	p.Documents = []string{openAPI, "openapi.json", asyncAPI}
+	p.Other = link{"/docs/platform", "the platform, the API of apps and organizations"}
+	p.Realtime = prose(live.get("info", "description").text())
+	received := map[string]bool{}
+	for _, m := range live.get("operations", "receiveFrames", "messages").items() {
+		received[m.follow().name] = true
+	}
+	for _, m := range live.get("channels").members() {
+		p.Channels = append(p.Channels, newChannel(m, received))
+	}
+	return p, err
+}
+
+func platformPage(lib library) (page, error) {
+	p, err := described(lib.root(platform))
+	p.Documents, p.Other = []string{platform, "platform.json"}, link{"/docs", "the chat API"}
+	return p, err
+}
+
+// described is a page of an HTTP API, with the schemas of others as well.
+func described(doc node, others ...node) (page, error) {
 	intro := doc.get("info", "description").text()
-	p := page{Title: doc.get("info", "title").text(), Version: doc.get("info", "version").text(), Intro: prose(intro),
-		Realtime: prose(live.get("info", "description").text())}
+	p := page{Title: doc.get("info", "title").text(), Version: doc.get("info", "version").text(), Intro: prose(intro)}
 	for line := range strings.Lines(intro) {
 		if name, ok := strings.CutPrefix(line, "## "); ok {
 			p.Topics = append(p.Topics, group{ID: anchor(name), Name: strings.TrimSpace(name)})
@@ -110,20 +137,13 @@ func newPage(lib library) (page, error) {
 		p.Answers = append(p.Answers, newAnswer("", m.value, m.name))
 	}
 	slices.SortStableFunc(p.Answers, func(a, b answer) int { return cmp.Compare(a.Status, b.Status) })
-	for _, d := range []node{doc, live} {
+	for _, d := range append([]node{doc}, others...) {
 		for _, m := range d.get("components", "schemas").members() {
 			m.value.name = ""
 			p.Schemas = append(p.Schemas, object{m.name, typeOf(m.value), inline(m.value.get("description").text()), fieldsOf(m.value)})
 		}
 	}
 	slices.SortFunc(p.Schemas, func(a, b object) int { return cmp.Compare(a.Name, b.Name) })
-	received := map[string]bool{}
-	for _, m := range live.get("operations", "receiveFrames", "messages").items() {
-		received[m.follow().name] = true
-	}
-	for _, m := range live.get("channels").members() {
-		p.Channels = append(p.Channels, newChannel(m, received))
-	}
 	return p, nil
 }
 
@@ -140,6 +160,9 @@ func newOperation(path, method member) (operation, error) {
 		out.Who = "Open to all."
 	case "bearer":
 		out.Who = "For site administrators."
+	}
+	if who := op.get(caller).text(); who != "" {
+		out.Who = op.lib.root(op.file).get(callers, who, "description").text()
 	}
 	for _, p := range append(path.value.get("parameters").items(), op.get("parameters").items()...) {
 		f := newField(p.get("name").text(), p, p.get("schema"))
@@ -162,7 +185,7 @@ func newOperation(path, method member) (operation, error) {
 func newAnswer(status string, n node, name string) answer {
 	out := answer{Name: name, Status: status, Text: inline(n.get("description").text()), Bodies: mediaOf(n)}
 	if status == "" {
-		out.Status = cmp.Or(n.get("content", "application/problem+json", "example", "status").text(), "304")
+		out.Status = cmp.Or(n.get("x-status").text(), n.get("content", "application/problem+json", "example", "status").text(), "304")
 	}
 	for _, h := range n.get("headers").members() {
 		out.Headers = append(out.Headers, newField(h.name, h.value, h.value.get("schema")))
@@ -175,7 +198,7 @@ func mediaOf(n node) []media {
 	for _, m := range n.get("content").members() {
 		x := media{Type: m.name}
 		if s := m.value.get("schema"); s.there() {
-			x.Schema = typeOf(s)
+			x.Schema, x.Fields = shapeOf(s)
 		}
 		for _, e := range append(m.value.get("examples").members(), member{value: m.value}) {
 			for _, key := range []string{"value", "example"} {
@@ -187,6 +210,29 @@ func mediaOf(n node) []media {
 		out = append(out, x)
 	}
 	return out
+}
+
+// shapeOf is what a body is: links to the schemas with names that hold for it, and the members of those without a name.
+func shapeOf(n node) (schema template.HTML, fields []field) {
+	if n.name != "" {
+		return typeOf(n), nil
+	}
+	parts := n.get("allOf").items()
+	if parts == nil {
+		parts = []node{n}
+	}
+	var named []string
+	for _, part := range parts {
+		if part = part.follow(); part.name != "" {
+			named = append(named, string(typeOf(part)))
+		} else {
+			fields = append(fields, fieldsOf(part)...)
+		}
+	}
+	if named == nil && fields == nil {
+		return typeOf(n), nil
+	}
+	return template.HTML(strings.Join(named, " and ")), fields
 }
 
 func newField(name string, described, schema node) field {
@@ -208,6 +254,9 @@ func fieldsOf(n node) []field {
 		f := newField(m.name, m.value, m.value.follow())
 		f.Required = required[m.name]
 		out = append(out, f)
+	}
+	for _, m := range n.get("patternProperties").members() {
+		out = append(out, newField(m.name, m.value, m.value.follow()))
 	}
 	return out
 }

@@ -47,6 +47,15 @@ func typeOf(n node) template.HTML {
 		name := template.HTMLEscapeString(n.name)
 		return template.HTML(`<a href="#schema-` + name + `">` + name + "</a>")
 	}
+	if all := n.get("allOf").items(); all != nil {
+		var parts []string
+		for _, s := range all {
+			if t := string(typeOf(s.follow())); t != "" {
+				parts = append(parts, t)
+			}
+		}
+		return template.HTML(strings.Join(parts, " and "))
+	}
 	var kinds []string
 	for _, key := range []string{"oneOf", "anyOf"} {
 		for _, s := range n.get(key).items() {
@@ -58,9 +67,15 @@ func typeOf(n node) template.HTML {
 		types = []node{t}
 	}
 	for _, t := range types {
-		if items := n.get("items"); t.text() == "array" && items.there() {
+		items, values := n.get("items"), n.get("additionalProperties")
+		switch {
+		case t.text() == "array" && items.there():
 			kinds = append(kinds, "array of "+string(typeOf(items)))
-		} else {
+		case t.text() == "object" && n.get("properties").there():
+			kinds = append(kinds, membersOf(n))
+		case t.text() == "object" && values.get("type").there():
+			kinds = append(kinds, "object of "+string(typeOf(values)))
+		default:
 			kinds = append(kinds, template.HTMLEscapeString(t.text()))
 		}
 	}
@@ -79,4 +94,17 @@ func typeOf(n node) template.HTML {
 		out += ": " + strings.Join(values, ", ")
 	}
 	return template.HTML(out)
+}
+
+// membersOf is an object in a line: {name: string, note?: string}.
+func membersOf(n node) string {
+	var parts []string
+	for _, f := range fieldsOf(n) {
+		name := "<code>" + template.HTMLEscapeString(f.Name) + "</code>"
+		if !f.Required {
+			name += "?"
+		}
+		parts = append(parts, name+": "+string(f.Type))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
 }

@@ -14,7 +14,7 @@ import (
 func TestHeadersOfEveryAnswer(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		h := start(t, open(t), server.Config{Secure: secure})
-		for _, path := range []string{"/", "/ui/chat/index.html", "/ui/nosuch", "/docs", "/healthz", "/readyz", "/users/jdoe", "/api/chat/v1/rooms",
+		for _, path := range []string{"/", "/ui/chat/index.html", "/ui/nosuch", "/docs", "/docs/platform", "/healthz", "/readyz", "/users/jdoe", "/api/chat/v1/rooms",
 			"/api/chat/v1/admin/backups", "/api/chat/v1/stomp", "/killrchat/chat/info", "/chat/000/abcdefgh/xhr", "/nosuch", "/api/nosuch/v1/x"} {
 			for _, method := range []string{"GET", "OPTIONS", "DELETE", "FROBNICATE"} {
 				r := ask(h, method, path, "")

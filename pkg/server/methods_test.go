@@ -29,7 +29,7 @@ func TestTheRulesOfMethodsHoldEverywhere(t *testing.T) {
 	}
 	for target, allow := range map[string]string{
 		"/": "GET, HEAD, OPTIONS", "/ui/chat": "GET, HEAD, OPTIONS", "/ui/chat/": "GET, HEAD, OPTIONS", "/ui/chat/index.html": "GET, HEAD, OPTIONS", "/ui/chat/none": "GET, HEAD, OPTIONS",
-		"/docs": "GET, HEAD, OPTIONS", "/docs/": "GET, HEAD, OPTIONS", "/docs/openapi.yaml": "GET, HEAD, OPTIONS", "/docs/none": "GET, HEAD, OPTIONS",
+		"/docs": "GET, HEAD, OPTIONS", "/docs/": "GET, HEAD, OPTIONS", "/docs/openapi.yaml": "GET, HEAD, OPTIONS", "/docs/platform": "GET, HEAD, OPTIONS", "/docs/none": "GET, HEAD, OPTIONS",
 		"/healthz": "GET, HEAD, OPTIONS", "/readyz": "GET, HEAD, OPTIONS",
 		"/api/chat/v1/stomp": "GET, HEAD, OPTIONS", "/chat": "GET, HEAD, OPTIONS", "/killrchat/chat/": "GET, HEAD, OPTIONS", "/chat/info": "GET, HEAD, OPTIONS",
 		"/chat/000/session1/websocket": "GET, HEAD, OPTIONS", "/killrchat/chat/000/session1/eventsource": "GET, HEAD, OPTIONS",
