@@ -147,7 +147,9 @@ func (a *API) Register(r *mux.Router) {
 		a.mount(r, rt.path, rt, false)
 	}
 	r.PathPrefix("/management").Handler(a.resource(route{path: "/management/"}, false, a.unknown))
-	a.registerFiles(r)
+	for _, rt := range a.links() {
+		a.mount(r, rt.path, rt, false)
+	}
 	apps := r.MatcherFunc(func(r *http.Request, _ *mux.RouteMatch) bool { return appPath(r.URL.EscapedPath()) }).Subrouter()
 	for _, rt := range a.apps() {
 		a.mount(apps, "/{org}/{app}"+rt.path, rt, true)

@@ -31,8 +31,11 @@ func TestRightsOfThePlatform(t *testing.T) {
 	exceptions := map[string][]string{
 		"DELETE /management/organizations/{org}": operator, "DELETE /management/organizations/{org}/applications/{app}": operator,
 		"PUT /management/users/{admin}/password": operator, "POST /management/organizations": operator,
-		"POST /{org}/{app}/users": app, "POST /{org}/{app}/token": nil, "POST /management/token": nil,
+		"POST /{org}/{app}/users": app, "POST /{org}/{app}/token": nil, "POST /management/token": nil, "GET /files/{link}": nil,
 	}
+	// What the description says of who calls, in the words of this test.
+	said := map[string][]string{"anybody": nil, "server": operator, "organization": boss, "administrator": operator, "app": app, "user": may[easemob.ByUser],
+		"self": may[easemob.BySelf], "member": may[easemob.ByMember]}
 	tried := 0
 	for _, op := range easemob.Operations() {
 		path := strings.NewReplacer("{word:organizations|orgs}", "organizations", "{word2:applications|apps}", "applications", "{kind:user|chatgroup}", "user").Replace(op.Path)
@@ -41,6 +44,9 @@ func TestRightsOfThePlatform(t *testing.T) {
 			allowed, ok = may[op.By]
 			require.True(t, ok, "%s %s: say who may call it", op.Method, path)
 		}
+		who, ok := described(t, op).Extensions["x-caller"].(string)
+		require.True(t, ok, "%s %s: the description says nothing of who may call it", op.Method, path)
+		require.Equal(t, said[who], allowed, "%s %s: the description says that it is for: %s", op.Method, path, who)
 		org, appName, _ := strings.Cut(w.app.key, "/")
 		for caller, token := range callers {
 			if slices.Contains(allowed, caller) {

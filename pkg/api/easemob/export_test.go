@@ -16,7 +16,7 @@ const (
 // Operations returns every operation that the API has.
 func Operations() (all []Operation) {
 	a := New(Parts{})
-	for prefix, routes := range map[string][]route{"/{org}/{app}": a.apps(), "": a.management()} {
+	for prefix, routes := range map[string][]route{"/{org}/{app}": a.apps(), "": append(a.management(), a.links()...)} {
 		for _, rt := range routes {
 			for method, op := range rt.methods {
 				all = append(all, Operation{method, prefix + rt.path, op.by})

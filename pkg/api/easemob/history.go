@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/gorilla/mux"
 
 	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/chat"
@@ -149,9 +148,9 @@ func (c *call) hour(from time.Time, n int, after id.ID) chat.AppQuery {
 	return chat.AppQuery{Log: c.log(), After: after, Before: id.FirstAt(from.Add(time.Hour)), Limit: n, Keep: c.keep()}
 }
 
-// registerFiles adds the addresses of files, which need no token: their links are sealed.
-func (a *API) registerFiles(r *mux.Router) {
-	r.Handle("/files/{link}", a.resource(route{path: "/files/{link}", methods: map[string]operation{"GET": {by: byAnybody, serve: a.hourFile}}}, false, nil))
+// links are the routes of files that need no token: their links are sealed.
+func (a *API) links() []route {
+	return []route{{path: "/files/{link}", methods: map[string]operation{"GET": {by: byAnybody, serve: a.hourFile}}}}
 }
 
 // hourFile writes the messages of an hour, a JSON document a line, compressed.

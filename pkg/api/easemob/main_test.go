@@ -84,7 +84,7 @@ func config() server.Config {
 func serve(t *testing.T, st store.Store, c server.Config) (w *world, stop func()) {
 	n, err := server.New(t.Context(), c, st)
 	require.NoError(t, err)
-	w = &world{T: t, store: st, web: httptest.NewServer(n.Handler), http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	w = &world{T: t, store: st, web: httptest.NewServer(n.Handler), http: &http.Client{Transport: held{t, &http.Transport{DisableKeepAlives: true}}}}
 	stopped := false
 	stop = func() {
 		if !stopped {
