@@ -179,6 +179,9 @@ func newOperation(path, method member) (operation, error) {
 			out.Answers = append(out.Answers, a)
 		}
 	}
+	for _, answers := range [][]answer{out.Answers, out.Errors} {
+		slices.SortStableFunc(answers, func(a, b answer) int { return cmp.Compare(a.Status, b.Status) })
+	}
 	return out, nil
 }
 
