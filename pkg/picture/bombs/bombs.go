@@ -3,7 +3,7 @@ package bombs
 
 import (
 	"bytes"
-	"compress/zlib"
+	"compress/flate"
 	"encoding/binary"
 	"hash/crc32"
 )
@@ -53,21 +53,39 @@ func runs(blocks int) (out []byte) {
 
 // PNG returns a PNG of 16 bits a channel, of one colour.
 func PNG(w, h int, interlaced bool) []byte {
-	var data bytes.Buffer
-	z := zlib.NewWriter(&data)
+	size := 0
 	passes := [][4]int{{0, 0, 1, 1}}
 	if interlaced {
 		passes = [][4]int{{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}}
 	}
 	for _, p := range passes {
 		if across, down := (w-p[0]+p[2]-1)/p[2], (h-p[1]+p[3]-1)/p[3]; across > 0 && down > 0 {
-			for range down {
-				_, _ = z.Write(make([]byte, 1+8*across)) // to memory: it does not fail
-			}
+			size += down * (1 + 8*across)
 		}
 	}
-	_ = z.Close()
-	return png(w, h, interlaced, data.Bytes())
+	return png(w, h, interlaced, zeros(size))
+}
+
+// zeros returns n zeros in the format of zlib. One part is compressed, and repeated: compressing hundreds of megabytes takes
+// many seconds. A part that ends with a flush refers to nothing before it, and ends with a whole byte.
+func zeros(n int) []byte {
+	const part = 1 << 20
+	var block bytes.Buffer
+	compress := func(n int, last bool) []byte {
+		block.Reset()
+		z, _ := flate.NewWriter(&block, flate.DefaultCompression) // its level is one, and writing to memory does not fail
+		_, _ = z.Write(make([]byte, n))
+		if last {
+			_ = z.Close()
+		} else {
+			_ = z.Flush()
+		}
+		return block.Bytes()
+	}
+	out := append([]byte{0x78, 0x9c}, bytes.Repeat(compress(part, false), n/part)...)
+	out = append(out, compress(n%part, true)...)
+	const modulus = 65521 // of Adler-32: the sum of zeros is 1, the sum of these sums their number
+	return binary.BigEndian.AppendUint32(out, uint32(n%modulus)<<16|1)
 }
 
 // PNGHeader returns a PNG of 16 bits a channel that has a size and no pixels.
