@@ -110,7 +110,8 @@ func (g Guard) control(_, address string, _ syscall.RawConn) error {
 var errRefused = fmt.Errorf("the address is not one of the public Internet, and the operator of this server has not allowed it (--outbound-allow)")
 
 // Check returns what is wrong with a URL that is to be called: it has to be http or https, without user info, with a host
-// that is no refused address in any notation. What a name means is known only when it is dialled.
+// that is no refused address in any notation, and not localhost where that is refused. What another name means is known only
+// when it is dialled.
 func (g Guard) Check(text string) error {
 	if len(text) > MaxURL {
 		return fmt.Errorf("a URL has at most %d bytes", MaxURL)
@@ -139,10 +140,18 @@ func (g Guard) Check(text string) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("the host of the URL is no address and no name")
-	case isAddress && !g.Allows(a):
+	case isAddress && !g.Allows(a), isLocal(host) && !g.Allows(loopback4) && !g.Allows(netip.IPv6Loopback()):
 		return errRefused
 	}
 	return nil
+}
+
+var loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// isLocal reports whether a name means the machine itself wherever it is looked up (RFC 6761, section 6.3).
+func isLocal(host string) bool {
+	host = strings.ToLower(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // address returns the address that a host is, if it is one and not a name. Resolvers take the old notations of IPv4 too: in

@@ -38,20 +38,25 @@ func TestURLs(t *testing.T) {
 	var none Guard
 	long := "https://example.org/" + strings.Repeat("x", MaxURL)
 	for _, good := range []string{"https://example.org", "http://example.org:8080/a?b=c#d", "https://EXAMPLE.org./", "https://1.2.3.example/", "https://8.8.8.8/", "https://[2606:4700::1111]:443/",
-		"https://xn--bcher-kva.example", "https://a-1.example", long[:MaxURL]} {
+		"https://xn--bcher-kva.example", "https://localhost.example", "https://notlocalhost", "https://a-1.example", long[:MaxURL]} {
 		require.NoError(t, none.Check(good), good)
 	}
 	for _, bad := range []string{"", "example.org", "/x", "ftp://example.org", "file:///etc/passwd", "https://", "https:///x", "https://u@example.org", "https://u:p@example.org", "https://@example.org", "http://example.org:0", "http://example.org:",
 		"http://example.org:70000", "http://bücher.example", "http://１２７.0.0.1", "http://127.0.0.1。", "http://exa mple.org", "http://[::1", long,
 		"http://127.0.0.1", "http://127.1", "http://127.0.1", "http://2130706433", "http://0x7f000001", "http://0x7f.1", "http://0177.0.0.1", "http://017700000001", "http://127.0.0.1.", "http://0", "http://0x",
 		"http://10.0.0.1:80", "http://169.254.169.254/latest/meta-data", "http://[::1]", "http://[::]", "http://[::ffff:7f00:1]", "http://[::ffff:127.0.0.1]", "http://[fe80::1%25eth0]", "http://[fd00:ec2::254]",
-		"http://256.256.256.256", "http://1.2.3.4.5", "http://4294967296", "http://%31%32%37.0.0.1"} {
+		"http://localhost", "https://LocalHost.:8443/hook", "http://a.localhost/", "http://256.256.256.256", "http://1.2.3.4.5", "http://4294967296", "http://%31%32%37.0.0.1"} {
 		require.Error(t, none.Check(bad), bad)
 	}
 	g, err := NewGuard([]string{"127.0.0.0/8"})
 	require.NoError(t, err)
 	require.NoError(t, g.Check("http://127.0.0.1:8000/hook"))
 	require.NoError(t, g.Check("http://127.1/hook"))
+	require.NoError(t, g.Check("http://localhost:8000/hook"))
+	six, err := NewGuard([]string{"::1"})
+	require.NoError(t, err)
+	require.NoError(t, six.Check("http://localhost:8000/hook"))
+	require.EqualError(t, none.Check("http://localhost:8000/hook"), errRefused.Error(), "what a call would say")
 }
 
 // Whatever is accepted is a name, or an address that may be called.
