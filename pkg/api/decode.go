@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -16,6 +17,8 @@ func decodeFault(err error) string {
 	var broken *jsontext.SyntacticError
 	var wrong *json.SemanticError
 	switch {
+	case errors.As(err, &broken) && errors.Is(err, jsontext.ErrDuplicateName):
+		return ": " + member(broken.JSONPointer) + " is there twice"
 	case errors.As(err, &broken):
 		return fmt.Sprintf(": it is not well-formed at byte %d", broken.ByteOffset) + inMember(broken.JSONPointer)
 	case !errors.As(err, &wrong) || wrong.JSONPointer == "":
@@ -25,6 +28,9 @@ func decodeFault(err error) string {
 	// The innermost error knows the type; the outermost the whole path.
 	inner := wrong
 	for errors.As(inner.Err, &inner) {
+	}
+	if errors.Is(inner, strconv.ErrRange) {
+		return text + " is a number out of range"
 	}
 	wanted := expected(inner.GoType)
 	if wanted == "" {

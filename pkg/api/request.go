@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gorilla/mux"
 
 	"github.com/confab-chat/confab/pkg/chat"
@@ -44,9 +43,9 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// ReadJSON decodes the body, one JSON object, into v. Unknown members are ignored, of repeated ones the last
-// counts. 415 for another content type; 400 for anything that is not well-formed, a wrong
-// type or broken UTF-8 in it included; 413 when it is too long.
+// ReadJSON decodes the body, one JSON object, into v. Unknown members are ignored. 415 for another content type; 400 for
+// anything that is not well-formed, a wrong type, broken UTF-8 or an object with the same name twice in it included: readers
+// disagree about which of two members counts (RFC 8259, section 4). 413 when it is too long.
 func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if err := checkJSON(r); err != nil {
 		return err
@@ -71,7 +70,14 @@ func DecodeJSON(body []byte, v any) error {
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
 		return Malformed("the body has to be a JSON object")
 	}
-	if err := json.Unmarshal(body, v, jsontext.AllowDuplicateNames(true)); err != nil {
+	return decode(body, v)
+}
+
+// DecodeList decodes one JSON array into a slice; see ReadJSON.
+func DecodeList[T any](body []byte, v *[]T) error { return decode(body, v) }
+
+func decode(body []byte, v any) error {
+	if err := json.Unmarshal(body, v); err != nil {
 		return &HTTPError{Status: http.StatusBadRequest, Message: "the body is not the JSON that is expected here" + decodeFault(err), Cause: err}
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -47,12 +46,8 @@ func numbersIn(names ...string) func(fields) error {
 			if body[name].Kind() != '"' {
 				continue
 			}
-			text, err := body.text(name)
-			if err != nil {
-				return err
-			}
-			n := jsontext.Value(strings.TrimSpace(*text))
-			if !n.IsValid() || n.Kind() != '0' {
+			n, ok := body.numberInText(name)
+			if !ok {
 				return illegal("%s has to be a number", name)
 			}
 			body[name] = n

@@ -2,6 +2,8 @@ package easemob
 
 import (
 	"bytes"
+	"errors"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -75,10 +77,15 @@ func (c *call) object() (fields, error) {
 func members(body []byte) (fields, error) {
 	out := fields{}
 	if err := api.DecodeJSON(body, &out); err != nil {
-		_, text := api.StatusOf(err)
-		return nil, &problem{status: http.StatusBadRequest, word: "json_parse", text: text, cause: err}
+		return nil, notDecoded(err)
 	}
 	return out, nil
+}
+
+// notDecoded words an error of decoding a body.
+func notDecoded(err error) error {
+	_, text := api.StatusOf(err)
+	return &problem{status: http.StatusBadRequest, word: "json_parse", text: text, cause: err}
 }
 
 // has reports whether a member is there and not null.
@@ -121,10 +128,23 @@ func (f fields) number(name string) (*int64, error) {
 		}
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-	if err != nil {
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return nil, illegal("%s is out of range: it has to be a whole number from %d to %d", name, int64(math.MinInt64), int64(math.MaxInt64))
+	case err != nil:
 		return nil, illegal("%s has to be a whole number", name)
 	}
 	return &n, nil
+}
+
+// numberInText returns the number that a member says as a text; false if it does not.
+func (f fields) numberInText(name string) (jsontext.Value, bool) {
+	text, err := f.text(name)
+	if err != nil || text == nil {
+		return nil, false
+	}
+	n := jsontext.Value(strings.TrimSpace(*text))
+	return n, n.IsValid() && n.Kind() == '0'
 }
 
 // flag returns a member that is true or false, also as a text; nil if it is absent or null.

@@ -112,36 +112,37 @@ func (a *API) authenticate(c *call) error {
 	}
 	l, err := a.Tokens.Find(c.ctx(), token)
 	if chat.IsKind(err, chat.Unauthenticated) {
-		return badToken("Unable to authenticate due to corrupt access token")
+		return badToken(corruptToken)
 	}
 	if err != nil {
 		return err
 	}
 	c.bearer = l
-	foreign := badToken("Unable to authenticate due to corrupt access token")
-	switch l.Kind {
-	case auth.AppToken:
-		if !c.ofApp || l.Tenant != c.tenant() {
-			return foreign
-		}
+	if l.Kind != auth.AppToken && l.Kind != auth.UserToken {
+		return a.authenticateAdmin(c, l)
+	}
+	switch {
+	case !c.ofApp:
+		return badToken("Unable to authenticate: this is the access token of an app or of one of its users, and this call is for administrators")
+	case l.Tenant != c.tenant():
+		return badToken("Unable to authenticate: this access token is of another app")
+	case l.Kind == auth.AppToken:
 		c.caller.app = true
-	case auth.UserToken:
-		if !c.ofApp || l.Tenant != c.tenant() {
-			return foreign
-		}
+	default:
 		u, err := c.people().Cached(c.ctx(), l.Identity)
 		if err != nil {
-			return foreign
+			return badToken(corruptToken)
 		}
 		c.caller.user = &u
-	default:
-		return a.authenticateAdmin(c, l)
 	}
 	return nil
 }
 
+// corruptToken is said of a token that is malformed, or does not exist any more.
+const corruptToken = "Unable to authenticate due to corrupt access token"
+
 func (a *API) authenticateAdmin(c *call, l auth.Login) error {
-	gone := badToken("Unable to authenticate due to corrupt access token")
+	gone := badToken(corruptToken)
 	if l.Tenant == chat.DefaultTenant {
 		is, err := a.Officers.Is(c.ctx(), l.Identity)
 		if err == nil && !is {

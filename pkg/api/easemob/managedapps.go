@@ -36,8 +36,8 @@ func settingsOf(f fields, known ...string) (tenant.Settings, error) {
 		clean[k] = v
 		// Numbers may be texts.
 		if v.Kind() == '"' && k != "registration" && k != "timezone" {
-			if n, err := f.number(k); err == nil {
-				clean[k] = jsontext.Value(strconv.FormatInt(*n, 10))
+			if n, ok := f.numberInText(k); ok {
+				clean[k] = n
 			} else if b, err := f.flag(k); err == nil {
 				clean[k] = jsontext.Value(map[bool]string{true: "true", false: "false"}[*b])
 			}
@@ -54,6 +54,8 @@ func settingsOf(f fields, known ...string) (tenant.Settings, error) {
 		switch {
 		case errors.Is(err, json.ErrUnknownName):
 			return s, illegal("there is no setting %s", clip(k))
+		case errors.Is(err, strconv.ErrRange):
+			return s, illegal("the value of the setting %s is a number out of range", k)
 		case err != nil:
 			return s, illegal("the value of the setting %s has not the right type", k)
 		}

@@ -43,7 +43,7 @@ func (a *API) mute(c *call) error {
 			return err
 		case n == nil:
 		case *n < -1 || *n > math.MaxInt32:
-			return illegal("%s has to be a number of seconds, -1 for ever or 0 for not at all", kind)
+			return illegal("%s has to be a number of seconds up to %d, -1 for ever or 0 for not at all", kind, math.MaxInt32)
 		case *n == 0:
 			until[kind] = time.Time{}
 		case *n == -1:

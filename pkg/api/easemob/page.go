@@ -2,7 +2,6 @@ package easemob
 
 import (
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/confab-chat/confab/pkg/api"
@@ -23,7 +22,7 @@ func (p page) id() id.ID {
 	return u
 }
 
-// page reads limit and cursor: def rows if limit is not given, most if it is more.
+// page reads limit and cursor: def rows if limit is not given, most if it is more; see sizeOf.
 func (c *call) page(def, most int) (page, error) {
 	return c.pageOf(def, most, func(url.Values) string { return "" })
 }
@@ -43,31 +42,33 @@ func (c *call) pageOf(def, most int, query func(url.Values) string) (p page, err
 // rows is the answer with a list.
 func rows[T any](list []T) answer { return answer{data: list, count: counted(len(list))} }
 
-// limit returns the size of a page: from 1 to most, more counting as most, def if it is not given.
+// limit returns the size of a page; see sizeOf.
 func (c *call) limit(q url.Values, def, most int) (int, error) {
-	if !q.Has("limit") {
-		return def, nil
-	}
-	n, err := api.Int(q, "limit", def)
-	if err == nil && n >= 1 {
-		return min(n, most), nil
-	}
-	err = illegal("limit has to be a whole number from 1 to %d", most)
-	if path := c.path(); strings.HasPrefix(path, groups.path) || strings.HasPrefix(path, chatRooms.path) {
+	n, err := sizeOf(q, "limit", def, most)
+	if path := c.path(); err != nil && (strings.HasPrefix(path, groups.path) || strings.HasPrefix(path, chatRooms.path)) {
 		err = invalidParameter(err)
 	}
-	return 0, err
+	return n, err
 }
 
-// numberedPage reads pagenum, from 1 on (0 is 1), and pagesize. from is how many rows come before the page.
+// sizeOf reads how many rows of a list are wanted: a number from 1 on, def if none is given. More than most counts as most, as
+// clients ask for more.
+func sizeOf(q url.Values, name string, def, most int) (int, error) {
+	n, err := api.Int(q, name, def)
+	if err != nil || n < 1 {
+		return 0, illegal("%s has to be a whole number from 1 on; more than %d counts as %d", name, most, most)
+	}
+	return min(n, most), nil
+}
+
+// numberedPage reads pagenum, from 1 on (0 is 1), and pagesize; see sizeOf. from is how many rows come before the page.
 func (c *call) numberedPage(q url.Values, def, most int) (from, size int, err error) {
 	page, err := api.Int(q, "pagenum", 1)
 	if err != nil || page < 0 || page > 1<<30 {
 		return 0, 0, badParameter("pagenum has to be a whole number from 1 on")
 	}
-	if size, err = api.Int(q, "pagesize", def); err != nil || size < 1 {
-		return 0, 0, badParameter("pagesize has to be a whole number from 1 to " + strconv.Itoa(most))
+	if size, err = sizeOf(q, "pagesize", def, most); err != nil {
+		return 0, 0, invalidParameter(err)
 	}
-	size = min(size, most)
 	return (max(page, 1) - 1) * size, size, nil
 }

@@ -1,10 +1,14 @@
 package easemob
 
 import (
+	"fmt"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -27,98 +31,198 @@ var token = regexp.MustCompile(`^(?:<=|>=|<|>|=|\*|'(?:[^'\\]|\\.|'')*'|"(?:[^"\
 // lastTime is later than all times of messages.
 const lastTime = 1 << 52
 
-func badQuery() error {
-	return &problem{status: 400, word: "query_parse",
-		text: `ql has to be like: select * where timestamp > 1700000000000 and from = 'name' order by timestamp desc`}
+const (
+	historyExample = "select * where timestamp > 1700000000000 and from = 'name' order by timestamp desc"
+	nameExample    = "select * where username = 'name'"
+)
+
+// lexeme is a word of a query, and where it begins, in characters from 1 on. The end is a word without a text.
+type lexeme struct {
+	text string
+	at   int
 }
 
-// tokens splits a query into its words.
-func tokens(text string) (all []string, err error) {
-	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
+// query is what is left of a query that is being read. Its last word is the end.
+type query struct {
+	rest    []lexeme
+	example string // of a query that is understood
+}
+
+func badQuery(text string) error {
+	return &problem{status: http.StatusBadRequest, word: "query_parse", text: text}
+}
+
+// newQuery divides a query into its words.
+func newQuery(text, example string) (*query, error) {
+	q := &query{example: example}
+	at := 1
+	for text != "" {
+		if r, n := utf8.DecodeRuneInString(text); unicode.IsSpace(r) {
+			text, at = text[n:], at+1
+			continue
+		}
 		w := token.FindString(text)
 		if w == "" {
-			return nil, badQuery()
+			return nil, badQuery(fmt.Sprintf("ql has a quote at character %d that is not closed; it has to be like: %s", at, example))
 		}
-		all, text = append(all, w), text[len(w):]
+		q.rest = append(q.rest, lexeme{w, at})
+		text, at = text[len(w):], at+utf8.RuneCountInString(w)
 	}
-	return all, nil
+	q.rest = append(q.rest, lexeme{at: at})
+	return q, nil
+}
+
+// next passes a word, if it is the next one.
+func (q *query) next(want string) bool {
+	found := strings.EqualFold(q.rest[0].text, want)
+	if found {
+		q.rest = q.rest[1:]
+	}
+	return found
+}
+
+// mistake is the error for a query that has something else at its next word than was expected there.
+func (q *query) mistake(expected string) error {
+	w := q.rest[0]
+	if w.text == "" {
+		return badQuery(fmt.Sprintf("ql ends too early, where %s is expected; it has to be like: %s", expected, q.example))
+	}
+	const most = 40
+	if runes := []rune(w.text); len(runes) > most {
+		w.text = string(runes[:most]) + "…"
+	}
+	return badQuery(fmt.Sprintf("ql has %s at character %d, where %s is expected; it has to be like: %s", w.text, w.at, expected, q.example))
+}
+
+// need passes words that have to follow.
+func (q *query) need(words ...string) error {
+	for _, w := range words {
+		if !q.next(w) {
+			return q.mistake(w)
+		}
+	}
+	return nil
+}
+
+// quoted passes a text in quotes.
+func (q *query) quoted() (string, error) {
+	text := q.rest[0].text
+	if len(text) < 2 || text[0] != '\'' && text[0] != '"' {
+		return "", q.mistake("a text in quotes")
+	}
+	q.rest = q.rest[1:]
+	return unquoted(text), nil
+}
+
+// end returns an error if there are more words. expected says what could follow.
+func (q *query) end(expected string) error {
+	if q.rest[0].text != "" {
+		return q.mistake(expected)
+	}
+	return nil
+}
+
+// parseNameQuery reads the only query that the list of users answers, and returns the name in it.
+func parseNameQuery(text string) (name string, err error) {
+	q, err := newQuery(text, nameExample)
+	if err == nil {
+		err = q.need("select", "*", "where", "username", "=")
+	}
+	if err == nil {
+		name, err = q.quoted()
+	}
+	if err == nil {
+		err = q.end("the end")
+	}
+	return name, err
 }
 
 // parseQuery reads a query. An empty one selects everything.
 func parseQuery(text string) (s selection, err error) {
 	s = selection{until: lastTime, equal: map[string]string{}}
-	rest, err := tokens(text)
+	q, err := newQuery(text, historyExample)
 	if err != nil {
 		return s, err
 	}
-	next := func(want ...string) bool {
-		if len(rest) < len(want) {
-			return false
+	follows := "select, where or order by"
+	if q.next("select") {
+		if err := q.need("*"); err != nil {
+			return s, err
 		}
-		for i, w := range want {
-			if !strings.EqualFold(rest[i], w) {
-				return false
-			}
-		}
-		rest = rest[len(want):]
-		return true
+		follows = "where or order by"
 	}
-	next("select", "*")
-	for more := next("where"); more; more = next("and") {
-		if len(rest) < 3 || !s.add(strings.ToLower(rest[0]), rest[1], rest[2]) {
-			return s, badQuery()
+	for more := q.next("where"); more; more = q.next("and") {
+		if err := s.add(q); err != nil {
+			return s, err
 		}
-		rest = rest[3:]
+		follows = "and or order by"
 	}
-	if next("order", "by", "timestamp") {
-		if s.descending = next("desc"); !s.descending {
-			next("asc")
+	if q.next("order") {
+		if err := q.need("by", "timestamp"); err != nil {
+			return s, err
+		}
+		follows = "the end"
+		if s.descending = q.next("desc"); !s.descending && !q.next("asc") {
+			follows = "asc or desc"
 		}
 	}
-	if len(rest) > 0 {
-		return s, badQuery()
-	}
-	return s, nil
+	return s, q.end(follows)
 }
 
-// add adds a condition, and reports whether there is such a one.
-func (s *selection) add(name, operator, value string) bool {
-	if name == "timestamp" {
-		n, err := strconv.ParseInt(strings.Trim(value, `'"`), 10, 64)
-		if err != nil {
-			return false
-		}
-		n = min(max(n, -1), lastTime)
-		switch operator {
-		case ">":
-			s.from = max(s.from, n+1)
-		case ">=":
-			s.from = max(s.from, n)
-		case "<":
-			s.until = min(s.until, n-1)
-		case "<=":
-			s.until = min(s.until, n)
-		case "=":
-			s.from, s.until = max(s.from, n), min(s.until, n)
-		default:
-			return false
-		}
-		return true
-	}
+// add reads a condition and adds it.
+func (s *selection) add(q *query) error {
+	name := strings.ToLower(q.rest[0].text)
 	switch name {
+	case "timestamp":
+		q.rest = q.rest[1:]
+		return s.addTime(q)
 	case "from", "to", "chat_type", "msg_id":
+		q.rest = q.rest[1:]
 	default:
-		return false
+		return q.mistake("timestamp, from, to, chat_type or msg_id")
 	}
-	if operator != "=" || len(value) < 2 || value[0] != '\'' && value[0] != '"' {
-		return false
+	if err := q.need("="); err != nil {
+		return err
 	}
-	value = unquoted(value)
+	value, err := q.quoted()
+	if err != nil {
+		return err
+	}
 	if was, there := s.equal[name]; there && was != value {
 		s.until = -1 // nothing is equal to both
 	}
 	s.equal[name] = value
-	return true
+	return nil
+}
+
+// addTime reads what is compared with the time and adds it.
+func (s *selection) addTime(q *query) error {
+	operator := q.rest[0].text
+	switch operator {
+	case ">", ">=", "<", "<=", "=":
+		q.rest = q.rest[1:]
+	default:
+		return q.mistake(">, >=, <, <= or =")
+	}
+	n, err := strconv.ParseInt(strings.Trim(q.rest[0].text, `'"`), 10, 64)
+	if err != nil {
+		return q.mistake("a time in milliseconds")
+	}
+	q.rest = q.rest[1:]
+	n = min(max(n, -1), lastTime)
+	switch operator {
+	case ">":
+		s.from = max(s.from, n+1)
+	case ">=":
+		s.from = max(s.from, n)
+	case "<":
+		s.until = min(s.until, n-1)
+	case "<=":
+		s.until = min(s.until, n)
+	default:
+		s.from, s.until = max(s.from, n), min(s.until, n)
+	}
+	return nil
 }
 
 // unquoted returns what a text in quotes says.

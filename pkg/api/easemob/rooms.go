@@ -113,8 +113,13 @@ var numbers = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
 // numberOf is the id of a room.
 func numberOf(r chat.Room) string { return strconv.FormatInt(r.Number(), 10) }
 
-func noRoom(number string) error {
-	return &problem{status: http.StatusNotFound, word: "resource_not_found", text: "grpID " + clip(number) + " does not exist!"}
+// noRoom is the error for a group or a chat room that is not there, or not for the caller.
+func noRoom(k chat.RoomKind, number string) error {
+	what := "grpID "
+	if k == chat.ChatRoom {
+		what = "chat room "
+	}
+	return &problem{status: http.StatusNotFound, word: "resource_not_found", text: what + clip(number) + " does not exist!"}
 }
 
 // room finds the room that the path names, if the caller may see it and it is of that kind.
@@ -123,7 +128,7 @@ func (a *API) room(c *call, k roomKind) (chat.Room, error) { return a.roomBy(c, 
 func (a *API) roomBy(c *call, k roomKind, number string) (chat.Room, error) {
 	n, err := strconv.ParseInt(number, 10, 64)
 	if !numbers.MatchString(number) || err != nil {
-		return chat.Room{}, noRoom(number)
+		return chat.Room{}, noRoom(k.kind, number)
 	}
 	who, err := a.principalOf(c, k)
 	if err != nil {
@@ -136,7 +141,7 @@ func (a *API) roomBy(c *call, k roomKind, number string) (chat.Room, error) {
 	}
 	r, err := a.Chats.Look(c.ctx(), who, name)
 	if chat.IsKind(err, chat.NotFound) || err == nil && (!k.shows(r) || r.Number() != n) {
-		return chat.Room{}, noRoom(number)
+		return chat.Room{}, noRoom(k.kind, number)
 	}
 	return r, err
 }
@@ -151,7 +156,7 @@ func (a *API) inRoom(r chat.Room, err error) error {
 	case e.Kind == chat.Invalid:
 		return invalidParameter(err)
 	case e.Kind == chat.NotFound && e.Entity == chat.RoomEntity:
-		return noRoom(numberOf(r))
+		return noRoom(r.Settings.Kind, numberOf(r))
 	}
 	return err
 }

@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/confab-chat/confab/pkg/account"
+	"github.com/confab-chat/confab/pkg/api"
 	"github.com/confab-chat/confab/pkg/audit"
 	"github.com/confab-chat/confab/pkg/auth"
 	"github.com/confab-chat/confab/pkg/chat"
@@ -156,8 +156,8 @@ func (a *API) register(c *call) error {
 // registerAll registers what is free of several users.
 func (a *API) registerAll(c *call, body []byte) error {
 	var items []fields
-	if err := json.Unmarshal(body, &items, jsontext.AllowDuplicateNames(true)); err != nil {
-		return notJSON()
+	if err := api.DecodeList(body, &items); err != nil {
+		return notDecoded(err)
 	}
 	if len(items) == 0 || len(items) > maxBatch {
 		return illegal("between 1 and %d users are registered at once", maxBatch)
@@ -216,20 +216,17 @@ func (a *API) getUser(c *call) error {
 	return c.reply(answer{entities: []any{userOf(u)}, count: counted(1)})
 }
 
-// byName is the only query that the list of users answers.
-var byName = regexp.MustCompile(`(?i)^\s*select\s+\*\s+where\s+username\s*=\s*'([^']*)'\s*$`)
-
 func (a *API) listUsers(c *call) error {
 	q, err := c.query()
 	if err != nil {
 		return err
 	}
 	if q.Has("ql") {
-		m := byName.FindStringSubmatch(q.Get("ql"))
-		if m == nil {
-			return &problem{status: http.StatusBadRequest, word: "query_parse", text: "ql can only be: select * where username='NAME'"}
+		name, err := parseNameQuery(q.Get("ql"))
+		if err != nil {
+			return err
 		}
-		u, err := c.people().Named(c.ctx(), m[1])
+		u, err := c.people().Named(c.ctx(), name)
 		if chat.IsKind(err, chat.NotFound) {
 			return c.reply(answer{count: counted(0)})
 		}
