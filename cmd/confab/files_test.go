@@ -98,6 +98,11 @@ func TestFilesAreCarried(t *testing.T) {
 	run(0, token, "admin", "backup", "monday", "--url", s.url)
 	require.Zero(t, s.stop(syscall.SIGTERM))
 
+	checked := run(1, nil, "store", "check", data)
+	require.Contains(t, checked, "3 files were looked at, of which 1 are missing and 0 have another size")
+	require.Contains(t, checked, "Missing:\n  default "+lost+", 4 bytes")
+	require.Contains(t, checked, "1 things in the store belong to no file")
+	require.Contains(t, checked, "files are missing or damaged")
 	export := filepath.Join(root, "all.ndjson")
 	says := run(1, nil, "export", "--store", "embedded:"+data, export)
 	require.Contains(t, says, "1 files are left out, as their bytes are not in the store")
@@ -107,6 +112,7 @@ func TestFilesAreCarried(t *testing.T) {
 	require.Contains(t, run(0, token, "admin", "files", "orphans", "--url", s.url), "Bytes without a record: 0 found")
 	newUser(t, s, "ann").logIn().must(404, "GET", "/files/"+lost, nil, "")
 	require.Zero(t, s.stop(syscall.SIGTERM))
+	require.Contains(t, run(0, nil, "store", "check", "--store", "embedded:"+data), "Nothing is damaged.")
 
 	moved, repaired := filepath.Join(root, "moved"), filepath.Join(root, "repaired")
 	require.Regexp(t, `files +2 added`, run(0, nil, "import", "--store", "embedded:"+moved, export))
@@ -131,6 +137,16 @@ func TestFilesAreCarried(t *testing.T) {
 	require.Less(t, info.Size(), int64(len(large)))
 	require.Regexp(t, `files +0 added +0 there already, 2 left out: their bytes are not there`, run(0, nil, "import", "--store", "embedded:"+filepath.Join(root, "nothing"), records))
 	require.Regexp(t, `files +2 added`, run(0, nil, "import", "--store", "embedded:"+filepath.Join(root, "next"), "--files", "file://"+own, records))
+	require.Contains(t, run(1, nil, "store", "check", filepath.Join(root, "next")), "2 files were looked at, of which 2 are missing")
+	run(0, nil, "store", "check", filepath.Join(root, "next"), "--files", "file://"+own)
+	names, err = filepath.Glob(filepath.Join(own, "default", "*"))
+	require.NoError(t, err)
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.Size() == int64(len(large)) {
+			require.NoError(t, os.WriteFile(name, large[1:], 0o600))
+		}
+	}
+	require.Contains(t, run(1, nil, "store", "check", filepath.Join(root, "next"), "--files", "file://"+own), fmt.Sprintf("Damaged:\n  default %s, %d bytes", other, len(large)))
 	s = serve(t, filepath.Join(root, "next"), "--files", "file://"+own)
 	require.Equal(t, want, newUser(t, s, "ann").logIn().must(200, "GET", "/files/"+file, nil, ""))
 	require.Zero(t, s.stop(syscall.SIGTERM))

@@ -65,6 +65,12 @@ func (noFiles) Open(_ context.Context, key string, _, _ int64) (io.ReadCloser, e
 	return nil, chat.ErrNotFound(chat.FileEntity, key)
 }
 
+func (noFiles) Size(_ context.Context, key string) (int64, error) {
+	return 0, chat.ErrNotFound(chat.FileEntity, key)
+}
+
+func (noFiles) Each(context.Context, func(files.Object) error) error { return nil }
+
 func (noFiles) Close() error { return nil }
 
 type exportCmd struct {

@@ -40,8 +40,9 @@ type Bucket interface {
 	Put(ctx context.Context, key string, r io.Reader) (int64, error)
 	// Open returns length bytes from offset on, all of which were stored. NotFound if there is nothing under the key.
 	Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
-	// Has reports whether there is something under a key, without reading it.
-	Has(ctx context.Context, key string) (bool, error)
+	// Size returns how many bytes are under a key, without reading them; -1 if only reading them would say. NotFound if there is
+	// nothing.
+	Size(ctx context.Context, key string) (int64, error)
 	// Delete removes what is under a key, also what a Put has left that broke off. Repeating it is no error.
 	Delete(ctx context.Context, key string) error
 	// Each visits all keys, in any order.

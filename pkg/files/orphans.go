@@ -3,9 +3,12 @@ package files
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io"
 	"sync"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/guard"
 	"github.com/confab-chat/confab/pkg/id"
 )
@@ -19,10 +22,27 @@ type Orphans struct {
 	Unrecorded       int64 // objects without a record, and how many bytes they are, as far as that is known
 	UnrecordedBytes  int64
 	Unstored         int64 // records without bytes
-	Removed          bool
-	// UnrecordedKeys and UnstoredFiles are some of them.
-	UnrecordedKeys []string
-	UnstoredFiles  []File
+	// Damaged are records that have bytes, which are not as many as they say, or no longer a thumbnail. Only an Inspector that
+	// looks at sizes finds them, and nobody removes them.
+	Damaged int64
+	Removed bool
+	// UnrecordedKeys, UnstoredFiles and DamagedFiles are some of them.
+	UnrecordedKeys              []string
+	UnstoredFiles, DamagedFiles []File
+}
+
+// Inspector looks at all files of a store. It changes nothing.
+type Inspector struct {
+	Store  directory.Store
+	Bucket Bucket
+	// Sizes also compares how many bytes there are with what the records say. Of a bucket that does not know that, the end of
+	// each file is read.
+	Sizes bool
+	// Progress, if set, is told how many things and records were looked at.
+	Progress func(n int64)
+	// What removes an orphan; nil: nothing.
+	removeObject func(ctx context.Context, key string) error
+	removeRecord func(ctx context.Context, f File) error
 }
 
 const (
@@ -53,58 +73,83 @@ func (s *Service) RemoveOrphans(ctx context.Context) (Orphans, error) {
 }
 
 func (s *Service) orphans(ctx context.Context, remove bool) (Orphans, error) {
+	i := Inspector{Store: s.Store, Bucket: s.Bucket}
+	if remove {
+		i.removeObject, i.removeRecord = s.Bucket.Delete, s.remove
+	}
+	return i.Orphans(ctx)
+}
+
+// Orphans looks at all files of all tenants. What is being uploaded or imported is none.
+func (i Inspector) Orphans(ctx context.Context) (Orphans, error) {
 	var mu sync.Mutex
 	var found Orphans
-	err := concurrently(ctx, s.Bucket.Each, func(ctx context.Context, o Object) error {
+	looked := func(count func()) {
+		mu.Lock()
+		defer mu.Unlock()
+		count()
+		if i.Progress != nil {
+			i.Progress(found.Objects + found.Records)
+		}
+	}
+	err := concurrently(ctx, i.Bucket.Each, func(ctx context.Context, o Object) error {
 		t, u, ok := ParseKey(o.Key)
 		orphan := false
 		if ok {
 			var err error
-			if orphan, err = s.unrecorded(ctx, t, u); err != nil {
+			if orphan, err = i.unrecorded(ctx, t, u); err != nil {
 				return err
 			}
 		}
-		mu.Lock()
-		found.Objects++
-		if !ok {
-			found.Foreign++
-		}
-		if orphan {
-			found.Unrecorded++
-			found.UnrecordedBytes += max(o.Size, 0)
-			if len(found.UnrecordedKeys) < mostShown {
-				found.UnrecordedKeys = append(found.UnrecordedKeys, o.Key)
+		looked(func() {
+			found.Objects++
+			if !ok {
+				found.Foreign++
 			}
-		}
-		mu.Unlock()
-		if !orphan || !remove {
+			if orphan {
+				found.Unrecorded++
+				found.UnrecordedBytes += max(o.Size, 0)
+				found.UnrecordedKeys = appendSome(found.UnrecordedKeys, o.Key)
+			}
+		})
+		if !orphan || i.removeObject == nil {
 			return nil
 		}
-		return s.Bucket.Delete(ctx, o.Key)
+		return i.removeObject(ctx, o.Key)
 	})
 	if err != nil {
 		return found, err
 	}
-	err = concurrently(ctx, s.EachFile, func(ctx context.Context, f File) error {
-		orphan, err := s.unstored(ctx, f)
+	err = concurrently(ctx, func(ctx context.Context, visit func(File) error) error { return eachFile(ctx, i.Store, visit) }, func(ctx context.Context, f File) error {
+		state, err := i.look(ctx, f)
 		if err != nil {
 			return err
 		}
-		mu.Lock()
-		found.Records++
-		if orphan {
-			found.Unstored++
-			if len(found.UnstoredFiles) < mostShown {
-				found.UnstoredFiles = append(found.UnstoredFiles, f)
+		looked(func() {
+			found.Records++
+			switch state {
+			case unstored:
+				found.Unstored++
+				found.UnstoredFiles = appendSome(found.UnstoredFiles, f)
+			case damaged:
+				found.Damaged++
+				found.DamagedFiles = appendSome(found.DamagedFiles, f)
 			}
-		}
-		mu.Unlock()
-		if !orphan || !remove {
+		})
+		if state != unstored || i.removeRecord == nil {
 			return nil
 		}
-		return s.remove(ctx, f)
+		return i.removeRecord(ctx, f)
 	})
 	return found, err
+}
+
+// appendSome appends to a list that is shown, if it is not full.
+func appendSome[T any](list []T, v T) []T {
+	if len(list) < mostShown {
+		list = append(list, v)
+	}
+	return list
 }
 
 // concurrently calls look for what each visits, lookedAtOnce at a time, until one fails.
@@ -120,9 +165,9 @@ func concurrently[T any](ctx context.Context, each func(context.Context, func(T)
 
 // unrecorded reports whether bytes have no record and come of no upload that is under way. The entry of the upload is read
 // first: it goes when the record is there.
-func (s *Service) unrecorded(ctx context.Context, t chat.Tenant, u id.ID) (bool, error) {
+func (i Inspector) unrecorded(ctx context.Context, t chat.Tenant, u id.ID) (bool, error) {
 	for _, space := range []string{uploadSpace, fileSpace(t)} {
-		_, err := s.Store.Entry(ctx, space, u)
+		_, err := i.Store.Entry(ctx, space, u)
 		if !chat.IsKind(err, chat.NotFound) {
 			return false, err
 		}
@@ -130,16 +175,79 @@ func (s *Service) unrecorded(ctx context.Context, t chat.Tenant, u id.ID) (bool,
 	return true, nil
 }
 
-// unstored reports whether a record has no bytes. They come before the record, and go after it is marked as gone.
-func (s *Service) unstored(ctx context.Context, f File) (bool, error) {
-	if there, err := s.Bucket.Has(ctx, f.key()); err != nil || there {
-		return false, err
+// state says whether the bytes of a file are there.
+type state int
+
+const (
+	whole state = iota
+	damaged
+	unstored
+)
+
+// look finds the state of a file. Bytes come before their record, and go after it is marked as gone.
+func (i Inspector) look(ctx context.Context, f File) (found state, err error) {
+	objects := f.stored()
+	if !i.Sizes {
+		objects = objects[:1]
 	}
-	now, err := s.Record(ctx, f.Tenant, f.ID)
-	if chat.IsKind(err, chat.NotFound) {
+	for n, o := range objects {
+		is, err := i.lookAt(ctx, o)
+		if err != nil {
+			return whole, err
+		}
+		if is == unstored && n > 0 { // the thumbnail
+			is = damaged
+		}
+		if found = max(found, is); found == unstored {
+			break
+		}
+	}
+	if found == whole {
+		return whole, nil
+	}
+	now, err := recordOf(ctx, i.Store, f.Tenant, f.ID)
+	if chat.IsKind(err, chat.NotFound) || err == nil && now.Gone {
+		return whole, nil // it is being removed
+	}
+	return found, err
+}
+
+// lookAt finds the state of what a record says is under a key.
+func (i Inspector) lookAt(ctx context.Context, o Object) (state, error) {
+	size, err := i.Bucket.Size(ctx, o.Key)
+	switch {
+	case chat.IsKind(err, chat.NotFound):
+		return unstored, nil
+	case err != nil:
+		return whole, err
+	case i.Sizes && size >= 0 && size != o.Size:
+		return damaged, nil
+	case !i.Sizes || size >= 0:
+		return whole, nil
+	}
+	fits, err := ends(ctx, i.Bucket, o)
+	if err == nil && !fits {
+		return damaged, nil
+	}
+	return whole, err
+}
+
+// ends reports whether what is under a key ends where it should. It reads the last byte, and finds none after it.
+func ends(ctx context.Context, b Bucket, o Object) (bool, error) {
+	last := min(o.Size, 1)
+	in, err := b.Open(ctx, o.Key, o.Size-last, last+1)
+	if chat.IsKind(err, chat.NotFound) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return false, nil
 	}
-	return err == nil && !now.Gone, err
+	if err != nil {
+		return false, err
+	}
+	defer in.Close()
+	n, err := io.Copy(io.Discard, in)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return n == last, err
 }
 
 // Usages returns what tenants use, in the order in which they began to use it, after a position (zero: from the first), and the

@@ -1,6 +1,7 @@
 package files_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -66,6 +67,60 @@ func TestOrphansAreFoundAndRemoved(t *testing.T) {
 	o, err := w.Orphans(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, o.Unrecorded+o.Unstored)
+}
+
+// unsized is a bucket that does not know how large things are.
+type unsized struct{ files.Bucket }
+
+func (b unsized) Size(ctx context.Context, key string) (int64, error) {
+	_, err := b.Bucket.Size(ctx, key)
+	return -1, err
+}
+
+// An inspector that looks at sizes finds files of which a part is there, or too much, and changes nothing.
+func TestBytesOfAnotherSizeAreFound(t *testing.T) {
+	w := newWorld(t)
+	put := func(key, text string) {
+		_, err := w.bucket.Put(t.Context(), key, strings.NewReader(text))
+		require.NoError(t, err)
+	}
+	w.inApp("whole")
+	w.inApp("")
+	cut, _ := w.inApp("cut off")
+	put("app-1/"+cut.ID.String(), "cut of")
+	none, _ := w.inApp("nothing is left of it")
+	put("app-1/"+none.ID.String(), "")
+	long, _ := w.inApp("longer")
+	put("app-1/"+long.ID.String(), "longer!")
+	filled, _ := w.inApp("")
+	put("app-1/"+filled.ID.String(), "!")
+	blind, small, gone := w.named(), w.named(), w.named()
+	require.NoError(t, w.bucket.Delete(t.Context(), "default/"+blind.ID.String()+"-thumbnail"))
+	put("default/"+small.ID.String()+"-thumbnail", "x")
+	w.lose(gone)
+	before := w.keys()
+	for name, bucket := range map[string]files.Bucket{"it knows sizes": w.bucket, "it does not": unsized{w.bucket}} {
+		looked := int64(0)
+		o, err := files.Inspector{Store: w.st, Bucket: bucket, Sizes: true, Progress: func(n int64) { looked = n }}.Orphans(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, o.Objects+o.Records, looked)
+		require.EqualValues(t, 9, o.Records)
+		require.EqualValues(t, 6, o.Damaged, name)
+		var ids []id.ID
+		for _, f := range o.DamagedFiles {
+			ids = append(ids, f.ID)
+		}
+		require.ElementsMatch(t, []id.ID{cut.ID, none.ID, long.ID, filled.ID, blind.ID, small.ID}, ids, name)
+		require.EqualValues(t, 1, o.Unstored, name)
+		require.Equal(t, gone.ID, o.UnstoredFiles[0].ID)
+		require.Zero(t, o.Unrecorded)
+	}
+	require.Equal(t, before, w.keys())
+	o, err := w.RemoveOrphans(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, o.Damaged, "nobody has looked at sizes")
+	require.EqualValues(t, 1, o.Unstored)
+	require.Subset(t, w.keys(), []string{"app-1/" + none.ID.String(), "default/" + blind.ID.String()})
 }
 
 // A bucket or a store that is another one than it was loses nothing.

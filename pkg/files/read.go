@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/confab-chat/confab/pkg/chat"
+	"github.com/confab-chat/confab/pkg/directory"
 	"github.com/confab-chat/confab/pkg/id"
 )
 
@@ -66,7 +67,11 @@ func (s *Service) OfRoom(ctx context.Context, who chat.Identity, uuid string) (F
 // Record returns the record of a file by its id, also while it is being removed; NotFound if there is none. With ParseKey it
 // says whose bytes are in the bucket.
 func (s *Service) Record(ctx context.Context, t chat.Tenant, u id.ID) (File, error) {
-	e, err := s.Store.Entry(ctx, fileSpace(t), u)
+	return recordOf(ctx, s.Store, t, u)
+}
+
+func recordOf(ctx context.Context, st directory.Store, t chat.Tenant, u id.ID) (File, error) {
+	e, err := st.Entry(ctx, fileSpace(t), u)
 	if err != nil {
 		return File{}, err
 	}

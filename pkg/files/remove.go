@@ -168,7 +168,11 @@ func (s *Service) RemoveTenant(ctx context.Context, t chat.Tenant, removed func(
 
 // EachFile visits the records of all files, of all tenants, that are not being removed.
 func (s *Service) EachFile(ctx context.Context, visit func(File) error) error {
-	return s.Store.EachEntry(ctx, func(e directory.Entry) error {
+	return eachFile(ctx, s.Store, visit)
+}
+
+func eachFile(ctx context.Context, st directory.Store, visit func(File) error) error {
+	return st.EachEntry(ctx, func(e directory.Entry) error {
 		if !IsRecord(e) {
 			return nil
 		}

@@ -156,10 +156,16 @@ func (r reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Has implements files.Bucket.
-func (b *blobs) Has(ctx context.Context, key string) (bool, error) {
-	there, err := b.Exists(ctx, key)
-	return there, failed(err)
+// Size implements files.Bucket.
+func (b *blobs) Size(ctx context.Context, key string) (int64, error) {
+	a, err := b.Attributes(ctx, key)
+	switch {
+	case gcerrors.Code(err) == gcerrors.NotFound:
+		return 0, chat.ErrNotFound(chat.FileEntity, key)
+	case err != nil:
+		return 0, failed(err)
+	}
+	return a.Size, nil
 }
 
 // Delete implements files.Bucket.

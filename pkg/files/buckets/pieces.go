@@ -113,9 +113,13 @@ func (r *pieceReader) Read(b []byte) (int, error) {
 // Close implements io.Closer.
 func (r *pieceReader) Close() error { return nil }
 
-// Has implements files.Bucket.
-func (p pieces) Has(ctx context.Context, key string) (bool, error) {
-	return p.store.HasPieces(ctx, key)
+// Size implements files.Bucket.
+func (p pieces) Size(ctx context.Context, key string) (int64, error) {
+	there, err := p.store.HasPieces(ctx, key)
+	if err == nil && !there {
+		err = chat.ErrNotFound(chat.FileEntity, key)
+	}
+	return -1, err
 }
 
 // Delete implements files.Bucket.
