@@ -40,7 +40,9 @@ func ParseKey(key string) (space string, u id.ID, ok bool) {
 // Store keeps entries. The guarantees at the top of pkg/chat/store.go hold for it too. An entry that CreateEntry or
 // DeleteEntry has returned for is, or is not, shown by all methods at once. ReplaceEntry and DeleteEntry announce Key.
 type Store interface {
-	// CreateEntry stores an entry with Version 1 if its name is free in its space, otherwise Conflict. Of concurrent calls
+	// CreateEntry stores an entry with Version 1 if its name is free in its space, otherwise Conflict. A store may also return
+	// Conflict, for ten days, for an ID that was deleted in the space, as a creation that comes late has to; the name is free
+	// then, and EntryNamed says NotFound. Of concurrent calls
 	// for one name exactly one succeeds. A name is free again after DeleteEntry.
 	CreateEntry(ctx context.Context, e Entry) error
 	// Entry returns an entry; NotFound if there is none.

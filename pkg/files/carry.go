@@ -83,7 +83,11 @@ const (
 	Differs          // it was here already with another record, which stays
 	Unnamed          // left out: the message that names it is not here
 	Lost             // left out: its bytes are neither here nor in what was read
+	Removed          // left out: it was removed here, too short a time ago for the store to take it again; see directory.Store
 )
+
+// errRemoved is the error of storing something under the id of a file that was removed.
+var errRemoved = errors.New("files: it was removed, and the store does not take it again yet")
 
 // Restorer brings files of another store into one, under their ids.
 type Restorer struct {
@@ -127,7 +131,11 @@ func (r *Restorer) Restore(ctx context.Context, e directory.Entry, in io.Reader)
 	if kept != nil {
 		return outcome, r.complete(ctx, *kept, in)
 	}
-	return r.add(ctx, f, e, in)
+	outcome, err = r.add(ctx, f, e, in)
+	if errors.Is(err, errRemoved) {
+		return Removed, nil
+	}
+	return outcome, err
 }
 
 // message reports whether the message of a file is in the store and names it, and who its author is now.
@@ -211,7 +219,11 @@ func (r *Restorer) create(ctx context.Context, e directory.Entry) error {
 	if !chat.IsKind(err, chat.Conflict) {
 		return err
 	}
-	if now, readErr := r.Store.EntryNamed(ctx, e.Space, e.Name); readErr != nil || now.ID == e.ID {
+	now, readErr := r.Store.EntryNamed(ctx, e.Space, e.Name)
+	switch {
+	case chat.IsKind(readErr, chat.NotFound):
+		return errRemoved
+	case readErr != nil || now.ID == e.ID:
 		return readErr
 	}
 	return err
@@ -252,6 +264,9 @@ func (r *Restorer) begin(ctx context.Context, f File) error {
 			return err
 		}
 		now, err := r.Store.Entry(ctx, e.Space, e.ID)
+		if chat.IsKind(err, chat.NotFound) {
+			return errRemoved
+		}
 		if err != nil {
 			return err
 		}
@@ -279,8 +294,8 @@ func (r *Restorer) put(ctx context.Context, f File, in io.Reader) error {
 		}
 	}
 	here, err := r.here(ctx, f)
-	if err == nil && !here {
-		err = fmt.Errorf("the file %s was removed here within the last hour, and cannot be stored so soon: repeat the import when the hour is over", f.UUID)
+	if err == nil && !here { // a deletion that is dated ahead
+		err = errRemoved
 	}
 	return err
 }

@@ -177,7 +177,7 @@ var errEnded = errors.New("the file is not stored any more")
 func (im *importer) restore(ctx context.Context, e directory.Entry, in io.Reader) error {
 	what, err := im.files.Restore(ctx, e, in)
 	if err == nil {
-		im.done.count(&im.done.Files, map[files.Restored]outcome{files.Added: added, files.There: there, files.Differs: differs, files.Unnamed: ofDeleted, files.Lost: hasLeft}[what], 1)
+		im.done.count(&im.done.Files, map[files.Restored]outcome{files.Added: added, files.There: there, files.Differs: differs, files.Unnamed: ofDeleted, files.Removed: ofDeleted, files.Lost: hasLeft}[what], 1)
 	}
 	return err
 }

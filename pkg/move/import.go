@@ -105,10 +105,11 @@ const (
 //     left. Footprints outlive a deleted room: when an import that restores such a room is interrupted among its
 //     participants, the next one leaves those out who were in it before.)
 //
-//   - Files whose message is not here, or was deleted here, do not arrive.
+//   - Files whose message is not here, or was deleted here, do not arrive. Nor do those that were removed here within the last
+//     ten days, if the store is a Cassandra.
 //
 // Roles, tokens, reactions, entries of lists, organisations, apps and their accounts that were removed here are added anew: a store cannot distinguish them from those that
-// an interrupted import did not reach.
+// an interrupted import did not reach. (A Cassandra takes organisations, apps and accounts anew ten days after they were removed; until then Import fails.)
 //
 // If the store does not answer for a minute, Import continues. It fails at a line that it does not know, and at a room,
 // organisation, app or account whose name belongs to another one. It fails with ErrIncomplete if the file is cut off, and with another error if the

@@ -2,6 +2,7 @@ package move_test
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +159,20 @@ func TestRulesOfCallbacksMove(t *testing.T) {
 		return nil
 	}))
 	require.Equal(t, []string{`{"app":"Acme#Shop","rules":[{"sealed":"AAEC"}]}`}, moved)
+}
+
+// slow is a store that does not take again yet what was deleted; see directory.Store.
+type slow struct{ store.Store }
+
+func (slow) CreateEntry(_ context.Context, e directory.Entry) error {
+	return &chat.Error{Kind: chat.Conflict, Message: "'" + e.Name + "' was deleted meanwhile"}
+}
+
+func TestAnEntryThatWasDeletedLately(t *testing.T) {
+	from := openEmbedded(t)
+	fillPlatform(t, from)
+	_, err := move.Import(t.Context(), slow{openEmbedded(t)}, bytes.NewReader(export(t, from, move.ExportOptions{})), move.ImportOptions{})
+	require.ErrorContains(t, err, "was deleted here, and a Cassandra takes nothing again for ten days")
 }
 
 // An entry keeps its id, and is not changed by an import. A name that another one has here is an error that says so.

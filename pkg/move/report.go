@@ -13,7 +13,8 @@ type Outcome struct {
 	There  int64 // were there already
 	Differ int64 // were there already with other data, which was not changed
 	// Deleted counts what is of users whose account was deleted here. Messages of those who were erased arrive without
-	// name and content; everything else is left out. Of files, these are the ones whose message is not here.
+	// name and content; everything else is left out. Of files, these are the ones whose message is not here, or that
+	// were removed here too short a time ago.
 	Deleted int64
 	Left    int64 // left out: participants who left the room here, files whose bytes are not there
 }
@@ -55,7 +56,7 @@ func (r Report) String() string {
 		case "messages":
 			deleted = "%d of erased users, without name and content"
 		case "files":
-			deleted, left = "%d left out: their message is not here", "%d left out: their bytes are not there"
+			deleted, left = "%d left out: their message is not here, or they were removed here lately", "%d left out: their bytes are not there"
 		}
 		if k.Deleted > 0 {
 			fmt.Fprintf(&b, ", "+deleted, k.Deleted)

@@ -63,6 +63,9 @@ func (im *importer) entry(ctx context.Context, l *entry) error {
 			im.done.count(&im.done.Entries, differs, 1)
 			return nil
 		}
+		if _, err := im.to.EntryNamed(ctx, e.Space, e.Name); chat.IsKind(err, chat.NotFound) {
+			return fmt.Errorf("in %s %q was deleted here, and a Cassandra takes nothing again for ten days after that: repeat the import then, or import into another keyspace", e.Space, e.Name)
+		}
 		return fmt.Errorf("in %s the name %q belongs to another one here: rename or delete that first: %w", e.Space, e.Name, err)
 	} else if err != nil {
 		return err
