@@ -36,7 +36,10 @@ func (s filesSettings) check() error {
 
 // open opens the bucket. A folder of a store that is only to be read is not made.
 func (s filesSettings) open(ctx context.Context, st store.Store, reading bool) (files.Bucket, error) {
-	if s.Files != "" {
+	switch {
+	case s.Files != "" && reading: // a store that may be damaged takes no writes
+		return buckets.OpenToRead(ctx, s.Files)
+	case s.Files != "":
 		return buckets.Open(ctx, s.Files, st)
 	}
 	if pieces, ok := st.(buckets.PieceStore); ok {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"path/filepath"
 	"syscall"
 
@@ -62,6 +63,24 @@ func Open(ctx context.Context, text string, shared Secrets) (files.Bucket, error
 	}
 	if err := checkShared(ctx, u.Path, shared); err != nil {
 		return nil, err
+	}
+	return Folder(u.Path)
+}
+
+// OpenToRead is Open for a tool that only reads. It makes no folder, and writes neither to one nor to the store.
+func OpenToRead(ctx context.Context, text string) (files.Bucket, error) {
+	if err := Check(text); err != nil {
+		return nil, fmt.Errorf("cannot open the bucket %q: %w", text, err)
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if u.Scheme == "s3" {
+		return openS3(ctx, u)
+	}
+	if _, err := os.Stat(u.Path); err != nil {
+		return nil, fmt.Errorf("cannot open the folder of --files: %w", err)
 	}
 	return Folder(u.Path)
 }
