@@ -8,8 +8,8 @@ import (
 	"github.com/confab-chat/confab/pkg/callbacks"
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/directory"
-	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/files"
+	"github.com/confab-chat/confab/pkg/id"
 	"github.com/confab-chat/confab/pkg/invite"
 	"github.com/confab-chat/confab/pkg/people"
 )
