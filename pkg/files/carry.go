@@ -300,22 +300,9 @@ func (r *Restorer) put(ctx context.Context, f File, in io.Reader) error {
 	return err
 }
 
-// here reports whether the bytes of a file are in the bucket: it reads the last one, which is stored last.
+// here reports whether the bytes of a file are in the bucket.
 func (r *Restorer) here(ctx context.Context, f File) (bool, error) {
-	last := min(f.Size, 1)
-	in, err := r.Bucket.Open(ctx, f.key(), f.Size-last, last)
-	if chat.IsKind(err, chat.NotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer in.Close()
-	n, err := io.Copy(io.Discard, in)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil
-	}
-	return n == last, err
+	return ends(ctx, r.Bucket, Object{Key: f.key(), Size: f.Size}, 0)
 }
 
 // Recount counts what the files of a tenant take.

@@ -225,17 +225,18 @@ func (i Inspector) lookAt(ctx context.Context, o Object) (state, error) {
 	case !i.Sizes || size >= 0:
 		return whole, nil
 	}
-	fits, err := ends(ctx, i.Bucket, o)
+	fits, err := ends(ctx, i.Bucket, o, 1)
 	if err == nil && !fits {
 		return damaged, nil
 	}
 	return whole, err
 }
 
-// ends reports whether what is under a key ends where it should. It reads the last byte, and finds none after it.
-func ends(ctx context.Context, b Bucket, o Object) (bool, error) {
+// ends reports whether what is under a key has the last byte that it should have, which is stored last, and nothing in the
+// bytes that are looked for after it. It reads no others.
+func ends(ctx context.Context, b Bucket, o Object, after int64) (bool, error) {
 	last := min(o.Size, 1)
-	in, err := b.Open(ctx, o.Key, o.Size-last, last+1)
+	in, err := b.Open(ctx, o.Key, o.Size-last, last+after)
 	if chat.IsKind(err, chat.NotFound) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return false, nil
 	}

@@ -37,50 +37,49 @@ func Of(ctx context.Context, url string, st Secrets) (files.Bucket, error) {
 
 // Check returns what is wrong with the URL of a bucket.
 func Check(text string) error {
+	_, err := parse(text)
+	return err
+}
+
+func parse(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
 	case u.Scheme == "file" && u.Host == "" && filepath.IsAbs(u.Path) && u.RawQuery == "" && u.Fragment == "":
-		return nil
+		return u, nil
 	case u.Scheme == "s3" && u.Host != "" && (u.Path == "" || u.Path == "/"):
-		return nil
+		return u, nil
 	}
-	return errors.New("it has to be like file:///var/lib/confab/files, with a whole path, or s3://BUCKET?region=…")
+	return nil, errors.New("it has to be like file:///var/lib/confab/files, with a whole path, or s3://BUCKET?region=…")
 }
 
 // Open opens the bucket of a URL that passes Check. Servers that share secrets have to share the folder of a file URL: Open
 // refuses one that is not the first server's. Unavailable if the bucket cannot be reached now.
 func Open(ctx context.Context, text string, shared Secrets) (files.Bucket, error) {
-	if err := Check(text); err != nil {
-		return nil, fmt.Errorf("cannot open the bucket %q: %w", text, err)
-	}
-	u, err := url.Parse(text)
-	if err != nil {
-		return nil, err
-	}
-	if u.Scheme == "s3" {
-		return openS3(ctx, u)
-	}
-	if err := checkShared(ctx, u.Path, shared); err != nil {
-		return nil, err
-	}
-	return Folder(u.Path)
+	return open(ctx, text, func(folder string) error { return checkShared(ctx, folder, shared) })
 }
 
 // OpenToRead is Open for a tool that only reads. It makes no folder, and writes neither to one nor to the store.
 func OpenToRead(ctx context.Context, text string) (files.Bucket, error) {
-	if err := Check(text); err != nil {
-		return nil, fmt.Errorf("cannot open the bucket %q: %w", text, err)
-	}
-	u, err := url.Parse(text)
+	return open(ctx, text, func(folder string) error {
+		if _, err := os.Stat(folder); err != nil {
+			return fmt.Errorf("cannot open the folder of --files: %w", err)
+		}
+		return nil
+	})
+}
+
+// open opens the bucket of a URL. usable says what is wrong with a folder.
+func open(ctx context.Context, text string, usable func(folder string) error) (files.Bucket, error) {
+	u, err := parse(text)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot open the bucket %q: %w", text, err)
 	}
 	if u.Scheme == "s3" {
 		return openS3(ctx, u)
 	}
-	if _, err := os.Stat(u.Path); err != nil {
-		return nil, fmt.Errorf("cannot open the folder of --files: %w", err)
+	if err := usable(u.Path); err != nil {
+		return nil, err
 	}
 	return Folder(u.Path)
 }
