@@ -148,6 +148,7 @@ func Accounts(ctx context.Context, o Options) (Result, error) {
 		return r, err
 	}
 	pages := (o.Fill + accountsPage - 1) / accountsPage
+	tenth := (pages + 9) / 10
 	var all, first, last Histogram
 	seen := 0
 	m := startMeter(o.PID)
@@ -162,10 +163,10 @@ func Accounts(ctx context.Context, o Options) (Result, error) {
 		}
 		took := time.Since(began)
 		all.Add(took)
-		if n < (pages+9)/10 {
+		if n < tenth {
 			first.Add(took)
 		}
-		if n >= pages-(pages+9)/10 {
+		if n >= pages-tenth {
 			last.Add(took)
 		}
 		seen += len(list.Entities)

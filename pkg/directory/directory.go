@@ -42,8 +42,8 @@ func ParseKey(key string) (space string, u id.ID, ok bool) {
 type Store interface {
 	// CreateEntry stores an entry with Version 1 if its name is free in its space, otherwise Conflict. A store may also return
 	// Conflict, for ten days, for an ID that was deleted in the space, as a creation that comes late has to; the name is free
-	// then, and EntryNamed says NotFound. Of concurrent calls
-	// for one name exactly one succeeds. A name is free again after DeleteEntry.
+	// then, and EntryNamed says NotFound. Of concurrent calls for one name exactly one succeeds. A name is free again after
+	// DeleteEntry.
 	CreateEntry(ctx context.Context, e Entry) error
 	// Entry returns an entry; NotFound if there is none.
 	Entry(ctx context.Context, space string, u id.ID) (Entry, error)

@@ -59,27 +59,14 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 
 	all, err := docs.Examples()
 	require.NoError(t, err)
-	examples := map[string]docs.Example{}
-	for _, e := range all {
-		examples[strings.TrimSuffix(e.Operation+"/"+e.Name, "/")] = e
-	}
-	sent := map[string]bool{}
-	made := map[string]string{} // what examples say, and what stands for it here
-	for _, name := range story {
-		e, ok := examples[name]
-		require.True(t, ok, "there is no example %s", name)
-		sent[name] = true
-		fill := func(s string) string {
-			for from, to := range made {
-				s = strings.ReplaceAll(s, from, to)
-			}
-			return s
-		}
-		body := []byte(fill(e.Body))
+	examples := apitest.ByName(all)
+	made := apitest.Made{}
+	apitest.Tell(t, examples, story, func(name string, e docs.Example) {
+		body := []byte(made.Fill(e.Body))
 		if e.Picture {
 			body = picture(t)
 		}
-		r, err := http.NewRequestWithContext(t.Context(), e.Method, web.URL+fill(e.Target), bytes.NewReader(body))
+		r, err := http.NewRequestWithContext(t.Context(), e.Method, web.URL+made.Fill(e.Target), bytes.NewReader(body))
 		require.NoError(t, err)
 		for _, h := range e.Header {
 			r.Header.Set(h[0], h[1])
@@ -146,10 +133,7 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 			require.NoError(t, json.Unmarshal(body, &b))
 			made[b.CurrentPassword] = b.Password
 		}
-	}
-	for name := range examples {
-		require.True(t, sent[name], "the example %s is not in the story", name)
-	}
+	})
 }
 
 // invited has the owner of a room invite somebody; both are the bodies with which they signed up.

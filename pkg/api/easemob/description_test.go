@@ -20,9 +20,12 @@ import (
 // contract is the description of the platform.
 var contract = sync.OnceValues(apitest.LoadPlatform)
 
+// spelled writes paths of routes with the long form of words that have two.
+var spelled = strings.NewReplacer("{word:organizations|orgs}", "organizations", "{word2:applications|apps}", "applications", "{kind:user|chatgroup}", "{kind}")
+
 // describedAs is the path that stands for an operation in the description.
 func describedAs(op easemob.Operation) string {
-	path := strings.NewReplacer("{word:organizations|orgs}", "organizations", "{word2:applications|apps}", "applications", "{kind:user|chatgroup}", "{kind}").Replace(op.Path)
+	path := spelled.Replace(op.Path)
 	if op.Method == "POST" && path == "/{org}/{app}/users/{user}/status" { // which is of several users; see users.go
 		return "/{org}/{app}/users/batch/status"
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/confab-chat/confab/pkg/api/apitest"
 	"github.com/confab-chat/confab/pkg/docs"
 )
 
@@ -54,39 +55,25 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 	w, _ := serve(t, openStore(t), config())
 	all, err := docs.PlatformExamples()
 	require.NoError(t, err)
-	examples := map[string]docs.Example{}
-	for _, e := range all {
-		examples[strings.TrimSuffix(e.Operation+"/"+e.Name, "/")] = e
-	}
 	c, err := contract()
 	require.NoError(t, err)
 	exampleOf := func(parameter string) string { return c.Doc.Components.Parameters[parameter].Value.Example.(string) }
 	receiver, told := w.receiver(http.StatusGone) // so that an event is a dead letter at once
 	past := time.Now().UTC().Add(-2 * time.Hour)
-	made := map[string]string{ // what examples say, and what stands for it here
+	made := apitest.Made{
 		"administrator\"": adminLogin + "\"", "change-this-password": adminPassword, "https://acme.example/events": receiver,
 		"1769901000000": strconv.FormatInt(past.UnixMilli(), 10), exampleOf("hour"): past.Format("2006010215"),
 	}
 	tokens := map[string]string{} // by who calls
-	sent := map[string]bool{}
-	for _, name := range story {
-		e, ok := examples[name]
-		require.True(t, ok, "there is no example %s", name)
-		sent[name] = true
-		fill := func(s string) string {
-			for from, to := range made {
-				s = strings.ReplaceAll(s, from, to)
-			}
-			return s
-		}
+	apitest.Tell(t, apitest.ByName(all), story, func(name string, e docs.Example) {
 		if strings.HasSuffix(name, "DeadLetters") || name == "retryDeadLetters/date" || name == "retryDeadLetters/ids" {
 			w.awaitDeadLetters(tokens["app"])
 		}
-		body := []byte(fill(e.Body))
-		r, err := http.NewRequestWithContext(t.Context(), e.Method, w.web.URL+fill(e.Target), bytes.NewReader(body))
+		body := []byte(made.Fill(e.Body))
+		r, err := http.NewRequestWithContext(t.Context(), e.Method, w.web.URL+made.Fill(e.Target), bytes.NewReader(body))
 		require.NoError(t, err)
 		for _, h := range e.Header {
-			r.Header.Set(h[0], fill(h[1]))
+			r.Header.Set(h[0], made.Fill(h[1]))
 		}
 		if e.Form {
 			form(t, r)
@@ -100,8 +87,8 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 		require.NoError(t, err, name)
 		if name == "openStream" {
 			require.Equal(t, http.StatusOK, res.StatusCode)
-			defer res.Body.Close()
-			continue
+			t.Cleanup(func() { res.Body.Close() })
+			return
 		}
 		text, err := io.ReadAll(res.Body)
 		require.NoError(t, err)
@@ -149,10 +136,7 @@ func TestTheExamplesOfRequestsWork(t *testing.T) {
 			file := out["entities"].([]any)[0].(object)
 			made[exampleOf("file")], made["SECRET"] = file["uuid"].(string), file["share-secret"].(string)
 		}
-	}
-	for name := range examples {
-		require.True(t, sent[name], "the example %s is not in the story", name)
-	}
+	})
 }
 
 // awaitDeadLetters waits until there is one.

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gocql/gocql"
 	"github.com/stretchr/testify/require"
 
 	"github.com/confab-chat/confab/pkg/auth"
@@ -35,9 +34,7 @@ func newDatacentres(t *testing.T) *datacentres {
 	if d.dir == "" {
 		t.Skip("LEFT OUT: two data centres need a cluster of their own; scripts/datacentres.sh starts one and runs this test")
 	}
-	cluster := gocql.NewCluster(net.JoinHostPort("127.0.0.1", d.port))
-	cluster.ProtoVersion, cluster.Timeout = 4, time.Minute
-	s, err := cluster.CreateSession()
+	s, err := schemaSession(net.JoinHostPort("127.0.0.1", d.port), "")
 	require.NoError(t, err)
 	defer s.Close()
 	require.NoError(t, s.Query("CREATE KEYSPACE "+d.keyspace+

@@ -17,7 +17,7 @@ func TestTimeuuidOrder(t *testing.T) {
 	t.Parallel()
 	s, ctx := shared(t), withTimeout(t)
 	const create = `CREATE TABLE IF NOT EXISTS timeuuid_order (k int, u timeuuid, PRIMARY KEY ((k), u))`
-	admin, err := schemaSession(sharedConfig.Keyspace)
+	admin, err := schemaSession(address(), sharedConfig.Keyspace)
 	require.NoError(t, err)
 	defer admin.Close()
 	require.NoError(t, admin.Query(create).WithContext(ctx).Exec())

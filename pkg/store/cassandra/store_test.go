@@ -82,7 +82,7 @@ func dropKeyspaces() {
 	if len(keyspaces.names) == 0 {
 		return
 	}
-	s, err := schemaSession("")
+	s, err := schemaSession(address(), "")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "test keyspaces are left behind:", err)
 		return
@@ -101,8 +101,8 @@ func dropKeyspaces() {
 
 // schemaSession returns a session that waits for statements about the schema as long as a migration does: a busy
 // Cassandra needs more than the four seconds that the statements of a store have.
-func schemaSession(keyspace string) (*gocql.Session, error) {
-	cluster := gocql.NewCluster(address())
+func schemaSession(address, keyspace string) (*gocql.Session, error) {
+	cluster := gocql.NewCluster(address)
 	cluster.ProtoVersion = 4
 	cluster.Timeout, cluster.Keyspace = schemaTimeout, keyspace
 	// What handles the event of a keyspace outlives the session: it asks a closed connection for a minute.
