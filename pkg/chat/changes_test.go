@@ -93,6 +93,13 @@ func (h *hooked) ChangeMessage(ctx context.Context, l chat.Log, m id.ID, decide 
 	return now, h.answer("ChangeMessage", err)
 }
 
+func (h *hooked) CountUnread(ctx context.Context, spans []chat.Span, but string, bound int) (map[id.ID]int, error) {
+	if err := h.call(ctx, "CountUnread"); err != nil {
+		return nil, err
+	}
+	return h.Stores.CountUnread(ctx, spans, but, bound)
+}
+
 func (h *hooked) SetRead(ctx context.Context, t chat.Tenant, room id.ID, login string, to id.ID) error {
 	if err := h.call(ctx, "SetRead"); err != nil {
 		return err
@@ -140,6 +147,25 @@ func (w *world) state(who chat.Identity, room string) chat.RoomState {
 	}
 	require.Fail(w.t, "not in the room")
 	return chat.RoomState{}
+}
+
+// Clients add what they hear after the newest message of a state: it is not in the state's count.
+func TestAStateCountsUpToItsNewestMessage(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	w.room("games", ann, bob)
+	first := w.post(ann, "games", "first")
+	w.store.on(func(_ context.Context, call string) error {
+		if call == "CountUnread" {
+			w.store.on(nil)
+			w.post(ann, "games", "meanwhile")
+		}
+		return nil
+	})
+	got := w.state(bob, "games")
+	require.Equal(t, first.ID, got.Last.ID)
+	require.Equal(t, 1, got.Unread)
+	require.Equal(t, 2, w.state(bob, "games").Unread)
 }
 
 // A message does not wait for its author's read position, and the position shows immediately nevertheless.

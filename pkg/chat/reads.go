@@ -95,17 +95,18 @@ func (s *Service) roomStates(ctx context.Context, who Identity, refs []RoomRef) 
 		return nil, err
 	}
 	states := make([]RoomState, len(refs))
-	var from []Position
+	var spans []Span
 	for i, ref := range refs {
 		states[i] = RoomState{Name: ref.Name, Settings: there[ref.ID].Settings, Reading: readings[ref.ID]}
 		if m, ok := newest[ref.ID]; ok {
 			states[i].Last = &m
 			if read := states[i].Position(); m.ID.Compare(read) > 0 {
-				from = append(from, positions[i].orAfter(read))
+				// The count is of the messages up to the newest one of this state: clients add those that are newer.
+				spans = append(spans, Span{Position: positions[i].orAfter(read), UpTo: m.ID})
 			}
 		}
 	}
-	counts, err := s.store.CountNewer(ctx, from, who.Login, MaxUnread)
+	counts, err := s.store.CountUnread(ctx, spans, who.Login, MaxUnread)
 	if err != nil {
 		return nil, err
 	}

@@ -31,10 +31,9 @@ type DigestStore interface {
 	// Newest returns, for each position, the newest message of the log if it is newer than the position, keyed by log ID.
 	// It does not read older messages.
 	Newest(ctx context.Context, from []Position) (map[id.ID]Message, error)
-	// CountNewer counts, for each position, the newer messages that are not deleted, not system messages and not written
-	// by the login but. It counts up to bound and looks at about MaxCounted messages at most. The result is keyed by log
-	// ID.
-	CountNewer(ctx context.Context, from []Position, but string, bound int) (map[id.ID]int, error)
+	// CountUnread counts, for each span, the messages that are not deleted, not system messages and not written by the
+	// login but. It counts up to bound and looks at about MaxCounted messages at most. The result is keyed by log ID.
+	CountUnread(ctx context.Context, spans []Span, but string, bound int) (map[id.ID]int, error)
 }
 
 // MaxCounted is how many messages of a log are looked at for one count.
@@ -44,6 +43,12 @@ const MaxCounted = 1000
 type Position struct {
 	Log   Log
 	After id.ID // zero: before all messages
+}
+
+// Span is a part of a log: what comes after the position, up to a message and with it.
+type Span struct {
+	Position
+	UpTo id.ID
 }
 
 // Reading is what is kept of a user about a room they are in: how far they have read, and whether they muted it.

@@ -33,24 +33,24 @@ func (s *Store) Newest(ctx context.Context, from []chat.Position) (map[id.ID]cha
 	return out, nil
 }
 
-// CountNewer implements chat.DigestStore.
-func (s *Store) CountNewer(ctx context.Context, from []chat.Position, but string, bound int) (map[id.ID]int, error) {
-	counts := make([]int, len(from))
-	err := forEach(ctx, len(from), func(ctx context.Context, i int) (err error) {
-		counts[i], err = s.count(ctx, from[i], but, bound)
+// CountUnread implements chat.DigestStore.
+func (s *Store) CountUnread(ctx context.Context, spans []chat.Span, but string, bound int) (map[id.ID]int, error) {
+	counts := make([]int, len(spans))
+	err := forEach(ctx, len(spans), func(ctx context.Context, i int) (err error) {
+		counts[i], err = s.count(ctx, spans[i], but, bound)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[id.ID]int, len(from))
-	for i, p := range from {
+	out := make(map[id.ID]int, len(spans))
+	for i, p := range spans {
 		out[p.Log.ID] = counts[i]
 	}
 	return out, nil
 }
 
-func (s *Store) count(ctx context.Context, p chat.Position, but string, bound int) (n int, err error) {
+func (s *Store) count(ctx context.Context, p chat.Span, but string, bound int) (n int, err error) {
 	at := p.After
 	if at.IsZero() {
 		at = id.Min
@@ -61,6 +61,9 @@ func (s *Store) count(ctx context.Context, p chat.Position, but string, bound in
 			return 0, err
 		}
 		for _, m := range ms {
+			if m.ID.Compare(p.UpTo) > 0 {
+				return n, nil
+			}
 			if !m.System && !m.Deleted && m.Author.Login != but {
 				if n++; n == bound {
 					return n, nil

@@ -96,7 +96,7 @@ func TestPagesPastWhatIsLeftOfMessages(t *testing.T) {
 		require.Equal(t, reversed[:limit], idsOf(s.Older(ctx, l, id.Max, limit)))
 		require.Equal(t, reversed[:limit], idsOf(s.Between(ctx, l, id.Max, start, limit)))
 	}
-	counts, err := s.CountNewer(ctx, []chat.Position{{Log: l, After: start}}, "nobody", 100)
+	counts, err := s.CountUnread(ctx, []chat.Span{{Position: chat.Position{Log: l, After: start}, UpTo: id.Max}}, "nobody", 100)
 	require.NoError(t, err)
 	require.Equal(t, len(want), counts[l.ID])
 }
@@ -149,7 +149,7 @@ func TestRowsThatEarlierVersionsWroteWithATTL(t *testing.T) {
 		require.Equal(t, left[len(left)-1-i].ID, older[i].ID)
 		require.Equal(t, older[i].ID, between[i].ID)
 	}
-	n, err := s.CountNewer(ctx, []chat.Position{{Log: l}}, "nobody", 100)
+	n, err := s.CountUnread(ctx, []chat.Span{{Position: chat.Position{Log: l}, UpTo: id.Max}}, "nobody", 100)
 	require.NoError(t, err)
 	require.Equal(t, len(left), n[l.ID])
 }

@@ -218,10 +218,12 @@ func (e *env) calls(r chat.Room) map[string]func(context.Context) error {
 		},
 		"MessagesByID": func(c ctx) error { return second(s.MessagesByID(c, l, []id.ID{m.ID})) },
 		"Newest":       func(c ctx) error { return second(s.Newest(c, []chat.Position{{Log: l}})) },
-		"CountNewer":   func(c ctx) error { return second(s.CountNewer(c, []chat.Position{{Log: l}}, "u", 1)) },
-		"NewestID":     func(c ctx) error { return second(s.NewestID(c, l)) },
-		"NoteIDs":      func(c ctx) error { return s.NoteIDs(c, time.Now()) },
-		"NodeLeases":   func(c ctx) error { return second(s.NodeLeases(c)) },
+		"CountUnread": func(c ctx) error {
+			return second(s.CountUnread(c, []chat.Span{{Position: chat.Position{Log: l}, UpTo: id.Max}}, "u", 1))
+		},
+		"NewestID":   func(c ctx) error { return second(s.NewestID(c, l)) },
+		"NoteIDs":    func(c ctx) error { return s.NoteIDs(c, time.Now()) },
+		"NodeLeases": func(c ctx) error { return second(s.NodeLeases(c)) },
 		"LeaseNode": func(c ctx) error {
 			return second(s.LeaseNode(c, nodes.Lease{Node: newNode()}, nodes.Lease{Node: newNode(), Owner: "one", Until: 1}))
 		},

@@ -180,13 +180,21 @@ var digestTests = map[string]func(*env){
 			}
 		}
 		require.NoError(e, e.s.AppendBatch(e.ctx, l, ms))
-		count := func(after id.ID, but string, bound int) int {
+		between := func(after, upTo id.ID, but string, bound int) int {
 			other := e.newLog()
-			got, err := e.s.CountNewer(e.ctx, []chat.Position{{Log: other, After: after}, {Log: l, After: after}}, but, bound)
+			got, err := e.s.CountUnread(e.ctx, []chat.Span{
+				{Position: chat.Position{Log: other, After: after}, UpTo: upTo},
+				{Position: chat.Position{Log: l, After: after}, UpTo: upTo},
+			}, but, bound)
 			require.NoError(e, err)
 			require.Zero(e, got[other.ID])
 			return got[l.ID]
 		}
+		count := func(after id.ID, but string, bound int) int { return between(after, id.Max, but, bound) }
+		// What is newer than the end of the span does not count.
+		require.Equal(e, 2, between(ms[0].ID, ms[3].ID, "nobody", 1000))
+		require.Equal(e, 1, between(ms[0].ID, ms[2].ID, "nobody", 1000))
+		require.Equal(e, 134, between(id.ID{}, ms[200].ID, "nobody", 1000))
 		require.Equal(e, 50, count(id.ID{}, "ann", 50))
 		require.Equal(e, 100, count(id.ID{}, "bob", 1000))
 		require.Equal(e, 100, count(ms[0].ID, "ann", 1000))
@@ -196,7 +204,7 @@ var digestTests = map[string]func(*env){
 		require.Equal(e, 0, count(id.Max, "bob", 1000))
 		e.change(l, ms[297].ID, chat.Change{Kind: chat.Delete})
 		require.Equal(e, 2, count(ms[290].ID, "bob", 1000))
-		got, err := e.s.CountNewer(e.ctx, nil, "ann", 1)
+		got, err := e.s.CountUnread(e.ctx, nil, "ann", 1)
 		require.NoError(e, err)
 		require.Empty(e, got)
 	},

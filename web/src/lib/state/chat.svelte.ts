@@ -84,6 +84,10 @@ export class Chat {
   /** When mutes of the user are over. */
   private readonly muteEnds = new Map<RoomEntry, ReturnType<typeof setTimeout>>()
   private asking: ReturnType<typeof setTimeout> | undefined
+  // Questions for the states of rooms, which of them was answered last, and what the newest one has come to.
+  private questions = 0
+  private answered = 0
+  private states: Promise<void> = Promise.resolve()
   private personal = false
   private learned = false
   private wasOpen = false
@@ -392,8 +396,9 @@ export class Chat {
     this.keeper?.soon(entry)
     entry.typing.delete(message.author.login)
     if (change && message.deleted) this.uncount(entry, message)
-    if (change || known || !newer) return
+    if (change || known) return
     if (message.author.login === this.user.login) {
+      if (!newer) return
       // Who writes has read what was there.
       entry.unread = 0
       entry.lastRead = message.messageId
@@ -401,7 +406,12 @@ export class Chat {
       entry.moved = ++this.clock
       return
     }
-    if (!counts(message, this.user.login) || !unread) return
+    if (!counts(message, this.user.login) || !unread || entry.hasCounted(message)) return
+    if (entry.mayBeCounted(message)) {
+      // Two nodes may deliver messages in another order than that of their ids. Only the server knows which it counted.
+      this.askSoon()
+      return
+    }
     entry.unread = Math.min(100, entry.unread + 1)
     entry.counted(message)
     this.alert(entry, message)
@@ -525,13 +535,20 @@ export class Chat {
 
   // What is unread, and hearing of it
 
-  private async loadStates(first?: Promise<RoomStatePage>): Promise<void> {
+  /** Reads the states of all rooms. An answer that a later one has overtaken would bring old counts back: it is dropped. */
+  private loadStates(first?: Promise<RoomStatePage>): Promise<void> {
+    return (this.states = this.readStates(++this.questions, first))
+  }
+
+  private async readStates(question: number, first?: Promise<RoomStatePage>): Promise<void> {
     if (this.features.readPositions) {
       try {
         for (let after: string | undefined, more = true; more; ) {
           const asked = first ? 0 : ++this.clock
           const page = await (first ?? this.api.roomStates(this.user.login, after, statesAtATime))
           first = undefined
+          if (question < this.answered) return this.states
+          this.answered = question
           for (const s of page.rooms) this.takeState(s, asked)
           after = page.rooms.at(-1)?.roomName
           more = page.hasMore && after !== undefined
@@ -563,7 +580,7 @@ export class Chat {
       if (!last || entry.lastRead === null || compareIds(last.messageId, entry.lastRead) <= 0) return
       const missed = await this.api.messages(entry.name, { after: entry.lastRead, fetchSize: 100 })
       const n = missed.messages.filter((m) => counts(m, this.user.login)).length
-      entry.unread = missed.hasMore ? 100 : n
+      entry.unread = missed.hasMore ? 100 : Math.min(100, n + entry.countedAfter(missed.messages.at(-1) ?? null))
       this.lookups.want(entry)
     } catch {
       // Left for the next start; the room itself still opens.

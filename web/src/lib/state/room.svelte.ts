@@ -203,6 +203,16 @@ export class RoomEntry {
   // The newest message that the server's count was about.
   private asked: string | undefined
 
+  /** Reports whether a message has been counted here. */
+  hasCounted(message: Message): boolean {
+    return this.heard.includes(message.messageId)
+  }
+
+  /** Reports whether a message is not newer than what the server's count was about. */
+  mayBeCounted(message: Message): boolean {
+    return this.asked !== undefined && !after(message.messageId, this.asked)
+  }
+
   /** How many were counted that are newer than the message that the server's count is about, and than the last one read. */
   countedAfter(message: Message | null): number {
     this.heard = this.heard.filter((id) => after(id, this.lastRead))

@@ -274,6 +274,57 @@ describe('the count of unread messages', () => {
     expect(entry.countedAfter(said(1))).toBe(100)
   })
 
+  /** A chat of Ann's in room a, the answers to her questions for states, and how she hears of messages. */
+  function listening() {
+    vi.useFakeTimers()
+    vi.stubGlobal('window', {})
+    const answers: ((state: { unread: number; lastMessage: Message | null }) => void)[] = []
+    const api = {
+      roomStates: () =>
+        new Promise((resolve) =>
+          answers.push((state) => resolve({ rooms: [{ roomName: 'a', lastRead: null, muted: false, ...state }], hasMore: false })),
+        ),
+    }
+    const chat = new Chat(api as never, { login: 'ann', chatRooms: ['a'] } as never, alone)
+    chat.features = { ...chat.features, readPositions: true }
+    const heard = (message?: Message): void => chat.heardPersonally('message', JSON.stringify({ roomName: 'a', message }))
+    return { entry: chat.entry('a'), answers, heard, settle: () => vi.advanceTimersByTimeAsync(1000) }
+  }
+
+  it('is of all messages, in whatever order they come', async () => {
+    const { entry, answers, heard, settle } = listening()
+    for (const n of [1, 3, 2, 3]) heard(said(n))
+    expect(entry.unread).toBe(3)
+    await settle()
+    expect(answers).toHaveLength(0)
+    // The server may have counted what is not newer than the newest message that it knew of.
+    heard()
+    answers[0]?.({ unread: 4, lastMessage: said(5) })
+    await settle()
+    expect(entry.unread).toBe(4)
+    heard(said(4))
+    expect(entry.unread).toBe(4)
+    await settle()
+    answers[1]?.({ unread: 5, lastMessage: said(5) })
+    await settle()
+    expect(entry.unread).toBe(5)
+    vi.useRealTimers()
+    vi.unstubAllGlobals()
+  })
+
+  it('is that of the newest answer, in whatever order they come', async () => {
+    const { entry, answers, heard, settle } = listening()
+    heard()
+    heard()
+    answers[1]?.({ unread: 2, lastMessage: said(2) })
+    await settle()
+    answers[0]?.({ unread: 0, lastMessage: null })
+    await settle()
+    expect(entry.unread).toBe(2)
+    vi.useRealTimers()
+    vi.unstubAllGlobals()
+  })
+
   it('goes down when one that was counted here is deleted, once', () => {
     const entry = new RoomEntry('a', {} as never)
     for (const n of [1, 2, 3]) entry.counted(said(n))
