@@ -140,11 +140,10 @@ type MembershipStore interface {
 
 // MessageStore keeps logs.
 type MessageStore interface {
-	// Append stores m. Appending the same message again, at any time later, changes nothing: changes of the message that
-	// were made meanwhile stay.
+	// Append stores m. Its id is new: no message of the log has it or had it. So a post is one write and no read.
 	Append(ctx context.Context, l Log, m Message) error
-	// AppendBatch stores messages, each as Append does. It is faster, for imports. After an error any of the messages may
-	// be stored.
+	// AppendBatch stores messages, for imports. Appending the same message again, at any time later, changes nothing:
+	// changes of the message that were made meanwhile stay. After an error any of the messages may be stored.
 	AppendBatch(ctx context.Context, l Log, ms []Message) error
 	// AppendOnce stores m under a key of m.Author.Login in this log. If the key is taken, it stores nothing. It then
 	// returns the message that was stored first under the key, with repeated true; or Conflict (KeyEntity) if that

@@ -28,8 +28,13 @@ func (s *Store) addNew(b *pebble.Batch, l chat.Log, m chat.Message) error {
 
 // Append implements chat.MessageStore.
 func (s *Store) Append(ctx context.Context, l chat.Log, m chat.Message) error {
-	// The lock of ChangeMessage and Disown.
-	return s.change(ctx, &s.fates, fatesOf(l).lastID(m.ID), func(b *pebble.Batch) error { return s.addNew(b, l, m) })
+	return s.changeUnder(ctx, nil, func(b *pebble.Batch) error {
+		if err := s.keepsPayload(m.Payload); err != nil {
+			return err
+		}
+		addMessage(b, l, m)
+		return nil
+	})
 }
 
 // batchBytes is the size of one batch of an import. It is large enough to spread the cost of a sync, and small enough

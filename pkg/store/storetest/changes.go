@@ -41,7 +41,6 @@ var changeTests = map[string]func(*env){
 		e.change(l, m.ID, chat.Change{Kind: chat.Delete})
 		e.shows(l, want)
 		// A repeated import.
-		e.append(l, m)
 		require.NoError(e, e.s.AppendBatch(e.ctx, l, []chat.Message{m}))
 		e.shows(l, want)
 	},
@@ -50,7 +49,7 @@ var changeTests = map[string]func(*env){
 		e.append(l, m)
 		c := e.change(l, m.ID, chat.Change{Kind: chat.Edit, Content: "edited"})
 		e.change(l, m.ID, chat.Change{Kind: chat.React, Emoji: "👍", On: true})
-		e.append(l, m)
+		require.NoError(e, e.s.AppendBatch(e.ctx, l, []chat.Message{m}))
 		want := m
 		want.Content, want.EditedAt = "edited", c.ID.Time().Truncate(time.Millisecond)
 		want.Reactions = []chat.Reaction{{Emoji: "👍", Logins: []string{"changer"}}}
@@ -103,7 +102,6 @@ var changeTests = map[string]func(*env){
 		said.Content, said.Payload, said.EditedAt = "hi there", chat.Payload{}, chat.EditedAt(c.ID)
 		e.shows(l, said)
 		e.change(l, m.ID, chat.Change{Kind: chat.Delete})
-		e.append(l, m)
 		require.NoError(e, e.s.AppendBatch(e.ctx, l, []chat.Message{m}))
 		want.Content, want.Payload, want.EditedAt, want.Reactions, want.Deleted = "", chat.Payload{}, time.Time{}, nil, true
 		e.holds(l, said, want, once, told, some, none)
@@ -111,7 +109,7 @@ var changeTests = map[string]func(*env){
 		gone, _ := told.WithoutUser(func(login string) bool { return login == "ann" }, nil)
 		require.NoError(e, e.s.Disown(e.ctx, l, []chat.Disowned{{ID: told.ID, Author: chat.System, Content: &gone.Content,
 			Payload: gone.Payload, Subject: gone.Subject}}))
-		e.append(l, told)
+		require.NoError(e, e.s.AppendBatch(e.ctx, l, []chat.Message{told}))
 		e.holds(l, said, want, once, gone, some, none)
 	},
 	"reply": func(e *env) {

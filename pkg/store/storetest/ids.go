@@ -74,7 +74,7 @@ var idTests = map[string]func(*env){
 		l := r.Log(e.tenant)
 		require.NoError(e, now.DeleteMessage(e.ctx, ann, "games", m.ID))
 		require.NoError(e, e.s.Disown(e.ctx, l, []chat.Disowned{{ID: m.ID, Author: chat.Erased}}))
-		e.append(l, m) // a retry of the first write
+		require.NoError(e, e.s.AppendBatch(e.ctx, l, []chat.Message{m})) // an import that is repeated
 		got, err := now.Message(e.ctx, ann, "games", m.ID)
 		require.NoError(e, err)
 		require.Equal(e, chat.Message{ID: m.ID, Author: chat.Erased, Deleted: true}, got)

@@ -73,11 +73,11 @@ var messageTests = map[string]func(*env){
 		}
 		require.NoError(e, e.s.PlanLog(e.ctx, e.newLog(), nil))
 	},
-	"appending twice is appending once": func(e *env) {
+	"a batch that is appended twice is appended once": func(e *env) {
 		l, m := e.newLog(), e.message("hello")
-		e.append(l, m, m)
+		e.append(l, m)
 		race(racers, func(int) {
-			if err := e.s.Append(e.ctx, l, m); err != nil {
+			if err := e.s.AppendBatch(e.ctx, l, []chat.Message{m}); err != nil {
 				e.Errorf("%v", err)
 			}
 		})
