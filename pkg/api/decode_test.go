@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -57,17 +56,15 @@ func TestAWrongBodySaysWhatWasExpectedWhere(t *testing.T) {
 	}
 }
 
-// Names are compared in time that grows with the body, not with its square.
+// Names are compared in time that grows with the body. With its square this would take longer than tests may.
 func TestManyNamesInABody(t *testing.T) {
 	var body strings.Builder
-	for n := range 60_000 {
+	for n := range 250_000 {
 		fmt.Fprintf(&body, `,"m%d":0`, n)
 	}
-	began := time.Now()
 	require.NoError(t, DecodeJSON([]byte("{"+body.String()[1:]+"}"), &map[string]jsontext.Value{}))
 	require.NoError(t, DecodeJSON([]byte("{"+body.String()[1:]+"}"), &struct{ A int }{}))
 	require.NoError(t, DecodeJSON([]byte(`{"deep":{`+body.String()[1:]+"}}"), &map[string]jsontext.Value{}))
-	require.Less(t, time.Since(began), 10*time.Second)
 	err := DecodeJSON([]byte("{"+body.String()[1:]+`,"m7":1}`), &map[string]jsontext.Value{})
 	_, message := StatusOf(err)
 	require.Equal(t, "the body is not the JSON that is expected here: m7 is there twice", message)
