@@ -19,8 +19,17 @@ import (
 // deadRows is more than Cassandra passes in one statement: its tombstone_failure_threshold is 100,000.
 const deadRows = 120_000
 
-// bury writes deletions of deadRows rows of one partition: a few at a time, as a Cassandra that is busy with other tests
-// answers too late otherwise; then it is written again.
+// untilTaken repeats a write, which may be done twice, for as long as Cassandra answers too late: it is busy with other
+// tests, and has taken a part of what is written or nothing.
+func untilTaken(write func() error) error {
+	for {
+		if err := write(); !timedOut(err) {
+			return err
+		}
+	}
+}
+
+// bury writes deletions of deadRows rows of one partition, a few at a time: Cassandra is busy with other tests.
 func bury(t *testing.T, s *Store, deletion func(i int) write) {
 	t.Helper()
 	const size, atOnce = 1000, 3
@@ -30,11 +39,7 @@ func bury(t *testing.T, s *Store, deletion func(i int) write) {
 			for i := range writes {
 				writes[i] = deletion(part*size + i)
 			}
-			err := s.db.samePartition(ctx, writes)
-			if timedOut(err) {
-				err = s.db.samePartition(ctx, writes)
-			}
-			if err != nil {
+			if err := untilTaken(func() error { return s.db.samePartition(ctx, writes) }); err != nil {
 				return err
 			}
 		}
@@ -202,8 +207,9 @@ func TestReactionsThatWereTakenBackAreNoTombstones(t *testing.T) {
 		for i := range deadRows / 12 {
 			cells[fmt.Sprintf("%d-%d ann", part, i)] = back.args[3].(int64)
 		}
-		require.NoError(t, s.db.exec(ctx, strings.Replace(back.statement, "reactions[?] = ?", "reactions = reactions + ?", 1),
-			append([]any{back.args[0], back.args[1], cells}, back.args[4:]...)...))
+		statement := strings.Replace(back.statement, "reactions[?] = ?", "reactions = reactions + ?", 1)
+		args := append([]any{back.args[0], back.args[1], cells}, back.args[4:]...)
+		require.NoError(t, untilTaken(func() error { return s.db.exec(ctx, statement, args...) }))
 	}
 	read := func(want chat.Message) {
 		t.Helper()
