@@ -105,18 +105,18 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 		return err
 	}
 	defer end()
+	if len(ms) == 0 {
+		return nil
+	}
+	list, sure, err := s.widthsAt(ctx, l, newestMoment(ms))
+	if err != nil {
+		return err
+	}
 	byBucket := map[id.Bucket][]chat.Message{}
-	var buckets, aheadAt []id.Bucket
-	var ahead []chat.Message
+	var buckets, at []id.Bucket
 	for _, m := range ms {
-		list, sure, err := s.widthsAt(ctx, l, m.ID.UnixMilli())
-		if err != nil {
-			return err
-		}
 		b := list.Of(m.ID)
-		if !sure {
-			ahead, aheadAt = append(ahead, m), append(aheadAt, b)
-		}
+		at = append(at, b)
 		if byBucket[b] == nil {
 			buckets = append(buckets, b)
 		}
@@ -148,7 +148,19 @@ func (s *Store) AppendBatch(ctx context.Context, l chat.Log, ms []chat.Message) 
 			s.written(l, b, of[len(of)-1].ID, len(of))
 		}
 	}
-	return s.settle(ctx, l, ahead, aheadAt)
+	if sure {
+		return nil
+	}
+	return s.settle(ctx, l, ms, at)
+}
+
+// newestMoment returns the newest moment of the ids of messages: what is known of widths then is known of all of them.
+func newestMoment(ms []chat.Message) int64 {
+	newest := int64(0)
+	for _, m := range ms {
+		newest = max(newest, m.ID.UnixMilli())
+	}
+	return newest
 }
 
 // lookAfter is the age from which on a message is written only if the log lacks it. Writing the original message again

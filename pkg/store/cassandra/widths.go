@@ -369,13 +369,14 @@ func (s *Store) epochs(ctx context.Context, l chat.Log) ([]epoch, error) {
 func (s *Store) settle(ctx context.Context, l chat.Log, ms []chat.Message, at []id.Bucket) error {
 	for len(ms) > 0 {
 		s.book.forget(l)
+		list, _, err := s.widthsAt(ctx, l, newestMoment(ms))
+		if err != nil {
+			return err
+		}
 		var moved []chat.Message
 		var to []id.Bucket
 		for i, m := range ms {
-			b, err := s.bucket(ctx, l, m.ID)
-			if err != nil {
-				return err
-			}
+			b := list.Of(m.ID)
 			if b == at[i] {
 				continue
 			}
