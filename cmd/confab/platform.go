@@ -206,7 +206,8 @@ func (c *adminAppsDeleteCmd) Run(ctx context.Context) error {
 
 type adminAppsCredentialsCmd struct {
 	oneApp
-	Renew bool `help:"Make a new secret. The old one gives no more tokens; those it gave stay good until they end."`
+	Renew     bool `help:"Make a new secret. The old one gives no more tokens; those it gave stay good until they end."`
+	EndTokens bool `help:"With --renew: end all tokens of the app and of its users."`
 }
 
 // Run shows or renews credentials.
@@ -215,9 +216,15 @@ func (c *adminAppsCredentialsCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	method := "GET"
+	if c.EndTokens && !c.Renew {
+		return badSetting("--end-tokens needs --renew: whoever has the secret would take new tokens")
+	}
+	method, call := "GET", path+"/credentials"
 	if c.Renew {
 		method = "POST"
+	}
+	if c.EndTokens {
+		call += "?end_tokens=true"
 	}
 	var shown struct {
 		Credentials struct {
@@ -225,7 +232,7 @@ func (c *adminAppsCredentialsCmd) Run(ctx context.Context) error {
 			Secret string `json:"client_secret"`
 		} `json:"credentials"`
 	}
-	if err := c.call(ctx, method, path+"/credentials", nil, &shown); err != nil {
+	if err := c.call(ctx, method, call, nil, &shown); err != nil {
 		return err
 	}
 	fmt.Printf("client_id      %s\nclient_secret  %s\n", shown.Credentials.ID, shown.Credentials.Secret)

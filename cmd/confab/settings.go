@@ -80,7 +80,7 @@ type settings struct {
 	AdminToken           string        `help:"API token of that administrator." placeholder:"TOKEN"`
 	AdminPasswordFile    string        `help:"File that holds the password instead." placeholder:"PATH"`
 	AdminTokenFile       string        `help:"File that holds the token instead." placeholder:"PATH"`
-	DefaultApp           string        `help:"Organisation and app, ORG/APP, that show the chat API's own users on the platform; ${default} if not given." default:"confab/chat" placeholder:"ORG/APP"`
+	DefaultApp           string        `help:"Organisation and app, ORG/APP, that show the chat API's own users on the platform, or none; ${default} if not given." default:"confab/chat" placeholder:"ORG/APP"`
 	OrgRegistration      string        `help:"Who may make organisations on the platform: ${enum}. Closed means the administrator of the server." enum:"closed,open" default:"closed"`
 	RequireTLS           bool          `name:"require-tls" help:"Refuse calls of the platform that carry a secret over plain HTTP from other machines."`
 	SealKey              string        `help:"File with the key of secrets that can be shown again; without it the store has one. An export carries such secrets only with it." placeholder:"PATH"`
@@ -124,7 +124,7 @@ func (s *settings) check() error {
 		return err
 	}
 	if err := tenant.CheckDefault(s.DefaultApp); err != nil {
-		return badSetting("--default-app %q has to be ORG/APP, as in confab/chat", s.DefaultApp)
+		return badSetting("--default-app %q has to be ORG/APP, as in confab/chat, or none", s.DefaultApp)
 	}
 	if _, err := outbound.NewGuard(s.OutboundAllow); err != nil {
 		return badSetting("--outbound-allow: %s", err.Error())

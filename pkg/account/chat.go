@@ -201,6 +201,16 @@ func (c *Chat) Modify(ctx context.Context, a Account, change func(*Data) error) 
 	return c.Update(ctx, a, change)
 }
 
+// Governed implements Changer. The token of the app goes to other programs: with the account of somebody who has a role of
+// the server they would have the role.
+func (c *Chat) Governed(ctx context.Context, a Account) error {
+	roles, err := c.admin.Roles(ctx, a.Name)
+	if err == nil && len(roles) > 0 {
+		err = chat.ErrForbidden("'%s' has a role of the server: only the administration of the server changes or ends this account, and nobody acts for it", a.Name)
+	}
+	return err
+}
+
 // SetPassword implements Changer.
 func (c *Chat) SetPassword(ctx context.Context, a Account, password string) (Account, error) {
 	if err := chatPolicy.Password(password); err != nil {
@@ -211,7 +221,10 @@ func (c *Chat) SetPassword(ctx context.Context, a Account, password string) (Acc
 
 // SetActive implements Changer.
 func (c *Chat) SetActive(ctx context.Context, a Account, active bool) (Account, error) {
-	var err error
+	err := c.Governed(ctx, a)
+	if err != nil {
+		return Account{}, err
+	}
 	if active {
 		err = c.admin.Enable(ctx, a.Name)
 	} else {
@@ -236,6 +249,9 @@ func (c *Chat) LogIn(ctx context.Context, name, password string, from auth.From)
 
 // Delete implements Changer, as if the user did it. The login is never free again.
 func (c *Chat) Delete(ctx context.Context, a Account) error {
+	if err := c.Governed(ctx, a); err != nil {
+		return err
+	}
 	return c.logins.Delete(ctx, c.users, a.Identity(), a.Name)
 }
 

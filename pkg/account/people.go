@@ -45,7 +45,9 @@ type Changer interface {
 	// Update and Modify make a change of an account's Data; see Service.
 	Update(ctx context.Context, a Account, change func(*Data) error) (Account, error)
 	Modify(ctx context.Context, a Account, change func(*Data) error) (Account, error)
-	// SetPassword replaces the password. All tokens of the account end with it, however many there are.
+	// Governed returns Forbidden for an account that no app acts for, gives a password or ends: that of an administrator.
+	Governed(ctx context.Context, a Account) error
+	// SetPassword replaces the password; see Governed for who may. All tokens of the account end with it, however many there are.
 	SetPassword(ctx context.Context, a Account, password string) (Account, error)
 	// SetActive lets the account log in, or not. Deactivating ends all its tokens.
 	SetActive(ctx context.Context, a Account, active bool) (Account, error)
@@ -64,6 +66,9 @@ type of struct {
 func (s *Service) Of(t chat.Tenant, p Policy) People { return of{s, t, p} }
 
 func (o of) Policy() Policy { return o.policy }
+
+// Governed implements Changer.
+func (of) Governed(context.Context, Account) error { return nil }
 
 func (o of) Named(ctx context.Context, name string) (Account, error) {
 	return o.Service.Named(ctx, o.tenant, o.policy, name)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/confab-chat/confab/pkg/cache"
@@ -18,10 +19,35 @@ type Epochs interface {
 	ForgetAccount(who chat.Identity)
 }
 
+// AppEpochs knows the epoch of the tokens of an app and of its users, by the app's tenant. It returns NotFound for an app that
+// was deleted.
+type AppEpochs interface {
+	TokenEpoch(ctx context.Context, t chat.Tenant) (string, error)
+	// ForgetTenant makes the next call of TokenEpoch read the app.
+	ForgetTenant(t chat.Tenant)
+}
+
+// EpochOf is the epoch of a token that ends with a new epoch of its account or of its app. An app that never ended its tokens
+// has the empty one.
+func EpochOf(account, app string) string {
+	if app == "" {
+		return account
+	}
+	return account + "/" + app
+}
+
+// AccountEpoch returns the account's part of EpochOf.
+func AccountEpoch(epoch string) string {
+	account, _, _ := strings.Cut(epoch, "/")
+	return account
+}
+
 // Tokens makes, finds and deletes the API tokens that one kind of mount accepts. It may be used concurrently.
 type Tokens struct {
 	store  TokenStore
 	epochs Epochs
+	// Apps is set where tokens of apps and of their users are accepted, before the first call.
+	Apps   AppEpochs
 	now    func() time.Time
 	kinds  []TokenKind
 	cache  *cache.Cache[Hash, APIToken]
@@ -69,6 +95,9 @@ func (t *Tokens) FindHash(ctx context.Context, h Hash) (Login, error) {
 		if err = t.current(ctx, who, a); chat.IsKind(err, chat.NotFound) || chat.IsKind(err, chat.Unauthenticated) {
 			// What is cached of the account may be older than the token, if both are from another node.
 			t.epochs.ForgetAccount(who)
+			if t.Apps != nil {
+				t.Apps.ForgetTenant(a.Tenant)
+			}
 			err = t.current(ctx, who, a)
 		}
 	}
@@ -82,13 +111,24 @@ func (t *Tokens) FindHash(ctx context.Context, h Hash) (Login, error) {
 	return Login{Identity: who, Token: h, Scopes: a.Scopes, Kind: a.Kind, Epoch: a.Epoch}, nil
 }
 
-// current returns Unauthenticated or NotFound if the account of a token has another epoch, or has ended.
+// current returns Unauthenticated or NotFound if the account or the app of a token has another epoch, or has ended.
 func (t *Tokens) current(ctx context.Context, who chat.Identity, a APIToken) error {
 	epoch, err := t.epochs.Epoch(ctx, who)
-	if err == nil && a.Bound && a.Epoch != epoch {
-		err = errToken()
+	if err != nil {
+		return err
 	}
-	return err
+	bound := a.Bound
+	if a.Kind == AppToken || a.Kind == UserToken {
+		app, err := t.Apps.TokenEpoch(ctx, a.Tenant)
+		if err != nil {
+			return err
+		}
+		bound, epoch = true, EpochOf(epoch, app)
+	}
+	if bound && a.Epoch != epoch {
+		return errToken()
+	}
+	return nil
 }
 
 // ExpiresAt returns when a token expires; zero: never.

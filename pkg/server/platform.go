@@ -77,6 +77,7 @@ func newPlatform(ctx context.Context, c Config, p platformParts, onEnd func(func
 		return nil, nil, err
 	}
 	tokens := auth.NewTokens(p.store, epochs{p.sessions, p.accounts}, p.watcher, c.Now, easemob.Kinds...)
+	tokens.Apps = tenants
 	onEnd(tokens.Close)
 	buckets := limit.NewBuckets(c.Now, c.Memory.Entries(limit.MostKeys))
 	onEnd(buckets.Close)
@@ -166,7 +167,7 @@ type epochs struct {
 	tenants *account.Service
 }
 
-// Epoch implements auth.Epochs. What acts for a whole app has none: its app is looked up with each request.
+// Epoch implements auth.Epochs. What acts for a whole app has only that of its app; see auth.AppEpochs.
 func (e epochs) Epoch(ctx context.Context, who chat.Identity) (string, error) {
 	switch {
 	case who.Login == "":

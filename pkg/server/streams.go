@@ -52,7 +52,7 @@ func streamCheck(tokens *auth.Tokens, accounts *account.Service) func(context.Co
 			return "", time.Time{}, err
 		case a.Inactive:
 			return sse.Deactivated, time.Time{}, nil
-		case a.Epoch != l.Epoch:
+		case a.Epoch != auth.AccountEpoch(l.Epoch):
 			return sse.Password, time.Time{}, nil
 		}
 		return sse.Expired, time.Time{}, nil

@@ -99,6 +99,7 @@ func TestOpenStreamsObeyOtherServers(t *testing.T) {
 		"new password":  {"PUT", app + "/users/ann/password", `{"newpassword":"other"}`, "password"},
 		"deleted":       {"DELETE", app + "/users/ann", "", "deleted"},
 		"the app ended": {"DELETE", "/management/organizations/acme/applications/shop", "", "deleted"},
+		"tokens ended":  {"POST", "/management/organizations/acme/applications/shop/credentials?end_tokens=true", "", "expired"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -7,8 +7,14 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// CheckDefault returns Invalid if a text is not ORG/APP, of names that an organisation and an app may have.
+// NoDefault, in place of ORG/APP, is that no app shows the chat API's users and rooms.
+const NoDefault = "none"
+
+// CheckDefault returns Invalid if a text is neither NoDefault nor ORG/APP, of names that an organisation and an app may have.
 func CheckDefault(name string) error {
+	if name == NoDefault {
+		return nil
+	}
 	if org, app, ok := strings.Cut(name, "/"); !ok || !ValidOrganisation(org) || !ValidApp(app) {
 		return chat.ErrInvalid("the default app has to be ORG/APP, names that an organization and an application may have, such as %s/chat", DefaultOrganisation)
 	}
@@ -16,12 +22,16 @@ func CheckDefault(name string) error {
 }
 
 // EnsureDefault makes sure that the app ORG/APP exists, and its organisation, which show the chat API's own users and
-// rooms. Nobody makes or deletes an organisation of that name. Conflict if it exists and is somebody's.
+// rooms. Nobody makes or deletes an organisation of that name. Conflict if it exists and is somebody's. With NoDefault the
+// organisation of an earlier start is not found any more.
 //
 // It is called before the Service is used.
 func (s *Service) EnsureDefault(ctx context.Context, name string) error {
 	if err := CheckDefault(name); err != nil {
 		return err
+	}
+	if s.noDefault = name == NoDefault; s.noDefault {
+		return nil
 	}
 	org, app, _ := strings.Cut(name, "/")
 	s.defaultOrg = key(org)

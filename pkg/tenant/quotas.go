@@ -24,6 +24,19 @@ func (s *Service) RoomQuotas(ctx context.Context, t chat.Tenant) (chat.RoomQuota
 	return chat.RoomQuotas{Groups: bounded(q.MaxGroups), ChatRooms: bounded(q.MaxRooms), Joined: bounded(q.MaxJoinedGroups), Members: bounded(q.MaxMembers)}, nil
 }
 
+// TokenEpoch implements auth.AppEpochs.
+func (s *Service) TokenEpoch(ctx context.Context, t chat.Tenant) (string, error) {
+	a, err := s.appOf(ctx, t)
+	return a.Epoch, err
+}
+
+// ForgetTenant implements auth.AppEpochs.
+func (s *Service) ForgetTenant(t chat.Tenant) {
+	if a, known := s.spaces.get(t); known {
+		s.apps.Forget(appSpace(a.Organisation), a.ID)
+	}
+}
+
 // bounded is a quota as a number that fits everywhere; 0 for none.
 func bounded(n *int64) int { return int(min(or(n, 0), math.MaxInt32)) }
 

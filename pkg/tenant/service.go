@@ -38,6 +38,7 @@ type Service struct {
 	log         *slog.Logger
 	// defaultOrg is the key of the default app's organisation.
 	defaultOrg string
+	noDefault  bool // see NoDefault
 	spaces     spaces
 	stop       context.CancelFunc
 	stopped    sync.WaitGroup
@@ -101,8 +102,8 @@ func (s *Service) Admins() account.People { return s.accounts.Of(Administration,
 // Organisation returns the organisation of a name, in any case; NotFound if there is none.
 func (s *Service) Organisation(ctx context.Context, name string) (Organisation, error) {
 	o, err := s.orgs.Named(ctx, orgSpace, key(name))
-	if chat.IsKind(err, chat.NotFound) {
-		err = chat.ErrNotFound(OrganisationEntity, name)
+	if chat.IsKind(err, chat.NotFound) || err == nil && o.Default && s.noDefault {
+		o, err = Organisation{}, chat.ErrNotFound(OrganisationEntity, name)
 	}
 	return o, err
 }
@@ -350,9 +351,15 @@ func (s *Service) Authenticate(a App, clientID, secret string) (idOK, secretOK b
 	return idOK, err == nil && subtle.ConstantTimeCompare([]byte(secret), []byte(kept)) == 1
 }
 
-// RenewCredentials gives an app a new secret. The old one gives no tokens from now on; tokens that it gave stay valid.
-func (s *Service) RenewCredentials(ctx context.Context, a App) (next App, secret string, err error) {
-	next, err = s.changeApp(ctx, a, func(a *App) error { secret = s.renew(a); return nil })
+// RenewCredentials gives an app a new secret. The old one gives no tokens from now on. Tokens that are out stay valid, or end
+// all with this: the app's, and those of its users however they got them.
+func (s *Service) RenewCredentials(ctx context.Context, a App, endTokens bool) (next App, secret string, err error) {
+	next, err = s.changeApp(ctx, a, func(a *App) error {
+		if secret = s.renew(a); endTokens {
+			a.Epoch = rand.Text()
+		}
+		return nil
+	})
 	return next, secret, err
 }
 

@@ -52,7 +52,9 @@ type App struct {
 	Settings     Settings
 	ClientID     string
 	// sealed is the client secret; see pkg/seal.
-	sealed  []byte
+	sealed []byte
+	// Epoch is replaced when all tokens of the app and of its users end. Empty until then.
+	Epoch   string
 	tenant  chat.Tenant // empty for all but the default app
 	version int64
 }
@@ -125,6 +127,7 @@ type appValue struct {
 	ClientID string      `json:"clientID"`
 	Sealed   []byte      `json:"sealed"`
 	Settings Settings    `json:"settings"`
+	Epoch    string      `json:"epoch,omitzero"`
 }
 
 func (o Organisation) entry() (directory.Entry, error) {
@@ -139,7 +142,7 @@ func decodeOrg(e directory.Entry) (Organisation, error) {
 }
 
 func (a App) entry() (directory.Entry, error) {
-	value, err := json.Marshal(appValue{a.Name, a.tenant, a.ClientID, a.sealed, a.Settings})
+	value, err := json.Marshal(appValue{a.Name, a.tenant, a.ClientID, a.sealed, a.Settings, a.Epoch})
 	return directory.Entry{Space: appSpace(a.Organisation), ID: a.ID, Name: key(a.Name), Value: value, Version: a.version}, err
 }
 
@@ -149,6 +152,6 @@ func decodeApp(e directory.Entry) (App, error) {
 		return App{}, err
 	}
 	org, err := id.Parse(strings.TrimPrefix(e.Space, string(appPrefix)))
-	return App{ID: e.ID, Organisation: org, Name: v.Name, Settings: v.Settings, ClientID: v.ClientID, sealed: v.Sealed, tenant: v.Tenant,
+	return App{ID: e.ID, Organisation: org, Name: v.Name, Settings: v.Settings, ClientID: v.ClientID, sealed: v.Sealed, tenant: v.Tenant, Epoch: v.Epoch,
 		version: e.Version}, err
 }

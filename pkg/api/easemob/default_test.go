@@ -129,6 +129,51 @@ func TestTheDefaultAppStays(t *testing.T) {
 	a.ok("GET", "/users", a.token, nil)
 }
 
+// The app's token goes to programs that are no administrators of the server: with the account of one they would be.
+func TestTheDefaultAppDoesNotActForAdministrators(t *testing.T) {
+	w := newWorld(t)
+	a := w.defaultApp("confab/chat", "confab", "chat")
+	signUp(w, "deputy", "first")
+	role := func(method string) {
+		status, out := w.do(method, "/api/chat/v1/admin/users/deputy/roles/site-admin", adminToken, nil)
+		require.Equal(w, 204, status, "%v", out)
+	}
+	inherit := object{"grant_type": "inherit", "username": "deputy"}
+	own := a.userToken("deputy", "first")
+	role("PUT")
+	a.fails(403, "forbidden_op", "POST", "/token", a.token, inherit)
+	a.fails(403, "forbidden_op", "PUT", "/users/deputy/password", a.token, object{"newpassword": "second"})
+	a.fails(403, "forbidden_op", "POST", "/users/deputy/deactivate", a.token, nil)
+	a.fails(403, "forbidden_op", "POST", "/users/deputy/activate", a.token, nil)
+	a.fails(403, "forbidden_op", "DELETE", "/users/deputy", a.token, nil)
+	a.fails(403, "forbidden_op", "PUT", "/users/deputy/password", w.operator, object{"newpassword": "second"})
+	a.ok("PUT", "/users/deputy/password", own, object{"oldpassword": "first", "newpassword": "second"})
+	role("DELETE")
+	a.ok("POST", "/token", a.token, inherit)
+	a.ok("PUT", "/users/deputy/password", a.token, object{"newpassword": "third"})
+	a.ok("DELETE", "/users/deputy", a.token, nil)
+}
+
+func TestWithoutADefaultApp(t *testing.T) {
+	st := openStore(t)
+	w, stop := serve(t, st, config())
+	w.operator = w.logIn(adminLogin, adminPassword)
+	a := w.defaultApp("confab/chat", "confab", "chat")
+	stop()
+
+	c := config()
+	c.Platform = server.Platform{DefaultApp: "none"}
+	w, stop = serve(t, st, c)
+	a.world = w
+	a.fails(404, "organization_application_not_found", "GET", "/users", a.token, nil)
+	w.fails(404, "organization_application_not_found", "GET", "/management/organizations/confab/applications/chat/credentials", w.logIn(adminLogin, adminPassword), nil)
+	stop()
+
+	w, _ = serve(t, st, config())
+	a.world = w
+	a.ok("GET", "/users", a.token, nil)
+}
+
 func TestTheDefaultAppHasTheNameInTheSettings(t *testing.T) {
 	st := openStore(t)
 	c := config()

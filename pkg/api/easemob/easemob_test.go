@@ -315,3 +315,33 @@ func TestOriginsOfAnApp(t *testing.T) {
 		}
 	}
 }
+
+// New credentials leave tokens as they are, or end all of the app's and of its users'.
+func TestNewCredentialsMayEndTokens(t *testing.T) {
+	w := newWorld(t)
+	for _, a := range []*app{w.app, w.defaultApp("confab/chat", "confab", "chat")} {
+		org, name, _ := strings.Cut(a.key, "/")
+		credentials := "/management/organizations/" + org + "/applications/" + name + "/credentials"
+		a.ok("POST", "/users", a.token, object{"username": "anna", "password": "anna's"})
+		tokens := []string{a.token, a.userToken("anna", "anna's"),
+			a.ok("POST", "/token", a.token, object{"grant_type": "inherit", "username": "anna"})["access_token"].(string)}
+		renew := func(query string) {
+			a.secret = w.ok("POST", credentials+query, w.operator, nil)["credentials"].(object)["client_secret"].(string)
+		}
+		for _, query := range []string{"", "?end_tokens=false"} {
+			renew(query)
+			for _, token := range tokens {
+				a.ok("GET", "/users/anna", token, nil)
+			}
+		}
+		w.fails(400, "illegal_argument", "POST", credentials+"?end_tokens=perhaps", w.operator, nil)
+		renew("?end_tokens=true")
+		for _, token := range tokens {
+			a.fails(401, "auth_bad_access_token", "GET", "/users/anna", token, nil)
+		}
+		a.token = a.ok("POST", "/token", "", object{"grant_type": "client_credentials", "client_id": a.id, "client_secret": a.secret})["access_token"].(string)
+		a.ok("GET", "/users/anna", a.token, nil)
+		a.ok("GET", "/users/anna", a.userToken("anna", "anna's"), nil)
+	}
+	w.other.ok("GET", "/users", w.other.token, nil)
+}

@@ -164,10 +164,25 @@ func (a *API) newCredentials(c *call) error {
 	if err != nil {
 		return err
 	}
-	app, secret, err := a.Tenants.RenewCredentials(c.ctx(), app)
+	q, err := c.query()
 	if err != nil {
 		return err
 	}
-	a.record(c, audit.CredentialsRenewed, c.org.Name+"/"+app.Name, "")
+	end, note := false, ""
+	switch q.Get("end_tokens") {
+	case "", "false":
+	case "true":
+		end, note = true, "all tokens end"
+	default:
+		return illegal("end_tokens has to be true or false")
+	}
+	app, secret, err := a.Tenants.RenewCredentials(c.ctx(), app, end)
+	if err != nil {
+		return err
+	}
+	if end {
+		a.Streams.EndAll(app.Tenant(), sse.Expired)
+	}
+	a.record(c, audit.CredentialsRenewed, c.org.Name+"/"+app.Name, note)
 	return c.reply(answer{more: map[string]any{"credentials": map[string]any{"client_id": app.ClientID, "client_secret": secret}}})
 }

@@ -49,7 +49,7 @@ func (a *API) token(c *call) error {
 		if err := a.checkClient(c, f); err != nil {
 			return err
 		}
-		return a.issue(c, ttl, auth.APIToken{Kind: auth.AppToken, Tenant: c.tenant()}, nil)
+		return a.issue(c, ttl, auth.APIToken{Kind: auth.AppToken, Tenant: c.tenant(), Bound: true, Epoch: auth.EpochOf("", c.app.Epoch)}, nil)
 	case "password":
 		u, err := a.logIn(c, f, c.people())
 		if err != nil {
@@ -154,6 +154,9 @@ func (a *API) inherit(c *call, f fields) (account.Account, error) {
 	if err == nil && u.Inactive {
 		err = invalidGrant("user not activated")
 	}
+	if err == nil {
+		err = c.people().Governed(c.ctx(), u)
+	}
 	return u, err
 }
 
@@ -188,7 +191,7 @@ func (a *API) issueForUser(c *call, ttl *int64, u account.Account) error {
 		c.caller.user = &u
 	}
 	a.recordUser(c, audit.LoggedIn, u.Name)
-	return a.issue(c, ttl, auth.APIToken{Kind: auth.UserToken, Tenant: who.Tenant, Login: who.Login, Bound: true, Epoch: u.Epoch},
+	return a.issue(c, ttl, auth.APIToken{Kind: auth.UserToken, Tenant: who.Tenant, Login: who.Login, Bound: true, Epoch: auth.EpochOf(u.Epoch, c.app.Epoch)},
 		map[string]any{"user": userOf(u)})
 }
 

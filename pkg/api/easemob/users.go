@@ -412,6 +412,8 @@ func (a *API) putPassword(c *call) error {
 		if err := a.checkOld(c, c.people(), u, *old); err != nil {
 			return err
 		}
+	} else if err := c.people().Governed(c.ctx(), u); err != nil {
+		return err
 	}
 	if _, err := c.people().SetPassword(c.hashing(), u, *next); err != nil {
 		return err
