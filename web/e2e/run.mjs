@@ -20,6 +20,7 @@ import { flows as history } from './history.mjs'
 import { flows as accounts } from './accounts.mjs'
 import { flows as hands } from './hands.mjs'
 import { flows as writing } from './writing.mjs'
+import { flows as lines } from './lines.mjs'
 import { flows as unread } from './unread.mjs'
 import { flows as looks } from './looks.mjs'
 import { flows as nodes } from './nodes.mjs'
@@ -27,7 +28,7 @@ import { flows as docs } from './docs.mjs'
 import { launch, LeftOut, startServer } from './harness.mjs'
 
 const wanted = process.argv[2] ?? ''
-const all = [...first, ...chatting, ...kinds, ...files, ...people, ...changes, ...history, ...hands, ...writing, ...accounts, ...unread, ...looks, ...client, ...nodes, ...docs].filter((f) => wanted.split('|').some((w) => f.name.includes(w)))
+const all = [...first, ...chatting, ...kinds, ...files, ...people, ...changes, ...history, ...hands, ...writing, ...accounts, ...unread, ...lines, ...looks, ...client, ...nodes, ...docs].filter((f) => wanted.split('|').some((w) => f.name.includes(w)))
 // A flow that takes longer than this, in ms, hangs; one may name its own limit.
 const usualLimit = 90_000
 

@@ -88,9 +88,6 @@ export const en = {
   'rooms.you': 'You: {text}',
   'rooms.pick': 'Pick a room to start reading.',
   'rooms.people': { one: '{n} participant', other: '{n} participants' },
-  'switch.title': 'Go to a room or person',
-  'switch.find': 'Find rooms and people',
-  'switch.none': 'Nothing begins with this.',
   'account.menu': 'Account menu',
   'account.compact': 'Compact messages',
 
@@ -211,6 +208,7 @@ export const en = {
 
   'net.connecting': 'Connecting…',
   'net.lost': 'No connection. What you write is sent when it is back.',
+  'net.looking': 'No live connection. New messages are looked for every few seconds.',
   'net.retryIn': 'Next try in {n} s',
   'net.retryNow': 'Try now',
   'net.back': 'Connected again.',

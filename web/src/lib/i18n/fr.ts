@@ -317,6 +317,7 @@ export const fr: Catalogue = {
 
   'net.connecting': 'Connexion…',
   'net.lost': 'Pas de connexion. Ce que vous écrivez partira à son retour.',
+  'net.looking': 'Pas de connexion en direct. De nouveaux messages sont cherchés toutes les quelques secondes.',
   'net.retryIn': 'Prochain essai dans {n} s',
   'net.retryNow': 'Essayer maintenant',
   'net.back': 'De nouveau connecté.',

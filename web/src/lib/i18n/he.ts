@@ -317,6 +317,7 @@ export const he: Catalogue = {
 
   'net.connecting': 'מתחבר…',
   'net.lost': 'אין חיבור. מה שתכתבו יישלח כשיחזור.',
+  'net.looking': 'אין חיבור חי. הודעות חדשות נבדקות כל כמה שניות.',
   'net.retryIn': 'הניסיון הבא בעוד {n} שניות',
   'net.retryNow': 'לנסות עכשיו',
   'net.back': 'החיבור חזר.',

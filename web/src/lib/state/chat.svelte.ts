@@ -26,6 +26,7 @@ import type { TabEvent, Tabs } from './tabs'
 import { findFeatures, noFeatures, type Features } from './features'
 import { Invitations } from './invitations.svelte'
 import { Keeper, statesAtATime, type Keep } from './keeper'
+import { Looking } from './looking.svelte'
 import { Lookups } from './lookups'
 import { notices } from './notices.svelte'
 import { notify } from './notify'
@@ -64,6 +65,7 @@ export class Chat {
   readonly outbox: Outbox
   readonly drafts: Drafts
   readonly realtime: Realtime
+  readonly looking = new Looking(() => this.look())
   private readonly arrivals = new Arrivals()
   private readonly keeper: Keeper | null
   /** The room that is shown. */
@@ -134,6 +136,7 @@ export class Chat {
         const back = state === 'open' && this.connection !== 'open'
         this.connection = state
         this.retryAt = retryAt
+        this.looking.follow(state)
         if (!back) return
         // A server that was away may have come back as another one.
         if (this.wasOpen) void lookForNewVersion()
@@ -317,6 +320,7 @@ export class Chat {
     this.watched.get(entry.name)?.()
     this.watched.delete(entry.name)
     this.closeCurrent = openChannel(this, entry)
+    this.looking.soon()
   }
 
   /** No room is shown any more. */
@@ -536,15 +540,29 @@ export class Chat {
   // What is unread, and hearing of it
 
   /** Reads the states of all rooms. An answer that a later one has overtaken would bring old counts back: it is dropped. */
-  private loadStates(first?: Promise<RoomStatePage>): Promise<void> {
-    return (this.states = this.readStates(++this.questions, first))
+  private loadStates(first?: Promise<RoomStatePage>, askedFirst = 0): Promise<void> {
+    return (this.states = this.readStates(++this.questions, first, askedFirst))
   }
 
-  private async readStates(question: number, first?: Promise<RoomStatePage>): Promise<void> {
+  /** Asks for what is new. Rejects if the server does not answer. */
+  private async look(): Promise<void> {
+    // A service worker answers this question with nothing that it has kept.
+    if ((await this.api.methods('users')).size === 0) throw new ApiError(0, 'no answer of the server')
+    if (!this.learned) await this.learn()
+    else if (this.features.readPositions) {
+      const asked = ++this.clock
+      const first = this.api.roomStates(this.user.login, undefined, statesAtATime)
+      await first
+      await this.loadStates(first, asked)
+    }
+    await this.current?.log.look()
+  }
+
+  private async readStates(question: number, first: Promise<RoomStatePage> | undefined, askedFirst: number): Promise<void> {
     if (this.features.readPositions) {
       try {
         for (let after: string | undefined, more = true; more; ) {
-          const asked = first ? 0 : ++this.clock
+          const asked = first ? askedFirst : ++this.clock
           const page = await (first ?? this.api.roomStates(this.user.login, after, statesAtATime))
           first = undefined
           if (question < this.answered) return this.states

@@ -217,8 +217,20 @@ export class RoomLog {
    * Returns the position to resume from, undefined if nothing is to be replayed.
    */
   resume(): string | undefined {
+    const owed = this.behind
     this.behind ??= this.position
-    return this.resumeFrom()
+    const from = this.resumeFrom()
+    // What was changed before the newest message that a look has brought may be missing.
+    return owed !== undefined && from !== undefined && compareIds(owed, from) < 0 ? idBefore(timeOf(owed) - disorder) : from
+  }
+
+  /** Fetches what came and was changed, while nobody listens. */
+  async look(): Promise<void> {
+    this.behind ??= this.position
+    await this.refresh()
+    const newest = this.newest?.messageId
+    await this.catchUp()
+    if (this.behind === undefined) this.reached(newest)
   }
 
   /** All that was missed has been replayed. */

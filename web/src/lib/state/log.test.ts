@@ -277,6 +277,30 @@ describe('what was changed while nobody listened', () => {
     expect(numbers(log)[0]).toBe(40)
   })
 
+  it('is fetched by looks, each from where the one before has ended, and not lost when one fails halfway', async () => {
+    const asked: string[] = []
+    let fails = false
+    let now = t0
+    const room = new Room(100)
+    const log = new RoomLog(room.fetch, (after) => {
+      asked.push(after)
+      return fails ? Promise.reject(new ApiError(0, 'no')) : Promise.resolve({ changes: [], hasMore: false })
+    }, undefined, () => now)
+    await log.open()
+    room.messages.push(message(200))
+    await log.look()
+    expect(log.newest?.content).toBe('m200')
+    room.messages.push(message(300))
+    await log.look()
+    expect(asked).toEqual([id(89), id(190)])
+    fails = true
+    room.messages.push(message(400))
+    await expect(log.look()).rejects.toThrow('no')
+    now += 60_000
+    // The connection is back: what was changed before message 400 is asked for too.
+    expect([log.newest?.content, log.resume()]).toEqual(['m400', id(290)])
+  })
+
   it('is not fetched when it was replayed, or when everything is read anew', async () => {
     let asked = 0
     const log = new RoomLog(new Room(10).fetch, () => (asked++, Promise.resolve({ changes: [], hasMore: false })))
