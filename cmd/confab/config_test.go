@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +54,14 @@ func TestAFlagGoesBeforeTheEnvironmentBeforeTheFile(t *testing.T) {
 	require.Contains(t, stdout, "listen: 127.0.0.1:3\n")
 	got = printed(t, append(env, "CONFAB_CONFIG="+f))
 	require.Equal(t, 7, got["login-failures"], "the file too may stand in the environment")
+}
+
+// A password of digits is no number: it is the text that is written.
+func TestSettingsAreTheTextThatIsWritten(t *testing.T) {
+	for _, text := range []string{"0123456712", "0x1234abcd99", "12_345_678", "123456.7890", "12345678901234567890123", "2026-11-27", "1e3", "0o17", "+7", ".5"} {
+		got := printed(t, nil, "--config", file(t, "admin-login: "+text+"\n"))
+		require.Equal(t, text, fmt.Sprint(got["admin-login"]))
+	}
 }
 
 func TestSecretsAreMasked(t *testing.T) {
@@ -308,6 +317,11 @@ func TestExitStatuses(t *testing.T) {
 		"token, no login":    {[]string{"config", "check", "--admin-token", "x"}, 2, "--admin-login"},
 		"unknown level":      {[]string{"config", "check", "--log-level", "loud"}, 2, "log-level"},
 		"no such file":       {[]string{"--config", "/no/such/file.yaml", "config", "check"}, 2, "/no/such/file.yaml"},
+		"two documents":      {[]string{"--config", file(t, "listen: :1\n---\nlisten: :2\n"), "config", "check"}, 2, "one document"},
+		"another file":       {[]string{"--config", file(t, "config: other.yaml\n"), "config", "check"}, 2, "names no other one"},
+		"a key twice":        {[]string{"--config", file(t, "listen: :1\nlisten: :2\n"), "config", "check"}, 2, "\"listen\" is there twice"},
+		"no settings":        {[]string{"--config", file(t, "# nothing\n"), "config", "check"}, 0, ""},
+		"only a text":        {[]string{"--config", file(t, "listen\n"), "config", "check"}, 2, "like listen: 127.0.0.1:8080"},
 		"no YAML":            {[]string{"--config", file(t, "a: [b"), "config", "check"}, 2, "YAML"},
 		"unknown setting":    {[]string{"--config", file(t, "lisen: :1\n"), "config", "check"}, 2, "lisen"},
 		"a mapping":          {[]string{"--config", file(t, "listen: {a: b}\n"), "config", "check"}, 2, "listen"},

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"os"
@@ -22,9 +25,9 @@ func (f configFile) BeforeResolve(app *kong.Kong, ctx *kong.Context, trace *kong
 	if err != nil {
 		return fmt.Errorf("the settings file cannot be read: %w", err)
 	}
-	settings := map[string]any{}
-	if err := yaml.Unmarshal(raw, &settings); err != nil {
-		return fmt.Errorf("%s is not valid YAML: %w", path, err)
+	settings, err := readSettings(raw)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	if err := knownSettings(app, ctx, path, settings); err != nil {
 		return err
@@ -39,6 +42,37 @@ func (f configFile) BeforeResolve(app *kong.Kong, ctx *kong.Context, trace *kong
 	return nil
 }
 
+// readSettings returns the values of a settings file by their keys.
+func readSettings(raw []byte) (map[string]*yaml.Node, error) {
+	in := yaml.NewDecoder(bytes.NewReader(raw))
+	var doc, second yaml.Node
+	switch err := in.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("this is not valid YAML: %w", err)
+	}
+	if !errors.Is(in.Decode(&second), io.EOF) {
+		return nil, errors.New("a settings file is one document, and this one has a line --- with another one after it")
+	}
+	root := doc.Content[0]
+	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
+		return nil, nil
+	}
+	if root.Kind != yaml.MappingNode {
+		return nil, errors.New("a settings file is a list of lines like listen: 127.0.0.1:8080")
+	}
+	settings := map[string]*yaml.Node{}
+	for i := 0; i < len(root.Content); i += 2 {
+		key := root.Content[i]
+		if settings[key.Value] != nil {
+			return nil, fmt.Errorf("line %d: %q is there twice", key.Line, key.Value)
+		}
+		settings[key.Value] = root.Content[i+1]
+	}
+	return settings, nil
+}
+
 func isSet(env string) bool {
 	_, ok := os.LookupEnv(env)
 	return ok
@@ -46,7 +80,7 @@ func isSet(env string) bool {
 
 // knownSettings refuses keys that are no flag of serve, nor of the command that runs: a setting that has no effect is not
 // to be ignored silently. All commands may share the file of a server.
-func knownSettings(app *kong.Kong, ctx *kong.Context, path string, settings map[string]any) error {
+func knownSettings(app *kong.Kong, ctx *kong.Context, path string, settings map[string]*yaml.Node) error {
 	known := map[string]bool{}
 	for _, f := range ctx.Flags() {
 		known[f.Name] = true
@@ -64,6 +98,8 @@ func knownSettings(app *kong.Kong, ctx *kong.Context, path string, settings map[
 	}
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
 		switch {
+		case key == "config":
+			return fmt.Errorf("%s: a settings file names no other one", path)
 		case known[key]:
 		case elsewhere[key]:
 			return fmt.Errorf("%s: %q is a flag of another command and no setting of this one; confab serve --help lists the settings", path, key)
@@ -92,19 +128,28 @@ func flagsOf(n *kong.Node) iter.Seq[*kong.Flag] {
 	}
 }
 
-// spell writes a YAML value as it would stand on the command line.
-func spell(name string, v any) (any, error) {
-	switch x := v.(type) {
-	case nil:
+// spell writes a YAML value as it would stand on the command line. A number, a time or a secret of digits stays as it is
+// written: 0123 is not 83.
+func spell(name string, v *yaml.Node) (any, error) {
+	for v.Kind == yaml.AliasNode {
+		v = v.Alias
+	}
+	switch {
+	case v.Kind == yaml.ScalarNode && v.Tag == "!!null":
 		return nil, nil
-	case []any:
-		parts := make([]string, len(x))
-		for i, e := range x {
-			parts[i] = fmt.Sprint(e)
+	case v.Kind == yaml.ScalarNode && v.Tag == "!!bool":
+		return strings.ToLower(v.Value), nil
+	case v.Kind == yaml.ScalarNode:
+		return v.Value, nil
+	case v.Kind == yaml.SequenceNode:
+		parts := make([]string, len(v.Content))
+		for i, e := range v.Content {
+			if e.Kind != yaml.ScalarNode {
+				return nil, fmt.Errorf("the setting %q takes a list of values", name)
+			}
+			parts[i] = e.Value
 		}
 		return strings.Join(parts, ","), nil
-	case map[string]any:
-		return nil, fmt.Errorf("the setting %q takes a value, not a mapping", name)
 	}
-	return fmt.Sprint(v), nil
+	return nil, fmt.Errorf("the setting %q takes a value, not a mapping", name)
 }

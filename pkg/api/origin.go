@@ -64,6 +64,11 @@ func (o Origins) Own(r *http.Request) bool {
 	if got == "" {
 		return len(r.Header.Values("Origin")) == 0
 	}
+	return o.own(r, got)
+}
+
+// own reports whether an origin is that of an allowed page.
+func (o Origins) own(r *http.Request, got string) bool {
 	if slices.Contains(o.Allowed, got) || o.Public != "" && strings.EqualFold(got, o.Public) {
 		return true
 	}
@@ -80,8 +85,15 @@ func (o Origins) Own(r *http.Request) bool {
 	return err == nil && strings.EqualFold(got, u.Scheme+"://"+host)
 }
 
-// CrossSite reports whether a browser says that another site's page made it send the request.
-func CrossSite(r *http.Request) bool { return r.Header.Get("Sec-Fetch-Site") == "cross-site" }
+// CrossSite reports whether a browser says that another site's page made it send the request. Over plain HTTP browsers do
+// not send Sec-Fetch-Site; Referer says it then, unless the page prevents that.
+func (o Origins) CrossSite(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+		return site == "cross-site"
+	}
+	from, err := url.Parse(r.Referer())
+	return err == nil && from.Host != "" && !o.own(r, from.Scheme+"://"+from.Host)
+}
 
 // Check refuses requests that may change something and come from foreign pages.
 func (o Origins) Check(r *http.Request) error {

@@ -47,10 +47,10 @@ type Tokens struct {
 	store  TokenStore
 	epochs Epochs
 	// Apps is set where tokens of apps and of their users are accepted, before the first call.
-	Apps   AppEpochs
-	now    func() time.Time
-	kinds  []TokenKind
-	cache  *cache.Cache[Hash, APIToken]
+	Apps  AppEpochs
+	now   func() time.Time
+	kinds []TokenKind
+	cache *cache.Cache[Hash, APIToken]
 }
 
 // NewTokens returns the tokens of a store that have one of kinds. w polls what other nodes change, and epochs knows which

@@ -72,7 +72,7 @@ func (m *mount) logOut(w http.ResponseWriter, r *http.Request) error {
 	if !m.origins.Own(r) { // this GET changes something
 		return api.ErrOrigin()
 	}
-	if r.Method != http.MethodPost && api.CrossSite(r) {
+	if r.Method != http.MethodPost && m.origins.CrossSite(r) {
 		// A link or picture of another site: it has no Origin, and its user does not want to be logged out.
 		w.WriteHeader(http.StatusOK)
 		return nil

@@ -283,6 +283,14 @@ func TestForeignPages(t *testing.T) {
 				c.do("POST", "/messages/"+room, body, header("Origin", origin)).is(creates(mount))
 			}
 			require.Len(t, c.said("/messages/"+room), 2)
+			if mount != V {
+				// A link has no Origin. Over plain HTTP only Referer says where it is.
+				c.do("GET", "/logout", nil, header("Sec-Fetch-Site", "cross-site")).is(200)
+				c.do("GET", "/logout", nil, header("Referer", "https://evil.example/x")).is(200)
+				c.do("GET", "/rooms/"+room, nil).is(200)
+				d.do("GET", "/logout", nil, header("Referer", own+"/page")).is(200)
+				d.do("GET", "/rooms/"+room, nil).is(401)
+			}
 			a := c.do("GET", "/rooms/"+room, nil, header("Origin", "https://listed.example")).is(200)
 			require.Equal(t, "https://listed.example", a.header.Get("Access-Control-Allow-Origin"))
 			require.Equal(t, "true", a.header.Get("Access-Control-Allow-Credentials"))
