@@ -316,6 +316,14 @@ func TestOriginsOfAnApp(t *testing.T) {
 	}
 }
 
+func TestATokenForLessThanNoTime(t *testing.T) {
+	w := newWorld(t)
+	for _, ttl := range []any{-1, "-5"} {
+		w.app.fails(400, "illegal_argument", "POST", "/token", "", object{"grant_type": "client_credentials", "client_id": w.app.id, "client_secret": w.app.secret, "ttl": ttl})
+		w.fails(400, "illegal_argument", "POST", "/management/token", "", object{"grant_type": "password", "username": adminLogin, "password": adminPassword, "ttl": ttl})
+	}
+}
+
 // New credentials leave tokens as they are, or end all of the app's and of its users'.
 func TestNewCredentialsMayEndTokens(t *testing.T) {
 	w := newWorld(t)

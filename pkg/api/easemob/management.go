@@ -75,7 +75,7 @@ func (a *API) managementToken(c *call) error {
 	if err != nil {
 		return err
 	}
-	ttl, err := f.number("ttl")
+	ttl, err := f.ttl()
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (a *API) token(c *call) error {
 	if err != nil {
 		return err
 	}
-	ttl, err := f.number("ttl")
+	ttl, err := f.ttl()
 	if err != nil {
 		return err
 	}
@@ -64,6 +64,15 @@ func (a *API) token(c *call) error {
 		return a.issueForUser(c, ttl, u)
 	}
 	return unsupportedGrant(grant)
+}
+
+// ttl returns the seconds for which a token is wanted, 0 for ever; nil if the body does not say.
+func (f fields) ttl() (*int64, error) {
+	ttl, err := f.number("ttl")
+	if err == nil && ttl != nil && *ttl < 0 {
+		err = illegal("ttl has to be a number of seconds, or 0 for ever")
+	}
+	return ttl, err
 }
 
 // checkClient checks the credentials of the app, in the body or by HTTP's Basic.
