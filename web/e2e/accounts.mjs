@@ -69,8 +69,14 @@ export const flows = [
       await other.composer.press('Enter')
       await d.row('half a thought').waitFor()
       await eventually('the draft is gone', async () => (await d.composer.inputValue()) === '')
-      // Logged out in one, both are out.
+      // A draft would be lost: that is asked about.
+      await d.composer.fill('another half of a thought')
       await other.goto('#/profile')
+      await other.page.getByRole('button', { name: 'Log out' }).click()
+      await other.page.getByText('Messages that are not sent yet would be lost.').waitFor()
+      await d.composer.fill('')
+      // Logged out in one, both are out.
+      await other.page.reload()
       await other.page.getByRole('button', { name: 'Log out' }).click()
       await other.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
       await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()

@@ -261,9 +261,9 @@ export class Chat {
   /** Unread messages in all rooms that are not muted. */
   readonly unread: number = $derived(this.mine.reduce((sum, e) => sum + (e.muted ? 0 : e.unread), 0))
 
-  /** Something that was written or chosen is not on the server yet. */
+  /** Something that was written, as a draft too, or chosen is not on the server yet. */
   get unsent(): boolean {
-    return this.outbox.items.length > 0 || (this.uploads?.items.length ?? 0) > 0
+    return this.outbox.items.length > 0 || (this.uploads?.items.length ?? 0) > 0 || this.drafts.some
   }
 
   /** Takes what came over the socket. */

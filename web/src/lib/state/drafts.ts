@@ -13,7 +13,7 @@ export class Drafts {
 
   constructor(
     private readonly login: string,
-    private readonly shelf: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | null,
+    private readonly shelf: Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'> | null,
     /** Tells the other tabs. */
     private readonly changed: (room: string, draft: Draft) => void = () => {},
   ) {}
@@ -43,6 +43,20 @@ export class Drafts {
       // What cannot be read is no draft.
     }
     return none
+  }
+
+  /** Something is written in some room, today or at an earlier visit. */
+  get some(): boolean {
+    const rooms = new Set(this.memory.keys())
+    const prefix = this.name('')
+    for (let i = 0; i < (this.shelf?.length ?? 0); i++) {
+      const name = this.shelf?.key(i)
+      if (name?.startsWith(prefix)) rooms.add(name.slice(prefix.length))
+    }
+    return [...rooms].some((room) => {
+      const { text, edit } = this.get(room)
+      return text.trim() !== '' || (edit !== undefined && edit.text !== edit.content)
+    })
   }
 
   set(room: string, draft: Draft): void {

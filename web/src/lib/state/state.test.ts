@@ -34,7 +34,7 @@ const alone = { shelf: null, tabs: { send: () => {}, listen: () => () => {} } as
 describe('drafts', () => {
   const shelf = (): Storage => {
     const map = new Map<string, string>()
-    return { getItem: (k: string) => map.get(k) ?? null, setItem: (k: string, v: string) => void map.set(k, v), removeItem: (k: string) => void map.delete(k), get length() { return map.size } } as Storage
+    return { getItem: (k: string) => map.get(k) ?? null, setItem: (k: string, v: string) => void map.set(k, v), removeItem: (k: string) => void map.delete(k), key: (i: number) => [...map.keys()][i] ?? null, get length() { return map.size } } as Storage
   }
 
   it('are kept for each room and login, and gone when empty', () => {
@@ -77,6 +77,23 @@ describe('drafts', () => {
     expect(drafts.get('a').text).toBe('another\nnot sent')
   })
 
+  it('are known to be there, those of an earlier visit too', () => {
+    const s = shelf()
+    const drafts = new Drafts('ann', s)
+    drafts.set('a', { text: '', replyTo: 'm' })
+    expect(drafts.some).toBe(false)
+    drafts.set('a', { text: 'half', replyTo: null })
+    expect([drafts.some, new Drafts('ann', s).some, new Drafts('an', s).some]).toEqual([true, true, false])
+    drafts.set('a', { text: '', replyTo: null, edit: { messageId: 'm', content: 'was', text: 'was' } })
+    expect(drafts.some).toBe(false)
+    drafts.set('a', { text: '', replyTo: null, edit: { messageId: 'm', content: 'was', text: 'shall be' } })
+    expect(drafts.some).toBe(true)
+    const chat = new Chat({} as never, { login: 'ann', chatRooms: [] } as never, { ...alone, shelf: s })
+    expect(chat.unsent).toBe(true)
+    drafts.set('a', { text: '', replyTo: null })
+    expect([drafts.some, new Drafts('ann', null).some]).toEqual([false, false])
+  })
+
   it('keep a change of a message that was put aside, while the message is as it was', () => {
     const drafts = new Drafts('ann', null)
     drafts.putAside({ messageId: 'm', content: 'a', text: 'a, and more' })
@@ -86,7 +103,7 @@ describe('drafts', () => {
   })
 
   it('live in memory when storage is full or off', () => {
-    const full = { getItem: () => null, removeItem: () => {}, setItem: () => { throw new Error('full') } }
+    const full = { length: 0, key: () => null, getItem: () => null, removeItem: () => {}, setItem: () => { throw new Error('full') } }
     for (const s of [full, null]) {
       const drafts = new Drafts('ann', s)
       drafts.set('a', { text: 'half', replyTo: null })
