@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ApiError, idBefore, type Message } from '@confab/client'
 import type { Outgoing } from '../state/outbox.svelte'
 import { Heights, rowAt } from './heights'
-import { buildRows, stillUnderWay, type RowsOf } from './rows'
+import { buildRows, stillUnderWay, writtenEarly, type RowsOf } from './rows'
 
 describe('heights', () => {
   const rows = ['a', 'b', 'c', 'd'].map((key) => ({ key }))
@@ -112,5 +112,13 @@ describe('rows', () => {
     // The message is known to be another one that was under way.
     expect(stillUnderWay([late], heard, 'me', new Map([[heard[0]!.messageId, 'other']]))).toHaveLength(1)
     expect(stillUnderWay([late], heard, 'me', new Map([[heard[0]!.messageId, late.key]]))).toEqual([])
+  })
+
+  it('is shown before the messages have come: under way, sent, and heard once more', () => {
+    const [sent, waiting] = [msg(1, 'me', { content: 'x' }), out('y', 2)]
+    const early = [{ message: msg(0, 'bob') }, { message: sent }, { message: { ...sent } }]
+    const rows = writtenEarly(early, [waiting], 'me', new Map([[sent.messageId, 'k']]))
+    expect(rows.map((r) => [r.key, r.message?.content ?? r.outgoing?.content])).toEqual([['k', 'x'], [waiting.key, 'y']])
+    expect(writtenEarly(early, [], 'me', new Map())).toEqual([])
   })
 })

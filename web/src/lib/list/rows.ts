@@ -122,6 +122,13 @@ export function stillUnderWay(outgoing: readonly Outgoing[], messages: readonly 
   return outgoing.filter((o) => !recent.some((m) => (keys.has(m.messageId) ? keys.get(m.messageId) === o.key : isHeard(o, m))))
 }
 
+/** The rows of what was written here while the first page is still to come: under way, or sent. */
+export function writtenEarly(early: readonly { message: Message }[], outgoing: readonly Outgoing[], self: string, keys: ReadonlyMap<string, string>): Row[] {
+  // As the answer and over the socket it may come twice.
+  const messages = [...new Map(early.map(({ message }) => [message.messageId, message])).values()].filter((m) => keys.has(m.messageId))
+  return buildRows({ messages, hasOlder: false, outgoing: stillUnderWay(outgoing, messages, self, keys), self, readBefore: null, keys })
+}
+
 // By so many ms this machine's clock and the server's may differ.
 const slack = 6000
 

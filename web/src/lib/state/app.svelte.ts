@@ -1,5 +1,6 @@
 import { ApiError, ChatApi, type User } from '@confab/client'
 import { choose, isRightToLeft, language, t, useLanguage } from '../i18n'
+import { Again } from './again'
 import { Chat } from './chat.svelte'
 import { statesAtATime } from './keeper'
 import { pageSize } from './log.svelte'
@@ -25,6 +26,8 @@ class App {
   // Where a link led before its reader had logged in or signed up.
   private wanted: string | null = null
   private pending = false
+  private tries = 0
+  private readonly again = new Again(() => this.phase === 'unreachable' && this.resume())
 
   async start(): Promise<void> {
     await useLanguage(storage()?.getItem('confab:language') || choose(navigator.languages))
@@ -45,13 +48,18 @@ class App {
 
   /** Goes on with the session of this browser, if there is one. */
   async resume(): Promise<void> {
-    this.phase = 'starting'
+    const mine = ++this.tries
+    if (this.phase !== 'unreachable') this.phase = 'starting'
     try {
       const user = await this.api.currentUser()
+      if (mine !== this.tries) return
+      this.again.done()
       if (user) await this.enter(user)
       else this.anonymous()
     } catch {
+      if (mine !== this.tries) return
       this.phase = 'unreachable'
+      this.again.later()
     }
   }
 

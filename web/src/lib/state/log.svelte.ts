@@ -33,9 +33,10 @@ export class RoomLog {
   /** The reader is at the newest message: set by the view. */
   following = true
 
+  /** What was heard before the first page came. */
+  early = $state.raw<readonly { message: Message; change: boolean }[]>([])
+
   private readonly byId = new Map<string, Message>()
-  // Heard before the first page came.
-  private early: { message: Message; change: boolean }[] = []
   // Every change up to this id, of a message or a change, is in the messages here, but for what is in disorder.
   private position: string | undefined
   // While changes were possibly missed: the position before.
@@ -171,7 +172,7 @@ export class RoomLog {
   /** Takes what came by real time, or as the answer to sending. */
   hear(message: Message, change = false): void {
     if (this.status === 'loading' || this.status === 'empty') {
-      this.early.push({ message, change })
+      this.early = [...this.early, { message, change }]
       return
     }
     const id = message.messageId
