@@ -17,8 +17,9 @@ export function actionsOn(message: Message, entry: Pick<RoomEntry, 'may'>, { use
   const mine = message.author.login === user.login
   const actions: Action[] = []
   if (features.reactions) actions.push({ act: 'react', icon: 'smile', key: 'message.react' })
-  if (features.edit) actions.push({ act: 'reply', icon: 'reply', key: 'message.reply' })
-  if (features.edit && mine && !message.kind) actions.push({ act: 'edit', icon: 'edit', key: 'message.edit' })
+  // Who may not write now is offered neither; one may still react, and delete what is one's own.
+  if (features.edit && entry.may('post a message')) actions.push({ act: 'reply', icon: 'reply', key: 'message.reply' })
+  if (features.edit && mine && !message.kind && entry.may('edit a message')) actions.push({ act: 'edit', icon: 'edit', key: 'message.edit' })
   if (features.readPositions && !mine) actions.push({ act: 'unread', icon: 'unread', key: 'message.markUnread' })
   actions.push({ act: 'copy', icon: 'copy', key: 'message.copyText' }, { act: 'link', icon: 'link', key: 'message.copyLink' })
   if (features.remove && (mine || entry.may('delete a message'))) {

@@ -4,6 +4,9 @@ import { region } from '../i18n'
 import { RoomLog } from './log.svelte'
 import { Reads } from './reads'
 
+// What a server that does not say what one may do lets every participant do, and others.
+const everybodys: readonly RoomAction[] = ['join a room', 'take part', 'post a message', 'edit a message', 'leave a room']
+
 /** One room of the user, or one that is looked at. */
 export class RoomEntry {
   readonly name: string
@@ -85,7 +88,7 @@ export class RoomEntry {
   /** Reports whether the user may do something here, to an ordinary participant if it is about one. */
   may(action: RoomAction): boolean {
     if (this.actions) return this.actions.has(action)
-    return (this.kind !== 'direct' && this.room?.creator.login === this.self) || action === 'take part' || action === 'post a message' || action === 'leave a room'
+    return (this.kind !== 'direct' && this.room?.creator.login === this.self) || everybodys.includes(action)
   }
 
   /** What somebody else is here, for who looks at the list of participants. */
