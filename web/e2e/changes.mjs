@@ -69,6 +69,52 @@ export const flows = [
     },
   },
   {
+    name: 'an edit, and a reply, of a message that is deleted meanwhile',
+    async run(given) {
+      const { ann, bob, room, open } = await pair(given)
+      const [mine, own, theirs] = [await ann.post(room, 'the plan'), await ann.post(room, 'the other plan'), await bob.post(room, 'a question')]
+      await bob.call('POST', `messages/${room}`, { content: 'I like it', replyTo: mine.messageId })
+      const a = await open(ann)
+      const edit = async (text) => {
+        await a.log.locator('.message', { hasText: text }).first().hover()
+        await a.page.getByRole('toolbar').getByRole('button', { name: 'Edit' }).click()
+        await a.page.getByText('Editing your message').waitFor()
+      }
+      await a.composer.fill('begun before')
+      await edit('the plan')
+      await a.composer.fill('the plan, much better')
+      await ann.call('DELETE', `messages/${room}/${mine.messageId}`)
+      await a.page.getByRole('alert').getByText('The message was deleted. Your text is a new message now.').waitFor()
+      assert.equal(await a.page.getByText('Editing your message').count(), 0)
+      assert.equal(await a.composer.inputValue(), 'the plan, much better\nbegun before')
+      // What quotes it says it too.
+      await a.row('I like it').locator('.answers', { hasText: 'This message was deleted.' }).waitFor()
+      await a.composer.press('Escape')
+      await a.page.reload()
+      await eventually('it is kept', async () => (await a.composer.inputValue()) === 'the plan, much better\nbegun before')
+      await a.composer.press('Enter')
+      await a.row('the plan, much better').waitFor()
+
+      // Who hears of it only from the server's answer.
+      await edit('the other plan')
+      await a.composer.fill('the other plan, too')
+      await a.page.route(/\/messages\//, (route) => (route.request().method() === 'PATCH' ? route.fulfill({ status: 409, contentType: 'application/problem+json', body: '{"title":"Conflict","status":409}' }) : route.continue()))
+      await a.composer.press('Enter')
+      await a.page.getByRole('alert').getByText('Your text is a new message now.').waitFor()
+      assert.equal(await a.composer.inputValue(), 'the other plan, too')
+      assert.equal(await a.page.getByText('Editing your message').count(), 0)
+      assert.ok(own)
+
+      await a.log.locator('.message', { hasText: 'a question' }).first().hover()
+      await a.page.getByRole('toolbar').getByRole('button', { name: 'Reply' }).click()
+      await a.page.getByText('Replying to Bob Briggs').waitFor()
+      await bob.call('DELETE', `messages/${room}/${theirs.messageId}`)
+      await a.page.getByText('The message that you were answering was deleted.').waitFor()
+      assert.equal(await a.page.getByText('Replying to Bob Briggs').count(), 0)
+      assert.equal(await a.composer.inputValue(), 'the other plan, too')
+    },
+  },
+  {
     name: 'what was changed while one was away',
     async run(given) {
       const { ann, bob, room, open } = await pair(given)

@@ -164,6 +164,26 @@ export const flows = [
       await d.composer.waitFor()
       await d.goto('#/rooms/NoSuchRoom')
       await d.page.getByText('There is no room NoSuchRoom.').waitFor()
+
+      // What a browser would take for a step in a path is no name: it is said at the field, and nothing is asked.
+      const asked = []
+      d.page.on('request', (r) => asked.push(`${r.method()} ${new URL(r.url()).pathname}${new URL(r.url()).search}`))
+      await d.goto('#/rooms/..')
+      await d.page.getByText('There is no room ...').waitFor()
+      await d.page.getByRole('button', { name: 'Create a room' }).first().click()
+      for (const [name, fault] of [['..', 'Between 3 and 31 characters, please.'], ['...', 'Only letters, digits, dots, dashes and underscores, starting with a letter or digit.']]) {
+        await d.page.getByLabel('Name of the room').fill(name)
+        await d.page.getByRole('button', { name: 'Create', exact: true }).click()
+        await d.page.getByText(fault).waitFor()
+      }
+      assert.deepEqual(asked.filter((a) => a.startsWith('POST') || a.endsWith('/chat/v1/')), [])
+      await d.page.keyboard.press('Escape')
+      // A link to a message that was cut off shows the newest ones, and says so once.
+      await d.goto(`#/rooms/${room}/messages/abc`)
+      await d.row('hello there').waitFor()
+      await d.page.locator('.notice.error').waitFor()
+      assert.deepEqual(await d.page.locator('.notice').allInnerTexts(), ['This message is not there any more.'])
+      assert.deepEqual(asked.filter((a) => a.includes('around')), [])
     },
   },
 ]

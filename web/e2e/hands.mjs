@@ -92,6 +92,41 @@ export const flows = [
     },
   },
   {
+    name: 'a small window, and a message sheet, keep messages in view below a long topic and announcement',
+    async run(given) {
+      const { ann, bob, room, d, open } = await one(given, { ...phone, viewport: { width: 360, height: 640 } })
+      await ann.call('PATCH', `rooms/${room}`, { banner: 'A long topic. '.repeat(30), announcement: 'A long announcement. '.repeat(24) })
+      for (let i = 0; i < 30; i++) await (i < 29 ? bob : ann).post(room, `message ${i}.`)
+      await open()
+      await d.row('message 29.').locator('.text').tap()
+      const sheet = d.page.getByTestId('sheet')
+      await sheet.waitFor()
+      // Nothing of the messages is drawn over what stands above them, and the one that it is about is seen.
+      const [banners, message] = [d.page.locator('.banners'), d.row('message 29.').locator('.message')]
+      await eventually('the message is above the sheet, and below the announcement', async () => {
+        const [s, m, a] = [await sheet.boundingBox(), await message.boundingBox(), await banners.boundingBox()]
+        return m.y + m.height <= s.y && m.y >= a.y + a.height - 1
+      })
+      const overlaps = await d.page.evaluate(() => {
+        const { bottom } = document.querySelector('.banners').getBoundingClientRect()
+        const frame = document.querySelector('.frame')
+        const clips = getComputedStyle(frame).overflowY === 'clip' && frame.getBoundingClientRect().top >= bottom - 1
+        const above = [...document.querySelectorAll('.message')].filter((m) => m.getBoundingClientRect().top < bottom)
+        return above.length > 0 && !clips
+      })
+      assert.equal(overlaps, false)
+      await d.shot('sheet-announcement')
+      await d.page.touchscreen.tap(180, 10)
+      await eventually('the sheet is closed', async () => (await sheet.count()) === 0)
+
+      // 320 × 200 is a usual screen at 400 %.
+      for (const [width, height, least] of [[320, 200, 40], [360, 280, 90], [1280, 800, 400]]) {
+        await d.page.setViewportSize({ width, height })
+        await eventually(`there is room for messages at ${width} × ${height}`, async () => { const { height } = await d.log.boundingBox(); if (height < least) throw new Error(`${height}`); return true })
+      }
+    },
+  },
+  {
     name: 'what is typed after a click is a new message',
     async run(given) {
       const { ann, bob, room, d, open } = await one(given)

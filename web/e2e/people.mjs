@@ -178,6 +178,7 @@ export const flows = [
       const a = await of(given, ann, room)
       const b = await of(given, bob, room)
       const e = await of(given, eve, room)
+      await ann.post(room, 'a word')
       const panel = (d) => d.page.getByRole('complementary')
       const manages = (d, name) => d.page.getByRole('button', { name: `Manage ${name}` }).count()
       await panel(a).getByText('Eve Elder').waitFor()
@@ -195,13 +196,19 @@ export const flows = [
       await b.page.getByLabel('Reason').fill('too loud')
       await b.accessible('muting')
       await b.page.getByRole('dialog').getByRole('button', { name: 'Mute' }).click()
-      await e.page.getByText('You cannot write here now.').waitFor()
+      await e.page.getByText(/You are muted: you cannot write here until .*\d/).waitFor()
+      // Neither is offered what would be refused.
+      await e.log.locator('.message', { hasText: 'a word' }).first().hover()
+      await e.page.getByRole('toolbar').getByRole('button', { name: 'Add a reaction' }).waitFor()
+      assert.equal(await e.page.getByRole('toolbar').getByRole('button', { name: 'Reply' }).count(), 0)
       await panel(b).getByText('muted').waitFor()
       await e.accessible('a room where one is muted')
       await e.shot('muted')
       await b.shot('members')
       await b.accessible('the members, with roles')
-      await manage(b, 'Eve Elder', 'Let them write again')
+      await b.page.getByRole('button', { name: 'Manage Eve Elder' }).click()
+      assert.match(await b.page.getByTestId('mute').innerText(), /^Muted until .*\d.*\.\s+Reason: too loud$/s)
+      await b.page.getByRole('dialog').getByRole('button', { name: 'Let them write again', exact: true }).click()
       await e.composer.waitFor()
 
       await manage(b, 'Eve Elder', 'Remove')
@@ -227,6 +234,28 @@ export const flows = [
       await panel(p).getByText('Bob Briggs').waitFor()
       await p.shot('members-phone')
       await p.accessible('the members, on a phone')
+    },
+  },
+  {
+    name: 'who is banned from an open room is told, and is not offered to join',
+    async run(given) {
+      const { ann, bob } = await three(given.base)
+      const room = unique('Open')
+      await ann.createRoom(room)
+      await bob.join(room)
+      const b = await of(given, bob, room)
+      await ann.call('PUT', `rooms/${room}/lists/block/${bob.login}`, {})
+      const told = b.page.locator('.notice', { hasText: `You are no longer in ${room}.` })
+      await told.waitFor()
+      assert.match(await told.getAttribute('class'), /\berror\b/)
+      await b.goto(`#/rooms/${room}`)
+      await b.page.getByText(`You are not in ${room}, and may not join it.`).waitFor()
+      assert.equal(await b.page.getByRole('button', { name: 'Join' }).count(), 0)
+      await b.accessible('a room that one may not join')
+      await b.goto('#/browse')
+      await b.page.getByRole('main').getByLabel('Find a room').fill(room)
+      await b.page.getByRole('button', { name: `Join ${room}` }).click()
+      await b.page.locator('.notice', { hasText: `You are not in ${room}, and may not join it.` }).waitFor()
     },
   },
   {

@@ -129,6 +129,30 @@ export const flows = [
     },
   },
   {
+    name: 'what cannot be seen turns no link, and no name of a file',
+    async run(given) {
+      const { bob, room, d, open } = await one(given)
+      await bob.post(room, 'see http://example.com/\u202egpj.exe or \u202ehttps://example.org/abc')
+      await open()
+      const link = d.row('see http').getByRole('link', { name: 'http://example.com/%E2%80%AEgpj.exe' })
+      assert.equal(await link.getAttribute('href'), 'http://example.com/%E2%80%AEgpj.exe')
+      // Also where somebody turned the line before it, the address reads from left to right.
+      const order = await d.row('see http').getByRole('link', { name: 'https://example.org/abc' }).evaluate((a) => {
+        const x = (i) => {
+          const range = document.createRange()
+          range.setStart(a.firstChild, i)
+          range.setEnd(a.firstChild, i + 1)
+          return range.getBoundingClientRect().left
+        }
+        return x(0) < x(8) && x(8) < x(20)
+      })
+      assert.ok(order)
+      await d.page.locator('input[type=file]').first().setInputFiles({ name: 'photo\u202egpj.exe', mimeType: 'application/octet-stream', buffer: Buffer.from('x') })
+      await d.page.getByRole('dialog').getByText('photo[U+202E]gpj.exe').waitFor()
+      await d.page.getByRole('dialog').getByText('1 byte').waitFor()
+    },
+  },
+  {
     name: 'a change that was begun is not lost',
     async run(given) {
       const { bob, room, d, open, newest } = await one(given)

@@ -18,7 +18,7 @@ export function openChannel(chat: Chat, entry: RoomEntry): () => void {
         const person = JSON.parse(body) as Person
         const here = headers['status'] === 'JOIN'
         entry.setParticipant(person, here)
-        if (!here && person.login === chat.user.login) chat.gone(entry, t('room.removed', { room: entry.label }))
+        if (!here && person.login === chat.user.login) chat.removed(entry)
       },
       // Who joined since the room was read, and before this subscription, is in no event: the first time too.
       onReady: () => {
@@ -105,7 +105,7 @@ function messages(chat: Chat, entry: RoomEntry): () => void {
     onRefused: () => {
       void chat.show(entry.name).then(
         () => {
-          if (!entry.mine) chat.gone(entry, t('room.removed', { room: entry.label }))
+          if (!entry.mine) chat.gone(entry, t('room.removed', { room: entry.label }), 'error')
         },
         () => chat.gone(entry, t('room.deleted', { room: entry.label })),
       )

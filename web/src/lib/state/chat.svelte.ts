@@ -28,7 +28,7 @@ import { Invitations } from './invitations.svelte'
 import { Keeper, statesAtATime, type Keep } from './keeper'
 import { Looking } from './looking.svelte'
 import { Lookups } from './lookups'
-import { notices } from './notices.svelte'
+import { notices, type Notice } from './notices.svelte'
 import { notify } from './notify'
 import { Outbox, type Outgoing } from './outbox.svelte'
 import { Pictures } from './pictures.svelte'
@@ -357,9 +357,23 @@ export class Chat {
     this.joined(await this.api.room(name))
   }
 
+  // The event may come before the answer.
+  private leaving: RoomEntry | null = null
+
   async leave(entry: RoomEntry): Promise<void> {
-    await this.api.leave(entry.name)
-    this.gone(entry)
+    this.leaving = entry
+    try {
+      await this.api.leave(entry.name)
+      this.gone(entry)
+    } finally {
+      this.leaving = null
+    }
+  }
+
+  /** The user is no longer in a room, and it was not this page that left it: who looks at it is told. */
+  removed(entry: RoomEntry): void {
+    if (!isShown(entry) || entry === this.leaving) this.gone(entry)
+    else this.gone(entry, t('room.removed', { room: entry.label }), 'error')
   }
 
   async delete(entry: RoomEntry): Promise<void> {
@@ -376,17 +390,17 @@ export class Chat {
   }
 
   /** The user is no longer in a room, or it has ended. */
-  gone(entry: RoomEntry, told?: string): void {
+  gone(entry: RoomEntry, told?: string, kind: Notice['kind'] = 'info'): void {
     if (this.current === entry) {
       this.closeCurrent()
       this.closeCurrent = () => {}
       this.current = null
-      if (router.route.at === 'room') router.go('#/', true)
     }
+    if (isShown(entry)) router.go('#/', true)
     this.watched.get(entry.name)?.()
     this.watched.delete(entry.name)
     this.rooms.delete(entry.name)
-    if (told) notices.show(told)
+    if (told) notices.show(told, kind)
   }
 
   /** Takes a message, or a change of one, from whatever way it came. */
@@ -714,6 +728,8 @@ export class Chat {
         void this.loadStates()
         break
       case 'left':
+        if (known?.mine) this.removed(known)
+        break
       case 'deleted':
         if (known?.mine) this.gone(known)
         break
@@ -737,6 +753,11 @@ export class Chat {
   link(room: string, message?: string): string {
     return location.origin + location.pathname + roomHash(room, message)
   }
+}
+
+/** Reports whether the page is at a room: it may be only about to be listened to. */
+function isShown(entry: RoomEntry): boolean {
+  return router.route.at === 'room' && router.route.room === entry.name
 }
 
 /** Reports whether somebody can be looking at this page. */

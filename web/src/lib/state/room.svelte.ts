@@ -20,7 +20,7 @@ export class RoomEntry {
   /** What the user may do here; null: not known, or the server does not say it. */
   actions = $state.raw<ReadonlySet<RoomAction> | null>(null)
   /** When the user may post again by themselves. */
-  mutedUntil: string | null = null
+  mutedUntil = $state<string | null>(null)
   /** The user is a participant. */
   mine = $state(false)
   lastMessage = $state.raw<Message | null>(null)

@@ -159,6 +159,12 @@ function ask(event: BeforeUnloadEvent): void {
   event.preventDefault()
 }
 
+/** How many bytes a file may have, if the server said so when it refused one. */
+export function mostBytes(reason: ApiError | null): number | null {
+  const most = /at most (\d+) bytes/.exec(reason?.message ?? '')?.[1]
+  return most === undefined ? null : Number(most)
+}
+
 /** The message that names a file: by what the server has found in it, not by what its name says. */
 export function messageOf({ caption, alt }: Chosen, there: UploadedFile): NewMessage {
   const [kind] = there.type.split('/')

@@ -1,6 +1,6 @@
 import { ApiError, Backoff, type Message, type UploadedFile } from '@confab/client'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { messageOf, Uploads, type Carrier, type Upload } from './uploads.svelte'
+import { mostBytes, messageOf, Uploads, type Carrier, type Upload } from './uploads.svelte'
 
 const there = (id: string, more: Partial<UploadedFile> = {}): UploadedFile => ({ id, name: 'a.png', type: 'image/png', size: 3, url: `/files/${id}`, width: 2, height: 1, ...more })
 const chosen = (name: string, caption = '', alt = '') => ({ file: new File(['abc'], name), caption, alt })
@@ -125,4 +125,9 @@ it('a message says what kind of file it is by what the server has found in it', 
   expect(messageOf(chosen('x', '', 'a cup'), there('1', { type: 'image/heic', width: undefined as never }))).toEqual({ kind: 'file', body: { file: '1', alt: 'a cup' } })
   expect(messageOf(chosen('x'), there('1', { type: 'video/mp4' })).kind).toBe('video')
   expect(messageOf(chosen('x.mp3'), there('1', { type: 'text/plain' })).kind).toBe('file')
+})
+
+it('is known how large a file may be, where the server that refused one said so', () => {
+  expect(mostBytes(new ApiError(413, 'a file is at most 26214400 bytes here'))).toBe(26_214_400)
+  expect([mostBytes(new ApiError(413, 'Request Entity Too Large')), mostBytes(null)]).toEqual([null, null])
 })

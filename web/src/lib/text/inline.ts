@@ -1,4 +1,5 @@
 // What stands inside of a paragraph: code, addresses, mentions and emphasis, as people type them.
+import { revealedAddress, withoutUnseen } from './reveal'
 
 /** How a part is emphasized: a set of these. */
 export const bold = 1
@@ -43,7 +44,7 @@ interface Mark {
   turn: -1 | 0 | 1
 }
 
-/** Splits a paragraph. The texts of the parts hold every character that is no mark, in their order. */
+/** Splits a paragraph. The texts of the parts hold every character that is no mark, in their order; those of links show none that cannot be seen. */
 export function inline(text: string, isLogin: IsLogin, budget: Budget): Part[] {
   const pieces: (Part | Mark)[] = []
   let open: Mark[] = []
@@ -88,8 +89,9 @@ export function inline(text: string, isLogin: IsLogin, budget: Budget): Part[] {
       budget.steps += found?.[0].length ?? 0
       const href = found ? safeHref(found[2] ?? '') : null
       // A label that looks like an address could lead elsewhere than it says.
-      if (!found || href === null || /:\/\/|^\s*[\w-]+(?:\.[\w-]+)+/.test(found[1] ?? '') || (found[1] ?? '').trim() === '') continue
-      take(from, { kind: 'link', text: found[1] ?? '', marks: 0, href }, found[0].length)
+      const label = withoutUnseen(found?.[1] ?? '')
+      if (!found || href === null || /:\/\/|^\s*[\w-]+(?:\.[\w-]+)+/.test(label) || label.trim() === '') continue
+      take(from, { kind: 'link', text: label, marks: 0, href }, found[0].length)
     } else if (login !== undefined) {
       const name = knownPart(login, isLogin)
       if (name === null) continue
@@ -99,7 +101,7 @@ export function inline(text: string, isLogin: IsLogin, budget: Budget): Part[] {
       const address = withoutTail(whole)
       const href = safeHref(address)
       if (href !== null) {
-        take(from, { kind: 'link', text: address, marks: 0, href }, address.length)
+        take(from, { kind: 'link', text: revealedAddress(address), marks: 0, href }, address.length)
         special.lastIndex = at
       }
     } else {

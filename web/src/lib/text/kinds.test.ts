@@ -1,6 +1,7 @@
 import type { Message } from '@confab/client'
 import { describe, expect, it } from 'vitest'
-import { captionOf, kindText, previewOf, shapeOf } from './kinds'
+import { captionOf, kindText, previewOf, shapeOf, sizeOf } from './kinds'
+import { useLanguage } from '../i18n'
 
 const file = { file: '1', url: '/api/chat/v1/files/1', name: 'cup.jpg' }
 const image = (body: object): Message => ({ kind: 'image', body: { ...file, ...body } }) as Message
@@ -19,6 +20,13 @@ describe('a picture in the log', () => {
     expect(previewOf({ ...file, preview: 'iVBORw0KGgo=' })).toBe('url(data:image/png;base64,iVBORw0KGgo=)')
     expect(previewOf({ ...file, preview: '/9j/) , url(https://example.org/' })).toBeUndefined()
     expect(previewOf(file)).toBeUndefined()
+  })
+
+  it('has a size in words that are right for any number', async () => {
+    expect([0, 1, 5, 999, 1000, 1_234_567].map(sizeOf)).toEqual(['0 bytes', '1 byte', '5 bytes', '999 bytes', '1 kB', '1.2 MB'])
+    await useLanguage('fr')
+    expect([1, 5].map((n) => sizeOf(n).replace('\u00a0', ' '))).toEqual(['1 octet', '5 octets'])
+    await useLanguage('en')
   })
 
   it('is said in one line by its caption, by what it shows, or by its name', () => {

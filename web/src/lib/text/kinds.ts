@@ -1,5 +1,6 @@
 import type { Attachment, Location, Message, Notice } from '@confab/client'
 import { region, t, type Key } from '../i18n'
+import { revealed } from './reveal'
 
 /** What a system message tells, if it says so: one of an earlier version has only a text. */
 export function noticeOf(message: Message): Notice | undefined {
@@ -49,7 +50,7 @@ export function kindText(message: Message): string {
   const kind = kindName(message)
   if (kind === '') return message.content
   const file = attachmentOf(message)
-  const said = (file?.caption || file?.alt || file?.name) ?? locationOf(message)?.address ?? detail(message)
+  const said = (file?.caption || file?.alt || (file?.name && revealed(file.name))) ?? locationOf(message)?.address ?? detail(message)
   return said === '' ? kind : t('kind.line', { kind, text: said })
 }
 
@@ -79,7 +80,7 @@ const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte']
 
 export function sizeOf(bytes: number): string {
   const step = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)))
-  return new Intl.NumberFormat(region(), { style: 'unit', unit: units[step] ?? 'byte', maximumFractionDigits: step > 0 ? 1 : 0 }).format(bytes / 1000 ** step)
+  return new Intl.NumberFormat(region(), { style: 'unit', unit: units[step] ?? 'byte', unitDisplay: step > 0 ? 'short' : 'long', maximumFractionDigits: step > 0 ? 1 : 0 }).format(bytes / 1000 ** step)
 }
 
 /** How large a picture of ours is shown in a log, in px: known before it has loaded, so that nothing moves then. Null for one that cannot be shown. */

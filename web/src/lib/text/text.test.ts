@@ -107,7 +107,7 @@ describe('words about messages', () => {
 
   it('describes files and places, and follows only addresses of the web', () => {
     expect(describeFile({ url: '/1', type: 'image/png', width: 640, height: 480, size: 1_234_567 })).toBe('image/png · 640 × 480 · 1.2 MB')
-    expect(describeFile({ url: '/1', duration: 3661.4, size: 0 })).toBe('1:01:01 · 0 byte')
+    expect(describeFile({ url: '/1', duration: 3661.4, size: 0 })).toBe('1:01:01 · 0 bytes')
     expect(describeFile({ url: '/1' })).toBe('')
     expect(coordinates({ latitude: -32.5, longitude: 96.1234567 })).toBe('-32.5; 96.12346')
     expect(safeUrl('https://example.org/1')).toBe('https://example.org/1')
