@@ -109,7 +109,7 @@ export const flows = [
       await a.page.getByRole('toolbar').getByRole('button', { name: 'Reply' }).click()
       await a.page.getByText('Replying to Bob Briggs').waitFor()
       await bob.call('DELETE', `messages/${room}/${theirs.messageId}`)
-      await a.page.getByText('The message that you were answering was deleted.').waitFor()
+      await a.page.getByRole('alert').getByText('This message was deleted.').waitFor()
       assert.equal(await a.page.getByText('Replying to Bob Briggs').count(), 0)
       assert.equal(await a.composer.inputValue(), 'the other plan, too')
     },

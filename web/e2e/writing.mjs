@@ -148,7 +148,7 @@ export const flows = [
       })
       assert.ok(order)
       await d.page.locator('input[type=file]').first().setInputFiles({ name: 'photo\u202egpj.exe', mimeType: 'application/octet-stream', buffer: Buffer.from('x') })
-      await d.page.getByRole('dialog').getByText('photo[U+202E]gpj.exe').waitFor()
+      await d.page.getByRole('dialog').getByText('photo%E2%80%AEgpj.exe').waitFor()
       await d.page.getByRole('dialog').getByText('1 byte').waitFor()
     },
   },

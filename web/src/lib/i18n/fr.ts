@@ -305,7 +305,6 @@ export const fr: Catalogue = {
   'write.editing': 'Modification de votre message',
   'write.overtaken': 'Ce message a été modifié entre-temps. Enregistrer remplace ce texte.',
   'write.deleted': 'Le message a été supprimé. Votre texte est maintenant un nouveau message.',
-  'write.deleted.answered': 'Le message auquel vous répondiez a été supprimé.',
   'write.typing.one': '{a} est en train d’écrire…',
   'write.typing.two': '{a} et {b} sont en train d’écrire…',
   'write.typing.many': 'Plusieurs personnes sont en train d’écrire…',

@@ -305,7 +305,6 @@ export const he: Catalogue = {
   'write.editing': 'עריכת ההודעה שלך',
   'write.overtaken': 'ההודעה הזו שונתה בינתיים. שמירה תחליף את הטקסט החדש.',
   'write.deleted': 'ההודעה נמחקה. הטקסט שלך הוא עכשיו הודעה חדשה.',
-  'write.deleted.answered': 'ההודעה שעליה ענית נמחקה.',
   'write.typing.one': 'כעת כותב: {a}…',
   'write.typing.two': 'כעת כותבים: {a} ו־{b}…',
   'write.typing.many': 'כמה אנשים כותבים…',

@@ -362,12 +362,8 @@ export class Chat {
 
   async leave(entry: RoomEntry): Promise<void> {
     this.leaving = entry
-    try {
-      await this.api.leave(entry.name)
-      this.gone(entry)
-    } finally {
-      this.leaving = null
-    }
+    await this.api.leave(entry.name).finally(() => (this.leaving = null))
+    this.gone(entry)
   }
 
   /** The user is no longer in a room, and it was not this page that left it: who looks at it is told. */

@@ -1,5 +1,5 @@
 // What stands inside of a paragraph: code, addresses, mentions and emphasis, as people type them.
-import { revealedAddress, withoutUnseen } from './reveal'
+import { revealed } from './reveal'
 
 /** How a part is emphasized: a set of these. */
 export const bold = 1
@@ -89,7 +89,7 @@ export function inline(text: string, isLogin: IsLogin, budget: Budget): Part[] {
       budget.steps += found?.[0].length ?? 0
       const href = found ? safeHref(found[2] ?? '') : null
       // A label that looks like an address could lead elsewhere than it says.
-      const label = withoutUnseen(found?.[1] ?? '')
+      const label = revealed(found?.[1] ?? '')
       if (!found || href === null || /:\/\/|^\s*[\w-]+(?:\.[\w-]+)+/.test(label) || label.trim() === '') continue
       take(from, { kind: 'link', text: label, marks: 0, href }, found[0].length)
     } else if (login !== undefined) {
@@ -101,7 +101,7 @@ export function inline(text: string, isLogin: IsLogin, budget: Budget): Part[] {
       const address = withoutTail(whole)
       const href = safeHref(address)
       if (href !== null) {
-        take(from, { kind: 'link', text: revealedAddress(address), marks: 0, href }, address.length)
+        take(from, { kind: 'link', text: revealed(address), marks: 0, href }, address.length)
         special.lastIndex = at
       }
     } else {

@@ -12,16 +12,16 @@ describe('what cannot be seen', () => {
     expect(wordsOf(parse('http://example.com/\u202egpj.exe now', () => false))).toBe('http://example.com/%E2%80%AEgpj.exe now')
   })
 
-  it('is not in the words of a link, nor hides that they are an address', () => {
-    expect(links('[the \u202eegap](https://example.org/x)')).toEqual([['the egap', 'https://example.org/x']])
-    expect(links('[exa\u200bmple.com](https://evil.example/)').map(([text]) => text)).toEqual(['https://evil.example/'])
-    expect(links('[\u200b\u2060](https://evil.example/)').map(([text]) => text)).toEqual(['https://evil.example/'])
+  it('is shown in the words of a link', () => {
+    expect(links('[the \u202eegap](https://example.org/x)')).toEqual([['the %E2%80%AEegap', 'https://example.org/x']])
+    expect(links('[exa\u200bmple.com](https://evil.example/)').map(([text]) => text)).toEqual(['exa%E2%80%8Bmple.com'])
+    expect(links('[\u200b\u2060](https://evil.example/)').map(([text]) => text)).toEqual(['%E2%80%8B%E2%81%A0'])
   })
 
   it('is shown in the name of a file, but for what belongs to a script or an emoji', () => {
-    expect(revealed('photo\u202egpj.exe')).toBe('photo[U+202E]gpj.exe')
-    expect(revealed('in\u200bvoice.pdf')).toBe('in[U+200B]voice.pdf')
-    expect(revealed('a\u200db.pdf')).toBe('a[U+200D]b.pdf')
+    expect(revealed('photo\u202egpj.exe')).toBe('photo%E2%80%AEgpj.exe')
+    expect(revealed('in\u200bvoice.pdf')).toBe('in%E2%80%8Bvoice.pdf')
+    expect(revealed('a\u200db.pdf')).toBe('a%E2%80%8Db.pdf')
     expect(revealed('👨\u200d👩\u200d👧 می\u200cخواهم.png')).toBe('👨\u200d👩\u200d👧 می\u200cخواهم.png')
   })
 })
