@@ -84,7 +84,7 @@ export const flows = [
       await edit('the plan')
       await a.composer.fill('the plan, much better')
       await ann.call('DELETE', `messages/${room}/${mine.messageId}`)
-      await a.page.getByRole('alert').getByText('The message was deleted. Your text is a new message now.').waitFor()
+      await a.page.getByRole('alert').getByText('This message was deleted.').waitFor()
       assert.equal(await a.page.getByText('Editing your message').count(), 0)
       assert.equal(await a.composer.inputValue(), 'the plan, much better\nbegun before')
       // What quotes it says it too.
@@ -100,7 +100,7 @@ export const flows = [
       await a.composer.fill('the other plan, too')
       await a.page.route(/\/messages\//, (route) => (route.request().method() === 'PATCH' ? route.fulfill({ status: 409, contentType: 'application/problem+json', body: '{"title":"Conflict","status":409}' }) : route.continue()))
       await a.composer.press('Enter')
-      await a.page.getByRole('alert').getByText('Your text is a new message now.').waitFor()
+      await a.page.getByRole('alert').getByText('This message was deleted.').waitFor()
       assert.equal(await a.composer.inputValue(), 'the other plan, too')
       assert.equal(await a.page.getByText('Editing your message').count(), 0)
       assert.ok(own)

@@ -202,7 +202,6 @@ export const en = {
   'write.emoji': 'Emoji',
   'write.editing': 'Editing your message',
   'write.overtaken': 'This message was changed meanwhile. Saving replaces that text.',
-  'write.deleted': 'The message was deleted. Your text is a new message now.',
   'write.typing.one': '{a} is typing…',
   'write.typing.two': '{a} and {b} are typing…',
   'write.typing.many': 'Several people are typing…',

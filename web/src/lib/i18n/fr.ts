@@ -304,7 +304,6 @@ export const fr: Catalogue = {
   'write.emoji': 'Emoji',
   'write.editing': 'Modification de votre message',
   'write.overtaken': 'Ce message a été modifié entre-temps. Enregistrer remplace ce texte.',
-  'write.deleted': 'Le message a été supprimé. Votre texte est maintenant un nouveau message.',
   'write.typing.one': '{a} est en train d’écrire…',
   'write.typing.two': '{a} et {b} sont en train d’écrire…',
   'write.typing.many': 'Plusieurs personnes sont en train d’écrire…',

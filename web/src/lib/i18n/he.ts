@@ -304,7 +304,6 @@ export const he: Catalogue = {
   'write.emoji': 'אמוג׳י',
   'write.editing': 'עריכת ההודעה שלך',
   'write.overtaken': 'ההודעה הזו שונתה בינתיים. שמירה תחליף את הטקסט החדש.',
-  'write.deleted': 'ההודעה נמחקה. הטקסט שלך הוא עכשיו הודעה חדשה.',
   'write.typing.one': 'כעת כותב: {a}…',
   'write.typing.two': 'כעת כותבים: {a} ו־{b}…',
   'write.typing.many': 'כמה אנשים כותבים…',
