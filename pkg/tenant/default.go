@@ -7,7 +7,7 @@ import (
 	"github.com/confab-chat/confab/pkg/chat"
 )
 
-// NoDefault, in place of ORG/APP, is that no app shows the chat API's users and rooms.
+// NoDefault is what stands in place of ORG/APP where no app shows the chat API's users and rooms.
 const NoDefault = "none"
 
 // CheckDefault returns Invalid if a text is neither NoDefault nor ORG/APP, of names that an organisation and an app may have.
