@@ -27,7 +27,9 @@ commands = commands.replace("bin/confab serve --outbound", "bin/confab serve --l
 open(sys.argv[2] + "/receiver.py", "w").write("".join(code for kind, code in blocks if kind == "python"))
 # A command that fails ends all; what it has started ends too.
 open(sys.argv[2] + "/commands", "w").write("""set -eu
-curl() { command curl --fail-with-body "$@"; }
+curl() { # -f, with which a loop waits, goes with no other such flag
+	case $1 in -sf) command curl "$@" ;; *) command curl --fail-with-body "$@" ;; esac
+}
 trap 'kill $(jobs -p); wait' EXIT
 """ + commands)
 PYTHON
