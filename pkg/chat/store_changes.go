@@ -36,8 +36,11 @@ type DigestStore interface {
 	CountUnread(ctx context.Context, spans []Span, but string, bound int) (map[id.ID]int, error)
 }
 
-// MaxCounted is how many messages of a log are looked at for one count.
-const MaxCounted = 1000
+// MaxCounted is how many messages of a log are looked at for one count, and CountPage how many are read at a time.
+const (
+	MaxCounted = 1000
+	CountPage  = 200
+)
 
 // Position is a place in a log.
 type Position struct {
@@ -49,6 +52,35 @@ type Position struct {
 type Span struct {
 	Position
 	UpTo id.ID
+}
+
+// CountUnread is DigestStore.CountUnread of one span, for stores: newer reads the next CountPage messages after an id.
+func (p Span) CountUnread(but string, bound int, newer func(at id.ID) ([]Message, error)) (n int, err error) {
+	at := p.After
+	if at.IsZero() {
+		at = id.Min
+	}
+	for read := 0; read < MaxCounted; {
+		ms, err := newer(at)
+		if err != nil {
+			return 0, err
+		}
+		for _, m := range ms {
+			if m.ID.Compare(p.UpTo) > 0 {
+				return n, nil
+			}
+			if !m.System && !m.Deleted && m.Author.Login != but {
+				if n++; n == bound {
+					return n, nil
+				}
+			}
+			at = m.ID
+		}
+		if read += len(ms); AtEnd(ms, CountPage) {
+			break
+		}
+	}
+	return n, nil
 }
 
 // Reading is what is kept of a user about a room they are in: how far they have read, and whether they muted it.

@@ -11,9 +11,6 @@ import (
 const countMessages = `SELECT message_id, author_login, system, deleted
 FROM messages WHERE tenant = ? AND log_id = ? AND bucket = ? AND message_id > ? ORDER BY message_id ASC LIMIT ?`
 
-// countPage is how many messages are read at a time to be counted.
-const countPage = 200
-
 // Newest implements chat.DigestStore.
 func (s *Store) Newest(ctx context.Context, from []chat.Position) (map[id.ID]chat.Message, error) {
 	pages := make([][]chat.Message, len(from))
@@ -37,7 +34,9 @@ func (s *Store) Newest(ctx context.Context, from []chat.Position) (map[id.ID]cha
 func (s *Store) CountUnread(ctx context.Context, spans []chat.Span, but string, bound int) (map[id.ID]int, error) {
 	counts := make([]int, len(spans))
 	err := forEach(ctx, len(spans), func(ctx context.Context, i int) (err error) {
-		counts[i], err = s.count(ctx, spans[i], but, bound)
+		counts[i], err = spans[i].CountUnread(but, bound, func(at id.ID) ([]chat.Message, error) {
+			return s.newer(ctx, spans[i].Log, at, countMessages, chat.CountPage)
+		})
 		return err
 	})
 	if err != nil {
@@ -48,32 +47,4 @@ func (s *Store) CountUnread(ctx context.Context, spans []chat.Span, but string, 
 		out[p.Log.ID] = counts[i]
 	}
 	return out, nil
-}
-
-func (s *Store) count(ctx context.Context, p chat.Span, but string, bound int) (n int, err error) {
-	at := p.After
-	if at.IsZero() {
-		at = id.Min
-	}
-	for read := 0; read < chat.MaxCounted; {
-		ms, err := s.newer(ctx, p.Log, at, countMessages, countPage)
-		if err != nil {
-			return 0, err
-		}
-		for _, m := range ms {
-			if m.ID.Compare(p.UpTo) > 0 {
-				return n, nil
-			}
-			if !m.System && !m.Deleted && m.Author.Login != but {
-				if n++; n == bound {
-					return n, nil
-				}
-			}
-			at = m.ID
-		}
-		if read += len(ms); chat.AtEnd(ms, countPage) {
-			break
-		}
-	}
-	return n, nil
 }

@@ -115,36 +115,13 @@ func (s *Store) Newest(ctx context.Context, from []chat.Position) (map[id.ID]cha
 	return out, nil
 }
 
-// countPage is how many messages are read at a time to be counted.
-const countPage = 200
-
 // CountUnread implements chat.DigestStore.
 func (s *Store) CountUnread(ctx context.Context, spans []chat.Span, but string, bound int) (map[id.ID]int, error) {
 	out := make(map[id.ID]int, len(spans))
 	for _, p := range spans {
-		n := 0
-		at := p.After
-		if at.IsZero() {
-			at = id.Min
-		}
-	page:
-		for read := 0; n < bound && read < chat.MaxCounted; {
-			ms, err := s.Newer(ctx, p.Log, at, false, countPage)
-			if err != nil {
-				return nil, err
-			}
-			for _, m := range ms {
-				if m.ID.Compare(p.UpTo) > 0 {
-					break page
-				}
-				if n < bound && !m.System && !m.Deleted && m.Author.Login != but {
-					n++
-				}
-				at = m.ID
-			}
-			if read += len(ms); chat.AtEnd(ms, countPage) {
-				break
-			}
+		n, err := p.CountUnread(but, bound, func(at id.ID) ([]chat.Message, error) { return s.Newer(ctx, p.Log, at, false, chat.CountPage) })
+		if err != nil {
+			return nil, err
 		}
 		out[p.Log.ID] = n
 	}
