@@ -9,7 +9,6 @@ import {
   type ConnectionState,
   type Message,
   type NewRoom,
-  type Person,
   type Room,
   type RoomState,
   type RoomStatePage,
@@ -31,8 +30,9 @@ import { Lookups } from './lookups'
 import { notices, type Notice } from './notices.svelte'
 import { notify } from './notify'
 import { Outbox, type Outgoing } from './outbox.svelte'
+import { personalChannel } from './personal'
 import { Pictures } from './pictures.svelte'
-import { counts, fullName, RoomEntry } from './room.svelte'
+import { counts, RoomEntry } from './room.svelte'
 import { roomHash, router } from './router.svelte'
 import { today } from './today.svelte'
 import type { Uploads } from './uploads.svelte'
@@ -53,6 +53,12 @@ export interface Surroundings {
   onOver: () => void
   /** The browser's session is another user's now. */
   onAnother: () => void
+}
+
+/** A question for states of rooms, and when by the count of such questions and of moves of read positions it was asked. */
+interface Question {
+  asked: number
+  page: Promise<RoomStatePage>
 }
 
 /** Everything of one logged-in user: rooms, what is under way, the connection. */
@@ -86,8 +92,8 @@ export class Chat {
   /** When mutes of the user are over. */
   private readonly muteEnds = new Map<RoomEntry, ReturnType<typeof setTimeout>>()
   private asking: ReturnType<typeof setTimeout> | undefined
-  // Questions for the states of rooms, which of them was answered last, and what the newest one has come to.
-  private questions = 0
+  // Readings of the states of rooms, which of them was answered last, and what the newest one has come to.
+  private readings = 0
   private answered = 0
   private states: Promise<void> = Promise.resolve()
   private personal = false
@@ -197,14 +203,14 @@ export class Chat {
     if (this.learned) return
     this.learned = true
     // Both are asked at the same time: on a slow line each question is half a second.
-    const first = this.api.roomStates(this.user.login, undefined, statesAtATime)
-    first.catch(() => {})
+    const first = this.ask()
+    first.page.catch(() => {})
     try {
       this.features = await findFeatures(this.api)
     } catch {
       this.learned = false
       // Without a connection there may be the answer of an earlier visit.
-      first.then((page) => page.rooms.forEach((s) => this.takeState(s, 0)), () => {})
+      first.page.then((page) => page.rooms.forEach((s) => this.takeState(s, first.asked)), () => {})
       return
     }
     if (this.features.readPositions) this.listenPersonally()
@@ -519,7 +525,7 @@ export class Chat {
   }
 
   /** Takes a read position that may be older than the one before. */
-  private goBack(entry: RoomEntry, messageId: string): void {
+  goBack(entry: RoomEntry, messageId: string): void {
     entry.held = this.current === entry
     entry.lastRead = null
     this.setRead(entry, messageId)
@@ -527,7 +533,8 @@ export class Chat {
     else this.lookups.want(entry)
   }
 
-  private setRead(entry: RoomEntry, messageId: string): void {
+  /** Notes up to where the user has read. */
+  setRead(entry: RoomEntry, messageId: string): void {
     entry.moved = ++this.clock
     if (entry.lastRead === null || compareIds(messageId, entry.lastRead) > 0) {
       entry.lastRead = messageId
@@ -550,8 +557,12 @@ export class Chat {
   // What is unread, and hearing of it
 
   /** Reads the states of all rooms. An answer that a later one has overtaken would bring old counts back: it is dropped. */
-  private loadStates(first?: Promise<RoomStatePage>, askedFirst = 0): Promise<void> {
-    return (this.states = this.readStates(++this.questions, first, askedFirst))
+  loadStates(first?: Question): Promise<void> {
+    return (this.states = this.readStates(++this.readings, first))
+  }
+
+  private ask(after?: string): Question {
+    return { asked: ++this.clock, page: this.api.roomStates(this.user.login, after, statesAtATime) }
   }
 
   /** Asks for what is new. Rejects if the server does not answer. */
@@ -560,28 +571,25 @@ export class Chat {
     if ((await this.api.methods('users')).size === 0) throw new ApiError(0, 'no answer of the server')
     if (!this.learned) await this.learn()
     else if (this.features.readPositions) {
-      const asked = ++this.clock
-      const first = this.api.roomStates(this.user.login, undefined, statesAtATime)
-      await first
-      await this.loadStates(first, asked)
+      const first = this.ask()
+      await first.page
+      await this.loadStates(first)
     }
     await this.current?.log.look()
   }
 
-  private async readStates(question: number, first: Promise<RoomStatePage> | undefined, askedFirst: number): Promise<void> {
+  private async readStates(reading: number, first?: Question): Promise<void> {
     if (this.features.readPositions) {
       try {
-        for (let after: string | undefined, more = true; more; ) {
-          const asked = first ? askedFirst : ++this.clock
-          const page = await (first ?? this.api.roomStates(this.user.login, after, statesAtATime))
-          first = undefined
-          if (question < this.answered) return this.states
-          this.answered = question
-          for (const s of page.rooms) this.takeState(s, asked)
-          after = page.rooms.at(-1)?.roomName
-          more = page.hasMore && after !== undefined
+        for (let question = first ?? this.ask(); ; ) {
+          const page = await question.page
+          if (reading < this.answered) return this.states
+          this.answered = reading
+          for (const s of page.rooms) this.takeState(s, question.asked)
+          const after = page.rooms.at(-1)?.roomName
+          if (!page.hasMore || after === undefined) return
+          question = this.ask(after)
         }
-        return
       } catch (error) {
         if (!(error instanceof ApiError)) throw error
       }
@@ -640,96 +648,17 @@ export class Chat {
   }
 
   /** Asks the server for the counts that cannot be known here, once for all that happens at one time. */
-  private askSoon(): void {
+  askSoon(): void {
     clearTimeout(this.asking)
     this.asking = setTimeout(() => void this.loadStates().catch(() => {}), 300)
   }
 
   private listenPersonally(): void {
     this.personal = true
-    this.realtime.subscribe('/topic/me', {
-      // The subscription to the room that is shown delivers its messages.
-      headers: { skip: 'open-rooms' },
-      onMessage: ({ headers, body }) => this.arrive(() => this.heardPersonally(headers['event'] ?? '', body)),
-      // What came before is not heard: not even between the first answer and this subscription.
-      onReady: () => {
-        void this.loadStates().catch(() => {})
-        if (this.features.lists) this.invitations.read().catch(() => {})
-      },
-      onRefused: () => {
-        this.personal = false
-        for (const entry of this.mine) if (entry !== this.current) this.watch(entry)
-      },
+    personalChannel(this, () => {
+      this.personal = false
+      for (const entry of this.mine) if (entry !== this.current) this.watch(entry)
     })
-  }
-
-  /** Takes an event of the user's own topic. */
-  heardPersonally(event: string, body: string): void {
-    const told = JSON.parse(body) as {
-      roomName: string
-      messageId?: string
-      lastRead?: string
-      markedUnread?: boolean
-      muted?: boolean
-      message?: Message
-      person?: Person
-      title?: string
-      login?: string
-    }
-    const known = this.rooms.get(told.roomName)
-    switch (event) {
-      case 'read': {
-        const read = told.lastRead ?? told.messageId
-        if (known && read && told.markedUnread) {
-          if (read !== known.lastRead) this.goBack(known, read)
-        } else if (known && read) {
-          this.setRead(known, read)
-          if (known.countUnread(this.user.login) === null) this.askSoon()
-        }
-        break
-      }
-      case 'mute':
-        if (known) known.muted = told.muted === true
-        break
-      case 'message':
-        // The room that is shown hears its messages itself.
-        if (known && known !== this.current && told.message) this.hear(known, told.message, false)
-        else if (!known || !told.message) void this.loadStates()
-        break
-      case 'change':
-        if (known && known !== this.current && told.message) this.hear(known, told.message, true)
-        break
-      case 'renamed':
-        if (!told.person) break
-        known?.rename(told.person)
-        if (told.person.login === this.user.login) this.user = { ...this.user, ...told.person }
-        break
-      case 'room':
-        if (known) known.title = told.title ?? null
-        if (known && known === this.current) this.reread(known).catch(() => {})
-        break
-      case 'member':
-        if (known && known === this.current) {
-          known.changed++
-          this.reread(known).catch(() => {})
-        }
-        break
-      case 'invited':
-        if (told.person) notices.say(t('invite.told', { name: fullName(told.person), room: told.title ?? '' }))
-        this.invitations.read().catch(() => {})
-        break
-      case 'joined':
-        this.invitations.drop(told.roomName)
-        this.entry(told.roomName).mine = true
-        void this.loadStates()
-        break
-      case 'left':
-        if (known?.mine) this.removed(known)
-        break
-      case 'deleted':
-        if (known?.mine) this.gone(known)
-        break
-    }
   }
 
   private watch(entry: RoomEntry): void {

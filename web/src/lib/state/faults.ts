@@ -26,12 +26,12 @@ export function faultsOf(error: unknown): Record<string, string> {
   return faults
 }
 
-/** What went wrong, in a sentence. */
 /** What is said if a message could not be changed: a conflict means that it is deleted. */
 export function messageErrorText(error: unknown): string {
   return error instanceof ApiError && error.status === 409 ? t('log.deleted') : errorText(error)
 }
 
+/** What went wrong, in a sentence. */
 export function errorText(error: unknown): string {
   if (!(error instanceof ApiError)) return t('error.server')
   switch (error.status) {

@@ -10,6 +10,7 @@ import { counts, RoomEntry } from './room.svelte'
 import { parseRoute, roomHash } from './router.svelte'
 import { shortcut } from './shortcuts'
 import { notify } from './notify'
+import { heardPersonally } from './personal'
 import type { TabEvent, Tabs } from './tabs'
 import { Typist } from './typist'
 
@@ -304,7 +305,7 @@ describe('the count of unread messages', () => {
     }
     const chat = new Chat(api as never, { login: 'ann', chatRooms: ['a'] } as never, alone)
     chat.features = { ...chat.features, readPositions: true }
-    const heard = (message?: Message): void => chat.heardPersonally('message', JSON.stringify({ roomName: 'a', message }))
+    const heard = (message?: Message): void => heardPersonally(chat, 'message', JSON.stringify({ roomName: 'a', message }))
     return { entry: chat.entry('a'), answers, heard, settle: () => vi.advanceTimersByTimeAsync(1000) }
   }
 
@@ -360,7 +361,7 @@ describe('the count of unread messages', () => {
     const chat = new Chat(api as never, { login: 'ann', chatRooms: ['a'] } as never, alone)
     chat.features = { ...chat.features, readPositions: true }
     const entry = chat.entry('a')
-    const heard = (event: string, message: Message): void => chat.heardPersonally(event, JSON.stringify({ roomName: 'a', message }))
+    const heard = (event: string, message: Message): void => heardPersonally(chat, event, JSON.stringify({ roomName: 'a', message }))
     for (const n of [1, 2, 3]) heard('message', said(n))
     expect(entry.unread).toBe(3)
     heard('change', { ...said(3), content: 'better' })
@@ -385,10 +386,10 @@ describe('the count of unread messages', () => {
     const entry = chat.entry('a')
     const person = (login: string, firstname: string) => ({ login, firstname, lastname: 'S' })
     entry.room = { roomName: 'a', creator: person('bob', 'Bob'), banner: null, participants: [person('ann', 'Ann'), person('bob', 'Bob')], participantCount: 0, creationDate: '', retention: { setting: 'default', seconds: null } }
-    chat.heardPersonally('renamed', JSON.stringify({ roomName: 'a', person: person('bob', 'Rob') }))
+    heardPersonally(chat, 'renamed', JSON.stringify({ roomName: 'a', person: person('bob', 'Rob') }))
     expect(entry.person('bob')?.firstname).toBe('Rob')
     expect(entry.unread).toBe(0)
-    chat.heardPersonally('renamed', JSON.stringify({ roomName: 'a', person: person('ann', 'Anna') }))
+    heardPersonally(chat, 'renamed', JSON.stringify({ roomName: 'a', person: person('ann', 'Anna') }))
     expect(chat.user.firstname).toBe('Anna')
     expect(chat.user.chatRooms).toEqual(['a'])
     vi.unstubAllGlobals()
