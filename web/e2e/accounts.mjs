@@ -259,6 +259,8 @@ export const flows = [
       await d.context.setOffline(false)
       await d.goto('#/profile')
       await d.page.getByRole('button', { name: 'Log out' }).click()
+      await d.page.getByTestId('unsent').waitFor() // the draft would be lost
+      await d.page.getByRole('button', { name: 'Log out anyway' }).click()
       await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
       await eventually('nothing is kept', async () => !(await d.page.evaluate(() => caches.has('confab-data'))) && (await privateNames(d.page)).length === 0)
       // Bob, on the same device.

@@ -229,6 +229,27 @@ export const flows = [
     },
   },
   {
+    name: 'what is typed before the quick switcher is there is not lost',
+    async run({ browser, base, keep }) {
+      const lively = await livelyRoom(base)
+      const d = keep(await device(browser, base))
+      let open
+      const opened = new Promise((resolve) => (open = resolve))
+      await d.page.route(/QuickSwitch[^/]*\.js/, async (route) => opened.then(() => route.continue()))
+      await d.logIn(lively.ann.login)
+      await d.goto(`#/rooms/${lively.other}`)
+      await d.composer.waitFor()
+      const { keyboard } = d.page
+      await keyboard.press('Control+k')
+      await keyboard.type('kitchen')
+      await keyboard.press('Enter')
+      open()
+      await d.row('Save me a slice').waitFor()
+      await eventually('the room takes the focus', () => d.composer.evaluate((e) => e === document.activeElement))
+      assert.equal(await d.composer.inputValue(), '')
+    },
+  },
+  {
     name: 'authors and mentions lead to a card, and the account has a menu',
     async run({ browser, base, keep }) {
       const lively = await livelyRoom(base)
