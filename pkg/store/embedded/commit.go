@@ -6,7 +6,6 @@ import (
 	"errors"
 	"hash/maphash"
 	"slices"
-	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -16,38 +15,28 @@ import (
 // write is the end of a call that writes. It applies b, so that readers see it; then it calls unlock; then it waits for
 // the sync. If ctx ends first, or the disk fails, it answers Unavailable, and the write may still succeed.
 func (s *Store) write(ctx context.Context, b *pebble.Batch, unlock func()) error {
-	return s.within(ctx, unlock, func(applied func()) error {
-		defer applied()
-		if err := s.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
-			return err
-		}
-		applied()
-		if err := b.SyncWait(); err != nil {
-			return err
-		}
-		return b.Close()
-	})
-}
-
-// within runs work, which may wait for the disk without a limit. within itself waits until work returns, ctx ends or
-// there is a fault. unlock is called exactly once: by work, through its parameter, or by within if work does not run.
-func (s *Store) within(ctx context.Context, unlock func(), work func(unlock func()) error) error {
-	unlock = sync.OnceFunc(unlock)
-	faulted := s.health.faulted()
-	if err := s.health.err(); err != nil {
+	faulted, err := s.health.watch()
+	if err != nil {
 		unlock()
+		_ = b.Close()
 		return err
 	}
+	w := &commit{b: b, applied: unlock, result: make(chan error, 1)}
 	s.calls.Add(1) // safe without begin: the caller's own call is still counted
-	result := make(chan error, 1)
-	go func() {
-		defer s.calls.Done()
-		err := work(unlock)
-		if s.health.isCut() {
-			err = cmp.Or(s.health.err(), chat.ErrUnavailable(errClosed))
+	if !s.committer.send(ctx, faulted, w) {
+		s.calls.Done()
+		unlock()
+		_ = b.Close()
+		if ctx.Err() != nil {
+			return chat.ErrUnavailable(ctx.Err())
 		}
-		result <- err
-	}()
+		return cmp.Or(s.health.err(), chat.ErrUnavailable(errFault))
+	}
+	return s.outcome(ctx, faulted, w.result)
+}
+
+// outcome waits for the result of a write, for the end of ctx or for a fault.
+func (s *Store) outcome(ctx context.Context, faulted <-chan struct{}, result <-chan error) error {
 	var err error
 	select {
 	case err = <-result:
@@ -64,6 +53,28 @@ func (s *Store) within(ctx context.Context, unlock func(), work func(unlock func
 		return err
 	}
 	return s.unavailable("write", err)
+}
+
+// ended ends the call that a write has been, and returns its result. After a cut a write only seems to succeed.
+func (s *Store) ended(err error) error {
+	if s.health.isCut() {
+		err = cmp.Or(s.health.err(), chat.ErrUnavailable(errClosed))
+	}
+	s.calls.Done()
+	return err
+}
+
+// within runs work, which may wait for the disk without a limit. within itself waits until work returns, ctx ends or
+// there is a fault.
+func (s *Store) within(ctx context.Context, work func() error) error {
+	faulted, err := s.health.watch()
+	if err != nil {
+		return err
+	}
+	s.calls.Add(1) // safe without begin: the caller's own call is still counted
+	result := make(chan error, 1)
+	go func() { result <- s.ended(work()) }()
+	return s.outcome(ctx, faulted, result)
 }
 
 var errFault = errors.New("embedded: the disk failed for a moment")
@@ -208,8 +219,11 @@ func (l *locks) init() {
 // locked takes locks in their order and returns the function that releases them. While there is a fault it takes none
 // and fails without waiting, because the holder of a lock may be waiting for the disk.
 func (s *Store) locked(under ...lockOf) (unlock func(), err error) {
-	faulted := s.health.faulted()
-	if err := s.health.err(); err != nil {
+	if len(under) == 0 {
+		return func() {}, nil
+	}
+	faulted, err := s.health.watch()
+	if err != nil {
 		return nil, err
 	}
 	taken := make([]chan struct{}, 0, len(under))

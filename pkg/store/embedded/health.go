@@ -60,9 +60,18 @@ func (h *health) present() *store.Fault {
 	return h.fault
 }
 
+// watch returns what a call that writes needs before it begins: the channel of faulted, and the error of err.
+func (h *health) watch() (faulted <-chan struct{}, err error) {
+	h.mu.Lock()
+	faulted, f := h.begun, h.fault
+	h.mu.Unlock()
+	return faulted, refusal(f)
+}
+
 // err is the error of calls that write: nil, or Unavailable with the fault.
-func (h *health) err() error {
-	f := h.present()
+func (h *health) err() error { return refusal(h.present()) }
+
+func refusal(f *store.Fault) error {
 	if f == nil {
 		return nil
 	}

@@ -81,13 +81,14 @@ func (o Options) withDefaults() Options {
 
 // Store is the embedded store. It is safe for concurrent use.
 type Store struct {
-	db     *pebble.DB
-	folder io.Closer // its lock
-	disk   *disk
-	diary  *diary
-	now    func() time.Time
-	health *health
-	held   held
+	db        *pebble.DB
+	committer *committer
+	folder    io.Closer // its lock
+	disk      *disk
+	diary     *diary
+	now       func() time.Time
+	health    *health
+	held      held
 
 	payloads atomic.Bool // the format says that there are payloads
 	salvage  bool
@@ -257,6 +258,7 @@ func (s *Store) openNow(d *disk, o Options) (err error) {
 		}
 		return err
 	}
+	s.committer = newCommitter(s.db, s.ended)
 	err = s.checkFormat(o.ReadOnly)
 	if err == nil {
 		err = s.loadTimes()
@@ -366,7 +368,7 @@ func (s *Store) Checkpoint(dir string) error {
 		return err
 	}
 	defer s.calls.Done()
-	err := s.within(context.Background(), func() {}, func(func()) error {
+	err := s.within(context.Background(), func() error {
 		return s.db.Checkpoint(dir, pebble.WithFlushedWAL())
 	})
 	if err != nil {
@@ -429,5 +431,6 @@ func (s *Store) closeDB() (err error) {
 		}
 	}()
 	defer s.disk.closeNotes()
+	s.committer.close()
 	return s.db.Close()
 }
