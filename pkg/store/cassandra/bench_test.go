@@ -2,12 +2,14 @@ package cassandra
 
 import (
 	"context"
+	"flag"
 	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/confab-chat/confab/pkg/chat"
 	"github.com/confab-chat/confab/pkg/id"
@@ -131,4 +133,56 @@ func spread(b *testing.B, n int, f func() error) time.Duration {
 	}
 	wg.Wait()
 	return time.Since(begin)
+}
+
+var benchEntries = flag.Int("entries", 1_000_000, "how many entries the list of BenchmarkEntryList has")
+
+// BenchmarkEntryList reads a list of accounts from its start to its end in pages of 100, as clients of the platform do, and
+// reports what a page takes in the first, the sixth and the last tenth. The rows are written as they are after CreateEntry,
+// without its transactions, in the ids of two days.
+//
+//	go test -run '^$' -bench EntryList -benchtime 1x ./pkg/store/cassandra -args -entries 1000000
+func BenchmarkEntryList(b *testing.B) {
+	const page = 100
+	shared(b)
+	s := openStore(b, sharedConfig, Options{})
+	b.Cleanup(func() { require.NoError(b, s.Close()) })
+	ctx := b.Context()
+	space := "accounts/" + string(tenant())
+	first := time.Now().Add(-48 * time.Hour)
+	var g errgroup.Group
+	g.SetLimit(posters)
+	var hour int64
+	for i := range *benchEntries {
+		u := id.FirstAt(first.Add(time.Duration(float64(48*time.Hour) * float64(i) / float64(*benchEntries))))
+		if h := entryHour(u); h != hour {
+			hour = h
+			require.NoError(b, s.db.exec(ctx, insertEntryHour, space, h))
+		}
+		g.Go(func() error {
+			if err := s.db.exec(ctx, insertEntryIndex, space, entryHour(u), uuid(u)); err != nil {
+				return err
+			}
+			return s.db.exec(ctx, `INSERT INTO directory_entries (space, id, name, value, version) VALUES (?, ?, ?, ?, 1)`,
+				space, uuid(u), u.String(), []byte(`{"nickname":"a name of a usual length"}`))
+		})
+	}
+	require.NoError(b, g.Wait())
+	b.ResetTimer()
+	for range b.N {
+		var tenths [10]time.Duration
+		pages := *benchEntries / page
+		after := id.ID{}
+		for i := range pages {
+			began := time.Now()
+			es, err := s.Entries(ctx, space, after, page)
+			require.NoError(b, err)
+			require.Len(b, es, page)
+			after = es[page-1].ID
+			tenths[i*10/pages] += time.Since(began)
+		}
+		for name, tenth := range map[string]int{"first": 0, "sixth": 5, "last": 9} {
+			b.ReportMetric(float64(tenths[tenth].Microseconds())/float64(pages)*10, name+"-tenth-µs/page")
+		}
+	}
 }
