@@ -175,6 +175,25 @@ func (s storeSettings) exists() error {
 	return nil
 }
 
+// checkFile refuses a file that was changed, before anything of it is imported. One that is cut off is imported up to there.
+func checkFile(ctx context.Context, f *os.File, size int64) error {
+	if _, err := move.Begin(f); err != nil {
+		return err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	bar := progress.New(os.Stderr, "checking")
+	err := move.Check(ctx, f, func(bytes int64) { bar.Set(bytes, size, "") })
+	if err != nil && !errors.Is(err, move.ErrIncomplete) {
+		bar.Fail()
+		return fmt.Errorf("%w; nothing was imported. What comes before the damage is imported with: confab import - < FILE", err)
+	}
+	bar.End("")
+	_, err = f.Seek(0, io.SeekStart)
+	return err
+}
+
 type importFileCmd struct {
 	storeSettings
 	filesSettings
@@ -199,6 +218,9 @@ func (c *importFileCmd) Run(ctx context.Context) error {
 		defer f.Close()
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 			size = info.Size()
+			if err := checkFile(ctx, f, size); err != nil {
+				return err
+			}
 		}
 		in = f
 	}

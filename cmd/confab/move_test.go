@@ -47,6 +47,21 @@ func TestExportAndImport(t *testing.T) {
 	require.Equal(t, 1, status)
 	require.Contains(t, errs, "line")
 
+	// Of a file that was changed nothing is imported. Through standard input, it is imported up to there.
+	changed := filepath.Join(t.TempDir(), "changed.ndjson")
+	require.NoError(t, os.WriteFile(changed, []byte(strings.Replace(first, "hi ann", "hi eve", 1)), 0o600))
+	fresh := filepath.Join(t.TempDir(), "fresh")
+	_, errs = run(1, "import", "--store", "embedded:"+fresh, changed)
+	require.Contains(t, errs, "some were changed")
+	require.Contains(t, errs, "nothing was imported")
+	require.NoDirExists(t, fresh)
+	// One that is cut off is.
+	cut := filepath.Join(t.TempDir(), "cut.ndjson")
+	require.NoError(t, os.WriteFile(cut, []byte(first[:strings.LastIndex(strings.TrimSpace(first), "\n")+1]), 0o600))
+	out, errs = run(1, "import", "--store", "embedded:"+fresh, cut)
+	require.Contains(t, errs, "what it holds is imported")
+	require.Regexp(t, `messages +2 added`, out)
+
 	// Failures leave no file behind, and make no store.
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
 	_, errs = run(2, "export", "--store", "embedded:"+nowhere, file+"2")

@@ -246,6 +246,11 @@ func TestDamagedFiles(t *testing.T) {
 			to := openEmbedded(t)
 			_, err := move.Import(t.Context(), to, strings.NewReader(bad.file), move.ImportOptions{})
 			require.ErrorContains(t, err, bad.says)
+			checked := move.Check(t.Context(), strings.NewReader(bad.file), func(int64) {})
+			require.Error(t, checked)
+			if !errors.Is(checked, move.ErrIncomplete) {
+				require.EqualError(t, checked, err.Error())
+			}
 			require.NotRegexp(t, `[{}]|json|jsontext|\bGo\b|bufio|move\.`, err.Error(), "in plain words")
 			// The whole file completes it, unless the damaged one brought something else.
 			if name != "changed" && name != "newer" {
@@ -254,6 +259,7 @@ func TestDamagedFiles(t *testing.T) {
 			}
 		})
 	}
+	require.NoError(t, move.Check(t.Context(), strings.NewReader(file), func(int64) {}))
 	_, err := move.Import(t.Context(), openEmbedded(t), strings.NewReader(without(len(lines)-1)), move.ImportOptions{})
 	require.ErrorIs(t, err, move.ErrIncomplete)
 }

@@ -3,6 +3,7 @@ package move
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,26 @@ func Begin(r io.Reader) (whole io.Reader, err error) {
 	}
 	head := bytes.Clone(first)
 	return io.MultiReader(bytes.NewReader(head), buffered), newReader(bytes.NewReader(head)).header()
+}
+
+// Check reads a whole file without importing it, and returns the error of its lines or of its last line that Import would end
+// with, if any: ErrIncomplete for a file that is cut off. Progress receives the number of bytes read, occasionally.
+func Check(ctx context.Context, r io.Reader, progress func(bytes int64)) error {
+	for lines := newReader(r); ; {
+		switch _, err := lines.next(); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		if lines.number%pageRows != 0 {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		progress(lines.bytes)
+	}
 }
 
 func newReader(r io.Reader) *reader {
