@@ -94,7 +94,7 @@ function messages(chat: Chat, entry: RoomEntry): () => void {
       if (recovered === true) entry.log.caughtUp()
       if (recovered === true && first && !entry.log.kept) return
       if (entry.log.status === 'empty') {
-        if (!first) void chat.catchUp(entry)
+        if (!first) void chat.unreads.catchUp(entry)
         return
       }
       const { log } = entry

@@ -2,21 +2,16 @@ import { SvelteMap } from 'svelte/reactivity'
 import {
   ApiError,
   compareIds,
-  idBefore,
   Realtime,
-  timeOf,
   type ChatApi,
   type ConnectionState,
   type Message,
   type NewRoom,
   type Room,
-  type RoomState,
-  type RoomStatePage,
   type User,
 } from '@confab/client'
 import { t } from '../i18n'
 import { isHeard } from '../list/rows'
-import { mentions } from '../text/blocks'
 import { Arrivals } from './arrivals'
 import { openChannel, watchChannel } from './channel'
 import { Company } from './company'
@@ -24,17 +19,16 @@ import { Drafts } from './drafts'
 import type { TabEvent, Tabs } from './tabs'
 import { findFeatures, noFeatures, type Features } from './features'
 import { Invitations } from './invitations.svelte'
-import { Keeper, statesAtATime, type Keep } from './keeper'
+import { Keeper, type Keep } from './keeper'
 import { Looking } from './looking.svelte'
-import { Lookups } from './lookups'
 import { notices, type Notice } from './notices.svelte'
-import { notify } from './notify'
 import { Outbox, type Outgoing } from './outbox.svelte'
 import { personalChannel } from './personal'
 import { Pictures } from './pictures.svelte'
-import { counts, RoomEntry } from './room.svelte'
+import { RoomEntry } from './room.svelte'
 import { roomHash, router } from './router.svelte'
 import { today } from './today.svelte'
+import { Unread } from './unread.svelte'
 import type { Uploads } from './uploads.svelte'
 import { lookForNewVersion } from './version'
 
@@ -55,12 +49,6 @@ export interface Surroundings {
   onAnother: () => void
 }
 
-/** A question for states of rooms, and when by the count of such questions and of moves of read positions it was asked. */
-interface Question {
-  asked: number
-  page: Promise<RoomStatePage>
-}
-
 /** Everything of one logged-in user: rooms, what is under way, the connection. */
 export class Chat {
   user = $state.raw<User>() as User
@@ -68,6 +56,7 @@ export class Chat {
   connection = $state<ConnectionState>('closed')
   retryAt = $state<number | null>(null)
   readonly rooms = new SvelteMap<string, RoomEntry>()
+  readonly unreads: Unread
   readonly outbox: Outbox
   readonly drafts: Drafts
   readonly realtime: Realtime
@@ -85,29 +74,17 @@ export class Chat {
   readonly company: Company
   /** Counts the rooms that were found to be others than those of their names before. */
   readonly eras = new SvelteMap<string, number>()
-  private readonly lookups: Lookups
   private closeCurrent: () => void = () => {}
   private readonly watched = new Map<string, () => void>()
-  private readonly reading = new Map<string, ReturnType<typeof setTimeout>>()
   /** When mutes of the user are over. */
   private readonly muteEnds = new Map<RoomEntry, ReturnType<typeof setTimeout>>()
-  private asking: ReturnType<typeof setTimeout> | undefined
-  // Readings of the states of rooms, which of them was answered last, and what the newest one has come to.
-  private readings = 0
-  private answered = 0
-  private states: Promise<void> = Promise.resolve()
   private personal = false
   private learned = false
   private wasOpen = false
-  private readonly awaited = new Map<string, () => void>()
   private stopped = false
-  // Counts moves of read positions, and questions for them.
-  private clock = 0
   private readonly stopListening: () => void
   // The room that another tab shows to somebody who is looking.
   private elsewhere: string | null = null
-  /** When this page began, by the server's clock: what is older was there before. */
-  private readonly since: number
 
   constructor(
     readonly api: ChatApi,
@@ -115,14 +92,10 @@ export class Chat {
     private readonly around: Surroundings,
   ) {
     this.user = user
-    let counted = (): void => {}
-    this.counted = new Promise((resolve) => (counted = resolve))
-    this.setCounted = counted
     const { shelf, keep } = around
     this.keeper = keep ? new Keeper(keep, () => this.mine) : null
-    this.since = api.serverTime ?? Date.now()
     today.follow(() => api.now())
-    this.lookups = new Lookups(api, user.login)
+    this.unreads = new Unread(this, shelf)
     this.pictures = new Pictures(async (logins) => (await api.usersOf(logins)).avatars ?? {})
     this.drafts = new Drafts(user.login, shelf, (room, draft) => around.tabs.send({ kind: 'draft', login: user.login, room, draft }))
     this.outbox = new Outbox(
@@ -181,21 +154,12 @@ export class Chat {
     for (const name of this.user.chatRooms) this.entry(name).mine = true
     this.realtime.open()
     this.outbox.flush()
-    setTimeout(this.setCounted, 4000)
+    setTimeout(this.unreads.settle, 4000)
     try {
       await this.learn()
     } finally {
-      this.setCounted()
+      this.unreads.settle()
     }
-  }
-
-  /** Settles when it is known what is unread, or cannot be known now. */
-  readonly counted: Promise<void>
-  private readonly setCounted: () => void
-
-  /** Settles when it is known what is unread in a room, or cannot be known now. */
-  countedIn(room: string): Promise<void> {
-    return Promise.race([this.counted, new Promise<void>((resolve) => this.awaited.set(room, resolve))])
   }
 
   /** Finds out what the server can do and what there is to read; without a connection, at the next one. */
@@ -203,14 +167,13 @@ export class Chat {
     if (this.learned) return
     this.learned = true
     // Both are asked at the same time: on a slow line each question is half a second.
-    const first = this.ask()
-    first.page.catch(() => {})
+    const first = this.unreads.ask()
     try {
       this.features = await findFeatures(this.api)
     } catch {
       this.learned = false
       // Without a connection there may be the answer of an earlier visit.
-      first.page.then((page) => page.rooms.forEach((s) => this.takeState(s, first.asked)), () => {})
+      this.unreads.take(first).catch(() => {})
       return
     }
     if (this.features.readPositions) this.listenPersonally()
@@ -219,7 +182,7 @@ export class Chat {
       this.closeCurrent()
       this.closeCurrent = openChannel(this, this.current)
     }
-    await this.loadStates(first)
+    await this.unreads.load(first)
   }
 
   stop(): void {
@@ -230,9 +193,8 @@ export class Chat {
     this.realtime.close()
     this.outbox.stop()
     this.uploads?.stop()
-    for (const timer of this.reading.values()) clearTimeout(timer)
     for (const timer of this.muteEnds.values()) clearTimeout(timer)
-    clearTimeout(this.asking)
+    this.unreads.stop()
     this.arrivals.stop()
     this.keeper?.stop()
   }
@@ -241,7 +203,7 @@ export class Chat {
     let entry = this.rooms.get(name)
     if (!entry) {
       entry = new RoomEntry(name, this.api, (page) => this.pictures.learn(page.messages.map((m) => m.author.login), page.avatars), this.user.login)
-      entry.lastRead = this.around.shelf?.getItem(this.readName(name)) ?? null
+      entry.lastRead = this.unreads.keptIn(name)
       this.rooms.set(name, entry)
     }
     return entry
@@ -263,9 +225,6 @@ export class Chat {
 
   /** All of them as they are listed: direct conversations before rooms. */
   readonly listed: RoomEntry[] = $derived([...this.direct, ...this.mine.filter((e) => e.kind !== 'direct')])
-
-  /** Unread messages in all rooms that are not muted. */
-  readonly unread: number = $derived(this.mine.reduce((sum, e) => sum + (e.muted ? 0 : e.unread), 0))
 
   /** Something that was written, as a draft too, or chosen is not on the server yet. */
   get unsent(): boolean {
@@ -335,7 +294,7 @@ export class Chat {
     this.closeCurrent()
     this.closeCurrent = () => {}
     this.current = null
-    if (left?.mine && !this.personal) this.watch(left)
+    if (left?.mine) this.watch(left)
   }
 
   async create(name: string, banner: string | null): Promise<void> {
@@ -388,7 +347,7 @@ export class Chat {
     entry.take(room)
     entry.mine = true
     entry.log.clear()
-    if (!this.personal && this.current !== entry) this.watch(entry)
+    this.watch(entry)
   }
 
   /** The user is no longer in a room, or it has ended. */
@@ -408,41 +367,14 @@ export class Chat {
   /** Takes a message, or a change of one, from whatever way it came. */
   hear(entry: RoomEntry, message: Message, change: boolean): void {
     const known = entry.log.get(message.messageId) !== undefined
-    const newer = !entry.lastMessage || compareIds(message.messageId, entry.lastMessage.messageId) > 0
-    const unread = entry.lastRead === null || compareIds(message.messageId, entry.lastRead) > 0
+    const newest = !entry.lastMessage || compareIds(message.messageId, entry.lastMessage.messageId) > 0
     if (!known && !change && message.author.login === this.user.login) this.recognize(entry, message)
     entry.log.hear(message, change)
     entry.note(message, change)
     this.keeper?.soon(entry)
     entry.typing.delete(message.author.login)
-    if (change && message.deleted) this.uncount(entry, message)
-    if (change || known) return
-    if (message.author.login === this.user.login) {
-      if (!newer) return
-      // Who writes has read what was there.
-      entry.unread = 0
-      entry.lastRead = message.messageId
-      entry.mentioned = entry.held = false
-      entry.moved = ++this.clock
-      return
-    }
-    if (!counts(message, this.user.login) || !unread || entry.hasCounted(message)) return
-    if (entry.mayBeCounted(message)) {
-      // Two nodes may deliver messages in another order than that of their ids. Only the server knows which it counted.
-      this.askSoon()
-      return
-    }
-    entry.unread = Math.min(100, entry.unread + 1)
-    entry.counted(message)
-    this.alert(entry, message)
-  }
-
-  /** Marks a mention, and shows a new message on the desktop unless the reader is looking at its room. */
-  private alert(entry: RoomEntry, message: Message): void {
-    const called = mentions(message.content, this.user.login)
-    if (called) entry.mentioned = true
-    const seen = (this.current === entry && looking()) || this.elsewhere === entry.name
-    if (!seen && (!entry.muted || called)) notify(entry, message)
+    if (!change && !known) this.unreads.heard(entry, message, newest)
+    else if (change && message.deleted) this.unreads.deleted(entry, message)
   }
 
   /** Gives up a message that is not sent. Its text goes back to where it was written, if nothing else is there. */
@@ -464,15 +396,9 @@ export class Chat {
     this.around.tabs.send({ kind: 'front', login: this.user.login, room })
   }
 
-  /** A message that was unread, and is deleted, does not count any more. */
-  private uncount(entry: RoomEntry, message: Message): void {
-    const read = entry.lastRead !== null && compareIds(message.messageId, entry.lastRead) <= 0
-    if (entry.unread === 0 || read || message.systemMessage || message.author.login === this.user.login) return
-    const count = entry.countUnread(this.user.login)
-    if (count !== null) entry.unread = count
-    else if (entry.unread < 100 && entry.uncounted(message)) entry.unread--
-    else this.askSoon() // it was counted by the server, or counted before, or nobody knows how many there are
-    if (entry.unread === 0) entry.mentioned = false
+  /** Reports whether somebody is looking at a room, here or in another tab. */
+  isSeen(entry: RoomEntry): boolean {
+    return (this.current === entry && looking()) || this.elsewhere === entry.name
   }
 
   /** A message that was heard before sending it was answered keeps the row it has, and the focus in it. */
@@ -488,186 +414,27 @@ export class Chat {
     this.keys.set(message.messageId, item.key)
   }
 
-  /** The reader has seen everything up to a message. */
-  read(entry: RoomEntry, messageId: string): void {
-    if (entry.lastRead !== null && compareIds(messageId, entry.lastRead) <= 0) {
-      if (!entry.log.hasNewer && entry.log.newest?.messageId === entry.lastRead) entry.unread = 0
-      return
-    }
-    this.setRead(entry, messageId)
-    clearTimeout(this.reading.get(entry.name))
-    if (!this.features.readPositions) return
-    this.reading.set(
-      entry.name,
-      setTimeout(() => {
-        this.api.markRead(entry.name, messageId).catch(() => {
-          // The next message read tells it again.
-        })
-      }, 400),
-    )
-  }
-
-  /** Marks a message, and all newer ones, as unread. They stay so while the room is shown. */
-  async markUnread(entry: RoomEntry, message: Message): Promise<void> {
-    clearTimeout(this.reading.get(entry.name))
-    const was = entry.lastRead
-    const { messages } = entry.log
-    const before = messages[messages.findIndex((m) => m.messageId === message.messageId) - 1]
-    // What the server takes it to be comes as an event.
-    this.goBack(entry, before?.messageId ?? idBefore(timeOf(message.messageId)))
-    try {
-      await this.api.markUnread(entry.name, message.messageId)
-    } catch (error) {
-      entry.held = false
-      if (was !== null) this.setRead(entry, was)
-      throw error
-    }
-  }
-
-  /** Takes a read position that may be older than the one before. */
-  goBack(entry: RoomEntry, messageId: string): void {
-    entry.held = this.current === entry
-    entry.lastRead = null
-    this.setRead(entry, messageId)
-    if (entry.countUnread(this.user.login) === null) this.askSoon()
-    else this.lookups.want(entry)
-  }
-
-  /** Notes up to where the user has read. */
-  setRead(entry: RoomEntry, messageId: string): void {
-    entry.moved = ++this.clock
-    if (entry.lastRead === null || compareIds(messageId, entry.lastRead) > 0) {
-      entry.lastRead = messageId
-      try {
-        this.around.shelf?.setItem(this.readName(entry.name), messageId)
-      } catch {
-        // Kept on the server, or as long as the page lives.
-      }
-    }
-    entry.unread = entry.countUnread(this.user.login) ?? entry.unread
-    if (entry.unread === 0) entry.mentioned = entry.held = false
-  }
-
-  async mute(entry: RoomEntry, muted: boolean): Promise<void> {
-    if (this.features.mute) await this.api.mute(entry.name, muted)
-    else this.around.shelf?.setItem(`confab:muted:${this.user.login}:${entry.name}`, muted ? '1' : '')
-    entry.muted = muted
-  }
-
-  // What is unread, and hearing of it
-
-  /** Reads the states of all rooms. An answer that a later one has overtaken would bring old counts back: it is dropped. */
-  loadStates(first?: Question): Promise<void> {
-    return (this.states = this.readStates(++this.readings, first))
-  }
-
-  private ask(after?: string): Question {
-    return { asked: ++this.clock, page: this.api.roomStates(this.user.login, after, statesAtATime) }
-  }
-
   /** Asks for what is new. Rejects if the server does not answer. */
   private async look(): Promise<void> {
     // A service worker answers this question with nothing that it has kept.
     if ((await this.api.methods('users')).size === 0) throw new ApiError(0, 'no answer of the server')
     if (!this.learned) await this.learn()
-    else if (this.features.readPositions) {
-      const first = this.ask()
-      await first.page
-      await this.loadStates(first)
-    }
+    else if (this.features.readPositions) await this.unreads.look()
     await this.current?.log.look()
-  }
-
-  private async readStates(reading: number, first?: Question): Promise<void> {
-    if (this.features.readPositions) {
-      try {
-        for (let question = first ?? this.ask(); ; ) {
-          const page = await question.page
-          if (reading < this.answered) return this.states
-          this.answered = reading
-          for (const s of page.rooms) this.takeState(s, question.asked)
-          const after = page.rooms.at(-1)?.roomName
-          if (!page.hasMore || after === undefined) return
-          question = this.ask(after)
-        }
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error
-      }
-    }
-    const names = this.mine.map((e) => e.name)
-    for (const name of names) {
-      const entry = this.entry(name)
-      entry.muted = this.around.shelf?.getItem(`confab:muted:${this.user.login}:${name}`) === '1'
-    }
-    // A few at a time: there may be hundreds of rooms.
-    const next = async (): Promise<void> => {
-      for (let name = names.shift(); name !== undefined; name = names.shift()) await this.catchUp(this.entry(name))
-    }
-    await Promise.all([next(), next(), next(), next()])
-  }
-
-  /** Counts what came since the last visit, on a server that does not count. */
-  async catchUp(entry: RoomEntry): Promise<void> {
-    if (!this.personal && this.current !== entry) this.watch(entry)
-    try {
-      const newest = await this.api.messages(entry.name, { fetchSize: 1 })
-      const last = newest.messages[0]
-      if (last) entry.note(last, false)
-      if (!last || entry.lastRead === null || compareIds(last.messageId, entry.lastRead) <= 0) return
-      const missed = await this.api.messages(entry.name, { after: entry.lastRead, fetchSize: 100 })
-      const n = missed.messages.filter((m) => counts(m, this.user.login)).length
-      entry.unread = missed.hasMore ? 100 : Math.min(100, n + entry.countedAfter(missed.messages.at(-1) ?? null))
-      this.lookups.want(entry)
-    } catch {
-      // Left for the next start; the room itself still opens.
-    }
-  }
-
-  private takeState(s: RoomState, asked: number): void {
-    const entry = this.entry(s.roomName)
-    entry.mine = true
-    entry.describe(s)
-    const last = s.lastMessage
-    const newer = last && (!entry.lastMessage || compareIds(last.messageId, entry.lastMessage.messageId) > 0)
-    if (last) entry.note(last, false)
-    if (s.lastRead !== null && (entry.lastRead === null || compareIds(s.lastRead, entry.lastRead) > 0)) {
-      entry.lastRead = s.lastRead
-    } else if (s.lastRead !== null && s.lastRead !== entry.lastRead && s.markedUnread && entry.moved <= asked) {
-      // Another device has marked messages as unread.
-      entry.lastRead = s.lastRead
-      entry.held = this.current === entry
-    }
-    // What was heard while this was under way is not in it.
-    entry.unread = Math.min(100, s.unread + entry.countedAfter(last))
-    if (entry.unread === 0) entry.mentioned = false
-    entry.muted = s.muted
-    this.awaited.get(s.roomName)?.()
-    this.lookups.want(entry)
-    // It came while the page was connecting: the subscription did not deliver it.
-    if (newer && entry.unread > 0 && timeOf(last.messageId) >= this.since && counts(last, this.user.login)) this.alert(entry, last)
-  }
-
-  /** Asks the server for the counts that cannot be known here, once for all that happens at one time. */
-  askSoon(): void {
-    clearTimeout(this.asking)
-    this.asking = setTimeout(() => void this.loadStates().catch(() => {}), 300)
   }
 
   private listenPersonally(): void {
     this.personal = true
     personalChannel(this, () => {
       this.personal = false
-      for (const entry of this.mine) if (entry !== this.current) this.watch(entry)
+      for (const entry of this.mine) this.watch(entry)
     })
   }
 
-  private watch(entry: RoomEntry): void {
-    if (this.watched.has(entry.name) || this.watched.size >= mostWatched) return
+  /** Listens to a room that is not shown, where the user's own topic does not tell of it. */
+  watch(entry: RoomEntry): void {
+    if (this.personal || this.current === entry || this.watched.has(entry.name) || this.watched.size >= mostWatched) return
     this.watched.set(entry.name, watchChannel(this, entry))
-  }
-
-  private readName(room: string): string {
-    return `confab:read:${this.user.login}:${room}`
   }
 
   /** The room has been deleted, by whomever. */

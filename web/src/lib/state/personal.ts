@@ -12,7 +12,7 @@ export function personalChannel(chat: Chat, onRefused: () => void): () => void {
     onMessage: ({ headers, body }) => chat.arrive(() => heardPersonally(chat, headers['event'] ?? '', body)),
     // What came before is not heard: not even between the first answer and this subscription.
     onReady: () => {
-      void chat.loadStates().catch(() => {})
+      void chat.unreads.load().catch(() => {})
       if (chat.features.lists) chat.invitations.read().catch(() => {})
     },
     onRefused,
@@ -36,12 +36,9 @@ export function heardPersonally(chat: Chat, event: string, body: string): void {
   switch (event) {
     case 'read': {
       const read = told.lastRead ?? told.messageId
-      if (known && read && told.markedUnread) {
-        if (read !== known.lastRead) chat.goBack(known, read)
-      } else if (known && read) {
-        chat.setRead(known, read)
-        if (known.countUnread(chat.user.login) === null) chat.askSoon()
-      }
+      const back = told.markedUnread === true
+      // What was marked on this page is known already; the user may have left the room since.
+      if (known && read && !(back && read === known.lastRead)) chat.unreads.move(known, read, back)
       break
     }
     case 'mute':
@@ -50,7 +47,7 @@ export function heardPersonally(chat: Chat, event: string, body: string): void {
     case 'message':
       // The room that is shown hears its messages itself.
       if (known && known !== chat.current && told.message) chat.hear(known, told.message, false)
-      else if (!known || !told.message) void chat.loadStates()
+      else if (!known || !told.message) void chat.unreads.load()
       break
     case 'change':
       if (known && known !== chat.current && told.message) chat.hear(known, told.message, true)
@@ -77,7 +74,7 @@ export function heardPersonally(chat: Chat, event: string, body: string): void {
     case 'joined':
       chat.invitations.drop(told.roomName)
       chat.entry(told.roomName).mine = true
-      void chat.loadStates()
+      void chat.unreads.load()
       break
     case 'left':
       if (known?.mine) chat.removed(known)

@@ -31,7 +31,7 @@ export class RoomEntry {
   unread = $state(0)
   /** The user has marked messages as unread: they stay so, though they are on the screen, until the room is left. */
   held = $state(false)
-  /** When the read position was last moved here, by the clock of Chat: an answer that was asked for before is older. */
+  /** When the read position was last moved here, by the clock of Unread: an answer that was asked for before is older. */
   moved = 0
   /** Somebody wrote the user's login since it was read. */
   mentioned = $state(false)
