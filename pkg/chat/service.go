@@ -193,10 +193,11 @@ func changing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 }
 
-// speaksFor returns Forbidden if a request names another user than its sender.
+// speaksFor returns Forbidden if a request names another user than its sender. The error names neither: logins of apps are ids,
+// which tell people nothing.
 func speaksFor(who Identity, named *string) error {
 	if named == nil || *named == who.Login {
 		return nil
 	}
-	return ErrForbidden("you are logged in as '%s' and cannot act for '%s'", who.Login, *named)
+	return ErrForbidden("you can act for yourself only: name your own user, or none")
 }

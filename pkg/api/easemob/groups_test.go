@@ -3,6 +3,7 @@ package easemob_test
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -261,6 +262,8 @@ func TestListsOfGroups(t *testing.T) {
 	require.Equal(t, object{"disabled": false}, a.ok("POST", "/chatgroups/"+g+"/enable", a.token, nil)["data"])
 }
 
+var anUUID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-`)
+
 // Who may do what with a user's token; see easemob.md 2.8. Nobody may do what is not in the table.
 func TestUserTokensInGroups(t *testing.T) {
 	a := newWorld(t).app
@@ -323,6 +326,9 @@ func TestUserTokensInGroups(t *testing.T) {
 		{"POST", "/enable", nil, alone, nil},
 		{"DELETE", "", nil, alone, nil},
 	}
+	status, out := a.do("POST", "/"+a.key+"/chatgroups", tokens[0], object{"groupname": "x", "desc": "y", "public": true, "owner": u[stranger]})
+	require.Equal(t, http.StatusForbidden, status, out)
+	require.NotRegexp(t, anUUID, out["error_description"])
 	for _, x := range calls {
 		for role, i := range roles {
 			path := strings.ReplaceAll(x.path, "SELF", u[i])
@@ -339,6 +345,7 @@ func TestUserTokensInGroups(t *testing.T) {
 			} else {
 				require.Equal(t, http.StatusForbidden, status, "%s: %v", what, out)
 				require.Equal(t, "forbidden_op", out["error"], what)
+				require.NotRegexp(t, anUUID, out["error_description"], "%s: ids tell people nothing", what)
 				require.Equal(t, before, a.detail("/chatgroups/"+g, a.token), what)
 			}
 			// A private group is not there for an outsider.
