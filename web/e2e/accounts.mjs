@@ -73,7 +73,7 @@ export const flows = [
       await d.composer.fill('another half of a thought')
       await other.goto('#/profile')
       await other.page.getByRole('button', { name: 'Log out' }).click()
-      await other.page.getByText('Messages that are not sent yet would be lost.').waitFor()
+      await other.page.getByText('What is not sent or saved yet would be lost.').waitFor()
       await d.composer.fill('')
       // Logged out in one, both are out.
       await other.page.reload()
@@ -100,7 +100,7 @@ export const flows = [
       await d.context.route('**/api/chat/v1/logout', (route) => route.abort())
       await d.goto('#/profile')
       await d.page.getByRole('button', { name: 'Log out' }).click()
-      await d.page.getByText('Messages that are not sent yet would be lost.').waitFor()
+      await d.page.getByText('What is not sent or saved yet would be lost.').waitFor()
       await d.accessible('a question before logging out')
       await d.shot('log-out-unsent')
       await d.page.getByRole('button', { name: 'Log out anyway' }).click()
@@ -306,6 +306,47 @@ export const flows = [
       await d.page.getByRole('button', { name: 'Change the password' }).click()
       await d.page.getByText('At least 10 characters, please.').waitFor()
       await d.accessible('a new password that is too short')
+    },
+  },
+  {
+    name: 'what is changed in the profile and not saved waits there, and is asked about before logging out',
+    async run(given) {
+      const { ann, room, d } = await one(given)
+      const field = (name) => d.page.locator(`[name=${name}]`)
+      const unsaved = d.page.getByTestId('unsaved')
+      const language = d.page.locator('select', { has: d.page.locator('option[lang=fr]') })
+      await d.goto('#/profile')
+      await field('bio').fill('likes tea')
+      await field('firstname').fill('Anna')
+      await unsaved.waitFor()
+      await d.accessible('a profile that is not saved')
+      // Elsewhere and back, by the quick switcher and by the browser's key.
+      await d.page.keyboard.press('Control+k')
+      await d.page.keyboard.type(room)
+      await d.page.keyboard.press('Enter')
+      await d.composer.waitFor()
+      await d.page.goBack()
+      await unsaved.waitFor()
+      assert.deepEqual([await field('bio').inputValue(), await field('firstname').inputValue()], ['likes tea', 'Anna'])
+      // Another language, which loads the page anew.
+      await language.selectOption('fr')
+      await d.page.getByRole('heading', { name: 'Votre profil' }).waitFor()
+      assert.equal(await field('bio').inputValue(), 'likes tea')
+      await language.selectOption('')
+      await d.page.getByRole('heading', { name: 'Your profile' }).waitFor()
+      await d.page.getByRole('button', { name: 'Log out' }).click()
+      await d.page.getByText('What is not sent or saved yet would be lost.').waitFor()
+      // Given up, it is as it was stored; saved, nothing waits any more.
+      await d.page.getByRole('button', { name: 'Cancel' }).click()
+      await unsaved.waitFor({ state: 'detached' })
+      assert.deepEqual([await field('bio').inputValue(), await field('firstname').inputValue()], ['', 'Ann'])
+      await field('bio').fill('likes coffee')
+      await d.page.getByRole('button', { name: 'Save' }).click()
+      await d.page.getByText('Profile saved.').waitFor()
+      await unsaved.waitFor({ state: 'detached' })
+      assert.equal((await ann.call('GET', `users/${ann.login}`)).bio, 'likes coffee')
+      await d.page.getByRole('button', { name: 'Log out' }).click()
+      await d.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
     },
   },
   {

@@ -121,6 +121,7 @@ export const later = {
   'emoji.group.7': 'Symbols',
   'emoji.group.8': 'Flags',
   'profile.saved': 'Profile saved.',
+  'profile.unsaved': 'Not saved yet.',
   'profile.picture.change': 'Upload a picture',
   'profile.picture.remove': 'Remove the picture',
   'profile.picture.bad': 'This picture cannot be used.',

@@ -33,7 +33,7 @@ export const en = {
   'auth.over': 'Your session has ended. Please log in again.',
   'auth.over.kept': 'What you have not sent is kept for you.',
   'auth.logout': 'Log out',
-  'auth.logout.unsent': 'Messages that are not sent yet would be lost.',
+  'auth.logout.unsent': 'What is not sent or saved yet would be lost.',
   'auth.logout.anyway': 'Log out anyway',
   'auth.logout.pending': 'You are logged out here. The server cannot be reached; it is told as soon as it can be.',
   'auth.password.changed': 'Your password has been changed. Please log in with the new one.',

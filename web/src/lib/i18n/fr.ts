@@ -28,7 +28,7 @@ export const fr: Catalogue = {
   'auth.over': 'Votre session est terminée. Veuillez vous reconnecter.',
   'auth.over.kept': 'Ce que vous n’avez pas envoyé est conservé pour vous.',
   'auth.logout': 'Se déconnecter',
-  'auth.logout.unsent': 'Des messages qui ne sont pas encore envoyés seraient perdus.',
+  'auth.logout.unsent': 'Ce qui n’est pas encore envoyé ou enregistré serait perdu.',
   'auth.logout.anyway': 'Se déconnecter quand même',
   'auth.logout.pending': 'Vous êtes déconnecté ici. Le serveur est injoignable ; il l’apprendra dès que possible.',
   'auth.password.changed': 'Votre mot de passe a été changé. Connectez-vous avec le nouveau.',
@@ -332,6 +332,7 @@ export const fr: Catalogue = {
 
   'profile.yours': 'Votre profil',
   'profile.saved': 'Profil enregistré.',
+  'profile.unsaved': 'Pas encore enregistré.',
   'profile.picture.change': 'Choisir une photo',
   'profile.picture.remove': 'Retirer la photo',
   'profile.picture.bad': 'Cette image n’est pas utilisable.',

@@ -28,7 +28,7 @@ export const he: Catalogue = {
   'auth.over': 'החיבור הסתיים. יש להיכנס שוב.',
   'auth.over.kept': 'מה שלא נשלח נשמר עבורך.',
   'auth.logout': 'יציאה',
-  'auth.logout.unsent': 'הודעות שעוד לא נשלחו יאבדו.',
+  'auth.logout.unsent': 'מה שעוד לא נשלח או נשמר יאבד.',
   'auth.logout.anyway': 'לצאת בכל זאת',
   'auth.logout.pending': 'יצאת כאן. אי אפשר להגיע לשרת; הוא יקבל את היציאה כשאפשר יהיה.',
   'auth.password.changed': 'הסיסמה שונתה. יש להיכנס עם החדשה.',
@@ -332,6 +332,7 @@ export const he: Catalogue = {
 
   'profile.yours': 'הפרופיל שלך',
   'profile.saved': 'הפרופיל נשמר.',
+  'profile.unsaved': 'עוד לא נשמר.',
   'profile.picture.change': 'העלאת תמונה',
   'profile.picture.remove': 'הסרת התמונה',
   'profile.picture.bad': 'אי אפשר להשתמש בתמונה הזו.',
