@@ -132,6 +132,24 @@ export const flows = [
     },
   },
   {
+    name: 'a room that one was removed from while away is not listed any more',
+    async run(given) {
+      const { ann, bob, room, open } = await pair(given)
+      const other = unique('Other')
+      await bob.createRoom(other)
+      await ann.join(other)
+      const a = await open(ann)
+      const listed = (name) => a.page.locator('.sidebar').getByText(name, { exact: true })
+      await listed(other).waitFor()
+      await a.context.setOffline(true)
+      await a.page.getByTestId('offline').waitFor()
+      await ann.call('DELETE', `rooms/${other}/participants/${ann.login}`)
+      await a.context.setOffline(false)
+      await eventually('it is gone', async () => (await listed(other).count()) === 0, 40_000)
+      await listed(room).waitFor()
+    },
+  },
+  {
     name: 'what was changed far up while one was away and reads the past',
     async run(given) {
       const { ann, bob, room } = await pair(given)

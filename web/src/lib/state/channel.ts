@@ -102,14 +102,7 @@ function messages(chat: Chat, entry: RoomEntry): () => void {
         // Lost again: the next connection does it.
       })
     },
-    onRefused: () => {
-      void chat.show(entry.name).then(
-        () => {
-          if (!entry.mine) chat.gone(entry, t('room.removed', { room: entry.label }), 'error')
-        },
-        () => chat.gone(entry, t('room.deleted', { room: entry.label })),
-      )
-    },
+    onRefused: () => void chat.check(entry),
   })
 }
 

@@ -337,6 +337,16 @@ export class Chat {
     else this.gone(entry, t('room.removed', { room: entry.label }), 'error')
   }
 
+  /** Looks whether the user is still in a room. Without an answer nothing happens. */
+  async check(entry: RoomEntry): Promise<void> {
+    try {
+      const shown = await this.show(entry.name)
+      if (!shown.mine) this.removed(shown)
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) this.removed(entry)
+    }
+  }
+
   async delete(entry: RoomEntry): Promise<void> {
     await this.api.deleteRoom(entry.name)
     this.gone(entry)

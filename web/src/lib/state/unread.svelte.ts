@@ -42,7 +42,7 @@ export class Unread {
   private readonly since: number
 
   constructor(
-    private readonly chat: Pick<Chat, 'api' | 'user' | 'features' | 'mine' | 'current' | 'entry' | 'isSeen' | 'watch'>,
+    private readonly chat: Pick<Chat, 'api' | 'user' | 'features' | 'mine' | 'current' | 'check' | 'entry' | 'isSeen' | 'watch'>,
     private readonly shelf: Storage | null,
   ) {
     this.self = chat.user.login
@@ -196,14 +196,16 @@ export class Unread {
   private async readStates(reading: number, first?: Question): Promise<void> {
     const { chat } = this
     if (chat.features.readPositions) {
+      // A room that is in no answer may have been left while there was no connection, or just joined.
+      const missing = new Set(chat.mine)
       try {
         for (let question = first ?? this.ask(); ; ) {
           const page = await question.page
           if (reading < this.answered) return this.states
           this.answered = reading
-          for (const s of page.rooms) this.takeState(s, question.asked)
+          for (const s of page.rooms) missing.delete(this.takeState(s, question.asked))
           const after = page.rooms.at(-1)?.roomName
-          if (!page.hasMore || after === undefined) return
+          if (!page.hasMore || after === undefined) return missing.forEach((entry) => void chat.check(entry))
           question = this.ask(after)
         }
       } catch (error) {
@@ -239,7 +241,7 @@ export class Unread {
     }
   }
 
-  private takeState(s: RoomState, asked: number): void {
+  private takeState(s: RoomState, asked: number): RoomEntry {
     const entry = this.chat.entry(s.roomName)
     entry.mine = true
     entry.describe(s)
@@ -261,6 +263,7 @@ export class Unread {
     this.lookups.want(entry)
     // It came while the page was connecting: the subscription did not deliver it.
     if (newer && entry.unread > 0 && timeOf(last.messageId) >= this.since && counts(last, this.self)) this.alert(entry, last)
+    return entry
   }
 
   /** Asks the server for the counts that cannot be known here, once for all that happens at one time. */
