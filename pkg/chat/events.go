@@ -77,6 +77,7 @@ type ParticipantLeft struct {
 	Place
 	Person   Person
 	Repeated bool // as in ParticipantJoined; the names may be missing then
+	Removed  bool // somebody else ended the membership; false where that is not known
 }
 
 // ParticipantRenamed is a participant with new names, once in each room they are in. A node that dies between the change

@@ -92,7 +92,7 @@ func TestBlock(t *testing.T) {
 	require.NoError(t, err)
 	w.events.take()
 	w.list(ann, name, chat.BlockList, "bob")
-	require.Equal(t, []string{"left: bob", "message: First-bob Last-bob is banned from the room"}, w.events.take())
+	require.Equal(t, []string{"removed: bob", "message: First-bob Last-bob is banned from the room"}, w.events.take())
 	require.Equal(t, []string{"ann", "eve"}, w.participants(name))
 	isHidden(t, name, w.Join(ctx, bob, name, nil), "blocked")
 	isKind(t, chat.Forbidden, w.Invite(ctx, eve, name, []string{"bob"}, ""), true)

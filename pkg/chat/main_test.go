@@ -144,7 +144,11 @@ func (r *recorder) take() []string {
 		case chat.ParticipantJoined:
 			out = append(out, map[bool]string{false: "joined: ", true: "joined before: "}[e.Repeated]+e.Person.Login)
 		case chat.ParticipantLeft:
-			out = append(out, map[bool]string{false: "left: ", true: "left before: "}[e.Repeated]+e.Person.Login)
+			went := map[bool]string{false: "left: ", true: "left before: "}[e.Repeated]
+			if e.Removed {
+				went = "removed: "
+			}
+			out = append(out, went+e.Person.Login)
 		case chat.ParticipantRenamed:
 			out = append(out, "renamed in "+e.Room.Name+": "+e.Person.FullName())
 		case chat.RoomChanged:

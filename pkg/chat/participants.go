@@ -380,7 +380,12 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, n Notice) error 
 		s.settleMembership(t, r, p, join, err)
 		return err
 	}
-	events = append(events, membershipEvent(r.place(t), p, join, !changed))
+	e := membershipEvent(r.place(t), p, join, !changed)
+	if left, ok := e.(ParticipantLeft); ok {
+		left.Removed = changed && n.Type != NoticeLeft
+		e = left
+	}
+	events = append(events, e)
 	if !changed {
 		return nil
 	}

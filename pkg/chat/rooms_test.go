@@ -113,7 +113,7 @@ func TestWhoMayJoinAndLeaveForWhom(t *testing.T) {
 	require.NoError(t, w.Leave(t.Context(), creator, "Dallas", new("stranger")), "nobody to remove")
 	require.Equal(t, []string{"left before: stranger"}, w.events.take())
 	require.NoError(t, w.Leave(t.Context(), creator, "Dallas", new("member")))
-	require.Equal(t, []string{"left: member", "message: First-member Last-member leaves the room"}, w.events.take())
+	require.Equal(t, []string{"removed: member", "message: First-member Last-member leaves the room"}, w.events.take())
 	require.NoError(t, w.Leave(t.Context(), creator, "Dallas", nil), "the creator may leave")
 	require.Empty(t, w.participants("Dallas"))
 	require.NoError(t, w.DeleteRoom(t.Context(), creator, "Dallas"), "and still delete the room")

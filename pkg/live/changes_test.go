@@ -33,6 +33,9 @@ func (d *diary) Deliver(v *live.Delivery) {
 		text = v.Room + " joined"
 	case chat.ParticipantLeft:
 		text = v.Room + " left"
+		if e.Removed {
+			text = v.Room + ": removed"
+		}
 	case chat.RoomDeleted:
 		text = v.Room + " deleted"
 	case chat.RoomChanged:
@@ -59,6 +62,18 @@ func follow(t testing.TB, h *live.Hub, login, room string) *diary {
 	_, err := h.Subscribe(t.Context(), livetest.Who(login), room, live.Messages, d, false)
 	require.NoError(t, err)
 	return d
+}
+
+// Other nodes are told whether somebody left or was removed.
+func TestARemovalOnAnotherNode(t *testing.T) {
+	w := livetest.NewWorld()
+	_, a, b, _, _ := pair(t, w)
+	room := w.Room("games", "ann", "bob")
+	d := &diary{}
+	_, err := b.SubscribeUser(t.Context(), livetest.Who("bob"), d)
+	require.NoError(t, err)
+	a.Publish(t.Context(), chat.ParticipantLeft{Place: livetest.At(room), Person: livetest.Person("bob"), Removed: true})
+	d.await(t, "games: removed")
 }
 
 func TestChangesShowTheMessageAsItIs(t *testing.T) {

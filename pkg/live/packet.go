@@ -96,7 +96,7 @@ func toWire(e chat.Event) (wireEvent, error) {
 	case chat.ParticipantJoined:
 		w.Type, w.Person, w.Retried = "joined", &e.Person, e.Repeated
 	case chat.ParticipantLeft:
-		w.Type, w.Person, w.Retried = "left", &e.Person, e.Repeated
+		w.Type, w.Person, w.Retried, w.On = "left", &e.Person, e.Repeated, e.Removed
 	case chat.RoomDeleted:
 		w.Type, w.Login = "deleted", e.By
 	case chat.MessageChanged:
@@ -137,7 +137,7 @@ func (w wireEvent) event() (chat.Event, error) {
 	case w.Type == "joined" && w.Person != nil:
 		return chat.ParticipantJoined{Place: p, Person: *w.Person, Repeated: w.Retried}, nil
 	case w.Type == "left" && w.Person != nil:
-		return chat.ParticipantLeft{Place: p, Person: *w.Person, Repeated: w.Retried}, nil
+		return chat.ParticipantLeft{Place: p, Person: *w.Person, Repeated: w.Retried, Removed: w.On}, nil
 	case w.Type == "changed" && w.Message != nil && w.At != nil:
 		return chat.MessageChanged{Place: p, Change: *w.At, Kind: chat.ChangeKind(w.Change), Message: chat.Message(*w.Message)}, nil
 	case w.Type == "read" && w.At != nil:

@@ -73,6 +73,8 @@ func TestNewsOfAUser(t *testing.T) {
 	hub.Publish(t.Context(), chat.ParticipantRenamed{Place: livetest.At(games), Person: livetest.Person("ann")})
 	w.Join(hub, other, "bob")
 	w.Leave(hub, other, "bob")
+	w.Join(hub, other, "bob")
+	hub.Publish(t.Context(), chat.ParticipantLeft{Place: livetest.At(other), Person: livetest.Person("bob"), Removed: true})
 	w.Delete(hub, games)
 	of := func(m chat.Message) string { return string(testBodies{"v"}.Message(m)) }
 	want := []struct{ event, body string }{
@@ -85,6 +87,9 @@ func TestNewsOfAUser(t *testing.T) {
 		{"joined", `{"roomName":"other"}`},
 		{"message", ""},
 		{"left", `{"roomName":"other"}`},
+		{"joined", `{"roomName":"other"}`},
+		{"message", ""},
+		{"left", `{"roomName":"other","removed":true}`},
 		{"deleted", `{"roomName":"games"}`},
 	}
 	frames := c.messages("me", len(want))

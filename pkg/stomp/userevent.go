@@ -14,6 +14,7 @@ func (e *encoding) userEvent(d *live.Delivery) (header string, body []byte) {
 		ID      string          `json:"messageId,omitempty"`
 		Back    bool            `json:"markedUnread,omitempty"`
 		Muted   *bool           `json:"muted,omitempty"`
+		Removed bool            `json:"removed,omitempty"`
 		Message json.RawMessage `json:"message,omitempty"`
 		Person  json.RawMessage `json:"person,omitempty"`
 		Title   string          `json:"title,omitempty"`
@@ -46,7 +47,7 @@ func (e *encoding) userEvent(d *live.Delivery) (header string, body []byte) {
 	case chat.RoomCreated, chat.ParticipantJoined:
 		header = "joined"
 	case chat.ParticipantLeft:
-		header = "left"
+		header, n.Removed = "left", v.Removed
 	case chat.RoomDeleted:
 		header = "deleted"
 	}

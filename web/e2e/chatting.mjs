@@ -127,7 +127,7 @@ export const flows = [
   {
     name: 'who is removed is told, and out',
     async run(given) {
-      const { a, b, room } = await pair(given)
+      const { a, b, room, ann, bob } = await pair(given)
       await a.page.getByRole('complementary').getByText('Bob Briggs').hover()
       const remove = async () => {
         await a.page.getByRole('button', { name: 'Manage Bob Briggs' }).click()
@@ -145,6 +145,15 @@ export const flows = [
       await eventually('he is off the list', async () => (await a.page.getByRole('complementary').getByText('Bob Briggs').count()) === 0)
       await eventually('his page has left the room', () => new URL(b.page.url()).hash === '#/')
       assert.equal(await b.page.locator('.sidebar').getByText(room).count(), 0)
+      // Also when he looks at something else.
+      await b.page.getByText(`You are no longer in ${room}.`).waitFor()
+      const another = unique('Another')
+      await a.goto('#/')
+      await ann.createRoom(another)
+      await bob.join(another)
+      await b.page.locator('.sidebar').getByText(another).waitFor()
+      await ann.call('DELETE', `rooms/${another}/participants/${bob.login}`)
+      await b.page.getByText(`You are no longer in ${another}.`).waitFor()
     },
   },
   {

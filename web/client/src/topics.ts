@@ -8,7 +8,9 @@ type Further = Omit<Listener, 'onMessage' | 'after'>
 export type UserEvent =
   | { event: 'message'; roomName: string; message: Message }
   | { event: 'change'; roomName: string; kind: ChangeKind; message: Message }
-  | { event: 'joined' | 'left' | 'deleted'; roomName: string }
+  | { event: 'joined' | 'deleted'; roomName: string }
+  /** Removed: somebody else ended the membership. */
+  | { event: 'left'; roomName: string; removed?: true }
   /** Somebody in the room, or the user, has these names now. */
   | { event: 'renamed'; roomName: string; person: Person }
   /** The read position, moved on another device too. */

@@ -331,9 +331,9 @@ export class Chat {
     this.gone(entry)
   }
 
-  /** The user is no longer in a room, and it was not this page that left it: who looks at it is told. */
-  removed(entry: RoomEntry): void {
-    if (!isShown(entry) || entry === this.leaving) this.gone(entry)
+  /** The user is no longer in a room, and it was not this page that left it. Who looks at it is told, and whom somebody removed. */
+  removed(entry: RoomEntry, bySomebody = false): void {
+    if ((!isShown(entry) && !bySomebody) || entry === this.leaving) this.gone(entry)
     else this.gone(entry, t('room.removed', { room: entry.label }), 'error')
   }
 

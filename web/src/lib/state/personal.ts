@@ -31,6 +31,7 @@ export function heardPersonally(chat: Chat, event: string, body: string): void {
     person?: Person
     title?: string
     login?: string
+    removed?: boolean
   }
   const known = chat.rooms.get(told.roomName)
   switch (event) {
@@ -77,7 +78,7 @@ export function heardPersonally(chat: Chat, event: string, body: string): void {
       void chat.unreads.load()
       break
     case 'left':
-      if (known?.mine) chat.removed(known)
+      if (known?.mine) chat.removed(known, told.removed)
       break
     case 'deleted':
       if (known?.mine) chat.gone(known)
