@@ -60,7 +60,7 @@ func (c *Cache[K, V]) Get(ctx context.Context, k K) (V, error) {
 			return none, err
 		}
 		// A value whose read began after the call is new enough, whatever is announced meanwhile.
-		if !e.began.Before(called) || c.goes(k, e) {
+		if !e.began.Before(called) || c.goes(k, e, called) {
 			return e.value, nil
 		}
 		c.drop(k, e)
@@ -87,7 +87,7 @@ func (c *Cache[K, V]) GetAll(ctx context.Context, ks []K, load func(ctx context.
 		}
 		out := make(map[K]V, len(es))
 		for k, e := range es {
-			if e.began.Before(called) && !c.goes(k, e) {
+			if e.began.Before(called) && !c.goes(k, e, called) {
 				c.drop(k, e)
 				continue
 			}
@@ -109,9 +109,9 @@ func (c *Cache[K, V]) drop(k K, e *entry[V]) {
 	})
 }
 
-func (c *Cache[K, V]) goes(k K, e *entry[V]) bool {
-	return (c.o.Good == nil || c.o.Good(e.value)) &&
-		c.o.Watcher.believes(e.began, c.o.Now(), func() string { return c.o.Name(k) })
+// goes reports whether a value whose read began before now, the time of a call, is good enough for the call.
+func (c *Cache[K, V]) goes(k K, e *entry[V], now time.Time) bool {
+	return (c.o.Good == nil || c.o.Good(e.value)) && c.o.Watcher.believes(e.began, now, func() string { return c.o.Name(k) })
 }
 
 // Forget invalidates k, also a read of it that is running: a Get from now on reads again.

@@ -69,6 +69,10 @@ func (m *Manager) Authenticate(w http.ResponseWriter, r *http.Request) (auth.Log
 		}
 		return m.tokens.Find(r.Context(), strings.TrimSpace(token))
 	}
+	// Nearly every request comes with the cookie of a session that has begun: nothing is made for it.
+	if found, _, err := m.cookies.find(r, m.Names(r).Session); found != nil || err != nil {
+		return loginIn(found), err
+	}
 	s, err := m.session(r)
 	if err != nil {
 		return auth.Login{}, err

@@ -73,12 +73,20 @@ func (c *cookieStore) New(r *http.Request, name string) (*sessions.Session, erro
 	}
 	if found != nil {
 		s.IsNew = false
-		s.Values[loginKey] = auth.Login{
-			Identity: chat.Identity{Tenant: found.Tenant, Login: found.Login},
-			Session:  found.Hash, Series: found.Series, Epoch: found.Epoch,
-		}
+		s.Values[loginKey] = loginIn(found)
 	}
 	return s, err
+}
+
+// loginIn returns the login of a session; none of nil.
+func loginIn(found *auth.Session) auth.Login {
+	if found == nil {
+		return auth.Login{}
+	}
+	return auth.Login{
+		Identity: chat.Identity{Tenant: found.Tenant, Login: found.Login},
+		Session:  found.Hash, Series: found.Series, Epoch: found.Epoch,
+	}
 }
 
 // find returns the session that a cookie of that name belongs to, and the cookie's value; nil if there is none.
