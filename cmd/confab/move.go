@@ -187,7 +187,7 @@ func checkFile(ctx context.Context, f *os.File, size int64) error {
 	err := move.Check(ctx, f, func(bytes int64) { bar.Set(bytes, size, "") })
 	if err != nil && !errors.Is(err, move.ErrIncomplete) {
 		bar.Fail()
-		return fmt.Errorf("%w; nothing was imported. What comes before the damage is imported with: confab import - < FILE", err)
+		return fmt.Errorf("%w; nothing was imported. Standard input (-) is imported as it comes, and checked at its end", err)
 	}
 	bar.End("")
 	_, err = f.Seek(0, io.SeekStart)

@@ -122,7 +122,7 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case inner == nil && r.URL.Path == "/healthz":
 		server.Alive(w, r)
 	case inner == nil:
-		server.NotReady(w, "the server waits for its store")
+		server.NotReady(w, "the server waits for its store; its log says what for")
 	case g.leaving.Load() && r.URL.Path == "/readyz":
 		server.NotReady(w, "the server is stopping")
 	default:

@@ -54,7 +54,9 @@ type Store interface {
 	// NewestEntries returns entries in the reverse order of their ids, before the given one (zero: from the last).
 	NewestEntries(ctx context.Context, space string, before id.ID, limit int) ([]Entry, error)
 	// ReplaceEntry replaces the value of an entry if its version still is e.Version, and raises the version by one.
-	// Otherwise it returns Stale, or NotFound if there is no such entry. Of concurrent calls exactly one succeeds.
+	// Otherwise it returns Stale, or NotFound if there is no such entry. Of concurrent calls exactly one succeeds,
+	// but two that write the same value may both succeed, with one change, if an answer is lost: a value that counts has to
+	// differ from what others make of the same version.
 	ReplaceEntry(ctx context.Context, e Entry) error
 	// DeleteEntry removes an entry and frees its name. If there is none, it finishes what an earlier call has begun.
 	DeleteEntry(ctx context.Context, space string, u id.ID) error

@@ -54,6 +54,9 @@ type Data struct {
 	// By is the login of who made it, and Note what they wrote down about it.
 	By   string `json:"by"`
 	Note string `json:"note,omitzero"`
+	// Change is different after each change. Of two that count from the same number at the same time, a store must be
+	// able to tell which it has taken, also when it asks itself after an answer was lost.
+	Change id.ID `json:"change,omitzero"`
 }
 
 // CreatedAt is when it was made, in UTC.
@@ -227,6 +230,7 @@ func (s *Service) change(ctx context.Context, t chat.Tenant, secret string, chan
 		if err := change(&i); err != nil {
 			return err
 		}
+		i.Change = s.ids.New()
 		if e.Value, err = json.Marshal(i.Data); err != nil {
 			return &chat.Error{Kind: chat.Internal, Cause: err}
 		}

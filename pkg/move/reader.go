@@ -19,6 +19,7 @@ var ErrIncomplete = errors.New("the file is not complete, its last line is missi
 type reader struct {
 	lines  *bufio.Scanner
 	tally  *tally
+	cut    bool  // the line that was read last has no end
 	number int   // of the line that was read last
 	bytes  int64 // up to its end
 }
@@ -56,9 +57,14 @@ func Check(ctx context.Context, r io.Reader, progress func(bytes int64)) error {
 }
 
 func newReader(r io.Reader) *reader {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 64<<10), maxLine)
-	return &reader{lines: lines, tally: newTally()}
+	lines := &reader{lines: bufio.NewScanner(r), tally: newTally()}
+	lines.lines.Buffer(make([]byte, 64<<10), maxLine)
+	lines.lines.Split(func(data []byte, atEOF bool) (advance int, token []byte, err error) {
+		advance, token, err = bufio.ScanLines(data, atEOF)
+		lines.cut = advance > 0 && data[advance-1] != '\n'
+		return advance, token, err
+	})
+	return lines
 }
 
 // next returns the next line between header and end. After the last one it returns io.EOF if the file is complete,
@@ -78,6 +84,8 @@ func (r *reader) next() (line, error) {
 	}
 	l, err := decode(text)
 	switch {
+	case err != nil && r.cut:
+		return line{}, ErrIncomplete
 	case err != nil:
 		return line{}, r.at(err)
 	case l.Header != nil:

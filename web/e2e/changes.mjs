@@ -146,7 +146,38 @@ export const flows = [
       await ann.call('DELETE', `rooms/${other}/participants/${ann.login}`)
       await a.context.setOffline(false)
       await eventually('it is gone', async () => (await listed(other).count()) === 0, 40_000)
+      await a.page.getByText(`You are no longer in ${other}.`).waitFor()
       await listed(room).waitFor()
+      // Deleted while its page is shown.
+      await a.context.setOffline(true)
+      await a.page.getByTestId('offline').waitFor()
+      await ann.call('DELETE', `rooms/${room}`)
+      await a.context.setOffline(false)
+      await a.page.getByText(`The room ${room} has been deleted.`).waitFor({ timeout: 40_000 })
+    },
+  },
+  {
+    name: 'an edit that adds a mention, or takes it away, marks the count',
+    async run(given) {
+      const { ann, bob, open } = await pair(given)
+      const other = unique('Other')
+      await bob.createRoom(other)
+      await ann.join(other)
+      const a = await open(ann)
+      const count = a.page.locator('.sidebar a', { hasText: other }).locator('.count')
+      const { messageId } = await bob.post(other, 'plain')
+      const shows = (text) => eventually(`it shows ${text}`, async () => (await count.allTextContents()).join() === text)
+      await shows('1')
+      const edit = (content) => bob.call('PATCH', `messages/${other}/${messageId}`, { content })
+      await edit(`for @${ann.login}`)
+      await shows('@1')
+      await edit('for nobody')
+      await shows('1')
+      // Another one keeps the mark.
+      await bob.post(other, `also for @${ann.login}`)
+      await shows('@2')
+      await edit('for nobody at all')
+      await shows('@2')
     },
   },
   {

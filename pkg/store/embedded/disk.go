@@ -278,6 +278,9 @@ func (h *health) listener(hasty bool) *pebble.EventListener {
 			}
 		},
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
+			if h.isCut() {
+				return // files that only seem to be written cannot be read
+			}
 			h.diary.error("embedded store: "+i.Path+" is damaged", "what to do", damageTodo, "error", i.Details)
 			if hasty {
 				return

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 
@@ -246,10 +248,26 @@ func TestOpeningWaitsForAFullDisk(t *testing.T) {
 		defer s.Close()
 		cancel()
 	}
-	require.LessOrEqual(t, len(log.Lines("level=ERROR")), 2, "one line for each opening")
+	lines := log.Lines("level=ERROR")
+	require.LessOrEqual(t, len(lines), 2, "one line for each opening")
+	require.Contains(t, lines[0], "free some space: the server then starts by itself")
 	_, err := s.Message(t.Context(), aLog, m.ID)
 	require.NoError(t, err)
 	require.NoError(t, s.Append(t.Context(), aLog, message("after")))
+}
+
+// What only seemed to be written cannot be read. That is no damage.
+func TestAStoreThatIsCutOffReportsNoDamage(t *testing.T) {
+	fs := &badFS{FS: vfs.NewMem()}
+	o, log := logged(fs)
+	s := open(t, "data", o)
+	fs.write.Store(&noSpace)
+	require.Error(t, s.Append(t.Context(), aLog, message("refused")))
+	require.Error(t, s.Close())
+	before := len(log.Lines("level=ERROR"))
+	s.health.listener(true).DataCorruption(pebble.DataCorruptionInfo{Path: "000007.sst"})
+	require.True(t, chat.IsKind(s.corrupt(errors.New("no such block")), chat.Unavailable))
+	require.Len(t, log.Lines("level=ERROR"), before)
 }
 
 func TestAFolderThatIsRemoved(t *testing.T) {

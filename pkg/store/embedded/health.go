@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -34,6 +35,7 @@ type health struct {
 
 	mu      sync.Mutex
 	fault   *store.Fault
+	opening bool
 	waiting int           // operations that are repeated
 	begun   chan struct{} // closed while there is a fault
 	broken  chan struct{} // closed by the first failure that cannot be waited for
@@ -41,8 +43,15 @@ type health struct {
 	closing chan struct{} // closed when Close begins
 }
 
+// opened ends the opening of the store: from now on it can be read.
+func (h *health) opened() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.opening = false
+}
+
 func newHealth(d *diary, every time.Duration, space func() bool) *health {
-	return &health{diary: d, every: every, space: space,
+	return &health{diary: d, every: every, space: space, opening: true,
 		begun: make(chan struct{}), broken: make(chan struct{}), cutOff: make(chan struct{}),
 		closing: make(chan struct{})}
 }
@@ -145,7 +154,11 @@ func (h *health) wait(cause error) {
 		Todo: "free some space: the store then goes on by itself; meanwhile what is there can be read"}
 	if !full(cause) {
 		f.What = "there are no file descriptors left"
-		f.Todo = "raise their limit (ulimit -n): the store goes on by itself when there are some; meanwhile what is there can be read"
+		f.Todo = "raise their limit (ulimit -n), or free some: the store then goes on by itself; meanwhile what is there can be read"
+	}
+	if h.opening {
+		f.Todo, _, _ = strings.Cut(f.Todo, ":")
+		f.Todo += ": the server then starts by itself"
 	}
 	h.begin(f)
 }
@@ -237,6 +250,9 @@ func (s *Store) unavailable(doing string, cause error) error {
 func (s *Store) corrupt(err error) error {
 	if err == nil {
 		return nil
+	}
+	if s.health.isCut() { // as in listener
+		return chat.ErrUnavailable(errClosed)
 	}
 	s.diary.error("embedded store: a row cannot be read", "what to do", damageTodo, "error", err)
 	return &chat.Error{Kind: chat.Internal, Message: "a part of the data cannot be read", Cause: err}

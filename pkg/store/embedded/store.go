@@ -166,6 +166,7 @@ func OpenPatiently(ctx context.Context, dir string, opts Options) (*Store, error
 		_ = s.folder.Close()
 		return nil, fmt.Errorf("cannot open the data folder %s: %w", dir, err)
 	}
+	s.health.opened()
 	if !o.ReadOnly {
 		s.expirers.Go(func() { s.expireEvery(o.ExpireEvery) })
 	}

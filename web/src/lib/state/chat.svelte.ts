@@ -341,9 +341,12 @@ export class Chat {
   async check(entry: RoomEntry): Promise<void> {
     try {
       const shown = await this.show(entry.name)
-      if (!shown.mine) this.removed(shown)
+      if (!shown.mine) this.removed(shown, true)
     } catch (error) {
-      if (error instanceof ApiError && error.status === 404) this.removed(entry)
+      if (!(error instanceof ApiError) || error.status !== 404) return
+      // Who is not in a private room cannot tell whether it is there.
+      if (entry.kind === 'open') this.roomDeleted(entry)
+      else this.removed(entry, true)
     }
   }
 
@@ -384,7 +387,7 @@ export class Chat {
     this.keeper?.soon(entry)
     entry.typing.delete(message.author.login)
     if (!change && !known) this.unreads.heard(entry, message, newest)
-    else if (change && message.deleted) this.unreads.deleted(entry, message)
+    else if (change) this.unreads.changed(entry, message)
   }
 
   /** Gives up a message that is not sent. Its text goes back to where it was written, if nothing else is there. */

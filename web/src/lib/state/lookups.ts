@@ -28,6 +28,12 @@ export class Lookups {
     if (!this.running) void this.run()
   }
 
+  /** Reads a room again, in which a message was changed. */
+  again(entry: RoomEntry): void {
+    this.asked.delete(`${entry.lastRead ?? ''} ${entry.name}`)
+    this.want(entry)
+  }
+
   private async run(): Promise<void> {
     this.running = true
     try {

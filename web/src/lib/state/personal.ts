@@ -81,7 +81,7 @@ export function heardPersonally(chat: Chat, event: string, body: string): void {
       if (known?.mine) chat.removed(known, told.removed)
       break
     case 'deleted':
-      if (known?.mine) chat.gone(known)
+      if (known?.mine) chat.roomDeleted(known)
       break
   }
 }

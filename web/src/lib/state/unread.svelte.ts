@@ -87,10 +87,14 @@ export class Unread {
     this.alert(entry, message)
   }
 
-  /** A message that was unread, and is deleted, does not count any more. */
-  deleted(entry: RoomEntry, message: Message): void {
+  /** A message that was unread, and is deleted, does not count any more. An edit may add a mention, or take it away. */
+  changed(entry: RoomEntry, message: Message): void {
     if (entry.unread === 0 || isRead(entry, message.messageId)) return
     if (message.systemMessage || message.author.login === this.self) return
+    if (!message.deleted) {
+      entry.mentioned = mentions(message.content, this.self)
+      return this.lookups.again(entry) // another one may have a mention
+    }
     const count = entry.countUnread(this.self)
     if (count !== null) entry.unread = count
     else if (entry.unread < 100 && entry.uncounted(message)) entry.unread--
