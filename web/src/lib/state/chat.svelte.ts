@@ -337,13 +337,15 @@ export class Chat {
     else this.gone(entry, t('room.removed', { room: entry.label }), 'error')
   }
 
-  /** Looks whether the user is still in a room. Without an answer nothing happens. */
+  /** Looks whether the user is still in a room. Without an answer nothing happens, nor if the room was left meanwhile. */
   async check(entry: RoomEntry): Promise<void> {
+    const left = (e: RoomEntry): boolean => this.rooms.get(e.name) !== e
+    if (left(entry)) return
     try {
       const shown = await this.show(entry.name)
-      if (!shown.mine) this.removed(shown, true)
+      if (!shown.mine && !left(shown)) this.removed(shown, true)
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 404) return
+      if (!(error instanceof ApiError) || error.status !== 404 || left(entry)) return
       // Who is not in a private room cannot tell whether it is there.
       if (entry.kind === 'open') this.roomDeleted(entry)
       else this.removed(entry, true)

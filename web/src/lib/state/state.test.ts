@@ -29,6 +29,25 @@ describe('addresses of places', () => {
   })
 })
 
+describe('a question whether one is still in a room', () => {
+  it('ends nothing of a room that was left meanwhile, and may be shown again', async () => {
+    let answer: (room: Room) => void = () => {}
+    const api = { room: () => new Promise<Room>((resolve) => (answer = resolve)) }
+    const chat = new Chat(api as never, { login: 'bob', chatRooms: ['a'] } as never, alone)
+    const gone = vi.spyOn(chat, 'gone')
+    chat.entry('a').mine = true
+    const asked = chat.check(chat.entry('a'))
+    chat.gone(chat.entry('a'))
+    const again = chat.entry('a')
+    answer({ roomName: 'a', creationDate: 'x', creator: { login: 'ann' }, participants: [] } as unknown as Room)
+    await asked
+    expect(gone).toHaveBeenCalledTimes(1)
+    expect(chat.rooms.get('a')).toBe(again)
+    await chat.check(new RoomEntry('a', api as never, () => {}, 'bob'))
+    expect(gone).toHaveBeenCalledTimes(1)
+  })
+})
+
 /** No storage, no other tabs. */
 const alone = { shelf: null, tabs: { send: () => {}, listen: () => () => {} } as never, onOver: () => {}, onAnother: () => {} }
 
