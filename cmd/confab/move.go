@@ -175,23 +175,16 @@ func (s storeSettings) exists() error {
 	return nil
 }
 
-// checkFile refuses a file that was changed, before anything of it is imported. One that is cut off is imported up to there.
-func checkFile(ctx context.Context, f *os.File, size int64) error {
-	if _, err := move.Begin(f); err != nil {
-		return err
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
+// checkWhole refuses a file that was changed, before anything of it is imported. One that is cut off is imported up to there.
+func checkWhole(ctx context.Context, in io.Reader, size int64) error {
 	bar := progress.New(os.Stderr, "checking")
-	err := move.Check(ctx, f, func(bytes int64) { bar.Set(bytes, size, "") })
+	err := move.Check(ctx, in, func(bytes int64) { bar.Set(bytes, size, "") })
 	if err != nil && !errors.Is(err, move.ErrIncomplete) {
 		bar.Fail()
 		return fmt.Errorf("%w; nothing was imported. Standard input (-) is imported as it comes, and checked at its end", err)
 	}
 	bar.End("")
-	_, err = f.Seek(0, io.SeekStart)
-	return err
+	return nil
 }
 
 type importFileCmd struct {
@@ -209,24 +202,29 @@ func (c *importFileCmd) Run(ctx context.Context) error {
 	if err := c.filesSettings.check(); err != nil {
 		return err
 	}
-	in, size := io.Reader(os.Stdin), int64(0)
+	f, size := os.Stdin, int64(0)
 	if c.File != "-" {
-		f, err := os.Open(c.File)
-		if err != nil {
+		var err error
+		if f, err = os.Open(c.File); err != nil {
 			return err
 		}
 		defer f.Close()
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 			size = info.Size()
-			if err := checkFile(ctx, f, size); err != nil {
-				return err
-			}
 		}
-		in = f
 	}
-	in, err := move.Begin(in) // before an embedded store is made
+	in, err := move.Begin(f) // before an embedded store is made
 	if err != nil {
 		return err
+	}
+	if size > 0 {
+		if err := checkWhole(ctx, in, size); err != nil {
+			return err
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		in = f
 	}
 	st, err := c.storeSettings.open(ctx, true, c.logger())
 	if err != nil {

@@ -292,7 +292,8 @@ func (s *Service) joinAll(ctx context.Context, t Tenant, r Room, people []Person
 	g := guard.NewGroup()
 	g.SetLimit(bulkParallel)
 	for i, p := range people {
-		if events[i] = membershipEvent(r.place(t), p, true, !slices.Contains(in, p.Login)); !slices.Contains(in, p.Login) {
+		changed := slices.Contains(in, p.Login)
+		if events[i] = (ParticipantJoined{Place: r.place(t), Person: p, Repeated: !changed}); !changed {
 			continue
 		}
 		g.Go(func() error {

@@ -204,7 +204,7 @@ func (s *Service) removal(ctx context.Context, v visit, leaving, reason string, 
 			return n, missing(v.Room, leaving)
 		}
 		// An earlier attempt may have died before it was published.
-		gone := membershipEvent(v.place(v.who.Tenant), Person{Login: leaving}, false, true)
+		gone := ParticipantLeft{Place: v.place(v.who.Tenant), Person: Person{Login: leaving}, Repeated: true}
 		s.order.begin(v.ID, s.ids).finish(ctx, gone)
 		return n, nil
 	}
@@ -344,14 +344,6 @@ func (s *Service) look(ctx context.Context, who Principal, a Action, name string
 
 const joinsText, leavesText = " joins the room", " leaves the room"
 
-// membershipEvent returns the event that p has joined or left.
-func membershipEvent(at Place, p Person, join, repeated bool) Event {
-	if join {
-		return ParticipantJoined{Place: at, Person: p, Repeated: repeated}
-	}
-	return ParticipantLeft{Place: at, Person: p, Repeated: repeated}
-}
-
 // change stores a change of the membership of n.Who and then, if anything changed, the notice of it. It publishes both, the
 // participant first. If nothing changed, it publishes the state nevertheless, because the node that made the change may
 // have died before it did so.
@@ -380,12 +372,11 @@ func (s *Service) change(ctx context.Context, t Tenant, r Room, n Notice) error 
 		s.settleMembership(t, r, p, join, err)
 		return err
 	}
-	e := membershipEvent(r.place(t), p, join, !changed)
-	if left, ok := e.(ParticipantLeft); ok {
-		left.Removed = changed && n.Type != NoticeLeft
-		e = left
+	if join {
+		events = append(events, ParticipantJoined{Place: r.place(t), Person: p, Repeated: !changed})
+	} else {
+		events = append(events, ParticipantLeft{Place: r.place(t), Person: p, Repeated: !changed, Removed: changed && n.Type != NoticeLeft})
 	}
-	events = append(events, e)
 	if !changed {
 		return nil
 	}

@@ -135,7 +135,10 @@ func (s *Service) settleMembership(t Tenant, r Room, p Person, join bool, err er
 			return nil, err
 		}
 		s.forgetMember(t, r.ID, p.Login)
-		return membershipEvent(r.place(t), p, join, true), nil
+		if join {
+			return ParticipantJoined{Place: r.place(t), Person: p, Repeated: true}, nil
+		}
+		return ParticipantLeft{Place: r.place(t), Person: p, Repeated: true}, nil
 	})
 }
 

@@ -20,6 +20,14 @@ async function pair({ browser, base, keep }) {
   return { ann, bob, room, open }
 }
 
+/** A room of Bob's that Ann is in, and does not look at. */
+async function anotherRoom(ann, bob) {
+  const room = unique('Other')
+  await bob.createRoom(room)
+  await ann.join(room)
+  return room
+}
+
 export const flows = [
   {
     name: 'edit, delete, reply and react',
@@ -135,9 +143,7 @@ export const flows = [
     name: 'a room that one was removed from while away is not listed any more',
     async run(given) {
       const { ann, bob, room, open } = await pair(given)
-      const other = unique('Other')
-      await bob.createRoom(other)
-      await ann.join(other)
+      const other = await anotherRoom(ann, bob)
       const a = await open(ann)
       const listed = (name) => a.page.locator('.sidebar').getByText(name, { exact: true })
       await listed(other).waitFor()
@@ -160,9 +166,7 @@ export const flows = [
     name: 'an edit that adds a mention, or takes it away, marks the count',
     async run(given) {
       const { ann, bob, open } = await pair(given)
-      const other = unique('Other')
-      await bob.createRoom(other)
-      await ann.join(other)
+      const other = await anotherRoom(ann, bob)
       const a = await open(ann)
       const count = a.page.locator('.sidebar a', { hasText: other }).locator('.count')
       const { messageId } = await bob.post(other, 'plain')

@@ -70,10 +70,15 @@ func (m *Manager) Authenticate(w http.ResponseWriter, r *http.Request) (auth.Log
 		return m.tokens.Find(r.Context(), strings.TrimSpace(token))
 	}
 	// Nearly every request comes with the cookie of a session that has begun: nothing is made for it.
-	if found, _, err := m.cookies.find(r, m.Names(r).Session); found != nil || err != nil {
-		return loginIn(found), err
+	name := m.Names(r).Session
+	found, _, err := m.cookies.find(r, name)
+	if err != nil {
+		return auth.Login{}, err
 	}
-	s, err := m.session(r)
+	if found != nil {
+		return loginIn(found), nil
+	}
+	s, err := sessions.GetRegistry(r).Get(withoutFind{m.cookies}, name)
 	if err != nil {
 		return auth.Login{}, err
 	}

@@ -60,11 +60,23 @@ func (c *cookieStore) Get(r *http.Request, name string) (*sessions.Session, erro
 // New finds the session that the request's cookie names, or returns a new, empty one. The error is that of a
 // store that cannot answer; a cookie that is no good is no error.
 func (c *cookieStore) New(r *http.Request, name string) (*sessions.Session, error) {
+	found, _, err := c.find(r, name)
+	return c.begin(r, name, found, err)
+}
+
+// withoutFind is the store for a request in which find has found no session of the present name.
+type withoutFind struct{ *cookieStore }
+
+func (c withoutFind) New(r *http.Request, name string) (*sessions.Session, error) {
+	return c.begin(r, name, nil, nil)
+}
+
+// begin is New after find. Without a session that was found, it looks for one of the earlier name.
+func (c *cookieStore) begin(r *http.Request, name string, found *auth.Session, err error) (*sessions.Session, error) {
 	s := sessions.NewSession(c, name)
 	opts := options(isForHost(name))
 	s.Options = &opts
 	s.IsNew = true
-	found, _, err := c.find(r, name)
 	if err == nil && found == nil {
 		var value string
 		if found, value, err = c.find(r, earlierNames.Session); found != nil {
@@ -78,11 +90,7 @@ func (c *cookieStore) New(r *http.Request, name string) (*sessions.Session, erro
 	return s, err
 }
 
-// loginIn returns the login of a session; none of nil.
 func loginIn(found *auth.Session) auth.Login {
-	if found == nil {
-		return auth.Login{}
-	}
 	return auth.Login{
 		Identity: chat.Identity{Tenant: found.Tenant, Login: found.Login},
 		Session:  found.Hash, Series: found.Series, Epoch: found.Epoch,

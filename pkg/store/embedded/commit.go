@@ -26,11 +26,7 @@ func (s *Store) write(ctx context.Context, b *pebble.Batch, unlock func()) error
 	if !s.committer.send(ctx, faulted, w) {
 		s.calls.Done()
 		unlock()
-		_ = b.Close()
-		if ctx.Err() != nil {
-			return chat.ErrUnavailable(ctx.Err())
-		}
-		return cmp.Or(s.health.err(), chat.ErrUnavailable(errFault))
+		_ = b.Close() // no result comes: outcome says why
 	}
 	return s.outcome(ctx, faulted, w.result)
 }

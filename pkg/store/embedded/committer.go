@@ -53,7 +53,7 @@ func newCommitter(db *pebble.DB, ended func(error) error) *committer {
 
 // send hands over a batch. If it is not taken over, it answers false, and nothing of it is called.
 func (c *committer) send(ctx context.Context, faulted <-chan struct{}, w *commit) bool {
-	select {
+	select { // nearly always, and without the cost of waiting for three things
 	case c.apply <- w:
 		return true
 	default:

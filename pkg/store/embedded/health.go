@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -43,17 +42,17 @@ type health struct {
 	closing chan struct{} // closed when Close begins
 }
 
+func newHealth(d *diary, every time.Duration, space func() bool) *health {
+	return &health{diary: d, every: every, space: space, opening: true,
+		begun: make(chan struct{}), broken: make(chan struct{}), cutOff: make(chan struct{}),
+		closing: make(chan struct{})}
+}
+
 // opened ends the opening of the store: from now on it can be read.
 func (h *health) opened() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.opening = false
-}
-
-func newHealth(d *diary, every time.Duration, space func() bool) *health {
-	return &health{diary: d, every: every, space: space, opening: true,
-		begun: make(chan struct{}), broken: make(chan struct{}), cutOff: make(chan struct{}),
-		closing: make(chan struct{})}
 }
 
 // faulted returns a channel that is closed while there is a fault. After the fault it returns a new one.
@@ -150,15 +149,14 @@ func (h *health) wait(cause error) {
 	if h.fault != nil {
 		return
 	}
-	f := &store.Fault{Cause: cause, What: "the disk is full",
-		Todo: "free some space: the store then goes on by itself; meanwhile what is there can be read"}
+	f := &store.Fault{Cause: cause, What: "the disk is full", Todo: "free some space"}
 	if !full(cause) {
-		f.What = "there are no file descriptors left"
-		f.Todo = "raise their limit (ulimit -n), or free some: the store then goes on by itself; meanwhile what is there can be read"
+		f.What, f.Todo = "there are no file descriptors left", "raise their limit (ulimit -n), or free some"
 	}
 	if h.opening {
-		f.Todo, _, _ = strings.Cut(f.Todo, ":")
 		f.Todo += ": the server then starts by itself"
+	} else {
+		f.Todo += ": the store then goes on by itself; meanwhile what is there can be read"
 	}
 	h.begin(f)
 }

@@ -332,8 +332,8 @@ export class Chat {
   }
 
   /** The user is no longer in a room, and it was not this page that left it. Who looks at it is told, and whom somebody removed. */
-  removed(entry: RoomEntry, bySomebody = false): void {
-    if ((!isShown(entry) && !bySomebody) || entry === this.leaving) this.gone(entry)
+  removed(entry: RoomEntry, tell = isShown(entry)): void {
+    if (!tell || entry === this.leaving) this.gone(entry)
     else this.gone(entry, t('room.removed', { room: entry.label }), 'error')
   }
 

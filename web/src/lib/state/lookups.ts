@@ -21,7 +21,7 @@ export class Lookups {
 
   /** Reads what is missing of a room, once for each position up to which it was read. */
   want(entry: RoomEntry): void {
-    const key = `${entry.lastRead ?? ''} ${entry.name}`
+    const key = keyOf(entry)
     if ((!called(entry) && !unsaid(entry)) || this.asked.has(key) || this.asked.size >= mostRooms) return
     this.asked.add(key)
     this.queue.push(entry)
@@ -30,7 +30,8 @@ export class Lookups {
 
   /** Reads a room again, in which a message was changed. */
   again(entry: RoomEntry): void {
-    this.asked.delete(`${entry.lastRead ?? ''} ${entry.name}`)
+    if (this.queue.includes(entry)) return
+    this.asked.delete(keyOf(entry))
     this.want(entry)
   }
 
@@ -57,6 +58,10 @@ export class Lookups {
     const missed = messages.some((m) => counts(m, this.self) && mentions(m.content, this.self) && (entry.lastRead === null || compareIds(m.messageId, entry.lastRead) > 0))
     if (missed && entry.unread > 0) entry.mentioned = true
   }
+}
+
+function keyOf(entry: RoomEntry): string {
+  return `${entry.lastRead ?? ''} ${entry.name}`
 }
 
 /** Something unread may mention the user. */

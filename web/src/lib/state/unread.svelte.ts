@@ -92,8 +92,10 @@ export class Unread {
     if (entry.unread === 0 || isRead(entry, message.messageId)) return
     if (message.systemMessage || message.author.login === this.self) return
     if (!message.deleted) {
+      const was = entry.mentioned
       entry.mentioned = mentions(message.content, this.self)
-      return this.lookups.again(entry) // another one may have a mention
+      if (was && !entry.mentioned) this.lookups.again(entry) // another one may have a mention
+      return
     }
     const count = entry.countUnread(this.self)
     if (count !== null) entry.unread = count
@@ -209,9 +211,11 @@ export class Unread {
           this.answered = reading
           for (const s of page.rooms) missing.delete(this.takeState(s, question.asked))
           const after = page.rooms.at(-1)?.roomName
-          if (!page.hasMore || after === undefined) return missing.forEach((entry) => void chat.check(entry))
+          if (!page.hasMore || after === undefined) break
           question = this.ask(after)
         }
+        for (const entry of missing) await chat.check(entry) // one after the other: they may be hundreds
+        return
       } catch (error) {
         if (!(error instanceof ApiError)) throw error
       }
